@@ -1,0 +1,210 @@
+"""Derive the constants of ir/math_tables.h: minimax polynomials (Remez exchange) and the bits of 2/pi.
+
+Run from the repository root: python benchmarks/accuracy/fit.py > ir/math_tables.h
+Needs mpmath. Each polynomial is fitted with its coefficients rounded one after another, lowest first, the rest being
+fitted again each time, so that the rounding of a coefficient is made up for by those after it.
+"""
+
+import sys
+
+from mpmath import mp, mpf
+
+mp.dps = 70
+LN2 = mp.log(2)
+
+
+def remez(points, values, weights, powers):
+    """Coefficients c with the smallest max |(values - sum c_j x^powers_j) * weights| over the points.
+
+    Without the low powers all basis functions vanish at 0 and, for an odd first power, change sign there; the error
+    then alternates after being multiplied by that sign.
+    """
+    if powers[0] % 2:
+        weights = [w if x > 0 else -w for w, x in zip(weights, points)]
+    count = len(powers)
+    last = len(points) - 1
+    basis = [[x**p for p in powers] for x in points]
+    chosen = [round(last * (1 - mp.cos(mp.pi * i / count)) / 2) for i in range(count + 1)]
+    for _ in range(30):
+        rows = [basis[i] + [(-1) ** k / weights[i]] for k, i in enumerate(chosen)]
+        solution = mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in chosen]))
+        coefs, level = list(solution)[:-1], abs(solution[count])
+        errors = [(v - mp.fsum(c * b for c, b in zip(coefs, row))) * w for v, row, w in zip(values, basis, weights)]
+        worst = max(abs(e) for e in errors)
+        if worst <= level * (1 + mpf(10) ** -4):
+            break
+        # One extremum per run of equal sign, then the best alternating window of count + 1 of them.
+        runs = []
+        for i, e in enumerate(errors):
+            if runs and (errors[runs[-1]] > 0) == (e > 0):
+                if abs(e) > abs(errors[runs[-1]]):
+                    runs[-1] = i
+            else:
+                runs.append(i)
+        if len(runs) < count + 1:
+            break
+        while len(runs) > count + 1:
+            sizes = [abs(errors[i]) for i in runs]
+            least = min(range(len(runs)), key=sizes.__getitem__)
+            if len(runs) == count + 2 or least in (0, len(runs) - 1):
+                runs.pop(0 if sizes[0] < sizes[-1] else -1)
+            else:  # dropping two neighbours keeps the signs alternating
+                other = least - 1 if sizes[least - 1] < sizes[least + 1] else least
+                del runs[other : other + 2]
+        chosen = runs
+    return coefs, worst
+
+
+def rounded(value, bits):
+    """Nearest number with that many significant bits."""
+    value = mpf(value)
+    if value == 0:
+        return value
+    mantissa, exponent = mp.frexp(value)
+    return mp.ldexp(mp.nint(mp.ldexp(mantissa, bits)), int(exponent) - bits)
+
+
+def fit(f, weight, lo, hi, count, bits, samples=400):
+    """Coefficients (rounded to `bits`) of f on [lo, hi] and the largest weighted error."""
+    lo, hi = mpf(lo), mpf(hi)
+    points = [(lo + hi) / 2 - (hi - lo) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / samples) for i in range(samples)]
+    values = [f(x) for x in points]
+    weights = [abs(weight(x)) for x in points]
+    coefs = []
+    rest = values
+    for j in range(count):
+        free, _ = remez(points, rest, weights, list(range(j, count)))
+        coefs.append(rounded(free[0], bits))
+        rest = [v - coefs[j] * x**j for v, x in zip(rest, points)]
+    return coefs, max(abs(v) * w for v, w in zip(rest, weights))
+
+
+def literal(value):
+    mantissa, exponent = mp.frexp(value)
+    text = float(value).hex()
+    assert mpf(float.fromhex(text)) == value, (mantissa, exponent)
+    head, tail = text.split("p")
+    head = head.rstrip("0").rstrip(".") if "." in head else head
+    return f"{head}p{int(tail)}"
+
+
+def emit(name, comment, coefs, error=None):
+    note = "" if error is None else f" (error 2^{float(mp.log(error, 2)):.1f})"
+    print(f"\n// {comment}{note}")
+    print(f"inline constexpr std::array<double, {len(coefs)}> {name}{{")
+    line = "   "
+    for c in coefs:
+        item = f" {literal(c)},"
+        if len(line) + len(item) > 118:
+            print(line)
+            line = "   "
+        line += item
+    print(line.rstrip(",") + "};")
+
+
+def emit_fit(name, comment, f, weight, lo, hi, count, bits):
+    coefs, error = fit(f, weight, lo, hi, count, bits)
+    print(name, float(mp.log(error, 2)), file=sys.stderr)
+    emit(name, comment, coefs, error)
+
+
+def parts(value, bits):
+    """value as a sum of numbers with the given significant bits."""
+    out = []
+    for b in bits:
+        out.append(rounded(value, b))
+        value -= out[-1]
+    return out
+
+
+def exp_tables():
+    r = LN2 / 2 * mpf("1.001")
+    for suffix, bits, n_exp, n_exp2, n_cosh, n_sinh in (("F32", 24, 5, 6, 3, 3), ("F64", 53, 10, 11, 6, 6)):
+        emit_fit(f"kExp{suffix}", "(e^r - 1 - r) / r^2", lambda x: (mp.expm1(x) - x) / x**2, lambda x: x**2 / mp.exp(x),
+                 -r, r, n_exp, bits)
+        emit_fit(f"kExp2{suffix}", "(2^r - 1) / r", lambda x: mp.expm1(x * LN2) / x, lambda x: x * mp.exp(-x * LN2),
+                 mpf("-0.5005"), mpf("0.5005"), n_exp2, bits)
+        emit_fit(f"kCosh{suffix}", "(cosh r - 1) / z, z = r^2",
+                 lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z, lambda z: z, 0, r**2, n_cosh, bits)
+        emit_fit(f"kSinh{suffix}", "(sinh r - r) / (r z), z = r^2",
+                 lambda z: (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z, 0, r**2, n_sinh, bits)
+    emit_fit("kExp2Pow", "(2^r - 1) / r, for the result of a float32 pow", lambda x: mp.expm1(x * LN2) / x,
+             lambda x: x, mpf("-0.5005"), mpf("0.5005"), 7, 53)
+
+
+def log_tables():
+    third = mpf(1) / 3 * mpf("1.0001")
+    for suffix, bits, n in (("F32", 24, 9), ("F64", 53, 20), ("Pow", 53, 13)):
+        emit_fit(f"kLog{suffix}", "(log(1 + f) - f) / f^2", lambda f: (mp.log1p(f) - f) / f**2,
+                 lambda f: f**2 / mp.log1p(f), -third, third, n, bits)
+    emit_fit("kAtanh", "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
+             lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2, lambda z: z**2 / 3, 0,
+             mpf("0.0401"), 9, 53)
+
+
+def trig_tables():
+    def sine(z):
+        return (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    def cosine(z):
+        return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+    quarter = (mp.pi / 4 * mpf("1.0002")) ** 2
+    emit_fit("kSinHalf", "(sin r - r) / (r z), z = r^2, |r| <= pi/2", sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)),
+             0, (mp.pi / 2 * mpf("1.0002")) ** 2, 6, 53)
+    emit_fit("kSinTan", "(sin r - r) / (r z), |r| <= pi/4, for a float32 tangent", sine, lambda z: z, 0, quarter, 4, 53)
+    emit_fit("kCosTan", "(cos r - 1 + z / 2) / z^2, for a float32 tangent", cosine, lambda z: z**2, 0, quarter, 4, 53)
+    emit_fit("kSinF64", "(sin r - r) / (r z), |r| <= pi/4", sine, lambda z: z, 0, quarter, 6, 53)
+    emit_fit("kCosF64", "(cos r - 1 + z / 2) / z^2", cosine, lambda z: z**2, 0, quarter, 6, 53)
+    emit("kPi", "pi in parts of 53 bits", parts(mp.pi, [53, 53, 53]))
+    words = 20
+    mp.dps = 420
+    bits = int(mp.floor(mp.ldexp(2 / mp.pi, 64 * words)))
+    mp.dps = 70
+    print(f"\n// The first {64 * words} binary digits of 2/pi after the point.")
+    print(f"inline constexpr std::array<uint64_t, {words}> kTwoOverPi{{")
+    text = [f"0x{bits >> 64 * (words - 1 - i) & (1 << 64) - 1:016x}" for i in range(words)]
+    for i in range(0, words, 4):
+        print("    " + ", ".join(text[i : i + 4]) + ("," if i + 4 < words else "};"))
+
+
+def erf_tables():
+    two = 2 / mp.sqrt(mp.pi)
+
+    def small(z):
+        x = mp.sqrt(z)
+        return mp.erf(x) / x - 1
+
+    emit_fit("kErfF32", "erf(x) / x - 1, z = x^2, |x| <= 1", small, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mpf(10) ** -8,
+             mpf("1.001"), 7, 24)
+    emit_fit("kErfcF32", "-log2(erfc(a)) / a, a in [1, 4]", lambda a: -mp.log(mp.erfc(a), 2) / a,
+             lambda a: a * mp.erfc(a) * LN2, mpf("0.999"), mpf("4.0"), 8, 24)
+    emit_fit("kErfF64", "erf(x) / x - 1, z = x^2, |x| <= 1", small, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mpf(10) ** -8,
+             mpf("1.001"), 14, 53)
+    k = mpf(2)
+
+    def large(t):
+        a = k * (1 + t) / (1 - t)
+        return mp.exp(a * a) * mp.erfc(a)
+
+    def large_weight(t):
+        a = k * (1 + t) / (1 - t)
+        return mp.exp(-a * a)
+
+    emit_fit("kErfcF64", f"exp(a^2) erfc(a) by t = (a - {int(k)}) / (a + {int(k)}), a in [1, 6]; error as part of erf",
+             large, large_weight, (mpf("0.999") - k) / (mpf("0.999") + k), (6 - k) / (6 + k), 15, 53)
+    del two
+
+
+def main():
+    print("// Constants of the mathematical functions. Made by benchmarks/accuracy/fit.py, which says how; coefficients from")
+    print("// the constant term upwards. Errors are relative to the function the polynomial is part of.")
+    print("#pragma once\n#include <array>\n#include <cstdint>\n\nnamespace tandem::math {")
+    exp_tables()
+    log_tables()
+    trig_tables()
+    erf_tables()
+    print("\n}  // namespace tandem::math")
+
+
+main()

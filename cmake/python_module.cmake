@@ -1,0 +1,27 @@
+# `_core`, the Python extension, and an importable package folder in the build tree.
+file(GLOB bindings CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} python/bindings/*.cpp)
+if(bindings)
+  find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
+  if(NOT pybind11_DIR)
+    execute_process(COMMAND ${Python_EXECUTABLE} -m pybind11 --cmakedir OUTPUT_VARIABLE pybind11_DIR
+                    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  endif()
+  if(NOT pybind11_DIR)
+    message(FATAL_ERROR "pybind11 3 or newer is needed: ${Python_EXECUTABLE} -m pip install 'pybind11>=3'")
+  endif()
+  set(PYBIND11_FINDPYTHON ON)
+  find_package(pybind11 3 REQUIRED CONFIG)
+
+  pybind11_add_module(_core MODULE NO_EXTRAS ${bindings})
+  target_link_libraries(_core PRIVATE tandem_frontend)
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/core.map)
+  target_link_options(_core PRIVATE -Wl,--version-script,${exports})
+  set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${TANDEM_PACKAGE_DIR} LINK_DEPENDS ${exports})
+  install(TARGETS _core LIBRARY DESTINATION tandem)
+endif()
+
+# The pure Python files are linked into the build tree at every build, so that edits need no build.
+add_custom_target(python_tree ALL
+  COMMAND ${CMAKE_COMMAND} -D FROM=${CMAKE_CURRENT_SOURCE_DIR}/python/tandem -D TO=${TANDEM_PACKAGE_DIR}
+          -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/link_tree.cmake
+  COMMENT "Linking the Python files" VERBATIM)

@@ -1,0 +1,62 @@
+// Element types. One row per dtype in `kDTypes`; everything else (promotion, text, NumPy mapping) derives from it.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tandem {
+
+enum class DType : uint8_t { boolean, i8, u8, i32, i64, f16, bf16, f32, f64 };
+inline constexpr int kDTypeCount = 9;
+
+// Ordered: a kind never promotes to an earlier one.
+enum class Kind : uint8_t { boolean, integer, floating };
+
+struct DTypeInfo {
+  DType dtype;
+  std::string_view name;   // Python array API name: "float32"
+  std::string_view text;   // name in IR text: "f32"
+  int size;                // bytes
+  Kind kind;
+  bool is_signed;
+  int mantissa;            // significant bits of a floating type, 0 otherwise
+};
+
+inline constexpr std::array<DTypeInfo, kDTypeCount> kDTypes{{
+    {DType::boolean, "bool", "bool", 1, Kind::boolean, false, 0},
+    {DType::i8, "int8", "i8", 1, Kind::integer, true, 0},
+    {DType::u8, "uint8", "u8", 1, Kind::integer, false, 0},
+    {DType::i32, "int32", "i32", 4, Kind::integer, true, 0},
+    {DType::i64, "int64", "i64", 8, Kind::integer, true, 0},
+    {DType::f16, "float16", "f16", 2, Kind::floating, true, 11},
+    {DType::bf16, "bfloat16", "bf16", 2, Kind::floating, true, 8},
+    {DType::f32, "float32", "f32", 4, Kind::floating, true, 24},
+    {DType::f64, "float64", "f64", 8, Kind::floating, true, 53},
+}};
+
+constexpr const DTypeInfo& info(DType dtype) { return kDTypes[static_cast<size_t>(dtype)]; }
+constexpr int size_of(DType dtype) { return info(dtype).size; }
+constexpr bool is_floating(DType dtype) { return info(dtype).kind == Kind::floating; }
+constexpr bool is_integer(DType dtype) { return info(dtype).kind == Kind::integer; }
+constexpr bool is_half(DType dtype) { return is_floating(dtype) && size_of(dtype) == 2; }
+
+// The type arithmetic on `dtype` is carried out in: f32 for the 16-bit floats, the type itself otherwise.
+constexpr DType compute_type(DType dtype) { return is_half(dtype) ? DType::f32 : dtype; }
+
+// Array API promotion of two tensor dtypes. Mixed kinds are allowed as in NumPy: int + float -> the float.
+DType promote(DType a, DType b);
+
+// By array API name ("float32") or IR text ("f32").
+std::optional<DType> dtype_from_name(std::string_view name);
+
+// Conversions that define the 16-bit formats (round to nearest even, subnormals kept, NaN stays NaN).
+float half_to_float(uint16_t bits);
+uint16_t float_to_half(float value);
+uint16_t double_to_half(double value);
+float bfloat_to_float(uint16_t bits);
+uint16_t float_to_bfloat(float value);
+uint16_t double_to_bfloat(double value);
+
+}  // namespace tandem

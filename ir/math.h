@@ -1,0 +1,27 @@
+// Mathematical functions as compositions of scalar primitives: range reduction and polynomials in explicit fused
+// multiply-adds, so that every back end returns the same bits. Argument dtype f32 or f64, result the same dtype.
+// Accuracy: at most 1 ulp (2 for pow) over the whole range; special values as C99 Annex F. Largest errors found are
+// recorded in docs/accuracy.md.
+#pragma once
+#include "ir/scalar.h"
+
+namespace tandem::math {
+
+Scalar exp(Scalar x);
+Scalar exp2(Scalar x);
+Scalar expm1(Scalar x);
+Scalar log(Scalar x);
+Scalar log2(Scalar x);
+Scalar log1p(Scalar x);
+Scalar sin(Scalar x);
+Scalar cos(Scalar x);
+Scalar tan(Scalar x);
+Scalar tanh(Scalar x);
+Scalar sinh(Scalar x);
+Scalar cosh(Scalar x);
+Scalar sigmoid(Scalar x);
+Scalar erf(Scalar x);
+Scalar pow(Scalar x, Scalar y);
+Scalar rsqrt(Scalar x);
+
+}  // namespace tandem::math

@@ -1,0 +1,307 @@
+// Pointwise arithmetic, rounding and bit operations.
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+using Grads = std::vector<Value>;
+
+Scalar sign_of(Scalar x) {
+  const Scalar zero = x.constant(0), one = x.constant(1);
+  if (x.dtype == DType::boolean) return x;
+  if (!info(x.dtype).is_signed) return select(x == zero, zero, one);
+  Scalar y = select(x < zero, -one, select(zero < x, one, zero));
+  return is_floating(x.dtype) ? select(x != x, x, y) : y;
+}
+
+// Rounding functions leave integers alone.
+template <Scalar (*F)(Scalar)>
+Scalar rounded(std::span<const Scalar> x, const OpDef&, const Attrs&) {
+  return is_floating(x[0].dtype) ? F(x[0]) : x[0];
+}
+
+// By repeated squaring for integers: all 63 possible bits of the exponent, negative exponents as 0 (or +-1 for bases
+// +-1, as exact division would give).
+Scalar integer_power(Scalar x, Scalar n) {
+  const Scalar zero = x.constant(0), one = x.constant(1);
+  const bool is_signed = info(x.dtype).is_signed;
+  Scalar result = one, base = x, rest = n;
+  const int bits = size_of(x.dtype) * 8;
+  const int steps = bits - (is_signed ? 1 : 0);
+  for (int k = 0; k < steps; ++k) {
+    result = select((rest & one) != zero, result * base, result);
+    if (k + 1 < steps) {
+      base = base * base;
+      rest = shr_logical(rest, one);
+    }
+  }
+  if (!is_signed) return result;
+  const Scalar odd = (n & one) != zero;
+  const Scalar inverse = select(x == one, one, select(x == -one, select(odd, -one, one), zero));
+  return select(n < zero, inverse, result);
+}
+
+Scalar power(std::span<const Scalar> x, const OpDef&, const Attrs&) {
+  return is_floating(x[0].dtype) ? math::pow(x[0], x[1]) : integer_power(x[0], x[1]);
+}
+
+// Amounts outside [0, bits) shift everything out.
+template <bool Left>
+Scalar shifted(std::span<const Scalar> x, const OpDef&, const Attrs&) {
+  const Scalar zero = x[0].constant(0), bits = x[0].constant(size_of(x[0].dtype) * 8);
+  const Scalar inside = (zero <= x[1]) & (x[1] < bits);
+  const Scalar amount = select(inside, x[1], zero);
+  const Scalar value = Left ? x[0] << amount : x[0] >> amount;
+  const Scalar gone = Left || !info(x[0].dtype).is_signed ? zero : select(x[0] < zero, -x[0].constant(1), zero);
+  return select(inside, value, gone);
+}
+
+// Ties share the gradient equally, as in PyTorch.
+Grads extreme_grad(const GradContext& c, std::string_view wins) {
+  const Value a = c.inputs[0], b = c.inputs[1];
+  const DType dtype = c.output.dtype();
+  const Value tie = cast(binary("equal", a, b), dtype) * 0.5;
+  const Value first = cast(binary(wins, a, b), dtype), second = cast(binary(wins, b, a), dtype);
+  return {unbroadcast(c.upstream * (first + tie), a), unbroadcast(c.upstream * (second + tie), b)};
+}
+
+}  // namespace
+
+std::vector<OpDef> arithmetic_ops() {
+  const OpDef binary_row{.inputs = {"x1", "x2"},
+                         .accepts = Accepts::numeric,
+                         .infer = broadcast_promote,
+                         .samples = {"(3, 5) (3, 5)", "(3, 1) (4,)", "() (2,)", "(0, 3) (3,)"}};
+  const OpDef unary_row{.inputs = {"x"},
+                        .accepts = Accepts::numeric,
+                        .infer = same_type,
+                        .samples = {"(3, 5)", "()", "(0,)", "(37,)"}};
+  OpDef bits_row = binary_row;
+  bits_row.accepts = Accepts::integral_or_bool;
+  bits_row.grad = kNotDifferentiable;
+  const uint32_t exact = static_cast<uint32_t>(Trait::exact);
+
+  auto rows = with(
+      binary_row,
+      {{.name = "add",
+        .traits = Trait::commutative | Trait::exact,
+        .accepts = Accepts::any,
+        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
+          return x[0].dtype == DType::boolean ? x[0] | x[1] : x[0] + x[1];
+        },
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(c.upstream, c.inputs[1])};
+        },
+        .onnx = "Add",
+        .doc = "Add element by element; on bool, logical or.",
+        .example = "td.add(td.asarray([1, 2]), 3)  # tensor([4, 5])"},
+       {.name = "subtract",
+        .traits = exact,
+        .lower = lift2<operator- >,
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-c.upstream, c.inputs[1])};
+        },
+        .onnx = "Sub",
+        .doc = "Subtract x2 from x1 element by element.",
+        .example = "td.subtract(td.asarray([4, 5]), 3)  # tensor([1, 2])"},
+       {.name = "multiply",
+        .traits = Trait::commutative | Trait::exact,
+        .accepts = Accepts::any,
+        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
+          return x[0].dtype == DType::boolean ? x[0] & x[1] : x[0] * x[1];
+        },
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream * c.inputs[1], c.inputs[0]),
+                  unbroadcast(c.upstream * c.inputs[0], c.inputs[1])};
+        },
+        .onnx = "Mul",
+        .doc = "Multiply element by element; on bool, logical and.",
+        .example = "td.multiply(td.asarray([4, 5]), 3)  # tensor([12, 15])"},
+       {.name = "divide",
+        .traits = exact,
+        .accepts = Accepts::promote_to_float,
+        .lower = lift2<operator/ >,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value a = c.upstream / c.inputs[1];
+          return {unbroadcast(a, c.inputs[0]), unbroadcast(-(a * c.output), c.inputs[1])};
+        },
+        .onnx = "Div",
+        .doc = "Divide x1 by x2 element by element, giving a floating-point result.",
+        .example = "td.divide(td.asarray([1., 2.]), 4)  # tensor([0.25, 0.5 ], dtype=float32)"},
+       {.name = "pow",
+        .lower = power,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value x = c.inputs[0], n = c.inputs[1];
+          const Value zero = c.b.scalar(x.dtype(), 0);
+          const Value dx = where(binary("equal", n, c.b.scalar(n.dtype(), 0)), zero, n * binary("pow", x, n - 1.0));
+          const Value safe = where(binary("greater", x, zero), x, c.b.scalar(x.dtype(), 1));
+          const Value dn = where(binary("equal", x, zero), zero, c.output * unary("log", safe));
+          return {unbroadcast(c.upstream * dx, x), unbroadcast(c.upstream * dn, n)};
+        },
+        .onnx = "Pow",
+        .doc = "Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0.",
+        .example = "td.pow(td.asarray([2, 3]), 2)  # tensor([4, 9])",
+        .samples = {"(3, 5):positive (3, 5)", "(3, 1):positive (4,)", "(7,):positive ()", "(0,) (0,)"}},
+       {.name = "minimum",
+        .traits = Trait::commutative | Trait::exact,
+        .accepts = Accepts::any,
+        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
+          return x[0].dtype == DType::boolean ? x[0] & x[1] : min(x[0], x[1]);
+        },
+        .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "less"); },
+        .onnx = "Min",
+        .doc = "Return the smaller of two elements; NaN where either is NaN.",
+        .example = "td.minimum(td.asarray([1, 5]), 3)  # tensor([1, 3])"},
+       {.name = "maximum",
+        .traits = Trait::commutative | Trait::exact,
+        .accepts = Accepts::any,
+        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
+          return x[0].dtype == DType::boolean ? x[0] | x[1] : max(x[0], x[1]);
+        },
+        .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "greater"); },
+        .onnx = "Max",
+        .doc = "Return the larger of two elements; NaN where either is NaN.",
+        .example = "td.maximum(td.asarray([1, 5]), 3)  # tensor([3, 5])"},
+       {.name = "clip",
+        .inputs = {"x", "min", "max"},
+        .traits = exact,
+        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return min(max(x[0], x[1]), x[2]); },
+        .grad = [](const GradContext& c) -> Grads {
+          const Value x = c.inputs[0];
+          const Value inside = binary("logical_and", binary("less_equal", c.inputs[1], x),
+                                      binary("less_equal", x, c.inputs[2]));
+          return {unbroadcast(c.upstream * cast(inside, x.dtype()), x), {}, {}};
+        },
+        .onnx = "Clip",
+        .doc = "Limit every element to [min, max].",
+        .example = "td.clip(td.asarray([1, 5, 9]), 2, 6)  # tensor([2, 5, 6])",
+        .samples = {"(3, 5) ():negative ():positive", "(4,):any (4,):negative (4,):positive"}}});
+
+  for (OpDef& row : with(
+           unary_row,
+           {{.name = "negative",
+             .traits = exact,
+             .lower = lift<operator- >,
+             .grad = [](const GradContext& c) -> Grads { return {-c.upstream}; },
+             .onnx = "Neg",
+             .doc = "Negate element by element.",
+             .example = "td.negative(td.asarray([1, -2]))  # tensor([-1,  2])"},
+            {.name = "positive",
+             .traits = exact,
+             .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },
+             .grad = [](const GradContext& c) -> Grads { return {c.upstream}; },
+             .onnx = "Identity",
+             .doc = "Return the elements unchanged.",
+             .example = "td.positive(td.asarray([1, -2]))  # tensor([ 1, -2])"},
+            {.name = "abs",
+             .traits = Trait::exact | Trait::method,
+             .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
+               return info(x[0].dtype).is_signed ? abs(x[0]) : x[0];
+             },
+             .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("sign", c.inputs[0])}; },
+             .onnx = "Abs",
+             .doc = "Return the absolute value.",
+             .example = "td.abs(td.asarray([1, -2]))  # tensor([1, 2])"},
+            {.name = "sign",
+             .traits = exact,
+             .lower = lift<sign_of>,
+             .grad = kNotDifferentiable,
+             .onnx = "Sign",
+             .doc = "Return -1, 0 or 1 by the sign of each element; NaN stays NaN.",
+             .example = "td.sign(td.asarray([-3., 0., 2.]))  # tensor([-1.,  0.,  1.], dtype=float32)"},
+            {.name = "square",
+             .traits = exact,
+             .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0] * x[0]; },
+             .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.inputs[0] * 2.0)}; },
+             .onnx = "compose",
+             .doc = "Return the square of each element.",
+             .example = "td.square(td.asarray([3, -2]))  # tensor([9, 4])"},
+            {.name = "reciprocal",
+             .traits = exact,
+             .accepts = Accepts::promote_to_float,
+             .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0].constant(1) / x[0]; },
+             .grad = [](const GradContext& c) -> Grads { return {-(c.upstream * (c.output * c.output))}; },
+             .onnx = "Reciprocal",
+             .doc = "Return 1 / x.",
+             .example = "td.reciprocal(td.asarray([4., 2.]))  # tensor([0.25, 0.5 ], dtype=float32)"},
+            {.name = "floor",
+             .traits = exact,
+             .lower = rounded<floor>,
+             .grad = kNotDifferentiable,
+             .onnx = "Floor",
+             .doc = "Round toward minus infinity.",
+             .example = "td.floor(td.asarray([1.5, -1.5]))  # tensor([ 1., -2.], dtype=float32)"},
+            {.name = "ceil",
+             .traits = exact,
+             .lower = rounded<ceil>,
+             .grad = kNotDifferentiable,
+             .onnx = "Ceil",
+             .doc = "Round toward plus infinity.",
+             .example = "td.ceil(td.asarray([1.5, -1.5]))  # tensor([ 2., -1.], dtype=float32)"},
+            {.name = "round",
+             .traits = Trait::exact | Trait::method,
+             .lower = rounded<round>,
+             .grad = kNotDifferentiable,
+             .onnx = "Round",
+             .doc = "Round to the nearest integer, halves to the even one.",
+             .example = "td.round(td.asarray([1.5, 2.5]))  # tensor([2., 2.], dtype=float32)"},
+            {.name = "trunc",
+             .traits = exact,
+             .lower = rounded<trunc>,
+             .grad = kNotDifferentiable,
+             .onnx = "compose",
+             .doc = "Round toward zero.",
+             .example = "td.trunc(td.asarray([1.5, -1.5]))  # tensor([ 1., -1.], dtype=float32)"}}))
+    rows.push_back(std::move(row));
+
+  for (OpDef& row :
+       with(bits_row, {{.name = "bitwise_and",
+                        .traits = Trait::commutative | Trait::exact,
+                        .lower = lift2<operator& >,
+                        .onnx = "BitwiseAnd",
+                        .doc = "And of the bits.",
+                        .example = "td.bitwise_and(td.asarray([6, 5]), 3)  # tensor([2, 1])"},
+                       {.name = "bitwise_or",
+                        .traits = Trait::commutative | Trait::exact,
+                        .lower = lift2<operator| >,
+                        .onnx = "BitwiseOr",
+                        .doc = "Or of the bits.",
+                        .example = "td.bitwise_or(td.asarray([6, 5]), 3)  # tensor([7, 7])"},
+                       {.name = "bitwise_xor",
+                        .traits = Trait::commutative | Trait::exact,
+                        .lower = lift2<operator^ >,
+                        .onnx = "BitwiseXor",
+                        .doc = "Exclusive or of the bits.",
+                        .example = "td.bitwise_xor(td.asarray([6, 5]), 3)  # tensor([5, 6])"},
+                       {.name = "bitwise_invert",
+                        .inputs = {"x"},
+                        .traits = exact,
+                        .infer = same_type,
+                        .lower = lift<operator~>,
+                        .onnx = "BitwiseNot",
+                        .doc = "Invert every bit; on bool, logical not.",
+                        .example = "td.bitwise_invert(td.asarray([0, 5]))  # tensor([-1, -6])",
+                        .samples = {"(3, 5)", "()", "(0,)"}},
+                       {.name = "bitwise_left_shift",
+                        .traits = exact,
+                        .accepts = Accepts::integral_or_bool,
+                        .lower = shifted<true>,
+                        .onnx = "BitShift",
+                        .doc = "Shift x1 left by x2 bits; amounts outside [0, bits) give 0.",
+                        .example = "td.bitwise_left_shift(td.asarray([1, 3]), 2)  # tensor([ 4, 12])",
+                        .samples = {"(3, 5) (3, 5):shift", "(4,) ():shift"}},
+                       {.name = "bitwise_right_shift",
+                        .traits = exact,
+                        .lower = shifted<false>,
+                        .onnx = "BitShift",
+                        .doc = "Shift x1 right by x2 bits, keeping the sign.",
+                        .example = "td.bitwise_right_shift(td.asarray([16, -16]), 2)  # tensor([ 4, -4])",
+                        .samples = {"(3, 5) (3, 5):shift", "(4,) ():shift"}}}))
+    rows.push_back(std::move(row));
+  return rows;
+}
+
+}  // namespace tandem

@@ -1,0 +1,33 @@
+// Control flow: operations that hold sub-graphs. See ir/graph.h for their form.
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+TensorType no_single_type(InferContext& c) {
+  throw InternalError(fmt::format("{} takes its types from its regions", c.op.name));
+}
+
+constexpr NoGrad kThroughRegions{"its gradient is taken through its sub-graphs, which is not built yet"};
+
+}  // namespace
+
+std::vector<OpDef> control_ops() {
+  return with({.inputs = {"operands"},
+               .traits = Trait::variadic | Trait::mixed | Trait::internal,
+               .infer = no_single_type,
+               .grad = kThroughRegions},
+              {{.name = "if",
+                .lower = Structure::control,
+                .onnx = "If",
+                .doc = "Run one of two sub-graphs, chosen by a bool."},
+               {.name = "while",
+                .lower = Structure::control,
+                .onnx = "Loop",
+                .doc = "Run a sub-graph again and again while another one yields true."}});
+}
+
+}  // namespace tandem

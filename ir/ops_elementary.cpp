@@ -1,0 +1,136 @@
+// Elementary functions of one floating-point argument. The compositions themselves are in ir/math_*.cpp.
+#include <cmath>
+
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+using Grads = std::vector<Value>;
+
+Scalar sqrt_of(Scalar x) { return sqrt(x); }
+
+}  // namespace
+
+std::vector<OpDef> elementary_ops() {
+  const OpDef row{.inputs = {"x"},
+                  .traits = static_cast<uint32_t>(Trait::method),
+                  .accepts = Accepts::promote_to_float,
+                  .infer = same_type,
+                  .samples = {"(3, 5)", "()", "(0,)", "(1000,):wide"}};
+  const std::vector<std::string_view> positive = {"(3, 5):positive", "():positive", "(0,)", "(1000,):wide_positive"};
+  return with(
+      row,
+      {{.name = "exp",
+        .lower = lift<math::exp>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * c.output}; },
+        .onnx = "Exp",
+        .doc = "Return e to the power x.",
+        .example = "td.exp(td.asarray([0., 1.]))  # tensor([1.       , 2.7182817], dtype=float32)"},
+       {.name = "exp2",
+        .lower = lift<math::exp2>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.output * M_LN2)}; },
+        .onnx = "compose",
+        .doc = "Return 2 to the power x.",
+        .example = "td.exp2(td.asarray([0., 3.]))  # tensor([1., 8.], dtype=float32)"},
+       {.name = "expm1",
+        .lower = lift<math::expm1>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.output + 1.0)}; },
+        .onnx = "compose",
+        .doc = "Return exp(x) - 1, accurate for small x.",
+        .example = "td.expm1(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+       {.name = "log",
+        .lower = lift<math::log>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream / c.inputs[0]}; },
+        .onnx = "Log",
+        .doc = "Return the natural logarithm; NaN for negative x, -inf for 0.",
+        .example = "td.log(td.asarray([1.]))  # tensor([0.], dtype=float32)",
+        .samples = positive},
+       {.name = "log2",
+        .lower = lift<math::log2>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.inputs[0] * M_LN2)}; },
+        .onnx = "compose",
+        .doc = "Return the logarithm to base 2.",
+        .example = "td.log2(td.asarray([8.]))  # tensor([3.], dtype=float32)",
+        .samples = positive},
+       {.name = "log1p",
+        .lower = lift<math::log1p>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.inputs[0] + 1.0)}; },
+        .onnx = "compose",
+        .doc = "Return log(1 + x), accurate for small x.",
+        .example = "td.log1p(td.asarray([0.]))  # tensor([0.], dtype=float32)",
+        .samples = positive},
+       {.name = "sqrt",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .lower = lift<sqrt_of>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.output * 2.0)}; },
+        .onnx = "Sqrt",
+        .doc = "Return the square root, correctly rounded.",
+        .example = "td.sqrt(td.asarray([4., 9.]))  # tensor([2., 3.], dtype=float32)",
+        .samples = positive},
+       {.name = "rsqrt",
+        .lower = lift<math::rsqrt>,
+        .grad = [](const GradContext& c) -> Grads {
+          return {c.upstream * ((c.output / c.inputs[0]) * -0.5)};
+        },
+        .onnx = "compose",
+        .doc = "Return 1 / sqrt(x).",
+        .example = "td.rsqrt(td.asarray([4.]))  # tensor([0.5], dtype=float32)",
+        .samples = positive},
+       {.name = "sin",
+        .lower = lift<math::sin>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("cos", c.inputs[0])}; },
+        .onnx = "Sin",
+        .doc = "Return the sine of x in radians.",
+        .example = "td.sin(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+       {.name = "cos",
+        .lower = lift<math::cos>,
+        .grad = [](const GradContext& c) -> Grads { return {-(c.upstream * unary("sin", c.inputs[0]))}; },
+        .onnx = "Cos",
+        .doc = "Return the cosine of x in radians.",
+        .example = "td.cos(td.asarray([0.]))  # tensor([1.], dtype=float32)"},
+       {.name = "tan",
+        .lower = lift<math::tan>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.output * c.output + 1.0)}; },
+        .onnx = "Tan",
+        .doc = "Return the tangent of x in radians.",
+        .example = "td.tan(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+       {.name = "tanh",
+        .lower = lift<math::tanh>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * (1.0 - c.output * c.output)}; },
+        .onnx = "Tanh",
+        .doc = "Return the hyperbolic tangent.",
+        .example = "td.tanh(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+       {.name = "sinh",
+        .lower = lift<math::sinh>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("cosh", c.inputs[0])}; },
+        .onnx = "Sinh",
+        .doc = "Return the hyperbolic sine.",
+        .example = "td.sinh(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+       {.name = "cosh",
+        .lower = lift<math::cosh>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("sinh", c.inputs[0])}; },
+        .onnx = "Cosh",
+        .doc = "Return the hyperbolic cosine.",
+        .example = "td.cosh(td.asarray([0.]))  # tensor([1.], dtype=float32)"},
+       {.name = "sigmoid",
+        .lower = lift<math::sigmoid>,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.output * (1.0 - c.output))}; },
+        .onnx = "Sigmoid",
+        .doc = "Return 1 / (1 + exp(-x)).",
+        .example = "td.sigmoid(td.asarray([0.]))  # tensor([0.5], dtype=float32)"},
+       {.name = "erf",
+        .lower = lift<math::erf>,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value x = c.inputs[0];
+          return {c.upstream * (unary("exp", -(x * x)) * M_2_SQRTPI)};
+        },
+        .onnx = "Erf",
+        .doc = "Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.",
+        .example = "td.erf(td.asarray([0.]))  # tensor([0.], dtype=float32)"}});
+}
+
+}  // namespace tandem

@@ -1,0 +1,195 @@
+// Joining tensors and picking elements by index tensors.
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+using Grads = std::vector<Value>;
+
+TensorType concat_type(InferContext& c) {
+  const TensorType& first = c.inputs[0];
+  if (first.rank() == 0)
+    c.fail(ErrorKind::shape, "got tensors without axes; need at least one axis; try td.stack");
+  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), first.rank());
+  c.attr("axis") = axis;
+  TensorType out{first.dtype, first.shape, {}};
+  for (const TensorType& input : c.inputs.subspan(1)) {
+    bool fits = input.rank() == first.rank();
+    for (size_t k = 0; fits && k < first.shape.size(); ++k)
+      fits = static_cast<int64_t>(k) == axis || c.env.equal(first.shape[k], input.shape[k]);
+    if (!fits)
+      c.fail(ErrorKind::shape, "got shapes {} and {}; need shapes that agree everywhere but along axis {}",
+             to_text(first.shape), to_text(input.shape), axis);
+    out.dtype = promote(out.dtype, input.dtype);
+    out.shape[static_cast<size_t>(axis)] = out.shape[static_cast<size_t>(axis)] + input.shape[static_cast<size_t>(axis)];
+  }
+  return out;
+}
+
+Grads concat_grad(const GradContext& c) {
+  const int64_t axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+  Grads grads;
+  Dim start = 0;
+  for (const Value& input : c.inputs) {
+    std::vector<Dim> starts(input.shape().size(), Dim(0)), steps(input.shape().size(), Dim(1));
+    starts[static_cast<size_t>(axis)] = start;
+    start = start + input.shape()[static_cast<size_t>(axis)];
+    grads.push_back(cast(c.b.emit("slice", {c.upstream}, {starts, input.shape(), steps}), input.dtype()));
+  }
+  return grads;
+}
+
+TensorType stack_type(InferContext& c) {
+  const TensorType& first = c.inputs[0];
+  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), first.rank() + 1);
+  c.attr("axis") = axis;
+  TensorType out{first.dtype, first.shape, {}};
+  for (const TensorType& input : c.inputs.subspan(1)) {
+    bool fits = input.rank() == first.rank();
+    for (size_t k = 0; fits && k < first.shape.size(); ++k) fits = c.env.equal(first.shape[k], input.shape[k]);
+    if (!fits)
+      c.fail(ErrorKind::shape, "got shapes {} and {}; need equal shapes", to_text(first.shape), to_text(input.shape));
+    out.dtype = promote(out.dtype, input.dtype);
+  }
+  out.shape.insert(out.shape.begin() + axis, Dim(static_cast<int64_t>(c.inputs.size())));
+  return out;
+}
+
+Value stack_formula(Builder& b, std::span<const Value> x, const OpDef& row, const Attrs& attrs) {
+  const int64_t axis = attr_as<int64_t>(row, attrs, "axis");
+  std::vector<Value> parts;
+  for (const Value& value : x) parts.push_back(expand_dims(value, axis));
+  return b.emit(op("concat"), parts, {axis});
+}
+
+Grads stack_grad(const GradContext& c) {
+  const int64_t axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+  Grads grads;
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    Shape sizes = c.output.shape();
+    sizes[static_cast<size_t>(axis)] = 1;
+    std::vector<Dim> starts(sizes.size(), Dim(0)), steps(sizes.size(), Dim(1));
+    starts[static_cast<size_t>(axis)] = static_cast<int64_t>(i);
+    const Value part = c.b.emit("slice", {c.upstream}, {starts, sizes, steps});
+    grads.push_back(cast(reshape(part, c.inputs[i].shape()), c.inputs[i].dtype()));
+  }
+  return grads;
+}
+
+void check_indices(InferContext& c) {
+  if (!is_integer(c.inputs[1].dtype))
+    c.fail(ErrorKind::dtype, "got indices of dtype {}; need an integer dtype; try indices.astype(td.int64)",
+           info(c.inputs[1].dtype).name);
+}
+
+TensorType take_type(InferContext& c) {
+  check_indices(c);
+  const TensorType &x = c.inputs[0], &indices = c.inputs[1];
+  if (!c.has("axis")) {
+    if (x.rank() != 1) c.fail(ErrorKind::value, "got a tensor with {} axes and no axis; need axis=...", x.rank());
+    c.attr("axis") = int64_t{0};
+  }
+  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
+  c.attr("axis") = axis;
+  TensorType out{x.dtype, x.shape, {}};
+  out.shape.erase(out.shape.begin() + axis);
+  out.shape.insert(out.shape.begin() + axis, indices.shape.begin(), indices.shape.end());
+  return out;
+}
+
+TensorType take_along_type(InferContext& c) {
+  check_indices(c);
+  const TensorType &x = c.inputs[0], &indices = c.inputs[1];
+  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
+  c.attr("axis") = axis;
+  bool fits = x.rank() == indices.rank();
+  for (size_t k = 0; fits && k < x.shape.size(); ++k)
+    fits = static_cast<int64_t>(k) == axis || c.env.equal(x.shape[k], indices.shape[k]);
+  if (!fits)
+    c.fail(ErrorKind::shape, "got shapes {} and {}; need shapes that agree everywhere but along axis {}",
+           to_text(x.shape), to_text(indices.shape), axis);
+  return {x.dtype, indices.shape, {}};
+}
+
+TensorType embedding_type(InferContext& c) {
+  const TensorType &indices = c.inputs[0], &weight = c.inputs[1];
+  if (weight.rank() != 2)
+    c.fail(ErrorKind::shape, "got a weight of shape {}; need [entries, features]", to_text(weight.shape));
+  if (!is_integer(indices.dtype))
+    c.fail(ErrorKind::dtype, "got indices of dtype {}; need an integer dtype; try indices.astype(td.int64)",
+           info(indices.dtype).name);
+  TensorType out{weight.dtype, indices.shape, {}};
+  out.shape.push_back(weight.shape[1]);
+  return out;
+}
+
+constexpr NoGrad kNeedsScatter{"it needs scatter_add, which is not an operation yet"};
+
+}  // namespace
+
+std::vector<OpDef> indexing_ops() {
+  return with({.traits = static_cast<uint32_t>(Trait::exact)},
+              {{.name = "concat",
+                .inputs = {"arrays"},
+                .attrs = {{"axis", AttrKind::axis, Attr{int64_t{0}}}},
+                .traits = static_cast<uint32_t>(Trait::variadic),
+                .infer = concat_type,
+                .lower = Structure::concat,
+                .grad = concat_grad,
+                .onnx = "Concat",
+                .doc = "Join tensors along an existing axis.",
+                .example = "td.concat([td.asarray([1]), td.asarray([2, 3])])  # tensor([1, 2, 3])",
+                .samples = {"(3, 4) (2, 4)", "(3, 4) (3, 1) (3, 2) | axis=-1", "(0, 2) (1, 2)"}},
+               {.name = "stack",
+                .inputs = {"arrays"},
+                .attrs = {{"axis", AttrKind::axis, Attr{int64_t{0}}}},
+                .traits = static_cast<uint32_t>(Trait::variadic),
+                .infer = stack_type,
+                .lower = stack_formula,
+                .grad = stack_grad,
+                .onnx = "compose",
+                .doc = "Join tensors of one shape along a new axis.",
+                .example = "td.stack([td.asarray([1]), td.asarray([2])])  # tensor([[1], [2]])",
+                .samples = {"(3, 4) (3, 4)", "(3,) (3,) (3,) | axis=-1", "() ()"}},
+               {.name = "take",
+                .inputs = {"x", "indices"},
+                .attrs = {{"axis", AttrKind::axis, Attr{}}},
+                .traits = Trait::mixed | Trait::method,
+                .infer = take_type,
+                .lower = Structure::take,
+                .grad = kNeedsScatter,
+                .onnx = "Gather",
+                .doc = "Return the elements at given indices along an axis; an index outside [-size, size) raises "
+                       "IndexError.",
+                .example = "td.take(td.asarray([5, 6, 7]), td.asarray([2, 0]))  # tensor([7, 5])",
+                .samples = {"(6,) (4,):index6", "(3, 6) (2, 2):index3 | axis=0", "(3, 6) (5,):index6 | axis=1"}},
+               {.name = "take_along_axis",
+                .inputs = {"x", "indices"},
+                .attrs = {{"axis", AttrKind::axis, Attr{int64_t{-1}}}},
+                .traits = static_cast<uint32_t>(Trait::mixed),
+                .infer = take_along_type,
+                .lower = Structure::take_along_axis,
+                .grad = kNeedsScatter,
+                .onnx = "GatherElements",
+                .doc = "Return, for every position, the element of x at the given index along an axis.",
+                .example = "td.take_along_axis(td.asarray([[5, 6]]), td.asarray([[1]]))  # tensor([[6]])",
+                .samples = {"(3, 6) (3, 2):index6", "(6, 3) (2, 3):index6 | axis=0"}},
+               {.name = "embedding",
+                .inputs = {"indices", "weight"},
+                .traits = static_cast<uint32_t>(Trait::mixed),
+                .infer = embedding_type,
+                .lower = [](Builder& b, std::span<const Value> x, const OpDef&, const Attrs&) {
+                  return b.emit("take", {x[1], x[0]}, {int64_t{0}});
+                },
+                .grad = kNeedsScatter,
+                .onnx = "Gather",
+                .doc = "Return the rows of weight [entries, features] at the given indices.",
+                .example = "td.embedding(td.asarray([1]), td.asarray([[1., 2.], [3., 4.]]))  "
+                           "# tensor([[3., 4.]], dtype=float32)",
+                .samples = {"(4,):index5 (5, 3)", "(2, 2):index5 (5, 3)"}}});
+}
+
+}  // namespace tandem

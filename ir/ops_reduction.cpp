@@ -1,0 +1,266 @@
+// Reductions. The order of combination is part of their meaning: see ReduceOrder in ir/kernel.h.
+#include <algorithm>
+#include <limits>
+
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+using Grads = std::vector<Value>;
+
+const AttrSpec kAxis{"axis", AttrKind::axes, Attr{}, "axis, several, or None for all"};
+const AttrSpec kKeep{"keepdims", AttrKind::boolean, Attr{false}, "keep reduced axes with size 1"};
+const AttrSpec kDType{"dtype", AttrKind::dtype, Attr{}};
+
+// Extremes of nothing do not exist.
+template <TensorType (*Infer)(InferContext&)>
+TensorType nonempty(InferContext& c) {
+  TensorType type = Infer(c);
+  for (const Dim& axis : axes_of(c.op, c.attrs)) {
+    const Dim size = c.inputs[0].shape[static_cast<size_t>(axis.constant())];
+    if (c.env.equal(size, 0))
+      c.fail(ErrorKind::value, "got the shape {}, which has no elements along axis {}; need at least one",
+             to_text(c.inputs[0].shape), axis.constant());
+  }
+  return type;
+}
+
+Grads extreme_grad(const GradContext& c) {
+  const auto axes = axes_of(c.op, c.attrs);
+  const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
+  const Value x = c.inputs[0];
+  const Value best = restore_axes(c.output, x, axes, kept), up = restore_axes(c.upstream, x, axes, kept);
+  const Value hit = cast(binary("equal", x, best), x.dtype());
+  return {up * (hit / sum(hit, axes, true))};
+}
+
+Value mean_formula(Builder&, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const auto axes = axes_of(op, attrs);
+  return sum(x[0], axes, attr_as<bool>(op, attrs, "keepdims")) / count_along(x[0], axes, x[0].dtype());
+}
+
+Value variance_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const auto axes = axes_of(op, attrs);
+  const Value count = count_along(x[0], axes, x[0].dtype());
+  const Value deviation = x[0] - sum(x[0], axes, true) / count;
+  const Value squares = sum(deviation * deviation, axes, attr_as<bool>(op, attrs, "keepdims"));
+  const double correction = attr_as<double>(op, attrs, "correction");
+  if (correction == 0) return squares / count;
+  return squares / binary("maximum", count - correction, b.scalar(x[0].dtype(), 0));
+}
+
+Value std_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  return unary("sqrt", variance_formula(b, x, op, attrs));
+}
+
+// max + log(sum(exp(x - max))), with an infinite max left out of the difference.
+Value logsumexp_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const auto axes = axes_of(op, attrs);
+  const bool keep = attr_as<bool>(op, attrs, "keepdims");
+  Value top = b.emit("max", {x[0]}, {axes, true});
+  top = where(unary("isfinite", top), top, b.scalar(x[0].dtype(), 0));
+  const Value total = sum(unary("exp", x[0] - top), axes, keep);
+  return unary("log", total) + (keep ? top : reshape(top, total.shape()));
+}
+
+TensorType cumulative_type(InferContext& c) {
+  const TensorType& x = c.inputs[0];
+  if (!c.has("axis")) {
+    if (x.rank() != 1) c.fail(ErrorKind::value, "got a tensor with {} axes and no axis; need axis=...", x.rank());
+    c.attr("axis") = int64_t{0};
+  }
+  if (x.rank() == 0) c.fail(ErrorKind::shape, "got a tensor without axes; need at least one axis");
+  c.attr("axis") = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
+  if (!c.has("dtype")) c.attr("dtype") = sum_dtype(x.dtype);
+  return {c.get<DType>("dtype"), x.shape, {}};
+}
+
+Value moment_grad_scale(const GradContext& c, Value& centered, Value& up) {
+  const auto axes = axes_of(c.op, c.attrs);
+  const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
+  const Value x = c.inputs[0];
+  const Value count = count_along(x, axes, x.dtype());
+  centered = x - sum(x, axes, true) / count;
+  up = restore_axes(c.upstream, x, axes, kept);
+  return count - attr_as<double>(c.op, c.attrs, "correction");
+}
+
+}  // namespace
+
+std::vector<OpDef> reduction_ops() {
+  const std::vector<std::string_view> samples = {
+      "(3, 5)", "(3, 5) | axis=0", "(3, 5) | axis=-1, keepdims=True", "(2, 3, 4) | axis=(0, 2)", "()",
+      "(70, 3) | axis=0", "(3, 200)  | axis=1", "(5000,)"};
+  std::vector<std::string_view> with_empty = samples;
+  with_empty.push_back("(0, 3) | axis=0");
+  const OpDef row{.inputs = {"x"}, .attrs = {kAxis, kKeep}, .traits = static_cast<uint32_t>(Trait::method),
+                  .samples = samples};
+  const std::vector<AttrSpec> sum_attrs = {kAxis, kDType, kKeep};
+  const std::vector<AttrSpec> moment_attrs = {kAxis, {"correction", AttrKind::real, Attr{0.0}}, kKeep};
+  auto rows = with(
+      row,
+      {{.name = "sum",
+        .attrs = sum_attrs,
+        .infer = reduced_sum,
+        .lower = ReduceRule{ReduceKind::sum},
+        .grad = [](const GradContext& c) -> Grads {
+          const auto axes = axes_of(c.op, c.attrs);
+          const Value up = restore_axes(c.upstream, c.inputs[0], axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
+          return {cast(broadcast_to(up, c.inputs[0].shape()), c.inputs[0].dtype())};
+        },
+        .onnx = "ReduceSum",
+        .doc = "Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64.",
+        .example = "td.sum(td.asarray([[1, 2], [3, 4]]), axis=0)  # tensor([4, 6])",
+        .samples = with_empty},
+       {.name = "prod",
+        .attrs = sum_attrs,
+        .infer = reduced_sum,
+        .lower = ReduceRule{ReduceKind::prod},
+        .grad = [](const GradContext& c) -> Grads {
+          const auto axes = axes_of(c.op, c.attrs);
+          const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
+          const Value x = c.inputs[0];
+          return {restore_axes(c.upstream, x, axes, kept) * restore_axes(c.output, x, axes, kept) / x};
+        },
+        .onnx = "ReduceProd",
+        .doc = "Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there).",
+        .example = "td.prod(td.asarray([2, 3, 4]))  # tensor(24)",
+        .samples = {"(3, 5):unit", "(3, 5):unit | axis=0", "(3, 4):unit | axis=1, keepdims=True", "(0,)"}},
+       {.name = "max",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .infer = nonempty<reduced>,
+        .lower = ReduceRule{ReduceKind::max},
+        .grad = extreme_grad,
+        .onnx = "ReduceMax",
+        .doc = "Return the largest element over axes; NaN if there is one.",
+        .example = "td.max(td.asarray([1, 3, 2]))  # tensor(3)"},
+       {.name = "min",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .infer = nonempty<reduced>,
+        .lower = ReduceRule{ReduceKind::min},
+        .grad = extreme_grad,
+        .onnx = "ReduceMin",
+        .doc = "Return the smallest element over axes; NaN if there is one.",
+        .example = "td.min(td.asarray([1, 3, 2]))  # tensor(1)"},
+       {.name = "any",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .infer = reduced_bool,
+        .lower = ReduceRule{ReduceKind::max},
+        .grad = kNotDifferentiable,
+        .onnx = "compose",
+        .doc = "Return whether any element over axes is true (not zero).",
+        .example = "td.any(td.asarray([False, True]))  # tensor(True)",
+        .samples = with_empty},
+       {.name = "all",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .infer = reduced_bool,
+        .lower = ReduceRule{ReduceKind::min},
+        .grad = kNotDifferentiable,
+        .onnx = "compose",
+        .doc = "Return whether all elements over axes are true (not zero).",
+        .example = "td.all(td.asarray([False, True]))  # tensor(False)",
+        .samples = with_empty},
+       {.name = "argmax",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .accepts = Accepts::numeric,
+        .infer = nonempty<reduced_index>,
+        .lower = ReduceRule{ReduceKind::argmax},
+        .grad = kNotDifferentiable,
+        .onnx = "ArgMax",
+        .doc = "Return the index of the first largest element along an axis, or of the flattened tensor.",
+        .example = "td.argmax(td.asarray([1, 3, 2]))  # tensor(1)",
+        .samples = {"(3, 5):small", "(3, 5):small | axis=0", "(3, 5) | axis=-1, keepdims=True", "(5000,)"}},
+       {.name = "argmin",
+        .traits = static_cast<uint32_t>(Trait::exact),
+        .accepts = Accepts::numeric,
+        .infer = nonempty<reduced_index>,
+        .lower = ReduceRule{ReduceKind::argmin},
+        .grad = kNotDifferentiable,
+        .onnx = "ArgMin",
+        .doc = "Return the index of the first smallest element along an axis, or of the flattened tensor.",
+        .example = "td.argmin(td.asarray([1, 3, 0]))  # tensor(2)",
+        .samples = {"(3, 5):small", "(3, 5):small | axis=0", "(3, 5) | axis=-1, keepdims=True", "(5000,)"}},
+       {.name = "mean",
+        .traits = static_cast<uint32_t>(Trait::wide),
+        .accepts = Accepts::promote_to_float,
+        .infer = reduced,
+        .lower = mean_formula,
+        .grad = [](const GradContext& c) -> Grads {
+          const auto axes = axes_of(c.op, c.attrs);
+          const Value x = c.inputs[0];
+          const Value up = restore_axes(c.upstream, x, axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
+          return {broadcast_to(up / count_along(x, axes, x.dtype()), x.shape())};
+        },
+        .onnx = "ReduceMean",
+        .doc = "Return the arithmetic mean over axes; NaN over nothing.",
+        .example = "td.mean(td.asarray([1., 2., 6.]))  # tensor(3., dtype=float32)",
+        .samples = with_empty},
+       {.name = "var",
+        .attrs = moment_attrs,
+        .traits = static_cast<uint32_t>(Trait::wide),
+        .accepts = Accepts::promote_to_float,
+        .infer = reduced,
+        .lower = variance_formula,
+        .grad = [](const GradContext& c) -> Grads {
+          Value centered, up;
+          const Value count = moment_grad_scale(c, centered, up);
+          return {up * (centered * 2.0 / count)};
+        },
+        .onnx = "compose",
+        .doc = "Return the mean squared deviation from the mean, in two passes, divided by (count - correction).",
+        .example = "td.var(td.asarray([1., 3.]))  # tensor(1., dtype=float32)"},
+       {.name = "std",
+        .attrs = moment_attrs,
+        .traits = static_cast<uint32_t>(Trait::wide),
+        .accepts = Accepts::promote_to_float,
+        .infer = reduced,
+        .lower = std_formula,
+        .grad = [](const GradContext& c) -> Grads {
+          Value centered, up;
+          const Value count = moment_grad_scale(c, centered, up);
+          const auto axes = axes_of(c.op, c.attrs);
+          const Value out = restore_axes(c.output, c.inputs[0], axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
+          return {up * (centered / (count * out))};
+        },
+        .onnx = "compose",
+        .doc = "Return the square root of `var`.",
+        .example = "td.std(td.asarray([1., 3.]))  # tensor(1., dtype=float32)"},
+       {.name = "logsumexp",
+        .traits = static_cast<uint32_t>(Trait::wide),
+        .accepts = Accepts::promote_to_float,
+        .infer = nonempty<reduced>,
+        .lower = logsumexp_formula,
+        .grad = [](const GradContext& c) -> Grads {
+          const auto axes = axes_of(c.op, c.attrs);
+          const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
+          const Value x = c.inputs[0];
+          return {restore_axes(c.upstream, x, axes, kept) *
+                  unary("exp", x - restore_axes(c.output, x, axes, kept))};
+        },
+        .onnx = "ReduceLogSumExp",
+        .doc = "Return log(sum(exp(x))) over axes without overflow.",
+        .example = "td.logsumexp(td.asarray([1000., 1000.]))  # tensor(1000.6931, dtype=float32)"}});
+  rows.push_back({.name = "cumsum",
+                  .inputs = {"x"},
+                  .attrs = {{"axis", AttrKind::axis, Attr{}}, kDType},
+                  .traits = static_cast<uint32_t>(Trait::method),
+                  .infer = cumulative_type,
+                  .lower = Structure::cumulative_sum,
+                  .grad = [](const GradContext& c) -> Grads {
+                    const Attr axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+                    const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(axis))};
+                    const Value turned = c.b.emit("flip", {c.upstream}, {axes});
+                    return {c.b.emit("flip", {c.b.emit("cumsum", {turned}, {axis})}, {axes})};
+                  },
+                  .onnx = "CumSum",
+                  .doc = "Return running sums along an axis, added in order; 16-bit floats accumulate in float32.",
+                  .example = "td.cumsum(td.asarray([1, 2, 3]))  # tensor([1, 3, 6])",
+                  .samples = {"(7,)", "(3, 5) | axis=0", "(3, 5) | axis=-1", "(2, 0) | axis=1", "(2, 3, 40) | axis=1"}});
+  return rows;
+}
+
+}  // namespace tandem

@@ -1,0 +1,48 @@
+// Shape and dtype rules and column defaults shared by the families of the operation table.
+#pragma once
+#include <utility>
+
+#include "ir/builder.h"
+#include "ir/math.h"
+
+namespace tandem::rules {
+
+// ---- infer ----
+TensorType broadcast_promote(InferContext& c);   // NumPy broadcasting, promoted dtype
+TensorType broadcast_compare(InferContext& c);   // the same with dtype bool
+TensorType same_type(InferContext& c);           // of the only input
+TensorType same_shape_bool(InferContext& c);
+TensorType reduced(InferContext& c);             // attributes axis, keepdims; dtype of the input
+TensorType reduced_sum(InferContext& c);         // the same; small integers and bool become i64, `dtype` overrides
+TensorType reduced_index(InferContext& c);       // argmax, argmin
+TensorType reduced_bool(InferContext& c);
+
+// Normalises `axis` (none: all axes) into a sorted list.
+std::vector<Dim> normalized_axes(InferContext& c);
+DType sum_dtype(DType dtype);
+
+// ---- lower ----
+template <Scalar (*F)(Scalar)>
+Scalar lift(std::span<const Scalar> x, const OpDef&, const Attrs&) {
+  return F(x[0]);
+}
+template <Scalar (*F)(Scalar, Scalar)>
+Scalar lift2(std::span<const Scalar> x, const OpDef&, const Attrs&) {
+  return F(x[0], x[1]);
+}
+
+// ---- column defaults ----
+// Rows of a family leave out what they share; `with` fills it in.
+std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows);
+
+inline constexpr NoGrad kNotDifferentiable{"its result is not a continuous function of its inputs"};
+inline constexpr NoGrad kNoInputs{"it has no inputs"};
+
+// Number of elements along `axes` as a 0-d tensor.
+Value count_along(Value x, const std::vector<Dim>& axes, DType dtype);
+Value dim_value(Builder& b, Dim dim, DType dtype);
+std::vector<Dim> axes_of(const OpDef& op, const Attrs& attrs);
+// Puts the reduced axes back as size 1.
+Value restore_axes(Value reduced, const Value& input, const std::vector<Dim>& axes, bool kept);
+
+}  // namespace tandem::rules

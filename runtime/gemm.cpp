@@ -1,0 +1,288 @@
+// Cut into tasks of rows x columns of the result, which share nothing. A task walks k in blocks; for each it packs the
+// columns of b, then, some rows at a time, a, and runs the register tiles over them.
+#include "runtime/gemm.h"
+
+#include <algorithm>
+#include <bit>
+#include <type_traits>
+
+#include "ir/error.h"
+#include "runtime/gemm_tile.h"
+#include "runtime/parallel.h"
+#include "runtime/storage.h"
+
+namespace tandem {
+
+namespace {
+
+constexpr int64_t kDepth = 256;        // of a block of k: a tile's columns of b stay in the first-level cache
+constexpr int64_t kPackedRows = 96;    // of a: stay in the second-level cache
+constexpr int64_t kTaskRows = 768;
+constexpr int64_t kTaskColumns = 512;
+constexpr double kNsPerStep = 0.03;    // one multiply-add, roughly: decides only when threads are worth it
+
+constexpr int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
+// Storage types of the 16-bit floats.
+struct Half {
+  uint16_t bits;
+};
+struct Bfloat {
+  uint16_t bits;
+};
+
+// Without branches, so that whole rows are converted with vectors: exponent and fraction are put in place, and a
+// multiplication corrects the bias and normalises subnormals. Same bits as half_to_float.
+float widen(Half half) {
+  const uint32_t magnitude = static_cast<uint32_t>(half.bits & 0x7FFF) << 13;
+  const uint32_t scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
+  const uint32_t quiet = magnitude > 0x0F800000u ? 0x400000u : 0u;
+  const uint32_t value = magnitude >= 0x0F800000u ? magnitude | 0x7F800000u | quiet : scaled;
+  return std::bit_cast<float>(value | static_cast<uint32_t>(half.bits & 0x8000) << 16);
+}
+float widen(Bfloat value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
+
+template <class Sum, class Element>
+Sum load(Element element) {
+  if constexpr (std::is_same_v<Element, Half> || std::is_same_v<Element, Bfloat>)
+    return widen(element);
+  else
+    return static_cast<Sum>(element);
+}
+
+template <class Element, class Sum>
+Element store(Sum sum) {
+  if constexpr (std::is_same_v<Element, Half>)
+    return {float_to_half(sum)};
+  else if constexpr (std::is_same_v<Element, Bfloat>)
+    return {float_to_bfloat(sum)};
+  else if constexpr (std::is_same_v<Element, bool>)
+    return sum != 0;
+  else
+    return static_cast<Element>(sum);
+}
+
+// One matrix product of the batch.
+template <class Element>
+struct Problem {
+  const Element *a, *b;
+  Element* out;
+};
+
+template <class Element, class Sum>
+class Gemm {
+ public:
+  Gemm(const MatmulArgs& args, Isa isa) : args_(args), tiles_(tiles_for<Sum>(isa)) {
+    task_rows_ = std::min(args.m, kTaskRows);
+    task_columns_ = std::min(args.n, kTaskColumns);
+    batches_ = 1;
+    for (int i = 0; i < args.batch_rank; ++i) batches_ *= args.batch[i];
+    cut_for_threads();
+  }
+
+  void run() const {
+    const double cost = static_cast<double>(task_rows_ * task_columns_) * static_cast<double>(args_.k) * kNsPerStep;
+    parallel_for(tasks(), 1, cost, [this](int64_t begin, int64_t end) {
+      const int64_t width = round_up(task_columns_, tiles_.width);
+      const int64_t depth = std::min(args_.k, kDepth);
+      const int64_t a_size = round_up(std::min(task_rows_, kPackedRows), 16) * depth;
+      const int64_t b_size = b_is_direct() ? tiles_.width * depth : width * depth;
+      const int64_t sum_size = kDirectSum ? 0 : task_rows_ * width;
+      const StorageRef memory = allocate(static_cast<size_t>(a_size + b_size + sum_size) * sizeof(Sum));
+      Sum* packed_a = static_cast<Sum*>(memory->data);
+      for (int64_t task = begin; task < end; ++task) run_task(task, packed_a, packed_a + a_size, packed_a + a_size + b_size);
+    });
+  }
+
+ private:
+  // When elements are summed in their own type, the result itself holds the sums between blocks of k.
+  static constexpr bool kDirectSum = sizeof(Element) == sizeof(Sum) && !std::is_same_v<Element, bool>;
+
+  int64_t row_tasks() const { return (args_.m - 1) / task_rows_ + 1; }
+  int64_t column_tasks() const { return (args_.n - 1) / task_columns_ + 1; }
+  int64_t tasks() const { return batches_ * row_tasks() * column_tasks(); }
+
+  // Smaller tasks until every thread has two. Which cut is taken never changes a result.
+  void cut_for_threads() {
+    const int64_t wanted = 2 * int64_t{num_threads()};
+    while (wanted > 2 && tasks() < wanted) {
+      const bool rows = task_rows_ >= 4 * tiles_.rows && task_rows_ >= task_columns_;
+      if (!rows && task_columns_ < 2 * tiles_.width) return;
+      int64_t& size = rows ? task_rows_ : task_columns_;
+      size = round_up((size + 1) / 2, rows ? tiles_.rows : tiles_.width);
+    }
+  }
+
+  // With few rows, packing b would cost more than it gains.
+  bool b_is_direct() const {
+    return kDirectSum && args_.b_col == 1 && args_.m <= 2 * tiles_.rows;
+  }
+
+  Problem<Element> problem(int64_t batch) const {
+    int64_t a = 0, b = 0;
+    int64_t rest = batch;
+    for (int i = args_.batch_rank - 1; i >= 0; --i) {
+      const int64_t index = rest % args_.batch[i];
+      rest /= args_.batch[i];
+      a += index * args_.a_batch[i];
+      b += index * args_.b_batch[i];
+    }
+    return {static_cast<const Element*>(args_.a) + a, static_cast<const Element*>(args_.b) + b,
+            static_cast<Element*>(args_.out) + batch * args_.m * args_.n};
+  }
+
+  void run_task(int64_t task, Sum* packed_a, Sum* packed_b, Sum* sums) const {
+    const int64_t column_task = task % column_tasks(), row_task = task / column_tasks() % row_tasks();
+    Problem<Element> part = problem(task / column_tasks() / row_tasks());
+    const int64_t row = row_task * task_rows_, column = column_task * task_columns_;
+    const int64_t rows = std::min(task_rows_, args_.m - row), columns = std::min(task_columns_, args_.n - column);
+    part.a += row * args_.a_row;
+    part.b += column * args_.b_col;
+    part.out += row * args_.n + column;
+    for (int64_t p = 0; p < args_.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, args_.k - p);
+      const Element* b = part.b + p * args_.b_row;
+      if (!b_is_direct())
+        for (int64_t j = 0; j < columns; j += tiles_.width)
+          pack_b(b + j * args_.b_col, std::min<int64_t>(tiles_.width, columns - j), depth, packed_b + j * depth);
+      for (int64_t i = 0; i < rows; i += kPackedRows) {
+        const int64_t block_rows = std::min(kPackedRows, rows - i);
+        pack_a(part.a + i * args_.a_row + p * args_.a_col, block_rows, depth, packed_a);
+        for (int64_t j = 0; j < columns; j += tiles_.width)
+          run_column(part, b, i, block_rows, j, columns, depth, packed_a, packed_b, sums, p == 0);
+      }
+    }
+    if constexpr (!kDirectSum) {
+      const int64_t width = round_up(task_columns_, tiles_.width);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j) part.out[i * args_.n + j] = store<Element>(sums[i * width + j]);
+    }
+  }
+
+  // Rows [i, i + rows) of the tile column at j.
+  void run_column(const Problem<Element>& part, const Element* b, int64_t i, int64_t rows, int64_t j, int64_t columns,
+                  int64_t depth, const Sum* packed_a, Sum* packed_b, Sum* sums, bool first) const {
+    const bool full = columns - j >= tiles_.width;
+    const Sum* right = packed_b + j * depth;
+    int64_t right_row = tiles_.width;
+    if constexpr (kDirectSum) {
+      if (b_is_direct() && full) {
+        right = reinterpret_cast<const Sum*>(b + j);
+        right_row = args_.b_row;
+      } else if (b_is_direct()) {
+        pack_b(b + j, columns - j, depth, packed_b);
+        right = packed_b;
+      }
+    }
+    for (int64_t r = 0; r < rows; r += tiles_.rows) {
+      const int64_t tile_rows = std::min<int64_t>(tiles_.rows, rows - r);
+      const TileFunction<Sum> tile = tiles_.by_rows[static_cast<size_t>(tile_rows)];
+      const Sum* left = packed_a + r * depth;
+      if constexpr (!kDirectSum) {
+        const int64_t width = round_up(task_columns_, tiles_.width);
+        tile(depth, left, right, right_row, sums + (i + r) * width + j, width, first);
+      } else {
+        Sum* out = reinterpret_cast<Sum*>(part.out + (i + r) * args_.n + j);
+        if (full) {
+          tile(depth, left, right, right_row, out, args_.n, first);
+        } else {
+          run_edge(tile, tile_rows, columns - j, depth, left, right, right_row, out, first);
+        }
+      }
+    }
+  }
+
+  // Tiles are always full width: at the right edge they work on a copy.
+  void run_edge(TileFunction<Sum> tile, int64_t rows, int64_t columns, int64_t depth, const Sum* left, const Sum* right,
+                int64_t right_row, Sum* out, bool first) const {
+    alignas(64) Sum copy[kMostTileRows * kMostTileWidth];
+    if (!first) {
+      for (int64_t i = 0; i < rows; ++i) {
+        std::fill_n(copy + i * tiles_.width, tiles_.width, Sum{});
+        std::copy_n(out + i * args_.n, columns, copy + i * tiles_.width);
+      }
+    }
+    tile(depth, left, right, right_row, copy, tiles_.width, first);
+    for (int64_t i = 0; i < rows; ++i) std::copy_n(copy + i * tiles_.width, columns, out + i * args_.n);
+  }
+
+  // [group of rows][k][row in the group]; the last group has the rows that are left.
+  void pack_a(const Element* a, int64_t rows, int64_t depth, Sum* packed) const {
+    for (int64_t r = 0; r < rows; r += tiles_.rows) {
+      const int64_t group = std::min<int64_t>(tiles_.rows, rows - r);
+      for (int64_t i = 0; i < group; ++i) {
+        const Element* from = a + (r + i) * args_.a_row;
+        Sum* to = packed + r * depth + i;
+        for (int64_t p = 0; p < depth; ++p) to[p * group] = load<Sum>(from[p * args_.a_col]);
+      }
+    }
+  }
+
+  // [k][column]; missing columns are zero.
+  void pack_b(const Element* b, int64_t columns, int64_t depth, Sum* packed) const {
+    const int64_t width = tiles_.width;
+    if (args_.b_col == 1) {
+      for (int64_t p = 0; p < depth; ++p) {
+        const Element* from = b + p * args_.b_row;
+        Sum* to = packed + p * width;
+        for (int64_t j = 0; j < columns; ++j) to[j] = load<Sum>(from[j]);
+        for (int64_t j = columns; j < width; ++j) to[j] = Sum{};
+      }
+      return;
+    }
+    for (int64_t j = 0; j < width; ++j) {
+      const Element* from = b + j * args_.b_col;
+      for (int64_t p = 0; p < depth; ++p)
+        packed[p * width + j] = j < columns ? load<Sum>(from[p * args_.b_row]) : Sum{};
+    }
+  }
+
+  MatmulArgs args_;
+  const Tiles<Sum>& tiles_;
+  int64_t task_rows_, task_columns_, batches_;
+};
+
+template <class Element, class Sum>
+void run_gemm(const MatmulArgs& args, Isa isa) {
+  Gemm<Element, Sum>(args, isa).run();
+}
+
+}  // namespace
+
+Isa best_isa() {
+#if defined(__x86_64__)
+  static const Isa isa = [] {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma"))
+      return Isa::avx512;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? Isa::avx2 : Isa::generic;
+  }();
+  return isa;
+#else
+  return Isa::generic;
+#endif
+}
+
+void gemm(const MatmulArgs& given, Isa isa) {
+  MatmulArgs args = given;
+  if (args.n == 1 && args.m > 1) {
+    // A matrix times a vector: as a row of results the tiles are full. Multiplication commutes, so the bits stay.
+    std::swap(args.m, args.n);
+    std::swap(args.a, args.b);
+    std::swap(args.a_batch, args.b_batch);
+    std::swap(args.a_row, args.b_col);
+    std::swap(args.a_col, args.b_row);
+  }
+  switch (args.dtype) {
+    case DType::boolean: return run_gemm<bool, uint32_t>(args, isa);
+    case DType::i8:
+    case DType::u8: return run_gemm<uint8_t, uint32_t>(args, isa);
+    case DType::i32: return run_gemm<uint32_t, uint32_t>(args, isa);
+    case DType::i64: return run_gemm<uint64_t, uint64_t>(args, isa);
+    case DType::f16: return run_gemm<Half, float>(args, isa);
+    case DType::bf16: return run_gemm<Bfloat, float>(args, isa);
+    case DType::f32: return run_gemm<float, float>(args, isa);
+    case DType::f64: return run_gemm<double, double>(args, isa);
+  }
+}
+
+}  // namespace tandem

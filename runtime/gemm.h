@@ -1,0 +1,15 @@
+// Tandem's own matrix product, for what oneDNN does not do (f64, f16, integers, small sizes, forked children) and for
+// machines without it. Every element is one chain over k in increasing order, starting from zero: fused multiply-adds
+// for floats (16-bit types in f32, rounded once at the end), wrapping arithmetic for integers, any-of-all for bool.
+// The result therefore depends on nothing but the operands: not on threads, blocking or instruction set.
+#pragma once
+#include "runtime/library.h"
+
+namespace tandem {
+
+enum class Isa : uint8_t { generic, avx2, avx512 };  // generic: what the compiler's base line has
+Isa best_isa();
+
+void gemm(const MatmulArgs& args, Isa isa = best_isa());
+
+}  // namespace tandem

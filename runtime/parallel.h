@@ -1,0 +1,33 @@
+// Threads. One OpenMP runtime, shared with oneDNN. Nothing is started before the first loop that is worth it.
+#pragma once
+#include <cstdint>
+#include <type_traits>
+
+namespace tandem {
+
+// What parallel_for may use: set_num_threads, else $TANDEM_NUM_THREADS, else $OMP_NUM_THREADS, else the cores this
+// process may run on (affinity and control group). 1 in a forked child.
+int num_threads();
+void set_num_threads(int n);  // throws Error{value} unless 1 <= n
+
+// True where parallel_for runs serially whatever its size: inside another parallel_for, in any other OpenMP region,
+// and in a forked child (whose copy of the thread pool has lost its threads).
+bool parallel_unavailable();
+bool in_forked_child();
+
+// Calls body(begin, end) over pieces of [0, count); serial when count * cost (rough nanoseconds) is too small to share,
+// inside another parallel_for, or in a forked child. Exceptions thrown by `body` are passed on (one of them, when
+// several pieces fail; pieces not yet begun are then left out).
+// Pieces are multiples of `grain` apart from the last.
+using LoopBody = void (*)(void* context, int64_t begin, int64_t end);
+void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void* context);
+
+template <class F>
+void parallel_for(int64_t count, int64_t grain, double cost, F&& body) {
+  using Body = std::remove_reference_t<F>;
+  parallel_for(count, grain, cost,
+               [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
+               const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+}  // namespace tandem
