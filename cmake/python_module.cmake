@@ -15,7 +15,7 @@ if(bindings)
   pybind11_add_module(_core MODULE NO_EXTRAS ${bindings})
   target_link_libraries(_core PRIVATE tandem_frontend)
   set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/core.map)
-  target_link_options(_core PRIVATE -Wl,--version-script,${exports})
+  target_link_options(_core PRIVATE -Wl,--version-script,${exports} -Wl,--gc-sections)
   set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${TANDEM_PACKAGE_DIR} LINK_DEPENDS ${exports})
   install(TARGETS _core LIBRARY DESTINATION tandem)
 endif()
@@ -25,3 +25,11 @@ add_custom_target(python_tree ALL
   COMMAND ${CMAKE_COMMAND} -D FROM=${CMAKE_CURRENT_SOURCE_DIR}/python/tandem -D TO=${TANDEM_PACKAGE_DIR}
           -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/link_tree.cmake
   COMMENT "Linking the Python files" VERBATIM)
+
+# All that Python needs, without the C++ tests.
+add_custom_target(module DEPENDS python_tree)
+foreach(target _core tandem_llvm)
+  if(TARGET ${target})
+    add_dependencies(module ${target})
+  endif()
+endforeach()

@@ -30,9 +30,6 @@ endif()
 target_compile_definitions(tandem_settings INTERFACE TANDEM_VERSION="${PROJECT_VERSION}")
 # The text library is used from its headers: Debian has it as a shared library only, and a wheel must not need that.
 target_compile_definitions(tandem_settings INTERFACE FMT_HEADER_ONLY=1)
-if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT TANDEM_SANITIZE)
-  target_link_options(tandem_settings INTERFACE -Wl,--gc-sections)
-endif()
 if(TANDEM_SANITIZE)
   # Instrumented code makes the compiler's flow analysis guess wrong: warnings are judged in the other builds.
   target_compile_options(tandem_settings INTERFACE -Wno-error)

@@ -1,21 +1,15 @@
-// What a back end does: turn a Kernel into a function. Chosen at run time; a back end that is not built is simply
-// absent from `backend_by_name`.
+// What a back end does: turn a Kernel into a function. Which one runs is chosen at run time; LLVM is absent when its
+// module is not there.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "ir/kernel.h"
+#include "runtime/kernel_code.h"
 
 namespace tandem {
-
-// A callable kernel. Kept alive by whoever may still call it; thread-safe.
-class CompiledKernel {
- public:
-  virtual ~CompiledKernel() = default;
-  virtual void run(int64_t begin, int64_t end, void* const* ptrs, const int64_t* vals, void* scratch,
-                   int64_t* status) const = 0;
-};
 
 class Backend {
  public:
@@ -31,5 +25,17 @@ Backend& interpreter();               // always there
 Backend* llvm_backend();              // null when not built or not loadable; `llvm_unavailable_reason()` says why
 const std::string& llvm_unavailable_reason();
 Backend& default_backend();           // LLVM if present, else the interpreter; TANDEM_BACKEND=interp|llvm overrides
+Backend* backend_by_name(std::string_view name);  // "interp", "llvm"; null when unknown or absent
+
+// Of this process, all back ends that compile together.
+struct CompileStats {
+  int64_t compiled = 0;      // by LLVM
+  int64_t disk_hits = 0;     // loaded from the disk cache
+  int64_t memory_hits = 0;   // found among the live kernels
+  double compile_seconds = 0;
+};
+CompileStats compile_stats();
+// Forgets the kernels held in memory (those in use stay alive); the disk cache is not touched.
+void clear_kernel_memory();
 
 }  // namespace tandem

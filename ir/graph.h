@@ -5,6 +5,7 @@
 //   while: inputs = carried values..., captured...    regions = condition, body params = all inputs
 //          the condition returns one bool[], the body the next carried values; results = the last carried values
 #pragma once
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ struct Param {
 
 struct Graph {
   std::string name = "graph";
-  std::vector<TensorType> types;  // of every value, by id
+  std::deque<TensorType> types;   // of every value, by id; references stay valid while values are added
   std::vector<Param> params;
   std::vector<Node> nodes;        // in execution order
   std::vector<ValueId> results;

@@ -158,6 +158,14 @@ std::vector<OpDef> comparison_ops() {
                   .example = "td.cast(td.asarray([1.7, -1.7]), td.int32)  # tensor([ 1, -1], dtype=int32)",
                   .samples = {"(3, 5) | dtype=td.float32", "(3, 5) | dtype=td.float16", "(5,) | dtype=td.int64",
                               "(5,) | dtype=td.bool", "(0,) | dtype=td.float64", "() | dtype=td.bfloat16"}});
+  rows.push_back({.name = "copy",
+                  .inputs = {"x"},
+                  .traits = Trait::internal | Trait::exact,
+                  .infer = same_type,
+                  .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },
+                  .grad = [](const GradContext& c) -> std::vector<Value> { return {c.upstream}; },
+                  .onnx = "Identity",
+                  .doc = "Return the elements in a buffer of their own."});
   return rows;
 }
 

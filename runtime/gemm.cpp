@@ -31,13 +31,13 @@ struct Bfloat {
   uint16_t bits;
 };
 
-// Without branches, so that whole rows are converted with vectors: exponent and fraction are put in place, and a
-// multiplication corrects the bias and normalises subnormals. Same bits as half_to_float.
+// Without branches, so that whole rows are converted with vectors. Same bits as half_to_float.
 float widen(Half half) {
   const uint32_t magnitude = static_cast<uint32_t>(half.bits & 0x7FFF) << 13;
-  const uint32_t scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
+  const float subnormal = static_cast<float>(half.bits & 0x3FF) * 0x1p-24f;
   const uint32_t quiet = magnitude > 0x0F800000u ? 0x400000u : 0u;
-  const uint32_t value = magnitude >= 0x0F800000u ? magnitude | 0x7F800000u | quiet : scaled;
+  const uint32_t normal = magnitude >= 0x0F800000u ? magnitude | 0x7F800000u | quiet : magnitude + 0x38000000u;
+  const uint32_t value = magnitude < 0x00800000u ? std::bit_cast<uint32_t>(subnormal) : normal;
   return std::bit_cast<float>(value | static_cast<uint32_t>(half.bits & 0x8000) << 16);
 }
 float widen(Bfloat value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
@@ -262,16 +262,7 @@ Isa best_isa() {
 #endif
 }
 
-void gemm(const MatmulArgs& given, Isa isa) {
-  MatmulArgs args = given;
-  if (args.n == 1 && args.m > 1) {
-    // A matrix times a vector: as a row of results the tiles are full. Multiplication commutes, so the bits stay.
-    std::swap(args.m, args.n);
-    std::swap(args.a, args.b);
-    std::swap(args.a_batch, args.b_batch);
-    std::swap(args.a_row, args.b_col);
-    std::swap(args.a_col, args.b_row);
-  }
+void gemm(const MatmulArgs& args, Isa isa) {
   switch (args.dtype) {
     case DType::boolean: return run_gemm<bool, uint32_t>(args, isa);
     case DType::i8:

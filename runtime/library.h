@@ -19,9 +19,21 @@ struct MatmulArgs {
   const void *a, *b;
   void* out;
 };
-// f32, f16, bf16 through oneDNN (16-bit accumulates in f32), f64 and integers through our own blocked loop.
-// k == 0 gives zeros. Deterministic for a given machine and thread count. Primitives are cached.
+inline constexpr int kMostBatchAxes = 6;
+
+// Large products in f32 and bf16 go to oneDNN, where there is one; bf16 accumulates in f32, and hardware that
+// multiplies bf16 flushes subnormals. Everything else, and everything in a forked child or inside a parallel loop, goes
+// through our own loop (gemm.h), which sums along k in order with fused multiply-adds; f16 and bf16 are summed in f32
+// and rounded once. Integers wrap; bool is "any of both". k == 0 gives zeros.
+// Deterministic for a given machine and thread count; our own loop for any.
 void matmul(const MatmulArgs& args);
-std::string library_versions();  // "oneDNN 2.6.3"
+
+std::string library_versions();  // "oneDNN 2.6.3", or why f32 uses our own loop
+
+struct LibraryStats {
+  int64_t dnnl_calls = 0;
+  int64_t own_calls = 0;
+};
+LibraryStats library_stats();
 
 }  // namespace tandem

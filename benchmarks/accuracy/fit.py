@@ -64,8 +64,8 @@ def rounded(value, bits):
     return mp.ldexp(mp.nint(mp.ldexp(mantissa, bits)), int(exponent) - bits)
 
 
-def fit(f, weight, lo, hi, count, bits, samples=400):
-    """Coefficients (rounded to `bits`) of f on [lo, hi] and the largest weighted error."""
+def fit(f, weight, lo, hi, count, bits, first=None, samples=400):
+    """Coefficients (rounded to `bits`) of f on [lo, hi] and the largest weighted error. `first`: c_0, if prescribed."""
     lo, hi = mpf(lo), mpf(hi)
     points = [(lo + hi) / 2 - (hi - lo) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / samples) for i in range(samples)]
     values = [f(x) for x in points]
@@ -73,8 +73,10 @@ def fit(f, weight, lo, hi, count, bits, samples=400):
     coefs = []
     rest = values
     for j in range(count):
-        free, _ = remez(points, rest, weights, list(range(j, count)))
-        coefs.append(rounded(free[0], bits))
+        if j == 0 and first is not None:
+            coefs.append(mpf(first))
+        else:
+            coefs.append(rounded(remez(points, rest, weights, list(range(j, count)))[0][0], bits))
         rest = [v - coefs[j] * x**j for v, x in zip(rest, points)]
     return coefs, max(abs(v) * w for v, w in zip(rest, weights))
 
@@ -102,8 +104,8 @@ def emit(name, comment, coefs, error=None):
     print(line.rstrip(",") + "};")
 
 
-def emit_fit(name, comment, f, weight, lo, hi, count, bits):
-    coefs, error = fit(f, weight, lo, hi, count, bits)
+def emit_fit(name, comment, f, weight, lo, hi, count, bits, first=None):
+    coefs, error = fit(f, weight, lo, hi, count, bits, first)
     print(name, float(mp.log(error, 2)), file=sys.stderr)
     emit(name, comment, coefs, error)
 
@@ -119,9 +121,9 @@ def parts(value, bits):
 
 def exp_tables():
     r = LN2 / 2 * mpf("1.001")
-    for suffix, bits, n_exp, n_exp2, n_cosh, n_sinh in (("F32", 24, 5, 6, 3, 3), ("F64", 53, 10, 11, 6, 6)):
+    for suffix, bits, n_exp, n_exp2, n_cosh, n_sinh in (("F32", 24, 5, 6, 3, 3), ("F64", 53, 11, 12, 5, 6)):
         emit_fit(f"kExp{suffix}", "(e^r - 1 - r) / r^2", lambda x: (mp.expm1(x) - x) / x**2, lambda x: x**2 / mp.exp(x),
-                 -r, r, n_exp, bits)
+                 -r, r, n_exp, bits, first=0.5)
         emit_fit(f"kExp2{suffix}", "(2^r - 1) / r", lambda x: mp.expm1(x * LN2) / x, lambda x: x * mp.exp(-x * LN2),
                  mpf("-0.5005"), mpf("0.5005"), n_exp2, bits)
         emit_fit(f"kCosh{suffix}", "(cosh r - 1) / z, z = r^2",
@@ -137,9 +139,12 @@ def log_tables():
     for suffix, bits, n in (("F32", 24, 9), ("F64", 53, 20), ("Pow", 53, 13)):
         emit_fit(f"kLog{suffix}", "(log(1 + f) - f) / f^2", lambda f: (mp.log1p(f) - f) / f**2,
                  lambda f: f**2 / mp.log1p(f), -third, third, n, bits)
+        if suffix != "Pow":
+            emit_fit(f"kLog2{suffix}", "the same for log2", lambda f: (mp.log1p(f) - f) / f**2 / LN2,
+                     lambda f: LN2 * f**2 / mp.log1p(f), -third, third, n, bits)
     emit_fit("kAtanh", "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
              lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2, lambda z: z**2 / 3, 0,
-             mpf("0.0401"), 9, 53)
+             mpf("0.02945"), 8, 53)
 
 
 def trig_tables():
@@ -157,6 +162,11 @@ def trig_tables():
     emit_fit("kSinF64", "(sin r - r) / (r z), |r| <= pi/4", sine, lambda z: z, 0, quarter, 6, 53)
     emit_fit("kCosF64", "(cos r - 1 + z / 2) / z^2", cosine, lambda z: z**2, 0, quarter, 6, 53)
     emit("kPi", "pi in parts of 53 bits", parts(mp.pi, [53, 53, 53]))
+    emit("kLn2F32", "ln 2, the first part short enough for exact products with exponents", parts(LN2, [15, 24]))
+    emit("kLn2F64", "the same for float64", parts(LN2, [41, 53]))
+    emit("kLog2eF32", "1 / ln 2", parts(1 / LN2, [24, 24]))
+    emit("kLog2eF64", "1 / ln 2", parts(1 / LN2, [53, 53]))
+    emit("kPowScale", "2 / (3 ln 2)", parts(2 / (3 * LN2), [53, 53]))
     words = 20
     mp.dps = 420
     bits = int(mp.floor(mp.ldexp(2 / mp.pi, 64 * words)))
@@ -169,18 +179,23 @@ def trig_tables():
 
 
 def erf_tables():
-    two = 2 / mp.sqrt(mp.pi)
+    middle = mpf(1) / 2
 
-    def small(z):
-        x = mp.sqrt(z)
+    def small(u):
+        x = mp.sqrt(u + middle)
         return mp.erf(x) / x - 1
 
-    emit_fit("kErfF32", "erf(x) / x - 1, z = x^2, |x| <= 1", small, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mpf(10) ** -8,
-             mpf("1.001"), 7, 24)
+    def small_weight(u):
+        x = mp.sqrt(u + middle)
+        return x / mp.erf(x)
+
+    # Around the middle of z, where P and its rounding errors are smallest.
+    note = "erf(x) / x - 1 by u = x^2 - 1/2, |x| <= 1"
+    least = mpf(10) ** -8 - middle
+    emit_fit("kErfF32", note, small, small_weight, least, mpf("0.501"), 7, 24)
+    emit_fit("kErfF64", note, small, small_weight, least, mpf("0.501"), 15, 53)
     emit_fit("kErfcF32", "-log2(erfc(a)) / a, a in [1, 4]", lambda a: -mp.log(mp.erfc(a), 2) / a,
              lambda a: a * mp.erfc(a) * LN2, mpf("0.999"), mpf("4.0"), 8, 24)
-    emit_fit("kErfF64", "erf(x) / x - 1, z = x^2, |x| <= 1", small, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)), mpf(10) ** -8,
-             mpf("1.001"), 14, 53)
     k = mpf(2)
 
     def large(t):
@@ -193,7 +208,6 @@ def erf_tables():
 
     emit_fit("kErfcF64", f"exp(a^2) erfc(a) by t = (a - {int(k)}) / (a + {int(k)}), a in [1, 6]; error as part of erf",
              large, large_weight, (mpf("0.999") - k) / (mpf("0.999") + k), (6 - k) / (6 + k), 15, 53)
-    del two
 
 
 def main():

@@ -1,6 +1,6 @@
 """The `@td.script` rewriter: Python control flow whose condition turns out to be a tensor becomes graph control flow.
 
-A function is rewritten once, as a syntax tree (`rewrite.py`). Every `if`, `while`, `for`, `and`, `or`, `not`, chained
+A function is rewritten once, as a syntax tree (`transform.py`). Every `if`, `while`, `for`, `and`, `or`, `not`, chained
 comparison, ternary and call asks an object of `primitives.py`, `branches.py` or `loops.py` what to do. If the value is
 plain Python, the object answers as Python would, and nothing is recorded. If it is a tensor under capture, the object
 opens a region of the graph, lets the *same* frame run the branch or the loop body once with the region's values in its
@@ -19,7 +19,7 @@ meaning, and a debugger steps through the user's own lines. `jumps.py` first tur
 `return` into flags, which then are carried like any other variable.
 """
 
-from tandem.script.rewrite import rewrite
+from tandem.script.rewriter import rewrite
 from tandem.script.state import Undefined
 
 __all__ = ["Undefined", "rewrite"]

@@ -152,14 +152,12 @@ class Lowering:
             flags |= may_set
             if isinstance(node, ast.While) and _forever(node):
                 return out, flags  # only a return leaves it
-            if isinstance(node, ast.If) and not rest and (tail and not may_set):
+            if isinstance(node, ast.If) and not rest and tail:
                 return out, flags  # both branches ended the block themselves
             if may_set and (rest or (tail == "function" and RETURNED in may_set)):
                 inner, more = self.block(rest, loop, tail)
                 if inner:
-                    at = rest[0] if rest else node
-                    guard = ast.If(none_of(sorted(may_set)), inner, [])
-                    out.append(_at(guard, at) if not isinstance(at, (ast.If, ast.While)) else _at(guard, at.test))
+                    out.append(_at(ast.If(none_of(sorted(may_set)), inner, []), rest[0] if rest else node))
                 return out, flags | more
         if tail == "function":
             out.append(_set(RESULT, ast.Constant(None), statements[-1]) if statements else _nothing())

@@ -105,6 +105,8 @@ def _function(function: types.FunctionType) -> str | None:
 
 def effects(function: Any) -> str | None:
     """Why calling `function` may have effects besides its result and tensor writes; None if it has none."""
+    if isinstance(getattr(function, "__self__", None), (_core.Tensor, *_PLAIN)):
+        return None
     if isinstance(function, types.MethodType):
         return effects(function.__func__)
     module = getattr(function, "__module__", None) or ""
@@ -115,8 +117,6 @@ def effects(function: Any) -> str | None:
     if id(function) in _PURE_BUILTINS or module in _PURE_MODULES:
         return None
     owner = getattr(function, "__self__", None)
-    if isinstance(owner, (_core.Tensor, *_PLAIN)):
-        return None
     name = getattr(function, "__name__", type(function).__name__)
     if isinstance(owner, (list, dict, set)) and name not in MUTATORS:
         return None

@@ -1,0 +1,60 @@
+#include "codegen/backend.h"
+
+#include <cstdlib>
+
+#include "codegen/interp/interp.h"
+#include "codegen/llvm/backend.h"
+#include "ir/error.h"
+
+namespace tandem {
+
+namespace {
+
+struct LlvmSlot {
+  std::unique_ptr<Backend> backend;
+  std::string reason;
+};
+
+const LlvmSlot& llvm_slot() {
+  static const LlvmSlot slot = [] {
+    LlvmSlot made;
+    made.reason = llvm::module_problem();
+    if (made.reason.empty()) made.backend = llvm::make_backend(llvm::host_target());
+    return made;
+  }();
+  return slot;
+}
+
+}  // namespace
+
+Backend& interpreter() {
+  static const std::unique_ptr<Backend> backend = make_interpreter();
+  return *backend;
+}
+
+Backend* llvm_backend() { return llvm_slot().backend.get(); }
+
+const std::string& llvm_unavailable_reason() { return llvm_slot().reason; }
+
+Backend* backend_by_name(std::string_view name) {
+  return name == "interp" ? &interpreter() : name == "llvm" ? llvm_backend() : nullptr;
+}
+
+Backend& default_backend() {
+  static Backend& chosen = []() -> Backend& {
+    const char* wanted = std::getenv("TANDEM_BACKEND");
+    if (wanted == nullptr || *wanted == '\0') return llvm_backend() != nullptr ? *llvm_backend() : interpreter();
+    if (Backend* named = backend_by_name(wanted)) return *named;
+    if (std::string_view(wanted) == "llvm")
+      throw_error(ErrorKind::backend, "TANDEM_BACKEND: got 'llvm', but {}; try TANDEM_BACKEND=interp (slow)",
+                  llvm_unavailable_reason());
+    throw_error(ErrorKind::value, "TANDEM_BACKEND: got '{}'; need 'llvm' or 'interp'", wanted);
+  }();
+  return chosen;
+}
+
+CompileStats compile_stats() { return llvm::stats(); }
+
+void clear_kernel_memory() { llvm::clear_memory(); }
+
+}  // namespace tandem

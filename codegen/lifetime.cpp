@@ -1,0 +1,186 @@
+// Lifetimes of buffers: Release after the last use, and reuse of a dying input by the output that replaces it.
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "codegen/plan.h"
+
+namespace tandem {
+
+namespace {
+
+using Slots = std::unordered_set<int>;
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
+
+void collect(const Block& block, Slots& used, Slots& defined);
+
+// Slots a step reads or writes, those inside nested blocks included, and those it defines.
+void collect(const Step& step, Slots& used, Slots& defined) {
+  const auto use = [&](int slot) { used.insert(slot); };
+  std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); },
+                      [&](const Launch& s) {
+                        for (const Operand& arg : s.args) use(arg.slot);
+                      },
+                      [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
+                      [&](const Copy& s) { use(s.from.slot), use(s.to.slot); },
+                      [&](const Release& s) { use(s.slot); },
+                      [&](const Bind& s) { use(s.from), defined.insert(s.to); },
+                      [&](const Branch& s) {
+                        use(s.predicate);
+                        collect(s.then_block, used, defined);
+                        collect(s.else_block, used, defined);
+                      },
+                      [&](const Loop& s) {
+                        use(s.predicate);
+                        collect(s.condition, used, defined);
+                        collect(s.body, used, defined);
+                        for (const auto& [to, from] : s.carried) use(to), use(from), defined.insert(to);
+                      },
+                      [&](const Assert& s) { use(s.slot); }},
+             step.op);
+}
+
+void collect(const Block& block, Slots& used, Slots& defined) {
+  for (const Step& step : block) collect(step, used, defined);
+}
+
+class Lifetimes {
+ public:
+  Lifetimes(Program& program, const std::vector<SharePair>& shareable) : program_(program) {
+    for (const SharePair& pair : shareable) shareable_[pair.kernel].push_back(pair);
+  }
+
+  // `kept`: slots whose contents are needed after the block. `own`: slots the block may release although it does not
+  // define them (values carried by the loop whose body it is).
+  void run(Block& block, const Slots& kept, const Slots& own) {
+    std::unordered_map<int, size_t> last;
+    Slots mine = own;
+    for (size_t i = 0; i < block.size(); ++i) {
+      Slots used, defined;
+      collect(block[i], used, defined);
+      for (int slot : used) last[slot] = i;
+      for (int slot : defined) {
+        last[slot] = std::max(last[slot], i);
+        mine.insert(slot);
+      }
+    }
+    Block out;
+    for (size_t i = 0; i < block.size(); ++i) {
+      const auto dies = [&](int slot) { return mine.contains(slot) && !kept.contains(slot) && last.at(slot) == i; };
+      std::set<int> dead;
+      Slots used, defined;
+      collect(block[i], used, defined);
+      for (const Slots* slots : {&used, &defined})
+        for (int slot : *slots)
+          if (dies(slot)) dead.insert(slot);
+      nested(block[i], kept, last, i);
+      if (const auto* launch = std::get_if<Launch>(&block[i].op)) reuse(*launch, out, dead);
+      if (const auto* copy = std::get_if<Copy>(&block[i].op)) reuse(*copy, out, dead);
+      out.push_back(std::move(block[i]));
+      for (int slot : dead) out.push_back({Release{slot}});
+    }
+    block = std::move(out);
+  }
+
+ private:
+  void nested(Step& step, const Slots& kept, const std::unordered_map<int, size_t>& last, size_t now) {
+    Slots live = kept;
+    for (const auto& [slot, when] : last)
+      if (when > now) live.insert(slot);
+    if (auto* branch = std::get_if<Branch>(&step.op)) {
+      // What both sides define for the outside is used at this step or later.
+      Slots results = live;
+      for (Block* side : {&branch->then_block, &branch->else_block}) {
+        Slots used, defined;
+        collect(*side, used, defined);
+        for (int slot : defined)
+          if (last.contains(slot)) results.insert(bound_outside(*branch, slot) ? slot : -1);
+      }
+      run(branch->then_block, results, {});
+      run(branch->else_block, results, {});
+    } else if (auto* loop = std::get_if<Loop>(&step.op)) {
+      Slots condition_kept = live, body_kept = live, carried;
+      condition_kept.insert(loop->predicate);
+      for (const auto& [to, from] : loop->carried) {
+        carried.insert(to);
+        condition_kept.insert(to);
+        body_kept.insert(from);
+        if (to == from) body_kept.insert(to);
+      }
+      for (const auto& [to, from] : loop->carried) {
+        (void)to;
+        carried.erase(from);  // handed on unchanged: still needed at the end of the body
+      }
+      run(loop->condition, condition_kept, {});
+      run(loop->body, body_kept, carried);
+    }
+  }
+
+  // Both sides of a branch bind its results; whatever only one side defines is its own affair.
+  static bool bound_outside(const Branch& branch, int slot) {
+    const auto binds = [slot](const Block& block) {
+      return std::any_of(block.begin(), block.end(), [slot](const Step& step) {
+        const auto* bind = std::get_if<Bind>(&step.op);
+        return bind && bind->to == slot;
+      });
+    };
+    return binds(branch.then_block) && binds(branch.else_block);
+  }
+
+  // The Allocate of an output right before this launch takes over an input that dies here.
+  void reuse(const Launch& launch, Block& out, const std::set<int>& dead) {
+    const auto pairs = shareable_.find(launch.kernel);
+    if (pairs == shareable_.end()) return;
+    Slots taken;
+    for (const SharePair& pair : pairs->second) {
+      const int to = launch.args[static_cast<size_t>(pair.output)].slot;
+      const int from = launch.args[static_cast<size_t>(pair.input)].slot;
+      // Another argument that reads the same buffer may read it elsewhere.
+      const auto reads = std::count_if(launch.args.begin(), launch.args.end(),
+                                       [from](const Operand& arg) { return arg.slot == from; });
+      if (reads == 1 && !taken.contains(from) && dead.contains(from) && take_over(out, to, from)) taken.insert(from);
+    }
+  }
+
+  // A copy of a whole buffer that dies here is the buffer itself.
+  void reuse(const Copy& copy, Block& out, const std::set<int>& dead) {
+    if (dead.contains(copy.from.slot) && copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape &&
+        copy.from.strides == copy.to.strides)
+      take_over(out, copy.to.slot, copy.from.slot);
+  }
+
+  bool take_over(Block& out, int to, int from) {
+    const auto& slots = program_.slots;
+    if (to == from || from < program_.input_count || slots[index(to)].shape != slots[index(from)].shape) return false;
+    for (size_t k = out.size(); k-- > 0;) {
+      auto* allocate = std::get_if<Allocate>(&out[k].op);
+      if (!allocate) return false;
+      if (allocate->slot != to) continue;
+      if (allocate->reuse >= 0) return false;
+      allocate->reuse = from;
+      return true;
+    }
+    return false;
+  }
+  static size_t index(int i) { return static_cast<size_t>(i); }
+
+  Program& program_;
+  std::unordered_map<int, std::vector<SharePair>> shareable_;
+};
+
+}  // namespace
+
+void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable) {
+  Slots kept;
+  for (const View& view : program.outputs) kept.insert(view.slot);
+  Lifetimes(program, shareable).run(program.body, kept, {});
+}
+
+}  // namespace tandem

@@ -1,0 +1,163 @@
+#include "codegen/llvm/backend.h"
+
+#include <chrono>
+#include <future>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "codegen/llvm/emit.h"
+#include "runtime/cache.h"
+#include "runtime/object.h"
+
+namespace tandem::llvm {
+
+namespace {
+
+using KernelRef = std::shared_ptr<const CompiledKernel>;
+
+// Kernels held in memory. Beyond that the least recently used ones go; who still uses one keeps it alive.
+constexpr size_t kLiveKernels = 4096;
+
+class NativeKernel final : public CompiledKernel {
+ public:
+  explicit NativeKernel(std::shared_ptr<const LoadedObject> object)
+      : object_(std::move(object)), function_(reinterpret_cast<kernel_function>(object_->entry())) {}
+  void run(int64_t begin, int64_t end, void* const* ptrs, const int64_t* vals, void* scratch,
+           int64_t* status) const override {
+    function_(begin, end, ptrs, vals, scratch, status);
+  }
+
+ private:
+  std::shared_ptr<const LoadedObject> object_;
+  kernel_function function_;
+};
+
+// All LLVM back ends of a process share it; a key tells the target.
+class KernelMemory {
+ public:
+  // The kernel of `key`, made by `make` if there is none. Threads that ask for the same one wait for the first.
+  template <class Make>
+  KernelRef get(const CacheKey& key, Make&& make) {
+    std::promise<KernelRef> promise;
+    std::shared_future<KernelRef> known;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = entries_.find(key);
+      if (found != entries_.end()) {
+        order_.splice(order_.begin(), order_, found->second.place);
+        ++stats_.memory_hits;
+        known = found->second.kernel;
+      } else {
+        order_.push_front(key);
+        entries_.emplace(key, Entry{promise.get_future().share(), order_.begin()});
+        if (entries_.size() > kLiveKernels) {
+          entries_.erase(order_.back());
+          order_.pop_back();
+        }
+      }
+    }
+    if (known.valid()) return known.get();
+    try {
+      KernelRef made = make();
+      promise.set_value(made);
+      return made;
+    } catch (...) {
+      promise.set_exception(std::current_exception());
+      const std::lock_guard lock(mutex_);
+      const auto found = entries_.find(key);
+      if (found != entries_.end()) {
+        order_.erase(found->second.place);
+        entries_.erase(found);
+      }
+      throw;
+    }
+  }
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    entries_.clear();
+    order_.clear();
+  }
+  void count_disk_hit() {
+    const std::lock_guard lock(mutex_);
+    ++stats_.disk_hits;
+  }
+  void count_compiled(double seconds) {
+    const std::lock_guard lock(mutex_);
+    ++stats_.compiled;
+    stats_.compile_seconds += seconds;
+  }
+  CompileStats stats() {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+ private:
+  struct Entry {
+    std::shared_future<KernelRef> kernel;
+    std::list<CacheKey>::iterator place;
+  };
+  std::mutex mutex_;
+  std::unordered_map<CacheKey, Entry, CacheKeyHash> entries_;
+  std::list<CacheKey> order_;  // most recently used first
+  CompileStats stats_;
+};
+
+// Never destroyed: kernels may still be compiled while the process ends.
+KernelMemory& memory() {
+  static auto* const shared = new KernelMemory;
+  return *shared;
+}
+
+class LlvmBackend final : public Backend {
+ public:
+  explicit LlvmBackend(const Target& target) : target_(target) {}
+  std::string_view name() const override { return "llvm"; }
+
+  KernelRef compile(const Kernel& kernel) override {
+    std::string text = to_text(kernel);
+    text += target_.name;
+    return memory().get(hash128(text), [&] { return make(kernel); });
+  }
+
+  std::string text(const Kernel& kernel, std::string_view stage) override {
+    if (stage == "llvm") return emit(kernel, target_);
+    if (stage == "asm") return compile_text(emit(kernel, target_), target_, true);
+    throw_error(ErrorKind::value, "ir: got stage '{}'; the LLVM back end has 'llvm' and 'asm'", stage);
+  }
+
+ private:
+  KernelRef make(const Kernel& kernel) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string text = emit(kernel, target_);
+    const CacheKey key = hash128(fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features,
+                                             TANDEM_LLVM_VERSION));
+    if (const std::optional<std::vector<char>> blob = cache_read(key)) {
+      try {
+        auto loaded = std::make_shared<NativeKernel>(LoadedObject::load({blob->data(), blob->size()}, kEntryPoint));
+        memory().count_disk_hit();
+        return loaded;
+      } catch (const Error&) {
+        // Written by something else under our key: compile and overwrite it.
+      }
+    }
+    const std::string object = compile_text(text, target_, false);
+    auto loaded = std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint));
+    cache_write(key, object);
+    memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    return loaded;
+  }
+
+  const Target& target_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(const Target& target) { return std::make_unique<LlvmBackend>(target); }
+
+CompileStats stats() { return memory().stats(); }
+
+void clear_memory() { memory().clear(); }
+
+}  // namespace tandem::llvm

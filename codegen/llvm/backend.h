@@ -1,0 +1,16 @@
+// The LLVM back end: emitted text -> object code, through the kernel caches in memory and on disk.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "codegen/backend.h"
+#include "codegen/llvm/module.h"
+#include "codegen/llvm/target.h"
+
+namespace tandem::llvm {
+
+std::unique_ptr<Backend> make_backend(const Target& target);
+CompileStats stats();
+void clear_memory();
+
+}  // namespace tandem::llvm

@@ -1,0 +1,16 @@
+// Kernel -> LLVM IR text. A straight walk: the kernel says what is a vector, emission only prints explicit 16-lane
+// vectors. The text needs no optimisation pass to run well and refers to no outside symbol, except fma and fmaf where
+// the target has no such instruction.
+#pragma once
+#include <string>
+
+#include "codegen/llvm/target.h"
+#include "ir/kernel.h"
+
+namespace tandem::llvm {
+
+inline constexpr const char* kEntryPoint = "tandem_kernel";
+
+std::string emit(const Kernel& kernel, const Target& target);
+
+}  // namespace tandem::llvm

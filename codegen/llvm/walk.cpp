@@ -1,0 +1,134 @@
+// Stages whose inner points are visited one by one (column mode, scans, tree order, no vector axis), and reductions
+// over several inner axes, whose vectors meet the lanes at any offset.
+#include "codegen/llvm/emitter.h"
+
+namespace tandem::llvm {
+
+void Emitter::walk_stage() {
+  const Stage& stage = *s_.stage;
+  const bool reduces = !stage.reductions.empty();
+  if (reduces) {
+    lane_slots_ = part_slots("lanes", k_.order.lanes);
+    stack_slots_ = one_block() ? std::vector<Value>{} : part_slots("stack", kStackUnits);
+    blocks_slot_ = slot("blocks", "i64", 1);
+    t_.op("store i64 0, ptr {}", blocks_slot_);
+    init_lanes("0");
+  }
+  emit_level(0);
+  std::vector<Loop> loops;
+  loops.reserve(static_cast<size_t>(s_.levels));
+  for (int level = 1; level <= s_.levels; ++level) {
+    const bool last = level == s_.levels;
+    std::vector<Carried> state{{"i64", last ? low_ : Value("0")}};
+    for (const Scan& scan : stage.scans)
+      for (int chunk = 0; chunk < shape_.count; ++chunk)
+        state.push_back({type_of(scan.dtype, shape_.width), literal(scan.dtype, scan.init, shape_.width)});
+    Loop& loop = loops.emplace_back(t_, state);
+    loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], last ? high_ : coef(inner_extent(level))));
+    s_.carries = loop.values(1);
+    enter_axis(level, loop[0]);
+    emit_level(level);
+  }
+  stores();
+  if (reduces) {
+    const Value& position = position_[static_cast<size_t>(s_.levels)];
+    const Value lane = k_.order.lanes == 1 ? Value("0") : t_.def("and i64 {}, {}", position, k_.order.lanes - 1);
+    // The index of argmax counts from the start of the row, also where a split kernel sees one block of it.
+    const Value absolute = k_.split ? plus(position, low_) : position;
+    const std::vector<Value> now = load_units(lane_slots_, lane);
+    store_units(lane_slots_, lane, combine(shape_, DType::i64, now, contribution(DType::i64, absolute)));
+    flush_if_complete(t_.def("add i64 {}, 1", position));
+  }
+  for (; !loops.empty(); loops.pop_back()) {
+    std::vector<Value> next{t_.def("add i64 {}, 1", loops.back()[0])};
+    for (const Scan& scan : stage.scans)
+      for (int chunk = 0; chunk < shape_.count; ++chunk) next.push_back(operand(scan.next, chunk, true));
+    loops.back().close(next);
+    for (size_t k = 0; k < stage.scans.size(); ++k) {
+      const std::vector<Value> all = loops.back().values(1);
+      const auto first = all.begin() + static_cast<ptrdiff_t>(k) * shape_.count;
+      store_unit(result_slots_[s_.first_result + stage.reductions.size() + k], stage.scans[k].dtype, "0",
+                 {first, first + shape_.count});
+    }
+  }
+  if (reduces) flush_rest();
+}
+
+// Adds the run of elements that starts at lane `lane` and inner point `position`.
+void Emitter::add_run(const Value& lane, const Value& position) {
+  std::vector<Value> places, now;
+  for (size_t p = 0; p < s_.parts.size(); ++p) {
+    const DType dtype = s_.parts[p].dtype;
+    places.push_back(element(memory_type(dtype), lane_slots_[p], lane));
+    const Value loaded = t_.def("load {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width), places[p], size_of(dtype));
+    now.push_back(ops_.from_memory(dtype, shape_.width, loaded));
+  }
+  std::vector<Value> mine = contribution(DType::i64, position);
+  for (size_t p = 0; p < s_.parts.size(); ++p)
+    if (s_.parts[p].is_index && shape_.width > 1)
+      mine[p] = t_.def("add {} {}, {}", vector_of("i64", shape_.width), mine[p], iota("i64", 0));
+  const std::vector<Value> sums = combine(shape_, DType::i64, now, mine);
+  for (size_t p = 0; p < s_.parts.size(); ++p) {
+    const DType dtype = s_.parts[p].dtype;
+    Value value = sums[p];
+    if (!shape_.masks.empty()) {
+      const std::string type = type_of(dtype, shape_.width);
+      value = t_.def("select {} {}, {} {}, {} {}", vector_of("i1", shape_.width), shape_.masks[0], type, value, type, now[p]);
+    }
+    t_.op("store {} {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width), ops_.to_memory(dtype, shape_.width, value),
+          places[p], size_of(dtype));
+  }
+}
+
+void Emitter::chunk_reduce_stage() {
+  const Shape scalar;
+  const int lanes = k_.order.lanes;
+  shape_ = scalar;
+  lane_slots_ = part_slots("lanes", lanes + kVectorWidth);  // a masked vector may reach beyond the last lane
+  stack_slots_ = one_block() ? std::vector<Value>{} : part_slots("stack", kStackUnits);
+  blocks_slot_ = slot("blocks", "i64", 1);
+  t_.op("store i64 0, ptr {}", blocks_slot_);
+  init_lanes("0");
+  emit_level(0);
+  std::vector<Loop> loops;
+  open_levels(loops, s_.levels - 1);
+  const Value row = times(position_[static_cast<size_t>(s_.levels) - 1], coef(inner_extent(s_.levels)));
+  Loop loop(t_, {{"i64", "0"}});
+  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], high_));
+  const Value position = plus(row, loop[0]);
+  const Value lane = t_.def("and i64 {}, {}", position, lanes - 1);
+  const Value lanes_left = t_.def("sub i64 {}, {}", lanes, lane);
+  const Value run = minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, loop[0])), fmt::format("{}", kVectorWidth));
+  Value count;
+  if (target_.masked) {
+    shape_ = Shape{kVectorWidth, 1, {}, {}};
+    set_masks(run);
+    element_body(loop[0]);
+    add_run(lane, position);
+    count = run;
+  } else {
+    const Value vector = t_.fresh("vector"), one = t_.fresh("one"), both = t_.fresh("both");
+    t_.branch(t_.def("icmp eq i64 {}, {}", run, kVectorWidth), vector, one);
+    t_.begin_block(vector);
+    shape_ = Shape{kVectorWidth, 1, {}, {}};
+    element_body(loop[0]);
+    add_run(lane, position);
+    const Value from_vector = t_.block();
+    t_.jump(both);
+    t_.begin_block(one);
+    shape_ = scalar;
+    element_body(loop[0]);
+    add_run(lane, position);
+    const Value from_one = t_.block();
+    t_.jump(both);
+    t_.begin_block(both);
+    count = t_.def("phi i64 [ {}, {} ], [ 1, {} ]", kVectorWidth, from_vector, from_one);
+  }
+  shape_ = scalar;
+  flush_if_complete(t_.def("add i64 {}, {}", position, count));
+  loop.close({t_.def("add i64 {}, {}", loop[0], count)});
+  close_levels(loops);
+  flush_rest();
+}
+
+}  // namespace tandem::llvm

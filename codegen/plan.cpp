@@ -1,0 +1,401 @@
+#include "codegen/plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+
+#include "passes/layout.h"
+
+namespace tandem {
+
+namespace {
+
+const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&op.lower); }
+
+// State of the whole program; regions of control flow share its slots and sizes.
+class ProgramBuilder {
+ public:
+  ProgramBuilder(std::span<const int64_t> hints, Backend& backend) : hints(hints), backend_(backend) {}
+
+  int new_slot(DType dtype, const Shape& shape) {
+    Slot slot{dtype, {}};
+    for (const Dim& d : shape) slot.shape.push_back(dim(d));
+    program->slots.push_back(std::move(slot));
+    return static_cast<int>(program->slots.size()) - 1;
+  }
+
+  DimRef dim(Dim value) {
+    const auto [it, inserted] = dims_.try_emplace(value, static_cast<DimRef>(program->dims.size()));
+    if (inserted) program->dims.push_back(value);
+    return it->second;
+  }
+  std::vector<DimRef> dims(const Shape& shape) {
+    std::vector<DimRef> out;
+    for (const Dim& d : shape) out.push_back(dim(d));
+    return out;
+  }
+  View view(const Place& place, const Shape& shape) {
+    return {place.slot, dim(place.layout.offset), dims(shape), dims(place.layout.strides)};
+  }
+
+  void launch(const LoweredKernel& lowered, Block& block) {
+    const auto start = std::chrono::steady_clock::now();
+    auto code = std::make_shared<KernelCode>();
+    code->code = backend_.compile(lowered.kernel);
+    plan.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    code->name = lowered.kernel.name;
+    code->sources = lowered.kernel.sources;
+    for (const auto& check : lowered.checks) code->access_messages.push_back(message(check));
+    Launch step;
+    step.kernel = static_cast<int>(program->kernels.size());
+    for (int slot : lowered.slots) step.args.push_back({slot, dim(0)});
+    for (const Dim& value : lowered.vals) step.vals.push_back(dim(value));
+    step.range = dim(lowered.range);
+    const double items = static_cast<double>(std::max<int64_t>(hint(lowered.range), 1));
+    step.cost = lowered.cost * static_cast<double>(std::max<int64_t>(hint(lowered.points), 1)) / items;
+    step.grain = is_flat_map(lowered.kernel) ? 1024 : 1;
+    if (!lowered.scratch_bytes.is(0)) step.scratch_bytes = dim(lowered.scratch_bytes);
+    note_shareable(lowered, step.kernel);
+    program->kernels.push_back(std::move(code));
+    plan.kernels.push_back(lowered.kernel);
+    block.push_back({std::move(step)});
+  }
+
+  int64_t hint(Dim value) const {
+    if (value.is_constant()) return value.constant();
+    return value.symbol_count() <= static_cast<int>(hints.size()) ? value.evaluate(hints.data()) : 1024;
+  }
+
+  std::span<const int64_t> hints;
+  Plan plan;
+  std::shared_ptr<Program> program = std::make_shared<Program>();
+  std::vector<SharePair> shareable;
+
+ private:
+  std::string message(const LoweredKernel::Check& check) {
+    std::string text = check.message;
+    for (size_t at = text.find("{size}"); at != std::string::npos; at = text.find("{size}"))
+      text.replace(at, 6, fmt::format("{{d{}}}", dim(check.extent)));
+    return text;
+  }
+
+  // An output may be written over an input when every element of the input is read at the place, and not later than,
+  // it is written at.
+  void note_shareable(const LoweredKernel& lowered, int kernel) {
+    const Kernel& k = lowered.kernel;
+    std::vector<int> read_last(k.accesses.size(), -1), written(k.accesses.size(), -1);
+    for (size_t s = 0; s < k.stages.size(); ++s) {
+      for (const ScalarNode& node : k.stages[s].body)
+        if (node.op == ScalarOp::load) read_last[static_cast<size_t>(node.imm)] = static_cast<int>(s);
+      for (const Store& store : k.stages[s].stores) written[static_cast<size_t>(store.access)] = static_cast<int>(s);
+    }
+    for (size_t o = 0; o < k.accesses.size(); ++o) {
+      if (written[o] < 0 || k.buffers[static_cast<size_t>(k.accesses[o].buffer)].role != BufferRole::output) continue;
+      const Access& out = k.accesses[o];
+      const DType out_dtype = k.buffers[static_cast<size_t>(out.buffer)].dtype;
+      for (size_t b = 0; b < lowered.slots.size(); ++b) {
+        if (k.buffers[b].role != BufferRole::input || size_of(k.buffers[b].dtype) != size_of(out_dtype)) continue;
+        bool safe = true;
+        for (size_t i = 0; i < k.accesses.size(); ++i) {
+          const Access& in = k.accesses[i];
+          if (in.buffer != static_cast<int>(b)) continue;
+          safe = safe && in.gathers.empty() && in.offset == out.offset && in.strides == out.strides &&
+                 read_last[i] <= written[o];
+        }
+        if (safe) shareable.push_back({kernel, out.buffer, static_cast<int>(b)});
+      }
+    }
+  }
+
+  struct DimHash {
+    size_t operator()(const Dim& d) const { return d.hash(); }
+  };
+  Backend& backend_;
+  std::unordered_map<Dim, DimRef, DimHash> dims_;
+};
+
+// Emits the steps of one graph (the function, or a region) into one block.
+class BlockBuilder {
+ public:
+  BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vector<Place> params)
+      : p_(program),
+        graph_(graph),
+        fusion_(fuse(graph, program.hints)),
+        producers_(graph.producers()),
+        places_(graph.types.size()),
+        emitted_(graph.nodes.size(), false),
+        stored_(graph.types.size(), false) {
+    for (size_t i = 0; i < params.size(); ++i) places_[index(graph.params[i].value)] = std::move(params[i]);
+    for (const Group& group : fusion_.groups)
+      for (ValueId value : group.outputs) stored_[index(value)] = true;
+  }
+
+  Block run(std::vector<Place>& results) {
+    for (ValueId result : graph_.results) require(result);
+    for (ValueId result : graph_.results) results.push_back(place(result));
+    return std::move(block_);
+  }
+
+  // The value in a contiguous buffer of its own, at offset 0.
+  static int contiguous(ProgramBuilder& p, Block& block, const Place& from, const TensorType& type) {
+    const Shape strides = contiguous_strides(type.shape);
+    bool whole = from.layout.offset.is(0) && p.program->slots[static_cast<size_t>(from.slot)].dtype == type.dtype &&
+                 p.program->slots[static_cast<size_t>(from.slot)].shape == p.dims(type.shape);
+    for (size_t d = 0; whole && d < strides.size(); ++d)
+      whole = type.shape[d].is(1) || from.layout.strides[d] == strides[d];
+    if (whole) return from.slot;
+    const int slot = p.new_slot(type.dtype, type.shape);
+    block.push_back({Allocate{slot, p.dim(element_count(type.shape)), -1}});
+    block.push_back({Copy{p.view(from, type.shape), p.view({slot, {0, strides}}, type.shape)}});
+    return slot;
+  }
+
+ private:
+  static size_t index(int i) { return static_cast<size_t>(i); }
+  const TensorType& type(ValueId value) const { return graph_.type(value); }
+
+  // Place of a stored value or of a view of one; slot -1 when there is none (yet).
+  Place place(ValueId value) {
+    Place& known = places_[index(value)];
+    if (known.slot >= 0) return known;
+    const int made_by = producers_[index(value)];
+    if (made_by < 0) return {};
+    const Node& node = graph_.nodes[index(made_by)];
+    if (!is_view(*node.op)) return {};
+    const Place from = place(node.inputs[0]);
+    if (from.slot < 0) return {};
+    auto layout = std::get<ViewRule>(node.op->lower)(type(node.inputs[0]), from.layout, *node.op, node.attrs,
+                                                     type(value));
+    if (!layout) return {};
+    return known = {from.slot, std::move(*layout)};
+  }
+
+  // Makes sure that everything a reader of `value` loads has been computed.
+  void require(ValueId value) {
+    const int made_by = producers_[index(value)];
+    if (made_by < 0 || places_[index(value)].slot >= 0) return;
+    const Node& node = graph_.nodes[index(made_by)];
+    const int group = fusion_.group_of[index(made_by)];
+    const bool reads_through = is_view(*node.op) || (fusion_.inlined[index(made_by)] && !stored_[index(value)]);
+    if (reads_through) {
+      for (ValueId input : node.inputs) require(input);
+    } else if (group >= 0) {
+      emit_group(group);
+    } else if (!emitted_[index(made_by)]) {
+      emitted_[index(made_by)] = true;
+      emit_node(made_by);
+    }
+  }
+
+  int allocate(DType dtype, const Shape& shape) {
+    const int slot = p_.new_slot(dtype, shape);
+    block_.push_back({Allocate{slot, p_.dim(element_count(shape)), -1}});
+    return slot;
+  }
+  Place fresh(const TensorType& t) { return {allocate(t.dtype, t.shape), {0, contiguous_strides(t.shape)}}; }
+
+  void emit_group(int g) {
+    const Group& group = fusion_.groups[index(g)];
+    if (emitted_[index(group.members[0])]) return;
+    for (int n : group.members) emitted_[index(n)] = true;
+    std::vector<int> members = group.members;
+    std::sort(members.begin(), members.end());
+    for (int n : members)
+      for (ValueId input : graph_.nodes[index(n)].inputs) {
+        const int made_by = producers_[index(input)];
+        if (made_by < 0 || !group.maps.contains(made_by)) require_beyond(input, group);
+      }
+    for (ValueId value : group.outputs)
+      if (places_[index(value)].slot < 0) places_[index(value)] = fresh(type(value));
+    const LowerContext context{graph_, fusion_, p_.hints, [this](ValueId value) { return place(value); },
+                               [this](DType dtype, const Shape& shape) { return allocate(dtype, shape); }};
+    const auto kernels = lower_group(context, g);
+    for (const LoweredKernel& kernel : kernels) p_.launch(kernel, block_);
+    p_.plan.groups.push_back(describe(group, kernels));
+  }
+
+  // Views and inlined nodes between a group and what it loads; those may lead back to members of the group.
+  void require_beyond(ValueId value, const Group& group) {
+    const int made_by = producers_[index(value)];
+    if (made_by < 0 || group.maps.contains(made_by)) return;
+    const Node& node = graph_.nodes[index(made_by)];
+    if (is_view(*node.op) || fusion_.inlined[index(made_by)]) {
+      for (ValueId input : node.inputs) require_beyond(input, group);
+    } else {
+      require(value);
+    }
+  }
+
+  std::string describe(const Group& group, const std::vector<LoweredKernel>& kernels) const {
+    std::vector<int> members = group.members;
+    std::sort(members.begin(), members.end());
+    std::string text = kernels[0].kernel.name + ":";
+    for (int n : members) {
+      const Node& node = graph_.nodes[index(n)];
+      text += fmt::format(" {}", node.op->name);
+      if (node.loc.known()) text += fmt::format("@{}", node.loc.line);
+    }
+    return text;
+  }
+
+  void emit_node(int n) {
+    const Node& node = graph_.nodes[index(n)];
+    const Structure* structure = structure_of(*node.op);
+    check_internal(structure != nullptr, "{} reached the plan", node.op->name);
+    switch (*structure) {
+      case Structure::matmul: return emit_matmul(node);
+      case Structure::concat: return emit_concat(node);
+      case Structure::slice_update: return emit_slice_update(node);
+      case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
+      default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
+    }
+  }
+
+  void emit_matmul(const Node& node) {
+    for (ValueId input : node.inputs) require(input);
+    const ValueId out = node.outputs[0];
+    const size_t rank = type(out).shape.size();
+    const auto operand = [&](ValueId value) {
+      Place at = place(value);
+      Shape shape = type(out).shape;
+      const Shape& own = type(value).shape;
+      const size_t extra = rank - own.size();
+      at.layout.strides.insert(at.layout.strides.begin(), extra, Dim(0));
+      for (size_t d = 0; d < own.size(); ++d) {
+        const bool batch = d + 2 < own.size();
+        if (!batch) shape[d + extra] = own[d];
+        else if (own[d].is(1)) at.layout.strides[d + extra] = 0;
+      }
+      return p_.view(at, shape);
+    };
+    View a = operand(node.inputs[0]), b = operand(node.inputs[1]);
+    places_[index(out)] = fresh(type(out));
+    block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape)}});
+  }
+
+  // Every part is written to its place by the kernel that computes it.
+  void emit_concat(const Node& node) {
+    const ValueId out = node.outputs[0];
+    const auto axis = static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
+    const Place whole = fresh(type(out));
+    places_[index(out)] = whole;
+    Dim start = 0;
+    for (ValueId part : node.inputs) {
+      Place target = whole;
+      target.layout.offset = start * whole.layout.strides[axis];
+      write_part(part, target);
+      start = start + type(part).shape[axis];
+    }
+  }
+
+  void write_part(ValueId part, const Place& target) {
+    const int made_by = producers_[index(part)];
+    const bool computed = made_by >= 0 && fusion_.group_of[index(made_by)] >= 0 && places_[index(part)].slot < 0 &&
+                          fusion_.groups[index(fusion_.group_of[index(made_by)])].outputs.size() == 1;
+    if (computed) {
+      places_[index(part)] = target;
+      emit_group(fusion_.group_of[index(made_by)]);
+      return;
+    }
+    require(part);
+    block_.push_back({Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape)}});
+  }
+
+  void emit_slice_update(const Node& node) {
+    require(node.inputs[0]);
+    const ValueId out = node.outputs[0];
+    const Place whole = fresh(type(out));
+    places_[index(out)] = whole;
+    block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
+    const OpDef& slice = op("slice");
+    const auto target = std::get<ViewRule>(slice.lower)(type(out), whole.layout, slice, node.attrs, type(node.inputs[1]));
+    write_part(node.inputs[1], {whole.slot, *target});
+  }
+
+  std::vector<Place> region_inputs(const Node& node, size_t first) {
+    std::vector<Place> out;
+    for (size_t k = first; k < node.inputs.size(); ++k) {
+      require(node.inputs[k]);
+      const TensorType& t = type(node.inputs[k]);
+      out.push_back({contiguous(p_, block_, place(node.inputs[k]), t), {0, contiguous_strides(t.shape)}});
+    }
+    return out;
+  }
+
+  void emit_if(const Node& node) {
+    require(node.inputs[0]);
+    const int predicate = contiguous(p_, block_, place(node.inputs[0]), type(node.inputs[0]));
+    const auto captured = region_inputs(node, 1);
+    std::vector<int> results;
+    for (ValueId out : node.outputs) {
+      results.push_back(p_.new_slot(type(out).dtype, type(out).shape));
+      places_[index(out)] = {results.back(), {0, contiguous_strides(type(out).shape)}};
+    }
+    Branch branch{predicate, {}, {}};
+    for (int side = 0; side < 2; ++side) {
+      const Graph& region = *node.regions[static_cast<size_t>(side)];
+      std::vector<Place> made;
+      Block block = BlockBuilder(p_, region, captured).run(made);
+      for (size_t i = 0; i < made.size(); ++i)
+        block.push_back({Bind{results[i], contiguous(p_, block, made[i], type(node.outputs[i]))}});
+      (side == 0 ? branch.then_block : branch.else_block) = std::move(block);
+    }
+    block_.push_back({std::move(branch)});
+  }
+
+  void emit_while(const Node& node) {
+    const size_t carried = node.outputs.size();
+    std::vector<Place> params = region_inputs(node, 0);
+    for (size_t i = 0; i < carried; ++i) {
+      const TensorType& t = type(node.outputs[i]);
+      const int slot = p_.new_slot(t.dtype, t.shape);
+      block_.push_back({Bind{slot, params[i].slot}});
+      params[i].slot = slot;
+      places_[index(node.outputs[i])] = params[i];
+    }
+    Loop loop;
+    std::vector<Place> predicate, next;
+    loop.condition = BlockBuilder(p_, *node.regions[0], params).run(predicate);
+    loop.predicate = contiguous(p_, loop.condition, predicate[0], node.regions[0]->type(node.regions[0]->results[0]));
+    loop.body = BlockBuilder(p_, *node.regions[1], params).run(next);
+    for (size_t i = 0; i < carried; ++i) {
+      const int slot = contiguous(p_, loop.body, next[i], type(node.outputs[i]));
+      loop.carried.emplace_back(params[i].slot, slot);
+    }
+    block_.push_back({std::move(loop)});
+  }
+
+  ProgramBuilder& p_;
+  const Graph& graph_;
+  Fusion fusion_;
+  std::vector<int> producers_;
+  std::vector<Place> places_;
+  std::vector<bool> emitted_;
+  std::vector<bool> stored_;
+  Block block_;
+};
+
+}  // namespace
+
+Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend) {
+  const Graph normal = normalize_layout(graph);
+  ProgramBuilder builder(hints, backend);
+  Program& program = *builder.program;
+  program.name = graph.name;
+  program.input_count = static_cast<int>(normal.params.size());
+  std::vector<Place> params;
+  for (const Param& param : normal.params) {
+    const TensorType& type = normal.type(param.value);
+    params.push_back({builder.new_slot(type.dtype, type.shape), layout_of_param(normal, param.value)});
+  }
+  std::vector<Place> results;
+  program.body = BlockBuilder(builder, normal, params).run(results);
+  for (size_t i = 0; i < results.size(); ++i)
+    program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
+  plan_lifetimes(program, builder.shareable);
+  verify(program);
+  builder.plan.program = builder.program;
+  return std::move(builder.plan);
+}
+
+}  // namespace tandem

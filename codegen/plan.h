@@ -1,0 +1,31 @@
+// Graph -> Program: fusion, lowering and compilation of every group, library calls, control flow, buffers and their
+// lifetimes.
+#pragma once
+#include "codegen/backend.h"
+#include "passes/lower.h"
+#include "runtime/program.h"
+
+namespace tandem {
+
+struct Plan {
+  std::shared_ptr<Program> program;
+  std::vector<Kernel> kernels;        // in the order of program->kernels
+  std::vector<std::string> groups;    // what was fused, one line each, for explain()
+  double compile_seconds = 0;
+};
+
+// `graph` must be optimised (passes/pipeline.h). `hints`: values of its symbols in the present call, which may steer
+// how things are computed but never what is computed.
+Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend);
+
+// Lifetimes (codegen/lifetime.cpp): releases every buffer after its last use, and lets the output of a kernel take over
+// an input that dies in it where each element is read before it is written. `kept`: slots that outlive the program.
+// `in_place[launch argument pair]` is answered by `can_share`.
+struct SharePair {
+  int kernel;   // index into Program::kernels
+  int output;   // argument numbers of the launch
+  int input;
+};
+void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
+
+}  // namespace tandem

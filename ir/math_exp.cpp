@@ -1,0 +1,167 @@
+// exp, exp2, expm1, sinh, cosh, tanh, sigmoid.
+//
+// All write x = n ln 2 + r with |r| <= (ln 2) / 2 and n an integer, so that e^x = 2^n e^r. Powers of two are made by
+// integer shifts; where the result may be subnormal, 2^n is applied as two factors of which the first is exact, so that
+// only the second rounds. Functions that subtract (expm1, sinh ...) keep the leading part of e^r as 1 + r and add the
+// rest of the series to the rounding error of that sum.
+#include <array>
+
+#include "ir/math.h"
+#include "ir/math_parts.h"
+#include "ir/math_tables.h"
+
+namespace tandem::math {
+
+namespace {
+
+struct ExpTable {
+  std::span<const double> exp, exp2, cosh, sinh;
+  std::array<double, 2> ln2;
+  double log2e;
+  double underflow, overflow;  // e^x is 0 below and infinite above
+  double half_overflow;        // the same for e^x / 2
+  double minus_one;            // expm1 rounds to -1 below
+  double tanh_one;             // tanh rounds to 1 above
+  double tiny;                 // f(x) = x + O(x^2 or x^3) rounds to x below, for expm1 and sinh
+};
+
+const ExpTable& table_of(DType dtype) {
+  static constexpr ExpTable kSingle{kExpF32, kExp2F32, kCoshF32, kSinhF32, kLn2F32, kLog2eF32[0], -104.5,
+                                    89,      89.5,     -18,      9.5,      0x1p-26};
+  static constexpr ExpTable kDouble{kExpF64, kExp2F64, kCoshF64, kSinhF64, kLn2F64, kLog2eF64[0], -746,
+                                    710,     710.5,    -38,      20,      0x1p-55};
+  return dtype == DType::f32 ? kSingle : kDouble;
+}
+
+// x = n ln 2 + r + rest; the low bits of `count` hold n + shift.
+struct Reduced {
+  Scalar count, r, rest;
+};
+
+Reduced reduce(Scalar x, int shift) {
+  const ExpTable& table = table_of(x.dtype);
+  const Scalar offset = x.constant(magic(x.dtype, shift));
+  const Scalar sum = fma(x, x.constant(table.log2e), offset);
+  const Scalar n = sum - offset;
+  const Scalar coarse = fma(n, x.constant(-table.ln2[0]), x);
+  const Scalar low = x.constant(-table.ln2[1]);
+  const Scalar r = fma(n, low, coarse);
+  return {bits_of(sum), r, fma(n, low, coarse - r)};
+}
+
+// Two powers of two whose product is 2^n, from n + 2 * bias in the low bits of `count`.
+std::array<Scalar, 2> halved_power(Scalar count) {
+  const Scalar half = shr_logical(count, integer(count, 1));
+  return {exponent_field(half), exponent_field(count - half)};
+}
+
+// sinh and cosh of x >= 0, both divided by 2^(scale - 1):
+//   sinh x = S (2^n + 2^-n) / 2 + C (2^n - 2^-n) / 2, cosh x the same with S and C exchanged,
+// where S = sinh r and C = cosh r. The two factors keep their rounding errors, which matter once 2^2n exceeds the
+// precision.
+struct Hyperbolic {
+  Pair sinh, cosh;
+};
+
+Hyperbolic hyperbolic(Scalar x, int scale) {
+  const Format& format = format_of(x.dtype);
+  const ExpTable& table = table_of(x.dtype);
+  const Reduced reduced = reduce(x, format.bias - scale);
+  const Scalar count = reduced.count;
+  const Scalar zero = bits_of(x.constant(magic(x.dtype, 0)));
+  const Scalar inverse = zero + integer(count, 2 * (format.bias - scale)) - count;  // -n + bias - scale
+  const Scalar up = exponent_field(count);
+  const Scalar down = exponent_field(max(inverse, integer(count, 0)));
+  const Pair even = fast_two_sum(up, down);
+  const Pair odd = fast_two_sum(up, -down);
+  const Scalar r = reduced.r;
+  const Scalar z = r * r;
+  const Scalar sinh_rest = fma(r * z, horner(z, table.sinh), reduced.rest);
+  const Scalar cosh_rest = z * horner(z, table.cosh);
+  const auto combine = [&](Pair leading, Pair other) {
+    const Scalar hi = fma(other.hi, r, leading.hi);
+    const Scalar error = fma(other.hi, r, leading.hi - hi) + fma(other.lo, r, leading.lo);
+    return fast_two_sum(hi, error + fma(other.hi, sinh_rest, leading.hi * cosh_rest));
+  };
+  return {combine(odd, even), combine(even, odd)};
+}
+
+}  // namespace
+
+Scalar exp(Scalar x) {
+  const ExpTable& table = table_of(x.dtype);
+  const Reduced reduced = reduce(clamp(x, table.underflow, table.overflow), 2 * format_of(x.dtype).bias);
+  const Scalar one = x.constant(1);
+  const Scalar r = reduced.r;
+  const Scalar value = fma(fma(horner(r, table.exp), r, one), r, one);
+  const auto [first, second] = halved_power(reduced.count);
+  return value * first * second;
+}
+
+Scalar exp2(Scalar x) {
+  const Format& format = format_of(x.dtype);
+  const Scalar limited = clamp(x, -(format.bias + format.mantissa + 2), format.bias + 2);
+  const Scalar offset = x.constant(magic(x.dtype, 2 * format.bias));
+  const Scalar sum = limited + offset;
+  const Scalar r = limited - (sum - offset);
+  const Scalar value = fma(horner(r, table_of(x.dtype).exp2), r, x.constant(1));
+  const auto [first, second] = halved_power(bits_of(sum));
+  return value * first * second;
+}
+
+Scalar expm1(Scalar x) {
+  const ExpTable& table = table_of(x.dtype);
+  const Reduced reduced = reduce(clamp(x, table.minus_one, table.overflow), format_of(x.dtype).bias - 1);
+  const Scalar r = reduced.r;
+  const Scalar half_power = exponent_field(reduced.count);  // 2^(n-1), as 2^n may overflow
+  const Scalar half = x.constant(0.5);
+  const Scalar base = half_power - half;
+  const Scalar base_error = (half_power - base) - half;
+  const Scalar linear = fma(half_power, r, base);
+  const Scalar linear_error = fma(half_power, r, base - linear);
+  // The square is added with its error too: after base + r it is the largest term, up to a quarter of the sum.
+  const Scalar square = r * r;
+  const Scalar square_error = fma(r, r, -square);
+  const Pair sum = fast_two_sum(linear, square * (half_power * half));
+  const Scalar cubic = fma(r * square, horner(r, table.exp.subspan(1)), fma(square_error, half, reduced.rest));
+  const Scalar rest = fma(half_power, cubic, base_error) + (linear_error + sum.lo);
+  const Scalar value = (sum.hi + rest) * x.constant(2);
+  return select(abs(x) < x.constant(table.tiny), x, value);  // keeps -0 and the last bit of subnormals
+}
+
+Scalar sinh(Scalar x) {
+  const ExpTable& table = table_of(x.dtype);
+  const Scalar magnitude = abs(x);
+  const Pair value = hyperbolic(clamp(magnitude, 0, table.half_overflow), 2).sinh;
+  const Scalar signed_value = flip_sign(value.hi * x.constant(2), sign_of(x));
+  return select(magnitude < x.constant(table.tiny), x, signed_value);
+}
+
+Scalar cosh(Scalar x) {
+  const Pair value = hyperbolic(clamp(abs(x), 0, table_of(x.dtype).half_overflow), 2).cosh;
+  return value.hi * x.constant(2);
+}
+
+Scalar tanh(Scalar x) {
+  const Hyperbolic value = hyperbolic(clamp(abs(x), 0, table_of(x.dtype).tanh_one), 1);
+  return flip_sign(quotient(value.sinh, value.cosh), sign_of(x));
+}
+
+// With e = exp(-|x|): 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, so that small results keep their precision.
+Scalar sigmoid(Scalar x) {
+  const ExpTable& table = table_of(x.dtype);
+  const Scalar one = x.constant(1);
+  const Reduced reduced = reduce(clamp(-abs(x), table.underflow, 0), 2 * format_of(x.dtype).bias);
+  const auto [first, second] = halved_power(reduced.count);
+  const Scalar r = reduced.r;
+  const Pair sum = fast_two_sum(one, r);
+  const Pair mantissa{sum.hi, fma(r * r, horner(r, table.exp), sum.lo)};
+  const Scalar power = first * second;
+  const Scalar hi = fma(power, mantissa.hi, one);
+  const Pair denominator = fast_two_sum(hi, fma(power, mantissa.lo, fma(power, mantissa.hi, one - hi)));
+  const Scalar negative = x < x.constant(0);
+  const Pair numerator{select(negative, mantissa.hi, one), select(negative, mantissa.lo, x.constant(0))};
+  return quotient(numerator, denominator) * select(negative, first, one) * select(negative, second, one);
+}
+
+}  // namespace tandem::math

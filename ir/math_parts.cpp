@@ -1,0 +1,64 @@
+#include "ir/math_parts.h"
+
+#include <limits>
+
+namespace tandem::math {
+
+const Format& format_of(DType dtype) {
+  static constexpr Format kSingle{DType::i32, 23, 127, int64_t{1} << 31, 0x1p-126, std::numeric_limits<double>::infinity()};
+  static constexpr Format kDouble{DType::i64, 52, 1023, std::numeric_limits<int64_t>::min(), 0x1p-1022,
+                                  std::numeric_limits<double>::infinity()};
+  check_internal(dtype == DType::f32 || dtype == DType::f64, "mathematical function of {}", info(dtype).text);
+  return dtype == DType::f32 ? kSingle : kDouble;
+}
+
+double magic(DType dtype, int shift) { return (dtype == DType::f32 ? 0x1.8p23 : 0x1.8p52) + shift; }
+
+Scalar horner(Scalar x, std::span<const double> coefs) {
+  Scalar sum = x.constant(coefs.back());
+  for (size_t i = coefs.size() - 1; i-- > 0;) sum = fma(sum, x, x.constant(coefs[i]));
+  return sum;
+}
+
+Pair fast_two_sum(Scalar a, Scalar b) {
+  const Scalar hi = a + b;
+  return {hi, (a - hi) + b};
+}
+
+Pair two_sum(Scalar a, Scalar b) {
+  const Scalar hi = a + b;
+  const Scalar b_part = hi - a;
+  return {hi, (a - (hi - b_part)) + (b - b_part)};
+}
+
+Scalar quotient(Pair a, Pair b) {
+  const Scalar inverse = b.hi.constant(1) / b.hi;
+  const Scalar first = a.hi * inverse;
+  const Scalar rest = fma(-first, b.hi, a.hi) + fma(-first, b.lo, a.lo);
+  return fma(rest, inverse, first);
+}
+
+Scalar bits_of(Scalar x) { return x.bitcast(format_of(x.dtype).ints); }
+Scalar from_bits(Scalar bits) { return bits.bitcast(bits.dtype == DType::i32 ? DType::f32 : DType::f64); }
+Scalar integer(Scalar like, int64_t value) { return like.constant_bits(value); }
+
+Scalar sign_of(Scalar x) {
+  const Scalar bits = bits_of(x);
+  return bits & integer(bits, format_of(x.dtype).sign);
+}
+
+Scalar flip_sign(Scalar x, Scalar sign_bit) { return from_bits(bits_of(x) ^ sign_bit); }
+
+Scalar exponent_field(Scalar value) {
+  return from_bits(value << integer(value, value.dtype == DType::i32 ? 23 : 52));
+}
+
+// Selects rather than min and max, whose definition for NaN costs more: these are one instruction each on x86.
+Scalar clamp(Scalar x, double low, double high) {
+  const Scalar least = x.constant(low);
+  const Scalar most = x.constant(high);
+  const Scalar raised = select(x < least, least, x);
+  return select(most < raised, most, raised);
+}
+
+}  // namespace tandem::math

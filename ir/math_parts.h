@@ -1,0 +1,43 @@
+// What the function families share: polynomials, sums and quotients in two parts, and access to the bits of a float.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "ir/scalar.h"
+
+namespace tandem::math {
+
+// A value as an unevaluated sum; `lo` is small beside `hi`.
+struct Pair {
+  Scalar hi, lo;
+};
+
+// The facts about f32 and f64 that range reductions need.
+struct Format {
+  DType ints;       // integer type of the same size
+  int mantissa;     // stored mantissa bits
+  int bias;         // of the exponent field
+  int64_t sign;     // the sign bit
+  double smallest;  // normal number
+  double infinity;
+};
+const Format& format_of(DType dtype);
+
+// Adding `magic(dtype, shift)` to a number below 2^(mantissa-2) rounds it to an integer n and leaves n + shift in the
+// low bits of the sum, with no conversion instruction; a mantissa-bit left shift then makes it an exponent field.
+double magic(DType dtype, int shift);
+
+Scalar horner(Scalar x, std::span<const double> coefs);  // coefs[0] + coefs[1] x + ...
+Pair fast_two_sum(Scalar a, Scalar b);                   // exact if |a| >= |b| or a == 0
+Pair two_sum(Scalar a, Scalar b);
+Scalar quotient(Pair a, Pair b);  // a / b, rounded almost once; b.lo has to be a rounding error of b.hi
+
+Scalar bits_of(Scalar x);                      // as an integer
+Scalar from_bits(Scalar bits);                 // back to the float of the same size
+Scalar sign_of(Scalar x);                      // its sign bit, as an integer
+Scalar flip_sign(Scalar x, Scalar sign_bit);   // exclusive or with a sign bit
+Scalar exponent_field(Scalar integer);         // shifts the low bits to the exponent; bits above fall off
+Scalar clamp(Scalar x, double low, double high);  // a NaN stays
+Scalar integer(Scalar like, int64_t value);    // constant of the dtype of `like`
+
+}  // namespace tandem::math

@@ -1,0 +1,115 @@
+#include "ir/symbols.h"
+
+#include <algorithm>
+
+namespace tandem {
+
+namespace {
+
+int symbols_in(const std::vector<Dim>& dims) {
+  int count = 0;
+  for (const Dim& dim : dims)
+    if (!dim.is_constant()) count = std::max(count, dim.symbol_count());
+  return count;
+}
+
+// Beyond most sizes that programs write down, yet small enough that the product of four of them fits in 64 bits.
+std::vector<int64_t> distinct_primes(int count) {
+  std::vector<int64_t> primes;
+  for (int64_t n = 10007; static_cast<int>(primes.size()) < count; n += 2) {
+    bool prime = true;
+    for (int64_t d = 3; prime && d * d <= n; d += 2) prime = n % d != 0;
+    if (prime) primes.push_back(n);
+  }
+  return primes;
+}
+
+// Finds the equalities between sizes that a graph implies.
+class Relations {
+ public:
+  explicit Relations(int symbols) : values_(distinct_primes(symbols)) {}
+
+  ShapeEnv solve(const Graph& graph) {
+    // Every round settles one symbol; a graph that needs more contradicts itself, which is the verifier's to say.
+    for (size_t round = 0; round <= values_.size(); ++round)
+      if (!relate(graph)) break;
+    return env();
+  }
+
+ private:
+  ShapeEnv env() const {
+    ShapeEnv env;
+    for (const int64_t value : values_) env.add_symbol(value);
+    return env;
+  }
+
+  // Gives one of the two sizes, a bare symbol, the value of the other.
+  bool unify(Dim a, Dim b) {
+    const int64_t left = a.evaluate(values_.data()), right = b.evaluate(values_.data());
+    if (left == right) return false;
+    for (const auto& [size, value] : {std::pair(a, right), std::pair(b, left)}) {
+      const int id = size.is_constant() ? -1 : size.symbol_count() - 1;
+      if (id < 0 || !(size == Dim::symbol(id))) continue;
+      values_[static_cast<size_t>(id)] = value;
+      return true;
+    }
+    return false;
+  }
+
+  // Whether a symbol got another value, which calls for another round.
+  bool relate(const Graph& graph) {
+    for (const Node& node : graph.nodes) {
+      for (const auto& region : node.regions)
+        if (relate(*region)) return true;
+      if (node.regions.empty() && node.outputs.size() == 1 && relate(graph, node)) return true;
+    }
+    return false;
+  }
+
+  bool relate(const Graph& graph, const Node& node) {
+    std::vector<TensorType> inputs;
+    for (const ValueId in : node.inputs) inputs.push_back(graph.type(in));
+    const Shape& written = graph.type(node.outputs[0]).shape;
+    Attrs attrs = node.attrs;
+    ShapeEnv tried = env();
+    try {
+      const Shape made = infer_type(*node.op, inputs, attrs, tried).shape;
+      for (size_t k = 0; k < made.size() && made.size() == written.size(); ++k)
+        if (unify(made[k], written[k])) return true;
+    } catch (const Error&) {
+      // An equality that was taken for false may be what the operation needs.
+      for (const ShapeGuard& guard : tried.guards())
+        if (guard.relation == Relation::ne && unify(guard.left, guard.right)) return true;
+    }
+    return false;
+  }
+
+  std::vector<int64_t> values_;
+};
+
+}  // namespace
+
+int symbol_count(const Graph& graph) {
+  int count = 0;
+  for (const TensorType& type : graph.types) count = std::max(count, symbols_in(type.shape));
+  for (const Param& param : graph.params) count = std::max(count, symbols_in(param.strides));
+  for (const Node& node : graph.nodes) {
+    for (const Attr& attr : node.attrs)
+      if (const auto* dims = std::get_if<std::vector<Dim>>(&attr)) count = std::max(count, symbols_in(*dims));
+    for (const auto& region : node.regions) count = std::max(count, symbol_count(*region));
+  }
+  return count;
+}
+
+ShapeEnv assumed_env(const Graph& graph) {
+  const int symbols = symbol_count(graph);
+  check_internal(symbols <= kMaxSymbols, "a graph has {} symbols; at most {} are allowed", symbols, kMaxSymbols);
+  return symbols == 0 ? ShapeEnv() : Relations(symbols).solve(graph);
+}
+
+bool same_shape(const Shape& a, const Shape& b, const ShapeEnv& env) {
+  return a == b || std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                              [&env](Dim x, Dim y) { return x == y || env.hint(x) == env.hint(y); });
+}
+
+}  // namespace tandem

@@ -1,0 +1,278 @@
+#include "passes/body.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace tandem {
+
+namespace {
+
+// Recomputing values cheaper than this in a later stage beats a round trip through scratch memory.
+constexpr int kScratchCost = 8;
+// A scratch row with more elements would leave the caches.
+constexpr int64_t kScratchElements = 1 << 16;
+
+bool is(const OpDef& op, Structure structure) {
+  const Structure* s = std::get_if<Structure>(&op.lower);
+  return s && *s == structure;
+}
+
+}  // namespace
+
+BodyBuilder::BodyBuilder(const LowerContext& context, const Group& group)
+    : c_(context), g_(group), producers_(context.graph.producers()) {
+  for (size_t a = 0; a < group.reduced.size(); ++a)
+    if (group.reduced[a]) reduced_axes_.push_back(static_cast<int>(a));
+  for (int n : group.members) note_source(context.graph.nodes[static_cast<size_t>(n)]);
+  std::vector<int> members = group.members;
+  std::sort(members.begin(), members.end());
+  for (int n : members) {
+    const std::string_view name = context.graph.nodes[static_cast<size_t>(n)].op->name;
+    if (nest_.name.size() > 40) break;
+    nest_.name += (nest_.name.empty() ? "" : "_") + std::string(name);
+  }
+}
+
+bool BodyBuilder::is_scan(int node) const {
+  return is(*c_.graph.nodes[static_cast<size_t>(node)].op, Structure::cumulative_sum);
+}
+
+void BodyBuilder::note_source(const Node& node) {
+  if (node.loc.known() && std::find(nest_.sources.begin(), nest_.sources.end(), node.loc) == nest_.sources.end())
+    nest_.sources.push_back(node.loc);
+}
+
+void BodyBuilder::begin_stage(bool inner) {
+  stage_ = {};
+  stage_.inner = inner;
+  builder_ = ScalarBuilder();
+}
+
+void BodyBuilder::end_stage() {
+  stage_.body = builder_.take();
+  if (!stage_.stores.empty() || !stage_.reductions.empty() || !stage_.scans.empty())
+    nest_.stages.push_back(std::move(stage_));
+}
+
+int BodyBuilder::add_access(NestAccess access) {
+  nest_.accesses.push_back(std::move(access));
+  return static_cast<int>(nest_.accesses.size()) - 1;
+}
+
+NestAccess BodyBuilder::address(const Place& place, DType dtype, const IndexMap& map) const {
+  NestAccess access;
+  access.slot = place.slot;
+  access.dtype = dtype;
+  access.offset = place.layout.offset;
+  access.strides.assign(g_.axes.size(), Dim(0));
+  for (size_t d = 0; d < map.size(); ++d) {
+    const Dim stride = place.layout.strides[d];
+    access.offset = access.offset + stride * map[d].offset;
+    for (size_t a = 0; a < g_.axes.size(); ++a)
+      if (!map[d].coefficients[a].is(0)) access.strides[a] = access.strides[a] + stride * map[d].coefficients[a];
+  }
+  return access;
+}
+
+Scalar BodyBuilder::load(const Place& place, DType dtype, const IndexMap& map) {
+  return builder_.emit(ScalarOp::load, dtype, -1, -1, -1, add_access(address(place, dtype, map)));
+}
+
+Scalar BodyBuilder::run_time_value(Dim dim) {
+  if (dim.is_constant()) return builder_.constant_bits(DType::i64, dim.constant());
+  auto it = std::find(nest_.vals.begin(), nest_.vals.end(), dim);
+  if (it == nest_.vals.end()) it = nest_.vals.insert(nest_.vals.end(), dim);
+  return builder_.emit(ScalarOp::extent, DType::i64, -1, -1, -1, it - nest_.vals.begin());
+}
+
+Scalar BodyBuilder::linear(const Linear& coordinate) {
+  Scalar sum = run_time_value(coordinate.offset);
+  for (size_t a = 0; a < coordinate.coefficients.size(); ++a) {
+    if (coordinate.coefficients[a].is(0)) continue;
+    Scalar term = builder_.emit(ScalarOp::index, DType::i64, -1, -1, -1, static_cast<int64_t>(a));
+    if (!coordinate.coefficients[a].is(1)) term = term * run_time_value(coordinate.coefficients[a]);
+    sum = coordinate.offset.is(0) && sum.id >= 0 && builder_.body()[static_cast<size_t>(sum.id)].op == ScalarOp::constant &&
+                  builder_.body()[static_cast<size_t>(sum.id)].imm == 0
+              ? term
+              : sum + term;
+  }
+  return sum;
+}
+
+Scalar BodyBuilder::full(const Node& node) {
+  const Attr& value = node.attrs[1];
+  const DType dtype = attr_as<DType>(*node.op, node.attrs, "dtype");
+  if (const auto* real = std::get_if<double>(&value)) return builder_.constant(dtype, *real);
+  const int64_t whole = std::holds_alternative<bool>(value) ? static_cast<int64_t>(std::get<bool>(value))
+                                                            : std::get<int64_t>(value);
+  return builder_.constant_bits(DType::i64, whole).cast(dtype);
+}
+
+// Rounds a value in the compute type to how `storage` would hold it.
+Scalar BodyBuilder::converted(Scalar x, DType storage) { return x.cast(storage); }
+
+bool BodyBuilder::keeps_in_scratch(ValueId, const Evaluated& earlier, const IndexMap& map) const {
+  if (earlier.cost < kScratchCost || !stage_.inner) return false;
+  // One element per inner point of the present outer point: the map must walk all axes.
+  std::vector<bool> used(g_.axes.size(), false);
+  for (const Linear& coordinate : map)
+    for (size_t a = 0; a < used.size(); ++a) used[a] = used[a] || !coordinate.coefficients[a].is(0);
+  int64_t row = 1;
+  bool inner = false;
+  for (size_t a = 0; a < used.size(); ++a) {
+    if (!g_.reduced[a]) continue;
+    inner = inner || used[a];
+    const int64_t extent = g_.axes[a].is_constant() ? g_.axes[a].constant()
+                           : g_.axes[a].symbol_count() <= static_cast<int>(c_.hints.size())
+                               ? g_.axes[a].evaluate(c_.hints.data())
+                               : 1024;
+    row *= std::max<int64_t>(extent, 1);
+  }
+  return inner && row <= kScratchElements;
+}
+
+Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
+  const int stage = static_cast<int>(nest_.stages.size());
+  const auto [first, last] = known_.equal_range(value);
+  Evaluated* earlier = nullptr;
+  for (auto it = first; it != last; ++it) {
+    if (it->second.map != map) continue;
+    if (it->second.stage == stage) return builder_.at(it->second.id);
+    earlier = &it->second;
+  }
+  if (earlier && keeps_in_scratch(value, *earlier, map)) {
+    Stage& from = nest_.stages[static_cast<size_t>(earlier->stage)];
+    const DType dtype = from.body[static_cast<size_t>(earlier->id)].dtype;
+    if (from.inner) {
+      if (earlier->scratch < 0) {
+        earlier->scratch = static_cast<int>(nest_.scratch.size());
+        nest_.scratch.push_back(dtype);
+        NestAccess write;
+        write.scratch = earlier->scratch;
+        write.dtype = dtype;
+        from.stores.push_back({add_access(std::move(write)), earlier->id});
+      }
+      NestAccess read;
+      read.scratch = earlier->scratch;
+      read.dtype = dtype;
+      const Scalar x = builder_.emit(ScalarOp::load, dtype, -1, -1, -1, add_access(std::move(read)));
+      known_.emplace(value, Evaluated{map, stage, x.id, 1, -1});
+      return x;
+    }
+  }
+  const size_t before = builder_.body().size();
+  const Scalar x = compute(value, map);
+  int cost = 0;
+  for (size_t i = before; i < builder_.body().size(); ++i) {
+    const ScalarOp op = builder_.body()[i].op;
+    if (op != ScalarOp::constant && op != ScalarOp::load && op != ScalarOp::result) ++cost;
+  }
+  known_.emplace(value, Evaluated{map, stage, x.id, cost, -1});
+  return x;
+}
+
+Scalar BodyBuilder::compute(ValueId value, const IndexMap& map) {
+  const DType dtype = c_.graph.type(value).dtype;
+  const int made_by = producer(value);
+  const bool mine = made_by >= 0 && (g_.maps.contains(made_by) || c_.fusion.inlined[static_cast<size_t>(made_by)]);
+  if (!mine) {
+    const Place place = c_.place(value);
+    if (place.slot >= 0) return load(place, dtype, map);
+  }
+  check_internal(made_by >= 0, "a value that is read has no place");
+  const Node& node = c_.graph.nodes[static_cast<size_t>(made_by)];
+  if (is_view(*node.op)) {
+    auto inner = input_map(c_.graph, node, 0, map, reduced_axes_, g_.axes.size());
+    check_internal(inner.has_value(), "{} of a value that is not stored has no linear index map", node.op->name);
+    return evaluate(node.inputs[0], *inner);
+  }
+  if (is_reduction(*node.op) || is(*node.op, Structure::cumulative_sum)) {
+    const Scalar result = builder_.emit(ScalarOp::result, result_dtype_.at(made_by), -1, -1, -1, result_of_.at(made_by));
+    return converted(result, dtype);
+  }
+  if (is(*node.op, Structure::full)) return full(node);
+  if (is(*node.op, Structure::from_dim))
+    return run_time_value(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0]).cast(dtype);
+  if (is(*node.op, Structure::iota))
+    return linear(map[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))]).cast(dtype);
+  if (is(*node.op, Structure::take) || is(*node.op, Structure::take_along_axis)) return take(node, map);
+  return pointwise(node, map);
+}
+
+Scalar BodyBuilder::pointwise(const Node& node, const IndexMap& map) {
+  const auto* rule = std::get_if<PointwiseRule>(&node.op->lower);
+  check_internal(rule != nullptr, "{} cannot be evaluated inside a kernel", node.op->name);
+  DType common = c_.graph.type(node.inputs[0]).dtype;
+  for (ValueId input : node.inputs) common = promote(common, c_.graph.type(input).dtype);
+  std::vector<Scalar> inputs;
+  for (size_t k = 0; k < node.inputs.size(); ++k) {
+    auto inner = input_map(c_.graph, node, k, map, reduced_axes_, g_.axes.size());
+    Scalar x = evaluate(node.inputs[k], *inner);
+    // A cast reads its input as it is: going through the compute type would round twice.
+    if (!node.op->has(Trait::mixed)) x = x.cast(common).cast(compute_type(common));
+    inputs.push_back(x);
+  }
+  return (*rule)(inputs, *node.op, node.attrs).cast(c_.graph.type(node.outputs[0]).dtype);
+}
+
+Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
+  const auto axis = attr_as<int64_t>(*node.op, node.attrs, "axis");
+  const TensorType& x = c_.graph.type(node.inputs[0]);
+  const auto index_map = input_map(c_.graph, node, 1, map, reduced_axes_, g_.axes.size());
+  Scalar index = evaluate(node.inputs[1], *index_map).cast(DType::i64);
+  const Dim extent = x.shape[static_cast<size_t>(axis)];
+  index = select(index < index.constant(0), index + run_time_value(extent), index);
+
+  const Place place = c_.place(node.inputs[0]);
+  check_internal(place.slot >= 0, "{} reads a value that is not stored", node.op->name);
+  IndexMap data_map;
+  Place data = place;
+  const Dim stride = data.layout.strides[static_cast<size_t>(axis)];
+  const auto index_rank = static_cast<int64_t>(index_map->size());
+  const bool along = is(*node.op, Structure::take_along_axis);
+  for (int64_t d = 0; d < x.rank(); ++d) {
+    if (d == axis) data_map.push_back({0, std::vector<Dim>(g_.axes.size(), Dim(0))});
+    else data_map.push_back(map[static_cast<size_t>(along || d < axis ? d : d - 1 + index_rank)]);
+  }
+  NestAccess access = address(data, x.dtype, data_map);
+  access.gathers.push_back({index.id, stride, extent});
+  access.message = fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
+  return builder_.emit(ScalarOp::load, x.dtype, -1, -1, -1, add_access(std::move(access)));
+}
+
+void BodyBuilder::store(ValueId value, const IndexMap& map) {
+  const Scalar x = evaluate(value, map);
+  NestAccess access = address(c_.place(value), c_.graph.type(value).dtype, map);
+  access.output = true;
+  stage_.stores.push_back({add_access(std::move(access)), x.id});
+}
+
+void BodyBuilder::reduce(int n) {
+  const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
+  const ReduceKind kind = std::get<ReduceRule>(node.op->lower).kind;
+  const auto map = input_map(c_.graph, node, 0, g_.maps.at(n), reduced_axes_, g_.axes.size());
+  Scalar x = evaluate(node.inputs[0], *map);
+  const DType out = c_.graph.type(node.outputs[0]).dtype;
+  const bool index = kind == ReduceKind::argmax || kind == ReduceKind::argmin;
+  x = x.cast(index ? compute_type(x.dtype) : compute_type(out));
+  stage_.reductions.push_back({kind, x.id});
+  result_of_[n] = results_++;
+  result_dtype_[n] = index ? DType::i64 : x.dtype;
+}
+
+void BodyBuilder::scan(int n) {
+  const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
+  const DType dtype = c_.graph.type(node.outputs[0]).dtype;
+  const Scalar x = evaluate(node.inputs[0], g_.maps.at(n)).cast(compute_type(dtype));
+  const Scalar carry = builder_.emit(ScalarOp::result, x.dtype, -1, -1, -1, results_);
+  const Scalar next = carry + x;
+  stage_.scans.push_back({next.id, 0, x.dtype});
+  result_of_[n] = results_++;
+  result_dtype_[n] = x.dtype;
+  nest_.is_scan = true;
+  NestAccess access = address(c_.place(node.outputs[0]), dtype, g_.maps.at(n));
+  access.output = true;
+  stage_.stores.push_back({add_access(std::move(access)), next.cast(dtype).id});
+}
+
+}  // namespace tandem

@@ -1,0 +1,88 @@
+// Bodies of a kernel's stages, written by walking the graph from the values to store through index maps.
+#pragma once
+#include <map>
+#include <unordered_map>
+
+#include "passes/lower.h"
+
+namespace tandem {
+
+// An access whose sizes are still expressions over the axes of the group.
+struct NestAccess {
+  int slot = -1;             // of the program; -1: scratch
+  int scratch = -1;
+  DType dtype = DType::f32;
+  bool output = false;
+  Dim offset = 0;
+  std::vector<Dim> strides;  // per axis
+  struct Gather {
+    int value;
+    Dim stride, extent;
+  };
+  std::vector<Gather> gathers;
+  std::string message;
+};
+
+// A kernel before scheduling: stages over named axes.
+struct LoopNest {
+  std::string name;
+  std::vector<Dim> axes;
+  std::vector<bool> reduced;
+  std::vector<NestAccess> accesses;
+  std::vector<Stage> stages;              // accesses and `index` axes refer to this nest
+  std::vector<DType> scratch;             // dtypes of the scratch rows
+  std::vector<Dim> vals;                  // run-time values bodies refer to by ScalarOp::extent
+  std::vector<SourceLoc> sources;
+  bool is_scan = false;
+};
+
+class BodyBuilder {
+ public:
+  BodyBuilder(const LowerContext& context, const Group& group);
+  LoopNest& nest() { return nest_; }
+
+  void begin_stage(bool inner);
+  void end_stage();
+  void store(ValueId value, const IndexMap& map);
+  void reduce(int node);
+  void scan(int node);
+
+  int producer(ValueId value) const { return producers_[static_cast<size_t>(value)]; }
+  bool is_scan(int node) const;
+
+ private:
+  struct Evaluated {
+    IndexMap map;
+    int stage;
+    int id;      // in the body of that stage
+    int cost;    // scalar primitives in the subtree
+    int scratch = -1;
+  };
+  Scalar evaluate(ValueId value, const IndexMap& map);
+  Scalar compute(ValueId value, const IndexMap& map);
+  Scalar pointwise(const Node& node, const IndexMap& map);
+  Scalar take(const Node& node, const IndexMap& map);
+  Scalar load(const Place& place, DType dtype, const IndexMap& map);
+  Scalar linear(const Linear& coordinate);
+  Scalar run_time_value(Dim dim);
+  Scalar full(const Node& node);
+  int add_access(NestAccess access);
+  NestAccess address(const Place& place, DType dtype, const IndexMap& map) const;
+  Scalar converted(Scalar x, DType storage);
+  bool keeps_in_scratch(ValueId value, const Evaluated& earlier, const IndexMap& map) const;
+  void note_source(const Node& node);
+
+  const LowerContext& c_;
+  const Group& g_;
+  std::vector<int> producers_;
+  std::vector<int> reduced_axes_;
+  LoopNest nest_;
+  ScalarBuilder builder_;
+  Stage stage_;
+  std::unordered_multimap<ValueId, Evaluated> known_;
+  std::unordered_map<int, int> result_of_;   // reduction or scan node -> result number
+  std::unordered_map<int, DType> result_dtype_;
+  int results_ = 0;
+};
+
+}  // namespace tandem

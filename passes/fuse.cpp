@@ -1,0 +1,525 @@
+#include "passes/fuse.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "ir/builder.h"
+
+namespace tandem {
+
+bool Group::has_reduction() const { return std::find(reduced.begin(), reduced.end(), true) != reduced.end(); }
+
+bool is_view(const OpDef& op) { return std::holds_alternative<ViewRule>(op.lower); }
+bool is_reduction(const OpDef& op) { return std::holds_alternative<ReduceRule>(op.lower); }
+
+namespace {
+
+const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&op.lower); }
+
+bool is_scan(const OpDef& op) {
+  const Structure* s = structure_of(op);
+  return s && *s == Structure::cumulative_sum;
+}
+
+// Made from attributes alone: evaluated wherever they are read.
+bool is_source(const OpDef& op) {
+  const Structure* s = structure_of(op);
+  return s && (*s == Structure::full || *s == Structure::from_dim || *s == Structure::iota);
+}
+
+bool is_take(const OpDef& op) {
+  const Structure* s = structure_of(op);
+  return s && (*s == Structure::take || *s == Structure::take_along_axis);
+}
+
+bool is_fusable(const OpDef& op) { return is_pointwise(op) || is_reduction(op) || is_scan(op); }
+
+// What recomputing costs little: about a memory access.
+constexpr int kCheap = 4;
+constexpr size_t kMaxMembers = 256;
+// Below this many outer points a long reduction is cut into blocks for the threads instead of being fused with what
+// needs its result along the same axis.
+constexpr int64_t kFewRows = 16;
+constexpr int64_t kLongRow = 1 << 16;
+
+}  // namespace
+
+bool is_pointwise(const OpDef& op) {
+  return std::holds_alternative<PointwiseRule>(op.lower) || is_source(op) || is_take(op);
+}
+
+int scalar_cost(const OpDef& op, DType dtype) {
+  if (!std::holds_alternative<PointwiseRule>(op.lower)) return is_take(op) ? 3 : 1;
+  static std::mutex mutex;
+  static std::map<std::pair<const OpDef*, DType>, int> known;
+  std::lock_guard lock(mutex);
+  const auto [it, inserted] = known.try_emplace({&op, dtype}, 1);
+  if (!inserted || op.has(Trait::mixed)) return it->second;
+  if (op.accepts == Accepts::promote_to_float && !is_floating(dtype)) return it->second;
+  ScalarBuilder builder;
+  std::vector<Scalar> inputs;
+  for (size_t k = 0; k < op.inputs.size(); ++k)
+    inputs.push_back(builder.emit(ScalarOp::load, compute_type(dtype), -1, -1, -1, static_cast<int64_t>(k)));
+  std::get<PointwiseRule>(op.lower)(inputs, op, complete_attrs(op, {}));
+  int cost = 0;
+  for (const ScalarNode& node : builder.body())
+    if (node.op != ScalarOp::constant && node.op != ScalarOp::load)
+      cost += node.op == ScalarOp::div || node.op == ScalarOp::sqrt ? 4 : 1;
+  return it->second = std::max(cost, 1);
+}
+
+std::vector<bool> reduced_dims(const Graph& graph, const Node& node) {
+  std::vector<bool> reduced(graph.type(node.inputs[0]).shape.size(), false);
+  if (is_scan(*node.op)) {
+    reduced[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))] = true;
+  } else {
+    for (const Dim& axis : attr_as<std::vector<Dim>>(*node.op, node.attrs, "axis"))
+      reduced[static_cast<size_t>(axis.constant())] = true;
+  }
+  return reduced;
+}
+
+std::optional<IndexMap> input_map(const Graph& graph, const Node& node, size_t k, const IndexMap& map,
+                                  const std::vector<int>& reduced_axes, size_t axis_count) {
+  const TensorType& input = graph.type(node.inputs[k]);
+  const TensorType& output = graph.type(node.outputs[0]);
+  const Linear zero{0, std::vector<Dim>(axis_count, Dim(0))};
+  IndexMap out;
+  if (is_view(*node.op)) {
+    // Feed the rule one coordinate at a time: its "strides" are then the coordinate's dependence on the result's index.
+    for (size_t d = 0; d < input.shape.size(); ++d) {
+      Layout unit{0, Shape(input.shape.size(), Dim(0))};
+      unit.strides[d] = 1;
+      const auto moved = std::get<ViewRule>(node.op->lower)(input, unit, *node.op, node.attrs, output);
+      if (!moved) return std::nullopt;
+      Linear coordinate = zero;
+      coordinate.offset = moved->offset;
+      for (size_t j = 0; j < moved->strides.size(); ++j) {
+        if (moved->strides[j].is(0)) continue;
+        coordinate.offset = coordinate.offset + moved->strides[j] * map[j].offset;
+        for (size_t a = 0; a < axis_count; ++a)
+          coordinate.coefficients[a] = coordinate.coefficients[a] + moved->strides[j] * map[j].coefficients[a];
+      }
+      out.push_back(std::move(coordinate));
+    }
+    return out;
+  }
+  if (is_reduction(*node.op)) {
+    const auto reduced = reduced_dims(graph, node);
+    const bool kept = output.shape.size() == input.shape.size();
+    size_t next_axis = 0, next_dim = 0;
+    for (size_t d = 0; d < input.shape.size(); ++d) {
+      if (!reduced[d]) {
+        out.push_back(map[kept ? d : next_dim++]);
+        continue;
+      }
+      Linear coordinate = zero;
+      if (!input.shape[d].is(1)) {
+        check_internal(next_axis < reduced_axes.size(), "a reduction has no axes in its group");
+        coordinate.coefficients[static_cast<size_t>(reduced_axes[next_axis++])] = 1;
+      }
+      out.push_back(std::move(coordinate));
+    }
+    return out;
+  }
+  if (is_take(*node.op) && node.op->name == "take") {
+    if (k == 0) return std::nullopt;  // read by address
+    const auto axis = attr_as<int64_t>(*node.op, node.attrs, "axis");
+    out.assign(map.begin() + axis, map.begin() + axis + static_cast<long>(input.shape.size()));
+    return out;
+  }
+  if (is_take(*node.op)) {
+    if (k == 0) return std::nullopt;
+    return map;
+  }
+  if (is_scan(*node.op)) return map;
+  // Pointwise: NumPy's broadcasting.
+  const size_t extra = output.shape.size() - input.shape.size();
+  for (size_t d = 0; d < input.shape.size(); ++d) {
+    const Dim have = input.shape[d], want = output.shape[d + extra];
+    if (have == want) {
+      out.push_back(map[d + extra]);
+    } else if (have.is(1)) {
+      out.push_back(zero);
+    } else {
+      // Equal by a guard, or a symbol that is 1 and broadcast: min(have - 1, 1) is 0 in that case and 1 otherwise.
+      const Dim factor = want.is_constant() && have.is_constant() ? Dim(1) : dim_min(have - Dim(1), 1);
+      Linear scaled = map[d + extra];
+      scaled.offset = scaled.offset * factor;
+      for (Dim& c : scaled.coefficients) c = c * factor;
+      out.push_back(std::move(scaled));
+    }
+  }
+  return out;
+}
+
+namespace {
+
+struct Use {
+  int group = -1;    // -1: outside every group, or not as a linear function of its axes
+  IndexMap map;      // of the value in the axes of that group
+  int by_address = -1;  // the group that reads the value from memory, in an order of its own
+};
+
+class Fuser {
+ public:
+  Fuser(const Graph& graph, std::span<const int64_t> hints) : graph_(graph), hints_(hints) {
+    fusion_.group_of.assign(graph.nodes.size(), -1);
+    fusion_.inlined.assign(graph.nodes.size(), false);
+    consumers_.resize(graph.types.size());
+    is_result_.assign(graph.types.size(), false);
+    for (size_t i = 0; i < graph.nodes.size(); ++i)
+      for (size_t k = 0; k < graph.nodes[i].inputs.size(); ++k)
+        consumers_[static_cast<size_t>(graph.nodes[i].inputs[k])].push_back({static_cast<int>(i), k});
+    for (ValueId result : graph.results) is_result_[static_cast<size_t>(result)] = true;
+  }
+
+  Fusion run() {
+    for (size_t i = graph_.nodes.size(); i-- > 0;) {
+      const Node& node = graph_.nodes[i];
+      if (is_fusable(*node.op)) place(static_cast<int>(i));
+    }
+    drop_empty_groups();
+    return std::move(fusion_);
+  }
+
+ private:
+  const Node& node(int n) const { return graph_.nodes[static_cast<size_t>(n)]; }
+  Group& group(int g) { return fusion_.groups[static_cast<size_t>(g)]; }
+  const Shape& shape(ValueId value) const { return graph_.type(value).shape; }
+
+  std::vector<int> reduced_axes(const Group& g) const {
+    std::vector<int> axes;
+    for (size_t a = 0; a < g.reduced.size(); ++a)
+      if (g.reduced[a]) axes.push_back(static_cast<int>(a));
+    return axes;
+  }
+
+  // Every place `value` is read in, looking through views and inlined nodes.
+  std::vector<Use> uses(ValueId value) {
+    std::vector<Use> out;
+    if (is_result_[static_cast<size_t>(value)]) out.push_back({});
+    for (const auto& [consumer, k] : consumers_[static_cast<size_t>(value)]) {
+      const Node& c = node(consumer);
+      const int g = fusion_.group_of[static_cast<size_t>(consumer)];
+      if (g >= 0) {
+        auto map = input_map(graph_, c, k, group(g).maps.at(consumer), reduced_axes(group(g)), group(g).axes.size());
+        out.push_back(map ? Use{g, std::move(*map), -1} : Use{-1, {}, g});
+      } else if (is_view(*c.op) || fusion_.inlined[static_cast<size_t>(consumer)]) {
+        for (Use& use : uses(c.outputs[0])) {
+          if (use.group < 0) {
+            out.push_back({-1, {}, use.by_address});
+            continue;
+          }
+          auto map = input_map(graph_, c, k, use.map, {}, group(use.group).axes.size());
+          out.push_back(map ? Use{use.group, std::move(*map), -1} : Use{-1, {}, use.group});
+        }
+      } else {
+        out.push_back({});
+      }
+    }
+    return out;
+  }
+
+  void place(int n) {
+    const Node& me = node(n);
+    const ValueId value = me.outputs[0];
+    std::vector<Use> reads = uses(value);
+    const bool external = std::any_of(reads.begin(), reads.end(), [](const Use& u) { return u.group < 0; });
+    std::vector<int> by_address;
+    for (const Use& use : reads) by_address.push_back(use.by_address);
+    std::erase_if(reads, [](const Use& u) { return u.group < 0; });
+    if (reads.empty() && !external) return;  // dead
+    if (is_source(*me.op)) {
+      fusion_.inlined[static_cast<size_t>(n)] = true;
+      if (external) start_group(n, true);
+      return;
+    }
+    if (is_scan(*me.op) || reads.empty()) {
+      start_group(n, true);
+      return;
+    }
+    int target = reads[0].group;
+    bool one = true;
+    for (const Use& use : reads) one = one && use.group == target;
+    if (!one && !external && is_pointwise(*me.op) && scalar_cost(*me.op, input_dtype(me)) <= 1 && me.inputs.size() <= 2) {
+      fusion_.inlined[static_cast<size_t>(n)] = true;
+      return;
+    }
+    if (!one) target = merge_all(reads);
+    const bool blocked = std::find(by_address.begin(), by_address.end(), target) != by_address.end();
+    if (target >= 0 && !blocked && (!external || !reaches_group(n, target)) && try_join(n, target, reads, external)) return;
+    if (!external && is_pointwise(*me.op) && cheap(me)) {
+      fusion_.inlined[static_cast<size_t>(n)] = true;
+      return;
+    }
+    start_group(n, true);
+  }
+
+  DType input_dtype(const Node& n) const {
+    DType dtype = graph_.type(n.inputs.empty() ? n.outputs[0] : n.inputs[0]).dtype;
+    if (!n.op->has(Trait::mixed))
+      for (ValueId input : n.inputs) dtype = promote(dtype, graph_.type(input).dtype);
+    return dtype;
+  }
+  bool cheap(const Node& n) const { return scalar_cost(*n.op, input_dtype(n)) <= kCheap && n.inputs.size() <= 2; }
+
+  void start_group(int n, bool stored) {
+    const Node& me = node(n);
+    Group g;
+    const bool along = is_reduction(*me.op) || is_scan(*me.op);
+    const Shape& domain = along ? shape(me.inputs[0]) : shape(me.outputs[0]);
+    g.axes = domain;
+    g.reduced = along ? reduced_dims(graph_, me) : std::vector<bool>(domain.size(), false);
+    IndexMap map;
+    const auto unit = [&](size_t axis) {
+      Linear coordinate{0, std::vector<Dim>(domain.size(), Dim(0))};
+      coordinate.coefficients[axis] = 1;
+      return coordinate;
+    };
+    const bool kept = shape(me.outputs[0]).size() == domain.size();
+    for (size_t d = 0; d < domain.size(); ++d) {
+      if (!is_reduction(*me.op) || !g.reduced[d]) map.push_back(unit(d));
+      else if (kept) map.push_back({0, std::vector<Dim>(domain.size(), Dim(0))});
+    }
+    // Reduced dimensions of size 1 have no loop of their own.
+    for (size_t d = 0; d < domain.size(); ++d)
+      if (is_reduction(*me.op) && g.reduced[d] && domain[d].is(1)) g.reduced[d] = false;
+    g.members.push_back(n);
+    g.maps[n] = std::move(map);
+    if (stored) g.outputs.push_back(me.outputs[0]);
+    fusion_.group_of[static_cast<size_t>(n)] = static_cast<int>(fusion_.groups.size());
+    scan_group_.push_back(is_scan(*me.op));
+    fusion_.groups.push_back(std::move(g));
+  }
+
+  // Axes a map depends on.
+  static std::vector<bool> used_axes(const IndexMap& map, size_t count) {
+    std::vector<bool> used(count, false);
+    for (const Linear& coordinate : map)
+      for (size_t a = 0; a < count; ++a) used[a] = used[a] || !coordinate.coefficients[a].is(0);
+    return used;
+  }
+
+  // Every dimension of `type` is one axis of its own, from end to end.
+  static bool is_identity(const Shape& dims, const IndexMap& map, const Group& g, std::vector<bool>& covered) {
+    covered.assign(g.axes.size(), false);
+    for (size_t d = 0; d < dims.size(); ++d) {
+      if (dims[d].is(1)) continue;
+      if (!map[d].offset.is(0)) return false;
+      int axis = -1;
+      for (size_t a = 0; a < g.axes.size(); ++a) {
+        if (map[d].coefficients[a].is(0)) continue;
+        if (axis >= 0 || !map[d].coefficients[a].is(1)) return false;
+        axis = static_cast<int>(a);
+      }
+      if (axis < 0 || covered[static_cast<size_t>(axis)] || !(g.axes[static_cast<size_t>(axis)] == dims[d])) return false;
+      covered[static_cast<size_t>(axis)] = true;
+    }
+    return true;
+  }
+
+  bool try_join(int n, int target, const std::vector<Use>& reads, bool stored) {
+    const Node& me = node(n);
+    Group& g = group(target);
+    if (g.members.size() >= kMaxMembers) return false;
+    IndexMap map;
+    bool found = false, several = false;
+    for (const Use& use : reads) {
+      if (use.group != target) continue;
+      if (found && use.map != map) several = true;
+      map = use.map;
+      found = true;
+    }
+    if (several) return false;
+    if (is_reduction(*me.op)) {
+      if (!join_reduction(me, g, map)) return false;
+    } else {
+      if (!worth_computing(me, g, map)) return false;
+    }
+    std::vector<bool> covered;
+    const bool identity = is_identity(shape(me.outputs[0]), map, g, covered);
+    if (stored && (!identity || !storable(g, covered))) return false;
+    // A reduction may have added axes: the map gets coefficients for them.
+    for (Linear& coordinate : map) coordinate.coefficients.resize(g.axes.size(), Dim(0));
+    g.members.push_back(n);
+    g.maps[n] = std::move(map);
+    if (stored) g.outputs.push_back(me.outputs[0]);
+    fusion_.group_of[static_cast<size_t>(n)] = target;
+    return true;
+  }
+
+  // A stored value is written once per element: its axes are all of the group's, or all that are not reduced.
+  static bool storable(const Group& g, const std::vector<bool>& covered) {
+    bool all = true, outer = true;
+    for (size_t a = 0; a < g.axes.size(); ++a) {
+      if (g.axes[a].is(1)) continue;
+      if (!covered[a]) {
+        all = false;
+        if (!g.reduced[a]) outer = false;
+      } else if (g.reduced[a]) {
+        outer = false;
+      }
+    }
+    return all || (outer && g.has_reduction());
+  }
+
+  // Whether evaluating a pointwise node at `map` inside the group repeats expensive work.
+  bool worth_computing(const Node& me, const Group& g, const IndexMap& map) const {
+    if (cheap(me)) return true;
+    const auto used = used_axes(map, g.axes.size());
+    size_t last = g.axes.size();
+    for (size_t a = 0; a < g.axes.size(); ++a)
+      if (!g.axes[a].is(1)) last = a;
+    for (size_t a = 0; a < g.axes.size(); ++a)
+      if (!used[a] && !g.axes[a].is(1) && !g.reduced[a] && a != last) return false;
+    return true;
+  }
+
+  int64_t hint(Dim dim) const {
+    return dim.is_constant() ? dim.constant()
+                             : dim.symbol_count() <= static_cast<int>(hints_.size()) ? dim.evaluate(hints_.data()) : 1024;
+  }
+
+  bool join_reduction(const Node& me, Group& g, const IndexMap& map) {
+    if (scan_group_[static_cast<size_t>(&g - fusion_.groups.data())]) return false;
+    std::vector<bool> covered;
+    if (!is_identity(shape(me.outputs[0]), map, g, covered)) return false;
+    const Shape& domain = shape(me.inputs[0]);
+    const auto reduced = reduced_dims(graph_, me);
+    std::vector<Dim> extents;
+    for (size_t d = 0; d < domain.size(); ++d)
+      if (reduced[d] && !domain[d].is(1)) extents.push_back(domain[d]);
+    std::vector<int> rest;
+    int64_t outer = 1, inner = 1;
+    for (size_t a = 0; a < g.axes.size(); ++a) {
+      if (g.axes[a].is(1)) continue;
+      if (!covered[a]) rest.push_back(static_cast<int>(a));
+      else outer *= std::max<int64_t>(hint(g.axes[a]), 1);
+    }
+    for (const Dim& extent : extents) inner *= std::max<int64_t>(hint(extent), 1);
+    const auto fits = [&](const std::vector<int>& axes) {
+      if (axes.size() != extents.size()) return false;
+      for (size_t i = 0; i < axes.size(); ++i)
+        if (!(g.axes[static_cast<size_t>(axes[i])] == extents[i])) return false;
+      return true;
+    };
+    if (g.has_reduction()) return reduced_axes(g) == rest && fits(rest);
+    if (!rest.empty()) {
+      if (!fits(rest) || (outer < kFewRows && inner >= kLongRow)) return false;
+      for (int a : rest) g.reduced[static_cast<size_t>(a)] = true;
+      return true;
+    }
+    for (const Dim& extent : extents) {
+      g.axes.push_back(extent);
+      g.reduced.push_back(true);
+    }
+    for (auto& [member, member_map] : g.maps)
+      for (Linear& coordinate : member_map) coordinate.coefficients.resize(g.axes.size(), Dim(0));
+    return true;
+  }
+
+  // Siblings over the same axes become one group when neither depends on the other. Returns the group or -1.
+  int merge_all(const std::vector<Use>& reads) {
+    std::vector<int> groups;
+    for (const Use& use : reads)
+      if (std::find(groups.begin(), groups.end(), use.group) == groups.end()) groups.push_back(use.group);
+    if (groups.size() > 4) return -1;
+    int target = groups[0];
+    for (size_t i = 1; i < groups.size(); ++i) {
+      if (!mergeable(target, groups[i])) return -1;
+    }
+    for (size_t i = 1; i < groups.size(); ++i) {
+      if (!mergeable(target, groups[i])) return -1;
+      merge(target, groups[i]);
+    }
+    return target;
+  }
+
+  bool mergeable(int a, int b) {
+    Group &x = group(a), &y = group(b);
+    if (scan_group_[static_cast<size_t>(a)] || scan_group_[static_cast<size_t>(b)]) return false;
+    if (x.axes != y.axes || x.members.size() + y.members.size() > kMaxMembers) return false;
+    if (x.has_reduction() && y.has_reduction() && x.reduced != y.reduced) return false;
+    // A stored value of the one that has no reduction stays storable: it covers all axes. Of the other: its outer ones.
+    return !group_reaches(a, b) && !group_reaches(b, a);
+  }
+
+  void merge(int into, int from) {
+    Group &x = group(into), &y = group(from);
+    for (int n : y.members) {
+      x.members.push_back(n);
+      x.maps[n] = std::move(y.maps.at(n));
+      fusion_.group_of[static_cast<size_t>(n)] = into;
+    }
+    x.outputs.insert(x.outputs.end(), y.outputs.begin(), y.outputs.end());
+    for (size_t a = 0; a < x.reduced.size(); ++a) x.reduced[a] = x.reduced[a] || y.reduced[a];
+    y = {};
+  }
+
+  // Whether something that reads what the nodes in `front` make, outside `target`, leads to `target`. Groups run as a
+  // whole: reaching one member is reaching all.
+  bool search(std::vector<int> front, int target, bool skip_direct) {
+    std::vector<bool> seen(graph_.nodes.size(), false);
+    for (int n : front) seen[static_cast<size_t>(n)] = true;
+    bool first = skip_direct;
+    while (!front.empty()) {
+      std::vector<int> next;
+      for (int n : front)
+        for (ValueId out : node(n).outputs)
+          for (const auto& [consumer, k] : consumers_[static_cast<size_t>(out)]) {
+            const int g = fusion_.group_of[static_cast<size_t>(consumer)];
+            if (g == target) {
+              if (first) continue;
+              return true;
+            }
+            if (seen[static_cast<size_t>(consumer)]) continue;
+            const auto visit = [&](int m) {
+              if (!seen[static_cast<size_t>(m)]) {
+                seen[static_cast<size_t>(m)] = true;
+                next.push_back(m);
+              }
+            };
+            visit(consumer);
+            if (g >= 0)
+              for (int m : group(g).members) visit(m);
+          }
+      front = std::move(next);
+      // Views and inlined nodes right behind the start still are direct reads.
+      if (first)
+        first = std::all_of(front.begin(), front.end(), [&](int n) {
+          return is_view(*node(n).op) || fusion_.inlined[static_cast<size_t>(n)];
+        });
+    }
+    return false;
+  }
+  bool group_reaches(int from, int to) { return search(group(from).members, to, false); }
+  bool reaches_group(int n, int target) { return search({n}, target, true); }
+
+  void drop_empty_groups() {
+    std::vector<int> renumbered(fusion_.groups.size(), -1);
+    std::vector<Group> kept;
+    for (size_t g = 0; g < fusion_.groups.size(); ++g) {
+      if (fusion_.groups[g].members.empty()) continue;
+      renumbered[g] = static_cast<int>(kept.size());
+      kept.push_back(std::move(fusion_.groups[g]));
+    }
+    fusion_.groups = std::move(kept);
+    for (int& g : fusion_.group_of)
+      if (g >= 0) g = renumbered[static_cast<size_t>(g)];
+  }
+
+  const Graph& graph_;
+  std::span<const int64_t> hints_;
+  Fusion fusion_;
+  std::vector<bool> scan_group_;
+  std::vector<std::vector<std::pair<int, size_t>>> consumers_;
+  std::vector<bool> is_result_;
+};
+
+}  // namespace
+
+Fusion fuse(const Graph& graph, std::span<const int64_t> hints) { return Fuser(graph, hints).run(); }
+
+}  // namespace tandem

@@ -1,0 +1,341 @@
+#include "passes/schedule.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace tandem {
+
+namespace {
+
+// Outputs from this size on are written past the caches.
+constexpr int64_t kStreamingBytes = 32 << 20;
+// Fewer outer points than this cannot keep threads busy; a reduction over at least so many elements is then split.
+constexpr int64_t kFewRows = 16;
+constexpr int64_t kLongRow = 1 << 16;
+
+class Scheduler {
+ public:
+  Scheduler(const LowerContext& context, LoopNest nest) : c_(context), nest_(std::move(nest)) {}
+
+  std::vector<LoweredKernel> run() {
+    order_axes();
+    merge(outer_);
+    merge(inner_);
+    if (!nest_.is_scan && reduces() == false && !outer_.empty()) {
+      // A plain map: one list of axes, whose last is walked by vectors.
+      std::vector<int> all = outer_;
+      all.insert(all.end(), inner_.begin(), inner_.end());
+      merge(all);
+      inner_ = {all.back()};
+      all.pop_back();
+      outer_ = all;
+    }
+    if (reduces() && pick_column()) return {finish(true)};
+    if (splittable()) return split();
+    return {finish(nest_.is_scan && pick_column())};
+  }
+
+ private:
+  bool reduces() const {
+    return std::any_of(nest_.stages.begin(), nest_.stages.end(), [](const Stage& s) { return !s.reductions.empty(); });
+  }
+  Dim extent(int axis) const { return nest_.axes[static_cast<size_t>(axis)]; }
+  int64_t hint(Dim dim) const {
+    if (dim.is_constant()) return dim.constant();
+    return dim.symbol_count() <= static_cast<int>(c_.hints.size()) ? dim.evaluate(c_.hints.data()) : 1024;
+  }
+  Dim product(const std::vector<int>& axes) const {
+    Dim count = 1;
+    for (int a : axes) count = count * extent(a);
+    return count;
+  }
+
+  bool indexed(int axis) const {
+    for (const Stage& stage : nest_.stages)
+      for (const ScalarNode& node : stage.body)
+        if (node.op == ScalarOp::index && node.imm == axis) return true;
+    return false;
+  }
+
+  void order_axes() {
+    const bool along = nest_.is_scan || reduces();
+    for (size_t a = 0; a < nest_.axes.size(); ++a) {
+      if (nest_.axes[a].is(1)) {
+        for (Stage& stage : nest_.stages)
+          for (ScalarNode& node : stage.body)
+            if (node.op == ScalarOp::index && node.imm == static_cast<int64_t>(a)) node = {ScalarOp::constant, DType::i64};
+        continue;
+      }
+      (along && nest_.reduced[a] ? inner_ : outer_).push_back(static_cast<int>(a));
+    }
+    if (inner_.empty()) {
+      if (!along && !outer_.empty()) {
+        inner_ = {outer_.back()};
+        outer_.pop_back();
+      } else {
+        // Everything reduced has size 1, or there is a single element: one point.
+        inner_ = {static_cast<int>(nest_.axes.size())};
+        nest_.axes.emplace_back(1);
+        nest_.reduced.push_back(along);
+        for (NestAccess& access : nest_.accesses) access.strides.emplace_back(0);
+      }
+    }
+  }
+
+  // Neighbours that every access walks as one become one.
+  void merge(std::vector<int>& axes) {
+    for (size_t k = axes.size(); k-- > 1;) {
+      const int a = axes[k - 1], b = axes[k];
+      if (indexed(a) || indexed(b)) continue;
+      bool one = true;
+      for (const NestAccess& access : nest_.accesses)
+        one = one && (access.slot < 0 || access.strides[static_cast<size_t>(a)] ==
+                                             access.strides[static_cast<size_t>(b)] * extent(b));
+      if (!one) continue;
+      for (NestAccess& access : nest_.accesses)
+        if (access.slot >= 0) access.strides[static_cast<size_t>(a)] = access.strides[static_cast<size_t>(b)];
+      nest_.axes[static_cast<size_t>(a)] = extent(a) * extent(b);
+      axes.erase(axes.begin() + static_cast<long>(k));
+    }
+  }
+
+  // Vectors run over an outer axis where memory is contiguous along that axis rather than along the inner one.
+  bool pick_column() {
+    if (outer_.empty()) return false;
+    const auto score = [&](int axis) {
+      int count = 0;
+      for (const NestAccess& access : nest_.accesses)
+        count += access.slot >= 0 && access.strides[static_cast<size_t>(axis)].is(1);
+      return count;
+    };
+    const int row = nest_.is_scan && score(inner_.back()) > 0 ? 0 : score(inner_.back());
+    size_t best = 0;
+    for (size_t k = 0; k < outer_.size(); ++k)
+      if (score(outer_[k]) >= score(outer_[best])) best = k;
+    // A result stored along the outer axis always counts for it; loads decide.
+    int loads = 0;
+    for (const NestAccess& access : nest_.accesses)
+      loads += access.slot >= 0 && !access.output && access.strides[static_cast<size_t>(outer_[best])].is(1);
+    if (loads == 0 || score(outer_[best]) <= row) return false;
+    std::rotate(outer_.begin() + static_cast<long>(best), outer_.begin() + static_cast<long>(best) + 1, outer_.end());
+    return true;
+  }
+
+  bool splittable() const {
+    if (nest_.is_scan || !reduces() || inner_.size() != 1) return false;
+    int reducing = 0;
+    for (const Stage& stage : nest_.stages) {
+      if (stage.inner && (stage.reductions.empty() || !stage.stores.empty())) return false;
+      reducing += stage.inner;
+      for (const Reduction& r : stage.reductions)
+        if (r.kind == ReduceKind::argmax || r.kind == ReduceKind::argmin) return false;
+    }
+    return reducing == 1 && hint(product(outer_)) < kFewRows && hint(extent(inner_[0])) >= kLongRow;
+  }
+
+  // Block partials first, threads sharing the blocks; then their pairwise combination and what follows.
+  std::vector<LoweredKernel> split() {
+    const Dim blocks = ceil_div(extent(inner_[0]), kBlockOrder.block);
+    LoopNest combine = nest_;
+    const auto stage = std::find_if(nest_.stages.begin(), nest_.stages.end(), [](const Stage& s) { return s.inner; });
+    const int block_axis = static_cast<int>(nest_.axes.size());
+    nest_.axes.push_back(blocks);
+    nest_.reduced.push_back(false);
+    for (NestAccess& access : nest_.accesses) access.strides.emplace_back(0);
+
+    Shape partial_shape;
+    for (int a : outer_) partial_shape.push_back(extent(a));
+    partial_shape.push_back(blocks);
+    const Shape strides = contiguous_strides(partial_shape);
+    Stage write, read;
+    write.inner = false;
+    combine.accesses.clear();
+    std::vector<int> moved(nest_.accesses.size(), -1);
+    for (size_t k = 0; k < stage->reductions.size(); ++k) {
+      const Reduction& r = stage->reductions[k];
+      const DType dtype = stage->body[static_cast<size_t>(r.value)].dtype;
+      NestAccess partial;
+      partial.slot = c_.temporary(dtype, partial_shape);
+      partial.dtype = dtype;
+      partial.strides.assign(nest_.axes.size(), Dim(0));
+      for (size_t i = 0; i < outer_.size(); ++i) partial.strides[static_cast<size_t>(outer_[i])] = strides[i];
+      // In the first kernel blocks are the last outer axis, in the second one the inner axis.
+      NestAccess loaded = partial;
+      partial.strides[static_cast<size_t>(block_axis)] = 1;
+      partial.output = true;
+      loaded.strides[static_cast<size_t>(inner_[0])] = 1;
+      loaded.strides.pop_back();
+      write.body.push_back({ScalarOp::result, dtype, -1, -1, -1, static_cast<int64_t>(k)});
+      write.stores.push_back({static_cast<int>(nest_.accesses.size()), static_cast<int>(k)});
+      nest_.accesses.push_back(partial);
+      read.body.push_back({ScalarOp::load, dtype, -1, -1, -1, static_cast<int64_t>(combine.accesses.size())});
+      read.reductions.push_back({r.kind, static_cast<int>(k)});
+      combine.accesses.push_back(loaded);
+    }
+    std::vector<Stage> rest;
+    for (Stage& s : combine.stages) {
+      if (s.inner) continue;
+      const auto move_access = [&](int access) {
+        int& to = moved[static_cast<size_t>(access)];
+        if (to < 0) {
+          to = static_cast<int>(combine.accesses.size());
+          NestAccess copy = nest_.accesses[static_cast<size_t>(access)];
+          copy.strides.pop_back();
+          combine.accesses.push_back(std::move(copy));
+        }
+        return to;
+      };
+      for (ScalarNode& node : s.body)
+        if (node.op == ScalarOp::load) node.imm = move_access(static_cast<int>(node.imm));
+      for (Store& store : s.stores) store.access = move_access(store.access);
+      rest.push_back(std::move(s));
+    }
+    combine.stages = {read};
+    combine.stages.insert(combine.stages.end(), rest.begin(), rest.end());
+    combine.axes[static_cast<size_t>(inner_[0])] = blocks;
+    combine.name += "_combine";
+
+    nest_.stages = {*stage, write};
+    drop_unused_accesses(nest_);
+    Scheduler second(c_, std::move(combine));
+    second.outer_ = outer_;
+    second.inner_ = inner_;
+    outer_.push_back(block_axis);
+    LoweredKernel first = finish(false);
+    first.kernel.split = true;
+    LoweredKernel last = second.finish(false);
+    last.kernel.order = kTreeOrder;
+    last.kernel.single_block = false;
+    return {std::move(first), std::move(last)};
+  }
+
+  static void drop_unused_accesses(LoopNest& nest) {
+    std::vector<int> renumbered(nest.accesses.size(), -1);
+    std::vector<NestAccess> kept;
+    const auto keep = [&](int access) {
+      int& to = renumbered[static_cast<size_t>(access)];
+      if (to < 0) {
+        to = static_cast<int>(kept.size());
+        kept.push_back(nest.accesses[static_cast<size_t>(access)]);
+      }
+      return to;
+    };
+    for (Stage& stage : nest.stages) {
+      for (ScalarNode& node : stage.body)
+        if (node.op == ScalarOp::load) node.imm = keep(static_cast<int>(node.imm));
+      for (Store& store : stage.stores) store.access = keep(store.access);
+    }
+    nest.accesses = std::move(kept);
+  }
+
+  // ---- to a Kernel ----
+
+  Coef coef(Dim dim, LoweredKernel& out) const {
+    // Small numbers are structure (contiguous, broadcast, reversed); all others are data.
+    if (dim.is_constant() && dim.constant() >= -1 && dim.constant() <= 1) return {true, dim.constant()};
+    return {false, slot_of(dim, out)};
+  }
+  static int64_t slot_of(Dim dim, LoweredKernel& out) {
+    auto it = std::find(out.vals.begin(), out.vals.end(), dim);
+    if (it == out.vals.end()) it = out.vals.insert(out.vals.end(), dim);
+    return it - out.vals.begin();
+  }
+
+  LoweredKernel finish(bool column) {
+    LoweredKernel out;
+    Kernel& k = out.kernel;
+    k.name = nest_.name;
+    k.sources = nest_.sources;
+    std::vector<int> place(nest_.axes.size(), -1);
+    for (const auto* axes : {&outer_, &inner_})
+      for (int a : *axes) {
+        place[static_cast<size_t>(a)] = static_cast<int>(k.axes.size());
+        k.axes.push_back({coef(extent(a), out)});
+      }
+    k.outer_rank = static_cast<int>(outer_.size());
+    k.vector_axis = column ? k.outer_rank - 1 : static_cast<int>(k.axes.size()) - 1;
+    const Dim inner_points = product(inner_);
+    k.single_block = reduces() && inner_points.is_constant() && inner_points.constant() <= kBlockOrder.block;
+
+    const int64_t points = hint(product(outer_)) * hint(inner_points);
+    // Buffers: one per slot and role, then the scratch rows. A buffer both read and written is passed twice.
+    std::vector<int> buffer_of(nest_.accesses.size());
+    std::vector<std::pair<int, bool>> known;
+    for (size_t i = 0; i < nest_.accesses.size(); ++i) {
+      const NestAccess& access = nest_.accesses[i];
+      if (access.slot < 0) continue;
+      const std::pair<int, bool> key{access.slot, access.output};
+      auto it = std::find(known.begin(), known.end(), key);
+      if (it == known.end() || access.output) {
+        known.push_back(key);
+        it = known.end() - 1;
+        const bool streaming = access.output && points * size_of(access.dtype) >= kStreamingBytes &&
+                               access.strides[static_cast<size_t>(inner_.back())].is(1);
+        k.buffers.push_back({access.dtype, access.output ? BufferRole::output : BufferRole::input, streaming});
+        out.slots.push_back(access.slot);
+      }
+      buffer_of[i] = static_cast<int>(it - known.begin());
+    }
+    const int first_scratch = static_cast<int>(k.buffers.size());
+    for (DType dtype : nest_.scratch) k.buffers.push_back({dtype, BufferRole::scratch, false});
+
+    for (size_t i = 0; i < nest_.accesses.size(); ++i) {
+      const NestAccess& from = nest_.accesses[i];
+      Access access;
+      out.checks.push_back({from.message, from.gathers.empty() ? Dim(0) : from.gathers[0].extent});
+      if (from.slot < 0) {
+        access.buffer = first_scratch + from.scratch;
+        k.accesses.push_back(std::move(access));
+        continue;
+      }
+      access.buffer = buffer_of[i];
+      access.offset = coef(from.offset, out);
+      access.strides.resize(k.axes.size());
+      for (size_t a = 0; a < place.size(); ++a)
+        if (place[a] >= 0) access.strides[static_cast<size_t>(place[a])] = coef(from.strides[a], out);
+      for (const auto& gather : from.gathers)
+        access.gathers.push_back({gather.value, coef(gather.stride, out), coef(gather.extent, out)});
+      k.accesses.push_back(std::move(access));
+    }
+    int nodes = 0;
+    for (Stage stage : nest_.stages) {
+      for (ScalarNode& node : stage.body) {
+        if (node.op == ScalarOp::index) node.imm = place[static_cast<size_t>(node.imm)];
+        if (node.op == ScalarOp::extent) node.imm = slot_of(nest_.vals[static_cast<size_t>(node.imm)], out);
+      }
+      if (stage.inner) nodes += static_cast<int>(stage.body.size());
+      k.stages.push_back(std::move(stage));
+    }
+    set_range(out, column);
+    for (DType dtype : nest_.scratch) {
+      const Dim row = inner_points * Dim(size_of(dtype)) * Dim(column ? kColumnTile : 1);
+      out.scratch_bytes = out.scratch_bytes + ceil_div(row, 64) * Dim(64);
+    }
+    out.points = product(outer_) * inner_points;
+    out.cost = 0.05 + 0.03 * nodes + 0.05 * static_cast<double>(k.accesses.size());
+    return out;
+  }
+
+  void set_range(LoweredKernel& out, bool column) const {
+    if (is_flat_map(out.kernel)) {
+      out.range = extent(inner_[0]);
+      return;
+    }
+    for (size_t i = 0; i < outer_.size(); ++i) {
+      const Dim size = extent(outer_[i]);
+      out.range = out.range * (column && i + 1 == outer_.size() ? ceil_div(size, kColumnTile) : size);
+    }
+  }
+
+  const LowerContext& c_;
+  LoopNest nest_;
+  std::vector<int> outer_, inner_;
+};
+
+}  // namespace
+
+std::vector<LoweredKernel> schedule(const LowerContext& context, LoopNest nest) {
+  return Scheduler(context, std::move(nest)).run();
+}
+
+}  // namespace tandem

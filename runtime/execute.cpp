@@ -1,0 +1,299 @@
+// The executor: a walk over the steps with a table of buffers on the stack. Nothing is allocated per step; counters are
+// kept in the frame and added to the global ones at the end.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+
+#include "runtime/copy.h"
+#include "runtime/library.h"
+#include "runtime/parallel.h"
+#include "runtime/program.h"
+
+namespace tandem {
+
+namespace {
+
+std::atomic<ProfileHook> profile_hook{nullptr};
+std::atomic<LoopHook> loop_hook{nullptr};
+
+struct Totals {
+  std::atomic<int64_t> runs{0}, launches{0}, library_calls{0}, copies{0}, allocations{0}, reuses{0}, allocated_bytes{0};
+};
+Totals totals;
+
+// `count` values on the stack when they are few.
+template <class T, size_t Few>
+class Scratch {
+ public:
+  explicit Scratch(size_t count) : data_(count <= Few ? few_ : new T[count]) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (data_ != few_) delete[] data_;
+  }
+  T* data() { return data_; }
+  T& operator[](size_t i) { return data_[i]; }
+
+ private:
+  T few_[Few];
+  T* data_;
+};
+
+// What a slot refers to. Inputs are borrowed: no reference is counted for them.
+struct Held {
+  Storage* storage;
+  char* data;
+  bool counted;
+};
+
+struct Failure {
+  std::atomic<bool> seen{false};
+  int64_t status[2] = {0, 0};
+};
+
+class Frame {
+ public:
+  Frame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
+      : program_(program), dims_(program.dims.size()), slots_(program.slots.size()) {
+    check_internal(inputs.size() == static_cast<size_t>(program.input_count), "program {} got {} inputs instead of {}",
+                   program.name, inputs.size(), program.input_count);
+    for (size_t i = 0; i < program.dims.size(); ++i) dims_[i] = program.dims[i].evaluate(symbols);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      slots_[i] = {inputs[i].storage.get(), static_cast<char*>(inputs[i].data), false};
+    for (size_t i = inputs.size(); i < program.slots.size(); ++i) slots_[i] = {nullptr, nullptr, false};
+  }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  ~Frame() {
+    for (size_t i = 0; i < program_.slots.size(); ++i) clear(slots_[i]);
+    const auto add = [](std::atomic<int64_t>& total, int64_t count) {
+      if (count != 0) total.fetch_add(count, std::memory_order_relaxed);
+    };
+    add(totals.runs, 1);
+    add(totals.launches, stats_.launches);
+    add(totals.library_calls, stats_.library_calls);
+    add(totals.copies, stats_.copies);
+    add(totals.allocations, stats_.allocations);
+    add(totals.reuses, stats_.reuses);
+    add(totals.allocated_bytes, stats_.allocated_bytes);
+  }
+
+  void run_block(const Block& block) {
+    for (const Step& step : block) std::visit([this](const auto& op) { execute(op); }, step.op);
+  }
+
+  Buffer output(const View& view) {
+    const Held& held = at(view.slot);
+    if (held.storage) held.storage->references.fetch_add(1, std::memory_order_relaxed);
+    return {StorageRef(held.storage), held.data + dim(view.offset) * element_size(view.slot)};
+  }
+
+ private:
+  int64_t dim(DimRef ref) { return dims_[static_cast<size_t>(ref)]; }
+  Held& at(int slot) { return slots_[static_cast<size_t>(slot)]; }
+  int64_t element_size(int slot) const { return size_of(program_.slots[static_cast<size_t>(slot)].dtype); }
+  char* address(int slot, DimRef offset) { return at(slot).data + dim(offset) * element_size(slot); }
+  bool truth(int slot) { return *at(slot).data != 0; }
+
+  static void clear(Held& held) {
+    if (held.counted) drop(held.storage);
+    held = {nullptr, nullptr, false};
+  }
+  // A further reference to the same buffer. Borrowed ones become counted only when they leave their input slot.
+  static Held share(const Held& held) {
+    if (held.storage) held.storage->references.fetch_add(1, std::memory_order_relaxed);
+    return {held.storage, held.data, held.storage != nullptr};
+  }
+
+  void execute(const Allocate& op) {
+    Held& held = at(op.slot);
+    clear(held);
+    const int64_t count = dim(op.count), size = element_size(op.slot);
+    if (count < 0) throw_error(ErrorKind::shape, "{}: got a buffer of {} elements; need at least 0", program_.name, count);
+    int64_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) bytes = INT64_MAX;  // refused by allocate, with its message
+    if (op.reuse >= 0) {
+      Held& old = at(op.reuse);
+      const Storage* storage = old.storage;
+      if (old.counted && storage->owner == nullptr && storage->data == old.data &&
+          storage->capacity >= static_cast<size_t>(bytes) &&
+          storage->references.load(std::memory_order_acquire) == 1) {
+        held = std::exchange(old, {nullptr, nullptr, false});
+        held.storage->bytes = static_cast<size_t>(bytes);
+        ++stats_.reuses;
+        return;
+      }
+      clear(old);
+    }
+    StorageRef memory = allocate(static_cast<size_t>(bytes));
+    ++stats_.allocations;
+    stats_.allocated_bytes += bytes;
+    char* data = static_cast<char*>(memory->data);
+    held = {memory.release(), data, true};
+  }
+
+  void execute(const Launch& op) {
+    const KernelCode& kernel = *program_.kernels[static_cast<size_t>(op.kernel)];
+    Scratch<void*, 24> pointers(op.args.size());
+    for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = address(op.args[i].slot, op.args[i].offset);
+    Scratch<int64_t, 48> values(op.vals.size());
+    for (size_t i = 0; i < op.vals.size(); ++i) values[i] = dim(op.vals[i]);
+    const int64_t scratch_bytes = op.scratch_bytes < 0 ? 0 : dim(op.scratch_bytes);
+    const ProfileHook hook = profile_hook.load(std::memory_order_relaxed);
+    const auto start = hook ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+    Failure failure;
+    parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
+      int64_t status[2] = {0, 0};
+      StorageRef scratch;
+      if (scratch_bytes > 0) scratch = allocate(static_cast<size_t>(scratch_bytes));
+      kernel.code->run(begin, end, pointers.data(), values.data(), scratch ? scratch->data : nullptr, status);
+      if (status[0] != 0 && !failure.seen.exchange(true)) std::copy_n(status, 2, failure.status);
+    });
+    ++stats_.launches;
+    kernel.launches.fetch_add(1, std::memory_order_relaxed);
+    if (hook) hook(kernel, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
+      throw_out_of_bounds(kernel, failure.status);
+  }
+
+  [[noreturn]] void throw_out_of_bounds(const KernelCode& kernel, const int64_t* status) {
+    const auto access = static_cast<size_t>(status[0] - 1);
+    std::string_view pattern = "{kernel}: got index {}; need one within the axis";
+    if (access < kernel.access_messages.size() && !kernel.access_messages[access].empty())
+      pattern = kernel.access_messages[access];
+    std::string message;
+    while (!pattern.empty()) {
+      const size_t open = pattern.find('{'), close = pattern.find('}', open);
+      message += pattern.substr(0, open);
+      if (close == std::string_view::npos) break;
+      const std::string_view name = pattern.substr(open + 1, close - open - 1);
+      pattern.remove_prefix(close + 1);
+      if (name.empty()) {
+        message += fmt::to_string(status[1]);
+      } else if (name == "kernel") {
+        message += kernel.name;
+      } else {
+        const auto index = static_cast<size_t>(std::atoll(name.data() + 1));
+        message += index < program_.dims.size() ? fmt::to_string(dims_[index]) : std::string(name);
+      }
+    }
+    for (const SourceLoc& source : kernel.sources) {
+      if (!source.known()) continue;
+      message += fmt::format(" (at {}:{})", source.file, source.line);
+      break;
+    }
+    throw Error(ErrorKind::index, message);
+  }
+
+  void execute(const Matmul& op) {
+    const size_t rank = op.out.shape.size(), batch_rank = rank - 2;
+    Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
+    int64_t *extents = batch.data(), *a = extents + batch_rank, *b = a + batch_rank;
+    for (size_t i = 0; i < batch_rank; ++i) {
+      extents[i] = dim(op.out.shape[i]);
+      a[i] = dim(op.a.strides[i]);
+      b[i] = dim(op.b.strides[i]);
+    }
+    matmul({.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
+            .m = dim(op.out.shape[rank - 2]),
+            .n = dim(op.out.shape[rank - 1]),
+            .k = dim(op.a.shape[rank - 1]),
+            .batch_rank = static_cast<int>(batch_rank),
+            .batch = extents,
+            .a_batch = a,
+            .b_batch = b,
+            .a_row = dim(op.a.strides[rank - 2]),
+            .a_col = dim(op.a.strides[rank - 1]),
+            .b_row = dim(op.b.strides[rank - 2]),
+            .b_col = dim(op.b.strides[rank - 1]),
+            .a = address(op.a.slot, op.a.offset),
+            .b = address(op.b.slot, op.b.offset),
+            .out = address(op.out.slot, op.out.offset)});
+    ++stats_.library_calls;
+  }
+
+  void execute(const Copy& op) {
+    const size_t rank = op.to.shape.size();
+    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
+    for (size_t i = 0; i < rank; ++i) {
+      sizes[i] = dim(op.to.shape[i]);
+      from[i] = dim(op.from.strides[i]);
+      to[i] = dim(op.to.strides[i]);
+    }
+    copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes,
+                 address(op.from.slot, op.from.offset), from, address(op.to.slot, op.to.offset), to);
+    ++stats_.copies;
+  }
+
+  void execute(const Release& op) { clear(at(op.slot)); }
+
+  void execute(const Bind& op) {
+    const Held shared = share(at(op.from));
+    clear(at(op.to));
+    at(op.to) = shared;
+  }
+
+  void execute(const Branch& op) { run_block(truth(op.predicate) ? op.then_block : op.else_block); }
+
+  void execute(const Loop& op) {
+    Scratch<Held, 16> next(op.carried.size());
+    for (run_block(op.condition); truth(op.predicate); run_block(op.condition)) {
+      if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
+      run_block(op.body);
+      for (size_t i = 0; i < op.carried.size(); ++i) next[i] = share(at(op.carried[i].second));
+      for (size_t i = 0; i < op.carried.size(); ++i) {
+        clear(at(op.carried[i].first));
+        at(op.carried[i].first) = next[i];
+      }
+    }
+  }
+
+  void execute(const Assert& op) {
+    if (!truth(op.slot)) [[unlikely]]
+      throw Error(op.kind, op.message);
+  }
+
+  const Program& program_;
+  Scratch<int64_t, 128> dims_;
+  Scratch<Held, 48> slots_;
+  ProgramStats stats_;
+};
+
+}  // namespace
+
+void run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols, std::span<Buffer> outputs) {
+  check_internal(outputs.size() == program.outputs.size(), "program {} was asked for {} outputs instead of {}",
+                 program.name, outputs.size(), program.outputs.size());
+  Frame frame(program, inputs, symbols);
+  frame.run_block(program.body);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = frame.output(program.outputs[i]);
+}
+
+std::vector<Buffer> run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols) {
+  std::vector<Buffer> outputs(program.outputs.size());
+  run(program, inputs, symbols, outputs);
+  return outputs;
+}
+
+ProgramStats program_stats() {
+  return {totals.runs.load(),        totals.launches.load(), totals.library_calls.load(),   totals.copies.load(),
+          totals.allocations.load(), totals.reuses.load(),   totals.allocated_bytes.load()};
+}
+
+ProgramStats ProgramStats::operator-(const ProgramStats& earlier) const {
+  return {runs - earlier.runs,
+          launches - earlier.launches,
+          library_calls - earlier.library_calls,
+          copies - earlier.copies,
+          allocations - earlier.allocations,
+          reuses - earlier.reuses,
+          allocated_bytes - earlier.allocated_bytes};
+}
+
+void set_profile_hook(ProfileHook hook) { profile_hook.store(hook); }
+void set_loop_hook(LoopHook hook) { loop_hook.store(hook); }
+
+}  // namespace tandem

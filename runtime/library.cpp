@@ -1,0 +1,151 @@
+#include "runtime/library.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "ir/error.h"
+#include "runtime/copy.h"
+#include "runtime/dnnl.h"
+#include "runtime/gemm.h"
+#include "runtime/parallel.h"
+#include "runtime/storage.h"
+
+namespace tandem {
+
+namespace {
+
+// Below this many multiply-adds the library's call overhead exceeds the work.
+constexpr int64_t kWorthACall = 32768;
+
+std::atomic<int64_t> dnnl_calls{0}, own_calls{0};
+
+// Batch axes with as few, as large strides as possible: axes of one are dropped, neighbours that step alike are merged,
+// and a batch that shares one right-hand matrix becomes more rows.
+struct Batch {
+  int64_t extents[kMostBatchAxes], a[kMostBatchAxes], b[kMostBatchAxes];
+  int rank = 0;
+};
+
+void simplify(MatmulArgs& args, Batch& batch) {
+  for (int i = 0; i < args.batch_rank; ++i) {
+    const int64_t extent = args.batch[i], a = args.a_batch[i], b = args.b_batch[i];
+    if (extent == 1) continue;
+    if (const int last = batch.rank - 1;
+        last >= 0 && batch.a[last] == extent * a && batch.b[last] == extent * b) {
+      batch.extents[last] *= extent;
+      batch.a[last] = a;
+      batch.b[last] = b;
+      continue;
+    }
+    batch.extents[batch.rank] = extent;
+    batch.a[batch.rank] = a;
+    batch.b[batch.rank++] = b;
+  }
+  while (batch.rank > 0 && batch.b[batch.rank - 1] == 0 &&
+         (args.m == 1 || batch.a[batch.rank - 1] == args.m * args.a_row)) {
+    if (args.m == 1) args.a_row = batch.a[batch.rank - 1];
+    args.m *= batch.extents[--batch.rank];
+  }
+  args.batch_rank = batch.rank;
+  args.batch = batch.extents;
+  args.a_batch = batch.a;
+  args.b_batch = batch.b;
+}
+
+// A matrix times a vector, as the transposed product: a row of results fills the tiles, a column would waste them.
+void turn_column(MatmulArgs& args) {
+  if (args.n != 1 || args.m == 1) return;
+  std::swap(args.m, args.n);
+  std::swap(args.a, args.b);
+  std::swap(args.a_batch, args.b_batch);
+  std::swap(args.a_row, args.b_col);
+  std::swap(args.a_col, args.b_row);
+}
+
+int64_t batch_count(const MatmulArgs& args) {
+  int64_t count = 1;
+  for (int i = 0; i < args.batch_rank; ++i) count *= args.batch[i];
+  return count;
+}
+
+// A contiguous copy of an operand whose strides the library does not take. Broadcast batch axes are copied once.
+StorageRef copy_plain(DType dtype, int rank, const int64_t* extents, int64_t* strides, int64_t rows, int64_t columns,
+                      int64_t& row_stride, int64_t& column_stride, const void*& data) {
+  int64_t sizes[kMostBatchAxes + 2], from[kMostBatchAxes + 2], to[kMostBatchAxes + 2];
+  for (int i = 0; i < rank; ++i) {
+    sizes[i] = strides[i] == 0 ? 1 : extents[i];
+    from[i] = strides[i];
+  }
+  sizes[rank] = rows, sizes[rank + 1] = columns;
+  from[rank] = row_stride, from[rank + 1] = column_stride;
+  int64_t count = 1;
+  for (int i = rank + 1; i >= 0; --i) {
+    to[i] = count;
+    count *= sizes[i];
+  }
+  StorageRef copy = allocate(static_cast<size_t>(count * size_of(dtype)));
+  copy_strided(size_of(dtype), rank + 2, sizes, data, from, copy->data, to);
+  for (int i = 0; i < rank; ++i)
+    if (strides[i] != 0) strides[i] = to[i];
+  row_stride = columns;
+  column_stride = 1;
+  data = copy->data;
+  return copy;
+}
+
+bool is_unit_strided(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
+  return (column_stride == 1 && row_stride >= columns) || (row_stride == 1 && column_stride >= rows);
+}
+
+bool call_dnnl(const MatmulArgs& given) {
+  if (dnnl_matmul(given)) return true;
+  MatmulArgs args = given;
+  int64_t a_batch[kMostBatchAxes], b_batch[kMostBatchAxes];
+  std::copy_n(args.a_batch, args.batch_rank, a_batch);
+  std::copy_n(args.b_batch, args.batch_rank, b_batch);
+  args.a_batch = a_batch;
+  args.b_batch = b_batch;
+  StorageRef a, b;
+  const auto negative = [&](const int64_t* strides) {
+    return std::any_of(strides, strides + args.batch_rank, [](int64_t stride) { return stride < 0; });
+  };
+  if (negative(a_batch) || !is_unit_strided(args.m, args.k, args.a_row, args.a_col))
+    a = copy_plain(args.dtype, args.batch_rank, args.batch, a_batch, args.m, args.k, args.a_row, args.a_col, args.a);
+  if (negative(b_batch) || !is_unit_strided(args.k, args.n, args.b_row, args.b_col))
+    b = copy_plain(args.dtype, args.batch_rank, args.batch, b_batch, args.k, args.n, args.b_row, args.b_col, args.b);
+  return (a || b) && dnnl_matmul(args);
+}
+
+}  // namespace
+
+void matmul(const MatmulArgs& given) {
+  check_internal(given.m >= 0 && given.n >= 0 && given.k >= 0 && given.batch_rank >= 0 &&
+                     given.batch_rank <= kMostBatchAxes,
+                 "matmul of {}x{}x{} with {} batch axes", given.m, given.n, given.k, given.batch_rank);
+  const int64_t results = batch_count(given) * given.m * given.n;
+  if (results == 0) return;
+  if (given.k == 0) {
+    std::memset(given.out, 0, static_cast<size_t>(results * size_of(given.dtype)));
+    return;
+  }
+  MatmulArgs args = given;
+  Batch batch;
+  simplify(args, batch);
+  turn_column(args);
+  const bool library_type = args.dtype == DType::f32 || args.dtype == DType::bf16;
+  const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
+                     static_cast<double>(kWorthACall);
+  if (library_type && large && !parallel_unavailable() && call_dnnl(args)) {
+    dnnl_calls.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  own_calls.fetch_add(1, std::memory_order_relaxed);
+  gemm(args);
+}
+
+std::string library_versions() { return dnnl_description(); }
+LibraryStats library_stats() { return {dnnl_calls.load(), own_calls.load()}; }
+
+}  // namespace tandem

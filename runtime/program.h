@@ -1,0 +1,165 @@
+// Program: the plan-level IR. A block of steps over buffers ("slots"): allocate, launch, library call, copy, branch,
+// loop. It is what a compiled function runs, and what is saved to a file.
+//
+// Sizes. All sizes, offsets, strides and kernel values are entries of one table, `dims`, evaluated once per call from
+// the symbols of the capture. Steps refer to them by index (DimRef).
+//
+// Slots. Slots 0 .. input_count-1 are the inputs, borrowed from the caller; their layout is said by the views and
+// operands that use them. The others are contiguous buffers that hold nothing until a step defines them (Allocate,
+// Bind, a loop's carried values) and again after Release. A slot may be defined again; its old buffer is then dropped.
+// A buffer lives as long as any slot or the caller refers to it.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ir/dim.h"
+#include "ir/dtype.h"
+#include "ir/error.h"
+#include "runtime/kernel_code.h"
+#include "runtime/storage.h"
+
+namespace tandem {
+
+using DimRef = int32_t;  // index into Program::dims
+
+struct Slot {
+  DType dtype;
+  std::vector<DimRef> shape;
+};
+
+// Element `offset` of a slot.
+struct Operand {
+  int slot;
+  DimRef offset;
+};
+
+// Strides and offset in elements; zero strides broadcast.
+struct View {
+  int slot;
+  DimRef offset;
+  std::vector<DimRef> shape, strides;
+};
+
+struct Step;
+using Block = std::vector<Step>;
+
+// Gives `slot` a buffer of `count` elements with undefined contents. `reuse` (-1: none) names a slot that is not needed
+// any more: when nobody else refers to its buffer and it is large enough, the buffer is taken over; else it is left
+// alone. Either way `reuse` holds nothing afterwards.
+struct Allocate {
+  int slot;
+  DimRef count;
+  int reuse = -1;
+};
+
+// Runs kernels[kernel] over its parallel range, cut into pieces that are multiples of `grain`. `cost`: rough
+// nanoseconds per item of the range. Every piece gets `scratch_bytes` (-1: none) of its own.
+struct Launch {
+  int kernel;
+  std::vector<Operand> args;
+  std::vector<DimRef> vals;
+  DimRef range;
+  int64_t grain = 1;
+  double cost = 1;
+  DimRef scratch_bytes = -1;
+};
+
+// out = a @ b over the last two axes. All three have the same rank and batch extents (broadcast by zero strides); `out`
+// is contiguous and overlaps neither operand.
+struct Matmul {
+  View a, b, out;
+};
+
+// Same dtype and shape; may overlap.
+struct Copy {
+  View from, to;
+};
+
+struct Release {
+  int slot;
+};
+
+// `to` now refers to the buffer of `from`.
+struct Bind {
+  int to, from;
+};
+
+// `predicate`: one bool.
+struct Branch {
+  int predicate;
+  Block then_block, else_block;
+};
+
+// condition; while predicate: { body; the first slots of `carried` take the buffers of the second ones, all at once;
+// condition }. The second slots keep their reference until they are defined again or released.
+struct Loop {
+  Block condition;
+  int predicate;
+  Block body;
+  std::vector<std::pair<int, int>> carried;
+};
+
+// Throws Error{kind} unless the one bool in `slot` is true.
+struct Assert {
+  int slot;
+  std::string message;
+  ErrorKind kind = ErrorKind::value;
+};
+
+struct Step {
+  std::variant<Allocate, Launch, Matmul, Copy, Release, Bind, Branch, Loop, Assert> op;
+};
+
+struct Program {
+  std::string name;
+  int input_count = 0;
+  std::vector<Dim> dims;
+  std::vector<Slot> slots;
+  std::vector<std::shared_ptr<const KernelCode>> kernels;
+  Block body;
+  std::vector<View> outputs;
+};
+
+// A tensor's memory: what keeps it alive, and where its element at offset 0 is.
+struct Buffer {
+  StorageRef storage;
+  void* data = nullptr;
+};
+
+// Returns the buffers of `outputs`; `data` includes the view's offset. An output may share its storage with an input.
+// Thread-safe. Costs some tens of nanoseconds a step. Errors leave nothing behind but what was written to inputs.
+std::vector<Buffer> run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols);
+void run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols, std::span<Buffer> outputs);
+
+// Since the start of the process.
+struct ProgramStats {
+  int64_t runs = 0;
+  int64_t launches = 0;
+  int64_t library_calls = 0;
+  int64_t copies = 0;
+  int64_t allocations = 0;      // Allocate steps that needed new memory
+  int64_t reuses = 0;           // ... that took over a buffer
+  int64_t allocated_bytes = 0;  // by the former
+  ProgramStats operator-(const ProgramStats& earlier) const;
+};
+ProgramStats program_stats();
+
+// Called after every launch with its wall time. Null turns profiling off; while off it costs nothing.
+using ProfileHook = void (*)(const KernelCode& kernel, double seconds);
+void set_profile_hook(ProfileHook hook);
+// Called before every iteration of a Loop; may throw to end the program (Ctrl-C in an endless loop).
+using LoopHook = void (*)();
+void set_loop_hook(LoopHook hook);
+
+// Canonical and readable: equal programs have equal text.
+std::string to_text(const Program& program);
+// Throws InternalError that shows the rule and the step: indices in range, slots defined before use on every path,
+// ranks and dtypes that agree.
+void verify(const Program& program);
+
+}  // namespace tandem

@@ -1,0 +1,130 @@
+// A view is written s2+d3[d0, d1; d1, d4]: slot, offset, extents, strides. Sizes are written once, at the top.
+#include "runtime/program.h"
+
+namespace tandem {
+
+namespace {
+
+std::string_view kind_name(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::error: return "error";
+    case ErrorKind::shape: return "shape";
+    case ErrorKind::dtype: return "dtype";
+    case ErrorKind::index: return "index";
+    case ErrorKind::value: return "value";
+    case ErrorKind::type: return "type";
+    case ErrorKind::capture: return "capture";
+    case ErrorKind::compile: return "compile";
+    case ErrorKind::serialization: return "serialization";
+    case ErrorKind::backend: return "backend";
+    case ErrorKind::memory: return "memory";
+  }
+  return "error";
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+class Printer {
+ public:
+  explicit Printer(const Program& program) : program_(program) {}
+
+  std::string text() {
+    line("program @{}({} inputs) {{", program_.name, program_.input_count);
+    ++depth_;
+    for (size_t i = 0; i < program_.dims.size(); ++i) line("d{} = {}", i, tandem::to_text(program_.dims[i]));
+    for (size_t i = 0; i < program_.slots.size(); ++i)
+      line("{} s{}: {}[{}]", i < static_cast<size_t>(program_.input_count) ? "input" : "slot", i,
+           info(program_.slots[i].dtype).text, dims(program_.slots[i].shape));
+    for (size_t i = 0; i < program_.kernels.size(); ++i) line("kernel k{}: {}", i, kernel(*program_.kernels[i]));
+    block(program_.body);
+    std::vector<std::string> outputs;
+    for (const View& output : program_.outputs) outputs.push_back(view(output));
+    line("return {}", join(outputs));
+    --depth_;
+    line("}}");
+    return std::move(text_);
+  }
+
+ private:
+  template <class... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    text_.append(static_cast<size_t>(depth_) * 2, ' ');
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_ += '\n';
+  }
+
+  static std::string kernel(const KernelCode& code) {
+    std::string text = code.name;
+    for (const SourceLoc& source : code.sources)
+      if (source.known()) text += fmt::format("{}{}:{}", text == code.name ? "  # " : ", ", source.file, source.line);
+    return text;
+  }
+  static std::string dims(const std::vector<DimRef>& refs) {
+    std::vector<std::string> names;
+    for (const DimRef ref : refs) names.push_back(fmt::format("d{}", ref));
+    return join(names);
+  }
+  static std::string operand(const Operand& operand) { return fmt::format("s{}+d{}", operand.slot, operand.offset); }
+  static std::string view(const View& view) {
+    return fmt::format("s{}+d{}[{}; {}]", view.slot, view.offset, dims(view.shape), dims(view.strides));
+  }
+
+  void block(const Block& steps) {
+    for (const Step& step : steps) std::visit([this](const auto& op) { print(op); }, step.op);
+  }
+  void nested(const Block& steps) {
+    ++depth_;
+    block(steps);
+    --depth_;
+  }
+
+  void print(const Allocate& op) {
+    if (op.reuse >= 0)
+      line("s{} = allocate d{} reuse s{}", op.slot, op.count, op.reuse);
+    else
+      line("s{} = allocate d{}", op.slot, op.count);
+  }
+  void print(const Launch& op) {
+    std::vector<std::string> args;
+    for (const Operand& arg : op.args) args.push_back(operand(arg));
+    line("launch k{}({}) vals [{}] range d{} grain {} cost {}{}", op.kernel, join(args), dims(op.vals), op.range,
+         op.grain, op.cost, op.scratch_bytes < 0 ? "" : fmt::format(" scratch d{}", op.scratch_bytes));
+  }
+  void print(const Matmul& op) { line("matmul {} <- {} @ {}", view(op.out), view(op.a), view(op.b)); }
+  void print(const Copy& op) { line("copy {} <- {}", view(op.to), view(op.from)); }
+  void print(const Release& op) { line("release s{}", op.slot); }
+  void print(const Bind& op) { line("s{} = s{}", op.to, op.from); }
+  void print(const Branch& op) {
+    line("if s{} {{", op.predicate);
+    nested(op.then_block);
+    if (!op.else_block.empty()) {
+      line("}} else {{");
+      nested(op.else_block);
+    }
+    line("}}");
+  }
+  void print(const Loop& op) {
+    line("while {{");
+    nested(op.condition);
+    line("}} s{} {{", op.predicate);
+    nested(op.body);
+    std::vector<std::string> carried;
+    for (const auto& [to, from] : op.carried) carried.push_back(fmt::format("s{} <- s{}", to, from));
+    line("}} carry {}", join(carried));
+  }
+  void print(const Assert& op) { line("assert s{} {} \"{}\"", op.slot, kind_name(op.kind), op.message); }
+
+  const Program& program_;
+  std::string text_;
+  int depth_ = 0;
+};
+
+}  // namespace
+
+std::string to_text(const Program& program) { return Printer(program).text(); }
+
+}  // namespace tandem

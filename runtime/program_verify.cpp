@@ -1,0 +1,175 @@
+#include <vector>
+
+#include "runtime/copy.h"
+#include "runtime/library.h"
+#include "runtime/program.h"
+
+namespace tandem {
+
+namespace {
+
+class Verifier {
+ public:
+  explicit Verifier(const Program& program) : program_(program), defined_(program.slots.size(), false) {}
+
+  void verify() {
+    require(program_.input_count >= 0 && static_cast<size_t>(program_.input_count) <= program_.slots.size(),
+            "the inputs are the first slots");
+    for (int i = 0; i < program_.input_count; ++i) defined_[static_cast<size_t>(i)] = true;
+    for (const Slot& slot : program_.slots) check_dims(slot.shape);
+    for (const auto& kernel : program_.kernels) require(kernel && kernel->code, "every kernel has code");
+    check_block(program_.body);
+    step_ = "return";
+    for (const View& output : program_.outputs) check_view(output);
+  }
+
+ private:
+  void require(bool ok, const char* rule) const {
+    if (ok) [[likely]]
+      return;
+    throw InternalError(fmt::format("program {} breaks a rule: {} (step \"{}\", number {})\n{}", program_.name, rule,
+                                    step_, number_, to_text(program_)));
+  }
+
+  void check_dim(DimRef ref) const {
+    require(ref >= 0 && static_cast<size_t>(ref) < program_.dims.size(), "sizes refer to the table of sizes");
+  }
+  void check_dims(const std::vector<DimRef>& refs) const {
+    for (const DimRef ref : refs) check_dim(ref);
+  }
+  void check_slot(int slot) const {
+    require(slot >= 0 && static_cast<size_t>(slot) < program_.slots.size(), "slots exist");
+  }
+  void check_temporary(int slot) const {
+    check_slot(slot);
+    require(slot >= program_.input_count, "inputs are never defined or released");
+  }
+  void check_defined(int slot) const {
+    check_slot(slot);
+    require(defined_[static_cast<size_t>(slot)], "slots are defined before they are used");
+  }
+  void check_bool(int slot) const {
+    check_defined(slot);
+    require(dtype(slot) == DType::boolean, "predicates are bool");
+  }
+  void check_view(const View& view) const {
+    check_defined(view.slot);
+    check_dim(view.offset);
+    check_dims(view.shape);
+    check_dims(view.strides);
+    require(view.shape.size() == view.strides.size(), "a view has one stride per axis");
+  }
+  DType dtype(int slot) const { return program_.slots[static_cast<size_t>(slot)].dtype; }
+  void define(int slot) { defined_[static_cast<size_t>(slot)] = true; }
+  void undefine(int slot) { defined_[static_cast<size_t>(slot)] = false; }
+
+  void check_block(const Block& block) {
+    for (const Step& step : block) {
+      ++number_;
+      std::visit([this](const auto& op) { check(op); }, step.op);
+    }
+  }
+
+  void check(const Allocate& op) {
+    step_ = "allocate";
+    check_temporary(op.slot);
+    check_dim(op.count);
+    if (op.reuse >= 0) {
+      check_temporary(op.reuse);
+      check_defined(op.reuse);
+      require(op.reuse != op.slot, "a slot does not reuse itself");
+      undefine(op.reuse);
+    }
+    define(op.slot);
+  }
+  void check(const Launch& op) {
+    step_ = "launch";
+    require(op.kernel >= 0 && static_cast<size_t>(op.kernel) < program_.kernels.size(), "kernels exist");
+    for (const Operand& arg : op.args) {
+      check_defined(arg.slot);
+      check_dim(arg.offset);
+    }
+    check_dims(op.vals);
+    check_dim(op.range);
+    require(op.grain >= 1 && op.cost >= 0, "grain is positive and cost is not negative");
+    if (op.scratch_bytes >= 0) check_dim(op.scratch_bytes);
+  }
+  void check(const Matmul& op) {
+    step_ = "matmul";
+    for (const View* view : {&op.a, &op.b, &op.out}) {
+      check_view(*view);
+      require(view->shape.size() >= 2 && view->shape.size() == op.out.shape.size(), "matmul has one rank, at least 2");
+      require(dtype(view->slot) == dtype(op.out.slot), "matmul has one dtype");
+    }
+    require(op.out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");
+    require(op.a.slot != op.out.slot && op.b.slot != op.out.slot, "the result of matmul is not an operand");
+  }
+  void check(const Copy& op) {
+    step_ = "copy";
+    check_view(op.from);
+    check_view(op.to);
+    require(op.from.shape.size() == op.to.shape.size() && op.to.shape.size() <= static_cast<size_t>(kMostCopyAxes),
+            "copy has one rank, at most 32");
+    require(dtype(op.from.slot) == dtype(op.to.slot), "copy has one dtype");
+  }
+  void check(const Release& op) {
+    step_ = "release";
+    check_temporary(op.slot);
+    check_defined(op.slot);
+    undefine(op.slot);
+  }
+  void check(const Bind& op) {
+    step_ = "bind";
+    check_temporary(op.to);
+    check_defined(op.from);
+    require(dtype(op.to) == dtype(op.from), "bind has one dtype");
+    define(op.to);
+  }
+  // After a branch only what both ways leave defined is.
+  void check(const Branch& op) {
+    step_ = "if";
+    check_bool(op.predicate);
+    const std::vector<bool> before = defined_;
+    check_block(op.then_block);
+    std::vector<bool> after = std::exchange(defined_, before);
+    check_block(op.else_block);
+    for (size_t i = 0; i < after.size(); ++i) defined_[i] = defined_[i] && after[i];
+  }
+  // The body may not run at all, and the condition runs before and after it.
+  void check(const Loop& op) {
+    step_ = "while";
+    check_block(op.condition);
+    step_ = "while";
+    check_bool(op.predicate);
+    const std::vector<bool> at_exit = defined_;
+    check_block(op.body);
+    step_ = "carry";
+    for (const auto& [to, from] : op.carried) {
+      check_temporary(to);
+      check_defined(from);
+      require(dtype(to) == dtype(from), "a carried value keeps its dtype");
+    }
+    for (const auto& [to, from] : op.carried) define(to);
+    check_block(op.condition);
+    step_ = "while";
+    check_bool(op.predicate);
+    for (size_t i = 0; i < at_exit.size(); ++i)
+      require(!at_exit[i] || defined_[i], "what a loop finds defined it leaves defined");
+    defined_ = at_exit;
+  }
+  void check(const Assert& op) {
+    step_ = "assert";
+    check_bool(op.slot);
+  }
+
+  const Program& program_;
+  std::vector<bool> defined_;
+  const char* step_ = "head";
+  int number_ = 0;
+};
+
+}  // namespace
+
+void verify(const Program& program) { Verifier(program).verify(); }
+
+}  // namespace tandem
