@@ -377,7 +377,8 @@ class BlockBuilder {
 
 }  // namespace
 
-Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend) {
+Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
+                const std::vector<std::pair<int, int>>& writebacks) {
   const Graph normal = normalize_layout(graph);
   ProgramBuilder builder(hints, backend);
   Program& program = *builder.program;
@@ -390,7 +391,22 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   }
   std::vector<Place> results;
   program.body = BlockBuilder(builder, normal, params).run(results);
-  for (size_t i = 0; i < results.size(); ++i)
+  // What is written back may be an input as it was: everything is read before anything is written.
+  std::vector<Step> copies;
+  for (const auto& [result, input] : writebacks) {
+    const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
+    const TensorType& type = normal.type(normal.results[r]);
+    Place from = results[r];
+    if (from.slot < program.input_count) {
+      const Place held{builder.new_slot(type.dtype, type.shape), {0, contiguous_strides(type.shape)}};
+      program.body.push_back({Allocate{held.slot, builder.dim(element_count(type.shape)), -1}});
+      program.body.push_back({Copy{builder.view(from, type.shape), builder.view(held, type.shape)}});
+      from = held;
+    }
+    copies.push_back({Copy{builder.view(from, type.shape), builder.view(params[i], type.shape)}});
+  }
+  for (Step& copy : copies) program.body.push_back(std::move(copy));
+  for (size_t i = 0; i + writebacks.size() < results.size(); ++i)
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
   plan_lifetimes(program, builder.shareable);
   verify(program);

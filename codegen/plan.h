@@ -16,11 +16,12 @@ struct Plan {
 
 // `graph` must be optimised (passes/pipeline.h). `hints`: values of its symbols in the present call, which may steer
 // how things are computed but never what is computed.
-Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend);
+// `writebacks`: results that are copied into an input at the end instead of being returned; they are the last results.
+Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
+                const std::vector<std::pair<int, int>>& writebacks = {});
 
 // Lifetimes (codegen/lifetime.cpp): releases every buffer after its last use, and lets the output of a kernel take over
-// an input that dies in it where each element is read before it is written. `kept`: slots that outlive the program.
-// `in_place[launch argument pair]` is answered by `can_share`.
+// an input that dies in it where each element is read before it is written.
 struct SharePair {
   int kernel;   // index into Program::kernels
   int output;   // argument numbers of the launch

@@ -1,7 +1,7 @@
 // erf and rsqrt.
 //
-// erf(x) = x + x P(x^2 - 1/2) up to |x| = 1; beyond, 1 - erfc(|x|), where erfc is small enough that its own error hardly
-// counts: 2^(-a Q(a)) for f32, exp(-a^2) times a polynomial in (a - 2) / (a + 2) for f64.
+// erf(x) = x + x P(x^2 - 1/2) up to |x| = 1; beyond, 1 - erfc(|x|), where erfc is small enough that its own error
+// hardly counts: 2^(-a Q(a)) for f32, exp(-a^2) times a polynomial in (a - 2) / (a + 2) for f64.
 #include "ir/math.h"
 #include "ir/math_parts.h"
 #include "ir/math_tables.h"

@@ -26,10 +26,10 @@ struct ExpTable {
 };
 
 const ExpTable& table_of(DType dtype) {
-  static constexpr ExpTable kSingle{kExpF32, kExp2F32, kCoshF32, kSinhF32, kLn2F32, kLog2eF32[0], -104.5,
-                                    89,      89.5,     -18,      9.5,      0x1p-26};
-  static constexpr ExpTable kDouble{kExpF64, kExp2F64, kCoshF64, kSinhF64, kLn2F64, kLog2eF64[0], -746,
-                                    710,     710.5,    -38,      20,      0x1p-55};
+  static constexpr ExpTable kSingle{kExpF32, kExp2F32, kCoshF32, kSinhF32, kLn2F32, kLog2eF32[0],
+                                    -104.5,  89,       89.5,     -18,      9.5,     0x1p-26};
+  static constexpr ExpTable kDouble{kExpF64, kExp2F64, kCoshF64, kSinhF64, kLn2F64, kLog2eF64[0],
+                                    -746,    710,      710.5,    -38,      20,      0x1p-55};
   return dtype == DType::f32 ? kSingle : kDouble;
 }
 
@@ -84,6 +84,27 @@ Hyperbolic hyperbolic(Scalar x, int scale) {
     return fast_two_sum(hi, error + fma(other.hi, sinh_rest, leading.hi * cosh_rest));
   };
   return {combine(odd, even), combine(even, odd)};
+}
+
+// For f32 a polynomial serves |x| < 1, and beyond 1 - 2 / (e^2|x| + 1), where the fraction is below 1/4 and its errors
+// count little. In f64 the polynomial would be too long.
+Scalar tanh_single(Scalar x) {
+  const Scalar magnitude = abs(x);
+  const Scalar one = x.constant(1);
+  const Scalar limited = clamp(magnitude, 0, table_of(x.dtype).tanh_one);
+  const Reduced reduced = reduce(limited + limited, format_of(x.dtype).bias);
+  const Scalar r = reduced.r;
+  const Scalar value = fma(fma(horner(r, kExpF32), r, one), r, one);
+  const Scalar denominator = fma(value, exponent_field(reduced.count), one);
+  const Scalar large = one - x.constant(2) / denominator;
+  const Scalar z = x * x;
+  const Scalar small = fma(x * z, horner(z, kTanhF32), x);
+  return select(magnitude < x.constant(1), small, flip_sign(large, sign_of(x)));
+}
+
+Scalar tanh_double(Scalar x) {
+  const Hyperbolic value = hyperbolic(clamp(abs(x), 0, table_of(x.dtype).tanh_one), 1);
+  return flip_sign(quotient(value.sinh, value.cosh), sign_of(x));
 }
 
 }  // namespace
@@ -142,10 +163,7 @@ Scalar cosh(Scalar x) {
   return value.hi * x.constant(2);
 }
 
-Scalar tanh(Scalar x) {
-  const Hyperbolic value = hyperbolic(clamp(abs(x), 0, table_of(x.dtype).tanh_one), 1);
-  return flip_sign(quotient(value.sinh, value.cosh), sign_of(x));
-}
+Scalar tanh(Scalar x) { return x.dtype == DType::f32 ? tanh_single(x) : tanh_double(x); }
 
 // With e = exp(-|x|): 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, so that small results keep their precision.
 Scalar sigmoid(Scalar x) {

@@ -25,10 +25,8 @@ struct LogTable {
 };
 
 const LogTable& table_of(DType dtype) {
-  static constexpr LogTable kSingle{kLogF32, kLog2F32, kLn2F32, kLog2eF32, 0x3f2aaaab, 0x1p24, 24,
-                                    0x1p-26};
-  static constexpr LogTable kDouble{kLogF64, kLog2F64, kLn2F64, kLog2eF64, 0x3fe5555555555555, 0x1p54, 54,
-                                    0x1p-55};
+  static constexpr LogTable kSingle{kLogF32, kLog2F32, kLn2F32, kLog2eF32, 0x3f2aaaab, 0x1p24, 24, 0x1p-26};
+  static constexpr LogTable kDouble{kLogF64, kLog2F64, kLn2F64, kLog2eF64, 0x3fe5555555555555, 0x1p54, 54, 0x1p-55};
   return dtype == DType::f32 ? kSingle : kDouble;
 }
 

@@ -5,9 +5,8 @@
 namespace tandem::math {
 
 const Format& format_of(DType dtype) {
-  static constexpr Format kSingle{DType::i32, 23, 127, int64_t{1} << 31, 0x1p-126, std::numeric_limits<double>::infinity()};
-  static constexpr Format kDouble{DType::i64, 52, 1023, std::numeric_limits<int64_t>::min(), 0x1p-1022,
-                                  std::numeric_limits<double>::infinity()};
+  static constexpr Format kSingle{DType::i32, 23, 127, int64_t{1} << 31, 0x1p-126};
+  static constexpr Format kDouble{DType::i64, 52, 1023, std::numeric_limits<int64_t>::min(), 0x1p-1022};
   check_internal(dtype == DType::f32 || dtype == DType::f64, "mathematical function of {}", info(dtype).text);
   return dtype == DType::f32 ? kSingle : kDouble;
 }
@@ -49,9 +48,7 @@ Scalar sign_of(Scalar x) {
 
 Scalar flip_sign(Scalar x, Scalar sign_bit) { return from_bits(bits_of(x) ^ sign_bit); }
 
-Scalar exponent_field(Scalar value) {
-  return from_bits(value << integer(value, value.dtype == DType::i32 ? 23 : 52));
-}
+Scalar exponent_field(Scalar value) { return from_bits(value << integer(value, value.dtype == DType::i32 ? 23 : 52)); }
 
 // Selects rather than min and max, whose definition for NaN costs more: these are one instruction each on x86.
 Scalar clamp(Scalar x, double low, double high) {

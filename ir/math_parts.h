@@ -19,7 +19,6 @@ struct Format {
   int bias;         // of the exponent field
   int64_t sign;     // the sign bit
   double smallest;  // normal number
-  double infinity;
 };
 const Format& format_of(DType dtype);
 
@@ -32,12 +31,12 @@ Pair fast_two_sum(Scalar a, Scalar b);                   // exact if |a| >= |b| 
 Pair two_sum(Scalar a, Scalar b);
 Scalar quotient(Pair a, Pair b);  // a / b, rounded almost once; b.lo has to be a rounding error of b.hi
 
-Scalar bits_of(Scalar x);                      // as an integer
-Scalar from_bits(Scalar bits);                 // back to the float of the same size
-Scalar sign_of(Scalar x);                      // its sign bit, as an integer
-Scalar flip_sign(Scalar x, Scalar sign_bit);   // exclusive or with a sign bit
-Scalar exponent_field(Scalar integer);         // shifts the low bits to the exponent; bits above fall off
+Scalar bits_of(Scalar x);                         // as an integer
+Scalar from_bits(Scalar bits);                    // back to the float of the same size
+Scalar sign_of(Scalar x);                         // its sign bit, as an integer
+Scalar flip_sign(Scalar x, Scalar sign_bit);      // exclusive or with a sign bit
+Scalar exponent_field(Scalar integer);            // shifts the low bits to the exponent; bits above fall off
 Scalar clamp(Scalar x, double low, double high);  // a NaN stays
-Scalar integer(Scalar like, int64_t value);    // constant of the dtype of `like`
+Scalar integer(Scalar like, int64_t value);       // constant of the dtype of `like`
 
 }  // namespace tandem::math

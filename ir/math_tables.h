@@ -1,6 +1,7 @@
-// Constants of the mathematical functions. Made by benchmarks/accuracy/fit.py, which says how; coefficients from
-// the constant term upwards. Errors are relative to the function the polynomial is part of.
+// Constants of the mathematical functions, made by benchmarks/accuracy/fit.py, which says how. Coefficients
+// start with the constant term. Errors are relative to the function that the polynomial is part of.
 #pragma once
+// clang-format off
 #include <array>
 #include <cstdint>
 
@@ -47,6 +48,11 @@ inline constexpr std::array<double, 6> kSinhF64{
 inline constexpr std::array<double, 7> kExp2Pow{
     0x1.62e42fef7af98p-1, 0x1.ebfbe07b80b79p-3, 0x1.c6b08df542ca9p-5, 0x1.3b29f0332c9ccp-7, 0x1.5d8722b891e91p-10,
     0x1.445f196224dfbp-13, 0x1.00f1c24f94baep-16};
+
+// (tanh(x) - x) / (x z), z = x^2, |x| <= 1 (error 2^-30.9)
+inline constexpr std::array<double, 8> kTanhF32{
+    -0x1.555552p-2, 0x1.11103cp-3, -0x1.b9f6dep-5, 0x1.64c0a4p-6, -0x1.18de98p-7, 0x1.8f9f5p-9, -0x1.aee90ap-11,
+    0x1.e86cd6p-14};
 
 // (log(1 + f) - f) / f^2 (error 2^-27.7)
 inline constexpr std::array<double, 9> kLogF32{

@@ -67,7 +67,8 @@ Scalar large_quadrants_single(Scalar x) {
 Scalar half_turns_single(Scalar x, bool cosine) {
   const Scalar size = abs(x).cast(DType::f64);
   const auto number = [&](double value) { return size.constant(value); };
-  const Scalar turns = cosine ? fma(size, number(kTwoOverPiValue / 2), number(0.5)) : size * number(kTwoOverPiValue / 2);
+  const Scalar turns =
+      cosine ? fma(size, number(kTwoOverPiValue / 2), number(0.5)) : size * number(kTwoOverPiValue / 2);
   const Scalar sum = turns + number(magic(DType::f64, 0));
   const Scalar n = sum - number(magic(DType::f64, 0));
   const Scalar multiple = cosine ? n - number(0.5) : n;
@@ -209,8 +210,7 @@ SinCos sin_cos_double(Scalar x) {
 Scalar with_quadrant(const SinCos& value, bool cosine) {
   const Scalar count = cosine ? value.count + integer(value.count, 1) : value.count;
   const Scalar odd = is_set(count, 1);
-  const Scalar result =
-      select(odd, value.cosine.hi, value.sine.hi) + select(odd, value.cosine.lo, value.sine.lo);
+  const Scalar result = select(odd, value.cosine.hi, value.sine.hi) + select(odd, value.cosine.lo, value.sine.lo);
   return flip_sign(result, shl(shr(count, 1), 63));
 }
 

@@ -49,27 +49,32 @@ class Parser {
   }
 
   // ---- words ----
-  void skip() {
-    while (at_ < text_.size()) {
-      if (text_[at_] == '#') {
-        while (at_ < text_.size() && text_[at_] != '\n') ++at_;
-      } else if (std::isspace(static_cast<unsigned char>(text_[at_])) != 0) {
-        ++at_;
+  // Behind white space and comments.
+  size_t next() const {
+    size_t place = at_;
+    while (place < text_.size()) {
+      if (text_[place] == '#') {
+        place = std::min(text_.find('\n', place), text_.size());
+      } else if (std::isspace(static_cast<unsigned char>(text_[place])) != 0) {
+        ++place;
       } else {
-        return;
+        break;
       }
     }
+    return place;
   }
+  void skip() { at_ = next(); }
   static bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-  bool next_is(std::string_view token) {
-    skip();
-    if (text_.substr(at_, token.size()) != token) return false;
-    const size_t end = at_ + token.size();
+  // Does not move, so that a comment stays where `location` looks for it.
+  bool next_is(std::string_view token) const {
+    const size_t place = next();
+    if (text_.substr(place, token.size()) != token) return false;
+    const size_t end = place + token.size();
     return !is_word(token.back()) || end >= text_.size() || !is_word(text_[end]);
   }
   bool accept(std::string_view token) {
     if (!next_is(token)) return false;
-    at_ += token.size();
+    at_ = next() + token.size();
     return true;
   }
   void expect(std::string_view token) {

@@ -232,8 +232,8 @@ size_t ScalarBuilder::Hash::operator()(const ScalarNode& node) const {
 
 Scalar ScalarBuilder::emit(ScalarOp op, DType dtype, int a, int b, int c, int64_t imm) {
   const int count = static_cast<int>(body_.size());
-  check_internal(a < count && b < count && c < count, "scalar operand {} {} {} is not an earlier node (there are {})", a,
-                 b, c, count);
+  check_internal(a < count && b < count && c < count, "scalar operand {} {} {} is not an earlier node (there are {})",
+                 a, b, c, count);
   const auto node_of = [this](int id) -> const ScalarNode& { return body_[static_cast<size_t>(id)]; };
   const auto is_constant = [&](int id) { return id < 0 || node_of(id).op == ScalarOp::constant; };
   if (a >= 0 && is_constant(a) && is_constant(b) && is_constant(c)) {
@@ -298,10 +298,10 @@ Scalar fma(Scalar a, Scalar b, Scalar c) {
 }
 
 Scalar select(Scalar condition, Scalar a, Scalar b) {
-  check_internal(same_builder(condition, a) && same_builder(a, b) && condition.dtype == DType::boolean &&
-                     a.dtype == b.dtype,
-                 "select needs a bool and two equal dtypes, got {}, {}, {}", info(condition.dtype).text,
-                 info(a.dtype).text, info(b.dtype).text);
+  check_internal(
+      same_builder(condition, a) && same_builder(a, b) && condition.dtype == DType::boolean && a.dtype == b.dtype,
+      "select needs a bool and two equal dtypes, got {}, {}, {}", info(condition.dtype).text, info(a.dtype).text,
+      info(b.dtype).text);
   return condition.builder->emit(ScalarOp::select, a.dtype, condition.id, a.id, b.id);
 }
 

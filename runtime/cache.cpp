@@ -271,9 +271,7 @@ std::optional<std::vector<char>> cache_read(const CacheKey& key) try {
   const std::string path = path_of(folder, key);
   std::vector<char> blob;
   switch (trustworthy(folder) ? read_entry(path, key, blob) : Outcome::absent) {
-    case Outcome::hit:
-      count(counters.hits);
-      return blob;
+    case Outcome::hit: count(counters.hits); return blob;
     case Outcome::absent: break;
     case Outcome::damaged:
       count(counters.corrupt);

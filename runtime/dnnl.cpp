@@ -24,7 +24,8 @@ namespace {
 using dnnl::Handle;
 
 constexpr size_t kCachedPrimitives = 256;
-constexpr int kMostRank = 8;  // 6 batch axes, rows, columns
+constexpr double kStepsPerThread = 1 << 19;  // multiply-adds, about 10 microseconds
+constexpr int kMostRank = 8;                 // 6 batch axes, rows, columns
 
 const dnnl::Api& api() {
   static const dnnl::Api& instance = *new dnnl::Api;  // outlives static objects that may still compute
@@ -89,9 +90,12 @@ bool is_plain(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_
 
 // An axis of size one has any stride; the library judges layouts by them, so it gets the stride of a plain layout.
 void push_matrix(Operand& operand, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  if (columns == 1 && rows == 1) row_stride = column_stride = 1;
-  else if (columns == 1) column_stride = row_stride == 1 ? rows : 1;
-  else if (rows == 1) row_stride = column_stride == 1 ? columns : 1;
+  if (columns == 1 && rows == 1)
+    row_stride = column_stride = 1;
+  else if (columns == 1)
+    column_stride = row_stride == 1 ? rows : 1;
+  else if (rows == 1)
+    row_stride = column_stride == 1 ? columns : 1;
   operand.sizes[operand.rank] = rows;
   operand.strides[operand.rank++] = row_stride;
   operand.sizes[operand.rank] = columns;
@@ -100,8 +104,16 @@ void push_matrix(Operand& operand, int64_t rows, int64_t columns, int64_t row_st
 
 struct Problem {
   Operand a, b, out;
+  int threads;
   Key key;
 };
+
+// A short product is not worth waking other threads, least of all on a busy machine, where they come late.
+int threads_for(const MatmulArgs& args) {
+  double steps = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
+  for (int i = 0; i < args.batch_rank; ++i) steps *= static_cast<double>(args.batch[i]);
+  return static_cast<int>(std::clamp(steps / kStepsPerThread, 1.0, static_cast<double>(num_threads())));
+}
 
 Problem describe(const MatmulArgs& args) {
   Problem problem;
@@ -129,7 +141,8 @@ Problem describe(const MatmulArgs& args) {
       extent = std::max(extent, operand->sizes[i] * operand->strides[i]);
     }
   }
-  problem.key = {static_cast<int64_t>(args.dtype), num_threads(), problem.a.rank};
+  problem.threads = threads_for(args);
+  problem.key = {static_cast<int64_t>(args.dtype), problem.threads, problem.a.rank};
   for (const Operand* operand : {&problem.a, &problem.b}) {
     problem.key.insert(problem.key.end(), operand->sizes, operand->sizes + operand->rank);
     problem.key.insert(problem.key.end(), operand->strides, operand->strides + operand->rank);
@@ -196,6 +209,18 @@ class PrimitiveCache {
   std::map<Key, Entries::iterator> index_;
 };
 
+// The library asks OpenMP how many threads to use; the user's own setting comes back afterwards.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int n) : before_(omp_get_max_threads()) { omp_set_num_threads(n); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+  ~ThreadCount() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
 bool execute(const Primitive& primitive, const MatmulArgs& args) {
   const dnnl::Api& library = api();
   // A stream must not be used by two threads at once; it is a small object.
@@ -217,14 +242,15 @@ bool execute(const Primitive& primitive, const MatmulArgs& args) {
     if (!make(scratch, primitive.scratch, scratch_memory->data)) return false;
     arguments[count++] = {dnnl::kArgScratchpad, scratch.get()};
   }
-  omp_set_num_threads(num_threads());  // the library asks OpenMP
   return library.primitive_execute(primitive.primitive, stream.get(), count, arguments) == 0 &&
          library.stream_wait(stream.get()) == 0;
 }
 
 bool run_whole(const MatmulArgs& args) {
   static PrimitiveCache& cache = *new PrimitiveCache;
-  const PrimitiveRef primitive = cache.find(args, describe(args));
+  const Problem problem = describe(args);
+  const ThreadCount count_for_call(problem.threads);  // both to make and to run the primitive
+  const PrimitiveRef primitive = cache.find(args, problem);
   return primitive->primitive && execute(*primitive, args);
 }
 

@@ -23,7 +23,8 @@ bool bind_all(Api& api, Dylib& library) {
       library.bind(api.primitive_desc_query_md, "dnnl_primitive_desc_query_md") &&
       library.bind(api.primitive_desc_destroy, "dnnl_primitive_desc_destroy") &&
       library.bind(api.memory_desc_get_size, "dnnl_memory_desc_get_size") &&
-      library.bind(api.memory_create, "dnnl_memory_create") && library.bind(api.memory_destroy, "dnnl_memory_destroy") &&
+      library.bind(api.memory_create, "dnnl_memory_create") &&
+      library.bind(api.memory_destroy, "dnnl_memory_destroy") &&
       library.bind(api.primitive_create, "dnnl_primitive_create") &&
       library.bind(api.primitive_execute, "dnnl_primitive_execute") &&
       library.bind(api.primitive_destroy, "dnnl_primitive_destroy");
@@ -56,8 +57,8 @@ Api::Api() {
     return;
   }
   loaded = bind_all(*this, library);
-  description = loaded ? fmt::format("oneDNN {}.{}.{}", found.major, found.minor, found.patch)
-                       : "no oneDNN: " + library.reason();
+  description =
+      loaded ? fmt::format("oneDNN {}.{}.{}", found.major, found.minor, found.patch) : "no oneDNN: " + library.reason();
 }
 
 MemoryDescription::MemoryDescription(const Api& api, int rank, const int64_t* sizes, int type, const int64_t* strides)
@@ -77,8 +78,8 @@ Handle describe_matmul(const Api& api, Handle engine, Handle attributes, const M
     if (api.matmul_desc_init(&problem, source.get(), weights.get(), nullptr, result.get()) != 0) return nullptr;
     return api.primitive_desc_create(&made, &problem, attributes, engine, nullptr) == 0 ? made : nullptr;
   }
-  const Status status = api.matmul_primitive_desc_create(&made, engine, source.get(), weights.get(), nullptr,
-                                                         result.get(), attributes);
+  const Status status =
+      api.matmul_primitive_desc_create(&made, engine, source.get(), weights.get(), nullptr, result.get(), attributes);
   return status == 0 ? made : nullptr;
 }
 

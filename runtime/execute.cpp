@@ -112,21 +112,21 @@ class Frame {
     Held& held = at(op.slot);
     clear(held);
     const int64_t count = dim(op.count), size = element_size(op.slot);
-    if (count < 0) throw_error(ErrorKind::shape, "{}: got a buffer of {} elements; need at least 0", program_.name, count);
+    if (count < 0)
+      throw_error(ErrorKind::shape, "{}: got a buffer of {} elements; need at least 0", program_.name, count);
     int64_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) bytes = INT64_MAX;  // refused by allocate, with its message
     if (op.reuse >= 0) {
-      Held& old = at(op.reuse);
+      const Held& old = at(op.reuse);
       const Storage* storage = old.storage;
       if (old.counted && storage->owner == nullptr && storage->data == old.data &&
           storage->capacity >= static_cast<size_t>(bytes) &&
           storage->references.load(std::memory_order_acquire) == 1) {
-        held = std::exchange(old, {nullptr, nullptr, false});
+        held = share(old);
         held.storage->bytes = static_cast<size_t>(bytes);
         ++stats_.reuses;
         return;
       }
-      clear(old);
     }
     StorageRef memory = allocate(static_cast<size_t>(bytes));
     ++stats_.allocations;
@@ -223,8 +223,10 @@ class Frame {
       from[i] = dim(op.from.strides[i]);
       to[i] = dim(op.to.strides[i]);
     }
-    copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes,
-                 address(op.from.slot, op.from.offset), from, address(op.to.slot, op.to.offset), to);
+    const void* source = address(op.from.slot, op.from.offset);
+    void* target = address(op.to.slot, op.to.offset);
+    if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
+    copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target, to);
     ++stats_.copies;
   }
 
@@ -279,7 +281,7 @@ std::vector<Buffer> run(const Program& program, std::span<const Buffer> inputs, 
 }
 
 ProgramStats program_stats() {
-  return {totals.runs.load(),        totals.launches.load(), totals.library_calls.load(),   totals.copies.load(),
+  return {totals.runs.load(),        totals.launches.load(), totals.library_calls.load(),  totals.copies.load(),
           totals.allocations.load(), totals.reuses.load(),   totals.allocated_bytes.load()};
 }
 

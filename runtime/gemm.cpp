@@ -15,11 +15,11 @@ namespace tandem {
 
 namespace {
 
-constexpr int64_t kDepth = 256;        // of a block of k: a tile's columns of b stay in the first-level cache
-constexpr int64_t kPackedRows = 96;    // of a: stay in the second-level cache
+constexpr int64_t kDepth = 256;      // of a block of k: a tile's columns of b stay in the first-level cache
+constexpr int64_t kPackedRows = 96;  // of a: stay in the second-level cache
 constexpr int64_t kTaskRows = 768;
 constexpr int64_t kTaskColumns = 512;
-constexpr double kNsPerStep = 0.03;    // one multiply-add, roughly: decides only when threads are worth it
+constexpr double kNsPerStep = 0.03;  // one multiply-add, roughly: decides only when threads are worth it
 
 constexpr int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
@@ -90,7 +90,8 @@ class Gemm {
       const int64_t sum_size = kDirectSum ? 0 : task_rows_ * width;
       const StorageRef memory = allocate(static_cast<size_t>(a_size + b_size + sum_size) * sizeof(Sum));
       Sum* packed_a = static_cast<Sum*>(memory->data);
-      for (int64_t task = begin; task < end; ++task) run_task(task, packed_a, packed_a + a_size, packed_a + a_size + b_size);
+      for (int64_t task = begin; task < end; ++task)
+        run_task(task, packed_a, packed_a + a_size, packed_a + a_size + b_size);
     });
   }
 
@@ -114,9 +115,7 @@ class Gemm {
   }
 
   // With few rows, packing b would cost more than it gains.
-  bool b_is_direct() const {
-    return kDirectSum && args_.b_col == 1 && args_.m <= 2 * tiles_.rows;
-  }
+  bool b_is_direct() const { return kDirectSum && args_.b_col == 1 && args_.m <= 2 * tiles_.rows; }
 
   Problem<Element> problem(int64_t batch) const {
     int64_t a = 0, b = 0;

@@ -27,8 +27,8 @@ inline constexpr int kMostTileWidth = 32;
 
 template <class T>
 struct Tiles {
-  int rows;   // of a full tile
-  int width;  // columns, always full
+  int rows;                                                // of a full tile
+  int width;                                               // columns, always full
   std::array<TileFunction<T>, kMostTileRows + 1> by_rows;  // entries 1 .. rows
 };
 
@@ -101,40 +101,40 @@ struct Avx512Ops {
 #endif
 
 // A macro, because a function can only be inlined into one for the same instruction set, which is an attribute.
-#define TANDEM_TILE(name, Ops, attribute)                                                                          \
-  template <class T, int Rows>                                                                                     \
-  attribute void name(int64_t depth, const T* a, const T* b, int64_t b_row, T* c, int64_t c_row, bool first) {     \
-    typedef T V __attribute__((vector_size(Ops::kBytes)));                                                         \
-    constexpr int lanes = Ops::kBytes / static_cast<int>(sizeof(T));                                               \
-    V sum[Rows][2];                                                                                                \
-    _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                      \
-      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) {                                                        \
-        if (first)                                                                                                 \
-          sum[i][j] = V{};                                                                                         \
-        else                                                                                                       \
-          std::memcpy(&sum[i][j], c + i * c_row + j * lanes, sizeof(V));                                           \
-      }                                                                                                            \
-    }                                                                                                              \
-    for (int64_t p = 0; p < depth; ++p, a += Rows, b += b_row) {                                                   \
-      V right[2];                                                                                                  \
-      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) std::memcpy(&right[j], b + j * lanes, sizeof(V));        \
-      _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                    \
-        _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) sum[i][j] = Ops::madd(a[i], right[j], sum[i][j]);      \
-      }                                                                                                            \
-    }                                                                                                              \
-    _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                      \
-      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j)                                                          \
-          std::memcpy(c + i * c_row + j * lanes, &sum[i][j], sizeof(V));                                           \
-    }                                                                                                              \
-  }                                                                                                                \
-  template <class T, int... Rows>                                                                                  \
-  Tiles<T> name##_table(std::integer_sequence<int, Rows...>) {                                                     \
-    return {Ops::kRows, 2 * Ops::kBytes / static_cast<int>(sizeof(T)), {nullptr, name<T, Rows + 1>...}};           \
-  }                                                                                                                \
-  template <class T>                                                                                               \
-  const Tiles<T>& name##s() {                                                                                      \
-    static const Tiles<T> tiles = name##_table<T>(std::make_integer_sequence<int, Ops::kRows>());                  \
-    return tiles;                                                                                                  \
+#define TANDEM_TILE(name, Ops, attribute)                                                                      \
+  template <class T, int Rows>                                                                                 \
+  attribute void name(int64_t depth, const T* a, const T* b, int64_t b_row, T* c, int64_t c_row, bool first) { \
+    typedef T V __attribute__((vector_size(Ops::kBytes)));                                                     \
+    constexpr int lanes = Ops::kBytes / static_cast<int>(sizeof(T));                                           \
+    V sum[Rows][2];                                                                                            \
+    _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                  \
+      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) {                                                    \
+        if (first)                                                                                             \
+          sum[i][j] = V{};                                                                                     \
+        else                                                                                                   \
+          std::memcpy(&sum[i][j], c + i * c_row + j * lanes, sizeof(V));                                       \
+      }                                                                                                        \
+    }                                                                                                          \
+    for (int64_t p = 0; p < depth; ++p, a += Rows, b += b_row) {                                               \
+      V right[2];                                                                                              \
+      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) std::memcpy(&right[j], b + j * lanes, sizeof(V));    \
+      _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                \
+        _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) sum[i][j] = Ops::madd(a[i], right[j], sum[i][j]);  \
+      }                                                                                                        \
+    }                                                                                                          \
+    _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                  \
+      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j)                                                      \
+          std::memcpy(c + i * c_row + j * lanes, &sum[i][j], sizeof(V));                                       \
+    }                                                                                                          \
+  }                                                                                                            \
+  template <class T, int... Rows>                                                                              \
+  Tiles<T> name##_table(std::integer_sequence<int, Rows...>) {                                                 \
+    return {Ops::kRows, 2 * Ops::kBytes / static_cast<int>(sizeof(T)), {nullptr, name<T, Rows + 1>...}};       \
+  }                                                                                                            \
+  template <class T>                                                                                           \
+  const Tiles<T>& name##s() {                                                                                  \
+    static const Tiles<T> tiles = name##_table<T>(std::make_integer_sequence<int, Ops::kRows>());              \
+    return tiles;                                                                                              \
   }
 
 TANDEM_TILE(generic_tile, GenericOps, )

@@ -32,8 +32,7 @@ void simplify(MatmulArgs& args, Batch& batch) {
   for (int i = 0; i < args.batch_rank; ++i) {
     const int64_t extent = args.batch[i], a = args.a_batch[i], b = args.b_batch[i];
     if (extent == 1) continue;
-    if (const int last = batch.rank - 1;
-        last >= 0 && batch.a[last] == extent * a && batch.b[last] == extent * b) {
+    if (const int last = batch.rank - 1; last >= 0 && batch.a[last] == extent * a && batch.b[last] == extent * b) {
       batch.extents[last] *= extent;
       batch.a[last] = a;
       batch.b[last] = b;
@@ -121,9 +120,9 @@ bool call_dnnl(const MatmulArgs& given) {
 }  // namespace
 
 void matmul(const MatmulArgs& given) {
-  check_internal(given.m >= 0 && given.n >= 0 && given.k >= 0 && given.batch_rank >= 0 &&
-                     given.batch_rank <= kMostBatchAxes,
-                 "matmul of {}x{}x{} with {} batch axes", given.m, given.n, given.k, given.batch_rank);
+  check_internal(
+      given.m >= 0 && given.n >= 0 && given.k >= 0 && given.batch_rank >= 0 && given.batch_rank <= kMostBatchAxes,
+      "matmul of {}x{}x{} with {} batch axes", given.m, given.n, given.k, given.batch_rank);
   const int64_t results = batch_count(given) * given.m * given.n;
   if (results == 0) return;
   if (given.k == 0) {

@@ -13,9 +13,9 @@ struct MatmulArgs {
   DType dtype;
   int64_t m, n, k;
   int batch_rank;
-  const int64_t* batch;                       // extents
-  const int64_t *a_batch, *b_batch;           // strides of a and b along the batch axes
-  int64_t a_row, a_col, b_row, b_col;         // strides
+  const int64_t* batch;                // extents
+  const int64_t *a_batch, *b_batch;    // strides of a and b along the batch axes
+  int64_t a_row, a_col, b_row, b_col;  // strides
   const void *a, *b;
   void* out;
 };

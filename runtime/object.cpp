@@ -55,30 +55,22 @@ uint64_t address_of(F* function) {
 std::optional<uint64_t> allowed_function(std::string_view name) {
   using Unary = double(double);
   using UnaryF = float(float);
-  static const std::unordered_map<std::string_view, uint64_t> table{
-      {"fma", address_of<double(double, double, double)>(::fma)},
-      {"fmaf", address_of<float(float, float, float)>(::fmaf)},
-      {"sqrt", address_of<Unary>(::sqrt)},
-      {"sqrtf", address_of<UnaryF>(::sqrtf)},
-      {"floor", address_of<Unary>(::floor)},
-      {"floorf", address_of<UnaryF>(::floorf)},
-      {"ceil", address_of<Unary>(::ceil)},
-      {"ceilf", address_of<UnaryF>(::ceilf)},
-      {"trunc", address_of<Unary>(::trunc)},
-      {"truncf", address_of<UnaryF>(::truncf)},
-      {"rint", address_of<Unary>(::rint)},
-      {"rintf", address_of<UnaryF>(::rintf)},
-      {"nearbyint", address_of<Unary>(::nearbyint)},
-      {"nearbyintf", address_of<UnaryF>(::nearbyintf)},
-      {"roundeven", address_of<Unary>(::roundeven)},
-      {"roundevenf", address_of<UnaryF>(::roundevenf)},
-      {"memcpy", address_of<void*(void*, const void*, size_t)>(::memcpy)},
-      {"memmove", address_of<void*(void*, const void*, size_t)>(::memmove)},
-      {"memset", address_of<void*(void*, int, size_t)>(::memset)},
+  static const std::unordered_map<std::string_view, uint64_t> table {
+    {"fma", address_of<double(double, double, double)>(::fma)},
+        {"fmaf", address_of<float(float, float, float)>(::fmaf)}, {"sqrt", address_of<Unary>(::sqrt)},
+        {"sqrtf", address_of<UnaryF>(::sqrtf)}, {"floor", address_of<Unary>(::floor)},
+        {"floorf", address_of<UnaryF>(::floorf)}, {"ceil", address_of<Unary>(::ceil)},
+        {"ceilf", address_of<UnaryF>(::ceilf)}, {"trunc", address_of<Unary>(::trunc)},
+        {"truncf", address_of<UnaryF>(::truncf)}, {"rint", address_of<Unary>(::rint)},
+        {"rintf", address_of<UnaryF>(::rintf)}, {"nearbyint", address_of<Unary>(::nearbyint)},
+        {"nearbyintf", address_of<UnaryF>(::nearbyintf)}, {"roundeven", address_of<Unary>(::roundeven)},
+        {"roundevenf", address_of<UnaryF>(::roundevenf)},
+        {"memcpy", address_of<void*(void*, const void*, size_t)>(::memcpy)},
+        {"memmove", address_of<void*(void*, const void*, size_t)>(::memmove)},
+        {"memset", address_of<void*(void*, int, size_t)>(::memset)},
 #if defined(__x86_64__)
-      {"__extendhfsf2", address_of(__extendhfsf2)},
-      {"__truncsfhf2", address_of(__truncsfhf2)},
-      {"__truncdfhf2", address_of(__truncdfhf2)},
+        {"__extendhfsf2", address_of(__extendhfsf2)}, {"__truncsfhf2", address_of(__truncsfhf2)},
+        {"__truncdfhf2", address_of(__truncdfhf2)},
 #endif
   };
   const auto found = table.find(name);
@@ -178,8 +170,8 @@ class Loader {
       malformed("it is not a 64-bit little-endian relocatable object");
     if (header.e_machine != static_cast<uint16_t>(kHostMachine))
       malformed("it is for machine {}, this is {}", header.e_machine, static_cast<int>(kHostMachine));
-    const auto headers = file_.table<Elf64_Shdr>(header.e_shoff, uint64_t{header.e_shnum} * header.e_shentsize,
-                                                 header.e_shentsize);
+    const auto headers =
+        file_.table<Elf64_Shdr>(header.e_shoff, uint64_t{header.e_shnum} * header.e_shentsize, header.e_shentsize);
     for (const Elf64_Shdr& section : headers) sections_.push_back({section});
     const std::string_view names = contents(header.e_shstrndx, SHT_STRTAB);
     for (Section& section : sections_) classify(section, name_at(names, section.header.sh_name));

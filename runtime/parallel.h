@@ -25,9 +25,9 @@ void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void
 template <class F>
 void parallel_for(int64_t count, int64_t grain, double cost, F&& body) {
   using Body = std::remove_reference_t<F>;
-  parallel_for(count, grain, cost,
-               [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
-               const_cast<void*>(static_cast<const void*>(&body)));
+  parallel_for(
+      count, grain, cost, [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(&body)));
 }
 
 }  // namespace tandem

@@ -48,9 +48,9 @@ struct View {
 struct Step;
 using Block = std::vector<Step>;
 
-// Gives `slot` a buffer of `count` elements with undefined contents. `reuse` (-1: none) names a slot that is not needed
-// any more: when nobody else refers to its buffer and it is large enough, the buffer is taken over; else it is left
-// alone. Either way `reuse` holds nothing afterwards.
+// Gives `slot` a buffer of `count` elements with undefined contents. `reuse` (-1: none) names a slot whose last reader
+// is the step that fills `slot`, element by element at the same places: when nobody else refers to its buffer and it is
+// large enough, both slots refer to that one buffer until `reuse` is released.
 struct Allocate {
   int slot;
   DimRef count;

@@ -78,7 +78,6 @@ class Verifier {
       check_temporary(op.reuse);
       check_defined(op.reuse);
       require(op.reuse != op.slot, "a slot does not reuse itself");
-      undefine(op.reuse);
     }
     define(op.slot);
   }

@@ -5,20 +5,17 @@
 #include "runtime/storage.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdlib>
-#include <fstream>
 #include <mutex>
 #include <new>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "ir/error.h"
+#include "runtime/system_memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -34,7 +31,6 @@ namespace {
 // ---- size classes: multiples of 64 up to 256, then four per power of two -------------------------------------------
 
 constexpr size_t kLine = 64;
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLargestSmall = size_t{32} << 10;
 constexpr size_t kLargestMedium = kHugePage / 8 * 7;
 constexpr size_t kChunk = size_t{1} << 20;
@@ -101,7 +97,7 @@ struct BigBlock {
 };
 
 struct Shared {
-  std::mutex mutex;  // of everything up to the atomics; never held over a system call that maps memory
+  std::mutex mutex;  // of everything up to the atomics; never held while memory is mapped
   std::array<FreeList, kMediumClasses> free;
   FreeList borrowed_headers;
   std::vector<BigBlock> big;  // sorted by capacity
@@ -111,7 +107,7 @@ struct Shared {
   ThreadCache* threads = nullptr;
   int64_t past_allocations = 0;  // of threads that are gone
 
-  std::atomic<int64_t> in_use{0}, peak{0}, reserved{0}, system_allocations{0};
+  std::atomic<int64_t> in_use{0}, peak{0};
 };
 
 void fork_prepare();
@@ -130,91 +126,20 @@ Shared& shared() {
 void fork_prepare() { shared().mutex.lock(); }
 void fork_done() { shared().mutex.unlock(); }
 
-// ---- the machine's limits -------------------------------------------------------------------------------------------
-
-size_t machine_memory() {
-  static const size_t bytes = [] {
-    size_t total = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    std::ifstream meminfo("/proc/meminfo");
-    for (std::string key; meminfo >> key;) {
-      if (key != "SwapTotal:") continue;
-      size_t kilobytes = 0;
-      if (meminfo >> kilobytes) total += kilobytes * 1024;
-      break;
-    }
-    for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-      size_t limit = 0;
-      if (std::ifstream file(path); file >> limit) total = std::min(total, limit);  // "max" does not parse
-    }
-    return total;
-  }();
-  return bytes;
-}
-
-struct Limit {
-  size_t bytes;
-  const char* what;
-};
-
-Limit memory_limit() {
-  Limit limit{machine_memory(), "the memory of this machine"};
-  if (const char* text = std::getenv("TANDEM_MEMORY_LIMIT")) {
-    char* end = nullptr;
-    const unsigned long long bytes = std::strtoull(text, &end, 10);
-    if (end != text && *end == '\0' && bytes < limit.bytes) limit = {static_cast<size_t>(bytes), "TANDEM_MEMORY_LIMIT"};
-  }
-  return limit;
+// Null when neither the limit nor the system allow it even after the cache was emptied.
+char* system_memory(size_t bytes) {
+  if (char* memory = map_memory(bytes)) return memory;
+  empty_cache();
+  return map_memory(bytes);
 }
 
 [[noreturn]] void throw_out_of_memory(size_t bytes) {
-  const Limit limit = memory_limit();
-  throw_error(ErrorKind::memory,
-              "allocate: got a request of {} bytes with {} bytes in use; need at most {} bytes in all ({}); try a smaller "
-              "batch, a smaller dtype, or dropping tensors that are no longer needed",
-              bytes, shared().in_use.load(), limit.bytes, limit.what);
-}
-
-// ---- mappings -------------------------------------------------------------------------------------------------------
-
-char* map(size_t bytes) {
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
-}
-
-char* map_aligned(size_t bytes) {
-  char* memory = map(bytes + kHugePage);
-  if (!memory) return nullptr;
-  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(memory) % kHugePage) % kHugePage;
-  if (before > 0) ::munmap(memory, before);
-  if (before < kHugePage) ::munmap(memory + before + bytes, kHugePage - before);
-  ::madvise(memory + before, bytes, MADV_HUGEPAGE);  // advice only: works without
-  return memory + before;
-}
-
-void unmap(Storage* storage) {
-  ASAN_UNPOISON_MEMORY_REGION(storage->data, storage->capacity);
-  ::munmap(storage->data, storage->capacity);
-  shared().reserved.fetch_sub(static_cast<int64_t>(storage->capacity), std::memory_order_relaxed);
-}
-
-bool within_limit(size_t bytes) {
-  const size_t limit = memory_limit().bytes;
-  return bytes <= limit && static_cast<size_t>(shared().reserved.load(std::memory_order_relaxed)) <= limit - bytes;
-}
-
-// Null when neither the limit nor the system allow it even after the cache was emptied.
-char* system_memory(size_t bytes) {
-  for (const bool last : {false, true}) {
-    if (within_limit(bytes)) {
-      if (char* memory = bytes >= kHugePage ? map_aligned(bytes) : map(bytes)) {
-        shared().reserved.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
-        shared().system_allocations.fetch_add(1, std::memory_order_relaxed);
-        return memory;
-      }
-    }
-    if (!last) empty_cache();
-  }
-  return nullptr;
+  const MemoryLimit limit = memory_limit();
+  throw_error(
+      ErrorKind::memory,
+      "allocate: got a request of {} bytes with {} bytes in use; need at most {} bytes in all ({}); try a smaller "
+      "batch, a smaller dtype, or dropping tensors that are no longer needed",
+      bytes, shared().in_use.load(), limit.bytes, limit.what);
 }
 
 // ---- threads --------------------------------------------------------------------------------------------------------
@@ -340,6 +265,12 @@ Storage* allocate_big(size_t bytes) {
   return memory ? new_header(kBig, memory, size) : nullptr;
 }
 
+void unmap(Storage* storage) {
+  ASAN_UNPOISON_MEMORY_REGION(storage->data, storage->capacity);
+  unmap_memory(storage->data, storage->capacity);
+  delete storage;
+}
+
 void recycle_big(Storage* storage) {
   Shared& all = shared();
   std::vector<Storage*> expired;
@@ -358,19 +289,15 @@ void recycle_big(Storage* storage) {
       all.big.erase(oldest);
     }
   }
-  for (Storage* old : expired) {
-    unmap(old);
-    delete old;
-  }
+  for (Storage* old : expired) unmap(old);
 }
 
 void count_in_use(size_t capacity) {
   Shared& all = shared();
-  const int64_t now = all.in_use.fetch_add(static_cast<int64_t>(capacity), std::memory_order_relaxed) +
-                      static_cast<int64_t>(capacity);
+  const int64_t now =
+      all.in_use.fetch_add(static_cast<int64_t>(capacity), std::memory_order_relaxed) + static_cast<int64_t>(capacity);
   int64_t peak = all.peak.load(std::memory_order_relaxed);
-  while (now > peak && !all.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
-  }
+  while (now > peak && !all.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {}
 }
 
 StorageRef hand_out(Storage* storage, size_t bytes) {
@@ -457,10 +384,7 @@ void empty_cache() {
     all.big.clear();
     all.big_bytes = 0;
   }
-  while (Storage* storage = blocks.pop()) {
-    unmap(storage);
-    delete storage;
-  }
+  while (Storage* storage = blocks.pop()) unmap(storage);
 }
 
 MemoryStats memory_stats() {
@@ -469,7 +393,7 @@ MemoryStats memory_stats() {
   int64_t allocations = all.past_allocations;
   for (const ThreadCache* cache = all.threads; cache; cache = cache->next)
     allocations += cache->allocations.load(std::memory_order_relaxed);
-  return {all.in_use.load(), all.peak.load(), all.reserved.load(), allocations, all.system_allocations.load()};
+  return {all.in_use.load(), all.peak.load(), mapped_bytes(), allocations, mappings_made()};
 }
 
 void reset_peak_memory() { shared().peak.store(shared().in_use.load()); }

@@ -10,12 +10,12 @@ namespace tandem {
 
 struct Storage {
   std::atomic<int32_t> references{1};
-  bool writable = true;                  // false for memory borrowed from a read-only NumPy array
-  uint8_t size_class = 0;                // of the allocator
-  void* data = nullptr;                  // never null, even for 0 bytes, unless borrowed
-  size_t bytes = 0;                      // asked for
-  size_t capacity = 0;                   // usable at `data`, >= bytes
-  void (*release)(Storage*) = nullptr;   // for borrowed memory (NumPy, DLPack): gives `owner` back
+  bool writable = true;                 // false for memory borrowed from a read-only NumPy array
+  uint8_t size_class = 0;               // of the allocator
+  void* data = nullptr;                 // never null, even for 0 bytes, unless borrowed
+  size_t bytes = 0;                     // asked for
+  size_t capacity = 0;                  // usable at `data`, >= bytes
+  void (*release)(Storage*) = nullptr;  // for borrowed memory (NumPy, DLPack): gives `owner` back
   void* owner = nullptr;
 };
 

@@ -20,7 +20,7 @@ def remez(points, values, weights, powers):
     then alternates after being multiplied by that sign.
     """
     if powers[0] % 2:
-        weights = [w if x > 0 else -w for w, x in zip(weights, points)]
+        weights = [w if x > 0 else -w for w, x in zip(weights, points, strict=True)]
     count = len(powers)
     last = len(points) - 1
     basis = [[x**p for p in powers] for x in points]
@@ -29,7 +29,8 @@ def remez(points, values, weights, powers):
         rows = [basis[i] + [(-1) ** k / weights[i]] for k, i in enumerate(chosen)]
         solution = mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in chosen]))
         coefs, level = list(solution)[:-1], abs(solution[count])
-        errors = [(v - mp.fsum(c * b for c, b in zip(coefs, row))) * w for v, row, w in zip(values, basis, weights)]
+        fitted = [mp.fsum(c * b for c, b in zip(coefs, row, strict=True)) for row in basis]
+        errors = [(v - p) * w for v, p, w in zip(values, fitted, weights, strict=True)]
         worst = max(abs(e) for e in errors)
         if worst <= level * (1 + mpf(10) ** -4):
             break
@@ -77,8 +78,8 @@ def fit(f, weight, lo, hi, count, bits, first=None, samples=400):
             coefs.append(mpf(first))
         else:
             coefs.append(rounded(remez(points, rest, weights, list(range(j, count)))[0][0], bits))
-        rest = [v - coefs[j] * x**j for v, x in zip(rest, points)]
-    return coefs, max(abs(v) * w for v, w in zip(rest, weights))
+        rest = [v - coefs[j] * x**j for v, x in zip(rest, points, strict=True)]
+    return coefs, max(abs(v) * w for v, w in zip(rest, weights, strict=True))
 
 
 def literal(value):
@@ -122,29 +123,104 @@ def parts(value, bits):
 def exp_tables():
     r = LN2 / 2 * mpf("1.001")
     for suffix, bits, n_exp, n_exp2, n_cosh, n_sinh in (("F32", 24, 5, 6, 3, 3), ("F64", 53, 11, 12, 5, 6)):
-        emit_fit(f"kExp{suffix}", "(e^r - 1 - r) / r^2", lambda x: (mp.expm1(x) - x) / x**2, lambda x: x**2 / mp.exp(x),
-                 -r, r, n_exp, bits, first=0.5)
-        emit_fit(f"kExp2{suffix}", "(2^r - 1) / r", lambda x: mp.expm1(x * LN2) / x, lambda x: x * mp.exp(-x * LN2),
-                 mpf("-0.5005"), mpf("0.5005"), n_exp2, bits)
-        emit_fit(f"kCosh{suffix}", "(cosh r - 1) / z, z = r^2",
-                 lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z, lambda z: z, 0, r**2, n_cosh, bits)
-        emit_fit(f"kSinh{suffix}", "(sinh r - r) / (r z), z = r^2",
-                 lambda z: (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z, 0, r**2, n_sinh, bits)
-    emit_fit("kExp2Pow", "(2^r - 1) / r, for the result of a float32 pow", lambda x: mp.expm1(x * LN2) / x,
-             lambda x: x, mpf("-0.5005"), mpf("0.5005"), 7, 53)
+        emit_fit(
+            f"kExp{suffix}",
+            "(e^r - 1 - r) / r^2",
+            lambda x: (mp.expm1(x) - x) / x**2,
+            lambda x: x**2 / mp.exp(x),
+            -r,
+            r,
+            n_exp,
+            bits,
+            first=0.5,
+        )
+        emit_fit(
+            f"kExp2{suffix}",
+            "(2^r - 1) / r",
+            lambda x: mp.expm1(x * LN2) / x,
+            lambda x: x * mp.exp(-x * LN2),
+            mpf("-0.5005"),
+            mpf("0.5005"),
+            n_exp2,
+            bits,
+        )
+        emit_fit(
+            f"kCosh{suffix}",
+            "(cosh r - 1) / z, z = r^2",
+            lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z,
+            lambda z: z,
+            0,
+            r**2,
+            n_cosh,
+            bits,
+        )
+        emit_fit(
+            f"kSinh{suffix}",
+            "(sinh r - r) / (r z), z = r^2",
+            lambda z: (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+            lambda z: z,
+            0,
+            r**2,
+            n_sinh,
+            bits,
+        )
+    emit_fit(
+        "kExp2Pow",
+        "(2^r - 1) / r, for the result of a float32 pow",
+        lambda x: mp.expm1(x * LN2) / x,
+        lambda x: x,
+        mpf("-0.5005"),
+        mpf("0.5005"),
+        7,
+        53,
+    )
+
+
+def tanh_table():
+    def ratio(z):
+        return (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    def weight(z):
+        return z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))
+
+    note = "(tanh(x) - x) / (x z), z = x^2, |x| <= 1"
+    emit_fit("kTanhF32", note, ratio, weight, 0, mpf("1.002"), 8, 24)
 
 
 def log_tables():
     third = mpf(1) / 3 * mpf("1.0001")
     for suffix, bits, n in (("F32", 24, 9), ("F64", 53, 20), ("Pow", 53, 13)):
-        emit_fit(f"kLog{suffix}", "(log(1 + f) - f) / f^2", lambda f: (mp.log1p(f) - f) / f**2,
-                 lambda f: f**2 / mp.log1p(f), -third, third, n, bits)
+        emit_fit(
+            f"kLog{suffix}",
+            "(log(1 + f) - f) / f^2",
+            lambda f: (mp.log1p(f) - f) / f**2,
+            lambda f: f**2 / mp.log1p(f),
+            -third,
+            third,
+            n,
+            bits,
+        )
         if suffix != "Pow":
-            emit_fit(f"kLog2{suffix}", "the same for log2", lambda f: (mp.log1p(f) - f) / f**2 / LN2,
-                     lambda f: LN2 * f**2 / mp.log1p(f), -third, third, n, bits)
-    emit_fit("kAtanh", "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
-             lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2, lambda z: z**2 / 3, 0,
-             mpf("0.02945"), 8, 53)
+            emit_fit(
+                f"kLog2{suffix}",
+                "the same for log2",
+                lambda f: (mp.log1p(f) - f) / f**2 / LN2,
+                lambda f: LN2 * f**2 / mp.log1p(f),
+                -third,
+                third,
+                n,
+                bits,
+            )
+    emit_fit(
+        "kAtanh",
+        "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
+        lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2,
+        lambda z: z**2 / 3,
+        0,
+        mpf("0.02945"),
+        8,
+        53,
+    )
 
 
 def trig_tables():
@@ -155,8 +231,16 @@ def trig_tables():
         return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
 
     quarter = (mp.pi / 4 * mpf("1.0002")) ** 2
-    emit_fit("kSinHalf", "(sin r - r) / (r z), z = r^2, |r| <= pi/2", sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)),
-             0, (mp.pi / 2 * mpf("1.0002")) ** 2, 6, 53)
+    emit_fit(
+        "kSinHalf",
+        "(sin r - r) / (r z), z = r^2, |r| <= pi/2",
+        sine,
+        lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)),
+        0,
+        (mp.pi / 2 * mpf("1.0002")) ** 2,
+        6,
+        53,
+    )
     emit_fit("kSinTan", "(sin r - r) / (r z), |r| <= pi/4, for a float32 tangent", sine, lambda z: z, 0, quarter, 4, 53)
     emit_fit("kCosTan", "(cos r - 1 + z / 2) / z^2, for a float32 tangent", cosine, lambda z: z**2, 0, quarter, 4, 53)
     emit_fit("kSinF64", "(sin r - r) / (r z), |r| <= pi/4", sine, lambda z: z, 0, quarter, 6, 53)
@@ -194,8 +278,16 @@ def erf_tables():
     least = mpf(10) ** -8 - middle
     emit_fit("kErfF32", note, small, small_weight, least, mpf("0.501"), 7, 24)
     emit_fit("kErfF64", note, small, small_weight, least, mpf("0.501"), 15, 53)
-    emit_fit("kErfcF32", "-log2(erfc(a)) / a, a in [1, 4]", lambda a: -mp.log(mp.erfc(a), 2) / a,
-             lambda a: a * mp.erfc(a) * LN2, mpf("0.999"), mpf("4.0"), 8, 24)
+    emit_fit(
+        "kErfcF32",
+        "-log2(erfc(a)) / a, a in [1, 4]",
+        lambda a: -mp.log(mp.erfc(a), 2) / a,
+        lambda a: a * mp.erfc(a) * LN2,
+        mpf("0.999"),
+        mpf("4.0"),
+        8,
+        24,
+    )
     k = mpf(2)
 
     def large(t):
@@ -206,19 +298,31 @@ def erf_tables():
         a = k * (1 + t) / (1 - t)
         return mp.exp(-a * a)
 
-    emit_fit("kErfcF64", f"exp(a^2) erfc(a) by t = (a - {int(k)}) / (a + {int(k)}), a in [1, 6]; error as part of erf",
-             large, large_weight, (mpf("0.999") - k) / (mpf("0.999") + k), (6 - k) / (6 + k), 15, 53)
+    emit_fit(
+        "kErfcF64",
+        "exp(a^2) erfc(a) by t = (a - 2) / (a + 2), a in [1, 6]; error as part of erf",
+        large,
+        large_weight,
+        (mpf("0.999") - k) / (mpf("0.999") + k),
+        (6 - k) / (6 + k),
+        15,
+        53,
+    )
 
 
 def main():
-    print("// Constants of the mathematical functions. Made by benchmarks/accuracy/fit.py, which says how; coefficients from")
-    print("// the constant term upwards. Errors are relative to the function the polynomial is part of.")
-    print("#pragma once\n#include <array>\n#include <cstdint>\n\nnamespace tandem::math {")
+    print(
+        "// Constants of the mathematical functions, made by benchmarks/accuracy/fit.py, which says how. Coefficients"
+    )
+    print("// start with the constant term. Errors are relative to the function that the polynomial is part of.")
+    print("#pragma once\n// clang-format off\n#include <array>\n#include <cstdint>\n\nnamespace tandem::math {")
     exp_tables()
+    tanh_table()
     log_tables()
     trig_tables()
     erf_tables()
     print("\n}  // namespace tandem::math")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -121,10 +121,35 @@ class Accumulator {
   bool any_ = false;
 };
 
+// Per stage and node: whether a store, reduction or scan needs it. Other nodes are not evaluated, which shows when a
+// gather of theirs is out of range.
+std::vector<std::vector<char>> used_nodes(const Kernel& kernel) {
+  std::vector<std::vector<char>> all;
+  for (const Stage& stage : kernel.stages) {
+    std::vector<char>& used = all.emplace_back(stage.body.size());
+    const auto use = [&used](int node) {
+      if (node >= 0) used[static_cast<size_t>(node)] = 1;
+    };
+    const auto use_access = [&](int64_t access) {
+      for (const Gather& g : kernel.accesses[static_cast<size_t>(access)].gathers) use(g.value);
+    };
+    for (const Store& store : stage.stores) use(store.value), use_access(store.access);
+    for (const Reduction& r : stage.reductions) use(r.value);
+    for (const Scan& scan : stage.scans) use(scan.next);
+    for (size_t n = used.size(); n-- > 0;) {
+      if (!used[n]) continue;
+      const ScalarNode& node = stage.body[n];
+      use(node.a), use(node.b), use(node.c);
+      if (node.op == ScalarOp::load) use_access(node.imm);
+    }
+  }
+  return all;
+}
+
 class Run {
  public:
-  Run(const Kernel& kernel, void* const* ptrs, const int64_t* vals, void* scratch, int64_t* status)
-      : k_(kernel), vals_(vals), status_(status), index_(kernel.axes.size()) {
+  Run(const Kernel& kernel, const std::vector<std::vector<char>>& used, void* const* ptrs, const int64_t* vals, void* scratch, int64_t* status)
+      : k_(kernel), used_(used), vals_(vals), status_(status), index_(kernel.axes.size()) {
     for (const Axis& axis : k_.axes) extents_.push_back(value_of(axis.extent, vals));
     int64_t points = 1;
     for (size_t axis = inner_begin(); axis < extents_.size(); ++axis) points *= extents_[axis];
@@ -177,7 +202,7 @@ class Run {
 
   void point() {
     results_.clear();
-    for (const Stage& stage : k_.stages) run_stage(stage);
+    for (stage_ = 0; stage_ < k_.stages.size(); ++stage_) run_stage(k_.stages[stage_]);
   }
 
   void run_stage(const Stage& stage) {
@@ -218,6 +243,7 @@ class Run {
 
   void evaluate_body(const Stage& stage) {
     for (size_t n = 0; n < stage.body.size(); ++n) {
+      if (!used_[stage_][n]) continue;
       const ScalarNode& node = stage.body[n];
       switch (node.op) {
         case ScalarOp::constant: values_[n] = evaluate(ScalarOp::constant, node.dtype, node.dtype, node.imm); break;
@@ -255,24 +281,27 @@ class Run {
   }
 
   const Kernel& k_;
+  const std::vector<std::vector<char>>& used_;
   const int64_t* vals_;
   int64_t* status_;
   std::vector<char*> bases_;
   std::vector<int64_t> extents_, index_, values_, results_, next_;
   int64_t low_ = 0, high_ = 1;  // range of the last inner axis
   int64_t position_ = 0;
+  size_t stage_ = 0;
 };
 
 class InterpretedKernel final : public CompiledKernel {
  public:
-  explicit InterpretedKernel(const Kernel& kernel) : kernel_(kernel) {}
+  explicit InterpretedKernel(const Kernel& kernel) : kernel_(kernel), used_(used_nodes(kernel)) {}
   void run(int64_t begin, int64_t end, void* const* ptrs, const int64_t* vals, void* scratch,
            int64_t* status) const override {
-    Run(kernel_, ptrs, vals, scratch, status).range(begin, end);
+    Run(kernel_, used_, ptrs, vals, scratch, status).range(begin, end);
   }
 
  private:
   Kernel kernel_;
+  std::vector<std::vector<char>> used_;
 };
 
 class Interpreter final : public Backend {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ def _time(function: Callable[[], Any]) -> float:
         start = time.perf_counter()
         function()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return sorted(times)[len(times) // 2]
 
 
 def compare(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Comparison:
@@ -93,7 +92,7 @@ def compare(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Comparis
     A function that is not annotated is compiled with `td.script`. Each run gets its own copy of the arguments, so
     that writes into them are compared as well.
     """
-    compiled = function if _is_compiled(function) else script(function)
+    compiled: Any = function if _is_compiled(function) else script(function)
 
     def copies() -> tuple[Any, Any]:
         return pytree.map(lambda leaf: _copy(leaf) if isinstance(leaf, _core.Tensor) else leaf, (args, kwargs))

@@ -131,7 +131,7 @@ def refill(tree: Any, structure: Structure, values: list[Any]) -> Any:
     return walk(structure, tree)
 
 
-def map(function: Callable[..., Any], tree: Any) -> Any:  # noqa: A001 - the field's name for it
+def map(function: Callable[..., Any], tree: Any) -> Any:
     """Apply `function` to every leaf."""
     values, structure = flatten(tree)
     return unflatten(structure, [function(value) for value in values])

@@ -1,6 +1,7 @@
-// Evaluates a scalar body for many inputs at once: node by node over blocks, with native loops. `evaluate` defines the
-// primitives; test_math.cpp checks that both agree.
+// Two ways to run a scalar body: `Batch` for many inputs at once, node by node over blocks with native loops, and
+// `evaluate_body` for one input by `evaluate`, the definition. test_math.cpp checks that both agree.
 #pragma once
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -62,8 +63,9 @@ class Batch {
       std::memcpy(to, a, static_cast<size_t>(kBlock * size_of(node.dtype)));
       done = true;
     } else if (node.op == ScalarOp::select) {
-      done = size_of(node.dtype) == 4 ? choose<int32_t>(to, a, b, c)
-             : size_of(node.dtype) == 8 ? choose<int64_t>(to, a, b, c) : choose<uint8_t>(to, a, b, c);
+      done = size_of(node.dtype) == 4   ? choose<int32_t>(to, a, b, c)
+             : size_of(node.dtype) == 8 ? choose<int64_t>(to, a, b, c)
+                                        : choose<uint8_t>(to, a, b, c);
     } else if (node.op == ScalarOp::cast) {
       done = convert(node.dtype, from, to, a);
     } else if (from == DType::f32) {
@@ -80,11 +82,11 @@ class Batch {
     check_internal(done, "batch evaluation of scalar primitive {} on {}", static_cast<int>(node.op), info(from).text);
   }
 
-#define TANDEM_LOOP(type, expression)                                                 \
-  {                                                                                   \
-    auto* out = static_cast<type*>(to);                                               \
-    for (int i = 0; i < kBlock; ++i) out[i] = static_cast<type>(expression);          \
-    return true;                                                                      \
+#define TANDEM_LOOP(type, expression)                                        \
+  {                                                                          \
+    auto* out = static_cast<type*>(to);                                      \
+    for (int i = 0; i < kBlock; ++i) out[i] = static_cast<type>(expression); \
+    return true;                                                             \
   }
 
   template <class T>
@@ -179,5 +181,40 @@ class Batch {
   int result_;
   std::vector<std::vector<int64_t>> slots_;  // kBlock elements of up to eight bytes each
 };
+
+// One input through the definition of the primitives.
+template <class Float>
+Float evaluate_body(const std::vector<ScalarNode>& body, int result, Float x, Float y = 0) {
+  const auto to_bits = [](Float value) -> int64_t {
+    if constexpr (sizeof(Float) == 4)
+      return std::bit_cast<uint32_t>(value);
+    else
+      return std::bit_cast<int64_t>(value);
+  };
+  std::vector<int64_t> values;
+  const auto at = [&](int id) { return id < 0 ? 0 : values[static_cast<size_t>(id)]; };
+  for (const ScalarNode& node : body) {
+    if (node.op == ScalarOp::load) {
+      values.push_back(to_bits(node.imm == 0 ? x : y));
+    } else if (node.op == ScalarOp::constant) {
+      values.push_back(node.imm);
+    } else {
+      const DType operand = body[static_cast<size_t>(node.a)].dtype;
+      values.push_back(evaluate(node.op, node.dtype, operand, at(node.a), at(node.b), at(node.c)));
+    }
+  }
+  if constexpr (sizeof(Float) == 4)
+    return std::bit_cast<float>(static_cast<uint32_t>(at(result)));
+  else
+    return std::bit_cast<double>(at(result));
+}
+
+// Whether `a` is `expected` in Float, telling zeros apart but not NaNs.
+template <class Float>
+bool same(Float a, double expected) {
+  const auto b = static_cast<Float>(expected);
+  if (std::isnan(b)) return std::isnan(a);
+  return a == b && std::signbit(a) == std::signbit(b);
+}
 
 }  // namespace tandem::testing

@@ -14,8 +14,7 @@ int in_child(Code code) {
     int status = 99;
     try {
       status = code();
-    } catch (...) {
-    }
+    } catch (...) {}
     ::_exit(status);
   }
   int status = 0;

@@ -1,0 +1,334 @@
+#include "frontend/eager.h"
+
+#include <atomic>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "codegen/plan.h"
+#include "passes/fuse.h"
+#include "passes/pipeline.h"
+
+namespace tandem {
+
+namespace {
+
+// Words that identify a program: operation, attributes, dtypes, layout class or exact sizes.
+class Key {
+ public:
+  explicit Key(const OpDef& op) : hash_(std::hash<const void*>()(&op)) { words_.push_back(reinterpret_cast<int64_t>(&op)); }
+  void add(int64_t word) {
+    words_.push_back(word);
+    hash_ = (hash_ ^ static_cast<size_t>(word)) * 0x9E3779B97F4A7C15ull;
+    hash_ ^= hash_ >> 29;
+  }
+  void add(const Attrs& attrs);
+  size_t hash() const { return hash_; }
+  bool operator==(const Key& other) const { return words_ == other.words_ && attrs_ == other.attrs_; }
+
+ private:
+  std::vector<int64_t> words_;
+  Attrs attrs_;
+  size_t hash_;
+};
+
+void Key::add(const Attrs& attrs) {
+  attrs_ = attrs;
+  if (!attrs.empty()) add(static_cast<int64_t>(tandem::hash(attrs)));
+}
+
+struct KeyHash {
+  size_t operator()(const Key& key) const { return key.hash(); }
+};
+
+// More distinct shapes than this in one process: start over rather than grow without end.
+constexpr size_t kMaxPrograms = 8192;
+
+struct Table {
+  std::shared_mutex mutex;
+  std::unordered_map<Key, std::shared_ptr<const Program>, KeyHash> programs;
+};
+Table& table() {
+  static Table* instance = new Table;  // programs may be wanted until the very end of the process
+  return *instance;
+}
+std::atomic<int64_t> planned{0}, calls{0};
+
+template <class Make>
+std::shared_ptr<const Program> lookup(const Key& key, Make&& make) {
+  Table& t = table();
+  {
+    std::shared_lock lock(t.mutex);
+    const auto it = t.programs.find(key);
+    if (it != t.programs.end()) return it->second;
+  }
+  std::shared_ptr<const Program> program = make();
+  planned.fetch_add(1, std::memory_order_relaxed);
+  std::unique_lock lock(t.mutex);
+  if (t.programs.size() >= kMaxPrograms) t.programs.clear();
+  return t.programs.try_emplace(key, program).first->second;
+}
+
+std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints) {
+  graph.name = "eager";
+  return build_plan(optimize(graph, {}), hints, default_backend()).program;
+}
+
+// ---- pointwise: one program for all sizes ----
+
+constexpr int kMaxInputs = 4;
+constexpr int64_t kStreamingElements = 8 << 20;  // passes/schedule.cpp streams from 32 MB on
+
+// The inputs and the result walked together: neighbouring axes merged, sizes and strides per axis.
+struct Domain {
+  int rank = 0;
+  int inputs = 0;
+  int64_t extents[kMaxRank];
+  int64_t strides[kMaxInputs][kMaxRank];
+};
+
+bool same_sizes(std::span<const TensorRef> inputs) {
+  for (const TensorRef& input : inputs.subspan(1))
+    if (!(input->sizes == inputs[0]->sizes)) return false;
+  return true;
+}
+
+Sizes broadcast_sizes(const OpDef& op, std::span<const TensorRef> inputs) {
+  if (same_sizes(inputs)) return inputs[0]->sizes;
+  int rank = 0;
+  for (const TensorRef& input : inputs) rank = std::max(rank, input->rank());
+  Sizes out;
+  for (int k = 0; k < rank; ++k) out.push_back(1);
+  for (const TensorRef& input : inputs)
+    for (int k = 0; k < input->rank(); ++k) {
+      int64_t& have = out[rank - input->rank() + k];
+      const int64_t want = input->sizes[k];
+      if (want == 1 || want == have) continue;
+      if (have != 1) {
+        std::vector<Shape> shapes;
+        for (const TensorRef& each : inputs) shapes.push_back(each->type().shape);
+        ShapeEnv none;
+        broadcast_shapes(op.name, shapes, none);  // throws with the message
+      }
+      have = want;
+    }
+  return out;
+}
+
+Domain merged(std::span<const TensorRef> inputs, const Sizes& out) {
+  Domain d;
+  d.inputs = static_cast<int>(inputs.size());
+  const int rank = out.size();
+  for (int k = rank; k-- > 0;) {
+    const int64_t extent = out[k];
+    if (extent == 1) continue;
+    int64_t strides[kMaxInputs];
+    for (int i = 0; i < d.inputs; ++i) {
+      const Tensor& x = *inputs[static_cast<size_t>(i)];
+      const int axis = k - (rank - x.rank());
+      strides[i] = axis < 0 || x.sizes[axis] == 1 ? 0 : x.strides[axis];
+    }
+    bool joins = d.rank > 0;
+    for (int i = 0; joins && i < d.inputs; ++i)
+      joins = strides[i] == d.strides[i][d.rank - 1] * d.extents[d.rank - 1];
+    if (joins) {
+      d.extents[d.rank - 1] *= extent;
+    } else {
+      for (int i = 0; i < d.inputs; ++i) d.strides[i][d.rank] = strides[i];
+      d.extents[d.rank++] = extent;
+    }
+  }
+  return d;  // axes from the innermost to the outermost
+}
+
+// Symbols: the extents from the outermost in, then the strides of inputs that are not contiguous in the domain.
+struct PointwiseLayout {
+  int64_t symbols[kMaxRank * (1 + kMaxInputs)];
+  int symbol_count = 0;
+  uint32_t broadcast[kMaxInputs] = {};  // bit k: axis k (outermost first) is broadcast
+  bool contiguous[kMaxInputs] = {};
+  bool unit_inner[kMaxInputs] = {};
+  uint32_t repeated = 0;  // axes along which every input is broadcast: the first one walks them with stride 0
+};
+
+PointwiseLayout layout_of(const Domain& d) {
+  PointwiseLayout l;
+  for (int k = 0; k < d.rank; ++k) l.symbols[l.symbol_count++] = d.extents[d.rank - 1 - k];
+  for (int i = 0; i < d.inputs; ++i) {
+    int64_t expected = 1;
+    bool contiguous = true;
+    for (int k = 0; k < d.rank; ++k) {
+      const int64_t stride = d.strides[i][k];
+      if (stride == 0) {
+        l.broadcast[i] |= 1u << (d.rank - 1 - k);
+      } else {
+        contiguous = contiguous && stride == expected;
+        expected *= d.extents[k];
+      }
+    }
+    l.contiguous[i] = contiguous;
+    l.repeated = i == 0 ? l.broadcast[0] : l.repeated & l.broadcast[i];
+  }
+  if (l.repeated != 0) {
+    l.broadcast[0] &= ~l.repeated;
+    l.contiguous[0] = false;
+  }
+  for (int i = 0; i < d.inputs; ++i) {
+    if (l.contiguous[i]) continue;
+    l.unit_inner[i] = d.strides[i][0] == 1;
+    for (int k = 0; k < d.rank; ++k) {
+      const int64_t stride = d.strides[i][d.rank - 1 - k];
+      if (stride != 0 && !(k == d.rank - 1 && stride == 1)) l.symbols[l.symbol_count++] = stride;
+    }
+  }
+  return l;
+}
+
+std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs,
+                                              const Domain& d, const PointwiseLayout& l) {
+  Graph graph;
+  ShapeEnv env;
+  Shape extents;
+  for (int k = 0; k < d.rank; ++k) extents.push_back(env.add_symbol(l.symbols[k]));
+  GraphBuilder builder(graph, env);
+  std::vector<Value> values;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Shape shape = extents;
+    for (int k = 0; k < d.rank; ++k)
+      if (l.broadcast[i] >> k & 1) shape[static_cast<size_t>(k)] = 1;
+    const ValueId id = graph.add_param({inputs[i]->dtype, shape, {}}, fmt::format("x{}", i));
+    if (!l.contiguous[i]) {
+      Param& param = graph.params.back();
+      param.contiguous = false;
+      for (int k = 0; k < d.rank; ++k) {
+        const int64_t stride = d.strides[i][d.rank - 1 - k];
+        if (stride == 0) param.strides.emplace_back(0);
+        else if (k == d.rank - 1 && stride == 1) param.strides.emplace_back(1);
+        else param.strides.push_back(env.add_symbol(stride));
+      }
+    }
+    values.push_back(builder.at(id));
+  }
+  // Without a full operand (x[:, 1] + y[1, :]) the shapes still broadcast to the extents.
+  graph.results = {builder.emit(op, values, attrs).id};
+  return compile(std::move(graph), env.hints());
+}
+
+TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  if (!op.has(Trait::mixed) || op.name == "where") {
+    // Dtype errors carry the operation's own message.
+    for (const TensorRef& input : inputs) {
+      const bool wrong = (op.accepts == Accepts::numeric && input->dtype == DType::boolean) ||
+                         (op.accepts == Accepts::integral_or_bool && is_floating(input->dtype)) ||
+                         (op.name == "where" && inputs[0]->dtype != DType::boolean);
+      if (!wrong) continue;
+      std::vector<TensorType> types;
+      for (const TensorRef& each : inputs) types.push_back(each->type());
+      ShapeEnv none;
+      infer_type(op, types, attrs, none);
+    }
+  }
+  const Sizes out_sizes = broadcast_sizes(op, inputs);
+  const Domain d = merged(inputs, out_sizes);
+  const PointwiseLayout l = layout_of(d);
+  Key key(op);
+  key.add(attrs);
+  int64_t total = 1;
+  for (int k = 0; k < d.rank; ++k) total *= d.extents[k];
+  key.add(d.rank * 2 + (total >= kStreamingElements) + (static_cast<int64_t>(l.repeated) << 8));
+  for (int i = 0; i < d.inputs; ++i) {
+    const auto u = static_cast<size_t>(i);
+    key.add(static_cast<int64_t>(inputs[u]->dtype) | static_cast<int64_t>(l.broadcast[i]) << 8 |
+            static_cast<int64_t>(l.contiguous[i]) << 32 | static_cast<int64_t>(l.unit_inner[i]) << 33);
+  }
+  const auto program = lookup(key, [&] { return plan_pointwise(op, inputs, attrs, d, l); });
+  Buffer buffers[kMaxInputs];
+  for (size_t i = 0; i < inputs.size(); ++i) buffers[i] = {inputs[i]->storage, inputs[i]->data};
+  Buffer out;
+  run(*program, {buffers, inputs.size()}, l.symbols, {&out, 1});
+  const DType dtype = program->slots[static_cast<size_t>(program->outputs[0].slot)].dtype;
+  return std::make_shared<Tensor>(dtype, out_sizes, contiguous_strides(out_sizes), std::move(out.storage), out.data);
+}
+
+// ---- views: no program at all ----
+
+TensorRef run_view(const OpDef& op, const TensorRef& x, Attrs attrs) {
+  ShapeEnv none;
+  const TensorType type = x->type();
+  const TensorType result = infer_type(op, {&type, 1}, attrs, none);
+  Layout layout;
+  for (int64_t stride : x->strides) layout.strides.emplace_back(stride);
+  const auto view = std::get<ViewRule>(op.lower)(type, layout, op, attrs, result);
+  if (!view) return run_view(op, contiguous_copy(x), std::move(attrs));
+  Sizes sizes, strides;
+  for (const Dim& d : result.shape) sizes.push_back(d.constant());
+  for (const Dim& s : view->strides) strides.push_back(s.constant());
+  auto out = std::make_shared<Tensor>(x->dtype, sizes, strides, x->storage,
+                                      static_cast<char*>(x->data) + view->offset.constant() * size_of(x->dtype));
+  out->writable = x->writable && op.name != "broadcast_to";
+  return out;
+}
+
+// ---- everything else: planned for exact sizes ----
+
+TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  Key key(op);
+  key.add(attrs);
+  for (const TensorRef& input : inputs) {
+    key.add(static_cast<int64_t>(input->dtype) | static_cast<int64_t>(input->rank()) << 8 |
+            static_cast<int64_t>(input->is_contiguous()) << 16);
+    for (int64_t size : input->sizes) key.add(size);
+    if (!input->is_contiguous())
+      for (int64_t stride : input->strides) key.add(stride);
+  }
+  const auto program = lookup(key, [&] {
+    Graph graph;
+    ShapeEnv env;
+    GraphBuilder builder(graph, env);
+    std::vector<Value> values;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      values.push_back(builder.at(graph.add_param(inputs[i]->type(), fmt::format("x{}", i))));
+      if (inputs[i]->is_contiguous()) continue;
+      graph.params.back().contiguous = false;
+      for (int64_t stride : inputs[i]->strides) graph.params.back().strides.emplace_back(stride);
+    }
+    graph.results = {builder.emit(op, values, attrs).id};
+    return compile(std::move(graph), {});
+  });
+  std::vector<Buffer> buffers;
+  for (const TensorRef& input : inputs) buffers.push_back({input->storage, input->data});
+  Buffer out;
+  run(*program, buffers, nullptr, {&out, 1});
+  return output_tensor(*program, 0, std::move(out), nullptr);
+}
+
+}  // namespace
+
+TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, const int64_t* symbols) {
+  const View& view = program.outputs[index];
+  Sizes sizes, strides;
+  for (DimRef d : view.shape) sizes.push_back(program.dims[static_cast<size_t>(d)].evaluate(symbols));
+  for (DimRef d : view.strides) strides.push_back(program.dims[static_cast<size_t>(d)].evaluate(symbols));
+  return std::make_shared<Tensor>(program.slots[static_cast<size_t>(view.slot)].dtype, sizes, strides,
+                                  std::move(buffer.storage), buffer.data);
+}
+
+TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  calls.fetch_add(1, std::memory_order_relaxed);
+  attrs = complete_attrs(op, std::move(attrs));
+  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1) return run_view(op, inputs[0], std::move(attrs));
+  if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&
+      inputs.size() == op.inputs.size())
+    return run_pointwise(op, inputs, std::move(attrs));
+  return run_exact(op, inputs, std::move(attrs));
+}
+
+EagerStats eager_stats() { return {planned.load(), calls.load()}; }
+
+void clear_eager_programs() {
+  Table& t = table();
+  std::unique_lock lock(t.mutex);
+  t.programs.clear();
+}
+
+}  // namespace tandem

@@ -1,0 +1,22 @@
+// Eager execution: every operation is a one-operation program of the same compiler, looked up by operation, attributes,
+// dtypes and layout class. Pointwise operations share one program for all sizes; the others are planned per shape
+// (their kernels are shared all the same).
+#pragma once
+#include "frontend/tensor.h"
+#include "runtime/program.h"
+
+namespace tandem {
+
+TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+
+// Tensors for the outputs of a finished program.
+TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, const int64_t* symbols);
+
+struct EagerStats {
+  int64_t programs = 0;  // planned so far
+  int64_t calls = 0;
+};
+EagerStats eager_stats();
+void clear_eager_programs();
+
+}  // namespace tandem

@@ -1,0 +1,161 @@
+#include "frontend/executable.h"
+
+#include <chrono>
+
+#include "frontend/eager.h"
+#include "passes/pipeline.h"
+
+namespace tandem {
+
+Executable::Executable(Capture capture, std::string numerics)
+    : capture_(std::move(capture)), numerics_(std::move(numerics)) {
+  const auto start = std::chrono::steady_clock::now();
+  captured_ = std::move(capture_.graph);
+  node_count = captured_.nodes.size();
+  optimized_ = optimize(captured_);
+  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks);
+  symbol_seen_.assign(capture_.hints.size(), false);
+  for (const Param& param : captured_.params) {
+    const TensorType& type = captured_.type(param.value);
+    InputCheck check{type.dtype, param.contiguous, {}, {}};
+    for (const Dim& d : type.shape) check.sizes.push_back(check_of(d));
+    for (const Dim& s : param.strides) check.strides.push_back(check_of(s));
+    checks_.push_back(std::move(check));
+  }
+  for (const TensorRef& constant : capture_.constants) constants_.push_back({constant->storage, constant->data});
+  compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Executable::DimCheck Executable::check_of(Dim dim) {
+  if (dim.is_constant()) return {dim.constant(), -1, false};
+  const int symbol = dim.symbol_count() - 1;  // inputs have plain symbols
+  const bool first = !symbol_seen_[static_cast<size_t>(symbol)];
+  symbol_seen_[static_cast<size_t>(symbol)] = true;
+  return {0, symbol, first};
+}
+
+const TensorType& Executable::argument_type(int index) const {
+  return captured_.type(captured_.params[static_cast<size_t>(index)].value);
+}
+
+bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols, std::string* reason) const {
+  const auto fail = [&](size_t i, auto&&... text) {
+    if (reason) *reason = fmt::format("input {}: ", i) + fmt::format(std::forward<decltype(text)>(text)...);
+    return false;
+  };
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const Tensor& x = *arguments[i];
+    const InputCheck& check = checks_[i];
+    if (x.dtype != check.dtype)
+      return fail(i, fmt::runtime("dtype was {}, is {}"), info(check.dtype).name, info(x.dtype).name);
+    if (x.sizes.size() != static_cast<int>(check.sizes.size()))
+      return fail(i, fmt::runtime("number of axes was {}, is {}"), check.sizes.size(), x.sizes.size());
+    for (int k = 0; k < x.sizes.size(); ++k) {
+      const DimCheck& d = check.sizes[static_cast<size_t>(k)];
+      if (d.symbol < 0 ? d.value != x.sizes[k] : !d.first && symbols[d.symbol] != x.sizes[k])
+        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol], x.sizes[k]);
+      if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.sizes[k];
+    }
+    if (check.contiguous) {
+      if (!x.is_contiguous()) return fail(i, fmt::runtime("it was contiguous, is not"));
+      continue;
+    }
+    if (x.is_contiguous()) return fail(i, fmt::runtime("it was not contiguous, is now"));
+    for (int k = 0; k < x.strides.size(); ++k) {
+      const DimCheck& d = check.strides[static_cast<size_t>(k)];
+      if (d.symbol < 0 ? d.value != x.strides[k] : !d.first && symbols[d.symbol] != x.strides[k])
+        return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
+                    x.strides[k]);
+      if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.strides[k];
+    }
+  }
+  for (const ShapeGuard& guard : capture_.guards)
+    if (!guard.holds(symbols)) return fail(0, fmt::runtime("sizes: {} no longer holds"), to_text(guard));
+  // A program that writes to an argument was captured with memory of its own behind every argument.
+  for (const auto& [result, written] : capture_.writebacks) {
+    if (written >= static_cast<int>(arguments.size())) continue;
+    for (size_t i = 0; i < arguments.size(); ++i)
+      if (static_cast<int>(i) != written && arguments[i]->storage.get() == arguments[static_cast<size_t>(written)]->storage.get())
+        return fail(i, fmt::runtime("it shares memory with input {}, which the function writes to"), written);
+    if (!arguments[static_cast<size_t>(written)]->writable)
+      return fail(static_cast<size_t>(written), fmt::runtime("it is read-only, and the function writes to it"));
+  }
+  return true;
+}
+
+std::vector<TensorRef> Executable::run(std::span<const TensorRef> arguments, const int64_t* symbols) const {
+  const Program& program = *plan_.program;
+  std::array<Buffer, 16> few;
+  std::vector<Buffer> many;
+  const size_t count = arguments.size() + constants_.size();
+  Buffer* inputs = few.data();
+  if (count > few.size()) {
+    many.resize(count);
+    inputs = many.data();
+  }
+  for (size_t i = 0; i < arguments.size(); ++i) inputs[i] = {arguments[i]->storage, arguments[i]->data};
+  for (size_t i = 0; i < constants_.size(); ++i) inputs[arguments.size() + i] = constants_[i];
+  std::array<Buffer, 8> few_out;
+  std::vector<Buffer> many_out;
+  const size_t results = program.outputs.size();
+  Buffer* made = few_out.data();
+  if (results > few_out.size()) {
+    many_out.resize(results);
+    made = many_out.data();
+  }
+  tandem::run(program, {inputs, count}, symbols, {made, results});
+  std::vector<TensorRef> outputs;
+  outputs.reserve(capture_.outputs.size());
+  for (const CapturedOutput& output : capture_.outputs) {
+    if (output.kind == CapturedOutput::Kind::value) {
+      const auto i = static_cast<size_t>(output.index);
+      outputs.push_back(output_tensor(program, i, made[i], symbols));
+      continue;
+    }
+    const auto i = static_cast<size_t>(output.index);
+    const TensorRef& base = i < arguments.size() ? arguments[i] : capture_.constants[i - arguments.size()];
+    if (output.identical) {
+      outputs.push_back(base);
+      continue;
+    }
+    Sizes sizes, strides;
+    for (const Dim& d : output.type.shape) sizes.push_back(d.evaluate(symbols));
+    for (const Dim& s : output.layout.strides) strides.push_back(s.evaluate(symbols));
+    auto view = std::make_shared<Tensor>(
+        base->dtype, sizes, strides, base->storage,
+        static_cast<char*>(base->data) + output.layout.offset.evaluate(symbols) * size_of(base->dtype));
+    view->writable = base->writable;
+    outputs.push_back(std::move(view));
+  }
+  return outputs;
+}
+
+std::string Executable::ir(std::string_view stage) const {
+  if (stage == "captured") return to_text(captured_);
+  if (stage == "optimized") return to_text(optimized_);
+  if (stage == "program") return to_text(*plan_.program);
+  std::string text;
+  if (stage == "kernels") {
+    for (const Kernel& kernel : plan_.kernels) text += to_text(kernel) + "\n";
+    return text;
+  }
+  if (stage == "llvm" || stage == "asm") {
+    Backend* llvm = llvm_backend();
+    if (!llvm) throw_error(ErrorKind::backend, "ir: got the stage '{}'; need the LLVM back end: {}", stage, llvm_unavailable_reason());
+    for (const Kernel& kernel : plan_.kernels) text += fmt::format("; kernel {}\n{}\n", kernel.name, llvm->text(kernel, stage));
+    return text;
+  }
+  throw_error(ErrorKind::value, "ir: got the stage '{}'; need captured, optimized, kernels, program, llvm or asm", stage);
+}
+
+const std::vector<std::pair<std::string, std::string>>& Executable::passes() const {
+  std::call_once(passes_once_, [this] {
+    passes_.emplace_back("captured", to_text(captured_));
+    optimize(captured_, [this](std::string_view pass, const Graph& graph, bool, double) {
+      passes_.emplace_back(std::string(pass), to_text(graph));
+    });
+  });
+  return passes_;
+}
+
+}  // namespace tandem

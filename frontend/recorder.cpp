@@ -1,0 +1,337 @@
+#include "frontend/recorder.h"
+
+#include <algorithm>
+
+namespace tandem {
+
+namespace {
+
+thread_local Recorder* active = nullptr;
+
+bool is_view_op(const OpDef& op) { return std::holds_alternative<ViewRule>(op.lower); }
+
+// Operators that Python itself has for numbers: on weak values only, their result is a number again.
+bool is_number_operator(const OpDef& op) {
+  constexpr std::string_view names[] = {"add", "subtract", "multiply", "divide", "pow", "negative", "positive", "abs",
+                                        "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+                                        "logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or",
+                                        "bitwise_xor", "bitwise_invert", "minimum", "maximum"};
+  return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
+}
+
+}  // namespace
+
+std::function<SourceLoc()> Recorder::locate;
+
+void throw_leaked(std::string_view what, const Tensor& tensor) {
+  const SourceLoc& born = tensor.recorded->born;
+  throw_error(ErrorKind::capture,
+              "{}: got a tensor that exists only while a function is being captured{}; need a tensor with a value; try "
+              "returning it from the function instead of storing it",
+              what, born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
+}
+
+Recorder::Recorder(std::string name) : name_(std::move(name)) {
+  frames_.push_back(open_frame());
+  top().graph.name = name_;
+}
+
+Recorder* Recorder::current() { return active; }
+void Recorder::start() {
+  previous_ = active;
+  active = this;
+}
+void Recorder::stop() { active = previous_; }
+
+Recorder::Frame Recorder::open_frame() {
+  Frame frame;
+  frame.id = next_frame_++;
+  return frame;
+}
+
+size_t Recorder::node_count() const {
+  size_t count = 0;
+  for (const Frame& frame : frames_) count += frame.graph.nodes.size();
+  return count;
+}
+
+size_t Recorder::level_of(int frame) const {
+  for (size_t level = frames_.size(); level-- > 0;)
+    if (frames_[level].id == frame) return level;
+  throw_error(ErrorKind::capture,
+              "got a tensor that was made inside a branch or loop body and is used outside of it; need a value that "
+              "leaves it through a variable assigned on every path");
+}
+
+TensorRef Recorder::wrap_cell(std::shared_ptr<Cell> cell, bool weak) {
+  auto recorded = std::make_unique<Recorded>();
+  recorded->recorder = shared_from_this();
+  recorded->type = cell->type;
+  recorded->cell = std::move(cell);
+  recorded->weak = weak;
+  if (locate) recorded->born = locate();
+  return std::make_shared<Tensor>(std::move(recorded));
+}
+
+TensorRef Recorder::wrap(ValueId value, bool weak) {
+  auto cell = std::make_shared<Cell>();
+  cell->now = {top().id, value};
+  cell->type = top().graph.type(value);
+  return wrap_cell(std::move(cell), weak);
+}
+
+TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
+  check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
+  TensorType type{tensor->dtype, {}, tensor->device};
+  for (int k = 0; k < tensor->rank(); ++k) {
+    const int64_t size = tensor->sizes[k];
+    const bool symbolic = k < static_cast<int>(dynamic.size()) && dynamic[static_cast<size_t>(k)];
+    if (!symbolic) {
+      type.shape.emplace_back(size);
+      continue;
+    }
+    // Equal sizes are taken to be the same size; the caller's guards check it.
+    const auto [it, inserted] = symbol_of_size_.try_emplace(size, Dim(0));
+    if (inserted) it->second = env_.add_symbol(size);
+    type.shape.push_back(it->second);
+  }
+  Graph& graph = frames_[0].graph;
+  const ValueId value = graph.add_param(type, fmt::format("x{}", graph.params.size()));
+  if (!tensor->is_contiguous()) {
+    graph.params.back().contiguous = false;
+    for (int64_t stride : tensor->strides)
+      graph.params.back().strides.push_back(stride == 0 || stride == 1 ? Dim(stride) : env_.add_symbol(stride));
+  }
+  auto cell = std::make_shared<Cell>();
+  cell->now = {frames_[0].id, value};
+  cell->type = type;
+  cell->argument = static_cast<int>(arguments_.size());
+  arguments_.push_back(cell);
+  return wrap_cell(std::move(cell), false);
+}
+
+TensorRef Recorder::constant(const TensorRef& tensor) {
+  const auto known = constant_of_.find(tensor.get());
+  if (known != constant_of_.end()) return known->second;
+  // Inputs are added to the function's own graph, whatever region is open.
+  Graph& graph = frames_[0].graph;
+  const TensorType type = tensor->type();
+  const ValueId value = graph.add_param(type, fmt::format("c{}", constants_.size()));
+  if (!tensor->is_contiguous()) {
+    graph.params.back().contiguous = false;
+    for (int64_t stride : tensor->strides) graph.params.back().strides.emplace_back(stride);
+  }
+  auto cell = std::make_shared<Cell>();
+  cell->now = {frames_[0].id, value};
+  cell->type = type;
+  cell->argument = static_cast<int>(arguments_.size());
+  arguments_.push_back(cell);
+  constants_.push_back(tensor);
+  TensorRef wrapped = wrap_cell(std::move(cell), false);
+  constant_of_[tensor.get()] = wrapped;
+  return wrapped;
+}
+
+ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
+  Frame& frame = frames_[level];
+  if (cell->now.frame == frame.id) return cell->now.value;
+  check_internal(level > 0, "a cell has no value in the function");
+  const auto known = frame.imported.find(cell.get());
+  if (known != frame.imported.end()) return known->second;
+  level_of(cell->now.frame);
+  read(cell, level - 1);
+  const ValueId value = frames_[level].graph.add_param(cell->type, fmt::format("c{}", frames_[level].graph.params.size()));
+  frames_[level].imported[cell.get()] = value;
+  frames_[level].imports.emplace_back(cell, value);
+  return value;
+}
+
+ValueId Recorder::emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs) {
+  GraphBuilder builder(top().graph, env_);
+  if (locate) builder.set_location(locate());
+  std::vector<Value> values;
+  for (ValueId input : inputs) values.push_back(builder.at(input));
+  return builder.emit(op, values, std::move(attrs)).id;
+}
+
+ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count) {
+  for (size_t i = 0; i < count; ++i) base = emit(*views[i].op, {base}, views[i].attrs);
+  return base;
+}
+
+ValueId Recorder::read(const TensorRef& tensor) {
+  if (!tensor->recorded) return read(constant(tensor));
+  if (tensor->recorded->recorder.get() != this) throw_leaked("capture", *tensor);
+  const ValueId base = read(tensor->recorded->cell, frames_.size() - 1);
+  return apply_views(base, tensor->recorded->views, tensor->recorded->views.size());
+}
+
+bool Recorder::is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const {
+  return !inputs.empty() && is_number_operator(op) &&
+         std::all_of(inputs.begin(), inputs.end(), [](const TensorRef& t) { return t->recorded && t->recorded->weak; });
+}
+
+TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  attrs = complete_attrs(op, std::move(attrs));
+  if (is_view_op(op)) {
+    const TensorRef x = inputs[0]->recorded ? inputs[0] : constant(inputs[0]);
+    if (x->recorded->recorder.get() != this) throw_leaked(op.name, *x);
+    const TensorType type = x->recorded->type;
+    TensorType result = infer_type(op, {&type, 1}, attrs, env_);
+    // A view where strides allow it, as in eager code; else a copy, which writes do not go through.
+    Layout layout;
+    const Cell& cell = *x->recorded->cell;
+    if (cell.argument >= 0)
+      layout = {0, frames_[0].graph.params[static_cast<size_t>(cell.argument)].contiguous
+                       ? contiguous_strides(cell.type.shape)
+                       : frames_[0].graph.params[static_cast<size_t>(cell.argument)].strides};
+    else layout = {0, contiguous_strides(cell.type.shape)};
+    for (const ViewStep& step : x->recorded->views)
+      layout = *std::get<ViewRule>(step.op->lower)(step.input, layout, *step.op, step.attrs, step.output);
+    if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result)) return wrap(emit(op, {read(x)}, std::move(attrs)));
+    auto recorded = std::make_unique<Recorded>(*x->recorded);
+    recorded->views.push_back({&op, std::move(attrs), type, result});
+    recorded->type = std::move(result);
+    recorded->weak = false;
+    auto out = std::make_shared<Tensor>(std::move(recorded));
+    out->writable = x->writable && op.name != "broadcast_to";
+    return out;
+  }
+  const bool weak = is_weak_result(op, inputs);
+  std::vector<ValueId> ids;
+  std::optional<DType> strong;
+  for (const TensorRef& input : inputs)
+    if (!(input->recorded && input->recorded->weak) && !(op.name == "where" && &input == &inputs[0]))
+      strong = strong ? promote(*strong, input->dtype) : input->dtype;
+  for (const TensorRef& input : inputs) {
+    ValueId id = read(input);
+    if (!weak && input->recorded && input->recorded->weak && (!op.has(Trait::mixed) || op.name == "where")) {
+      // As a Python number: it takes the tensors' dtype unless it is of a larger kind.
+      const Kind kind = info(input->dtype).kind;
+      const DType alone = kind == Kind::floating ? default_dtype() : kind == Kind::integer ? DType::i64 : DType::boolean;
+      const DType to = strong ? weak_result(*strong, kind) : alone;
+      if (to != input->dtype && !(op.name == "where" && &input == &inputs[0])) id = emit(tandem::op("cast"), {id}, {to});
+    }
+    ids.push_back(id);
+  }
+  if (weak && op.name == "divide")
+    for (size_t i = 0; i < ids.size(); ++i)
+      if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});
+  return wrap(emit(op, std::move(ids), std::move(attrs)), weak);
+}
+
+TensorRef Recorder::lift(Kind kind, double real, int64_t whole) {
+  const DType dtype = kind == Kind::floating ? DType::f64 : kind == Kind::integer ? DType::i64 : DType::boolean;
+  const Attr value = kind == Kind::floating ? Attr(real) : Attr(whole);
+  return wrap(emit(op("full"), {}, {std::vector<Dim>{}, value, dtype}), true);
+}
+
+TensorRef Recorder::from_dim(Dim dim) {
+  if (dim.is_constant()) return lift(Kind::integer, 0, dim.constant());
+  return wrap(emit(op("from_dim"), {}, {std::vector<Dim>{dim}, DType::i64}), true);
+}
+
+// ---- in-place writes ----
+
+void Recorder::write(const std::shared_ptr<Cell>& cell, ValueId value) {
+  Frame& frame = top();
+  if (cell->now.frame != frame.id) frame.written.emplace_back(cell, cell->now);
+  cell->now = {frame.id, value};
+}
+
+void Recorder::undo_writes(Frame& frame) {
+  for (auto& [cell, before] : frame.written) cell->now = before;
+}
+
+// The base with what `views[step:]` show of it replaced by `value`.
+ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value) {
+  if (step == views.size()) {
+    const TensorType& want = top().graph.type(base);
+    if (top().graph.type(value).shape != want.shape) value = emit(op("broadcast_to"), {value}, {want.shape});
+    return value;
+  }
+  const ViewStep& view = views[step];
+  const std::string_view name = view.op->name;
+  if (name == "slice" && step + 1 == views.size()) return emit(op("slice_update"), {base, value}, view.attrs);
+  const ValueId seen = emit(*view.op, {base}, view.attrs);
+  const ValueId changed = updated(seen, views, step + 1, value);
+  if (name == "slice") return emit(op("slice_update"), {base, changed}, view.attrs);
+  if (name == "flip") return emit(*view.op, {changed}, view.attrs);
+  if (name == "permute_dims") {
+    const auto& axes = std::get<std::vector<Dim>>(view.attrs[0]);
+    std::vector<Dim> inverse(axes.size());
+    for (size_t k = 0; k < axes.size(); ++k) inverse[static_cast<size_t>(axes[k].constant())] = static_cast<int64_t>(k);
+    return emit(*view.op, {changed}, {inverse});
+  }
+  check_internal(name == "reshape" || name == "expand_dims" || name == "squeeze", "cannot write through {}", name);
+  return emit(op("reshape"), {changed}, {top().graph.type(base).shape});
+}
+
+void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& value) {
+  const TensorRef target = target_or_constant->recorded ? target_or_constant : constant(target_or_constant);
+  const Recorded& r = *target->recorded;
+  if (r.recorder.get() != this) throw_leaked("assignment", *target);
+  if (!target_or_constant->writable)
+    throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
+  ValueId id = read(value);
+  const TensorType type = top().graph.type(id);
+  if (type.dtype != r.type.dtype) id = emit(op("cast"), {id}, {r.type.dtype});
+  Shape shape = type.shape;
+  while (shape.size() > r.type.shape.size() && env_.equal(shape[0], 1)) shape.erase(shape.begin());
+  if (shape != type.shape) id = emit(op("reshape"), {id}, {shape});
+  const Shape both[] = {shape, r.type.shape};
+  if (broadcast_shapes("assignment", both, env_) != r.type.shape)
+    throw_error(ErrorKind::shape, "assignment: got values of shape {} for a place of shape {}; need a shape that "
+                "broadcasts to it", to_text(type.shape), to_text(r.type.shape));
+  const ValueId base = read(r.cell, frames_.size() - 1);
+  write(r.cell, updated(base, r.views, 0, id));
+}
+
+// ---- the result ----
+
+Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
+  check_internal(frames_.size() == 1, "a region is still open");
+  Capture capture;
+  capture.arguments = static_cast<int>(arguments_.size() - constants_.size());
+  Graph& graph = frames_[0].graph;
+  for (const TensorRef& output : outputs) {
+    CapturedOutput out;
+    const TensorRef tensor = output->recorded ? output : constant(output);
+    const Recorded& r = *tensor->recorded;
+    if (r.recorder.get() != this) throw_leaked("return", *tensor);
+    if (r.cell->argument >= 0) {
+      const Param& param = graph.params[static_cast<size_t>(r.cell->argument)];
+      out.kind = CapturedOutput::Kind::argument_view;
+      out.index = r.cell->argument;
+      out.identical = r.views.empty();
+      out.type = r.type;
+      out.layout = {0, param.contiguous ? contiguous_strides(r.cell->type.shape) : param.strides};
+      for (const ViewStep& step : r.views)
+        out.layout = *std::get<ViewRule>(step.op->lower)(step.input, out.layout, *step.op, step.attrs, step.output);
+    } else {
+      ValueId value = read(tensor);
+      const bool is_param = std::any_of(graph.params.begin(), graph.params.end(),
+                                        [value](const Param& p) { return p.value == value; });
+      if (is_param) value = emit(op("copy"), {value}, {});
+      out.index = static_cast<int>(graph.results.size());
+      out.weak = r.weak;
+      graph.results.push_back(value);
+    }
+    capture.outputs.push_back(std::move(out));
+  }
+  for (const auto& cell : arguments_) {
+    const ValueId param = graph.params[static_cast<size_t>(cell->argument)].value;
+    if (cell->now.value == param) continue;
+    capture.writebacks.emplace_back(static_cast<int>(graph.results.size()), cell->argument);
+    graph.results.push_back(cell->now.value);
+  }
+  // Arguments come first among the params; constants met on the way were appended after them.
+  capture.constants = constants_;
+  capture.graph = std::move(graph);
+  capture.hints = env_.hints();
+  capture.guards = env_.guards();
+  finished_ = true;
+  return capture;
+}
+
+}  // namespace tandem

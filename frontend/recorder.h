@@ -1,0 +1,140 @@
+// Recorder: turns what a Python function does with recording tensors into a Graph.
+//
+// A tensor of the function is a view (a list of view operations) of a cell, and a cell holds the value it has now. An
+// in-place write gives the cell a new value, so every view sees it, as in eager code. Control flow opens regions;
+// values of outer regions are imported on first use, and cells written inside a region become results of its node.
+// At the end, cells of arguments that were written are written back.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "frontend/tensor.h"
+
+namespace tandem {
+
+// A value of the graph of one region ("frame"; frame 0 is the function itself).
+struct Variable {
+  int frame = -1;
+  ValueId value = -1;
+};
+
+struct Cell {
+  Variable now;
+  TensorType type;
+  int argument = -1;  // which input of the function this is
+};
+
+struct CapturedOutput {
+  enum class Kind : uint8_t { value, argument_view } kind = Kind::value;
+  int index = -1;        // of the graph's results, or of the input
+  bool weak = false;     // hand back a Python number
+  bool identical = false;  // the argument itself
+  TensorType type;       // of an argument view
+  Layout layout;
+};
+
+struct Capture {
+  Graph graph;
+  std::vector<int64_t> hints;
+  std::vector<ShapeGuard> guards;
+  std::vector<CapturedOutput> outputs;
+  std::vector<std::pair<int, int>> writebacks;   // result of the graph -> input
+  std::vector<TensorRef> constants;              // bound to the inputs that follow the arguments
+  int arguments = 0;
+};
+
+class Recorder : public std::enable_shared_from_this<Recorder> {
+ public:
+  explicit Recorder(std::string name);
+  // The recorder of this thread; null outside capture.
+  static Recorder* current();
+  void start();
+  void stop();
+
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic);
+  TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+  void assign(const TensorRef& target, const TensorRef& value);
+  // A Python scalar as a weak 0-d value; tensors as they are.
+  TensorRef lift(Kind kind, double real, int64_t whole);
+  TensorRef from_dim(Dim dim);
+  Capture finish(const std::vector<TensorRef>& outputs);
+  ShapeEnv& env() { return env_; }
+  size_t node_count() const;
+
+  // if
+  void if_begin(const TensorRef& predicate);
+  void if_otherwise(const std::vector<TensorRef>& outputs);
+  std::vector<TensorRef> if_end(const std::vector<TensorRef>& outputs, const std::vector<std::string>& names);
+  // while
+  std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits);
+  std::vector<TensorRef> while_body(const TensorRef& condition);
+  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts, const std::vector<std::string>& names);
+  // Where an open region began, so that an exception inside it can be undone.
+  struct Mark {
+    size_t frames, ifs, whiles;
+  };
+  Mark mark() const { return {frames_.size(), ifs_.size(), whiles_.size()}; }
+  void rewind(const Mark& mark);
+
+  // Gives the line of the user's program being run; set by the Python bindings.
+  static std::function<SourceLoc()> locate;
+
+ private:
+  struct Frame {
+    int id = 0;
+    Graph graph;
+    std::unordered_map<Cell*, ValueId> imported;
+    std::vector<std::pair<std::shared_ptr<Cell>, ValueId>> imports;  // in the order of the params they made
+    std::vector<std::pair<std::shared_ptr<Cell>, Variable>> written;  // cells and what they held before
+    std::vector<std::shared_ptr<Cell>> explicit_params;
+  };
+  struct OpenIf {
+    TensorRef predicate;
+    Frame then_frame;
+    std::vector<Variable> then_values;
+    std::vector<TensorRef> then_outputs;
+    std::vector<std::pair<std::shared_ptr<Cell>, Variable>> then_written;  // cells and what the branch left in them
+    bool in_else = false;
+  };
+  struct OpenWhile {
+    std::vector<TensorRef> inits;
+    Frame condition;
+    ValueId predicate = -1;
+    std::vector<std::shared_ptr<Cell>> params;
+  };
+
+  Frame& top() { return frames_.back(); }
+  size_t level_of(int frame) const;
+  ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
+  ValueId read(const TensorRef& tensor);                 // in the top frame, views applied
+  ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
+  ValueId emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs);
+  void write(const std::shared_ptr<Cell>& cell, ValueId value);
+  void undo_writes(Frame& frame);
+  TensorRef wrap(ValueId value, bool weak = false);
+  TensorRef wrap_cell(std::shared_ptr<Cell> cell, bool weak);
+  ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
+  Frame open_frame();
+  TensorRef constant(const TensorRef& tensor);
+  bool is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const;
+
+  std::string name_;
+  ShapeEnv env_;
+  std::unordered_map<int64_t, Dim> symbol_of_size_;
+  std::vector<Frame> frames_;
+  std::vector<OpenIf> ifs_;
+  std::vector<OpenWhile> whiles_;
+  std::vector<std::shared_ptr<Cell>> arguments_;
+  std::vector<TensorRef> constants_;
+  std::unordered_map<const Tensor*, TensorRef> constant_of_;
+  int next_frame_ = 0;
+  int argument_count_ = 0;
+  bool finished_ = false;
+  Recorder* previous_ = nullptr;
+};
+
+[[noreturn]] void throw_leaked(std::string_view what, const Tensor& tensor);
+
+}  // namespace tandem

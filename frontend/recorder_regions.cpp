@@ -1,0 +1,261 @@
+// Control flow of the recorder: regions, what they import, what they write.
+#include <algorithm>
+
+#include "frontend/recorder.h"
+
+namespace tandem {
+
+namespace {
+
+// Params of a region in the order of the node's inputs.
+void order_params(Graph& graph, const std::vector<ValueId>& order) {
+  std::vector<Param> sorted;
+  for (ValueId value : order)
+    for (Param& param : graph.params)
+      if (param.value == value) sorted.push_back(param);
+  graph.params = std::move(sorted);
+}
+
+void check_single(const TensorRef& predicate) {
+  const TensorType type = predicate->type();
+  for (const Dim& d : type.shape)
+    if (!d.is(1))
+      throw_error(ErrorKind::value,
+                  "condition: got a tensor of shape {}; need a single truth value; try .any() or .all()",
+                  to_text(type.shape));
+}
+
+std::string label(const std::vector<std::string>& names, size_t i) {
+  return i < names.size() ? fmt::format("'{}'", names[i]) : fmt::format("number {}", i);
+}
+
+}  // namespace
+
+void Recorder::if_begin(const TensorRef& predicate) {
+  check_single(predicate);
+  TensorRef flag = predicate;
+  if (flag->dtype != DType::boolean) flag = record(op("cast"), {&flag, 1}, {DType::boolean});
+  if (flag->rank() != 0) flag = record(op("reshape"), {&flag, 1}, {std::vector<Dim>{}});
+  ifs_.push_back({flag, {}, {}, {}, {}, false});
+  frames_.push_back(open_frame());
+}
+
+void Recorder::if_otherwise(const std::vector<TensorRef>& outputs) {
+  OpenIf& open = ifs_.back();
+  for (const TensorRef& output : outputs) {
+    open.then_values.push_back({top().id, read(output)});
+    open.then_outputs.push_back(output);
+  }
+  for (auto& [cell, before] : top().written) open.then_written.emplace_back(cell, cell->now);
+  undo_writes(top());
+  open.then_frame = std::move(frames_.back());
+  frames_.pop_back();
+  frames_.push_back(open_frame());
+  open.in_else = true;
+}
+
+std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, const std::vector<std::string>& names) {
+  OpenIf open = std::move(ifs_.back());
+  ifs_.pop_back();
+  check_internal(outputs.size() == open.then_values.size(), "the branches of an if yield different numbers of values");
+  std::vector<ValueId> then_ids, else_ids;
+  for (const Variable& value : open.then_values) then_ids.push_back(value.value);
+  for (const TensorRef& output : outputs) else_ids.push_back(read(output));
+  std::vector<bool> weak;
+  const auto weak_of = [](const TensorRef& t) { return t->recorded && t->recorded->weak; };
+
+  // Casts of the other branch are recorded in its own graph.
+  const auto cast_in = [this](Frame& frame, ValueId value, DType to) {
+    std::swap(frames_.back(), frame);
+    const ValueId out = emit(op("cast"), {value}, {to});
+    std::swap(frames_.back(), frame);
+    return out;
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const TensorType a = open.then_frame.graph.type(then_ids[i]), b = top().graph.type(else_ids[i]);
+    const bool weak_a = weak_of(open.then_outputs[i]), weak_b = weak_of(outputs[i]);
+    bool same_shape = a.rank() == b.rank();
+    for (size_t k = 0; same_shape && k < a.shape.size(); ++k) same_shape = env_.equal(a.shape[k], b.shape[k]);
+    DType common = a.dtype;
+    if (weak_a != weak_b) common = weak_a ? weak_result(b.dtype, info(a.dtype).kind) : weak_result(a.dtype, info(b.dtype).kind);
+    const bool same_dtype = weak_a == weak_b ? a.dtype == b.dtype : common == (weak_a ? b.dtype : a.dtype);
+    if (!same_shape || !same_dtype)
+      throw_error(ErrorKind::capture, "if: got {} as {} in one branch and {} in the other; need one dtype and shape; try "
+                  "converting one of them", label(names, i), to_text(a), to_text(b));
+    if (a.dtype != common) then_ids[i] = cast_in(open.then_frame, then_ids[i], common);
+    if (b.dtype != common) else_ids[i] = emit(op("cast"), {else_ids[i]}, {common});
+    weak.push_back(weak_a && weak_b);
+  }
+
+  // Cells written on either side leave as further results.
+  std::vector<std::shared_ptr<Cell>> written;
+  for (auto& [cell, value] : open.then_written) written.push_back(cell);
+  for (auto& [cell, before] : top().written)
+    if (std::find(written.begin(), written.end(), cell) == written.end()) written.push_back(cell);
+  const size_t level = frames_.size() - 1;
+  for (const auto& cell : written) else_ids.push_back(read(cell, level));
+  undo_writes(top());
+  Frame else_frame = std::move(frames_.back());
+  frames_.pop_back();
+  frames_.push_back(std::move(open.then_frame));
+  for (const auto& cell : written) {
+    const auto changed = std::find_if(open.then_written.begin(), open.then_written.end(),
+                                      [&](const auto& entry) { return entry.first == cell; });
+    then_ids.push_back(changed != open.then_written.end() ? changed->second.value : read(cell, level));
+  }
+  Frame then_frame = std::move(frames_.back());
+  frames_.pop_back();
+
+  // Both regions take the union of what either imports, in one order.
+  std::vector<std::shared_ptr<Cell>> captured;
+  for (const auto& [cell, value] : then_frame.imports) captured.push_back(cell);
+  for (const auto& [cell, value] : else_frame.imports)
+    if (!then_frame.imported.contains(cell.get())) captured.push_back(cell);
+  std::vector<ValueId> inputs = {read(open.predicate)};
+  std::vector<ValueId> then_order, else_order;
+  for (const auto& cell : captured) {
+    inputs.push_back(read(cell, frames_.size() - 1));
+    for (auto [frame, order] : {std::pair{&then_frame, &then_order}, std::pair{&else_frame, &else_order}}) {
+      const auto known = frame->imported.find(cell.get());
+      order->push_back(known != frame->imported.end()
+                           ? known->second
+                           : frame->graph.add_param(cell->type, fmt::format("c{}", frame->graph.params.size())));
+    }
+  }
+  order_params(then_frame.graph, then_order);
+  order_params(else_frame.graph, else_order);
+  then_frame.graph.name = "then";
+  else_frame.graph.name = "else";
+  then_frame.graph.results = then_ids;
+  else_frame.graph.results = else_ids;
+  std::vector<TensorType> types;
+  for (ValueId id : then_ids) types.push_back(then_frame.graph.type(id));
+  Node& node = top().graph.add_node(op("if"), inputs, {}, types, locate ? locate() : SourceLoc{});
+  node.regions = {std::make_shared<Graph>(std::move(then_frame.graph)),
+                  std::make_shared<Graph>(std::move(else_frame.graph))};
+  const std::vector<ValueId> results = node.outputs;
+  std::vector<TensorRef> out;
+  for (size_t i = 0; i < outputs.size(); ++i) out.push_back(wrap(results[i], weak[i]));
+  for (size_t i = 0; i < written.size(); ++i) write(written[i], results[outputs.size() + i]);
+  return out;
+}
+
+std::vector<TensorRef> Recorder::while_begin(const std::vector<TensorRef>& inits) {
+  OpenWhile open;
+  for (const TensorRef& init : inits) {
+    read(init);
+    open.inits.push_back(init->recorded ? init : constant(init));
+  }
+  whiles_.push_back(std::move(open));
+  frames_.push_back(open_frame());
+  std::vector<TensorRef> params;
+  for (const TensorRef& init : whiles_.back().inits) {
+    const ValueId value = top().graph.add_param(init->type(), fmt::format("v{}", top().graph.params.size()));
+    params.push_back(wrap(value, init->recorded->weak));
+  }
+  return params;
+}
+
+std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
+  check_single(condition);
+  OpenWhile& open = whiles_.back();
+  TensorRef flag = condition;
+  if (flag->dtype != DType::boolean) flag = record(op("cast"), {&flag, 1}, {DType::boolean});
+  if (flag->rank() != 0) flag = record(op("reshape"), {&flag, 1}, {std::vector<Dim>{}});
+  open.predicate = read(flag);
+  if (!top().written.empty())
+    throw_error(ErrorKind::capture, "while: got an in-place write inside the condition; need a condition that only reads");
+  open.condition = std::move(frames_.back());
+  frames_.pop_back();
+  frames_.push_back(open_frame());
+  std::vector<TensorRef> params;
+  for (const TensorRef& init : open.inits) {
+    const ValueId value = top().graph.add_param(init->type(), fmt::format("v{}", top().graph.params.size()));
+    params.push_back(wrap(value, init->recorded->weak));
+  }
+  return params;
+}
+
+std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, const std::vector<std::string>& names) {
+  OpenWhile open = std::move(whiles_.back());
+  whiles_.pop_back();
+  const size_t n = open.inits.size();
+  check_internal(nexts.size() == n, "a loop body yields another number of values than it takes");
+  std::vector<ValueId> results;
+  for (size_t i = 0; i < n; ++i) {
+    ValueId id = read(nexts[i]);
+    const TensorType have = top().graph.type(id), want = open.inits[i]->type();
+    bool fits = have.rank() == want.rank();
+    for (size_t k = 0; fits && k < have.shape.size(); ++k) fits = env_.equal(have.shape[k], want.shape[k]);
+    const bool weak_next = nexts[i]->recorded && nexts[i]->recorded->weak;
+    const bool weak_init = open.inits[i]->recorded->weak;
+    fits = fits && (weak_next || !weak_init) &&
+           (have.dtype == want.dtype || (weak_next && weak_result(want.dtype, info(have.dtype).kind) == want.dtype));
+    if (!fits)
+      throw_error(ErrorKind::capture, "while: got {} as {} before the loop and {} after one pass; need one dtype and shape "
+                  "throughout; try converting it before the loop", label(names, i), to_text(want), to_text(have));
+    if (have.dtype != want.dtype) id = emit(op("cast"), {id}, {want.dtype});
+    results.push_back(id);
+  }
+  // Cells written in the body are carried, too. Reading them first makes sure they are params.
+  std::vector<std::shared_ptr<Cell>> written;
+  for (auto& [cell, before] : top().written) {
+    written.push_back(cell);
+    results.push_back(cell->now.value);
+  }
+  undo_writes(top());
+  for (const auto& cell : written) read(cell, frames_.size() - 1);
+  Frame body = std::move(frames_.back());
+  frames_.pop_back();
+  Frame condition = std::move(open.condition);
+
+  const auto is_written = [&](const std::shared_ptr<Cell>& cell) {
+    return std::find(written.begin(), written.end(), cell) != written.end();
+  };
+  std::vector<std::shared_ptr<Cell>> order = written;
+  for (Frame* frame : {&condition, &body})
+    for (const auto& [cell, value] : frame->imports)
+      if (!is_written(cell) && std::find(order.begin(), order.end(), cell) == order.end()) order.push_back(cell);
+  std::vector<ValueId> inputs, condition_params, body_params;
+  for (const TensorRef& init : open.inits) inputs.push_back(read(init));
+  for (size_t i = 0; i < n; ++i) {
+    condition_params.push_back(condition.graph.params[i].value);
+    body_params.push_back(body.graph.params[i].value);
+  }
+  for (const auto& cell : order) {
+    inputs.push_back(read(cell, frames_.size() - 1));
+    for (auto [frame, params] : {std::pair{&condition, &condition_params}, std::pair{&body, &body_params}}) {
+      const auto known = frame->imported.find(cell.get());
+      params->push_back(known != frame->imported.end()
+                            ? known->second
+                            : frame->graph.add_param(cell->type, fmt::format("c{}", frame->graph.params.size())));
+    }
+  }
+  order_params(condition.graph, condition_params);
+  order_params(body.graph, body_params);
+  condition.graph.name = "condition";
+  body.graph.name = "body";
+  condition.graph.results = {open.predicate};
+  body.graph.results = results;
+  std::vector<TensorType> types;
+  for (size_t i = 0; i < n; ++i) types.push_back(open.inits[i]->type());
+  for (const auto& cell : written) types.push_back(cell->type);
+  Node& node = top().graph.add_node(op("while"), inputs, {}, types, locate ? locate() : SourceLoc{});
+  node.regions = {std::make_shared<Graph>(std::move(condition.graph)), std::make_shared<Graph>(std::move(body.graph))};
+  const std::vector<ValueId> made = node.outputs;
+  std::vector<TensorRef> out;
+  for (size_t i = 0; i < n; ++i) out.push_back(wrap(made[i], open.inits[i]->recorded->weak));
+  for (size_t i = 0; i < written.size(); ++i) write(written[i], made[n + i]);
+  return out;
+}
+
+void Recorder::rewind(const Mark& mark) {
+  while (frames_.size() > mark.frames) {
+    undo_writes(frames_.back());
+    frames_.pop_back();
+  }
+  ifs_.resize(std::min(ifs_.size(), mark.ifs));
+  whiles_.resize(std::min(whiles_.size(), mark.whiles));
+}
+
+}  // namespace tandem

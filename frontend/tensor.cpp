@@ -1,0 +1,163 @@
+#include "frontend/tensor.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "frontend/eager.h"
+#include "frontend/recorder.h"
+#include "runtime/copy.h"
+
+namespace tandem {
+
+Sizes contiguous_strides(const Sizes& sizes) {
+  Sizes strides = sizes;
+  int64_t stride = 1;
+  for (int k = sizes.size(); k-- > 0;) {
+    strides[k] = stride;
+    if (sizes[k] != 0) stride *= sizes[k];
+  }
+  return strides;
+}
+
+int64_t element_count(const Sizes& sizes) {
+  int64_t count = 1;
+  for (int64_t size : sizes) {
+    if (size == 0) return 0;
+    if (__builtin_mul_overflow(count, size, &count))
+      throw_error(ErrorKind::shape, "tensor: got a number of elements beyond 64 bits; need a smaller shape");
+  }
+  return count;
+}
+
+Tensor::Tensor(DType dtype, Sizes sizes, Sizes strides, StorageRef storage, void* data)
+    : dtype(dtype), sizes(sizes), strides(strides), storage(std::move(storage)), data(data) {
+  writable = this->storage && this->storage->writable;
+}
+
+Tensor::Tensor(std::unique_ptr<Recorded> r) : dtype(r->type.dtype), recorded(std::move(r)) {}
+
+TensorRef Tensor::empty(DType dtype, const Sizes& sizes) {
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(element_count(sizes), size_of(dtype), &bytes))
+    throw_error(ErrorKind::memory, "tensor: got a size beyond 64 bits; need a smaller shape");
+  StorageRef storage = allocate(static_cast<size_t>(bytes));
+  void* data = storage->data;
+  return std::make_shared<Tensor>(dtype, sizes, contiguous_strides(sizes), std::move(storage), data);
+}
+
+bool Tensor::is_contiguous() const {
+  if (recorded) return true;
+  int64_t stride = 1;
+  for (int k = sizes.size(); k-- > 0;) {
+    if (sizes[k] == 0) return true;
+    if (sizes[k] != 1 && strides[k] != stride) return false;
+    stride *= sizes[k];
+  }
+  return true;
+}
+
+TensorType Tensor::type() const {
+  if (recorded) return recorded->type;
+  TensorType type{dtype, {}, device};
+  for (int64_t size : sizes) type.shape.emplace_back(size);
+  return type;
+}
+
+namespace {
+
+std::atomic<DType> default_float{DType::f32};
+
+TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, Attrs attrs) {
+  // Only the promoted dtype counts: int + float is fine for an operation on floats.
+  DType common = inputs[0]->dtype;
+  for (const TensorRef& input : inputs) common = promote(common, input->dtype);
+  if (!is_floating(common))
+    for (TensorRef& input : inputs) input = call("cast", {input}, {default_dtype()});
+  else
+    for (TensorRef& input : inputs)
+      if (!is_floating(input->dtype)) input = call("cast", {input}, {common});
+  return call(op, inputs, std::move(attrs));
+}
+
+}  // namespace
+
+DType default_dtype() { return default_float.load(std::memory_order_relaxed); }
+void set_default_dtype(DType dtype) {
+  if (dtype != DType::f32 && dtype != DType::f64)
+    throw_error(ErrorKind::dtype, "set_default_dtype: got {}; need float32 or float64", info(dtype).name);
+  default_float = dtype;
+}
+
+DType weak_result(DType tensor, Kind scalar) {
+  if (info(tensor).kind >= scalar) return tensor;
+  return scalar == Kind::floating ? default_dtype() : DType::i64;
+}
+
+TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  if (op.accepts == Accepts::promote_to_float || op.accepts == Accepts::floating) {
+    for (const TensorRef& input : inputs)
+      if (!is_floating(input->dtype) && op.accepts == Accepts::promote_to_float)
+        return converted_inputs_call(op, {inputs.begin(), inputs.end()}, std::move(attrs));
+  }
+  if (Recorder* recorder = Recorder::current()) return recorder->record(op, inputs, std::move(attrs));
+  for (const TensorRef& input : inputs)
+    if (input->recorded) throw_leaked(op.name, *input);
+  return run_eager(op, inputs, std::move(attrs));
+}
+
+TensorRef scalar_tensor(DType dtype, double value) {
+  TensorRef out = Tensor::empty(dtype, {});
+  const int64_t bits = constant_bits_of(dtype, value);
+  std::memcpy(out->data, &bits, static_cast<size_t>(size_of(dtype)));
+  return out;
+}
+
+TensorRef scalar_tensor(DType dtype, int64_t value) {
+  if (is_floating(dtype)) return scalar_tensor(dtype, static_cast<double>(value));
+  TensorRef out = Tensor::empty(dtype, {});
+  if (dtype == DType::boolean) value = value != 0;
+  std::memcpy(out->data, &value, static_cast<size_t>(size_of(dtype)));
+  return out;
+}
+
+namespace {
+
+void check_assignable(const Tensor& target, const TensorType& value) {
+  if (!target.recorded && !target.writable)
+    throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
+  if (info(value.dtype).kind > info(target.dtype).kind)
+    throw_error(ErrorKind::dtype, "assignment: got {} values for a {} tensor; need a cast that keeps the kind of number; "
+                "try value.astype(td.{})", info(value.dtype).name, info(target.dtype).name, info(target.dtype).name);
+}
+
+}  // namespace
+
+void assign(const TensorRef& target, const TensorRef& value) {
+  check_assignable(*target, value->type());
+  if (target->recorded || value->recorded || Recorder::current()) {
+    Recorder* recorder = Recorder::current();
+    if (!recorder) throw_leaked("assignment", target->recorded ? *target : *value);
+    recorder->assign(target, value);
+    return;
+  }
+  TensorRef source = value;
+  if (source->dtype != target->dtype) source = call("cast", {source}, {target->dtype});
+  if (!(source->sizes == target->sizes)) {
+    ShapeEnv none;
+    // NumPy drops leading axes of size 1 of the value.
+    while (source->rank() > target->rank() && source->sizes[0] == 1)
+      source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});
+    source = call("broadcast_to", {source}, {target->type().shape});
+  }
+  copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
+               target->data, target->strides.begin());
+}
+
+TensorRef contiguous_copy(const TensorRef& x) {
+  TensorRef out = Tensor::empty(x->dtype, x->sizes);
+  copy_strided(size_of(x->dtype), x->rank(), x->sizes.begin(), x->data, x->strides.begin(), out->data,
+               out->strides.begin());
+  return out;
+}
+
+}  // namespace tandem

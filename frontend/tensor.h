@@ -1,0 +1,108 @@
+// Tensor: what the user holds. Either memory (storage, sizes, strides) or, while a function is being captured, a
+// recorded value: a view of a variable ("cell") of the recorder.
+#pragma once
+#include <array>
+#include <memory>
+#include <span>
+
+#include "ir/builder.h"
+#include "runtime/storage.h"
+
+namespace tandem {
+
+inline constexpr int kMaxRank = 16;
+
+// Sizes or strides of one tensor, without a heap allocation.
+class Sizes {
+ public:
+  Sizes() = default;
+  Sizes(std::initializer_list<int64_t> values) {
+    for (int64_t v : values) push_back(v);
+  }
+  int size() const { return rank_; }
+  bool empty() const { return rank_ == 0; }
+  int64_t& operator[](int k) { return values_[static_cast<size_t>(k)]; }
+  int64_t operator[](int k) const { return values_[static_cast<size_t>(k)]; }
+  void push_back(int64_t value) {
+    if (rank_ == kMaxRank) throw_error(ErrorKind::shape, "tensor: got more than {} axes; need at most {}", kMaxRank, kMaxRank);
+    values_[static_cast<size_t>(rank_++)] = value;
+  }
+  const int64_t* begin() const { return values_.data(); }
+  const int64_t* end() const { return values_.data() + rank_; }
+  bool operator==(const Sizes& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+
+ private:
+  int rank_ = 0;
+  std::array<int64_t, kMaxRank> values_;  // only the first rank_ are ever read
+};
+
+Sizes contiguous_strides(const Sizes& sizes);
+int64_t element_count(const Sizes& sizes);
+
+class Recorder;
+struct Cell;
+
+// One step from a base to a view of it.
+struct ViewStep {
+  const OpDef* op;
+  Attrs attrs;
+  TensorType input, output;
+};
+
+struct Recorded {
+  std::shared_ptr<Recorder> recorder;
+  std::shared_ptr<Cell> cell;
+  std::vector<ViewStep> views;   // from the cell's value to this tensor
+  TensorType type;
+  bool weak = false;             // a Python scalar: promotes like one
+  SourceLoc born;
+};
+
+class Tensor;
+using TensorRef = std::shared_ptr<Tensor>;
+
+class Tensor {
+ public:
+  // Memory.
+  Tensor(DType dtype, Sizes sizes, Sizes strides, StorageRef storage, void* data);
+  // A recorded value.
+  explicit Tensor(std::unique_ptr<Recorded> recorded);
+
+  static TensorRef empty(DType dtype, const Sizes& sizes);  // contiguous, undefined contents
+
+  DType dtype;
+  Device device;
+  Sizes sizes, strides;      // in elements; of a recorded tensor: hints only
+  StorageRef storage;
+  void* data = nullptr;      // element at index 0
+  bool writable = true;
+  std::unique_ptr<Recorded> recorded;
+
+  int rank() const { return recorded ? recorded->type.rank() : sizes.size(); }
+  bool is_contiguous() const;
+  TensorType type() const;   // sizes as constants, or the recorded type
+};
+
+// Runs or records one operation. The only way operations are made.
+TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+inline TensorRef call(std::string_view name, std::initializer_list<TensorRef> inputs, Attrs attrs = {}) {
+  return call(op(name), std::span<const TensorRef>(inputs.begin(), inputs.size()), std::move(attrs));
+}
+
+// A 0-d tensor holding a Python scalar, in memory.
+TensorRef scalar_tensor(DType dtype, double value);
+TensorRef scalar_tensor(DType dtype, int64_t value);
+
+// target[...] = value with NumPy's rules: broadcasts, converts by same-kind casting, writes through views.
+void assign(const TensorRef& target, const TensorRef& value);
+
+// In memory, row-major, nobody else's.
+TensorRef contiguous_copy(const TensorRef& x);
+
+DType default_dtype();
+void set_default_dtype(DType dtype);
+
+// The dtype of `tensor op scalar` for a Python scalar of the given kind (bool, integer, floating).
+DType weak_result(DType tensor, Kind scalar);
+
+}  // namespace tandem

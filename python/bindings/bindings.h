@@ -1,0 +1,54 @@
+// Python bindings of the core: one file per group of names, all in the module `tandem._core`.
+#pragma once
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "frontend/executable.h"
+#include "frontend/tensor.h"
+
+namespace py = pybind11;
+
+namespace tandem {
+
+void bind_errors(py::module_& m);
+void bind_dtypes(py::module_& m);
+void bind_tensor(py::module_& m);
+void bind_ops(py::module_& m);
+void bind_interop(py::module_& m);
+void bind_capture(py::module_& m);
+void bind_function(py::module_& m);
+
+// A dtype as Python sees it: one object per row of the table.
+struct DTypeObject {
+  DType dtype;
+};
+py::object to_python(DType dtype);
+DType dtype_from(py::handle value);             // td.float32, "float32", numpy dtype, float/int/bool
+bool is_dtype_like(py::handle value);
+
+// Sizes that may be symbolic: Python ints, or td.Size while capturing.
+struct SizeObject {
+  Dim dim;
+};
+py::object to_python(Dim dim);
+Dim dim_from(py::handle value);
+bool is_size(py::handle value);
+std::vector<Dim> dims_from(py::handle value);   // an int or a sequence
+py::tuple shape_of(const Tensor& x);
+
+// Anything that can stand for a tensor: tensors, NumPy arrays, Python numbers and nested sequences of them.
+TensorRef as_tensor(py::handle value);
+bool is_tensor(py::handle value);
+const TensorRef* tensor_pointer(py::handle value);  // null when it is none
+std::optional<Kind> number_kind(py::handle value);  // of Python bool, int, float and symbolic sizes
+// A Python number as a 0-d tensor of the given dtype, recorded while capturing.
+TensorRef number_tensor(py::handle value, DType dtype);
+// Operands of one operation: Python numbers adapt to the tensors among them.
+std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle> values);
+py::object item_of(const Tensor& x);
+// x[key], and the place x[key] = value writes to.
+TensorRef get_item(const TensorRef& x, py::handle key);
+void set_item(const TensorRef& x, py::handle key, py::handle value);
+py::object call_from_python(const OpDef& op, const py::args& args, const py::kwargs& kwargs);
+
+}  // namespace tandem

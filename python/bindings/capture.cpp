@@ -1,0 +1,206 @@
+// Capture as Python drives it: inputs, regions of control flow, the finished executable.
+#include "frontend/eager.h"
+#include "python/bindings/bindings.h"
+#include "runtime/cache.h"
+#include "runtime/library.h"
+#include "runtime/parallel.h"
+
+namespace tandem {
+
+namespace {
+
+std::string& package_folder() {
+  static auto* folder = new std::string;
+  return *folder;
+}
+
+// The innermost line outside of the tandem package.
+SourceLoc user_location() {
+  PyFrameObject* frame = PyEval_GetFrame();  // borrowed
+  Py_XINCREF(frame);
+  SourceLoc loc;
+  while (frame) {
+    PyCodeObject* code = PyFrame_GetCode(frame);
+    Py_ssize_t size = 0;
+    const char* file = PyUnicode_AsUTF8AndSize(code->co_filename, &size);
+    const std::string_view name(file ? file : "", static_cast<size_t>(file ? size : 0));
+    const bool own = name.starts_with(package_folder());
+    if (!own) {
+      loc.file = std::string(name);
+      loc.line = PyFrame_GetLineNumber(frame);
+    }
+    Py_DECREF(code);
+    PyFrameObject* back = own ? PyFrame_GetBack(frame) : nullptr;
+    Py_DECREF(frame);
+    frame = back;
+  }
+  return loc;
+}
+
+class CaptureObject {
+ public:
+  CaptureObject(std::string name, std::string numerics)
+      : recorder_(std::make_shared<Recorder>(std::move(name))), numerics_(std::move(numerics)) {}
+  ~CaptureObject() { stop(); }
+  CaptureObject(const CaptureObject&) = delete;
+  CaptureObject& operator=(const CaptureObject&) = delete;
+
+  void start() {
+    recorder_->start();
+    running_ = true;
+  }
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic) { return recorder_->input(tensor, dynamic); }
+  std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
+    Capture capture = recorder_->finish(outputs);
+    stop();
+    py::gil_scoped_release release;
+    return std::make_shared<Executable>(std::move(capture), numerics_);
+  }
+  void stop() {
+    if (running_) recorder_->stop();
+    running_ = false;
+  }
+
+ private:
+  std::shared_ptr<Recorder> recorder_;
+  std::string numerics_;
+  bool running_ = false;
+};
+
+Recorder& recorder() {
+  Recorder* current = Recorder::current();
+  if (!current) throw_error(ErrorKind::capture, "control flow: got a captured condition outside of capture");
+  return *current;
+}
+
+struct IfObject {
+  Recorder::Mark mark;
+};
+struct WhileObject {
+  Recorder::Mark mark;
+  std::vector<TensorRef> params;
+  std::vector<std::string> names;
+};
+
+py::list kernel_list(const Executable& executable) {
+  py::list out;
+  const Plan& plan = executable.plan();
+  for (size_t i = 0; i < plan.kernels.size(); ++i) {
+    py::dict row;
+    row["name"] = plan.kernels[i].name;
+    row["stages"] = plan.kernels[i].stages.size();
+    row["launches"] = plan.program->kernels[i]->launches.load();
+    std::string lines;
+    for (const SourceLoc& loc : plan.kernels[i].sources)
+      lines += fmt::format("{}{}:{}", lines.empty() ? "" : " ", loc.file.substr(loc.file.rfind('/') + 1), loc.line);
+    row["lines"] = lines;
+    out.append(row);
+  }
+  return out;
+}
+
+}  // namespace
+
+void bind_capture(py::module_& m) {
+  Recorder::locate = user_location;
+  m.def("_set_package_folder", [](std::string folder) { package_folder() = std::move(folder); });
+  m.def("_location", [] {
+    const SourceLoc loc = user_location();
+    return py::make_tuple(loc.file, loc.line);
+  });
+  m.def("recording", [] { return Recorder::current() != nullptr; }, "Return whether this thread is capturing.");
+  m.def("lift", [](py::handle value) -> TensorRef {
+    if (const TensorRef* tensor = tensor_pointer(value)) return *tensor;
+    if (is_size(value)) return recorder().from_dim(dim_from(value));
+    const auto kind = number_kind(value);
+    if (!kind) throw_error(ErrorKind::type, "capture: got {}; need a tensor or a Python number", std::string(py::repr(value)));
+    return recorder().lift(*kind, *kind == Kind::floating ? value.cast<double>() : 0,
+                           *kind == Kind::floating ? 0 : *kind == Kind::boolean ? value.cast<bool>() : dim_from(value).constant());
+  });
+
+  py::class_<CaptureObject>(m, "Capture")
+      .def(py::init<std::string, std::string>(), py::arg("name"), py::arg("numerics") = "strict")
+      .def("start", &CaptureObject::start)
+      .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"))
+      .def("finish", &CaptureObject::finish, py::arg("outputs"))
+      .def("abort", &CaptureObject::stop);
+
+  py::class_<IfObject>(m, "If")
+      .def("otherwise", [](IfObject&, const std::vector<TensorRef>& outputs) { recorder().if_otherwise(outputs); })
+      .def("end", [](IfObject&, const std::vector<TensorRef>& outputs, const std::vector<std::string>& names) {
+        return recorder().if_end(outputs, names);
+      }, py::arg("outputs"), py::arg("names") = std::vector<std::string>{})
+      .def("abort", [](IfObject& self) { recorder().rewind(self.mark); });
+  m.def("if_begin", [](const TensorRef& predicate) {
+    IfObject handle{recorder().mark()};
+    recorder().if_begin(predicate);
+    return handle;
+  });
+  py::class_<WhileObject>(m, "While")
+      .def_property_readonly("params", [](const WhileObject& self) { return self.params; })
+      .def("body", [](WhileObject&, const TensorRef& condition) { return recorder().while_body(condition); })
+      .def("end", [](WhileObject& self, const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts, self.names); })
+      .def("abort", [](WhileObject& self) { recorder().rewind(self.mark); });
+  m.def("while_begin", [](const std::vector<TensorRef>& inits, std::vector<std::string> names) {
+    WhileObject handle{recorder().mark(), {}, std::move(names)};
+    handle.params = recorder().while_begin(inits);
+    return handle;
+  }, py::arg("inits"), py::arg("names") = std::vector<std::string>{});
+
+  py::class_<Executable, std::shared_ptr<Executable>>(m, "Executable", "A captured and compiled function.")
+      .def("ir", &Executable::ir, py::arg("stage"))
+      .def("passes", [](const Executable& e) { return e.passes(); })
+      .def("kernels", kernel_list)
+      .def("groups", [](const Executable& e) { return e.plan().groups; })
+      .def_readonly("compile_seconds", &Executable::compile_seconds)
+      .def_readonly("node_count", &Executable::node_count);
+
+  m.def("stats", [] {
+    const CompileStats c = compile_stats();
+    const EagerStats e = eager_stats();
+    const ProgramStats p = program_stats();
+    const CacheStats d = cache_stats();
+    py::dict out;
+    out["compiled"] = c.compiled;
+    out["disk_hits"] = c.disk_hits;
+    out["memory_hits"] = c.memory_hits;
+    out["compile_seconds"] = c.compile_seconds;
+    out["eager_calls"] = e.calls;
+    out["eager_programs"] = e.programs;
+    out["program_runs"] = p.runs;
+    out["launches"] = p.launches;
+    out["library_calls"] = p.library_calls;
+    out["copies"] = p.copies;
+    out["allocations"] = p.allocations;
+    out["reuses"] = p.reuses;
+    out["allocated_bytes"] = p.allocated_bytes;
+    out["cache_corrupt"] = d.corrupt;
+    out["cache_failures"] = d.failures;
+    return out;
+  });
+  m.def("memory_stats", [] {
+    const MemoryStats s = memory_stats();
+    py::dict out;
+    out["in_use"] = s.in_use;
+    out["peak"] = s.peak;
+    out["reserved"] = s.reserved;
+    out["allocations"] = s.allocations;
+    out["system_allocations"] = s.system_allocations;
+    return out;
+  }, "Return bytes in use, their peak, bytes reserved from the system, and numbers of allocations.");
+  m.def("empty_cache", &empty_cache, "Give free memory back to the system.");
+  m.def("clear_cache", [] {
+    clear_eager_programs();
+    clear_kernel_memory();
+  }, "Forget compiled kernels held in memory; those in use stay.");
+  m.def("num_threads", &num_threads, "Return how many threads kernels may use.");
+  m.def("set_num_threads", [](int n) {
+    if (n < 1) throw_error(ErrorKind::value, "set_num_threads: got {}; need 1 or more", n);
+    set_num_threads(n);
+  }, py::arg("n"), "Choose how many threads kernels may use. Results do not depend on it.");
+  m.def("backend_name", [] { return std::string(default_backend().name()); }, "Return 'llvm' or 'interp'.");
+  m.def("library_versions", &library_versions);
+  m.def("cache_folder", &cache_folder, "Return the folder compiled kernels are kept in.");
+}
+
+}  // namespace tandem

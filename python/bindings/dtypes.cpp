@@ -1,0 +1,178 @@
+#include "python/bindings/bindings.h"
+
+namespace tandem {
+
+namespace {
+
+std::array<py::object, kDTypeCount>& objects() {
+  static auto* instance = new std::array<py::object, kDTypeCount>;
+  return *instance;
+}
+
+int compare(const SizeObject& a, py::handle b, Relation relation, bool swap = false) {
+  Recorder* recorder = Recorder::current();
+  const Dim other = dim_from(b);
+  if (!recorder) throw_error(ErrorKind::capture, "size: got a symbolic size outside of capture; need a number");
+  return swap ? recorder->env().decide(other, relation, a.dim) : recorder->env().decide(a.dim, relation, other);
+}
+
+bool comparable(py::handle b) { return PyLong_Check(b.ptr()) || is_size(b); }
+
+int64_t specialized(const SizeObject& a) {
+  Recorder* recorder = Recorder::current();
+  if (!recorder) throw_error(ErrorKind::capture, "size: got a symbolic size outside of capture; need a number");
+  return recorder->env().specialize(a.dim);
+}
+
+}  // namespace
+
+py::object to_python(DType dtype) { return objects()[static_cast<size_t>(dtype)]; }
+
+bool is_dtype_like(py::handle value) {
+  return py::isinstance<DTypeObject>(value) || py::isinstance<py::str>(value) || PyType_Check(value.ptr()) ||
+         py::hasattr(value, "itemsize");
+}
+
+DType dtype_from(py::handle value) {
+  if (py::isinstance<DTypeObject>(value)) return value.cast<const DTypeObject&>().dtype;
+  if (value.ptr() == reinterpret_cast<PyObject*>(&PyFloat_Type)) return default_dtype();
+  if (value.ptr() == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::i64;
+  if (value.ptr() == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::boolean;
+  std::string name;
+  if (py::isinstance<py::str>(value)) name = value.cast<std::string>();
+  else if (py::hasattr(value, "name")) name = py::str(value.attr("name"));
+  else if (py::hasattr(value, "__name__")) name = py::str(value.attr("__name__"));
+  if (name == "bool_") name = "bool";
+  if (const auto dtype = dtype_from_name(name)) return *dtype;
+  std::string known;
+  for (const DTypeInfo& row : kDTypes) known += (known.empty() ? "" : ", ") + std::string(row.name);
+  throw_error(ErrorKind::dtype, "dtype: got {}; need one of {}; try x.astype(...) in NumPy first",
+              std::string(py::repr(value)), known);
+}
+
+py::object to_python(Dim dim) {
+  if (dim.is_constant()) return py::int_(dim.constant());
+  return py::cast(SizeObject{dim});
+}
+
+bool is_size(py::handle value) { return py::isinstance<SizeObject>(value); }
+
+Dim dim_from(py::handle value) {
+  if (is_size(value)) return value.cast<const SizeObject&>().dim;
+  if (const TensorRef* tensor = tensor_pointer(value)) return item_of(**tensor).cast<int64_t>();
+  PyObject* index = PyNumber_Index(value.ptr());
+  if (!index) {
+    PyErr_Clear();
+    throw_error(ErrorKind::type, "size: got {}; need an integer", std::string(py::repr(value)));
+  }
+  const auto number = py::reinterpret_steal<py::object>(index);
+  const int64_t out = PyLong_AsLongLong(number.ptr());
+  if (out == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    throw_error(ErrorKind::value, "size: got {}; need an integer of at most 64 bits", std::string(py::repr(value)));
+  }
+  return out;
+}
+
+std::vector<Dim> dims_from(py::handle value) {
+  std::vector<Dim> out;
+  if (py::isinstance<py::sequence>(value) && !py::isinstance<py::str>(value)) {
+    for (py::handle item : value) out.push_back(dim_from(item));
+  } else {
+    out.push_back(dim_from(value));
+  }
+  return out;
+}
+
+void bind_dtypes(py::module_& m) {
+  py::class_<DTypeObject>(m, "DType", "The type of a tensor's elements.")
+      .def_property_readonly("name", [](const DTypeObject& d) { return std::string(info(d.dtype).name); })
+      .def_property_readonly("itemsize", [](const DTypeObject& d) { return size_of(d.dtype); })
+      .def_property_readonly("kind", [](const DTypeObject& d) {
+        switch (info(d.dtype).kind) {
+          case Kind::boolean: return "bool";
+          case Kind::integer: return "int";
+          case Kind::floating: return "float";
+        }
+        return "";
+      })
+      .def("__repr__", [](const DTypeObject& d) { return std::string(info(d.dtype).name); })
+      .def("__hash__", [](const DTypeObject& d) { return static_cast<int64_t>(d.dtype) + 77001; })
+      .def("__eq__", [](const DTypeObject& d, py::handle other) {
+        return is_dtype_like(other) && [&] {
+          if (py::isinstance<DTypeObject>(other)) return other.cast<const DTypeObject&>().dtype == d.dtype;
+          return py::hasattr(other, "name") && std::string(py::str(other.attr("name"))) == info(d.dtype).name;
+        }();
+      })
+      .def("__reduce__", [](const DTypeObject& d) {
+        return py::make_tuple(py::module_::import("tandem._core").attr("_dtype_by_name"),
+                              py::make_tuple(std::string(info(d.dtype).name)));
+      });
+  m.def("_dtype_by_name", [](const std::string& name) { return to_python(*dtype_from_name(name)); });
+  for (const DTypeInfo& row : kDTypes) {
+    objects()[static_cast<size_t>(row.dtype)] = py::cast(DTypeObject{row.dtype});
+    m.attr(std::string(row.name).c_str()) = objects()[static_cast<size_t>(row.dtype)];
+  }
+  m.def("default_dtype", [] { return to_python(default_dtype()); }, "Return the dtype of Python floats: float32 or float64.");
+  m.def("set_default_dtype", [](py::handle dtype) { set_default_dtype(dtype_from(dtype)); }, py::arg("dtype"),
+        "Choose float32 or float64 as the dtype of Python floats.");
+
+  const auto size = py::class_<SizeObject>(m, "Size", "A size that is known only when the captured function runs.");
+  const auto arithmetic = [&size](const char* name, const char* reflected, auto f) {
+    const auto apply = [f](const SizeObject& a, py::handle b, bool swap) -> py::object {
+      if (comparable(b)) return to_python(swap ? f(dim_from(b), a.dim) : f(a.dim, dim_from(b)));
+      return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+    };
+    size.attr(name) = py::cpp_function([apply](const SizeObject& a, py::handle b) { return apply(a, b, false); },
+                                       py::name(name), py::is_method(size), py::is_operator());
+    size.attr(reflected) = py::cpp_function([apply](const SizeObject& a, py::handle b) { return apply(a, b, true); },
+                                            py::name(reflected), py::is_method(size), py::is_operator());
+  };
+  arithmetic("__add__", "__radd__", [](Dim a, Dim b) { return a + b; });
+  arithmetic("__sub__", "__rsub__", [](Dim a, Dim b) { return a - b; });
+  arithmetic("__mul__", "__rmul__", [](Dim a, Dim b) { return a * b; });
+  arithmetic("__floordiv__", "__rfloordiv__", [](Dim a, Dim b) { return floor_div(a, b); });
+  arithmetic("__mod__", "__rmod__", [](Dim a, Dim b) { return a - floor_div(a, b) * b; });
+  const auto relation = [&size](const char* name, Relation r, bool swap) {
+    size.attr(name) = py::cpp_function(
+        [r, swap](const SizeObject& a, py::handle b) -> py::object {
+          if (!comparable(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+          return py::bool_(compare(a, b, r, swap) != 0);
+        },
+        py::name(name), py::is_method(size), py::is_operator());
+  };
+  relation("__eq__", Relation::eq, false);
+  relation("__ne__", Relation::ne, false);
+  relation("__lt__", Relation::lt, false);
+  relation("__le__", Relation::le, false);
+  relation("__gt__", Relation::lt, true);
+  relation("__ge__", Relation::le, true);
+  // True division and powers leave the integers: they work on the number, which is then fixed.
+  size.attr("__truediv__") = py::cpp_function(
+      [](const SizeObject& a, py::handle b) -> py::object {
+        if (tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+        return py::int_(specialized(a)).attr("__truediv__")(b);
+      },
+      py::name("__truediv__"), py::is_method(size), py::is_operator());
+  size.attr("__rtruediv__") = py::cpp_function(
+      [](const SizeObject& a, py::handle b) -> py::object {
+        if (tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+        return py::reinterpret_borrow<py::object>(b) / py::int_(specialized(a));
+      },
+      py::name("__rtruediv__"), py::is_method(size), py::is_operator());
+  size.attr("__pow__") = py::cpp_function(
+      [](const SizeObject& a, py::handle b) -> py::object { return py::int_(specialized(a)).attr("__pow__")(b); },
+      py::name("__pow__"), py::is_method(size), py::is_operator());
+  size.attr("__index__") = py::cpp_function(specialized, py::name("__index__"), py::is_method(size));
+  size.attr("__int__") = py::cpp_function(specialized, py::name("__int__"), py::is_method(size));
+  size.attr("__float__") = py::cpp_function([](const SizeObject& a) { return static_cast<double>(specialized(a)); },
+                                            py::name("__float__"), py::is_method(size));
+  size.attr("__bool__") = py::cpp_function([](const SizeObject& a) { return compare(a, py::int_(0), Relation::ne) != 0; },
+                                           py::name("__bool__"), py::is_method(size));
+  size.attr("__hash__") = py::cpp_function([](const SizeObject& a) { return py::hash(py::int_(specialized(a))); },
+                                           py::name("__hash__"), py::is_method(size));
+  size.attr("__repr__") = py::cpp_function([](const SizeObject& a) { return to_text(a.dim); }, py::name("__repr__"),
+                                           py::is_method(size));
+}
+
+}  // namespace tandem

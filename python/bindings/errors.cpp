@@ -1,0 +1,68 @@
+#include "python/bindings/bindings.h"
+
+namespace tandem {
+
+namespace {
+
+struct ExceptionClasses {
+  py::object error, shape, dtype, index, value, type, capture, compile, serialization, backend, memory;
+};
+ExceptionClasses& classes() {
+  static ExceptionClasses* instance = new ExceptionClasses;
+  return *instance;
+}
+
+py::object define(py::module_& m, const char* name, const char* doc, const py::object& base, PyObject* also) {
+  py::tuple bases = py::make_tuple(base);
+  if (also) bases = py::make_tuple(base, py::reinterpret_borrow<py::object>(also));
+  py::object type = py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc(
+      (std::string("tandem.") + name).c_str(), doc, bases.ptr(), nullptr));
+  if (!type) throw py::error_already_set();
+  m.attr(name) = type;
+  return type;
+}
+
+const py::object& class_of(ErrorKind kind) {
+  ExceptionClasses& c = classes();
+  switch (kind) {
+    case ErrorKind::error: return c.error;
+    case ErrorKind::shape: return c.shape;
+    case ErrorKind::dtype: return c.dtype;
+    case ErrorKind::index: return c.index;
+    case ErrorKind::value: return c.value;
+    case ErrorKind::type: return c.type;
+    case ErrorKind::capture: return c.capture;
+    case ErrorKind::compile: return c.compile;
+    case ErrorKind::serialization: return c.serialization;
+    case ErrorKind::backend: return c.backend;
+    case ErrorKind::memory: return c.memory;
+  }
+  return c.error;
+}
+
+}  // namespace
+
+void bind_errors(py::module_& m) {
+  ExceptionClasses& c = classes();
+  c.error = define(m, "Error", "Any error that Tandem raises on purpose.",
+                   py::reinterpret_borrow<py::object>(PyExc_Exception), nullptr);
+  c.shape = define(m, "ShapeError", "Shapes that do not fit together.", c.error, PyExc_ValueError);
+  c.dtype = define(m, "DTypeError", "A dtype an operation does not take.", c.error, PyExc_TypeError);
+  c.index = define(m, "OutOfBoundsError", "An axis or index outside its range.", c.error, PyExc_IndexError);
+  c.value = define(m, "ArgumentError", "An argument with an impossible value.", c.error, PyExc_ValueError);
+  c.type = define(m, "ArgumentTypeError", "An argument of the wrong type.", c.error, PyExc_TypeError);
+  c.capture = define(m, "CaptureError", "Code that cannot be captured as a graph.", c.error, nullptr);
+  c.compile = define(m, "CompileError", "A compilation that failed or was forbidden.", c.error, nullptr);
+  c.serialization = define(m, "SerializationError", "A file that cannot be read.", c.error, nullptr);
+  c.backend = define(m, "BackendError", "A device or back end that is not available.", c.error, nullptr);
+  c.memory = define(m, "OutOfMemoryError", "More memory than there is.", c.error, PyExc_MemoryError);
+  py::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const Error& error) {
+      PyErr_SetString(class_of(error.kind).ptr(), error.what());
+    }
+  });
+}
+
+}  // namespace tandem

@@ -1,0 +1,296 @@
+// Python functions for the rows of the operation table.
+#include <algorithm>
+
+#include "python/bindings/bindings.h"
+
+namespace tandem {
+
+namespace {
+
+[[noreturn]] void throw_argument(const OpDef& op, const AttrSpec& spec, py::handle value, std::string_view need) {
+  throw_error(ErrorKind::type, "{}: got {}={}; need {}", op.name, spec.name, std::string(py::repr(value)), need);
+}
+
+int64_t integer_from(const OpDef& op, const AttrSpec& spec, py::handle value) {
+  if (PyBool_Check(value.ptr()) || !(PyIndex_Check(value.ptr()) || is_size(value)))
+    throw_argument(op, spec, value, "an integer");
+  const Dim dim = dim_from(value);
+  if (dim.is_constant()) return dim.constant();
+  return Recorder::current()->env().specialize(dim);
+}
+
+Attr attr_from(const OpDef& op, const AttrSpec& spec, py::handle value) {
+  if (value.is_none() && spec.fallback && std::holds_alternative<std::monostate>(*spec.fallback)) return {};
+  switch (spec.kind) {
+    case AttrKind::boolean:
+      if (!PyBool_Check(value.ptr())) throw_argument(op, spec, value, "True or False");
+      return value.cast<bool>();
+    case AttrKind::integer:
+    case AttrKind::axis: return integer_from(op, spec, value);
+    case AttrKind::real:
+      if (!PyFloat_Check(value.ptr()) && !PyLong_Check(value.ptr())) throw_argument(op, spec, value, "a number");
+      return value.cast<double>();
+    case AttrKind::number:
+      if (PyBool_Check(value.ptr())) return value.cast<bool>();
+      if (PyFloat_Check(value.ptr())) return value.cast<double>();
+      if (PyIndex_Check(value.ptr())) return integer_from(op, spec, value);
+      throw_argument(op, spec, value, "a number");
+    case AttrKind::dtype: return dtype_from(value);
+    case AttrKind::axes:
+      if (PyIndex_Check(value.ptr())) return std::vector<Dim>{Dim(integer_from(op, spec, value))};
+      [[fallthrough]];
+    case AttrKind::shape:
+    case AttrKind::dims: return dims_from(value);
+  }
+  return {};
+}
+
+std::string text_of(const Attr& attr) {
+  if (const auto* flag = std::get_if<bool>(&attr)) return *flag ? "True" : "False";
+  if (std::holds_alternative<std::monostate>(attr)) return "None";
+  if (const auto* dtype = std::get_if<DType>(&attr)) return std::string(info(*dtype).name);
+  return to_text(attr);
+}
+
+std::string signature(const OpDef& op) {
+  std::string text = std::string(op.name) + "(";
+  bool first = true;
+  const auto add = [&](const std::string& part) {
+    text += (first ? "" : ", ") + part;
+    first = false;
+  };
+  for (size_t i = 0; i < op.inputs.size(); ++i) {
+    const bool optional = i + static_cast<size_t>(op.optional_inputs) >= op.inputs.size();
+    add(std::string(op.inputs[i]) + (optional ? "=None" : ""));
+  }
+  for (const AttrSpec& spec : op.attrs)
+    add(std::string(spec.name) + (spec.fallback ? "=" + text_of(*spec.fallback) : ""));
+  return text + ")";
+}
+
+std::string docstring(const OpDef& op) {
+  std::string text = signature(op) + "\n\n" + std::string(op.doc) + "\n";
+  if (!op.example.empty()) {
+    const size_t cut = op.example.find("  # ");
+    text += fmt::format("\n>>> {}\n{}\n", op.example.substr(0, cut), op.example.substr(cut + 4));
+  }
+  return text;
+}
+
+// Dtype of a creation function that was given none: the numbers decide where the row has no opinion.
+void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<bool>& given) {
+  for (size_t i = 0; i < op.attrs.size(); ++i) {
+    if (op.attrs[i].kind != AttrKind::dtype || given[i] || !op.inputs.empty()) continue;
+    if (op.name == "arange") {
+      const bool real = std::any_of(attrs.begin(), attrs.end(), [](const Attr& a) { return std::holds_alternative<double>(a); });
+      attrs[i] = real ? default_dtype() : DType::i64;
+    } else if (op.name == "full") {
+      const Attr& value = attrs[1];
+      attrs[i] = std::holds_alternative<double>(value) ? default_dtype()
+                 : std::holds_alternative<bool>(value) ? DType::boolean
+                                                       : DType::i64;
+    } else {
+      attrs[i] = default_dtype();
+    }
+  }
+}
+
+}  // namespace
+
+TensorRef number_tensor(py::handle value, DType dtype) {
+  if (Recorder* recorder = Recorder::current()) {
+    if (is_size(value)) return call("cast", {recorder->from_dim(dim_from(value))}, {dtype});
+    Attr number;
+    if (PyFloat_Check(value.ptr())) number = value.cast<double>();
+    else if (PyBool_Check(value.ptr())) number = static_cast<int64_t>(value.cast<bool>());
+    else number = dim_from(value).constant();
+    if (is_floating(dtype) && std::holds_alternative<int64_t>(number))
+      number = static_cast<double>(std::get<int64_t>(number));
+    return call("full", {}, {std::vector<Dim>{}, number, dtype});
+  }
+  if (PyFloat_Check(value.ptr())) return scalar_tensor(dtype, PyFloat_AS_DOUBLE(value.ptr()));
+  if (PyBool_Check(value.ptr())) return scalar_tensor(dtype, static_cast<int64_t>(value.ptr() == Py_True));
+  int overflow = 0;
+  const int64_t whole = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  if (overflow != 0) {
+    if (is_floating(dtype)) return scalar_tensor(dtype, PyLong_AsDouble(value.ptr()));
+    throw_error(ErrorKind::value, "got the number {}; need one of at most 64 bits", std::string(py::repr(value)));
+  }
+  return scalar_tensor(dtype, whole);
+}
+
+std::optional<Kind> number_kind(py::handle value) {
+  if (PyFloat_Check(value.ptr())) return Kind::floating;
+  if (PyBool_Check(value.ptr())) return Kind::boolean;
+  if (PyLong_Check(value.ptr()) || is_size(value)) return Kind::integer;
+  return std::nullopt;
+}
+
+std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle> values) {
+  std::vector<TensorRef> out(values.size());
+  std::optional<DType> strong;
+  bool weak = false;
+  const bool choice = op.name == "where";
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (number_kind(values[i])) {
+      weak = true;
+      continue;
+    }
+    out[i] = as_tensor(values[i]);
+    if (choice && i == 0) continue;
+    if (out[i]->recorded && out[i]->recorded->weak) continue;
+    strong = strong ? promote(*strong, out[i]->dtype) : out[i]->dtype;
+  }
+  if (!weak) return out;
+  Recorder* recorder = Recorder::current();
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (out[i]) continue;
+    const Kind kind = *number_kind(values[i]);
+    if (choice && i == 0) {
+      out[i] = number_tensor(values[i], DType::boolean);
+    } else if (strong) {
+      const DType to = weak_result(*strong, kind);
+      const bool fits = kind != Kind::integer || !is_integer(to) || is_size(values[i]) || [&] {
+        const int64_t whole = PyLong_AsLongLong(values[i].ptr());
+        PyErr_Clear();
+        if (to == DType::i8) return whole >= -128 && whole <= 127;
+        if (to == DType::u8) return whole >= 0 && whole <= 255;
+        if (to == DType::i32) return whole >= INT32_MIN && whole <= INT32_MAX;
+        return true;
+      }();
+      if (!fits)
+        throw_error(ErrorKind::value, "{}: got the number {} with a {} tensor; need a number that fits; try x.astype(td.int64)",
+                    op.name, std::string(py::repr(values[i])), info(to).name);
+      out[i] = number_tensor(values[i], to);
+    } else if (recorder) {
+      // Numbers among numbers of the captured function stay numbers.
+      if (is_size(values[i])) out[i] = recorder->from_dim(dim_from(values[i]));
+      else out[i] = recorder->lift(kind, kind == Kind::floating ? values[i].cast<double>() : 0,
+                                   kind == Kind::floating ? 0 : dim_from(values[i]).constant());
+    } else {
+      out[i] = as_tensor(values[i]);
+    }
+  }
+  return out;
+}
+
+py::object call_from_python(const OpDef& op, const py::args& args, const py::kwargs& kwargs) {
+  std::vector<py::handle> inputs;
+  std::vector<py::object> kept;
+  size_t next = 0;
+  const auto keyword = [&](std::string_view name) -> py::handle {
+    return kwargs ? py::handle(PyDict_GetItemString(kwargs.ptr(), std::string(name).c_str())) : py::handle();
+  };
+  size_t used = 0;
+  if (op.has(Trait::variadic)) {
+    py::handle list = args.size() > 0 ? py::handle(args[0]) : keyword(op.inputs[0]);
+    if (args.size() > 0) next = 1;
+    else ++used;
+    if (!list || !py::isinstance<py::sequence>(list) || is_tensor(list))
+      throw_error(ErrorKind::type, "{}: got no list of tensors; need one; try {}([x, y])", op.name, op.name);
+    for (py::handle item : list) {
+      kept.push_back(py::reinterpret_borrow<py::object>(item));
+      inputs.push_back(kept.back());
+    }
+    if (inputs.empty()) throw_error(ErrorKind::value, "{}: got an empty list; need at least one tensor", op.name);
+  } else {
+    const size_t least = op.inputs.size() - static_cast<size_t>(op.optional_inputs);
+    for (size_t i = 0; i < op.inputs.size(); ++i) {
+      py::handle value;
+      if (next < args.size()) value = args[next++];
+      else if ((value = keyword(op.inputs[i]))) ++used;
+      if (!value || (value.is_none() && i >= least)) {
+        if (i < least)
+          throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.inputs[i], signature(op));
+        break;
+      }
+      inputs.push_back(value);
+    }
+  }
+  Attrs attrs(op.attrs.size());
+  std::vector<bool> given(op.attrs.size(), false);
+  for (size_t i = 0; i < op.attrs.size(); ++i) {
+    py::handle value;
+    if (next < args.size()) value = args[next++];
+    else if ((value = keyword(op.attrs[i].name))) ++used;
+    if (value) {
+      attrs[i] = attr_from(op, op.attrs[i], value);
+      given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
+    } else if (op.attrs[i].fallback) {
+      attrs[i] = *op.attrs[i].fallback;
+    } else {
+      throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.attrs[i].name, signature(op));
+    }
+  }
+  if (next < args.size() || used < (kwargs ? kwargs.size() : 0))
+    throw_error(ErrorKind::type, "{}: got {} arguments, some of which it does not have; need {}", op.name,
+                args.size() + (kwargs ? kwargs.size() : 0), signature(op));
+  default_creation_dtype(op, attrs, given);
+  const auto operands = operands_from(op, inputs);
+  return py::cast(call(op, operands, std::move(attrs)));
+}
+
+void bind_ops(py::module_& m) {
+  py::list names;
+  for (const OpDef* op : all_ops()) {
+    if (op->has(Trait::internal)) continue;
+    const std::string name(op->name);
+    m.attr(name.c_str()) = py::cpp_function(
+        [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
+        py::name(name.c_str()), py::doc(docstring(*op).c_str()), py::scope(m));
+    names.append(name);
+  }
+  m.attr("_op_names") = names;
+  m.def("_broadcast_shape", [](const std::vector<py::object>& shapes) {
+    std::vector<Shape> all;
+    for (const py::object& shape : shapes) all.push_back(dims_from(shape));
+    ShapeEnv none;
+    const Shape out = broadcast_shapes("broadcast_arrays", all, Recorder::current() ? Recorder::current()->env() : none);
+    py::tuple result(out.size());
+    for (size_t k = 0; k < out.size(); ++k) result[k] = to_python(out[k]);
+    return result;
+  });
+  m.def("_result_type", [](const py::tuple& values) {
+    std::optional<DType> strong;
+    std::optional<Kind> weak;
+    for (py::handle value : values) {
+      if (const auto kind = number_kind(value)) {
+        weak = weak ? std::max(*weak, *kind) : *kind;
+        continue;
+      }
+      const DType dtype = is_tensor(value) ? (*tensor_pointer(value))->dtype : dtype_from(value);
+      strong = strong ? promote(*strong, dtype) : dtype;
+    }
+    if (!strong) throw_error(ErrorKind::value, "result_type: got no tensor or dtype; need at least one");
+    return to_python(weak ? weak_result(*strong, *weak) : *strong);
+  });
+  // The table itself, for tests and the reference page.
+  m.def("_op_table", [] {
+    py::list rows;
+    for (const OpDef* op : all_ops()) {
+      py::dict row;
+      row["name"] = std::string(op->name);
+      py::list samples, inputs;
+      for (auto s : op->samples) samples.append(std::string(s));
+      for (auto s : op->inputs) inputs.append(std::string(s));
+      row["samples"] = samples;
+      row["inputs"] = inputs;
+      row["signature"] = signature(*op);
+      row["doc"] = std::string(op->doc);
+      row["example"] = std::string(op->example);
+      row["onnx"] = std::string(op->onnx);
+      row["internal"] = op->has(Trait::internal);
+      row["variadic"] = op->has(Trait::variadic);
+      row["method"] = op->has(Trait::method);
+      row["exact"] = op->has(Trait::exact);
+      row["mixed"] = op->has(Trait::mixed);
+      constexpr std::string_view accepts[] = {"any", "numeric", "floating", "integral_or_bool", "boolean", "promote_to_float"};
+      row["accepts"] = std::string(accepts[static_cast<size_t>(op->accepts)]);
+      row["differentiable"] = std::holds_alternative<GradRule>(op->grad);
+      rows.append(row);
+    }
+    return rows;
+  });
+}
+
+}  // namespace tandem

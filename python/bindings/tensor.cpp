@@ -1,0 +1,237 @@
+#include <cstring>
+
+#include "python/bindings/bindings.h"
+
+namespace tandem {
+
+namespace {
+
+py::object not_implemented() { return py::reinterpret_borrow<py::object>(Py_NotImplemented); }
+
+bool is_operand(py::handle value) {
+  return is_tensor(value) || number_kind(value) || py::hasattr(value, "__array_interface__");
+}
+
+py::object binary(const OpDef& op, py::handle a, py::handle b) {
+  if (!is_operand(a) || !is_operand(b)) return not_implemented();
+  const py::handle both[] = {a, b};
+  const auto operands = operands_from(op, both);
+  return py::cast(call(op, operands, {}));
+}
+
+template <class Class>
+void bind_operators(Class& tensor) {
+  struct Operator {
+    const char *name, *reflected, *in_place;
+    std::string_view op;
+  };
+  constexpr Operator operators[] = {
+      {"__add__", "__radd__", "__iadd__", "add"},
+      {"__sub__", "__rsub__", "__isub__", "subtract"},
+      {"__mul__", "__rmul__", "__imul__", "multiply"},
+      {"__truediv__", "__rtruediv__", "__itruediv__", "divide"},
+      {"__pow__", "__rpow__", "__ipow__", "pow"},
+      {"__matmul__", "__rmatmul__", "__imatmul__", "matmul"},
+      {"__and__", "__rand__", "__iand__", "bitwise_and"},
+      {"__or__", "__ror__", "__ior__", "bitwise_or"},
+      {"__xor__", "__rxor__", "__ixor__", "bitwise_xor"},
+      {"__lshift__", "__rlshift__", "__ilshift__", "bitwise_left_shift"},
+      {"__rshift__", "__rrshift__", "__irshift__", "bitwise_right_shift"},
+      {"__lt__", nullptr, nullptr, "less"},
+      {"__le__", nullptr, nullptr, "less_equal"},
+      {"__gt__", nullptr, nullptr, "greater"},
+      {"__ge__", nullptr, nullptr, "greater_equal"},
+      {"__eq__", nullptr, nullptr, "equal"},
+      {"__ne__", nullptr, nullptr, "not_equal"},
+  };
+  for (const Operator& o : operators) {
+    const OpDef* row = &op(o.op);
+    tensor.attr(o.name) = py::cpp_function([row](py::handle a, py::handle b) { return binary(*row, a, b); },
+                                           py::name(o.name), py::is_method(tensor), py::is_operator());
+    if (o.reflected)
+      tensor.attr(o.reflected) = py::cpp_function([row](py::handle a, py::handle b) { return binary(*row, b, a); },
+                                                  py::name(o.reflected), py::is_method(tensor), py::is_operator());
+    if (o.in_place)
+      tensor.attr(o.in_place) = py::cpp_function(
+          [row](py::object a, py::handle b) -> py::object {
+            const py::object result = binary(*row, a, b);
+            if (result.is(not_implemented())) return result;
+            assign(a.cast<TensorRef>(), result.cast<TensorRef>());
+            return a;
+          },
+          py::name(o.in_place), py::is_method(tensor), py::is_operator());
+  }
+  const auto unary = [&tensor](const char* name, std::string_view op_name) {
+    const OpDef* row = &op(op_name);
+    tensor.attr(name) = py::cpp_function(
+        [row](py::handle a) {
+          const auto operands = operands_from(*row, {&a, 1});
+          return py::cast(call(*row, operands, {}));
+        },
+        py::name(name), py::is_method(tensor));
+  };
+  unary("__neg__", "negative");
+  unary("__pos__", "positive");
+  unary("__abs__", "abs");
+  unary("__invert__", "bitwise_invert");
+  unary("__round__", "round");
+  tensor.attr("__hash__") = py::cpp_function([](py::handle self) { return reinterpret_cast<intptr_t>(self.ptr()) >> 4; },
+                                             py::name("__hash__"), py::is_method(tensor));
+}
+
+[[noreturn]] void throw_recorded(const Tensor& x, const std::string& what) {
+  const SourceLoc& born = x.recorded->born;
+  throw_error(ErrorKind::capture,
+              "{}: got the value of a {} tensor{} while the function is being captured; need code that does not look at "
+              "values; try @td.script, which captures if and while on tensors, or td.where",
+              what, to_text(x.type()), born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
+}
+
+const Tensor& single(const Tensor& x, const std::string& what) {
+  if (x.recorded) throw_recorded(x, what);
+  if (element_count(x.sizes) != 1)
+    throw_error(ErrorKind::value, "{}: got a tensor of shape {}; need exactly one element; try .any(), .all() or x[i]", what,
+                to_text(x.type().shape));
+  return x;
+}
+
+py::object first_element(const Tensor& x, const void* data) {
+  switch (x.dtype) {
+    case DType::boolean: return py::bool_(*static_cast<const uint8_t*>(data) != 0);
+    case DType::i8: return py::int_(*static_cast<const int8_t*>(data));
+    case DType::u8: return py::int_(*static_cast<const uint8_t*>(data));
+    case DType::i32: return py::int_(*static_cast<const int32_t*>(data));
+    case DType::i64: return py::int_(*static_cast<const int64_t*>(data));
+    case DType::f16: return py::float_(half_to_float(*static_cast<const uint16_t*>(data)));
+    case DType::bf16: return py::float_(bfloat_to_float(*static_cast<const uint16_t*>(data)));
+    case DType::f32: return py::float_(*static_cast<const float*>(data));
+    case DType::f64: return py::float_(*static_cast<const double*>(data));
+  }
+  return py::none();
+}
+
+py::object nested_list(const Tensor& x, int axis, const char* data) {
+  if (axis == x.rank()) return first_element(x, data);
+  py::list out;
+  for (int64_t i = 0; i < x.sizes[axis]; ++i)
+    out.append(nested_list(x, axis + 1, data + i * x.strides[axis] * size_of(x.dtype)));
+  return out;
+}
+
+TensorRef copy_of(const TensorRef& x) {
+  return x->recorded || Recorder::current() ? call("copy", {x}) : contiguous_copy(x);
+}
+
+}  // namespace
+
+py::object item_of(const Tensor& x) { return first_element(single(x, "item"), x.data); }
+
+bool is_tensor(py::handle value) { return tensor_pointer(value) != nullptr; }
+
+const TensorRef* tensor_pointer(py::handle value) {
+  static PyTypeObject* type = reinterpret_cast<PyTypeObject*>(py::type::of<Tensor>().ptr());
+  if (Py_TYPE(value.ptr()) != type && !PyType_IsSubtype(Py_TYPE(value.ptr()), type)) return nullptr;
+  auto* instance = reinterpret_cast<py::detail::instance*>(value.ptr());
+  return &instance->get_value_and_holder().holder<TensorRef>();
+}
+
+py::tuple shape_of(const Tensor& x) {
+  if (x.recorded) {
+    py::tuple out(x.recorded->type.shape.size());
+    for (size_t k = 0; k < out.size(); ++k) out[k] = to_python(x.recorded->type.shape[k]);
+    return out;
+  }
+  py::tuple out(static_cast<size_t>(x.sizes.size()));
+  for (int k = 0; k < x.sizes.size(); ++k) out[static_cast<size_t>(k)] = py::int_(x.sizes[k]);
+  return out;
+}
+
+void bind_tensor(py::module_& m) {
+  py::class_<Tensor, TensorRef> tensor(m, "Tensor", "A multidimensional array of elements of one dtype.", py::dynamic_attr());
+  tensor.def_property_readonly("dtype", [](const Tensor& x) { return to_python(x.dtype); }, "Type of the elements.")
+      .def_property_readonly("shape", shape_of, "Sizes of the axes.")
+      .def_property_readonly("ndim", [](const Tensor& x) { return x.rank(); }, "Number of axes.")
+      .def_property_readonly("size", [](const Tensor& x) { return to_python(element_count(x.type().shape)); },
+                             "Number of elements.")
+      .def_property_readonly("nbytes", [](const Tensor& x) { return to_python(element_count(x.type().shape) * Dim(size_of(x.dtype))); },
+                             "Bytes of the elements.")
+      .def_property_readonly("itemsize", [](const Tensor& x) { return size_of(x.dtype); }, "Bytes of one element.")
+      .def_property_readonly("device", [](const Tensor& x) { return to_text(x.device); }, "Where the elements are.")
+      .def_property_readonly(
+          "strides",
+          [](const Tensor& x) {
+            if (x.recorded) throw_recorded(x, "strides");
+            py::tuple out(static_cast<size_t>(x.strides.size()));
+            for (int k = 0; k < x.strides.size(); ++k) out[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
+            return out;
+          },
+          "Bytes from one index to the next, per axis.")
+      .def_property_readonly("T", [](const TensorRef& x) { return call("transpose", {x}); }, "The axes in reverse order.")
+      .def_property_readonly("mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
+      .def_property_readonly("_recorded", [](const Tensor& x) { return x.recorded != nullptr; })
+      .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
+      .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
+      .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })
+      .def_property_readonly("_writable", [](const Tensor& x) { return x.writable; })
+      .def("is_contiguous", &Tensor::is_contiguous, "Return whether the elements lie row by row without gaps.")
+      .def("item", [](const Tensor& x) { return item_of(x); }, "Return the only element as a Python number.")
+      .def("tolist",
+           [](const Tensor& x) {
+             if (x.recorded) throw_recorded(x, "tolist");
+             return nested_list(x, 0, static_cast<const char*>(x.data));
+           },
+           "Return the elements as nested lists of Python numbers.")
+      .def("copy", copy_of, "Return a contiguous copy.")
+      .def("astype",
+           [](const TensorRef& x, py::handle dtype, bool copy) {
+             const DType to = dtype_from(dtype);
+             if (to != x->dtype || (x->recorded && x->recorded->weak)) return call("cast", {x}, {to});
+             return copy ? copy_of(x) : x;
+           },
+           py::arg("dtype"), py::kw_only(), py::arg("copy") = true, "Convert to another dtype; see td.cast.")
+      .def("to",
+           [](py::object x, const std::string& device) -> py::object {
+             if (device == "cpu") return x;
+             throw_error(ErrorKind::backend, "to: got the device '{}'; need 'cpu', the only one this build has", device);
+           },
+           py::arg("device"), "Move to a device.")
+      .def("fill", [](const TensorRef& x, py::handle value) { assign(x, number_tensor(value, x->dtype)); }, py::arg("value"),
+           "Set every element to one number.")
+      .def("reshape",
+           [](const TensorRef& x, const py::args& sizes) {
+             const py::object shape = sizes.size() == 1 && py::isinstance<py::sequence>(sizes[0]) ? py::object(sizes[0]) : py::object(sizes);
+             return call("reshape", {x}, {dims_from(shape)});
+           },
+           "Return the same elements under another shape; see td.reshape.")
+      .def("__len__",
+           [](const Tensor& x) {
+             if (x.rank() == 0) throw_error(ErrorKind::type, "len: got a tensor without axes; need at least one");
+             const Dim d = x.type().shape[0];
+             return d.is_constant() ? d.constant() : Recorder::current()->env().specialize(d);
+           })
+      .def("__bool__", [](const Tensor& x) { return single(x, "truth value"), item_of(x).cast<bool>(); })
+      .def("__int__", [](const Tensor& x) { return single(x, "int"), py::int_(item_of(x)); })
+      .def("__float__", [](const Tensor& x) { return single(x, "float"), py::float_(item_of(x)); })
+      .def("__index__",
+           [](const Tensor& x) {
+             single(x, "index");
+             if (!is_integer(x.dtype))
+               throw_error(ErrorKind::type, "index: got a {} tensor; need an integer", info(x.dtype).name);
+             return py::int_(item_of(x));
+           })
+      .def("__getitem__", [](const TensorRef& x, py::handle key) { return get_item(x, key); })
+      .def("__setitem__", [](const TensorRef& x, py::handle key, py::handle value) { set_item(x, key, value); })
+      .def("__array_namespace__", [](const Tensor&, py::handle) { return py::module_::import("tandem"); },
+           py::kw_only(), py::arg("api_version") = py::none());
+  bind_operators(tensor);
+  for (const OpDef* op : all_ops()) {
+    if (!op->has(Trait::method) || py::hasattr(tensor, std::string(op->name).c_str())) continue;
+    const std::string name(op->name);
+    tensor.attr(name.c_str()) = py::cpp_function(
+        [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
+        py::name(name.c_str()), py::is_method(tensor),
+        py::doc(fmt::format("{} See td.{}.", op->doc, op->name).c_str()));
+  }
+}
+
+}  // namespace tandem

@@ -1,0 +1,79 @@
+"""Tandem: an eager, NumPy-like tensor library with a tracing JIT behind an optional annotation.
+
+>>> import tandem as td
+>>> td.asarray([1., 2.]) + 1
+tensor([2., 3.], dtype=float32)
+"""
+
+import os as _os
+
+from tandem import _core
+
+_core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)
+
+from tandem import _printing  # noqa: E402
+from tandem._core import (  # noqa: E402
+    BackendError,
+    CaptureError,
+    CompileError,
+    DType,
+    DTypeError,
+    Error,
+    OutOfMemoryError,
+    SerializationError,
+    ShapeError,
+    Size,
+    Tensor,
+    asarray,
+    bfloat16,
+    bool,  # noqa: A004
+    clear_cache,
+    default_dtype,
+    empty,
+    empty_cache,
+    float16,
+    float32,
+    float64,
+    from_dlpack,
+    int8,
+    int32,
+    int64,
+    memory_stats,
+    num_threads,
+    set_default_dtype,
+    set_num_threads,
+    uint8,
+)
+from tandem._creation import (  # noqa: E402
+    astype,
+    broadcast_arrays,
+    can_cast,
+    empty_like,
+    full_like,
+    ones_like,
+    result_type,
+    zeros_like,
+)
+from tandem.compare import compare  # noqa: E402
+from tandem.jit import (  # noqa: E402
+    disabled,
+    is_enabled,
+    no_recompile,
+    script,
+    set_enabled,
+    stats,
+    trace,
+)
+
+__version__ = _core.__version__
+
+for _name in _core._op_names:
+    globals()[_name] = getattr(_core, _name)
+
+from math import e, inf, nan, pi  # noqa: E402
+
+newaxis = None
+
+__all__ = sorted(
+    {name for name in globals() if not name.startswith("_")} - {"compare_module"}
+)

@@ -1,0 +1,107 @@
+"""The trees that go into a captured function and come out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tandem import _core, pytree
+from tandem.scripting import context
+from tandem.scripting.errors import capture_error
+from tandem.scripting.state import Undefined, undefined_error
+
+
+def replace_leaves(tree: Any, leaves: list[Any], new: list[Any]) -> Any:
+    """Copy the arguments with other leaves. `leaves` says, in order, what counts as one."""
+    position = 0
+
+    def walk(node: Any) -> Any:
+        nonlocal position
+        if position < len(leaves) and leaves[position] is node:
+            position += 1
+            return new[position - 1]
+        if isinstance(node, tuple):
+            items = [walk(item) for item in node]
+            return type(node)(*items) if hasattr(type(node), "_fields") else tuple(items)
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if isinstance(node, dict):
+            return {key: walk(item) for key, item in node.items()}
+        raise AssertionError("internal error (please report it): the arguments do not match their leaves")
+
+    result = walk(tree)
+    assert position == len(leaves), "internal error (please report it): leaves are left over"
+    return result
+
+
+def containers(tree: Any) -> list[tuple[Any, Any]]:
+    """The lists and dicts among the arguments, with copies of them."""
+    found: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        if type(node) in (list, dict):
+            found.append((node, node.copy()))
+        if type(node) in (list, dict, tuple):
+            for item in node.values() if isinstance(node, dict) else node:
+                walk(item)
+
+    walk(tree)
+    return found
+
+
+def changed_argument(given: list[tuple[Any, Any]]) -> Exception | None:
+    """The error for a list or dict argument that the function changed."""
+
+    def contents(value: Any) -> list[Any]:
+        return [part for item in value.items() for part in item] if isinstance(value, dict) else list(value)
+
+    for now, before in given:
+        new, old = contents(now), contents(before)
+        if len(new) != len(old) or any(a is not b for a, b in zip(new, old, strict=True)):
+            return capture_error(
+                f"an argument that is a {type(now).__name__}",
+                "a change of its contents during capture, which compiled calls would not repeat",
+                "a function whose effects are its result and its writes into tensors",
+                "returning the new values, or writing into its tensors ('t[...] = value')",
+            )
+    return None
+
+
+def output_template(result: Any) -> tuple[list[Any], Any]:
+    """The tensors to return, and the returned tree with slots in their places."""
+    outputs: list[Any] = []
+    places: dict[int, Any] = {}
+
+    def slot(value: Any) -> Any:
+        if isinstance(value, Undefined):
+            raise undefined_error(value)
+        if context.is_dim(value):
+            value = _core.lift(value)
+        if not (isinstance(value, _core.Tensor) and value._recorded):
+            _check_constant(value)
+            return value
+        if id(value) not in places:
+            places[id(value)] = _core.Slot(len(outputs))
+            outputs.append(value)
+        return places[id(value)]
+
+    template = pytree.map(slot, result)
+    return outputs, template
+
+
+def _check_constant(value: Any) -> None:
+    """Raise for a returned object that would carry tensors of the capture out of it."""
+    held = getattr(value, "__dict__", None)
+    for name, item in held.items() if isinstance(held, dict) else ():
+        if isinstance(item, _core.Tensor) and item._recorded:
+            raise capture_error(
+                "return",
+                f"a {type(value).__name__} that holds a tensor in '{name}'",
+                "tensors, numbers, and tuples, lists, dicts or dataclasses of them",
+                f"returning the tensor itself, or making {type(value).__name__} a dataclass",
+            )
+
+
+def describe_input(tensor: Any, dynamic: tuple[bool, ...] | None) -> str:
+    marks = dynamic or (False,) * len(tensor.shape)
+    dims = ", ".join("?" if mark else str(dim) for dim, mark in zip(tensor.shape, marks, strict=True))
+    return f"{tensor.dtype}[{dims}]"

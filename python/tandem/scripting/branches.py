@@ -1,0 +1,143 @@
+"""`if` whose condition may be a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tandem import _core, pytree
+from tandem.scripting import regions
+from tandem.scripting.context import is_symbolic
+from tandem.scripting.state import (
+    PROTECTED,
+    UNBOUND,
+    Entry,
+    Snapshot,
+    Undefined,
+    describe,
+    is_number,
+    is_weak,
+    kind,
+    lift,
+    same_plain,
+    same_type,
+    truth,
+    widens,
+    zeros_like,
+)
+
+
+class If:
+    """Runs one branch (plain condition) or records both (tensor condition).
+
+    The rewritten code asks `then`, `otherwise` and `merge` in this order; `restore` says that `values()` must be
+    assigned to the variables first.
+    """
+
+    __slots__ = ("_before", "_line", "_names", "_region", "_results", "_taken", "_then", "restore")
+
+    def __init__(self, test: Any, names: tuple[str, ...], line: int, scope: dict[str, Any]) -> None:
+        self.restore = is_symbolic(test)
+        self._names, self._line = names, line
+        if not self.restore:
+            self._taken = bool(test)
+            return
+        self._before = Snapshot(names, scope)
+        self._region = regions.push(_core.if_begin(truth(test)), f"'if' at line {line}")
+
+    def then(self) -> bool:
+        return self.restore or self._taken
+
+    def otherwise(self, scope: dict[str, Any]) -> bool:
+        if not self.restore:
+            return not self._taken
+        regions.check(self._region)
+        self._then = Snapshot(self._names, scope)
+        self._region.handle.otherwise([lift(leaf) for entry in self._then.entries for leaf in _outgoing(entry)])
+        self._results = self._before.values()
+        return True
+
+    def values(self) -> tuple[Any, ...]:
+        return self._results
+
+    def merge(self, scope: dict[str, Any]) -> bool:
+        if not self.restore:
+            return False
+        regions.check(self._region)
+        after = Snapshot(self._names, scope)
+        names: list[str] = []
+        outputs: list[Any] = []
+        plans = []
+        for entry, other in zip(self._then.entries, after.entries, strict=True):
+            plan, needed = self._pair(entry, other)
+            plans.append(plan)
+            names += [entry.name] * len(needed)
+            outputs += needed
+        results = iter(self._region.handle.end([lift(value) for value in outputs], names))
+        regions.pop(self._region)
+        merged = []
+        for plan, entry, other in zip(plans, self._then.entries, after.entries, strict=True):
+            merged.append(self._build(plan, entry, other, [next(results) for _ in _outgoing(entry)]))
+        self._results = tuple(merged)
+        return True
+
+    def _pair(self, then: Entry, other: Entry) -> tuple[str, list[Any]]:
+        """How a variable merges ("" or the reason why it cannot), and one else-value per output of the then-branch."""
+        outgoing = _outgoing(then)
+        fill = [zeros_like(leaf) for leaf in outgoing]
+        if then.structure is None and other.structure is None:
+            return "unset", fill
+        if then.structure is None or other.structure is None:
+            if then.name.startswith(PROTECTED) and other.structure is None and len(outgoing) == len(then.leaves):
+                return "", fill
+            where = "else" if then.structure is not None else "then"
+            return f"the {where} branch of the 'if' at line {self._line} does not set it", fill
+        if then.structure != other.structure:
+            return self._difference(then, other), fill
+        needed = []
+        for a, b in zip(then.leaves, other.leaves, strict=True):
+            if not (is_number(a) or is_symbolic(a)):
+                if not same_plain(a, b):
+                    return self._difference(then, other), fill
+                continue
+            if not (is_number(b) or is_symbolic(b)) or not _compatible(a, b):
+                return self._difference(then, other), fill
+            needed.append(b)
+        return "", needed
+
+    def _difference(self, then: Entry, other: Entry) -> str:
+        return (
+            f"it is {describe(then.value)} in the then branch and {describe(other.value)} in the else branch "
+            f"of the 'if' at line {self._line}"
+        )
+
+    def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any]) -> Any:
+        if plan == "unset":
+            return other.value if isinstance(other.value, Undefined) else UNBOUND
+        if plan:
+            return Undefined(then.name, plan)
+        leaves = []
+        results = iter(outputs)
+        others = other.leaves if other.structure is not None else [UNBOUND] * len(then.leaves)
+        for a, b in zip(then.leaves, others, strict=True):
+            result = next(results) if is_number(a) or is_symbolic(a) else a
+            leaves.append(a if same_plain(a, b) else result)
+        assert then.structure is not None
+        if then.value is other.value:  # the same list or dict, changed in both branches
+            return pytree.refill(other.value, then.structure, leaves)
+        return pytree.unflatten(then.structure, leaves)
+
+
+def _outgoing(entry: Entry) -> list[Any]:
+    """The leaves that leave the branch as outputs of the graph's `if`."""
+    return [leaf for leaf in entry.leaves if is_number(leaf) or is_symbolic(leaf)]
+
+
+def _compatible(a: Any, b: Any) -> bool:
+    """True when the graph's `if` may yield either: one shape and dtype, or a Python scalar that adapts."""
+    if not (is_weak(a) or is_weak(b)):
+        return same_type(a, b)
+    if tuple(getattr(a, "shape", ())) != tuple(getattr(b, "shape", ())):
+        return False
+    if is_weak(a) and is_weak(b):
+        return kind(a) == kind(b)
+    return widens(a, b) if is_weak(a) else widens(b, a)

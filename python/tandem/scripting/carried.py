@@ -1,0 +1,254 @@
+"""The parameters of a graph loop: which leaves of the variables it carries, and whether they keep their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tandem import _core, pytree
+from tandem.scripting import regions
+from tandem.scripting.context import is_symbolic
+from tandem.scripting.errors import capture_error
+from tandem.scripting.state import (
+    PROTECTED,
+    UNBOUND,
+    Entry,
+    Snapshot,
+    Undefined,
+    describe,
+    is_number,
+    is_weak,
+    kind,
+    lift,
+    same_plain,
+    widens,
+)
+
+MAX_ATTEMPTS = 8
+# Variables that a body changes in place only, and those that it changes in place and then assigns.
+Writes = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass
+class Problem:
+    """A variable that does not keep its type, and what would help: another dtype, zeros, or never being read."""
+
+    name: str
+    reason: str
+    kind: str  # "promote", "fill", "mask", "unset" or "mixed"
+    leaf: int = 0
+    dtype: Any = None
+    fill: Any = None
+
+
+class Carried:
+    """One attempt after another to record a loop body with the variables as the loop's parameters.
+
+    `open` makes parameters of them; the body runs; `close` compares, and either ends the loop or says what is wrong.
+    After `adjust` the next attempt starts a scalar with the dtype it gets in the body, or marks a variable that has
+    no single type as undefined at the start of an iteration. That is harmless if the body assigns it before reading
+    it, and otherwise an error at the line that reads it.
+    """
+
+    def __init__(self, before: Snapshot, writes: Writes, what: str) -> None:
+        self.before = before
+        self.what = what
+        self.updated, self.mixed = map(frozenset, writes)
+        self.masked: dict[str, str] = {}
+        self.promoted: dict[tuple[str, int], Any] = {}
+        self.filled: dict[str, tuple[list[Callable[[], Any]], pytree.Structure]] = {}
+        self.extras: dict[str, Any] = {}
+        self.next_extras: dict[str, Any] = {}
+        self.extra_params: dict[str, Any] = {}
+        self.params: tuple[Any, ...] = ()
+        self.results: tuple[Any, ...] = ()
+        self.attempts = 0
+
+    def _entries(self) -> list[Entry]:
+        """The variables at the start of an iteration, as far as they are carried."""
+        entries = []
+        for entry in self.before.entries:
+            if entry.name in self.filled:
+                makers, structure = self.filled[entry.name]
+                entry = Entry(entry.name, None, [make() for make in makers], structure)
+            elif entry.name in self.masked:
+                entry = Entry(entry.name, Undefined(entry.name, self.masked[entry.name]), [], None)
+            entries.append(entry)
+        return entries
+
+    def _is_carried(self, entry: Entry, leaf: Any) -> bool:
+        if is_number(leaf):
+            return True
+        # `x += 1` writes into the tensor itself; the recorder follows such writes, and the variable stays.
+        written = entry.name in self.updated and entry.structure is pytree.LEAF
+        return is_symbolic(leaf) and not written
+
+    def open(self, condition: Callable[[dict[str, Any]], Any]) -> None:
+        self.attempts += 1
+        if self.attempts > MAX_ATTEMPTS:
+            raise _core.CaptureError(f"{self.what}: its variables change their types without end")
+        self.entries = self._entries()
+        names, values = list(self.extras), [lift(value) for value in self.extras.values()]
+        for entry in self.entries:
+            for k, leaf in enumerate(entry.leaves):
+                if self._is_carried(entry, leaf):
+                    dtype = self.promoted.get((entry.name, k))
+                    names.append(entry.name)
+                    values.append(lift(leaf) if dtype is None else lift(leaf).astype(dtype))
+        self.names = names
+        handle = _core.while_begin(values, names)
+        self.region = regions.push(handle, self.what)
+        header = list(handle.params)
+        body = list(handle.body(condition(dict(zip(self.extras, header, strict=False)))))
+        self.extra_params = dict(zip(self.extras, body, strict=False))
+        self.leaf_params = iter(body[len(self.extras) :])
+        self.current = [self._parameters(entry) for entry in self.entries]
+        self.params = tuple(
+            self._value(entry, leaves) for entry, leaves in zip(self.entries, self.current, strict=True)
+        )
+
+    def _parameters(self, entry: Entry) -> list[Any]:
+        return [next(self.leaf_params) if self._is_carried(entry, leaf) else leaf for leaf in entry.leaves]
+
+    def _value(self, entry: Entry, leaves: list[Any]) -> Any:
+        if entry.structure is None:
+            return entry.value
+        if entry.name in self.updated:
+            return pytree.refill(entry.value, entry.structure, leaves)
+        return pytree.unflatten(entry.structure, leaves)
+
+    def python_numbers(self, after: Snapshot) -> str | None:
+        """Why a loop over a known range must be unrolled: a Python number would become a tensor."""
+        for entry, new in zip(self.entries, after.entries, strict=True):
+            if entry.structure is None or entry.structure != new.structure or entry.name.startswith(PROTECTED):
+                continue
+            for leaf, value in zip(entry.leaves, new.leaves, strict=True):
+                if is_number(leaf) and is_weak(value) and not same_plain(leaf, value):
+                    return f"'{entry.name}' is a Python number"
+        return None
+
+    def close(self, after: Snapshot, live: tuple[str, ...] = ()) -> list[Problem]:
+        """End the loop, or return what keeps it from ending. `live`: names that must have a value afterwards."""
+        regions.check(self.region)
+        nexts = [lift(self.next_extras[name]) for name in self.extras]
+        problems = self._written_from_outside()
+        for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
+            found, values = self._compare(entry, new, params, live)
+            problems += found
+            nexts += values
+        if problems:
+            return problems
+        results = list(self.region.handle.end(nexts))
+        regions.pop(self.region)
+        rest = iter(results[len(self.extras) :])
+        values = []
+        for entry, new in zip(self.entries, after.entries, strict=True):
+            leaves = [next(rest) if self._is_carried(entry, leaf) else leaf for leaf in entry.leaves]
+            values.append(self._result(entry, new, leaves))
+        self.results = tuple(values)
+        return []
+
+    def _written_from_outside(self) -> list[Problem]:
+        """Tensors that an iteration writes into and then replaces: only the first write would be seen outside."""
+        problems = []
+        for entry in self.entries:
+            if entry.name in self.mixed and entry.structure is pytree.LEAF and is_symbolic(entry.leaves[0]):
+                reason = f"an iteration of the {self.what} writes into it and then assigns it"
+                problems.append(Problem(entry.name, reason, "mixed"))
+        return problems
+
+    def _result(self, entry: Entry, new: Entry, leaves: list[Any]) -> Any:
+        if entry.structure is None:
+            if new.structure is None and not isinstance(new.value, Undefined) and entry.name not in self.masked:
+                return UNBOUND
+            return Undefined(entry.name, self.masked.get(entry.name) or f"only the body of the {self.what} sets it")
+        return self._value(entry, leaves)
+
+    def _compare(
+        self, entry: Entry, new: Entry, params: list[Any], live: tuple[str, ...]
+    ) -> tuple[list[Problem], list[Any]]:
+        name = entry.name
+        if entry.structure is None:
+            return self._compare_unset(entry, new, live), []
+        change = f"it is {describe(entry.value)} before and {describe(new.value)} after an iteration of the {self.what}"
+        mask = [Problem(name, change, "mask")]
+        if new.structure != entry.structure:
+            return mask, []
+        problems: list[Problem] = []
+        nexts: list[Any] = []
+        for k, (leaf, value, param) in enumerate(zip(entry.leaves, new.leaves, params, strict=True)):
+            if not self._is_carried(entry, leaf):
+                if not same_plain(leaf, value):
+                    return mask, []
+                continue
+            if not (is_number(value) or is_symbolic(value)):
+                return mask, []
+            tensor = lift(value)
+            if tuple(tensor.shape) != tuple(param.shape):
+                return mask, []
+            weak = (name, k) not in self.promoted and is_weak(leaf)
+            if weak and (not is_weak(value) or tensor.dtype != param.dtype):
+                if not widens(param, tensor):
+                    return mask, []
+                problems.append(Problem(name, change, "promote", leaf=k, dtype=tensor.dtype))
+            elif tensor.dtype != param.dtype:
+                if not (is_weak(value) and widens(tensor, param)):
+                    return mask, []
+                tensor = tensor.astype(param.dtype)
+            elif is_weak(value) and not weak:
+                tensor = tensor.astype(param.dtype)
+            nexts.append(tensor)
+        return problems, nexts
+
+    def _compare_unset(self, entry: Entry, new: Entry, live: tuple[str, ...]) -> list[Problem]:
+        if new.structure is None or entry.name in self.masked:
+            return []
+        graph = all(is_number(leaf) or is_symbolic(leaf) for leaf in new.leaves)
+        if graph and entry.name.startswith(PROTECTED):
+            return [Problem(entry.name, "it is set in the loop", "fill", fill=(_makers(new.leaves), new.structure))]
+        if entry.name in live:
+            return [Problem(entry.name, f"only the body of the {self.what} sets it", "unset")]
+        return []
+
+    def abort(self) -> None:
+        regions.abort(self.region)
+
+    def adjust(self, problems: list[Problem]) -> None:
+        for problem in problems:
+            if problem.kind == "promote":
+                self.promoted[problem.name, problem.leaf] = problem.dtype
+            elif problem.kind == "fill":
+                self.filled[problem.name] = problem.fill
+            elif problem.kind == "mixed":
+                raise capture_error(
+                    f"variable '{problem.name}'",
+                    f"a tensor of which {problem.reason}",
+                    "either writes in place or assignments",
+                    f"'{problem.name} = {problem.name} + ...' instead of '{problem.name} += ...'",
+                )
+            elif problem.name in self.masked:
+                raise capture_error(
+                    f"variable '{problem.name}'",
+                    problem.reason,
+                    "one dtype, shape and structure in every iteration",
+                    "giving it that dtype and shape before the loop",
+                )
+            else:
+                self.masked[problem.name] = problem.reason
+
+
+def constantly(value: Any) -> Callable[[], Any]:
+    return lambda: value
+
+
+def _makers(leaves: list[Any]) -> list[Callable[[], Any]]:
+    """Zeros like the leaves, made later: these belong to a loop body that is about to be discarded."""
+
+    def maker(leaf: Any) -> Callable[[], Any]:
+        if is_weak(leaf):
+            return constantly((False, 0, 0.0)[kind(leaf)])
+        shape, dtype = tuple(leaf.shape), leaf.dtype
+        return lambda: _core.zeros(shape, dtype=dtype)
+
+    return [maker(leaf) for leaf in leaves]

@@ -1,0 +1,74 @@
+"""Builtins that mean something for tensors whose values are not known at capture."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tandem import _core
+from tandem.scripting.context import is_symbolic
+from tandem.scripting.sequences import tensor_enumerate, tensor_range, tensor_zip
+from tandem.scripting.state import truth
+
+
+def _len(value: Any) -> Any:
+    if isinstance(value, _core.Tensor) and is_symbolic(value):
+        if not tuple(value.shape):
+            raise TypeError("len() of a 0-d tensor")
+        return value.shape[0]
+    return len(value)
+
+
+def _bool(value: Any = False) -> Any:
+    return truth(value) if is_symbolic(value) else bool(value)
+
+
+def _choose(builtin: Callable[..., Any], prefers: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """`min` or `max`: keep the first of equal values, as the builtins do."""
+
+    def choose(*values: Any, **options: Any) -> Any:
+        from tandem.scripting.primitives import constantly, ifexp
+
+        items = list(values[0]) if len(values) == 1 and isinstance(values[0], (list, tuple)) else list(values)
+        if options or len(items) < 2 or not any(is_symbolic(item) for item in items):
+            return builtin(*values, **options)
+        best = items[0]
+        for item in items[1:]:
+            best = ifexp(prefers(item, best), constantly(item), constantly(best))
+        return best
+
+    return choose
+
+
+def _all(values: Iterable[Any]) -> Any:
+    result: Any = True
+    for value in values:
+        if is_symbolic(value):
+            result = truth(value) if result is True else result & truth(value)
+        elif not value:
+            return False
+    return result
+
+
+def _any(values: Iterable[Any]) -> Any:
+    result: Any = False
+    for value in values:
+        if is_symbolic(value):
+            result = truth(value) if result is False else result | truth(value)
+        elif value:
+            return True
+    return result
+
+
+OVERLOADS: dict[Any, Callable[..., Any]] = {
+    builtins.range: tensor_range,
+    builtins.enumerate: tensor_enumerate,
+    builtins.zip: tensor_zip,
+    builtins.len: _len,
+    builtins.bool: _bool,
+    builtins.min: _choose(min, lambda a, b: a < b),
+    builtins.max: _choose(max, lambda a, b: a > b),
+    builtins.all: _all,
+    builtins.any: _any,
+}

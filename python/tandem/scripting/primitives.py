@@ -1,0 +1,228 @@
+"""What rewritten code calls: the operators of Python that take a condition, and calls.
+
+Rewritten functions reach this module through one closure variable, `__td`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import operator
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from tandem import _core
+from tandem.scripting import context
+from tandem.scripting.branches import If
+from tandem.scripting.context import is_symbolic
+from tandem.scripting.errors import capture_error
+from tandem.scripting.loops import For, While
+from tandem.scripting.overloads import OVERLOADS
+from tandem.scripting.purity import effects
+from tandem.scripting.regions import innermost
+from tandem.scripting.state import UNBOUND, Undefined, lift, truth, undefined_error
+
+__all__ = [
+    "For",
+    "If",
+    "While",
+    "and_",
+    "asserted",
+    "call",
+    "chain",
+    "ifexp",
+    "ld",
+    "locals",
+    "not_",
+    "or_",
+    "raising",
+    "unbound",
+    "visible",
+]
+
+locals = builtins.locals
+
+Thunk = Callable[[], Any]
+
+
+def ld(value: Any) -> Any:
+    """Load a variable that a branch or loop may have left without a single value."""
+    if type(value) is Undefined:
+        raise undefined_error(value)
+    return value
+
+
+def unbound(value: Any) -> bool:
+    return value is UNBOUND
+
+
+def ifexp(test: Any, then: Thunk, otherwise: Thunk) -> Any:
+    """`then() if test else otherwise()`."""
+    if not is_symbolic(test):
+        return then() if test else otherwise()
+    branch = If(test, ("value",), sys._getframe(1).f_lineno, {})
+    branch.then()
+    first = then()
+    branch.otherwise({"value": first})
+    second = otherwise()
+    branch.merge({"value": second})
+    return ld(branch.values()[0])
+
+
+def constantly(value: Any) -> Thunk:
+    """A thunk for a value that exists already."""
+    return lambda: value
+
+
+def visible(scope: dict[str, Any]) -> dict[str, Any]:
+    """The result of the user's `locals()` without the rewriter's variables."""
+    return {name: value for name, value in scope.items() if not name.startswith("__td")}
+
+
+def _is_condition(value: Any) -> bool:
+    if type(value) is bool:
+        return True
+    return isinstance(value, _core.Tensor) and not tuple(value.shape) and "bool" in str(value.dtype)
+
+
+def and_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
+    """`value and rest[0]() and ...`; `pure` says which operands may be evaluated although Python would not."""
+    for harmless, thunk in zip(pure, rest, strict=True):
+        if not is_symbolic(value):
+            if not value:
+                return value
+            value = thunk()
+        elif harmless:
+            other, first = thunk(), value
+            if _is_condition(first) and _is_condition(other):
+                value = lift(first) & lift(other)
+            else:
+                value = ifexp(first, constantly(other), constantly(first))
+        else:
+            value = ifexp(value, thunk, constantly(value))
+    return value
+
+
+def or_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
+    """`value or rest[0]() or ...`, as `and_`."""
+    for harmless, thunk in zip(pure, rest, strict=True):
+        if not is_symbolic(value):
+            if value:
+                return value
+            value = thunk()
+        elif harmless:
+            other, first = thunk(), value
+            if _is_condition(first) and _is_condition(other):
+                value = lift(first) | lift(other)
+            else:
+                value = ifexp(first, constantly(first), constantly(other))
+        else:
+            value = ifexp(value, constantly(value), thunk)
+    return value
+
+
+def not_(value: Any) -> Any:
+    return ~truth(value) if is_symbolic(value) else not value
+
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+    "Is": operator.is_,
+    "IsNot": operator.is_not,
+    "In": lambda a, b: a in b,
+    "NotIn": lambda a, b: a not in b,
+}
+
+
+def chain(operators: tuple[str, ...], pure: tuple[bool, ...], left: Any, *rest: Thunk) -> Any:
+    """`left op rest[0]() op rest[1]() ...`, each operand evaluated at most once."""
+    right = rest[0]()
+    result = _COMPARE[operators[0]](left, right)
+    if len(rest) == 1:
+        return result
+    return and_((all(pure[1:]),), result, lambda: chain(operators[1:], pure[1:], right, *rest[1:]))
+
+
+def asserted(test: Any) -> Any:
+    """The condition of an `assert`, which must be known at capture."""
+    if is_symbolic(test):
+        raise capture_error(
+            "assert",
+            "a condition that depends on a tensor",
+            "one that is known at capture",
+            "removing the assert from compiled code, or @td.script(fallback=True)",
+        )
+    return test
+
+
+def raising() -> None:
+    """Runs before a `raise`: under a tensor condition the exception would be raised always, or never."""
+    region = innermost()
+    if region is not None:
+        raise capture_error(
+            "raise",
+            f"an exception under the {region.what}, whose condition depends on a tensor",
+            "control flow that does not raise",
+            "checking outside of compiled code, or @td.script(fallback=True)",
+        )
+
+
+def call(function: Any) -> Any:
+    """The callable that rewritten code calls in place of `function`."""
+    capture = context.current()
+    if capture is None:
+        return function
+    if capture.trials:
+        why = effects(function)
+        if why is not None:
+            raise _core.CaptureError(why)
+    kind = type(function)
+    if kind is types.FunctionType:
+        return _rewritten(function, capture)
+    if kind is types.MethodType:
+        inner = function.__func__
+        if type(inner) is not types.FunctionType:
+            return function
+        new = _rewritten(inner, capture)
+        return function if new is inner else types.MethodType(new, function.__self__)
+    if kind is types.BuiltinFunctionType or kind is type:
+        return OVERLOADS.get(function, function)
+    if kind is functools.partial:
+        return functools.partial(call(function.func), *function.args, **function.keywords)
+    if isinstance(function, type):
+        return function
+    return _callable_object(function, capture)
+
+
+def _callable_object(value: Any, capture: context.Capture) -> Any:
+    method = getattr(type(value), "__call__", None)  # noqa: B004 - the class's own method is wanted
+    if type(method) is not types.FunctionType:
+        return value
+    if context.is_user_function(method):
+        return types.MethodType(_rewritten(method, capture), value)
+    # A module of this package calls the user's `forward`.
+    forward = getattr(type(value), "forward", None)
+    plain = "forward" not in getattr(value, "__dict__", {}) and not getattr(type(value), "hooks_forward", False)
+    if method.__module__.startswith("tandem.") and type(forward) is types.FunctionType and plain:
+        new = _rewritten(forward, capture)
+        return value if new is forward else types.MethodType(new, value)
+    return value
+
+
+def _rewritten(function: types.FunctionType, capture: context.Capture) -> types.FunctionType:
+    if not context.is_user_function(function):
+        return function
+    capture.functions.append(function)
+    if not capture.rewriting or inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        return function
+    from tandem.scripting.rewriter import rewrite
+
+    return rewrite(function)

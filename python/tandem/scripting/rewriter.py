@@ -1,0 +1,87 @@
+"""Make the rewritten version of a function that already exists (see the package's essay)."""
+
+from __future__ import annotations
+
+import ast
+import threading
+import types
+from importlib import import_module
+from typing import Any
+
+from tandem.scripting import primitives, source
+from tandem.scripting.transform import transform
+
+_future = import_module("__future__")
+FUTURE = sum({getattr(_future, name).compiler_flag for name in _future.all_feature_names})
+
+_lock = threading.RLock()
+_codes: dict[types.CodeType, types.CodeType | None] = {}
+rewritten: set[types.CodeType] = set()  # all code this module made, functions inside functions too
+originals: dict[types.CodeType, types.CodeType] = {}  # the code that each rewritten function had
+
+
+def _mark(code: types.CodeType, new_prefix: str, old_prefix: str) -> types.CodeType:
+    """Record the code object and those inside it as rewritten, with the qualified names of the original."""
+    consts = tuple(
+        _mark(item, new_prefix, old_prefix) if isinstance(item, types.CodeType) else item for item in code.co_consts
+    )
+    changes: dict[str, Any] = {"co_consts": consts}
+    if hasattr(code, "co_qualname") and code.co_qualname.startswith(new_prefix):
+        changes["co_qualname"] = old_prefix + code.co_qualname[len(new_prefix) :]
+    code = code.replace(**changes)
+    rewritten.add(code)
+    return code
+
+
+def _compile(function: types.FunctionType) -> types.CodeType:
+    old = function.__code__
+    node = transform(source.find(function), function.__qualname__)
+    inner: ast.stmt = ast.Return(node) if isinstance(node, ast.Lambda) else node
+    if isinstance(node, ast.FunctionDef):
+        node.name = "__td_function"  # its own name means what it means to its callers: a global, or a cell
+    names = ["__td", *old.co_freevars]
+    if "__class__" not in names and any(isinstance(n, ast.Name) and n.id == "__class__" for n in ast.walk(node)):
+        names.append("__class__")
+    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+    factory = ast.FunctionDef("__td_factory", arguments, [inner], [], None)
+    module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
+    compiled = compile(module, old.co_filename, "exec", flags=old.co_flags & FUTURE, dont_inherit=True)
+    outer = next(item for item in compiled.co_consts if isinstance(item, types.CodeType))
+    new = next(item for item in outer.co_consts if isinstance(item, types.CodeType))
+    new = _mark(new.replace(co_name=old.co_name), f"__td_factory.<locals>.{new.co_name}", function.__qualname__)
+    originals[new] = old
+    return new
+
+
+def rewrite(function: types.FunctionType) -> types.FunctionType:
+    """Return `function` with its control flow rewritten; the same function if its source is not available.
+
+    The new function shares the globals, closure cells and defaults of the old one.
+    """
+    code = function.__code__
+    if code in rewritten:
+        return function
+    with _lock:
+        if code not in _codes:
+            try:
+                _codes[code] = _compile(function)
+            except source.SourceMissing as error:
+                _codes[code] = None
+                missing[code] = str(error)
+        new = _codes[code]
+    if new is None:
+        return function
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+    cells["__td"] = types.CellType(primitives)
+    closure = tuple(cells[name] for name in new.co_freevars)
+    result = types.FunctionType(new, function.__globals__, function.__name__, function.__defaults__, closure)
+    result.__kwdefaults__ = function.__kwdefaults__
+    result.__dict__.update(function.__dict__)
+    result.__annotations__ = function.__annotations__
+    result.__doc__, result.__module__ = function.__doc__, function.__module__
+    result.__qualname__ = function.__qualname__
+    return result
+
+
+# Why some functions run as they are: their source cannot be found.
+missing: dict[types.CodeType, str] = {}

@@ -1,0 +1,190 @@
+"""The variables that a branch or a loop carries: taken from a frame, put back into it, and compared.
+
+A value may be any tree of tuples, lists, dicts and dataclasses. Its tensors and numbers are what the graph carries;
+everything else must be the same before and after. Where it is not, the variable gets an `Undefined` placeholder, which
+costs nothing unless it is used and then says why there is no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from tandem import _core, pytree
+from tandem.scripting.context import is_dim
+from tandem.scripting.errors import capture_error
+
+PROTECTED = "__td_"  # the rewriter's own variables: read only when a flag says that they were set
+
+
+class _Unbound:
+    """Marks a variable that has no value, so that the frame's variable is deleted again."""
+
+    def __repr__(self) -> str:
+        return "<unbound>"
+
+
+UNBOUND = _Unbound()
+
+
+class Undefined:
+    """Stands for a variable that has no single value; every use raises CaptureError with the reason."""
+
+    __slots__ = ("_name", "_reason")
+
+    def __init__(self, name: str, reason: str = "it is not set on every path") -> None:
+        object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_reason", reason)
+
+    def __repr__(self) -> str:
+        return f"<undefined '{self._name}'>"
+
+    def _raise(self, *_: Any, **__: Any) -> NoReturn:
+        raise undefined_error(self)
+
+    __bool__ = __len__ = __iter__ = __call__ = __getitem__ = __setitem__ = __contains__ = __index__ = _raise
+    __int__ = __float__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _raise
+    __neg__ = __pos__ = __abs__ = __invert__ = _raise
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = _raise
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _raise
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rlshift__ = _raise
+    __rshift__ = __rrshift__ = _raise
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        self._raise()
+
+
+def undefined_error(value: Undefined) -> Exception:
+    name = value._name if not value._name.startswith(PROTECTED) else "the returned value"
+    what = f"'{name}'" if not value._name.startswith(PROTECTED) else name
+    return capture_error(
+        f"variable {what}" if what is not name else name,
+        f"no single value, because {value._reason}",
+        "one dtype, shape and structure on every path that reaches this line",
+        "give it a value of the same dtype and shape on every path" + _before(value._reason),
+    )
+
+
+def _before(reason: str) -> str:
+    return ", also before the loop" if "loop" in reason else ""
+
+
+def describe(value: Any) -> str:
+    """`f32[3, 4]` for a tensor, the type's name or the plain value otherwise."""
+    if isinstance(value, (_Unbound, Undefined)):
+        return "no value"
+    if isinstance(value, _core.Tensor):
+        return f"{value.dtype}[{', '.join(str(dim) for dim in value.shape)}]"
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    values, structure = pytree.flatten(value)
+    if structure.is_leaf:
+        return type(value).__name__
+    return str(structure).replace("*", "{}").format(*map(describe, values)) if "{" not in str(structure) else "a dict"
+
+
+def is_number(value: Any) -> bool:
+    return type(value) in (bool, int, float) or is_dim(value)
+
+
+def same_plain(a: Any, b: Any) -> bool:
+    """True when two values are one object or equal plain values, so that nothing need be carried."""
+    if a is b:
+        return True
+    if is_dim(a) and is_dim(b):
+        return str(a) == str(b)  # `==` would add a guard
+    if type(a) is not type(b) or not isinstance(a, (bool, int, float, str, bytes, type(None))):
+        return False
+    return bool(a == b) and (type(a) is not float or str(a) == str(b))  # -0.0 is not 0.0
+
+
+def same_type(a: Any, b: Any) -> bool:
+    """True when two tensors agree in dtype and shape."""
+    return a.dtype == b.dtype and tuple(a.shape) == tuple(b.shape)
+
+
+def is_weak(value: Any) -> bool:
+    """True for a Python scalar, or a recorded tensor that promotes like one."""
+    return is_number(value) or bool(getattr(value, "_weak", False))
+
+
+def kind(value: Any) -> int:
+    """bool 0, integer 1, floating 2, complex 3; of a number or a tensor."""
+    if is_number(value):
+        return 1 if is_dim(value) else (bool, int, float).index(type(value))
+    text = str(value.dtype)
+    return 0 if "bool" in text else 1 if "int" in text else 2 if "float" in text else 3
+
+
+def widens(narrow: Any, wide: Any) -> bool:
+    """True when a Python scalar takes the dtype of the other value: the same kind, or a number of a larger one."""
+    a, b = kind(narrow), kind(wide)
+    return a == b or 0 < a < b
+
+
+def lift(value: Any) -> Any:
+    """The value as a tensor of the graph."""
+    return _core.lift(value)
+
+
+@dataclass
+class Entry:
+    """One variable at one moment."""
+
+    name: str
+    value: Any
+    leaves: list[Any]
+    structure: pytree.Structure | None  # None when the variable has no value
+
+
+class Snapshot:
+    """The values of some variables of a frame. Lists and dicts are remembered with their contents."""
+
+    def __init__(self, names: Iterable[str], scope: dict[str, Any]) -> None:
+        self.entries = []
+        for name in names:
+            value = _read(name, scope)
+            if isinstance(value, (_Unbound, Undefined)):
+                self.entries.append(Entry(name, value, [], None))
+            else:
+                self.entries.append(Entry(name, value, *pytree.flatten(value)))
+
+    def values(self) -> tuple[Any, ...]:
+        """The values as they were, lists and dicts refilled in place."""
+        return tuple(
+            entry.value if entry.structure is None else pytree.refill(entry.value, entry.structure, entry.leaves)
+            for entry in self.entries
+        )
+
+
+def _read(name: str, scope: dict[str, Any]) -> Any:
+    head, *attributes = name.split(".")
+    value = scope.get(head, UNBOUND)
+    for attribute in attributes:
+        value = UNBOUND if isinstance(value, (_Unbound, Undefined)) else getattr(value, attribute, UNBOUND)
+    return value
+
+
+def zeros_like(value: Any) -> Any:
+    """A value of the same type that no path reads."""
+    if is_weak(value):
+        return (False, 0, 0.0)[kind(value)]
+    return _core.zeros(tuple(value.shape), dtype=value.dtype)
+
+
+def truth(value: Any) -> Any:
+    """A condition as a 0-d bool tensor, by the rules of `bool(tensor)`."""
+    value = _core.lift(value)
+    if tuple(value.shape):
+        if any(dim != 1 for dim in value.shape):
+            raise capture_error(
+                "condition",
+                f"a tensor {describe(value)}",
+                "a single truth value",
+                "'.any()' or '.all()', or td.where for a choice per element",
+            )
+        value = value.reshape(())
+    return value if "bool" in str(value.dtype) else value != 0

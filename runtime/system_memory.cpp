@@ -1,0 +1,82 @@
+#include "runtime/system_memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+namespace tandem {
+
+namespace {
+
+std::atomic<int64_t> mapped{0}, made{0};
+
+char* map(size_t bytes) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+}
+
+char* map_huge(size_t bytes) {
+  char* memory = map(bytes + kHugePage);
+  if (!memory) return nullptr;
+  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(memory) % kHugePage) % kHugePage;
+  if (before > 0) ::munmap(memory, before);
+  if (before < kHugePage) ::munmap(memory + before + bytes, kHugePage - before);
+  ::madvise(memory + before, bytes, MADV_HUGEPAGE);  // advice only: works without
+  return memory + before;
+}
+
+}  // namespace
+
+size_t machine_memory() {
+  static const size_t bytes = [] {
+    size_t total = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    std::ifstream meminfo("/proc/meminfo");
+    for (std::string key; meminfo >> key;) {
+      if (key != "SwapTotal:") continue;
+      size_t kilobytes = 0;
+      if (meminfo >> kilobytes) total += kilobytes * 1024;
+      break;
+    }
+    for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+      size_t limit = 0;
+      if (std::ifstream file(path); file >> limit) total = std::min(total, limit);  // "max" does not parse
+    }
+    return total;
+  }();
+  return bytes;
+}
+
+MemoryLimit memory_limit() {
+  const MemoryLimit machine{machine_memory(), "the memory of this machine"};
+  const char* text = std::getenv("TANDEM_MEMORY_LIMIT");
+  if (!text || !*text) return machine;
+  char* end = nullptr;
+  const unsigned long long bytes = std::strtoull(text, &end, 10);
+  return *end == '\0' && bytes < machine.bytes ? MemoryLimit{bytes, "TANDEM_MEMORY_LIMIT"} : machine;
+}
+
+char* map_memory(size_t bytes) {
+  const size_t limit = memory_limit().bytes;
+  if (bytes > limit || static_cast<size_t>(mapped_bytes()) > limit - bytes) return nullptr;
+  char* memory = bytes >= kHugePage ? map_huge(bytes) : map(bytes);
+  if (memory) {
+    mapped.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+    made.fetch_add(1, std::memory_order_relaxed);
+  }
+  return memory;
+}
+
+void unmap_memory(void* memory, size_t bytes) {
+  ::munmap(memory, bytes);
+  mapped.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+}
+
+int64_t mapped_bytes() { return mapped.load(std::memory_order_relaxed); }
+int64_t mappings_made() { return made.load(std::memory_order_relaxed); }
+
+}  // namespace tandem

@@ -1,0 +1,343 @@
+#include "runtime/library.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "runtime/dnnl.h"
+#include "runtime/dnnl_api.h"
+#include "runtime/gemm.h"
+#include "runtime/parallel.h"
+#include "tests/runtime/fork.h"
+#if __has_include(<oneapi/dnnl/dnnl.h>)
+#include <oneapi/dnnl/dnnl.h>
+#endif
+
+using namespace tandem;
+
+namespace {
+
+// Element access of any dtype, in double or int64.
+double get(DType dtype, const void* data, int64_t i) {
+  switch (dtype) {
+    case DType::boolean: return static_cast<const bool*>(data)[i];
+    case DType::i8: return static_cast<const int8_t*>(data)[i];
+    case DType::u8: return static_cast<const uint8_t*>(data)[i];
+    case DType::i32: return static_cast<const int32_t*>(data)[i];
+    case DType::i64: return static_cast<double>(static_cast<const int64_t*>(data)[i]);
+    case DType::f16: return half_to_float(static_cast<const uint16_t*>(data)[i]);
+    case DType::bf16: return bfloat_to_float(static_cast<const uint16_t*>(data)[i]);
+    case DType::f32: return static_cast<double>(static_cast<const float*>(data)[i]);
+    case DType::f64: return static_cast<const double*>(data)[i];
+  }
+  return 0;
+}
+
+void fill(DType dtype, std::vector<char>& data, std::mt19937& random) {
+  const int64_t count = static_cast<int64_t>(data.size()) / size_of(dtype);
+  std::uniform_real_distribution<double> real(-1, 1);
+  for (int64_t i = 0; i < count; ++i) {
+    switch (dtype) {
+      case DType::boolean: data[static_cast<size_t>(i)] = random() % 4 == 0; break;
+      case DType::f16: reinterpret_cast<uint16_t*>(data.data())[i] = double_to_half(real(random)); break;
+      case DType::bf16: reinterpret_cast<uint16_t*>(data.data())[i] = double_to_bfloat(real(random)); break;
+      case DType::f32: reinterpret_cast<float*>(data.data())[i] = static_cast<float>(real(random)); break;
+      case DType::f64: reinterpret_cast<double*>(data.data())[i] = real(random); break;
+      default: {
+        const uint64_t bits = random() * uint64_t{0x9E3779B97F4A7C15};
+        std::memcpy(&data[static_cast<size_t>(i * size_of(dtype))], &bits, static_cast<size_t>(size_of(dtype)));
+      }
+    }
+  }
+}
+
+// A product with operands in memory of their own; layouts are chosen by the test.
+struct Problem {
+  MatmulArgs args{};
+  std::vector<int64_t> batch, a_batch, b_batch;
+  std::vector<char> a, b, out;
+
+  Problem(DType dtype, int64_t m, int64_t n, int64_t k, std::vector<int64_t> extents, std::mt19937& random,
+          bool odd_layouts = true) {
+    batch = std::move(extents);
+    args.dtype = dtype;
+    args.m = m, args.n = n, args.k = k;
+    args.batch_rank = static_cast<int>(batch.size());
+    int64_t results = m * n;
+    for (const int64_t extent : batch) results *= extent;
+    int64_t a_offset = 0, b_offset = 0;
+    int layout = odd_layouts ? static_cast<int>(random() % 5) : static_cast<int>(random() % 2);
+    operand(layout, m, k, random, odd_layouts, args.a_row, args.a_col, a_batch, a, a_offset);
+    layout = odd_layouts ? static_cast<int>(random() % 5) : static_cast<int>(random() % 2);
+    operand(layout, k, n, random, odd_layouts, args.b_row, args.b_col, b_batch, b, b_offset);
+    out.assign(static_cast<size_t>(results * size_of(dtype)), 'x');
+    args.batch = batch.data(), args.a_batch = a_batch.data(), args.b_batch = b_batch.data();
+    args.a = a.data() + a_offset * size_of(dtype);
+    args.b = b.data() + b_offset * size_of(dtype);
+    args.out = out.data();
+  }
+
+  void operand(int layout, int64_t rows, int64_t columns, std::mt19937& random, bool odd, int64_t& row, int64_t& column,
+               std::vector<int64_t>& strides, std::vector<char>& data, int64_t& offset) {
+    const int64_t pad = odd ? static_cast<int64_t>(random() % 3) : 0;
+    const int64_t sparse = layout == 2 ? 2 : 1;
+    row = layout == 1 ? sparse : (columns + pad) * sparse;
+    column = layout == 1 ? rows + pad : sparse;
+    if (layout == 3) row = 0;
+    int64_t size = std::max(rows, int64_t{1}) * std::max(columns, int64_t{1}) * 2 * sparse +
+                   (rows + columns + 2) * (pad + 1) * sparse;
+    strides.assign(batch.size(), 0);
+    for (size_t i = batch.size(); i-- > 0;) {
+      if (random() % 3 == 0) continue;  // broadcast
+      strides[i] = size;
+      size *= batch[i];
+    }
+    if (layout == 4) {
+      offset = std::max<int64_t>(rows - 1, 0) * row;
+      row = -row;
+    }
+    data.resize(static_cast<size_t>(size * size_of(args.dtype)));
+    fill(args.dtype, data, random);
+  }
+
+  int64_t a_at(int64_t index, int64_t i, int64_t p) const {
+    return at(index, a_batch) + i * args.a_row + p * args.a_col;
+  }
+  int64_t b_at(int64_t index, int64_t p, int64_t j) const {
+    return at(index, b_batch) + p * args.b_row + j * args.b_col;
+  }
+  int64_t at(int64_t index, const std::vector<int64_t>& strides) const {
+    int64_t offset = 0;
+    for (size_t i = batch.size(); i-- > 0;) {
+      offset += index % batch[i] * strides[i];
+      index /= batch[i];
+    }
+    return offset;
+  }
+
+  template <class Visit>  // visit(flat result, batch index, i, j)
+  void for_each(Visit visit) const {
+    int64_t count = 1;
+    for (const int64_t extent : batch) count *= extent;
+    for (int64_t index = 0, flat = 0; index < count; ++index)
+      for (int64_t i = 0; i < args.m; ++i)
+        for (int64_t j = 0; j < args.n; ++j, ++flat) visit(flat, index, i, j);
+  }
+
+  // Our own loop is defined exactly.
+  int exact_mismatches() const {
+    int mismatches = 0;
+    for_each([&](int64_t flat, int64_t index, int64_t i, int64_t j) {
+      const auto a_value = [&](int64_t p) { return get(args.dtype, args.a, a_at(index, i, p)); };
+      const auto b_value = [&](int64_t p) { return get(args.dtype, args.b, b_at(index, p, j)); };
+      if (args.dtype == DType::f64) {
+        double sum = 0;
+        for (int64_t p = 0; p < args.k; ++p) sum = std::fma(a_value(p), b_value(p), sum);
+        mismatches += std::memcmp(&sum, out.data() + flat * 8, 8) != 0;
+      } else if (is_floating(args.dtype)) {
+        float sum = 0;
+        for (int64_t p = 0; p < args.k; ++p)
+          sum = std::fma(static_cast<float>(a_value(p)), static_cast<float>(b_value(p)), sum);
+        const float want = args.dtype == DType::f32   ? sum
+                           : args.dtype == DType::f16 ? half_to_float(float_to_half(sum))
+                                                      : bfloat_to_float(float_to_bfloat(sum));
+        mismatches += static_cast<double>(want) != get(args.dtype, out.data(), flat);
+      } else {
+        mismatches += integer_differs(flat, index, i, j);
+      }
+    });
+    return mismatches;
+  }
+
+  bool integer_differs(int64_t flat, int64_t index, int64_t i, int64_t j) const {
+    const auto bytes = static_cast<size_t>(size_of(args.dtype));
+    const auto value = [&](const void* data, int64_t element) {
+      uint64_t bits = 0;
+      std::memcpy(&bits, static_cast<const char*>(data) + element * static_cast<int64_t>(bytes), bytes);
+      return bits;
+    };
+    uint64_t sum = 0;
+    for (int64_t p = 0; p < args.k; ++p) sum += value(args.a, a_at(index, i, p)) * value(args.b, b_at(index, p, j));
+    if (args.dtype == DType::boolean) sum = sum != 0;
+    return std::memcmp(&sum, out.data() + flat * static_cast<int64_t>(bytes), bytes) != 0;
+  }
+
+  // The classical bound: |error| <= k * unit * sum |a| |b|, plus one rounding of the result.
+  double worst_error() const {
+    double worst = 0;
+    for_each([&](int64_t flat, int64_t index, int64_t i, int64_t j) {
+      double sum = 0, magnitude = 1e-30;
+      for (int64_t p = 0; p < args.k; ++p) {
+        const double term = get(args.dtype, args.a, a_at(index, i, p)) * get(args.dtype, args.b, b_at(index, p, j));
+        sum += term;
+        magnitude += std::abs(term);
+      }
+      const double unit = 0x1p-24, result_unit = std::ldexp(1.0, -info(args.dtype).mantissa);
+      const double allowed = (static_cast<double>(args.k) + 1) * unit * magnitude + result_unit * std::abs(sum);
+      worst = std::max(worst, std::abs(get(args.dtype, out.data(), flat) - sum) / allowed);
+    });
+    return worst;
+  }
+};
+
+std::vector<Isa> instruction_sets() {
+  std::vector<Isa> sets{Isa::generic};
+  if (best_isa() != Isa::generic) sets.push_back(Isa::avx2);
+  if (best_isa() == Isa::avx512) sets.push_back(Isa::avx512);
+  return sets;
+}
+
+constexpr DType kAll[] = {DType::boolean, DType::i8,   DType::u8,  DType::i32, DType::i64,
+                          DType::f16,     DType::bf16, DType::f32, DType::f64};
+
+}  // namespace
+
+TEST_CASE("our own product is one chain of fused multiply-adds, on every instruction set and layout") {
+  std::mt19937 random(1);
+  const int64_t sizes[] = {1, 2, 5, 12, 13, 31, 33, 64, 70};
+  for (const DType dtype : kAll) {
+    for (int trial = 0; trial < 25; ++trial) {
+      const auto pick = [&] { return sizes[random() % std::size(sizes)]; };
+      std::vector<int64_t> batch(random() % 3);
+      for (int64_t& extent : batch) extent = 1 + static_cast<int64_t>(random() % 3);
+      const int64_t k = trial % 5 == 0 ? 300 : pick();  // more than one block of k
+      Problem problem(dtype, pick(), pick(), k, batch, random);
+      for (const Isa isa : instruction_sets()) {
+        std::fill(problem.out.begin(), problem.out.end(), 'x');
+        gemm(problem.args, isa);
+        INFO(info(dtype).text << " " << problem.args.m << "x" << problem.args.n << "x" << problem.args.k << " isa "
+                              << static_cast<int>(isa));
+        REQUIRE(problem.exact_mismatches() == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("our own product does not depend on the number of threads") {
+  std::mt19937 random(2);
+  const int before = num_threads();
+  for (const int threads : {1, 2, 3}) {
+    set_num_threads(threads);
+    Problem problem(DType::f64, 150, 170, 600, {}, random);
+    gemm(problem.args);
+    CHECK(problem.exact_mismatches() == 0);
+  }
+  set_num_threads(before);
+}
+
+TEST_CASE("every 16-bit float is widened exactly") {
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    std::vector<uint16_t> values(65536), out(65536);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint16_t>(i);
+    const uint16_t one = dtype == DType::f16 ? float_to_half(1) : float_to_bfloat(1);
+    gemm({dtype, 65536, 1, 1, 0, nullptr, nullptr, nullptr, 1, 1, 1, 1, values.data(), &one, out.data()});
+    for (size_t i = 0; i < values.size(); ++i) {
+      const float value = dtype == DType::f16 ? half_to_float(values[i]) : bfloat_to_float(values[i]);
+      const float sum = std::fma(value, 1.0f, 0.0f);
+      const uint16_t want = dtype == DType::f16 ? float_to_half(sum) : float_to_bfloat(sum);
+      REQUIRE(out[i] == want);
+    }
+  }
+}
+
+TEST_CASE("matmul is right for all dtypes, batches and layouts") {
+  std::mt19937 random(3);
+  const int64_t sizes[] = {1, 3, 16, 40, 65, 100};
+  for (const DType dtype : kAll) {
+    for (int trial = 0; trial < 40; ++trial) {
+      const auto pick = [&] { return sizes[random() % std::size(sizes)]; };
+      std::vector<int64_t> batch(random() % 4);
+      for (int64_t& extent : batch) extent = 1 + static_cast<int64_t>(random() % 3);
+      Problem problem(dtype, pick(), pick(), pick(), batch, random);
+      matmul(problem.args);
+      INFO(info(dtype).text << " " << problem.args.m << "x" << problem.args.n << "x" << problem.args.k << " batch "
+                            << batch.size() << " strides " << problem.args.a_row << " " << problem.args.a_col << " "
+                            << problem.args.b_row << " " << problem.args.b_col);
+      if (dtype == DType::f32 || dtype == DType::bf16)
+        REQUIRE(problem.worst_error() <= 1.0);
+      else
+        REQUIRE(problem.exact_mismatches() == 0);
+    }
+  }
+}
+
+TEST_CASE("sums over nothing are zero, results of no elements are left alone") {
+  char out[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+  const float none[1] = {};
+  matmul({DType::f32, 1, 2, 0, 0, nullptr, nullptr, nullptr, 0, 1, 2, 1, none, none, out});
+  for (const char byte : out) CHECK(byte == 0);
+  out[0] = 1;
+  matmul({DType::f32, 0, 2, 3, 0, nullptr, nullptr, nullptr, 3, 1, 2, 1, none, none, out});
+  const int64_t zero = 0;
+  matmul({DType::f32, 1, 2, 1, 1, &zero, &zero, &zero, 1, 1, 2, 1, none, none, out});
+  CHECK(out[0] == 1);
+}
+
+TEST_CASE("the same call gives the same bits") {
+  std::mt19937 random(4);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Problem problem(dtype, 200, 130, 333, {2}, random);
+    matmul(problem.args);
+    const std::vector<char> first = problem.out;
+    for (int i = 0; i < 5; ++i) {
+      std::fill(problem.out.begin(), problem.out.end(), 'x');
+      matmul(problem.args);
+      REQUIRE(problem.out == first);
+    }
+  }
+}
+
+TEST_CASE("large f32 and bf16 products use oneDNN where it is") {
+  if (!dnnl_available()) {
+    WARN("not tested here: " << library_versions());
+    return;
+  }
+  CHECK_THAT(library_versions(), Catch::StartsWith("oneDNN "));
+  std::mt19937 random(5);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Problem plain(dtype, 64, 64, 64, {}, random, false);
+    const LibraryStats before = library_stats();
+    matmul(plain.args);
+    CHECK(library_stats().dnnl_calls == before.dnnl_calls + 1);
+    CHECK(plain.worst_error() <= 1.0);
+    Problem small(dtype, 8, 8, 8, {}, random, false);
+    matmul(small.args);
+    CHECK(library_stats().own_calls == before.own_calls + 1);
+    CHECK(small.exact_mismatches() == 0);
+  }
+}
+
+TEST_CASE("a forked child multiplies without the parent's threads") {
+  std::mt19937 random(6);
+  Problem problem(DType::f32, 100, 100, 100, {}, random, false);
+  matmul(problem.args);
+  const int status = in_child([&] {
+    const LibraryStats before = library_stats();
+    matmul(problem.args);
+    return problem.exact_mismatches() == 0 && library_stats().own_calls == before.own_calls + 1 ? 0 : 1;
+  });
+  CHECK(status == 0);
+}
+
+#if __has_include(<oneapi/dnnl/dnnl.h>)
+TEST_CASE("the constants for oneDNN are those of its header") {
+  CHECK(dnnl::kCpu == dnnl_cpu);
+  CHECK(dnnl::kBf16 == dnnl_bf16);
+  CHECK(dnnl::kF32 == dnnl_f32);
+  CHECK(dnnl::kDefaultStream == dnnl_stream_default_flags);
+  CHECK(dnnl::kUserScratchpad == dnnl_scratchpad_mode_user);
+  CHECK(dnnl::kQueryImplementation == dnnl_query_impl_info_str);
+  CHECK(dnnl::kQueryScratchpad == dnnl_query_scratchpad_md);
+  CHECK(dnnl::kArgSource == DNNL_ARG_SRC);
+  CHECK(dnnl::kArgWeights == DNNL_ARG_WEIGHTS);
+  CHECK(dnnl::kArgResult == DNNL_ARG_DST);
+  CHECK(dnnl::kArgScratchpad == DNNL_ARG_SCRATCHPAD);
+  CHECK(sizeof(dnnl::Argument) == sizeof(dnnl_exec_arg_t));
+#if DNNL_VERSION_MAJOR == 2
+  CHECK(sizeof(dnnl::MemoryDescription2) >= sizeof(dnnl_memory_desc_t));
+  CHECK(sizeof(dnnl::MatmulDescription2) >= sizeof(dnnl_matmul_desc_t));
+#endif
+}
+#endif
