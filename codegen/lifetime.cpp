@@ -19,9 +19,26 @@ struct Overload : F... {
 template <class... F>
 Overload(F...) -> Overload<F...>;
 
-void collect(const Block& block, Slots& used, Slots& defined);
+// Both sides of a branch bind its results; whatever only one side defines is its own affair.
+bool binds(const Block& block, int slot) {
+  return std::any_of(block.begin(), block.end(), [slot](const Step& step) {
+    const auto* bind = std::get_if<Bind>(&step.op);
+    return bind && bind->to == slot;
+  });
+}
 
-// Slots a step reads or writes, those inside nested blocks included, and those it defines.
+void collect(const Step& step, Slots& used, Slots& defined);
+
+// What a nested block needs from outside, and what it defines.
+void collect_nested(const Block& block, Slots& needed, Slots& defined) {
+  Slots used, made;
+  for (const Step& step : block) collect(step, used, made);
+  for (int slot : used)
+    if (!made.contains(slot)) needed.insert(slot);
+  defined.insert(made.begin(), made.end());
+}
+
+// Slots a step reads or writes and those it defines, as seen from the block it stands in.
 void collect(const Step& step, Slots& used, Slots& defined) {
   const auto use = [&](int slot) { used.insert(slot); };
   std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); },
@@ -33,22 +50,27 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                       [&](const Release& s) { use(s.slot); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },
                       [&](const Branch& s) {
+                        Slots inside;
                         use(s.predicate);
-                        collect(s.then_block, used, defined);
-                        collect(s.else_block, used, defined);
+                        collect_nested(s.then_block, used, inside);
+                        collect_nested(s.else_block, used, inside);
+                        for (int slot : inside)
+                          if (binds(s.then_block, slot) && binds(s.else_block, slot)) defined.insert(slot);
                       },
                       [&](const Loop& s) {
-                        use(s.predicate);
-                        collect(s.condition, used, defined);
-                        collect(s.body, used, defined);
-                        for (const auto& [to, from] : s.carried) use(to), use(from), defined.insert(to);
+                        Slots inside, needed;
+                        collect_nested(s.condition, needed, inside);
+                        collect_nested(s.body, needed, inside);
+                        for (int slot : needed)
+                          if (!inside.contains(slot)) use(slot);
+                        for (const auto& [to, from] : s.carried) {
+                          use(to), defined.insert(to);
+                          if (!inside.contains(from)) use(from);
+                        }
+                        if (!inside.contains(s.predicate)) use(s.predicate);
                       },
                       [&](const Assert& s) { use(s.slot); }},
              step.op);
-}
-
-void collect(const Block& block, Slots& used, Slots& defined) {
-  for (const Step& step : block) collect(step, used, defined);
 }
 
 class Lifetimes {
@@ -97,12 +119,9 @@ class Lifetimes {
     if (auto* branch = std::get_if<Branch>(&step.op)) {
       // What both sides define for the outside is used at this step or later.
       Slots results = live;
-      for (Block* side : {&branch->then_block, &branch->else_block}) {
-        Slots used, defined;
-        collect(*side, used, defined);
-        for (int slot : defined)
-          if (last.contains(slot)) results.insert(bound_outside(*branch, slot) ? slot : -1);
-      }
+      for (const Step& inner : branch->then_block)
+        if (const auto* bind = std::get_if<Bind>(&inner.op); bind && binds(branch->else_block, bind->to))
+          results.insert(bind->to);
       run(branch->then_block, results, {});
       run(branch->else_block, results, {});
     } else if (auto* loop = std::get_if<Loop>(&step.op)) {
@@ -121,17 +140,6 @@ class Lifetimes {
       run(loop->condition, condition_kept, {});
       run(loop->body, body_kept, carried);
     }
-  }
-
-  // Both sides of a branch bind its results; whatever only one side defines is its own affair.
-  static bool bound_outside(const Branch& branch, int slot) {
-    const auto binds = [slot](const Block& block) {
-      return std::any_of(block.begin(), block.end(), [slot](const Step& step) {
-        const auto* bind = std::get_if<Bind>(&step.op);
-        return bind && bind->to == slot;
-      });
-    };
-    return binds(branch.then_block) && binds(branch.else_block);
   }
 
   // The Allocate of an output right before this launch takes over an input that dies here.

@@ -22,9 +22,12 @@ class Parser {
   Graph all() {
     expect("graph");
     expect("@");
-    Graph graph = parse_region(take_while("a graph name", [](char c) {
-      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '<' || c == '>';
-    }), 0);
+    Graph graph = parse_region(take_while("a graph name",
+                                          [](char c) {
+                                            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ||
+                                                   c == '.' || c == '<' || c == '>';
+                                          }),
+                               0);
     skip();
     if (at_ != text_.size()) fail("the end of the text");
     return graph;
@@ -174,8 +177,9 @@ class Parser {
       expect(")");
       return all;
     }
-    do all.push_back(type());
-    while (accept(","));
+    do {
+      all.push_back(type());
+    } while (accept(","));
     return all;
   }
   Attr attribute() {
@@ -185,10 +189,12 @@ class Parser {
     if (accept("false")) return false;
     skip();
     const char c = at_ < text_.size() ? text_[at_] : '\0';
-    const bool is_number = c == '-' || std::isdigit(static_cast<unsigned char>(c)) != 0 || next_is("inf") || next_is("nan");
+    const bool is_number =
+        c == '-' || std::isdigit(static_cast<unsigned char>(c)) != 0 || next_is("inf") || next_is("nan");
     if (!is_number) return dtype();
     const size_t place = at_;
-    const std::string number = take_while("a number", [](char d) { return is_word(d) || d == '.' || d == '-' || d == '+'; });
+    const std::string number =
+        take_while("a number", [](char d) { return is_word(d) || d == '.' || d == '-' || d == '+'; });
     const char *first = number.data(), *last = first + number.size();
     if (number.find_first_of(".einf") == std::string::npos) {
       int64_t value = 0;
@@ -211,8 +217,17 @@ class Parser {
     if (found == names.end()) fail_at(place, fmt::format("got %{}; need a value that was made before", name));
     return found->second;
   }
+  std::vector<ValueId> uses(const Names& names) {
+    std::vector<ValueId> all;
+    if (!next_is("%")) return all;
+    do {
+      all.push_back(use(names));
+    } while (accept(","));
+    return all;
+  }
   void define(Names& names, const std::string& name, ValueId value, size_t place) const {
-    if (!names.emplace(name, value).second) fail_at(place, fmt::format("got a second value %{}; need each name once", name));
+    if (!names.emplace(name, value).second)
+      fail_at(place, fmt::format("got a second value %{}; need each name once", name));
   }
 
   void param(Graph& graph, Names& names) {
@@ -236,8 +251,9 @@ class Parser {
     Names names;
     expect("(");
     if (!accept(")")) {
-      do param(graph, names);
-      while (accept(","));
+      do {
+        param(graph, names);
+      } while (accept(","));
       expect(")");
     }
     expect("->");
@@ -246,14 +262,15 @@ class Parser {
     const std::vector<TensorType> declared = types();
     expect("{");
     while (!accept("return")) node(graph, names, depth);
-    if (next_is("%")) do graph.results.push_back(use(names));
-      while (accept(","));
+    graph.results = uses(names);
     expect("}");
     if (declared.size() != graph.results.size())
-      fail_at(place, fmt::format("got {} result types; need {}, one per value returned", declared.size(), graph.results.size()));
+      fail_at(place, fmt::format("got {} result types; need {}, one per value returned", declared.size(),
+                                 graph.results.size()));
     for (size_t i = 0; i < declared.size(); ++i)
       if (declared[i] != graph.type(graph.results[i]))
-        fail_at(place, fmt::format("got the result type {}; need {}", to_text(declared[i]), to_text(graph.type(graph.results[i]))));
+        fail_at(place, fmt::format("got the result type {}; need {}", to_text(declared[i]),
+                                   to_text(graph.type(graph.results[i]))));
     return graph;
   }
 
@@ -272,9 +289,7 @@ class Parser {
     const std::string name = word("an operation");
     const OpDef* row = find_op(name);
     if (row == nullptr) fail_at(place, fmt::format("got the operation '{}'; need one of the operation table", name));
-    std::vector<ValueId> inputs;
-    if (next_is("%")) do inputs.push_back(use(names));
-      while (accept(","));
+    std::vector<ValueId> inputs = uses(names);
     Attrs attrs = attributes(*row);
     expect(":");
     const std::vector<TensorType> made = types();
@@ -302,8 +317,10 @@ class Parser {
     while (!next_is(":")) {
       const size_t place = at_;
       const std::string name = word("an attribute or ':'");
-      const auto spec = std::find_if(row.attrs.begin(), row.attrs.end(), [&](const AttrSpec& s) { return s.name == name; });
-      if (spec == row.attrs.end()) fail_at(place, fmt::format("got the attribute '{}', which {} has not", name, row.name));
+      const auto spec =
+          std::find_if(row.attrs.begin(), row.attrs.end(), [&](const AttrSpec& s) { return s.name == name; });
+      if (spec == row.attrs.end())
+        fail_at(place, fmt::format("got the attribute '{}', which {} has not", name, row.name));
       const auto k = static_cast<size_t>(spec - row.attrs.begin());
       if (given[k]) fail_at(place, fmt::format("got the attribute '{}' twice", name));
       expect("=");
@@ -315,7 +332,8 @@ class Parser {
     }
     for (size_t k = 0; k < given.size(); ++k) {
       if (given[k]) continue;
-      if (!row.attrs[k].fallback) fail_at(start, fmt::format("got no attribute '{}'; {} needs it", row.attrs[k].name, row.name));
+      if (!row.attrs[k].fallback)
+        fail_at(start, fmt::format("got no attribute '{}'; {} needs it", row.attrs[k].name, row.name));
       attrs[k] = *row.attrs[k].fallback;
     }
     return attrs;

@@ -63,7 +63,8 @@ void append_line(std::string& out, int indent, std::string line, const SourceLoc
   if (with_locations && loc.known()) {
     line.resize(std::max(line.size() + 2, kCommentColumn), ' ');
     std::string file = loc.file;
-    std::replace_if(file.begin(), file.end(), [](char c) { return c == '\n' || c == '\r'; }, '?');
+    std::replace_if(
+        file.begin(), file.end(), [](char c) { return c == '\n' || c == '\r'; }, '?');
     line += fmt::format("# {}:{}", file, loc.line);
   }
   out += line + "\n";
@@ -80,8 +81,10 @@ void append_body(std::string& out, const Graph& graph, int indent, bool with_loc
     for (size_t r = 0; r < node.regions.size(); ++r) {
       const Graph& region = *node.regions[r];
       const std::string_view label = r < labels.size() ? labels[r] : "region";
-      append_line(out, indent + 2, fmt::format("{}({}) -> {} {{", label, params_text(region, value_names(region)),
-                                               types_text(region, region.results)), {}, false);
+      append_line(out, indent + 2,
+                  fmt::format("{}({}) -> {} {{", label, params_text(region, value_names(region)),
+                              types_text(region, region.results)),
+                  {}, false);
       append_body(out, region, indent + 4, with_locations);
       append_line(out, indent + 2, "}", {}, false);
     }

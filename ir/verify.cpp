@@ -71,8 +71,8 @@ class Verifier {
   }
 
   [[noreturn]] void fail(std::string_view rule, const std::string& problem) const {
-    std::string message = fmt::format("internal error (please report it): graph @{} breaks the rule '{}': {}", where_,
-                                      rule, problem);
+    std::string message =
+        fmt::format("internal error (please report it): graph @{} breaks the rule '{}': {}", where_, rule, problem);
     if (at_ < graph_.nodes.size()) {
       const SourceLoc& loc = graph_.nodes[at_].loc;
       if (loc.known()) message += fmt::format("\n  in {}:{}", loc.file, loc.line);

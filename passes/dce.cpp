@@ -57,11 +57,11 @@ Graph compact(const Graph& graph) {
   return out;
 }
 
+// The params that go must be unused by what stays.
 std::shared_ptr<const Graph> pruned_region(const Graph& region, const Flags& keep_results, const Flags& keep_params) {
   Graph out = region;
   out.results = kept(region.results, keep_results);
   out.params = kept(region.params, keep_params);
-  // A param may go only when no node that stays uses it, so nodes go first.
   return std::make_shared<const Graph>(dce(out));
 }
 
@@ -118,7 +118,7 @@ Graph dce(const Graph& graph) {
     for (const ValueId value : node.outputs) wanted.push_back(live[static_cast<size_t>(value)]);
     if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) continue;
     const auto labels = region_labels(*node.op);
-    if (!labels.empty()) labels[0] == "then" ? prune_if(node, wanted) : prune_while(node, wanted);
+    if (!labels.empty()) (labels[0] == "then" ? prune_if : prune_while)(node, wanted);
     for (const ValueId in : node.inputs) live[static_cast<size_t>(in)] = true;
     out.nodes.push_back(std::move(node));
   }

@@ -38,8 +38,9 @@ class PatternParser {
       return {Pattern::Kind::variable, static_cast<int>(letter), 0, nullptr, {}};
     }
     Pattern call{Pattern::Kind::call, 0, 0, &op(word), {}};
-    do call.args.push_back(term());
-    while (accept(','));
+    do {
+      call.args.push_back(term());
+    } while (accept(','));
     check_internal(accept(')'), "pattern '{}' lacks a bracket", text_);
     return call;
   }

@@ -16,8 +16,8 @@ namespace tandem {
 
 struct Pattern {
   enum class Kind : uint8_t { variable, number, truth, call } kind = Kind::variable;
-  int variable = 0;     // 0, 1, 2: x, y, z; 3: c
-  double number = 0;    // of a number; of a truth 0 or 1
+  int variable = 0;   // 0, 1, 2: x, y, z; 3: c
+  double number = 0;  // of a number; of a truth 0 or 1
   const OpDef* op = nullptr;
   std::vector<Pattern> args = {};
 };

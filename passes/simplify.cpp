@@ -148,8 +148,8 @@ class Simplifier : public Folder {
     std::vector<ValueId> inputs;
     std::vector<TensorType> types;
     for (const Pattern& arg : pattern.args) {
-      const auto input = arg.kind == Pattern::Kind::variable ? m.bound[static_cast<size_t>(arg.variable)]
-                                                             : call(arg, m, {}, nullptr);
+      const auto input =
+          arg.kind == Pattern::Kind::variable ? m.bound[static_cast<size_t>(arg.variable)] : call(arg, m, {}, nullptr);
       if (!input) return std::nullopt;
       inputs.push_back(*input);
       types.push_back(graph_.type(*input));

@@ -70,9 +70,8 @@ Attrs composed_order(const Match& m) {
 // Turning round an axis with at most one element does nothing.
 bool flips_nothing(const Match& m) {
   if (!has_axes(m.attrs)) return false;
-  return std::ranges::all_of(dims(m.attrs, 0), [&m](const Dim& axis) {
-    return m.type.shape[at(axis)].is(1) || m.type.shape[at(axis)].is(0);
-  });
+  return std::ranges::all_of(
+      dims(m.attrs, 0), [&m](const Dim& axis) { return m.type.shape[at(axis)].is(1) || m.type.shape[at(axis)].is(0); });
 }
 bool both_have_axes(const Match& m) { return has_axes(m.attrs) && has_axes(m.inner[0]->attrs); }
 Attrs axes_flipped_once(const Match& m) {
@@ -103,8 +102,9 @@ Attrs composed_slice(const Match& m) {
 bool adds_first_axis(const Match& m) { return std::get<int64_t>(m.inner[0]->attrs[0]) == 0; }
 bool over_no_axes(const Match& m) { return has_axes(m.attrs) && dims(m.attrs, 0).empty(); }
 
+// clang-format off
 constexpr Rule kRules[] = {
-    // name                      pattern                                 replacement                   dtypes
+    // name                      pattern                                 replacement                   dtypes, guard ...
     {"add zero",                 "add(x, 0)",                            "x",                          kInt | kBool},
     {"add minus zero",           "add(x, -0.0)",                         "x",                          kFloat},
     {"add negative",             "add(x, negative(y))",                  "subtract(x, y)",             kInt},
@@ -126,7 +126,7 @@ constexpr Rule kRules[] = {
     {"negative of difference",   "negative(subtract(x, y))",             "subtract(y, x)",             kInt},
     {"positive",                 "positive(x)",                          "x",                          kNumber},
     {"abs of abs",               "abs(abs(x))",                          "abs(x)",                     kNumber},
-    {"abs of negative",          "abs(negative(x))",                     "abs(x)",                     kSigned | kFloat},
+    {"abs of negative",          "abs(negative(x))",                     "abs(x)",                     kSigned|kFloat},
     {"abs of unsigned",          "abs(x)",                               "x",                          kUnsigned},
     {"square of negative",       "square(negative(x))",                  "square(x)",                  kInt},
     {"square of abs",            "square(abs(x))",                       "square(x)",                  kInt},
@@ -226,6 +226,7 @@ constexpr Rule kRules[] = {
     {"all over no axes",         "all(x)",                               "x",                          kBool,
      over_no_axes},
 };
+// clang-format on
 
 }  // namespace
 

@@ -13,13 +13,13 @@ namespace tandem {
 
 // A place where the pattern of a rule fits.
 struct Match {
-  const Attrs& attrs;              // of the outermost operation
-  const TensorType& type;          // of the result
+  const Attrs& attrs;      // of the outermost operation
+  const TensorType& type;  // of the result
   const Graph& graph;
   std::array<ValueId, kVariables> bound = {-1, -1, -1, -1};
   std::array<std::optional<int64_t>, kVariables> bits = {};  // of variables that are constants
-  std::vector<ValueId> literals = {};    // values that numbers of the pattern stand for
-  std::vector<const Node*> inner = {};   // the operations below the outermost one, outside in, left to right
+  std::vector<ValueId> literals = {};                        // values that numbers of the pattern stand for
+  std::vector<const Node*> inner = {};  // the operations below the outermost one, outside in, left to right
 
   const TensorType& operator[](char variable) const {
     return graph.type(bound[std::string_view("xyzc").find(variable)]);
@@ -30,9 +30,9 @@ struct Rule {
   std::string_view name;
   std::string_view pattern;
   std::string_view replacement;
-  uint32_t dtypes;                                 // of all variables but c, which must agree; one bit per DType
-  bool (*guard)(const Match& m) = nullptr;         // what the pattern cannot say
-  Attrs (*attrs)(const Match& m) = nullptr;        // of the replacement; else those of the same outermost operation
+  uint32_t dtypes;                           // of all variables but c, which must agree; one bit per DType
+  bool (*guard)(const Match& m) = nullptr;   // what the pattern cannot say
+  Attrs (*attrs)(const Match& m) = nullptr;  // of the replacement; else those of the same outermost operation
 };
 
 std::span<const Rule> simplify_rules();

@@ -120,8 +120,7 @@ class Frame {
       const Held& old = at(op.reuse);
       const Storage* storage = old.storage;
       if (old.counted && storage->owner == nullptr && storage->data == old.data &&
-          storage->capacity >= static_cast<size_t>(bytes) &&
-          storage->references.load(std::memory_order_acquire) == 1) {
+          storage->capacity >= static_cast<size_t>(bytes) && storage->references.load(std::memory_order_acquire) == 1) {
         held = share(old);
         held.storage->bytes = static_cast<size_t>(bytes);
         ++stats_.reuses;

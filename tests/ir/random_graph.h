@@ -22,9 +22,9 @@ class RandomGraph {
   }
 
   static std::vector<TensorType> param_types() {
-    return {{DType::f32, {3, 4}, {}},      {DType::f32, {}, {}},      {DType::i64, {3, 4}, {}}, {DType::boolean, {3, 4}, {}},
-            {DType::boolean, {}, {}},      {DType::i64, {}, {}},      {DType::f16, {4}, {}},    {DType::f64, {3, 1}, {}},
-            {DType::u8, {4}, {}},          {DType::i8, {1, 4}, {}},   {DType::bf16, {3, 4}, {}}, {DType::i32, {4, 3}, {}}};
+    return {{DType::f32, {3, 4}, {}}, {DType::f32, {}, {}},    {DType::i64, {3, 4}, {}},  {DType::boolean, {3, 4}, {}},
+            {DType::boolean, {}, {}}, {DType::i64, {}, {}},    {DType::f16, {4}, {}},     {DType::f64, {3, 1}, {}},
+            {DType::u8, {4}, {}},     {DType::i8, {1, 4}, {}}, {DType::bf16, {3, 4}, {}}, {DType::i32, {4, 3}, {}}};
   }
 
   int below(int bound) { return static_cast<int>(random_() % static_cast<uint64_t>(bound)); }
@@ -62,8 +62,9 @@ class RandomGraph {
   // What tests/passes/evaluate.h can run.
   static bool runnable(const OpDef& row) {
     static const std::set<std::string_view> left_out = {
-        "if",     "while",     "matmul", "linear", "take",     "take_along_axis", "embedding", "cumsum",    "slice_update",
-        "argmax", "argmin",    "arange", "eye",    "iota",      "linspace", "pow",             "softmax",   "logsumexp", "log_softmax"};
+        "if",         "while",  "matmul", "linear", "take", "take_along_axis", "embedding", "cumsum",  "slice_update",
+        "argmax",     "argmin", "arange", "eye",    "iota", "linspace",        "pow",       "softmax", "logsumexp",
+        "log_softmax"};
     return left_out.count(row.name) == 0;
   }
 
@@ -74,7 +75,9 @@ class RandomGraph {
       case AttrKind::integer: return int64_t{below(2)};
       case AttrKind::real: return below(2) == 0 ? 0.0 : 0.5;
       case AttrKind::number: return number();
-      case AttrKind::dtype: return spec.fallback && below(2) == 0 ? *spec.fallback : Attr(kDTypes[static_cast<size_t>(below(kDTypeCount))].dtype);
+      case AttrKind::dtype:
+        return spec.fallback && below(2) == 0 ? *spec.fallback
+                                              : Attr(kDTypes[static_cast<size_t>(below(kDTypeCount))].dtype);
       case AttrKind::axis: return int64_t{below(4) - 2};
       case AttrKind::axes: {
         std::vector<Dim> axes;
@@ -83,7 +86,8 @@ class RandomGraph {
         return below(3) == 0 ? Attr{} : Attr(axes);
       }
       case AttrKind::shape: return spec.name == "axes" ? Attr(permutation(rank)) : Attr(shape());
-      case AttrKind::dims: return spec.name == "size" ? Attr(Shape{below(5)}) : slice_part(spec.name, inputs[0].shape());
+      case AttrKind::dims:
+        return spec.name == "size" ? Attr(Shape{below(5)}) : slice_part(spec.name, inputs[0].shape());
     }
     return {};
   }
@@ -114,7 +118,8 @@ class RandomGraph {
 
   // A region over the given inputs whose results have the given types; `counts`: the first param is a counter.
   std::shared_ptr<const Graph> region(const Graph& outer, const std::vector<ValueId>& inputs,
-                                      const std::vector<TensorType>& results, int depth, std::string name, bool counts) {
+                                      const std::vector<TensorType>& results, int depth, std::string name,
+                                      bool counts) {
     Graph graph;
     graph.name = std::move(name);
     for (const ValueId in : inputs) graph.add_param(outer.type(in), fmt::format("a{}", graph.params.size()));
@@ -123,7 +128,8 @@ class RandomGraph {
     GraphBuilder builder(graph, env);
     for (size_t k = 0; k < results.size(); ++k) {
       if (counts && k == 0) {
-        graph.results.push_back((builder.at(graph.params[0].value) + builder.emit("full", {}, {Shape{}, int64_t{1}, DType::i64})).id);
+        graph.results.push_back(
+            (builder.at(graph.params[0].value) + builder.emit("full", {}, {Shape{}, int64_t{1}, DType::i64})).id);
         continue;
       }
       std::vector<ValueId> fitting;

@@ -85,8 +85,8 @@ TEST_CASE("random graphs round-trip and verify") {
 }
 
 TEST_CASE("graph text keeps every attribute value exactly") {
-  for (const std::string_view value : {"-0.0", "0.1", "1e+300", "5e-324", "inf", "-inf", "nan", "-nan", "3", "true",
-                                       "-9223372036854775808"}) {
+  for (const std::string_view value :
+       {"-0.0", "0.1", "1e+300", "5e-324", "inf", "-inf", "nan", "-nan", "3", "true", "-9223372036854775808"}) {
     const std::string text = fmt::format(
         "graph @f() -> f64[] {{\n  %0 = full shape=[] fill_value={} dtype=f64 : f64[]\n  return %0\n}}\n", value);
     CHECK(to_text(parse_graph(text)) == text);
@@ -107,9 +107,10 @@ TEST_CASE("graph text makes names valid and unique, and numbers values in order"
   const TensorType type{DType::f32, {2}, {}};
   graph.results = {graph.add_node(op("negative"), {a}, {}, {&type, 1}, {"a\nb.py", 3}).outputs[0]};
   const std::string text = to_text(graph);
-  CHECK(text == "graph @my_graph(%x_y: f32[2], %x_y_1: f32[2], %_3: f32[2], %arg: f32[2]@cuda:1) -> f32[2] {\n"
-                "  %0 = negative %x_y : f32[2]                           # a?b.py:3\n"
-                "  return %0\n}\n");
+  CHECK(text ==
+        "graph @my_graph(%x_y: f32[2], %x_y_1: f32[2], %_3: f32[2], %arg: f32[2]@cuda:1) -> f32[2] {\n"
+        "  %0 = negative %x_y : f32[2]                           # a?b.py:3\n"
+        "  return %0\n}\n");
   CHECK(to_text(parse_graph(text)) == text);
 }
 
@@ -122,7 +123,9 @@ TEST_CASE("graph text reads symbolic sizes and comments") {
 }
 
 TEST_CASE("parse errors name line, column and what is needed") {
-  const auto body = [](std::string_view line) { return fmt::format("graph @f(%x: f32[2]) -> f32[2] {{\n  {}\n  return %x\n}}\n", line); };
+  const auto body = [](std::string_view line) {
+    return fmt::format("graph @f(%x: f32[2]) -> f32[2] {{\n  {}\n  return %x\n}}\n", line);
+  };
   CHECK(parse_message("") == "graph text:1:1: got the end; need 'graph'");
   CHECK(parse_message(body("%0 = foo %x : f32[2]")) ==
         "graph text:2:8: got the operation 'foo'; need one of the operation table");
@@ -137,20 +140,22 @@ TEST_CASE("parse errors name line, column and what is needed") {
   CHECK(parse_message(body("%0 = sum %x axis=[0] axis=[0] : f32[]")) ==
         "graph text:2:24: got the attribute 'axis' twice");
   CHECK(parse_message(body("%0 = cast %x : f32[2]")) == "graph text:2:16: got no attribute 'dtype'; cast needs it");
-  CHECK(parse_message(body("%0 = negative %x : f33[2]")) == "graph text:2:22: got the dtype 'f33'; need one such as f32");
-  CHECK(parse_message(body("%0 = negative %x : f32[2")) ==
-        "graph text:3:3: got 'return %x'; need ','");
+  CHECK(parse_message(body("%0 = negative %x : f33[2]")) ==
+        "graph text:2:22: got the dtype 'f33'; need one such as f32");
+  CHECK(parse_message(body("%0 = negative %x : f32[2")) == "graph text:3:3: got 'return %x'; need ','");
   CHECK(parse_message(body("%0, %1 = negative %x : f32[2]")) ==
         "graph text:2:12: got 1 types for 2 values; need one type per value");
   CHECK(parse_message("graph @f(%x: f32[2]) -> f32[3] {\n  return %x\n}\n") ==
         "graph text:1:25: got the result type f32[3]; need f32[2]");
-  CHECK(parse_message("graph @f(%x: f32[N*]) -> f32[3] {") .starts_with("graph text:1:18: size: got 'N*'"));
-  CHECK(parse_message("graph @f(%x: f32[9999999999999999999999]) -> f32[3] {").starts_with("graph text:1:18: size: got"));
+  CHECK(parse_message("graph @f(%x: f32[N*]) -> f32[3] {").starts_with("graph text:1:18: size: got 'N*'"));
+  CHECK(
+      parse_message("graph @f(%x: f32[9999999999999999999999]) -> f32[3] {").starts_with("graph text:1:18: size: got"));
   CHECK(parse_message("graph @f() -> () { return } x") == "graph text:1:29: got 'x'; need the end of the text");
   std::string deep = "graph @f(%x: bool[]) -> () {\n";
   for (int k = 0; k < 100; ++k) deep += "if %x, %x : () { then(%x: bool[]) -> () {";
   CHECK(parse_message(deep).find("need at most 64 nested regions") != std::string::npos);
-  CHECK(parse_message("graph @f(%x: f32[" + std::string(100000, '-') + "1]) -> () {").find("too long") != std::string::npos);
+  CHECK(parse_message("graph @f(%x: f32[" + std::string(100000, '-') + "1]) -> () {").find("too long") !=
+        std::string::npos);
 }
 
 TEST_CASE("any text parses or is a value error, and what parses verifies or does not") {
@@ -181,8 +186,7 @@ TEST_CASE("any text parses or is a value error, and what parses verifies or does
       ++verified;
     } catch (const Error& error) {
       REQUIRE(error.kind == ErrorKind::value);
-    } catch (const InternalError&) {
-    }
+    } catch (const InternalError&) {}
   }
   CHECK(parsed > 100);
   CHECK(verified > 10);
@@ -196,12 +200,13 @@ TEST_CASE("the verifier names the rule, the node and the user's line") {
     %2 = negative %1 : f32[4]
     return %2
   })");
-  CHECK(message == "internal error (please report it): graph @f breaks the rule 'type': got f32[4]; the operation "
-                   "gives f32[3]\n"
-                   "  in model.py:12\n"
-                   "    %0 = negative %x : f32[3]\n"
-                   "  > %1 = add %0, %y : f32[4]\n"
-                   "    %2 = negative %1 : f32[4]");
+  CHECK(message ==
+        "internal error (please report it): graph @f breaks the rule 'type': got f32[4]; the operation "
+        "gives f32[3]\n"
+        "  in model.py:12\n"
+        "    %0 = negative %x : f32[3]\n"
+        "  > %1 = add %0, %y : f32[4]\n"
+        "    %2 = negative %1 : f32[4]");
 }
 
 TEST_CASE("the verifier checks every rule") {
@@ -251,7 +256,10 @@ TEST_CASE("the verifier checks every rule") {
   broken("regions", loop_changed([](Graph& c, Graph&) { c.results = {c.params[0].value}; }));
   broken("regions", loop_changed([](Graph& c, Graph&) { c.results.clear(); }));
   broken("regions", loop_changed([](Graph&, Graph& b) { b.results.pop_back(); }));
-  broken("regions", loop_changed([](Graph&, Graph& b) { b.params.pop_back(), b.nodes.clear(); b.results = {0, 1}; }));
+  broken("regions", loop_changed([](Graph&, Graph& b) {
+           b.params.pop_back(), b.nodes.clear();
+           b.results = {0, 1};
+         }));
   broken("regions", loop_changed([](Graph&, Graph& b) { std::swap(b.results[0], b.results[1]); }));
   broken("order", loop_changed([](Graph&, Graph& b) { std::swap(b.nodes[0], b.nodes[1]); }));
 }
@@ -261,7 +269,8 @@ TEST_CASE("sizes are equal symbolically, or where an operation needs them to be"
         "verified");
   CHECK(verify_message("graph @f(%x: f32[N], %y: f32[4]) -> f32[4] {\n %0 = add %x, %y : f32[4]\n return %0\n}") ==
         "verified");
-  CHECK(verify_message("graph @f(%x: f32[N, 3], %y: f32[M, 4]) -> f32[N, 3] {\n %0 = add %x, %y : f32[N, 3]\n return %0\n}")
+  CHECK(verify_message(
+            "graph @f(%x: f32[N, 3], %y: f32[M, 4]) -> f32[N, 3] {\n %0 = add %x, %y : f32[N, 3]\n return %0\n}")
             .find("rule 'type'") != std::string::npos);
   CHECK(verify_message("graph @f(%x: f32[N]) -> f32[N+1] {\n %0 = negative %x : f32[N+1]\n return %0\n}")
             .find("rule 'type'") != std::string::npos);

@@ -13,7 +13,8 @@ namespace {
 bool is_identifier(std::string_view name) {
   if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0) return false;
   for (const char c : name)
-    if (std::islower(static_cast<unsigned char>(c)) == 0 && std::isdigit(static_cast<unsigned char>(c)) == 0 && c != '_')
+    if (std::islower(static_cast<unsigned char>(c)) == 0 && std::isdigit(static_cast<unsigned char>(c)) == 0 &&
+        c != '_')
       return false;
   return true;
 }
@@ -55,7 +56,8 @@ class Sample {
   }
   std::string word() {
     const size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_')) ++at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_'))
+      ++at_;
     return std::string(text_.substr(start, at_ - start));
   }
   bool shape() {
@@ -125,7 +127,8 @@ TEST_CASE("inputs and traits go together") {
   for (const OpDef* row : all_ops()) {
     INFO(row->name);
     if (row->has(Trait::variadic)) CHECK(row->inputs.size() == 1);
-    if (row->has(Trait::commutative)) CHECK((row->inputs.size() == 2 && std::holds_alternative<PointwiseRule>(row->lower)));
+    if (row->has(Trait::commutative))
+      CHECK((row->inputs.size() == 2 && std::holds_alternative<PointwiseRule>(row->lower)));
     if (row->has(Trait::wide)) CHECK(std::holds_alternative<ComposeRule>(row->lower));
     CHECK(row->optional_inputs <= static_cast<int>(row->inputs.size()));
     if (row->inputs.empty()) CHECK(std::holds_alternative<NoGrad>(row->grad));

@@ -58,8 +58,8 @@ Tensor pointwise(const Node& node, const std::vector<Tensor>& inputs, Tensor out
 
 Tensor view(const Graph& graph, const Node& node, const Tensor& input, Tensor out) {
   const TensorType& type = graph.type(node.inputs[0]);
-  const auto layout = std::get<ViewRule>(node.op->lower)(type, {0, contiguous_strides(type.shape)}, *node.op, node.attrs,
-                                                         graph.type(node.outputs[0]));
+  const auto layout = std::get<ViewRule>(node.op->lower)(type, {0, contiguous_strides(type.shape)}, *node.op,
+                                                         node.attrs, graph.type(node.outputs[0]));
   for (int64_t flat = 0; flat < count(out.shape); ++flat) {
     int64_t place = flat;
     if (layout) {
@@ -77,13 +77,17 @@ Tensor reduce(const Node& node, const Tensor& input, Tensor out) {
   const ReduceKind kind = std::get<ReduceRule>(node.op->lower).kind;
   const DType dtype = compute_type(out.dtype);
   const double inf = std::numeric_limits<double>::infinity();
-  const double identity = kind == ReduceKind::sum ? 0 : kind == ReduceKind::prod ? 1 : kind == ReduceKind::max ? -inf : inf;
-  const ScalarOp step = dtype == DType::boolean
-                            ? (kind == ReduceKind::max || kind == ReduceKind::sum ? ScalarOp::bit_or : ScalarOp::bit_and)
-                        : kind == ReduceKind::sum  ? ScalarOp::add
-                        : kind == ReduceKind::prod ? ScalarOp::mul
-                        : kind == ReduceKind::max  ? ScalarOp::max
-                                                   : ScalarOp::min;
+  const double identity = kind == ReduceKind::sum    ? 0
+                          : kind == ReduceKind::prod ? 1
+                          : kind == ReduceKind::max  ? -inf
+                                                     : inf;
+  const ScalarOp step =
+      dtype == DType::boolean
+          ? (kind == ReduceKind::max || kind == ReduceKind::sum ? ScalarOp::bit_or : ScalarOp::bit_and)
+      : kind == ReduceKind::sum  ? ScalarOp::add
+      : kind == ReduceKind::prod ? ScalarOp::mul
+      : kind == ReduceKind::max  ? ScalarOp::max
+                                 : ScalarOp::min;
   const bool first = dtype == DType::boolean && (kind == ReduceKind::prod || kind == ReduceKind::min);
   const auto& axes = std::get<std::vector<Dim>>(node.attrs[0]);
   std::vector<int64_t> kept = input.shape;
@@ -123,12 +127,14 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
   switch (std::get<Structure>(node.op->lower)) {
     case Structure::full: out.bits.assign(size, fill_bits(node.attrs)); return out;
     case Structure::from_dim:
-      out.bits = {evaluate(ScalarOp::cast, out.dtype, DType::i64, std::get<std::vector<Dim>>(node.attrs[0])[0].constant())};
+      out.bits = {
+          evaluate(ScalarOp::cast, out.dtype, DType::i64, std::get<std::vector<Dim>>(node.attrs[0])[0].constant())};
       return out;
     case Structure::iota: {
       const auto axis = static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
       for (size_t flat = 0; flat < size; ++flat)
-        out.bits.push_back(evaluate(ScalarOp::cast, out.dtype, DType::i64, indices_of(static_cast<int64_t>(flat), out.shape).at(axis)));
+        out.bits.push_back(evaluate(ScalarOp::cast, out.dtype, DType::i64,
+                                    indices_of(static_cast<int64_t>(flat), out.shape).at(axis)));
       return out;
     }
     case Structure::concat: return concat(node, inputs, std::move(out));
@@ -186,15 +192,20 @@ std::vector<int64_t> special_bits(DType dtype) {
   std::vector<int64_t> all;
   if (is_floating(dtype)) {
     const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
-    for (const double value : {0.0, -0.0, 1.0, -1.0, 0.5, 3.7, -2.5, 1e-4, -1e-4, 6e4, 1e30, -1e300, 3e-310, inf, -inf, nan, -nan})
+    for (const double value :
+         {0.0, -0.0, 1.0, -1.0, 0.5, 3.7, -2.5, 1e-4, -1e-4, 6e4, 1e30, -1e300, 3e-310, inf, -inf, nan, -nan})
       all.push_back(constant_bits_of(dtype, value));
     all.push_back(1);  // the smallest subnormal number
-    all.push_back(dtype == DType::f16 ? 0x03ff : dtype == DType::bf16 ? 0x007f : dtype == DType::f32 ? 0x807fffff : 0xfffff);
+    all.push_back(dtype == DType::f16    ? 0x03ff
+                  : dtype == DType::bf16 ? 0x007f
+                  : dtype == DType::f32  ? 0x807fffff
+                                         : 0xfffff);
     return all;
   }
-  for (const int64_t value : {int64_t{0}, int64_t{1}, int64_t{-1}, int64_t{2}, int64_t{5}, int64_t{-7}, int64_t{127}, int64_t{-128},
-                              int64_t{255}, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(),
-                              int64_t{std::numeric_limits<int32_t>::min()}, int64_t{std::numeric_limits<int32_t>::max()}})
+  for (const int64_t value :
+       {int64_t{0}, int64_t{1}, int64_t{-1}, int64_t{2}, int64_t{5}, int64_t{-7}, int64_t{127}, int64_t{-128},
+        int64_t{255}, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(),
+        int64_t{std::numeric_limits<int32_t>::min()}, int64_t{std::numeric_limits<int32_t>::max()}})
     all.push_back(evaluate(ScalarOp::cast, dtype, DType::i64, value));
   return all;
 }

@@ -60,8 +60,9 @@ TEST_CASE("cse: equal regions") {
       }
     })";
   const std::string head = "graph @f(%p: bool[], %q: bool[], %x: f32[3]) -> f32[3], f32[3], f32[3] {\n";
-  check_pass(cse, head + "%0 = if %p, %x" + branch + "\n%1 = if %p, %x" + branch + "\n%2 = if %q, %x" + branch +
-                      "\nreturn %0, %1, %2\n}",
+  check_pass(cse,
+             head + "%0 = if %p, %x" + branch + "\n%1 = if %p, %x" + branch + "\n%2 = if %q, %x" + branch +
+                 "\nreturn %0, %1, %2\n}",
              head + "%0 = if %p, %x" + small + "\n%1 = if %q, %x" + small + "\nreturn %0, %0, %1\n}");
 }
 

@@ -53,7 +53,8 @@ TEST_CASE("dce: carried values that only feed themselves, and captures nobody ne
         %0 = logical_not %i : bool[]
         return %0
       }
-      body(%i: i64[], %a: f32[3], %dead: f32[3], %feeds: f32[3], %c: f32[3], %d: f32[3]) -> i64[], f32[3], f32[3], f32[3] {
+      body(%i: i64[], %a: f32[3], %dead: f32[3], %feeds: f32[3], %c: f32[3], %d: f32[3])
+          -> i64[], f32[3], f32[3], f32[3] {
         %0 = add %i, %i : i64[]
         %1 = add %a, %feeds : f32[3]
         %2 = add %dead, %c : f32[3]

@@ -83,7 +83,8 @@ TEST_CASE("expand: inside regions") {
     return %0
   })"));
   verify(graph);
-  for (const Node& node : graph.nodes[0].regions[0]->nodes) CHECK_FALSE(std::holds_alternative<ComposeRule>(node.op->lower));
+  for (const Node& node : graph.nodes[0].regions[0]->nodes)
+    CHECK_FALSE(std::holds_alternative<ComposeRule>(node.op->lower));
 }
 
 TEST_CASE("expand: every composite operation of the table, on every float dtype") {

@@ -32,9 +32,9 @@ std::vector<Tensor> random_inputs(const Graph& graph, uint64_t seed) {
 std::vector<Tensor> plain_nans(std::vector<Tensor> tensors) {
   for (Tensor& tensor : tensors)
     for (int64_t& bits : tensor.bits)
-      if (is_floating(tensor.dtype) && evaluate(ScalarOp::ne, DType::boolean, DType::f64,
-                                                evaluate(ScalarOp::cast, DType::f64, tensor.dtype, bits),
-                                                evaluate(ScalarOp::cast, DType::f64, tensor.dtype, bits)) != 0)
+      if (is_floating(tensor.dtype) &&
+          evaluate(ScalarOp::ne, DType::boolean, DType::f64, evaluate(ScalarOp::cast, DType::f64, tensor.dtype, bits),
+                   evaluate(ScalarOp::cast, DType::f64, tensor.dtype, bits)) != 0)
         bits = constant_bits_of(tensor.dtype, std::numeric_limits<double>::quiet_NaN());
   return tensors;
 }

@@ -34,8 +34,9 @@ TEST_CASE("rewrite: a copy is the same text, regions, strides and locations incl
     const Graph graph = RandomGraph(seed).make();
     REQUIRE(to_text(Copier(graph, ShapeEnv()).run()) == to_text(graph));
   }
-  check_nothing_to_do([](const Graph& graph) { return Copier(graph, ShapeEnv()).run(); },
-                      "graph @f(%x: f32[3, 2] strides [1, 3]) -> f32[3, 2] { %0 = exp %x : f32[3, 2] # a.py:1\n return %0 }");
+  check_nothing_to_do(
+      [](const Graph& graph) { return Copier(graph, ShapeEnv()).run(); },
+      "graph @f(%x: f32[3, 2] strides [1, 3]) -> f32[3, 2] { %0 = exp %x : f32[3, 2] # a.py:1\n return %0 }");
 }
 
 TEST_CASE("rewrite: a region in place of its node keeps its own lines") {

@@ -24,47 +24,71 @@ struct Example {
   std::string_view rule, before, after;
 };
 constexpr Example kExamples[] = {
-    {"divide by power of two", "(%x: D[5]) -> D[5] { %0 = full shape=[] fill_value=4.0 dtype=D : D[] %1 = divide %x, %0 : D[5] return %1 }",
+    {"divide by power of two",
+     "(%x: D[5]) -> D[5] { %0 = full shape=[] fill_value=4.0 dtype=D : D[] %1 = divide %x, %0 : D[5] return %1 }",
      "(%x: D[5]) -> D[5] { %0 = full shape=[] fill_value=0.25 dtype=D : D[] %1 = multiply %x, %0 : D[5] return %1 }"},
-    {"cast to own dtype", "(%x: D[5]) -> D[5] { %0 = cast %x dtype=D : D[5] return %0 }", "(%x: D[5]) -> D[5] { return %x }"},
-    {"reshape to own shape", "(%x: D[5]) -> D[5] { %0 = reshape %x shape=[5] : D[5] return %0 }", "(%x: D[5]) -> D[5] { return %x }"},
-    {"reshape of reshape", "(%x: D[6]) -> D[3, 2] { %0 = reshape %x shape=[2, 3] : D[2, 3] %1 = reshape %0 shape=[3, 2] : D[3, 2] return %1 }",
+    {"cast to own dtype", "(%x: D[5]) -> D[5] { %0 = cast %x dtype=D : D[5] return %0 }",
+     "(%x: D[5]) -> D[5] { return %x }"},
+    {"reshape to own shape", "(%x: D[5]) -> D[5] { %0 = reshape %x shape=[5] : D[5] return %0 }",
+     "(%x: D[5]) -> D[5] { return %x }"},
+    {"reshape of reshape",
+     "(%x: D[6]) -> D[3, 2] { %0 = reshape %x shape=[2, 3] : D[2, 3] %1 = reshape %0 shape=[3, 2] : D[3, 2] return %1 "
+     "}",
      "(%x: D[6]) -> D[3, 2] { %0 = reshape %x shape=[3, 2] : D[3, 2] return %0 }"},
-    {"reshape of expand_dims", "(%x: D[6]) -> D[3, 2] { %0 = expand_dims %x : D[1, 6] %1 = reshape %0 shape=[3, 2] : D[3, 2] return %1 }",
+    {"reshape of expand_dims",
+     "(%x: D[6]) -> D[3, 2] { %0 = expand_dims %x : D[1, 6] %1 = reshape %0 shape=[3, 2] : D[3, 2] return %1 }",
      "(%x: D[6]) -> D[3, 2] { %0 = reshape %x shape=[3, 2] : D[3, 2] return %0 }"},
-    {"reshape of squeeze", "(%x: D[6, 1]) -> D[3, 2] { %0 = squeeze %x axis=[1] : D[6] %1 = reshape %0 shape=[3, 2] : D[3, 2] return %1 }",
+    {"reshape of squeeze",
+     "(%x: D[6, 1]) -> D[3, 2] { %0 = squeeze %x axis=[1] : D[6] %1 = reshape %0 shape=[3, 2] : D[3, 2] return %1 }",
      "(%x: D[6, 1]) -> D[3, 2] { %0 = reshape %x shape=[3, 2] : D[3, 2] return %0 }"},
-    {"squeeze of expand_dims", "(%x: D[6]) -> D[6] { %0 = expand_dims %x axis=1 : D[6, 1] %1 = squeeze %0 axis=[1] : D[6] return %1 }",
+    {"squeeze of expand_dims",
+     "(%x: D[6]) -> D[6] { %0 = expand_dims %x axis=1 : D[6, 1] %1 = squeeze %0 axis=[1] : D[6] return %1 }",
      "(%x: D[6]) -> D[6] { return %x }"},
-    {"expand_dims of squeeze", "(%x: D[6, 1]) -> D[6, 1] { %0 = squeeze %x axis=[1] : D[6] %1 = expand_dims %0 axis=1 : D[6, 1] return %1 }",
+    {"expand_dims of squeeze",
+     "(%x: D[6, 1]) -> D[6, 1] { %0 = squeeze %x axis=[1] : D[6] %1 = expand_dims %0 axis=1 : D[6, 1] return %1 }",
      "(%x: D[6, 1]) -> D[6, 1] { return %x }"},
-    {"squeeze nothing", "(%x: D[6]) -> D[6] { %0 = squeeze %x axis=[] : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
+    {"squeeze nothing", "(%x: D[6]) -> D[6] { %0 = squeeze %x axis=[] : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
     {"permute nothing", "(%x: D[2, 2]) -> D[2, 2] { %0 = permute_dims %x axes=[0, 1] : D[2, 2] return %0 }",
      "(%x: D[2, 2]) -> D[2, 2] { return %x }"},
     {"permute of permute",
-     "(%x: D[2, 3, 4]) -> D[3, 2, 4] { %0 = permute_dims %x axes=[2, 0, 1] : D[4, 2, 3] %1 = permute_dims %0 axes=[2, 1, 0] : D[3, 2, 4] return %1 }",
+     "(%x: D[2, 3, 4]) -> D[3, 2, 4] { %0 = permute_dims %x axes=[2, 0, 1] : D[4, 2, 3] %1 = permute_dims %0 axes=[2, "
+     "1, 0] : D[3, 2, 4] return %1 }",
      "(%x: D[2, 3, 4]) -> D[3, 2, 4] { %0 = permute_dims %x axes=[1, 0, 2] : D[3, 2, 4] return %0 }"},
-    {"broadcast to own shape", "(%x: D[6]) -> D[6] { %0 = broadcast_to %x shape=[6] : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
+    {"broadcast to own shape", "(%x: D[6]) -> D[6] { %0 = broadcast_to %x shape=[6] : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
     {"broadcast of broadcast",
-     "(%x: D[1, 2]) -> D[3, 2, 2] { %0 = broadcast_to %x shape=[2, 2] : D[2, 2] %1 = broadcast_to %0 shape=[3, 2, 2] : D[3, 2, 2] return %1 }",
+     "(%x: D[1, 2]) -> D[3, 2, 2] { %0 = broadcast_to %x shape=[2, 2] : D[2, 2] %1 = broadcast_to %0 shape=[3, 2, 2] : "
+     "D[3, 2, 2] return %1 }",
      "(%x: D[1, 2]) -> D[3, 2, 2] { %0 = broadcast_to %x shape=[3, 2, 2] : D[3, 2, 2] return %0 }"},
-    {"broadcast of expand_dims", "(%x: D[2]) -> D[3, 2] { %0 = expand_dims %x : D[1, 2] %1 = broadcast_to %0 shape=[3, 2] : D[3, 2] return %1 }",
+    {"broadcast of expand_dims",
+     "(%x: D[2]) -> D[3, 2] { %0 = expand_dims %x : D[1, 2] %1 = broadcast_to %0 shape=[3, 2] : D[3, 2] return %1 }",
      "(%x: D[2]) -> D[3, 2] { %0 = broadcast_to %x shape=[3, 2] : D[3, 2] return %0 }"},
-    {"flip nothing", "(%x: D[1, 4]) -> D[1, 4] { %0 = flip %x axis=[0] : D[1, 4] return %0 }", "(%x: D[1, 4]) -> D[1, 4] { return %x }"},
-    {"flip of flip", "(%x: D[2, 3]) -> D[2, 3] { %0 = flip %x axis=[0, 1] : D[2, 3] %1 = flip %0 axis=[1] : D[2, 3] return %1 }",
+    {"flip nothing", "(%x: D[1, 4]) -> D[1, 4] { %0 = flip %x axis=[0] : D[1, 4] return %0 }",
+     "(%x: D[1, 4]) -> D[1, 4] { return %x }"},
+    {"flip of flip",
+     "(%x: D[2, 3]) -> D[2, 3] { %0 = flip %x axis=[0, 1] : D[2, 3] %1 = flip %0 axis=[1] : D[2, 3] return %1 }",
      "(%x: D[2, 3]) -> D[2, 3] { %0 = flip %x axis=[0] : D[2, 3] return %0 }"},
-    {"slice everything", "(%x: D[2, 1]) -> D[2, 1] { %0 = slice %x starts=[0, 0] sizes=[2, 1] steps=[1, -1] : D[2, 1] return %0 }",
+    {"slice everything",
+     "(%x: D[2, 1]) -> D[2, 1] { %0 = slice %x starts=[0, 0] sizes=[2, 1] steps=[1, -1] : D[2, 1] return %0 }",
      "(%x: D[2, 1]) -> D[2, 1] { return %x }"},
     {"slice of slice",
-     "(%x: D[9]) -> D[2] { %0 = slice %x starts=[8] sizes=[4] steps=[-2] : D[4] %1 = slice %0 starts=[1] sizes=[2] steps=[2] : D[2] return %1 }",
+     "(%x: D[9]) -> D[2] { %0 = slice %x starts=[8] sizes=[4] steps=[-2] : D[4] %1 = slice %0 starts=[1] sizes=[2] "
+     "steps=[2] : D[2] return %1 }",
      "(%x: D[9]) -> D[2] { %0 = slice %x starts=[6] sizes=[2] steps=[-4] : D[2] return %0 }"},
     {"concat of one", "(%x: D[6]) -> D[6] { %0 = concat %x : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
-    {"sum over no axes", "(%x: D[6]) -> D[6] { %0 = sum %x axis=[] dtype=D : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
-    {"product over no axes", "(%x: D[6]) -> D[6] { %0 = prod %x axis=[] dtype=D : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
-    {"maximum over no axes", "(%x: D[6]) -> D[6] { %0 = max %x axis=[] : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
-    {"minimum over no axes", "(%x: D[6]) -> D[6] { %0 = min %x axis=[] : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
-    {"any over no axes", "(%x: D[6]) -> D[6] { %0 = any %x axis=[] : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
-    {"all over no axes", "(%x: D[6]) -> D[6] { %0 = all %x axis=[] : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
+    {"sum over no axes", "(%x: D[6]) -> D[6] { %0 = sum %x axis=[] dtype=D : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
+    {"product over no axes", "(%x: D[6]) -> D[6] { %0 = prod %x axis=[] dtype=D : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
+    {"maximum over no axes", "(%x: D[6]) -> D[6] { %0 = max %x axis=[] : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
+    {"minimum over no axes", "(%x: D[6]) -> D[6] { %0 = min %x axis=[] : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
+    {"any over no axes", "(%x: D[6]) -> D[6] { %0 = any %x axis=[] : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
+    {"all over no axes", "(%x: D[6]) -> D[6] { %0 = all %x axis=[] : D[6] return %0 }",
+     "(%x: D[6]) -> D[6] { return %x }"},
 };
 
 // A graph that computes a pattern on x, y, z of one dtype and c, all of one length.
@@ -214,8 +238,9 @@ TEST_CASE("simplify: every rule has a test, and a name of its own") {
     INFO(rule.name);
     CHECK(++names[rule.name] == 1);
     const bool plain = is_plain(parse_pattern(rule.pattern)) && rule.guard == nullptr;
-    const bool shown = rule.name == "cast of cast" || std::any_of(std::begin(kExamples), std::end(kExamples),
-                                                                  [&](const Example& e) { return e.rule == rule.name; });
+    const bool shown =
+        rule.name == "cast of cast" ||
+        std::any_of(std::begin(kExamples), std::end(kExamples), [&](const Example& e) { return e.rule == rule.name; });
     CHECK(plain != shown);
   }
   CHECK(names.size() >= 40);
@@ -230,7 +255,8 @@ TEST_CASE("simplify: a cast of a cast, for all dtypes") {
         const auto length = static_cast<int64_t>(special.size());
         const Graph before = parse_graph(fmt::format(
             "graph @f(%x: {0}[{3}]) -> {2}[{3}] {{ %0 = cast %x dtype={1} : {1}[{3}] %1 = cast %0 dtype={2} : {2}[{3}] "
-            "return %1 }}", from.text, middle.text, to.text, length));
+            "return %1 }}",
+            from.text, middle.text, to.text, length));
         const Graph after = simplify_and_clean(before);
         INFO(to_text(before) << to_text(after));
         const Tensor x{from.dtype, {length}, special};
@@ -240,9 +266,11 @@ TEST_CASE("simplify: a cast of a cast, for all dtypes") {
       }
   // An i8 that goes through a float saturates in u8, where it would wrap without.
   CHECK(simplify_and_clean(parse_graph("graph @f(%x: i8[2]) -> u8[2] { %0 = cast %x dtype=f32 : f32[2] %1 = cast %0 "
-                                       "dtype=u8 : u8[2] return %1 }")).nodes.size() == 2);
+                                       "dtype=u8 : u8[2] return %1 }"))
+            .nodes.size() == 2);
   CHECK(simplify_and_clean(parse_graph("graph @f(%x: i8[2]) -> u8[2] { %0 = cast %x dtype=i32 : i32[2] %1 = cast %0 "
-                                       "dtype=u8 : u8[2] return %1 }")).nodes.size() == 1);
+                                       "dtype=u8 : u8[2] return %1 }"))
+            .nodes.size() == 1);
 }
 
 TEST_CASE("simplify: rules work on what rules and folding leave") {
@@ -312,7 +340,8 @@ TEST_CASE("simplify: equal but distinct values count as the same") {
 }
 
 TEST_CASE("simplify: nothing to do where a bit would change") {
-  check_nothing_to_do(simplify, R"(graph @f(%x: f32[3], %i: i32[3]) -> f32[3], f32[3], f32[2, 3], i64[3], f32[3], bool[3], f32[3] {
+  check_nothing_to_do(
+      simplify, R"(graph @f(%x: f32[3], %i: i32[3]) -> f32[3], f32[3], f32[2, 3], i64[3], f32[3], bool[3], f32[3] {
     %0 = full shape=[] fill_value=0.0 : f32[]
     %1 = add %x, %0 : f32[3]
     %2 = full shape=[] fill_value=3.0 : f32[]

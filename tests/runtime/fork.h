@@ -5,11 +5,11 @@
 
 namespace tandem {
 
-// The exit status of `code` in the child; -1 when it died or hung.
-template <class Code>
-int in_child(Code code) {
-  const pid_t child = ::fork();
-  if (child == 0) {
+class Child {
+ public:
+  template <class Code>
+  explicit Child(Code code) : process_(::fork()) {
+    if (process_ != 0) return;
     ::alarm(60);
     int status = 99;
     try {
@@ -17,9 +17,21 @@ int in_child(Code code) {
     } catch (...) {}
     ::_exit(status);
   }
-  int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
+
+  // The exit status of the code; -1 when it died or hung. Once.
+  int wait() const {
+    int status = 0;
+    if (process_ < 0 || ::waitpid(process_, &status, 0) != process_ || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status);
+  }
+
+ private:
+  pid_t process_;
+};
+
+template <class Code>
+int in_child(Code code) {
+  return Child(code).wait();
 }
 
 }  // namespace tandem
