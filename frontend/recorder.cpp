@@ -273,6 +273,8 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   if (r.recorder.get() != this) throw_leaked("assignment", *target);
   if (!target_or_constant->writable)
     throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
+  // `x[i] += y` in Python ends with x[i] = x[i].
+  if (value->recorded && value->recorded->cell == r.cell && value->recorded->views == r.views) return;
   ValueId id = read(value);
   const TensorType type = top().graph.type(id);
   if (type.dtype != r.type.dtype) id = emit(op("cast"), {id}, {r.type.dtype});

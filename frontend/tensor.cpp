@@ -140,6 +140,9 @@ void assign(const TensorRef& target, const TensorRef& value) {
     recorder->assign(target, value);
     return;
   }
+  if (value->data == target->data && value->dtype == target->dtype && value->sizes == target->sizes &&
+      value->strides == target->strides)
+    return;  // `x[i] += y` in Python ends with x[i] = x[i]
   TensorRef source = value;
   if (source->dtype != target->dtype) source = call("cast", {source}, {target->dtype});
   if (!(source->sizes == target->sizes)) {

@@ -47,6 +47,7 @@ struct ViewStep {
   const OpDef* op;
   Attrs attrs;
   TensorType input, output;
+  bool operator==(const ViewStep&) const = default;
 };
 
 struct Recorded {

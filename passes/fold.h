@@ -4,7 +4,7 @@
 //   its own PointwiseRule gives; a view of a constant becomes a constant, and so does `from_dim` of a number. An `if`
 //   with a constant predicate is replaced by its branch, a `while` whose condition is false from the start by its
 //   initial values. Constants of one element that enter regions are made inside, so that folding goes on there.
-// Needs: no composite operations (expand).
+// Needs: what expand guarantees.
 // Guarantees: bit for bit what would have been computed: 16-bit floats go through f32, -0.0 stays, and a NaN that the
 //   attribute cannot hold exactly is left to run time. Reductions of constants stay as they are.
 // Test: tests/passes/test_fold.cpp

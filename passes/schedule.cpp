@@ -125,7 +125,7 @@ class Scheduler {
     if (nest_.is_scan || !reduces() || inner_.size() != 1) return false;
     int reducing = 0;
     for (const Stage& stage : nest_.stages) {
-      if (stage.inner && (stage.reductions.empty() || !stage.stores.empty())) return false;
+      if (stage.inner && stage.reductions.empty()) return false;
       reducing += stage.inner;
       for (const Reduction& r : stage.reductions)
         if (r.kind == ReduceKind::argmax || r.kind == ReduceKind::argmin) return false;

@@ -24,7 +24,9 @@ SourceLoc user_location() {
     Py_ssize_t size = 0;
     const char* file = PyUnicode_AsUTF8AndSize(code->co_filename, &size);
     const std::string_view name(file ? file : "", static_cast<size_t>(file ? size : 0));
-    const bool own = name.starts_with(package_folder());
+    // The demonstration is a user of the package, not a part of it; "<frozen ...>" is the interpreter itself.
+    const bool own = (name.starts_with(package_folder()) && !name.substr(package_folder().size()).starts_with("_demo")) ||
+                     name.starts_with("<frozen ");
     if (!own) {
       loc.file = std::string(name);
       loc.line = PyFrame_GetLineNumber(frame);

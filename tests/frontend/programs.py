@@ -197,8 +197,8 @@ def collatz(x):
     n = (x * x).sum().astype(td.int64) + 7
     steps = 0
     while n != 1:
-        if n % 2 == 0:
-            n = n // 2
+        if n & 1 == 0:
+            n = (n / 2).astype(td.int64)
         else:
             n = 3 * n + 1
         steps += 1

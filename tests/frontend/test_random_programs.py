@@ -81,7 +81,7 @@ def test_plain(lines, values):
     assert rewrite(program)(*values, 12) == program(*values, 12), text
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(blocks(2, False), st.lists(st.tuples(INTS, INTS, INTS), min_size=3, max_size=5))
 def test_tensors(lines, inputs):
     program, text = compiled_program(lines)

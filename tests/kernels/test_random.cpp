@@ -182,7 +182,9 @@ class Generator {
       default: std::reverse(strides.begin(), strides.begin() + static_cast<ptrdiff_t>(rank));
     }
     if (c_.kernel.split) strides[static_cast<size_t>(c_.kernel.outer_rank) - 1] = 0;
-    return strides;
+    int64_t reach = 0;
+    for (size_t a = 0; a < strides.size(); ++a) reach += std::abs(strides[a]) * c_.extents[a];
+    return reach < 1'000'000 ? strides : dense(rank, true);
   }
 
   void add_stage(bool once, bool collects, bool last, bool uses_scratch) {

@@ -65,6 +65,11 @@ def _always(statements: list[ast.stmt]) -> bool:
             return True
         if isinstance(node, ast.If) and node.orelse and _always(node.body) and _always(node.orelse):
             return True
+        if isinstance(node, LOOPS) and "break" not in escapes(node.body):
+            if node.orelse and _always(node.orelse):
+                return True
+            if isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and node.test.value:
+                return True
     return False
 
 
@@ -104,6 +109,7 @@ class Lowering:
         self.count = 0
         self.lower_returns = False
         self.flag_used = False
+        self.complete = False  # no path reaches the end of the function
 
     def function(self, body: list[ast.stmt]) -> list[ast.stmt]:
         self.lower_returns = "return" in escapes(body[:-1]) or (
@@ -111,6 +117,7 @@ class Lowering:
         )
         if not body:
             return body
+        self.complete = _always(body)
         out, _ = self.block(body, None, "function" if self.lower_returns else "")
         if self.lower_returns:
             if self.flag_used:
@@ -159,7 +166,7 @@ class Lowering:
                 if inner:
                     out.append(_at(ast.If(none_of(sorted(may_set)), inner, []), rest[0] if rest else node))
                 return out, flags | more
-        if tail == "function":
+        if tail == "function" and not self.complete:
             out.append(_set(RESULT, ast.Constant(None), statements[-1]) if statements else _nothing())
         return out, flags
 

@@ -174,13 +174,12 @@ class For:
 
     def _open(self, before: Snapshot, stop: Any) -> bool:
         assert self._sequence is not None
-        length = self._sequence.length
         index = lift(self._index)
         self._loop = loop = Carried(before, self._writes, f"'for' at line {self._line}")
         if self._target is not None and not (self._stoppable and self._target in self._live):
             loop.masked[self._target] = f"it is the variable of the 'for' at line {self._line}, which may not run"
         if self._stoppable:
-            loop.extras = {"index": index, "condition": (index < lift(length)) & ~truth(stop)}
+            loop.extras = {"index": index, "condition": self._sequence.has(index) & ~truth(stop)}
         else:
             loop.extras = {"index": index}
         self._start_trial(1)
@@ -188,10 +187,10 @@ class For:
 
     def _enter(self) -> bool:
         assert self._loop is not None and self._sequence is not None
-        length = self._sequence.length
         condition: Callable[[dict[str, Any]], Any] = operator.itemgetter("condition")
         if not self._stoppable:
-            condition = lambda extras: extras["index"] < lift(length)  # noqa: E731
+            has = self._sequence.has
+            condition = lambda extras: has(extras["index"])  # noqa: E731
         self._loop.open(condition)
         self._values = self._loop.params
         self.restore = True
@@ -208,7 +207,7 @@ class For:
         index = loop.extra_params["index"] + 1
         loop.next_extras = {"index": index}
         if self._stoppable:
-            loop.next_extras["condition"] = (index < lift(length)) & ~truth(stop)
+            loop.next_extras["condition"] = self._sequence.has(index) & ~truth(stop)
         after = Snapshot(self._names, scope)
         # With a tensor that ends the loop, its numbers are tensors afterwards either way.
         why = loop.python_numbers(after) if self._trial and not is_symbolic(stop) else None

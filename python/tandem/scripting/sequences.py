@@ -9,6 +9,7 @@ from typing import Any
 from tandem import _core
 from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.errors import capture_error
+from tandem.scripting.state import lift
 
 
 @dataclass
@@ -19,6 +20,11 @@ class Sequence:
     length: Any
     item: Callable[[Any], Any]
     indexable: bool = True
+    stride: int = 1  # items are `stride` apart in units of `length`
+
+    def has(self, index: Any) -> Any:
+        """The condition that there is an item number `index` (a tensor)."""
+        return (index if self.stride == 1 else index * self.stride) < lift(self.length)
 
     def __iter__(self) -> Iterator[Any]:
         """For comprehensions and the like: needs a length that is known, or becomes so by a guard."""
@@ -63,8 +69,12 @@ def tensor_range(*arguments: Any) -> Any:
         raise ValueError("range() arg 3 must not be zero")
     distance = stop - start if step > 0 else start - stop
     size = abs(step)
-    length = distance if size == 1 else (distance + (size - 1)) // size
-    return Sequence("range", length, lambda k: start + (k if step == 1 else k * step))
+    stride = 1
+    if size > 1 and is_symbolic(distance):
+        stride = size
+    elif size > 1:
+        distance = (distance + (size - 1)) // size
+    return Sequence("range", distance, lambda k: start + (k if step == 1 else k * step), stride=stride)
 
 
 def of_tensor(value: Any) -> Sequence:

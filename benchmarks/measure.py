@@ -1,0 +1,69 @@
+"""How it is measured: calls that alternate between the contenders, medians, results compared."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cases import Case
+from peers import Peer
+
+SAMPLE = 2e-4  # seconds: shorter calls are repeated until a sample is as long as that
+
+
+def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, float]:
+    """Return seconds for each contender: medians over samples taken in turn."""
+    arrays = case.inputs()
+    contenders: dict[str, Callable[[], Any]] = {}
+    reference: Any = None
+    for peer in peers:
+        if not peer.accepts(case):
+            continue
+        function, arguments = peer.function(case), [peer.put(array) for array in arrays]
+        result = [peer.get(value) for value in leaves(function(*arguments))]
+        reference = reference or result
+        for got, wanted in zip(result, reference, strict=True):
+            np.testing.assert_allclose(got, wanted.reshape(got.shape), rtol=2e-3, atol=2e-3, err_msg=peer.name)
+        contenders[peer.name] = call(function, arguments)
+    repeats = {}
+    for name, function in contenders.items():
+        once = min(timed(function, 1) for _ in range(3))
+        repeats[name] = max(1, int(SAMPLE / max(once, 1e-8)))
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, function in contenders.items():
+            function()  # the one before left its threads and caches behind
+            samples[name].append(timed(function, repeats[name]))
+    return {name: statistics.median(values) for name, values in samples.items()}
+
+
+def call(function: Callable[..., Any], arguments: list[Any]) -> Callable[[], Any]:
+    """Make a call without the cost of unpacking a list."""
+    if len(arguments) == 1:
+        (x,) = arguments
+        return lambda: function(x)
+    if len(arguments) == 2:
+        x, y = arguments
+        return lambda: function(x, y)
+    x, y, z = arguments
+    return lambda: function(x, y, z)
+
+
+def timed(function: Callable[[], Any], repeats: int) -> float:
+    if repeats == 1:
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+    turns = range(repeats)
+    start = time.perf_counter()
+    for _ in turns:
+        function()
+    return (time.perf_counter() - start) / repeats
+
+
+def leaves(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, tuple) else [value]

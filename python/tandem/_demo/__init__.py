@@ -1,0 +1,1 @@
+"""The parts of `python -m tandem.demo`: what it computes (network, photograph) and how it looks (terminal)."""

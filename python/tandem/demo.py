@@ -1,0 +1,205 @@
+"""The main job: a trained network and a photograph, eager and compiled (`python -m tandem.demo`, `./dev demo`)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tandem as td
+from tandem._demo import network, photograph
+from tandem._demo.terminal import DIM, block, check, duration, fact, heading, paint, table
+
+
+def equal_bits(a: Any, b: Any) -> bool:
+    x, y = np.asarray(a), np.asarray(b)
+    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+def show_network(quick: bool) -> tuple[network.Digits, list[bool]]:
+    heading("1. A network that scikit-learn trained, on digits it has not seen")
+    start = time.perf_counter()
+    digits = network.train(quick)
+    sizes = " → ".join(str(w.shape[0]) for w, _ in digits.layers) + f" → {digits.layers[-1][0].shape[1]}"
+    fact("layers", f"{sizes}, trained by scikit-learn in {duration(time.perf_counter() - start)}")
+    fact("images", f"{len(digits.images)} of 8 × 8 pixels, {np.mean(digits.predictions == digits.labels):.1%} right")
+    kept = []
+    for dtype, name in ((td.float64, "float64"), (td.float32, "float32")):
+        x, layers = digits.tensors(dtype)
+        eager_logits, eager_digits = network.classify.eager(x, layers)
+        logits, predicted = network.classify(x, layers)
+        agree = int(np.sum(np.asarray(predicted) == digits.predictions))
+        exact = agree == len(digits.predictions)
+        # scikit-learn computes in float64: only there must every prediction be the same.
+        if dtype is td.float64:
+            kept.append(check(f"{name}: scikit-learn's predictions", exact, f"{agree} of {len(digits.images)}"))
+            gap = np.max(np.abs(np.asarray(td.softmax(logits, axis=1)) - digits.probabilities))
+            fact("         its probabilities", f"differ by at most {gap:.1e}")
+        else:
+            fact(f"{name}: scikit-learn's predictions", f"{agree} of {len(digits.images)}")
+        same = equal_bits(logits, eager_logits) and equal_bits(predicted, eager_digits)
+        kept.append(check(f"{name}: eager = compiled, bit for bit", same))
+    return digits, kept
+
+
+def show_photograph(name: str, out: Path, quick: bool) -> tuple[np.ndarray, list[bool]]:
+    heading("2. A photograph, denoised by a loop that runs until the picture stands still")
+    clean, noisy = photograph.load(name, quick)
+    arguments = td.asarray(noisy), photograph.STRENGTH, photograph.TOLERANCE
+    start = time.perf_counter()
+    image, steps = photograph.denoise(*arguments)
+    first = time.perf_counter() - start
+    eager_image, eager_steps = photograph.denoise.eager(*arguments)
+    result = np.asarray(image)
+    before, after = photograph.psnr(noisy, clean), photograph.psnr(result, clean)
+    fact("photograph", f"{name}.jpg, {clean.shape[2]} × {clean.shape[1]} pixels, noise of {photograph.NOISE:.0%} added")
+    fact("loop", f"{int(steps)} iterations; first call {duration(first)}, compiling included")
+    fact("PSNR before", f"{before:.2f} dB")
+    fact("PSNR after", f"{after:.2f} dB")
+    kept = [check("better than before", after > before + 3)]
+    kept.append(check("eager = compiled, bit for bit", equal_bits(image, eager_image) and int(steps) == int(eager_steps)))
+    out.mkdir(parents=True, exist_ok=True)
+    for picture, file in (
+        (noisy, f"{name}-before.png"),
+        (result, f"{name}-after.png"),
+        (np.concatenate([noisy, result, clean], axis=2), f"{name}-before-after-original.png"),
+    ):
+        fact("written", str(photograph.save(picture, out / file)))
+    return noisy, kept
+
+
+def show_graphs(digits: network.Digits) -> None:
+    heading("3. From the graph that was recorded to the kernels that run")
+    network.classify.clear()
+    network.classify(*digits.tensors(td.float32))
+    for stage, title in (("captured", "recorded"), ("optimized", "after the passes")):
+        print(f"  The network, {title}:")
+        block(network.classify.ir(stage))
+    for function in (network.classify, photograph.denoise):
+        lines = function.explain().splitlines()
+        kernels = [line.strip().removeprefix("kernel: ") for line in lines if line.lstrip().startswith("kernel: ")]
+        operations = sum(" = " in line and " = full " not in line for line in function.ir("captured").splitlines())
+        print(f"  {function.__name__}: {operations} operations, fused into {len(kernels)} kernels:")
+        for kernel in kernels:
+            print(f"    {kernel.split(' (')[0]}  {paint(_source_lines(kernel), DIM)}")
+
+
+def _source_lines(kernel: str) -> str:
+    return kernel.partition("lines=")[2].rstrip(")")
+
+
+def numpy_seconds(function: Callable[[], Any]) -> float:
+    times: list[float] = []
+    end = time.perf_counter() + 0.3
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2]
+
+
+def show_times(digits: network.Digits, noisy: np.ndarray) -> list[bool]:
+    heading("4. Eager, compiled, NumPy")
+    cases: list[tuple[str, Any, tuple[Any, ...], Callable[[], Any]]] = []
+    layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in digits.layers]
+    for count in (len(digits.images), 1):
+        images = digits.images[:count].astype(np.float32)
+        run = (lambda images: lambda: network.classify_numpy(images, layers))(images)
+        arguments = digits.tensors(td.float32, count)
+        cases.append((f"network, {count} image{'s' * (count > 1)}", network.classify, arguments, run))
+    settings = photograph.STRENGTH, photograph.TOLERANCE
+    cases.append(
+        (
+            "photograph, until it stands still",
+            photograph.denoise,
+            (td.asarray(noisy), *settings),
+            lambda: photograph.denoise_numpy(noisy, *settings),
+        )
+    )
+    rows, kept = [], []
+    for label, function, arguments, run in cases:
+        function.clear()  # so that the first call has to capture
+        seconds = numpy_seconds(run)
+        report = td.compare(function, *arguments)
+        compiling = sum(s.executable.compile_seconds for s in function.specializations)
+        rows.append(
+            (
+                label,
+                duration(seconds),
+                duration(report.eager_seconds),
+                duration(report.compiled_seconds),
+                f"{report.speedup:.1f} ×",
+                f"{seconds / report.compiled_seconds:.1f} ×",
+                duration(compiling),
+                "equal" if report.bitwise_equal else "DIFFER",
+            )
+        )
+        kept.append(report.bitwise_equal)
+    table(("", "NumPy", "eager", "compiled", "vs eager", "vs NumPy", "compile", "bits"), rows)
+    print(paint("  medians, float32; compile: from the recorded graph to machine code, from the disk cache if it is there", DIM))
+    counters = td.stats()
+    fact("machine code", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counters.items()))
+    return kept
+
+
+def show_switch(noisy: np.ndarray) -> list[bool]:
+    heading("5. The off switch")
+    arguments = td.asarray(noisy), photograph.STRENGTH, photograph.TOLERANCE
+    compiled = photograph.digest(*photograph.denoise(*arguments))
+    calls = photograph.denoise.stats()["calls"]
+    with td.disabled():
+        off = photograph.digest(*photograph.denoise(*arguments))
+    fact("compiled", compiled)
+    kept = [check("with td.disabled()", off == compiled and photograph.denoise.stats()["calls"] == calls, off)]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "noisy.npy"
+        np.save(file, noisy)
+        child = subprocess.run(
+            [sys.executable, "-m", "tandem._demo.photograph", str(file)],
+            env={**os.environ, "TANDEM_DISABLE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if child.returncode:
+        print(child.stderr, file=sys.stderr)
+        return [*kept, check("TANDEM_DISABLE=1, another process", False)]
+    name, captures = child.stdout.split("\n")[:2]
+    kept.append(check("TANDEM_DISABLE=1, another process", name == compiled and captures == "0", name))
+    return kept
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tandem.demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("tandem-demo"), help="folder for the pictures")
+    parser.add_argument("--photo", choices=("flower", "china"), default="flower", help="which of scikit-learn's two")
+    parser.add_argument("--quick", action="store_true", help="a part of the picture and little training")
+    options = parser.parse_args()
+    try:
+        import PIL  # noqa: F401
+        import sklearn  # noqa: F401
+    except ImportError as missing:
+        parser.exit(2, f"demo: got no module '{missing.name}'; need scikit-learn and pillow; try ./dev demo\n")
+    start = time.perf_counter()
+    print(f"Tandem {td.__version__}, {td.num_threads()} threads")
+    digits, kept = show_network(options.quick)
+    noisy, more = show_photograph(options.photo, options.out, options.quick)
+    kept += more
+    show_graphs(digits)
+    kept += show_times(digits, noisy)
+    kept += show_switch(noisy)
+    verdict = "every promise kept" if all(kept) else f"{kept.count(False)} of {len(kept)} promises NOT kept"
+    print(f"\n{verdict}, in {duration(time.perf_counter() - start)}")
+    return 0 if all(kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
