@@ -104,7 +104,12 @@ class Lifetimes {
           if (dies(slot)) dead.insert(slot);
       nested(block[i], kept, last, i);
       if (const auto* launch = std::get_if<Launch>(&block[i].op)) reuse(*launch, out, dead);
-      if (const auto* copy = std::get_if<Copy>(&block[i].op)) reuse(*copy, out, dead);
+      if (const auto* copy = std::get_if<Copy>(&block[i].op)) {
+        const auto* filler = i + 1 < block.size() ? std::get_if<Launch>(&block[i + 1].op) : nullptr;
+        const int from = copy->from.slot;
+        const bool dies_next = filler && mine.contains(from) && !kept.contains(from) && last.at(from) == i + 1;
+        if (dead.contains(from) || (dies_next && replaces(*filler, copy->to.slot, from))) reuse(*copy, out);
+      }
       out.push_back(std::move(block[i]));
       for (int slot : dead) out.push_back({Release{slot}});
     }
@@ -157,11 +162,21 @@ class Lifetimes {
     }
   }
 
-  // A copy of a whole buffer that dies here is the buffer itself.
-  void reuse(const Copy& copy, Block& out, const std::set<int>& dead) {
-    if (dead.contains(copy.from.slot) && copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape &&
-        copy.from.strides == copy.to.strides)
+  // A copy of a whole buffer that is not needed any more is the buffer itself.
+  void reuse(const Copy& copy, Block& out) {
+    if (copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape && copy.from.strides == copy.to.strides)
       take_over(out, copy.to.slot, copy.from.slot);
+  }
+
+  // Whether the launch reads `from` only at the very places it writes in `to`.
+  bool replaces(const Launch& launch, int to, int from) const {
+    const auto pairs = shareable_.find(launch.kernel);
+    const auto reads =
+        std::count_if(launch.args.begin(), launch.args.end(), [from](const Operand& arg) { return arg.slot == from; });
+    return pairs != shareable_.end() && reads == 1 &&
+           std::any_of(pairs->second.begin(), pairs->second.end(), [&](const SharePair& pair) {
+             return launch.args[index(pair.output)].slot == to && launch.args[index(pair.input)].slot == from;
+           });
   }
 
   bool take_over(Block& out, int to, int from) {

@@ -98,8 +98,8 @@ Scalar tanh_single(Scalar x) {
   const Scalar denominator = fma(value, exponent_field(reduced.count), one);
   const Scalar large = one - x.constant(2) / denominator;
   const Scalar z = x * x;
-  const Scalar small = fma(x * z, horner(z, kTanhF32), x);
-  return select(magnitude < x.constant(1), small, flip_sign(large, sign_of(x)));
+  const Scalar small = fma(magnitude * z, horner(z, kTanhF32), magnitude);
+  return flip_sign(select(magnitude < one, small, large), sign_of(x));
 }
 
 Scalar tanh_double(Scalar x) {
