@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,8 @@ from peers import Peer
 SAMPLE = 2e-4  # seconds: shorter calls are repeated until a sample is as long as that
 
 
-def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, float]:
-    """Return seconds for each contender: medians over samples taken in turn."""
+def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, list[float]]:
+    """Return seconds for each contender, sorted: samples are taken in turn."""
     arrays = case.inputs()
     contenders: dict[str, Callable[[], Any]] = {}
     reference: Any = None
@@ -38,7 +37,7 @@ def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, float]:
         for name, function in contenders.items():
             function()  # the one before left its threads and caches behind
             samples[name].append(timed(function, repeats[name]))
-    return {name: statistics.median(values) for name, values in samples.items()}
+    return {name: sorted(values) for name, values in samples.items()}
 
 
 def call(function: Callable[..., Any], arguments: list[Any]) -> Callable[[], Any]:

@@ -7,10 +7,15 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import startup
 from peers import PEERS, Tandem, TandemEager, available, limit_threads
+from startup import Samples
 
+Startup = tuple[str, str, Samples, float | None]
 STARTUP = ["compile_cold", "compile_disk", "import", "first_result_cold", "first_result_disk"]
 
 
@@ -23,6 +28,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few rounds: a rough idea")
     parser.add_argument("--only", default="", help=f"comma-separated cases, of {', '.join(names)}")
     parser.add_argument("--against", default=",".join(PEERS), help="comma-separated peers; those not installed are left out")
+    parser.add_argument("--best", action="store_true", help="show the fastest sample, not the median: for busy machines")
     parser.add_argument("--json", type=Path, default=Path(__file__).with_name("results.json"), help="where results go")
     options = parser.parse_args()
     chosen = options.only.split(",") if options.only else names
@@ -41,50 +47,46 @@ def main() -> int:
     for reason in reasons:
         print(f"left out: {reason}", file=sys.stderr)
     rows: list[Row] = []
+    results: list[dict[str, Any]] = []
 
-    def add(row: Row) -> None:
-        rows.append(row)
-        print(f"{row.name} …", file=sys.stderr, flush=True)
+    def add(name: str, what: str, samples: Samples, **goal: Any) -> None:
+        fastest = {contender: values[0] for contender, values in samples.items()}
+        medians = {contender: values[len(values) // 2] for contender, values in samples.items()}
+        rows.append(Row(name, what, fastest if options.best else medians, **goal))
+        results.append({**Row(name, what, medians, **goal).as_json(), "fastest": fastest})
+        print(f"{name} …", file=sys.stderr, flush=True)
 
     for case in CASES:
         if case.name in chosen:
-            seconds = run_case(case, [*contenders, *peers], rounds)
+            samples = run_case(case, [*contenders, *peers], rounds)
             own = "eager" if case.eager else "tandem"
-            add(Row(case.name, case.what, seconds, case.ratio, case.seconds, own))
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as name:
-        for row in startup_rows(chosen, ["tandem", *(peer.name for peer in peers)], rounds, Path(name)):
-            add(row)
+            add(case.name, case.what, samples, goal_ratio=case.ratio, goal_seconds=case.seconds, measured=own)
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+        for name, what, samples, goal in startups(chosen, ["tandem", *(p.name for p in peers)], rounds, Path(folder)):
+            add(name, what, samples, goal_seconds=goal)
 
     columns = [name for name in (*OWN, *PEERS) if any(name in row.seconds for row in rows)]
     print(render(rows, columns))
     load = os.getloadavg()[0]
     cores = len(os.sched_getaffinity(0))
-    print(f"\n{cores} cores, 2 threads each, float32, medians of {rounds} rounds, load average {load:.1f}")
-    options.json.write_text(json.dumps({"load": load, "rounds": rounds, "rows": [row.as_json() for row in rows]}, indent=1))
+    print(f"\n{cores} cores, 2 threads each, float32, {'fastest' if options.best else 'medians'} of {rounds} rounds, load average {load:.1f}")
+    options.json.write_text(json.dumps({"load": load, "rounds": rounds, "rows": results}, indent=1) + "\n")
     return 0
 
 
-def startup_rows(chosen: list[str], names: list[str], rounds: int, folder: Path):
-    import startup
-    from table import Row
-
-    compiling = [name for name in names if name in startup.COMPILE]
+def startups(chosen: list[str], names: list[str], rounds: int, folder: Path) -> Iterator[Startup]:
+    compiling, few = [name for name in names if name in startup.COMPILE], max(3, rounds // 4)
+    cold, disk = "process start to the first result", "the same, compiled by an earlier process"
     if "compile_cold" in chosen:
-        seconds = startup.compile_times(compiling, folder, disk=False)
-        yield Row("compile_cold", "first call of chain64K", seconds, goal_seconds=8e-3)
+        yield "compile_cold", "first call of chain64K", startup.compile_times(compiling, folder, disk=False), 8e-3
     if "compile_disk" in chosen:
-        seconds = startup.compile_times(["tandem"], folder, disk=True)
-        yield Row("compile_disk", "first call of chain64K, compiled by an earlier process", seconds, goal_seconds=2e-3)
+        yield "compile_disk", disk, startup.compile_times(["tandem"], folder, disk=True), 2e-3
     if "import" in chosen:
-        seconds = startup.import_time(rounds, folder)
-        yield Row("import", "import tandem, on top of NumPy", seconds, goal_seconds=60e-3)
-    few = max(3, rounds // 4)
+        yield "import", "import tandem, on top of NumPy", startup.import_time(rounds, folder), 60e-3
     if "first_result_cold" in chosen:
-        seconds = startup.first_results(names, few, folder, disk=False)
-        yield Row("first_result_cold", "process start to the first result", seconds, goal_seconds=0.35)
+        yield "first_result_cold", cold, startup.first_results(names, few, folder, disk=False), 0.35
     if "first_result_disk" in chosen:
-        seconds = startup.first_results(["tandem"], few, folder, disk=True)
-        yield Row("first_result_disk", "the same, compiled by an earlier process", seconds)
+        yield "first_result_disk", disk, startup.first_results(["tandem"], few, folder, disk=True), None
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+Samples = dict[str, list[float]]  # seconds, for each contender
 
 FUNCTIONS = 15  # compiled one after the other in one process, all different
 
@@ -104,15 +105,15 @@ def child(program: Path, cache: str) -> tuple[str, float]:
     return line, spent
 
 
-def import_time(rounds: int, folder: Path) -> dict[str, float]:
+def import_time(rounds: int, folder: Path) -> Samples:
     """Return the seconds that `import tandem` adds to `import numpy`; it must start no thread."""
     program = folder / "imports.py"
     count = 'base = [line.split()[1] for line in open("/proc/self/status") if line.startswith("Threads")][0]\n'
     program.write_text(IMPORT.replace("start =", count + "start =", 1))
-    return {"tandem": statistics.median(float(child(program, str(folder))[0]) for _ in range(rounds))}
+    return {"tandem": sorted(float(child(program, str(folder))[0]) for _ in range(rounds))}
 
 
-def first_results(names: list[str], rounds: int, folder: Path, disk: bool) -> dict[str, float]:
+def first_results(names: list[str], rounds: int, folder: Path, disk: bool) -> Samples:
     """Return the seconds from the start of a process to its first result, with an empty or a filled disk cache."""
     samples: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
@@ -123,12 +124,12 @@ def first_results(names: list[str], rounds: int, folder: Path, disk: bool) -> di
                 if disk:
                     child(program, cache)
                 samples[name].append(child(program, cache)[1])
-    return {name: statistics.median(values) for name, values in samples.items()}
+    return {name: sorted(values) for name, values in samples.items()}
 
 
-def compile_times(names: list[str], folder: Path, disk: bool) -> dict[str, float]:
+def compile_times(names: list[str], folder: Path, disk: bool) -> Samples:
     """Return the seconds of a first call, capture and one run included, in a process that has compiled before."""
-    medians = {}
+    samples = {}
     for name in names:
         head, body = COMPILE[name]
         functions = "".join(body.format(k=k, c=f"{0.5 + k / 64}") for k in range(FUNCTIONS + 1))
@@ -138,5 +139,5 @@ def compile_times(names: list[str], folder: Path, disk: bool) -> dict[str, float
         with tempfile.TemporaryDirectory(dir=folder) as cache:
             if disk:
                 child(program, cache)
-            medians[name] = statistics.median(float(word) for word in child(program, cache)[0].split())
-    return medians
+            samples[name] = sorted(float(word) for word in child(program, cache)[0].split())
+    return samples

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "frontend/detach.h"
 #include "frontend/eager.h"
 #include "passes/pipeline.h"
 
@@ -13,6 +14,10 @@ Executable::Executable(Capture capture, std::string numerics)
   captured_ = std::move(capture_.graph);
   node_count = captured_.nodes.size();
   optimized_ = optimize(captured_);
+  std::vector<int> owners;
+  for (const CapturedOutput& output : capture_.outputs)
+    if (output.kind == CapturedOutput::Kind::value) owners.push_back(output.owner);
+  detach_results(optimized_, owners);
   plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks);
   symbol_seen_.assign(capture_.hints.size(), false);
   for (const Param& param : captured_.params) {

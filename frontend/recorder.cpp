@@ -296,6 +296,7 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   Capture capture;
   capture.arguments = static_cast<int>(arguments_.size() - constants_.size());
   Graph& graph = frames_[0].graph;
+  std::vector<const Cell*> cells;
   for (const TensorRef& output : outputs) {
     CapturedOutput out;
     const TensorRef tensor = output->recorded ? output : constant(output);
@@ -311,10 +312,9 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
       for (const ViewStep& step : r.views)
         out.layout = *std::get<ViewRule>(step.op->lower)(step.input, out.layout, *step.op, step.attrs, step.output);
     } else {
-      ValueId value = read(tensor);
-      const bool is_param = std::any_of(graph.params.begin(), graph.params.end(),
-                                        [value](const Param& p) { return p.value == value; });
-      if (is_param) value = emit(op("copy"), {value}, {});
+      const ValueId value = read(tensor);
+      out.owner = static_cast<int>(std::find(cells.begin(), cells.end(), r.cell.get()) - cells.begin());
+      if (out.owner == static_cast<int>(cells.size())) cells.push_back(r.cell.get());
       out.index = static_cast<int>(graph.results.size());
       out.weak = r.weak;
       graph.results.push_back(value);

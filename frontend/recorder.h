@@ -29,6 +29,7 @@ struct Cell {
 struct CapturedOutput {
   enum class Kind : uint8_t { value, argument_view } kind = Kind::value;
   int index = -1;        // of the graph's results, or of the input
+  int owner = 0;         // outputs with equal numbers share memory (views of one tensor)
   bool weak = false;     // hand back a Python number
   bool identical = false;  // the argument itself
   TensorType type;       // of an argument view

@@ -94,6 +94,19 @@ DType weak_result(DType tensor, Kind scalar) {
 }
 
 TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  // Formulas that are one view are that view, so that writes go through them.
+  if (op.name == "transpose" || op.name == "matrix_transpose") {
+    const int rank = inputs[0]->rank();
+    std::vector<Dim> axes;
+    for (int k = 0; k < rank; ++k) axes.emplace_back(op.name == "transpose" ? rank - 1 - k : k);
+    if (op.name == "matrix_transpose") {
+      if (rank < 2)
+        throw_error(ErrorKind::shape, "matrix_transpose: got the shape {}; need at least two axes",
+                    to_text(inputs[0]->type().shape));
+      std::swap(axes[static_cast<size_t>(rank) - 1], axes[static_cast<size_t>(rank) - 2]);
+    }
+    return call("permute_dims", {inputs[0]}, {axes});
+  }
   if (op.accepts == Accepts::promote_to_float || op.accepts == Accepts::floating) {
     for (const TensorRef& input : inputs)
       if (!is_floating(input->dtype) && op.accepts == Accepts::promote_to_float)

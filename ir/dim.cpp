@@ -66,6 +66,7 @@ int64_t mul_checked(int64_t a, int64_t b) {
 
 int64_t floor_div_values(int64_t a, int64_t b) {
   if (b == 0) throw Error(ErrorKind::shape, "size: got a division by zero in a size expression");
+  if (b == -1) return mul_checked(a, -1);  // the one quotient that may not fit
   const int64_t q = a / b;
   return (a % b != 0 && (a < 0) != (b < 0)) ? q - 1 : q;
 }
@@ -184,7 +185,7 @@ Dim floor_div(Dim a, Dim b) {
     DimExpr::Terms quotient;
     bool exact = true;
     for (const auto& [m, c] : DimExpr::terms_of(a)) {
-      exact = exact && c % coefficient == 0 && std::includes(m.begin(), m.end(), monomial.begin(), monomial.end());
+      exact = exact && coefficient != -1 && c % coefficient == 0 && std::includes(m.begin(), m.end(), monomial.begin(), monomial.end());
       if (!exact) break;
       DimExpr::Monomial rest;
       std::set_difference(m.begin(), m.end(), monomial.begin(), monomial.end(), std::back_inserter(rest));

@@ -48,6 +48,13 @@ Scalar power(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   return is_floating(x[0].dtype) ? math::pow(x[0], x[1]) : integer_power(x[0], x[1]);
 }
 
+TensorType shifted_type(InferContext& c) {
+  const TensorType type = broadcast_promote(c);
+  for (const TensorType& input : c.inputs)
+    if (input.dtype == DType::boolean) c.fail(ErrorKind::dtype, "got dtype bool; need an integer dtype; try x.astype(...)");
+  return type;
+}
+
 // Amounts outside [0, bits) shift everything out.
 template <bool Left>
 Scalar shifted(std::span<const Scalar> x, const OpDef&, const Attrs&) {
@@ -72,7 +79,6 @@ Grads extreme_grad(const GradContext& c, std::string_view wins) {
 
 std::vector<OpDef> arithmetic_ops() {
   const OpDef binary_row{.inputs = {"x1", "x2"},
-                         .accepts = Accepts::numeric,
                          .infer = broadcast_promote,
                          .samples = {"(3, 5) (3, 5)", "(3, 1) (4,)", "() (2,)", "(0, 3) (3,)"}};
   const OpDef unary_row{.inputs = {"x"},
@@ -88,7 +94,6 @@ std::vector<OpDef> arithmetic_ops() {
       binary_row,
       {{.name = "add",
         .traits = Trait::commutative | Trait::exact,
-        .accepts = Accepts::any,
         .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
           return x[0].dtype == DType::boolean ? x[0] | x[1] : x[0] + x[1];
         },
@@ -100,6 +105,7 @@ std::vector<OpDef> arithmetic_ops() {
         .example = "td.add(td.asarray([1, 2]), 3)  # tensor([4, 5])"},
        {.name = "subtract",
         .traits = exact,
+        .accepts = Accepts::numeric,
         .lower = lift2<operator- >,
         .grad = [](const GradContext& c) -> Grads {
           return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-c.upstream, c.inputs[1])};
@@ -109,7 +115,6 @@ std::vector<OpDef> arithmetic_ops() {
         .example = "td.subtract(td.asarray([4, 5]), 3)  # tensor([1, 2])"},
        {.name = "multiply",
         .traits = Trait::commutative | Trait::exact,
-        .accepts = Accepts::any,
         .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
           return x[0].dtype == DType::boolean ? x[0] & x[1] : x[0] * x[1];
         },
@@ -132,6 +137,7 @@ std::vector<OpDef> arithmetic_ops() {
         .doc = "Divide x1 by x2 element by element, giving a floating-point result.",
         .example = "td.divide(td.asarray([1., 2.]), 4)  # tensor([0.25, 0.5 ], dtype=float32)"},
        {.name = "pow",
+        .accepts = Accepts::numeric,
         .lower = power,
         .grad = [](const GradContext& c) -> Grads {
           const Value x = c.inputs[0], n = c.inputs[1];
@@ -147,7 +153,6 @@ std::vector<OpDef> arithmetic_ops() {
         .samples = {"(3, 5):positive (3, 5)", "(3, 1):positive (4,)", "(7,):positive ()", "(0,) (0,)"}},
        {.name = "minimum",
         .traits = Trait::commutative | Trait::exact,
-        .accepts = Accepts::any,
         .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
           return x[0].dtype == DType::boolean ? x[0] & x[1] : min(x[0], x[1]);
         },
@@ -157,7 +162,6 @@ std::vector<OpDef> arithmetic_ops() {
         .example = "td.minimum(td.asarray([1, 5]), 3)  # tensor([1, 3])"},
        {.name = "maximum",
         .traits = Trait::commutative | Trait::exact,
-        .accepts = Accepts::any,
         .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
           return x[0].dtype == DType::boolean ? x[0] | x[1] : max(x[0], x[1]);
         },
@@ -168,6 +172,7 @@ std::vector<OpDef> arithmetic_ops() {
        {.name = "clip",
         .inputs = {"x", "min", "max"},
         .traits = exact,
+        .accepts = Accepts::numeric,
         .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return min(max(x[0], x[1]), x[2]); },
         .grad = [](const GradContext& c) -> Grads {
           const Value x = c.inputs[0];
@@ -287,7 +292,7 @@ std::vector<OpDef> arithmetic_ops() {
                         .samples = {"(3, 5)", "()", "(0,)"}},
                        {.name = "bitwise_left_shift",
                         .traits = exact,
-                        .accepts = Accepts::integral_or_bool,
+                        .infer = shifted_type,
                         .lower = shifted<true>,
                         .onnx = "BitShift",
                         .doc = "Shift x1 left by x2 bits; amounts outside [0, bits) give 0.",
@@ -295,6 +300,7 @@ std::vector<OpDef> arithmetic_ops() {
                         .samples = {"(3, 5) (3, 5):shift", "(4,) ():shift"}},
                        {.name = "bitwise_right_shift",
                         .traits = exact,
+                        .infer = shifted_type,
                         .lower = shifted<false>,
                         .onnx = "BitShift",
                         .doc = "Shift x1 right by x2 bits, keeping the sign.",

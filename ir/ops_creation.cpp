@@ -43,7 +43,11 @@ TensorType arange_type(InferContext& c) {
     count = std::ceil((number(stop) - number(start)) / number(step));
   } else {
     const int64_t a = std::get<int64_t>(start), b = std::get<int64_t>(stop), s = std::get<int64_t>(step);
-    count = static_cast<double>(s > 0 ? (b - a + s - 1) / s : (a - b - s - 1) / -s);
+    count = std::ceil((static_cast<double>(b) - static_cast<double>(a)) / static_cast<double>(s));
+    if (std::abs(count) < 9e15) {  // the numbers are small enough for exact arithmetic
+      const int64_t span = s > 0 ? b - a : a - b, size = s > 0 ? s : -s;
+      count = static_cast<double>(span / size + (span % size > 0));
+    }
   }
   if (!(count < 9e15)) c.fail(ErrorKind::value, "got a range of {} elements; need a finite, smaller one", count);
   return {c.get<DType>("dtype"), {Dim(static_cast<int64_t>(std::max(count, 0.0)))}, {}};
@@ -150,6 +154,11 @@ std::vector<OpDef> creation_ops() {
                {.name = "iota",
                 .attrs = {kShape, {"axis", AttrKind::integer}, kDType},
                 .traits = static_cast<uint32_t>(Trait::internal),
+                .infer = [](InferContext& c) {
+                  const TensorType type = shaped(c);
+                  c.attr("axis") = normalize_axis(c.op.name, c.get<int64_t>("axis"), type.rank());
+                  return type;
+                },
                 .lower = Structure::iota,
                 .onnx = "Range",
                 .doc = "Return a tensor whose elements are their own index along one axis."},

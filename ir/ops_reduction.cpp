@@ -243,7 +243,7 @@ std::vector<OpDef> reduction_ops() {
         },
         .onnx = "ReduceLogSumExp",
         .doc = "Return log(sum(exp(x))) over axes without overflow.",
-        .example = "td.logsumexp(td.asarray([1000., 1000.]))  # tensor(1000.6931, dtype=float32)"}});
+        .example = "td.logsumexp(td.asarray([1000., 1000.]))  # tensor(1000.6932, dtype=float32)"}});
   rows.push_back({.name = "cumsum",
                   .inputs = {"x"},
                   .attrs = {{"axis", AttrKind::axis, Attr{}}, kDType},

@@ -338,11 +338,11 @@ class Fuser {
     } else {
       if (!worth_computing(me, g, map)) return false;
     }
+    // A reduction may have added axes: the map gets coefficients for them.
+    for (Linear& coordinate : map) coordinate.coefficients.resize(g.axes.size(), Dim(0));
     std::vector<bool> covered;
     const bool identity = is_identity(shape(me.outputs[0]), map, g, covered);
     if (stored && (!identity || !storable(g, covered))) return false;
-    // A reduction may have added axes: the map gets coefficients for them.
-    for (Linear& coordinate : map) coordinate.coefficients.resize(g.axes.size(), Dim(0));
     g.members.push_back(n);
     g.maps[n] = std::move(map);
     if (stored) g.outputs.push_back(me.outputs[0]);

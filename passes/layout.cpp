@@ -76,6 +76,10 @@ class Normalizer {
         default: break;
       }
     }
+    if (const auto* rule = std::get_if<ReduceRule>(&node.op->lower); rule && single_element(node)) {
+      map_[static_cast<size_t>(node.outputs[0])] = reduced_single(rule->kind, inputs[0], in_.type(node.outputs[0]));
+      return;
+    }
     if (node.op->name == "reshape" && !reshape_fits(inputs[0], in_.type(node.outputs[0])))
       inputs[0] = add("copy", {inputs[0]}, {}, type(inputs[0]));
     std::vector<TensorType> types;
@@ -83,6 +87,24 @@ class Normalizer {
     Node& made = out_.add_node(*node.op, std::move(inputs), node.attrs, types, node.loc);
     made.regions = copy.regions;
     for (size_t i = 0; i < node.outputs.size(); ++i) map_[static_cast<size_t>(node.outputs[i])] = made.outputs[i];
+  }
+
+  bool single_element(const Node& node) const {
+    for (const Dim& axis : attr_as<Dims>(*node.op, node.attrs, "axis"))
+      if (!in_.type(node.inputs[0]).shape[static_cast<size_t>(axis.constant())].is(1)) return false;
+    return true;
+  }
+
+  // A reduction over single elements, with the bits the loop would give: 0 + x is not x where x is -0.
+  ValueId reduced_single(ReduceKind kind, ValueId x, const TensorType& out) {
+    const auto constant = [&](Attr value) {
+      return add("full", {}, {Dims{}, std::move(value), out.dtype}, {out.dtype, {}, out.device});
+    };
+    if (kind == ReduceKind::argmax || kind == ReduceKind::argmin)
+      return add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out);
+    x = with_shape(to_dtype(x, out.dtype), out.shape);
+    if (kind != ReduceKind::sum || !is_floating(out.dtype)) return x;
+    return add("add", {x, constant(0.0)}, {}, out);
   }
 
   // Whether strides can express the reshape of a value that is made of views of a parameter or library result.

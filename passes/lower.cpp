@@ -86,10 +86,13 @@ class GroupLowering {
     }
     if (scan) {
       body_.begin_stage(true);
-      for (ValueId value : g_.outputs)
-        if (body_.is_scan(body_.producer(value))) body_.scan(body_.producer(value));
+      for (ValueId value : g_.outputs) {
+        const int n = body_.producer(value);
+        if (body_.is_scan(n)) body_.scan(n);
+        else if (is_inner(n)) body_.store(value, g_.maps.at(n));
+      }
       body_.end_stage();
-      return;
+      inner = false;
     }
     if (!along) {
       body_.begin_stage(true);

@@ -46,6 +46,8 @@ py::module_ numpy() { return py::module_::import("numpy"); }
 
 // The array's own memory where it can be used as it is, else a copy that NumPy makes.
 TensorRef from_numpy(py::object array, bool must_copy, std::optional<bool> copy) {
+  // The interface of a NumPy scalar describes a temporary array.
+  if (!py::isinstance(array, numpy().attr("ndarray"))) array = numpy().attr("asarray")(array);
   const auto interface = [](const py::object& a) { return py::dict(a.attr("__array_interface__")); };
   py::dict facts = interface(array);
   auto dtype = dtype_of_typestr(facts["typestr"].cast<std::string>());

@@ -198,7 +198,8 @@ void bind_tensor(py::module_& m) {
       .def("fill", [](const TensorRef& x, py::handle value) { assign(x, number_tensor(value, x->dtype)); }, py::arg("value"),
            "Set every element to one number.")
       .def("reshape",
-           [](const TensorRef& x, const py::args& sizes) {
+           [](const TensorRef& x, const py::args& sizes, const py::kwargs& named) {
+             if (named.contains("shape")) return call("reshape", {x}, {dims_from(named["shape"])});
              const py::object shape = sizes.size() == 1 && py::isinstance<py::sequence>(sizes[0]) ? py::object(sizes[0]) : py::object(sizes);
              return call("reshape", {x}, {dims_from(shape)});
            },

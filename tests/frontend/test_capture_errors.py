@@ -248,6 +248,13 @@ def test_in_place_write_before_an_assignment():
         td.script(program)(x())
 
 
+def test_without_source_the_error_says_so():
+    scope = {}
+    exec("def program(x):\n    return x * 2 if x.sum() > 0 else x\n", scope)
+    with pytest.raises(td.CaptureError, match="'program' has no source file"):
+        td.script(scope["program"])(x())
+
+
 def test_leaked_tensor():
     leaked = collections.deque()
 

@@ -47,7 +47,7 @@ def statement(draw, kind, depth, loop):
     if kind == "while":
         # `fuel` ends every loop; it is spent first, so that `continue` cannot skip it.
         orelse = ["else:", *inner(loop)] if draw(st.booleans()) else []
-        return [f"while {condition} and fuel > 0:", "    fuel = fuel - 1", *inner(True), *orelse]
+        return [f"while ({condition}) and fuel > 0:", "    fuel = fuel - 1", *inner(True), *orelse]
     if kind == "for":
         count = draw(st.sampled_from([2, 3, 9]))
         orelse = ["else:", *inner(loop)] if draw(st.booleans()) else []

@@ -270,7 +270,7 @@ TEST_CASE("random kernels") {
   const char* start = std::getenv("TANDEM_TEST_SEED");
   const char* rounds = std::getenv("TANDEM_TEST_ROUNDS");
   const uint64_t first = start != nullptr ? std::strtoull(start, nullptr, 10) : 1;
-  const uint64_t count = rounds != nullptr ? std::strtoull(rounds, nullptr, 10) : 150;
+  const uint64_t count = rounds != nullptr ? std::strtoull(rounds, nullptr, 10) : 60;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     INFO("TANDEM_TEST_SEED=" << seed << " TANDEM_TEST_ROUNDS=1");
     check_agreement(Generator(seed).make());

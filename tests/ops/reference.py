@@ -403,10 +403,9 @@ def expected(name, arrays, dtype, attributes):
         dtype = "float32"
         arrays = [a.astype(np.float32) for a in arrays]
     with np.errstate(all="ignore"):
-        function = twin.function
-        if twin.integers is not None and dtype not in samples.FLOATS:
-            function = twin.integers
-        if twin.exact or function is twin.integers:
+        whole = twin.integers is not None and dtype not in samples.FLOATS
+        function = twin.integers if whole else twin.function
+        if twin.exact or whole:
             values = np.asarray(function(*arrays, **attributes))
             out = values.dtype.name
             if name == "cast":
@@ -436,15 +435,22 @@ def same_bits(a, b):
     return bool(np.all(same))
 
 
-def check(what, got, want):
+def without_zero_signs(values):
+    return values + np.zeros((), values.dtype) if values.dtype.kind == "f" else values
+
+
+def check(what, got, want, zero_signs=True):
     """Compare a tensor with what was expected; the message shows the first place where they differ."""
     assert str(got.dtype).removeprefix("tandem.") == want.dtype, f"{what}: got {got.dtype}, expected {want.dtype}"
     assert got.shape == want.values.shape, f"{what}: got shape {got.shape}, expected {want.values.shape}"
     host = samples.to_host(got)
     if want.allowed is None:
-        if not same_bits(host, want.values):
+        values = want.values
+        if not zero_signs:
+            host, values = without_zero_signs(host), without_zero_signs(values)
+        if not same_bits(host, values):
             word = np.dtype(f"u{host.dtype.itemsize}")
-            a, b = np.ascontiguousarray(host), np.ascontiguousarray(want.values)
+            a, b = np.ascontiguousarray(host), np.ascontiguousarray(values)
             differs = (a.view(word) != b.view(word)) & ~((a != a) & (b != b))
             where = tuple(int(i[0]) for i in np.nonzero(np.atleast_1d(differs)))
             a, b = np.atleast_1d(a), np.atleast_1d(b)
@@ -467,10 +473,6 @@ def check(what, got, want):
             f"{what}: at {where} got {one[0]!r}, expected {one[1]!r} within {float(one[2]):.3g}; "
             f"off by {float(units):.3g} ulp ({np.sum(~good)} differ)"
         )
-
-
-def tensor_bits(x):
-    return samples.to_host(x), x.dtype
 
 
 def assert_same_tensor(what, a, b):

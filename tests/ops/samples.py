@@ -104,11 +104,11 @@ def draw(rng, shape, domain, dtype):
     if domain == "bool" or dtype == "bool":
         if domain.startswith("index"):
             return draw(rng, shape, domain, "int64")
-        return rng.random(shape) < 0.5
+        return np.asarray(rng.random(shape) < 0.5)
     if domain.startswith("index"):
         size = int(domain.removeprefix("index"))
         dtype = dtype if dtype in INTS else "int64"
-        return rng.integers(0 if dtype == "uint8" else -size, size, shape).astype(dtype)
+        return np.asarray(rng.integers(0 if dtype == "uint8" else -size, size, shape)).astype(dtype)
     if dtype in INTS:
         ends = np.iinfo(dtype)
         unsigned = dtype == "uint8"
@@ -124,7 +124,7 @@ def draw(rng, shape, domain, dtype):
             "any": (ends.min, ends.max),
             "special": (ends.min, ends.max),
         }[domain]
-        return rng.integers(low, high, shape, dtype=dtype)
+        return np.asarray(rng.integers(low, high, shape, dtype=dtype))
     few = 13 if dtype == "float16" else 30  # largest binary exponent that "wide" asks for
     normal = rng.standard_normal(shape) * 2
     if domain in ("normal", "any"):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 BOLD, DIM, GREEN, RED, BLUE = "1", "2", "32", "31", "34;1"
-LABEL = 34  # columns kept for the name of a fact
+LABEL = 39  # columns kept for the name of a fact
 
 _coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 

@@ -7,10 +7,12 @@ from typing import Any
 from tandem import _core, pytree
 from tandem.scripting import regions
 from tandem.scripting.context import is_symbolic
+from tandem.scripting.jumps import RESULT
 from tandem.scripting.state import (
     PROTECTED,
     UNBOUND,
     Entry,
+    Later,
     Snapshot,
     Undefined,
     describe,
@@ -22,6 +24,7 @@ from tandem.scripting.state import (
     same_type,
     truth,
     widens,
+    zeros_later,
     zeros_like,
 )
 
@@ -30,19 +33,42 @@ class If:
     """Runs one branch (plain condition) or records both (tensor condition).
 
     The rewritten code asks `then`, `otherwise` and `merge` in this order; `restore` says that `values()` must be
-    assigned to the variables first.
+    assigned to the variables first. If only the else branch returns, the then branch needs zeros in the place of the
+    returned value; their type is known after the first attempt, and `pending` asks for the second.
     """
 
-    __slots__ = ("_before", "_line", "_names", "_region", "_results", "_taken", "_then", "restore")
+    __slots__ = (
+        "_attempts",
+        "_before",
+        "_line",
+        "_names",
+        "_region",
+        "_results",
+        "_taken",
+        "_test",
+        "_then",
+        "restore",
+    )
 
     def __init__(self, test: Any, names: tuple[str, ...], line: int, scope: dict[str, Any]) -> None:
         self.restore = is_symbolic(test)
         self._names, self._line = names, line
+        self._attempts = 1
         if not self.restore:
             self._taken = bool(test)
             return
+        self._test = truth(test)
         self._before = Snapshot(names, scope)
-        self._region = regions.push(_core.if_begin(truth(test)), f"'if' at line {line}")
+        self._results = self._before.values()
+        self._open()
+
+    def _open(self) -> None:
+        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}")
+
+    def pending(self) -> bool:
+        """True before each attempt; one is enough unless `merge` says otherwise."""
+        self._attempts -= 1
+        return self._attempts >= 0
 
     def then(self) -> bool:
         return self.restore or self._taken
@@ -56,6 +82,24 @@ class If:
         self._results = self._before.values()
         return True
 
+    def _again(self, after: Snapshot) -> bool:
+        """Start over if the else branch alone returns: this time the variable has zeros from the beginning."""
+        filled = False
+        for k, (then, other) in enumerate(zip(self._then.entries, after.entries, strict=True)):
+            missing = then.name == RESULT and then.value is UNBOUND and other.structure is not None
+            if missing and len(_outgoing(other)) == len(other.leaves):
+                self._before.entries[k] = Entry(then.name, None, zeros_later(other.leaves), other.structure)
+                filled = True
+        if not filled:
+            return False
+        regions.abort(self._region)
+        for entry in self._before.entries:
+            entry.leaves = [leaf() if isinstance(leaf, Later) else leaf for leaf in entry.leaves]
+        self._results = self._before.values()
+        self._attempts += 1
+        self._open()
+        return True
+
     def values(self) -> tuple[Any, ...]:
         return self._results
 
@@ -64,6 +108,8 @@ class If:
             return False
         regions.check(self._region)
         after = Snapshot(self._names, scope)
+        if self._again(after):
+            return False
         names: list[str] = []
         outputs: list[Any] = []
         plans = []
@@ -87,8 +133,11 @@ class If:
         if then.structure is None and other.structure is None:
             return "unset", fill
         if then.structure is None or other.structure is None:
-            if then.name.startswith(PROTECTED) and other.structure is None and len(outgoing) == len(then.leaves):
+            if then.name.startswith(PROTECTED) and other.value is UNBOUND and len(outgoing) == len(then.leaves):
                 return "", fill
+            for entry in (then, other):
+                if isinstance(entry.value, Undefined):
+                    return entry.value.reason, fill
             where = "else" if then.structure is not None else "then"
             return f"the {where} branch of the 'if' at line {self._line} does not set it", fill
         if then.structure != other.structure:
@@ -112,7 +161,7 @@ class If:
 
     def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any]) -> Any:
         if plan == "unset":
-            return other.value if isinstance(other.value, Undefined) else UNBOUND
+            return next((entry.value for entry in (then, other) if isinstance(entry.value, Undefined)), UNBOUND)
         if plan:
             return Undefined(then.name, plan)
         leaves = []

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tandem.jit import Compiled
 
 
+NOT_REWRITTEN = "not rewritten: its source is not available"
+
+
 class Record:
     """What is kept of one capture for `explain`."""
 
@@ -58,7 +61,7 @@ def _target(compiled: Compiled, capture: context.Capture) -> Any:
         return function
     new = rewrite(method)
     if new is method and method.__code__ in missing:
-        capture.note(method.__code__.co_filename, method.__code__.co_firstlineno, "not rewritten: no source")
+        capture.note(method.__code__.co_filename, method.__code__.co_firstlineno, NOT_REWRITTEN)
     return types.MethodType(new, function.__self__) if isinstance(function, types.MethodType) else new
 
 
@@ -84,7 +87,7 @@ def capture(
         recorder.abort()
         if not isinstance(error, Exception):
             raise
-        raise _explained(compiled, error) from error.__cause__
+        raise _explained(compiled, state, error) from error.__cause__
     finally:
         regions.swap(stack)
         context.enter(outer)
@@ -131,7 +134,7 @@ def _record(
     return specialization, Record(specialization, inputs, guards, state.notes)
 
 
-def _explained(compiled: Compiled, error: Exception) -> BaseException:
+def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> BaseException:
     """The error with the user's line; an exception that the capture itself caused becomes a CaptureError."""
     failure: Exception = error
     open_region = regions.innermost()
@@ -148,6 +151,10 @@ def _explained(compiled: Compiled, error: Exception) -> BaseException:
             f"an exception in the body of the {open_region.what}, which may not run at all",
             "a body that runs for any data",
             "checking outside of compiled code, or fallback=True",
+        )
+    elif isinstance(error, _core.CaptureError) and any(NOT_REWRITTEN in note for note in state.notes):
+        failure = _core.CaptureError(
+            f"{error} ('{compiled.__name__}' has no source file, so @td.script could not help)"
         )
     if failure is not error:
         failure.__cause__ = error

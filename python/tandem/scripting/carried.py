@@ -14,15 +14,16 @@ from tandem.scripting.state import (
     PROTECTED,
     UNBOUND,
     Entry,
+    Later,
     Snapshot,
     Undefined,
     describe,
     is_number,
     is_weak,
-    kind,
     lift,
     same_plain,
     widens,
+    zeros_later,
 )
 
 MAX_ATTEMPTS = 8
@@ -57,7 +58,7 @@ class Carried:
         self.updated, self.mixed = map(frozenset, writes)
         self.masked: dict[str, str] = {}
         self.promoted: dict[tuple[str, int], Any] = {}
-        self.filled: dict[str, tuple[list[Callable[[], Any]], pytree.Structure]] = {}
+        self.filled: dict[str, tuple[list[Later], pytree.Structure]] = {}
         self.extras: dict[str, Any] = {}
         self.next_extras: dict[str, Any] = {}
         self.extra_params: dict[str, Any] = {}
@@ -202,11 +203,11 @@ class Carried:
         return problems, nexts
 
     def _compare_unset(self, entry: Entry, new: Entry, live: tuple[str, ...]) -> list[Problem]:
-        if new.structure is None or entry.name in self.masked:
+        if new.structure is None or entry.name in self.masked or isinstance(entry.value, Undefined):
             return []
         graph = all(is_number(leaf) or is_symbolic(leaf) for leaf in new.leaves)
         if graph and entry.name.startswith(PROTECTED):
-            return [Problem(entry.name, "it is set in the loop", "fill", fill=(_makers(new.leaves), new.structure))]
+            return [Problem(entry.name, "it is set in the loop", "fill", fill=(zeros_later(new.leaves), new.structure))]
         if entry.name in live:
             return [Problem(entry.name, f"only the body of the {self.what} sets it", "unset")]
         return []
@@ -236,19 +237,3 @@ class Carried:
                 )
             else:
                 self.masked[problem.name] = problem.reason
-
-
-def constantly(value: Any) -> Callable[[], Any]:
-    return lambda: value
-
-
-def _makers(leaves: list[Any]) -> list[Callable[[], Any]]:
-    """Zeros like the leaves, made later: these belong to a loop body that is about to be discarded."""
-
-    def maker(leaf: Any) -> Callable[[], Any]:
-        if is_weak(leaf):
-            return constantly((False, 0, 0.0)[kind(leaf)])
-        shape, dtype = tuple(leaf.shape), leaf.dtype
-        return lambda: _core.zeros(shape, dtype=dtype)
-
-    return [maker(leaf) for leaf in leaves]

@@ -40,6 +40,10 @@ class Undefined:
     def __repr__(self) -> str:
         return f"<undefined '{self._name}'>"
 
+    @property
+    def reason(self) -> str:
+        return str(self._reason)
+
     def _raise(self, *_: Any, **__: Any) -> NoReturn:
         raise undefined_error(self)
 
@@ -170,9 +174,22 @@ def _read(name: str, scope: dict[str, Any]) -> Any:
 
 def zeros_like(value: Any) -> Any:
     """A value of the same type that no path reads."""
-    if is_weak(value):
-        return (False, 0, 0.0)[kind(value)]
-    return _core.zeros(tuple(value.shape), dtype=value.dtype)
+    return Later(value)()
+
+
+class Later:
+    """A zero of some type, made when it is asked for: not in the region that the type was seen in."""
+
+    def __init__(self, like: Any) -> None:
+        self._number = (False, 0, 0.0)[kind(like)] if is_weak(like) else None
+        self._type = None if is_weak(like) else (tuple(like.shape), like.dtype)
+
+    def __call__(self) -> Any:
+        return self._number if self._type is None else _core.zeros(self._type[0], dtype=self._type[1])
+
+
+def zeros_later(leaves: list[Any]) -> list[Any]:
+    return [Later(leaf) for leaf in leaves]
 
 
 def truth(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from tandem.scripting import source
-from tandem.scripting.jumps import Lowering, Unsupported
+from tandem.scripting.jumps import RESULT, Lowering, Unsupported
 from tandem.scripting.names import changed, has
 from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
@@ -23,6 +23,21 @@ if if_.otherwise(__td.locals()):
     orelse
 if if_.merge(__td.locals()):
     assign_again
+"""
+# A branch that returns nothing may have to run again once the type of what the other one returns is known.
+IF_RETURNS = """
+if_ = __td.If(test, names, line, __td.locals())
+while if_.pending():
+    if if_.restore:
+        assign_first
+    if if_.then():
+        body
+    if if_.otherwise(__td.locals()):
+        if if_.restore:
+            assign
+        orelse
+    if if_.merge(__td.locals()):
+        assign_again
 """
 WHILE = """
 while_ = __td.While(names, writes, line)
@@ -119,18 +134,25 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> list[ast.stmt]:
         names, _ = self._variables([*node.body, *node.orelse])
+        test = self.visit(node.test)
+        orelse = self.block(node.orelse) or [ast.copy_location(ast.Pass(), node.test)]
+        return self._branch(names, test, self.block(node.body), orelse)
+
+    def _branch(self, names: list[str], test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
+        """An `if` whose parts are rewritten already."""
         holder = self.root.fresh("if")
         return fill(
-            IF,
-            node.test,
+            IF_RETURNS if RESULT in names else IF,
+            test,
             if_=holder,
-            test=self.visit(node.test),
-            names=constant(tuple(names), node.test),
-            line=constant(node.test.lineno, node.test),
-            body=self.block(node.body),
-            orelse=self.block(node.orelse) or [ast.copy_location(ast.Pass(), node.test)],
-            assign=self._assign(holder, names, node.test),
-            assign_again=self._assign(holder, names, node.test),
+            test=test,
+            names=constant(tuple(names), test),
+            line=constant(test.lineno, test),
+            body=body,
+            orelse=orelse,
+            assign_first=self._assign(holder, names, test),
+            assign=self._assign(holder, names, test),
+            assign_again=self._assign(holder, names, test),
         )
 
     def visit_While(self, node: ast.While) -> list[ast.stmt]:
@@ -165,7 +187,7 @@ class FunctionRewriter(ast.NodeTransformer):
         if stop:
             test = fill("for_.live(stop)", at, for_=holder, stop=self._stop(stop, at))[0]
             assert isinstance(test, ast.Expr)
-            body = self._guarded(names, body, test.value)
+            body = self._branch(names, test.value, body, [ast.copy_location(ast.Pass(), at)])
         if reason is None:
             body = fill(TRIAL, at, body=body, for_=holder, error=error)
         return fill(
@@ -193,22 +215,6 @@ class FunctionRewriter(ast.NodeTransformer):
             return ast.copy_location(ast.Name(flags[0].id, ast.Load()), at)
         names: list[ast.expr] = [ast.copy_location(ast.Name(flag.id, ast.Load()), at) for flag in flags]
         return self.visit(ast.copy_location(ast.BoolOp(ast.Or(), names), at))
-
-    def _guarded(self, names: list[str], body: list[ast.stmt], test: ast.expr) -> list[ast.stmt]:
-        """An `if` around statements that are rewritten already."""
-        holder = self.root.fresh("if")
-        return fill(
-            IF,
-            test,
-            if_=holder,
-            test=test,
-            names=constant(tuple(names), test),
-            line=constant(test.lineno, test),
-            body=body,
-            orelse=[ast.copy_location(ast.Pass(), test)],
-            assign=self._assign(holder, names, test),
-            assign_again=self._assign(holder, names, test),
-        )
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
         at = node.test

@@ -1,0 +1,92 @@
+// Hand-built kernels of the usual shapes.
+#pragma once
+#include "harness.h"
+
+namespace tandem::test {
+
+// out = x * w + b over one axis.
+inline Case affine(int64_t n, bool streaming = false, int64_t offset = 0) {
+  Case c;
+  c.axis(n);
+  c.kernel.vector_axis = 0;
+  Body body;
+  const auto in = [&] { return body.load(c.access(c.buffer(DType::f32, BufferRole::input), {1}), DType::f32); };
+  const Scalar x = in(), w = in(), b = in();
+  const int out = c.access(c.buffer(DType::f32, BufferRole::output, streaming), {1}, true, offset);
+  Stage stage;
+  stage.stores = {{out, (x * w + b).id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  return c;
+}
+
+// Stages max, sum of a stand-in for exp, and quotient; rows are vectors, or columns are (`column`).
+inline Case softmax(int64_t rows, int64_t n, bool column) {
+  Case c;
+  c.axis(rows);
+  c.axis(n);
+  Kernel& k = c.kernel;
+  k.outer_rank = 1;
+  k.vector_axis = column ? 0 : 1;
+  k.single_block = n <= k.order.block;
+  const std::vector<int64_t> strides = column ? std::vector<int64_t>{1, rows} : std::vector<int64_t>{n, 1};
+  const int in = c.access(c.buffer(DType::f32, BufferRole::input), strides, true);
+  const int kept = c.scratch_access(c.buffer(DType::f32, BufferRole::scratch));
+  const int out = c.access(c.buffer(DType::f32, BufferRole::output), strides, true);
+  k.stages.resize(3);
+  {
+    Body body;
+    k.stages[0].reductions = {{ReduceKind::max, body.load(in, DType::f32).id}};
+    k.stages[0].body = body.b.take();
+  }
+  {
+    Body body;
+    const Scalar x = body.load(in, DType::f32) - body.result(0, DType::f32);
+    const Scalar e = fma(x, x * x.constant(0.5) + x.constant(1), x.constant(1));
+    k.stages[1].stores = {{kept, e.id}};
+    k.stages[1].reductions = {{ReduceKind::sum, e.id}};
+    k.stages[1].body = body.b.take();
+  }
+  {
+    Body body;
+    const Scalar y = body.load(kept, DType::f32) / body.result(1, DType::f32);
+    k.stages[2].stores = {{out, y.id}};
+    k.stages[2].body = body.b.take();
+  }
+  return c;
+}
+
+// Reduces `extents` per row; a second stage stores the result. Extents beyond the first are inner axes.
+inline Case reduce(ReduceKind kind, DType dtype, int64_t rows, const std::vector<int64_t>& extents, bool column) {
+  Case c;
+  c.axis(rows);
+  int64_t points = 1;
+  for (const int64_t extent : extents) c.axis(extent), points *= extent;
+  Kernel& k = c.kernel;
+  k.outer_rank = 1;
+  k.vector_axis = column ? 0 : static_cast<int>(extents.size());
+  std::vector<int64_t> strides(c.extents.size()), once(c.extents.size());
+  int64_t next = column ? rows : 1;
+  for (size_t a = c.extents.size(); a-- > 1;) strides[a] = next, next *= c.extents[a];
+  strides[0] = column ? 1 : points;
+  once[0] = 1;
+  const bool arg = kind == ReduceKind::argmax || kind == ReduceKind::argmin;
+  const DType result = arg ? DType::i64 : dtype;
+  const int in = c.access(c.buffer(dtype, BufferRole::input), strides, true);
+  const int out = c.access(c.buffer(result, BufferRole::output), once);
+  k.stages.resize(2);
+  {
+    Body body;
+    k.stages[0].reductions = {{kind, body.load(in, dtype).id}};
+    k.stages[0].body = body.b.take();
+  }
+  {
+    Body body;
+    k.stages[1].inner = false;
+    k.stages[1].stores = {{out, body.result(0, result).id}};
+    k.stages[1].body = body.b.take();
+  }
+  return c;
+}
+
+}  // namespace tandem::test

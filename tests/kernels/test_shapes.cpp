@@ -1,0 +1,155 @@
+// Usual kernels at every size where loops, tails, blocks and tiles begin or end.
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "codegen/llvm/emit.h"
+#include "samples.h"
+
+namespace tandem::test {
+
+namespace {
+
+constexpr int64_t kSizes[] = {0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 4095, 4096, 4097, 10000};
+
+void check_filled(Case c, uint64_t seed, bool specials = false) {
+  Random random(seed);
+  c.fill(random, specials);
+  check_agreement(c);
+}
+
+}  // namespace
+
+TEST_CASE("maps at all sizes and alignments, streaming or not") {
+  for (const int64_t n : kSizes) {
+    check_filled(affine(n), 1);
+    for (const int64_t offset : {0, 1, 5}) check_filled(affine(n, true, offset), 2);
+  }
+}
+
+TEST_CASE("an output may be an input's memory") {
+  for (const int64_t n : {1, 33, 1000}) {
+    Case c = affine(n);
+    c.aliases[3] = 0;
+    check_filled(c, 3);
+    Case rows = softmax(3, n, false);
+    rows.aliases[2] = 0;
+    check_filled(rows, 4);
+  }
+}
+
+TEST_CASE("softmax by rows and by columns") {
+  for (const int64_t n : kSizes) check_filled(softmax(3, n, false), 5);
+  for (const int64_t columns : {1, 15, 16, 63, 64, 65, 130})
+    for (const int64_t n : {0, 1, 33, 5000}) check_filled(softmax(columns, n, true), 6);
+}
+
+TEST_CASE("all reductions at all sizes") {
+  using enum ReduceKind;
+  for (const ReduceKind kind : {sum, prod, max, min, argmax, argmin}) {
+    for (const int64_t n : kSizes) check_filled(reduce(kind, DType::f32, 2, {n}, false), 7, n % 2 == 0);
+    for (const DType dtype : {DType::boolean, DType::i8, DType::u8, DType::i32, DType::i64, DType::f64}) {
+      check_filled(reduce(kind, dtype, 2, {100}, false), 8, true);
+      check_filled(reduce(kind, dtype, 70, {33}, true), 9, true);
+    }
+    check_filled(reduce(kind, DType::f32, 2, {70, 100}, false), 10);
+    check_filled(reduce(kind, DType::f32, 2, {3, 5, 7}, false), 11);
+    check_filled(reduce(kind, DType::f32, 100, {70, 100}, true), 12);
+  }
+}
+
+TEST_CASE("many blocks are combined pairwise") {
+  for (const int64_t blocks : {2, 3, 7, 8, 13})
+    for (const bool column : {false, true})
+      check_filled(reduce(ReduceKind::sum, DType::f32, column ? 3 : 1, {blocks * kBlockOrder.block - 5}, column), 13);
+}
+
+TEST_CASE("argmax and argmin find the first extreme, NaN first of all") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const auto& [kind, filler] : {std::pair{ReduceKind::argmax, -infinity}, std::pair{ReduceKind::argmin, infinity}}) {
+    for (const int64_t n : {40, 9000}) {
+      Case c = reduce(kind, DType::f32, 1, {n}, false);
+      Random random(14);
+      c.fill(random, false);
+      const auto put = [&](int64_t at, float value) { std::memcpy(c.data[0].data() + 256 + 4 * at, &value, 4); };
+      const auto answer = [&](Backend& backend) {
+        int64_t index = -1;
+        std::memcpy(&index, execute(backend, c, 1).data[1].data() + 256, 8);
+        return index;
+      };
+      const auto all = [&](int64_t expected) {
+        CHECK(answer(interpreter()) == expected);
+        for (const auto& [name, backend] : native_backends()) CHECK(answer(*backend) == expected);
+      };
+      for (int64_t k = 0; k < n; ++k) put(k, filler);
+      all(0);
+      put(n - 1, -filler);
+      put(n - 7, -filler);
+      all(n - 7);
+      put(n - 3, nan);
+      put(n - 2, nan);
+      all(n - 3);
+    }
+  }
+}
+
+TEST_CASE("a bad index is reported with its access and value, and only if it is real") {
+  for (const int64_t n : {1, 16, 37}) {
+    Case c;
+    c.axis(n);
+    c.kernel.vector_axis = 0;
+    Body body;
+    const Scalar index = body.load(c.access(c.buffer(DType::i64, BufferRole::input), {1}), DType::i64);
+    const int table = c.access(c.buffer(DType::f32, BufferRole::input), {0});
+    c.gather(table, index.id, 1, 10);
+    const Scalar value = body.load(table, DType::f32);
+    const int out = c.access(c.buffer(DType::f32, BufferRole::output), {1});
+    Stage stage;
+    stage.stores = {{out, value.id}};
+    stage.body = body.b.take();
+    c.kernel.stages = {stage};
+    Random random(15);
+    c.fill(random, false);
+    const auto run = [&](Backend& backend, int64_t last) {
+      std::vector<int64_t> indices(static_cast<size_t>(n) + 20, 99);  // what lies beyond the end is bad, but not read
+      for (int64_t k = 0; k < n; ++k) indices[static_cast<size_t>(k)] = k % 10;
+      indices[static_cast<size_t>(n) - 1] = last;
+      std::vector<float> numbers(10, 2.5F), result(static_cast<size_t>(n) + 20, -1.0F);
+      void* ptrs[] = {indices.data(), numbers.data(), result.data()};
+      int64_t status[2] = {0, 0};
+      backend.compile(c.kernel)->run(0, n, ptrs, c.vals.data(), nullptr, status);
+      CHECK(result[static_cast<size_t>(n) - 1] == 2.5F);
+      CHECK(result[static_cast<size_t>(n)] == -1.0F);
+      return std::pair(status[0], status[1]);
+    };
+    const auto check = [&](Backend& backend) {
+      CHECK(run(backend, 3) == std::pair<int64_t, int64_t>(0, 0));
+      CHECK(run(backend, -7) == std::pair<int64_t, int64_t>(table + 1, -7));
+      CHECK(run(backend, 10) == std::pair<int64_t, int64_t>(table + 1, 10));
+    };
+    check(interpreter());
+    for (const auto& [name, backend] : native_backends()) check(*backend);
+  }
+}
+
+TEST_CASE("verify names the broken rule and shows the node") {
+  Case c = affine(4);
+  c.kernel.stages[0].body.back().a = 17;
+  CHECK_THROWS_WITH(verify(c.kernel), Catch::Contains("operands are earlier nodes") && Catch::Contains("> %4 = add.f32 %17 %2"));
+  Case d = affine(4);
+  d.kernel.stages[0].stores[0].access = 0;
+  CHECK_THROWS_WITH(verify(d.kernel), Catch::Contains("a store goes to an output or scratch"));
+  Case e = softmax(2, 4, false);
+  e.kernel.vector_axis = 5;
+  CHECK_THROWS_WITH(verify(e.kernel), Catch::Contains("vector_axis"));
+}
+
+TEST_CASE("equal kernels have equal text, whatever they are called") {
+  Case a = affine(4), b = affine(5);
+  a.kernel.name = "one";
+  b.kernel.name = "other";
+  CHECK(to_text(a.kernel) == to_text(b.kernel));
+  CHECK(to_text(affine(4, true).kernel) != to_text(a.kernel));
+}
+
+}  // namespace tandem::test
