@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cases import Case
-from peers import Peer
+from peers import Peer, leaves
 
 SAMPLE = 2e-4  # seconds: shorter calls are repeated until a sample is as long as that
 
@@ -62,7 +62,3 @@ def timed(function: Callable[[], Any], repeats: int) -> float:
     for _ in turns:
         function()
     return (time.perf_counter() - start) / repeats
-
-
-def leaves(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, tuple) else [value]

@@ -188,7 +188,9 @@ class DrJit(Peer):
 
         self.dr, self.float = drjit, Float
         drjit.set_thread_count(THREADS)
-        self.xp = SimpleNamespace(**{name: getattr(drjit, name) for name in ("tanh", "exp", "log", "sqrt", "erf", "sum")})
+        self.xp = SimpleNamespace(
+            **{name: getattr(drjit, name) for name in ("tanh", "exp", "log", "sqrt", "erf", "sum")}
+        )
         drjit.eval(Float(1) + 1)  # fails here where there is no LLVM
 
     def accepts(self, case: Case) -> bool:
@@ -266,6 +268,10 @@ def bind(formula: Callable[..., Any], xp: Any, count: int) -> Callable[..., Any]
     if count == 2:
         return lambda x, y: formula(xp, x, y)
     return lambda x, y, z: formula(xp, x, y, z)
+
+
+def leaves(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, tuple) else [value]
 
 
 def available(wanted: list[str]) -> tuple[list[Peer], list[str]]:

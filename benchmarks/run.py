@@ -27,8 +27,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: a rough idea")
     parser.add_argument("--only", default="", help=f"comma-separated cases, of {', '.join(names)}")
-    parser.add_argument("--against", default=",".join(PEERS), help="comma-separated peers; those not installed are left out")
-    parser.add_argument("--best", action="store_true", help="show the fastest sample, not the median: for busy machines")
+    parser.add_argument(
+        "--against", default=",".join(PEERS), help="comma-separated peers; those not installed are left out"
+    )
+    parser.add_argument(
+        "--best", action="store_true", help="show the fastest sample, not the median: for busy machines"
+    )
     parser.add_argument("--json", type=Path, default=Path(__file__).with_name("results.json"), help="where results go")
     options = parser.parse_args()
     chosen = options.only.split(",") if options.only else names
@@ -69,7 +73,9 @@ def main() -> int:
     print(render(rows, columns))
     load = os.getloadavg()[0]
     cores = len(os.sched_getaffinity(0))
-    print(f"\n{cores} cores, 2 threads each, float32, {'fastest' if options.best else 'medians'} of {rounds} rounds, load average {load:.1f}")
+    print(
+        f"\n{cores} cores, 2 threads each, float32, {'fastest' if options.best else 'medians'} of {rounds} rounds, load average {load:.1f}"
+    )
     options.json.write_text(json.dumps({"load": load, "rounds": rounds, "rows": results}, indent=1) + "\n")
     return 0
 

@@ -49,9 +49,14 @@ def render(rows: Sequence[Row], columns: Sequence[str]) -> str:
             goal = f"≤ {row.goal_ratio:.2f} ×" if row.goal_ratio is not None else ""
         times = [duration(row.seconds[name]) if name in row.seconds else "" for name in columns]
         ratio = f"{row.ratio:.2f} ×" if row.ratio is not None else ""
-        lines.append([row.name, *times, row.best_peer or "", ratio, goal, {True: "yes", False: "NO", None: ""}[row.met]])
+        lines.append(
+            [row.name, *times, row.best_peer or "", ratio, goal, {True: "yes", False: "NO", None: ""}[row.met]]
+        )
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    text = ["  ".join(f"{c:<{w}}" if k == 0 else f"{c:>{w}}" for k, (c, w) in enumerate(zip(line, widths))) for line in lines]
+    text = [
+        "  ".join(f"{c:<{w}}" if k == 0 else f"{c:>{w}}" for k, (c, w) in enumerate(zip(line, widths)))
+        for line in lines
+    ]
     text.insert(1, "─" * len(text[0]))
     return "\n".join(line.rstrip() for line in text)
 

@@ -171,10 +171,21 @@ Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
   return x;
 }
 
+// Whether a value is a member of this group or a view of one: then it is computed here, even if it is also stored.
+bool BodyBuilder::views_member(ValueId value) const {
+  for (int made_by = producer(value); made_by >= 0; made_by = producer(value)) {
+    if (g_.maps.contains(made_by)) return true;
+    const Node& node = c_.graph.nodes[static_cast<size_t>(made_by)];
+    if (!is_view(*node.op)) return false;
+    value = node.inputs[0];
+  }
+  return false;
+}
+
 Scalar BodyBuilder::compute(ValueId value, const IndexMap& map) {
   const DType dtype = c_.graph.type(value).dtype;
   const int made_by = producer(value);
-  const bool mine = made_by >= 0 && (g_.maps.contains(made_by) || c_.fusion.inlined[static_cast<size_t>(made_by)]);
+  const bool mine = made_by >= 0 && (c_.fusion.inlined[static_cast<size_t>(made_by)] || views_member(value));
   if (!mine) {
     const Place place = c_.place(value);
     if (place.slot >= 0) return load(place, dtype, map);

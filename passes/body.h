@@ -60,6 +60,7 @@ class BodyBuilder {
   };
   Scalar evaluate(ValueId value, const IndexMap& map);
   Scalar compute(ValueId value, const IndexMap& map);
+  bool views_member(ValueId value) const;
   Scalar pointwise(const Node& node, const IndexMap& map);
   Scalar take(const Node& node, const IndexMap& map);
   Scalar load(const Place& place, DType dtype, const IndexMap& map);

@@ -82,7 +82,7 @@ def test_shows_graphs_kernels_and_times(demo):
     found = re.findall(r"(\w+): (\d+) operations, fused into (\d+) kernels", demo[0])
     assert [name for name, _, _ in found] == ["classify", "denoise"]
     assert all(0 < int(kernels) < int(operations) for _, operations, kernels in found)
-    assert re.search(r"NumPy +eager +compiled +vs eager +vs NumPy +compile +bits", demo[0])
+    assert re.search(r"NumPy +eager +compiled +vs eager +vs NumPy +compile +from disk +bits", demo[0])
     rows = [line for line in demo[0].splitlines() if re.match(r"  (network|photograph), .* × ", line)]
     assert len(rows) == 3
     assert all(row.endswith("equal") for row in rows)

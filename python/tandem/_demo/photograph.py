@@ -16,7 +16,7 @@ import numpy as np
 
 import tandem as td
 
-NOISE, STRENGTH, TOLERANCE = 0.1, 0.13, 0.004  # of the range 0 to 1
+NOISE, STRENGTH, TOLERANCE = 0.1, 0.13, 0.002  # of the range 0 to 1
 
 
 @td.script

@@ -1,0 +1,126 @@
+"""The benchmarks measure the same thing everywhere and judge it rightly; how long things take is not tested here."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, SANITIZED
+
+FOLDER = ROOT / "benchmarks"
+sys.path.insert(0, str(FOLDER))
+
+from cases import CASES  # noqa: E402
+from measure import run_case, timed  # noqa: E402
+from peers import NumPy, Tandem, TandemEager, leaves  # noqa: E402
+from table import Row, duration, render  # noqa: E402
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_contender_computes_the_same(case):
+    arrays = case.inputs(shrink=64)
+    reference = NumPy()
+    results = {}
+    for peer in (Tandem(), TandemEager(), reference):
+        if peer.accepts(case):
+            value = peer.function(case)(*(peer.put(array) for array in arrays))
+            results[peer.name] = [peer.get(leaf) for leaf in leaves(value)]
+    if {"tandem", "eager"} <= set(results):
+        for one, other in zip(results["tandem"], results["eager"], strict=True):
+            assert one.tobytes() == other.tobytes()
+    for name in set(results) & {"tandem", "eager"}:
+        for got, expected in zip(results[name], results.get("numpy", results[name]), strict=True):
+            assert got.dtype == np.float32
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_inputs_are_the_same_every_time():
+    case = next(case for case in CASES if case.name == "black_scholes")
+    first, second = case.inputs(shrink=1000), case.inputs(shrink=1000)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert all(array.min() >= 0.5 for array in first)  # logarithms and roots are taken of them
+
+
+def test_samples_are_sorted_and_all_there():
+    case = next(case for case in CASES if case.name == "eager_add8")
+    samples = run_case(case, [TandemEager(), NumPy()], rounds=3)
+    assert set(samples) == {"eager", "numpy"}
+    assert all(len(values) == 3 and values == sorted(values) and values[0] > 0 for values in samples.values())
+
+
+def test_a_wrong_result_stops_the_measurement():
+    class Wrong(NumPy):
+        name = "wrong"
+
+        def get(self, value):
+            return np.asarray(value) + 1
+
+    case = next(case for case in CASES if case.name == "chain64K")
+    with pytest.raises(AssertionError, match="wrong"):
+        run_case(case, [NumPy(), Wrong()], rounds=1)
+
+
+def test_repeated_calls_are_averaged():
+    calls = []
+    timed(lambda: calls.append(0), 7)
+    assert len(calls) == 7
+
+
+def test_goals_are_judged_against_the_best_peer():
+    seconds = {"tandem": 1.2, "eager": 0.1, "numpy": 9.0, "jax": 1.0}
+    assert Row("a", "", seconds, goal_ratio=1.3).met is True
+    assert Row("a", "", seconds, goal_ratio=1.1).met is False
+    assert Row("a", "", seconds, goal_ratio=1.1, measured="eager").met is True
+    assert Row("a", "", seconds).met is None
+    assert Row("a", "", {"tandem": 1.0}, goal_ratio=1.0).met is None
+    assert Row("a", "", {"tandem": 2e-6}, goal_seconds=1.5e-6).met is False
+    assert Row("a", "", seconds).best_peer == "jax"
+    assert Row("a", "", seconds).ratio == pytest.approx(1.2)
+
+
+def test_table_is_aligned():
+    rows = [
+        Row("a", "", {"tandem": 1e-3, "numpy": 2e-3}, goal_ratio=1.0),
+        Row("longer", "", {"tandem": 1e-6}, goal_seconds=1e-7),
+    ]
+    lines = render(rows, ["tandem", "numpy"]).splitlines()
+    assert lines[0].split() == ["case", "tandem", "numpy", "best", "peer", "ratio", "goal", "met"]
+    assert lines[2].split() == ["a", "1", "ms", "2", "ms", "numpy", "0.50", "×", "≤", "1.00", "×", "yes"]
+    assert lines[3].split() == ["longer", "1", "µs", "≤", "100", "ns", "NO"]
+    assert lines[0].index("tandem") + len("tandem") == lines[2].index("1 ms") + len("1 ms")
+
+
+@pytest.mark.parametrize(
+    "seconds, text", [(2.5, "2.5 s"), (0.1234, "123 ms"), (1.5e-6, "1.5 µs"), (3.46e-7, "346 ns"), (0.0999, "99.9 ms")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def run(*arguments):
+    command = [sys.executable, str(FOLDER / "run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.skipif(SANITIZED, reason="measures nothing under a sanitizer")
+def test_runs_and_writes_json(tmp_path):
+    file = tmp_path / "results.json"
+    only = "softmax,compiled_add8,eager_add8,compile_disk,import,first_result_disk"
+    done = run("--quick", "--only", only, "--against", "numpy", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["name"] for row in rows] == only.split(",")
+    for row in rows:
+        assert f"\n{row['name']} " in done.stdout
+        assert row["fastest"].keys() == row["seconds"].keys()
+        assert all(0 < row["fastest"][name] <= row["seconds"][name] for name in row["seconds"])
+    assert "eager" in rows[0]["seconds"] and "tandem" in rows[0]["seconds"] and "numpy" in rows[0]["seconds"]
+
+
+@pytest.mark.parametrize("option, value", [("--only", "softmax,nothing"), ("--against", "nobody")])
+def test_refuses_unknown_names(option, value):
+    done = run(option, value)
+    assert done.returncode == 2
+    assert f"got '{value.split(',')[-1]}'" in done.stderr
