@@ -1,4 +1,4 @@
-"""What is measured: each case is one formula, written once over a namespace `xp`, and the goal it is measured against."""
+"""What is measured: each case is one formula, written once over a namespace `xp`, and its goal."""
 
 from __future__ import annotations
 

@@ -71,11 +71,9 @@ def main() -> int:
 
     columns = [name for name in (*OWN, *PEERS) if any(name in row.seconds for row in rows)]
     print(render(rows, columns))
-    load = os.getloadavg()[0]
-    cores = len(os.sched_getaffinity(0))
-    print(
-        f"\n{cores} cores, 2 threads each, float32, {'fastest' if options.best else 'medians'} of {rounds} rounds, load average {load:.1f}"
-    )
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    shown = "fastest" if options.best else "medians"
+    print(f"\n{cores} cores, 2 threads each, float32, {shown} of {rounds} rounds, load average {load:.1f}")
     options.json.write_text(json.dumps({"load": load, "rounds": rounds, "rows": results}, indent=1) + "\n")
     return 0
 

@@ -54,7 +54,7 @@ def render(rows: Sequence[Row], columns: Sequence[str]) -> str:
         )
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     text = [
-        "  ".join(f"{c:<{w}}" if k == 0 else f"{c:>{w}}" for k, (c, w) in enumerate(zip(line, widths)))
+        "  ".join(f"{c:<{w}}" if k == 0 else f"{c:>{w}}" for k, (c, w) in enumerate(zip(line, widths, strict=True)))
         for line in lines
     ]
     text.insert(1, "─" * len(text[0]))

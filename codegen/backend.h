@@ -21,17 +21,17 @@ class Backend {
   virtual std::string text(const Kernel& kernel, std::string_view stage) = 0;
 };
 
-Backend& interpreter();               // always there
-Backend* llvm_backend();              // null when not built or not loadable; `llvm_unavailable_reason()` says why
+Backend& interpreter();   // always there
+Backend* llvm_backend();  // null when not built or not loadable; `llvm_unavailable_reason()` says why
 const std::string& llvm_unavailable_reason();
-Backend& default_backend();           // LLVM if present, else the interpreter; TANDEM_BACKEND=interp|llvm overrides
+Backend& default_backend();  // LLVM if present, else the interpreter; TANDEM_BACKEND=interp|llvm overrides
 Backend* backend_by_name(std::string_view name);  // "interp", "llvm"; null when unknown or absent
 
 // Of this process, all back ends that compile together.
 struct CompileStats {
-  int64_t compiled = 0;      // by LLVM
-  int64_t disk_hits = 0;     // loaded from the disk cache
-  int64_t memory_hits = 0;   // found among the live kernels
+  int64_t compiled = 0;     // by LLVM
+  int64_t disk_hits = 0;    // loaded from the disk cache
+  int64_t memory_hits = 0;  // found among the live kernels
   double compile_seconds = 0;
 };
 CompileStats compile_stats();

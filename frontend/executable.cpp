@@ -48,6 +48,10 @@ bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols,
     if (reason) *reason = fmt::format("input {}: ", i) + fmt::format(std::forward<decltype(text)>(text)...);
     return false;
   };
+  if (default_dtype() != default_dtype_) {
+    if (reason) *reason = fmt::format("the default dtype was {}, is {}", info(default_dtype_).name, info(default_dtype()).name);
+    return false;
+  }
   for (size_t i = 0; i < arguments.size(); ++i) {
     const Tensor& x = *arguments[i];
     const InputCheck& check = checks_[i];

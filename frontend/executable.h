@@ -47,6 +47,7 @@ class Executable {
   Graph captured_, optimized_;
   Plan plan_;
   std::string numerics_;
+  DType default_dtype_ = default_dtype();  // Python floats became this when the function was captured
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;
   std::vector<Buffer> constants_;

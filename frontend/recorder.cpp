@@ -82,6 +82,7 @@ TensorRef Recorder::wrap(ValueId value, bool weak) {
 
 TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
   check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
+  if (tensor->recorded) throw_leaked("call", *tensor);
   TensorType type{tensor->dtype, {}, tensor->device};
   for (int k = 0; k < tensor->rank(); ++k) {
     const int64_t size = tensor->sizes[k];
@@ -107,7 +108,9 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
-  return wrap_cell(std::move(cell), false);
+  TensorRef wrapped = wrap_cell(std::move(cell), false);
+  wrapped->writable = tensor->writable;
+  return wrapped;
 }
 
 TensorRef Recorder::constant(const TensorRef& tensor) {
@@ -128,6 +131,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
   arguments_.push_back(cell);
   constants_.push_back(tensor);
   TensorRef wrapped = wrap_cell(std::move(cell), false);
+  wrapped->writable = tensor->writable;
   constant_of_[tensor.get()] = wrapped;
   return wrapped;
 }
@@ -278,13 +282,10 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   ValueId id = read(value);
   const TensorType type = top().graph.type(id);
   if (type.dtype != r.type.dtype) id = emit(op("cast"), {id}, {r.type.dtype});
+  check_broadcast(type.shape, r.type.shape, env_);
   Shape shape = type.shape;
   while (shape.size() > r.type.shape.size() && env_.equal(shape[0], 1)) shape.erase(shape.begin());
   if (shape != type.shape) id = emit(op("reshape"), {id}, {shape});
-  const Shape both[] = {shape, r.type.shape};
-  if (broadcast_shapes("assignment", both, env_) != r.type.shape)
-    throw_error(ErrorKind::shape, "assignment: got values of shape {} for a place of shape {}; need a shape that "
-                "broadcasts to it", to_text(type.shape), to_text(r.type.shape));
   const ValueId base = read(r.cell, frames_.size() - 1);
   write(r.cell, updated(base, r.views, 0, id));
 }

@@ -145,6 +145,20 @@ void check_assignable(const Tensor& target, const TensorType& value) {
 
 }  // namespace
 
+void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env) {
+  // NumPy drops leading axes of size 1 of what is assigned.
+  size_t skipped = 0;
+  while (from.size() - skipped > to.size() && env.equal(from[skipped], 1)) ++skipped;
+  bool fits = from.size() - skipped <= to.size();
+  for (size_t k = skipped; fits && k < from.size(); ++k) {
+    const Dim want = to[to.size() - (from.size() - k)];
+    fits = from[k].is(1) || env.equal(from[k], want) || (!from[k].is_constant() && env.equal(from[k], 1));
+  }
+  if (!fits)
+    throw_error(ErrorKind::shape, "assignment: got values of shape {} for a place of shape {}; need a shape that "
+                "broadcasts to it", to_text(from), to_text(to));
+}
+
 void assign(const TensorRef& target, const TensorRef& value) {
   check_assignable(*target, value->type());
   if (target->recorded || value->recorded || Recorder::current()) {
@@ -160,6 +174,7 @@ void assign(const TensorRef& target, const TensorRef& value) {
   if (source->dtype != target->dtype) source = call("cast", {source}, {target->dtype});
   if (!(source->sizes == target->sizes)) {
     ShapeEnv none;
+    check_broadcast(value->type().shape, target->type().shape, none);
     // NumPy drops leading axes of size 1 of the value.
     while (source->rank() > target->rank() && source->sizes[0] == 1)
       source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});

@@ -97,6 +97,9 @@ TensorRef scalar_tensor(DType dtype, int64_t value);
 // target[...] = value with NumPy's rules: broadcasts, converts by same-kind casting, writes through views.
 void assign(const TensorRef& target, const TensorRef& value);
 
+// Throws Error{shape} unless values of shape `from` can be assigned to a place of shape `to`.
+void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env);
+
 // In memory, row-major, nobody else's.
 TensorRef contiguous_copy(const TensorRef& x);
 

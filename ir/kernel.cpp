@@ -16,11 +16,11 @@ struct OpShape {
 
 // In the order of ScalarOp.
 constexpr std::array<OpShape, 34> kOps{{
-    {"constant", 0}, {"index", 0},  {"extent", 0},      {"load", 0},   {"result", 0}, {"add", 2},     {"sub", 2},
-    {"mul", 2},      {"div", 2},    {"rem", 2},         {"neg", 1},    {"abs", 1},    {"min", 2},     {"max", 2},
-    {"fma", 3},      {"sqrt", 1},   {"floor", 1},       {"ceil", 1},   {"trunc", 1},  {"round", 1},   {"eq", 2},
-    {"ne", 2},       {"lt", 2},     {"le", 2},          {"bit_and", 2}, {"bit_or", 2}, {"bit_xor", 2}, {"bit_not", 1},
-    {"shl", 2},      {"shr", 2},    {"shr_logical", 2}, {"select", 3}, {"cast", 1},   {"bitcast", 1},
+    {"constant", 0}, {"index", 0}, {"extent", 0},      {"load", 0},    {"result", 0}, {"add", 2},     {"sub", 2},
+    {"mul", 2},      {"div", 2},   {"rem", 2},         {"neg", 1},     {"abs", 1},    {"min", 2},     {"max", 2},
+    {"fma", 3},      {"sqrt", 1},  {"floor", 1},       {"ceil", 1},    {"trunc", 1},  {"round", 1},   {"eq", 2},
+    {"ne", 2},       {"lt", 2},    {"le", 2},          {"bit_and", 2}, {"bit_or", 2}, {"bit_xor", 2}, {"bit_not", 1},
+    {"shl", 2},      {"shr", 2},   {"shr_logical", 2}, {"select", 3},  {"cast", 1},   {"bitcast", 1},
 }};
 constexpr std::array<std::string_view, 6> kReduceNames{"sum", "prod", "max", "min", "argmax", "argmin"};
 constexpr std::array<std::string_view, 3> kRoleNames{"in", "out", "scratch"};
@@ -107,8 +107,8 @@ class Verifier {
       }
       where = fmt::format(" in stage {}{}", stage_, where);
     }
-    throw InternalError(fmt::format("internal error (please report it): kernel '{}' breaks the rule: {}{}", kernel_.name,
-                                    rule, where));
+    throw InternalError(
+        fmt::format("internal error (please report it): kernel '{}' breaks the rule: {}{}", kernel_.name, rule, where));
   }
   void coef(const Coef& c) const { require(c.literal || c.value >= 0, "a value slot is not negative"); }
 
@@ -193,7 +193,9 @@ class Verifier {
         require(node.imm >= 0 && node.imm < static_cast<int64_t>(kernel_.axes.size()), "index names an axis");
         require(stage.inner || node.imm < kernel_.outer_rank, "a stage that runs once has no inner index");
         break;
-      case ScalarOp::extent: require(node.dtype == DType::i64 && node.imm >= 0, "extent is i64 and names a slot"); break;
+      case ScalarOp::extent:
+        require(node.dtype == DType::i64 && node.imm >= 0, "extent is i64 and names a slot");
+        break;
       case ScalarOp::load: {
         check_use(stage, static_cast<int>(node.imm), node_);
         const Access& a = kernel_.accesses[static_cast<size_t>(node.imm)];
@@ -204,21 +206,40 @@ class Verifier {
         require(node.imm >= 0 && node.imm < static_cast<int64_t>(results.size()), "a result is of an earlier stage");
         require(results[static_cast<size_t>(node.imm)] == node.dtype, "a result has its accumulator's dtype");
         break;
-      case ScalarOp::fma: case ScalarOp::sqrt: case ScalarOp::floor: case ScalarOp::ceil: case ScalarOp::trunc:
+      case ScalarOp::fma:
+      case ScalarOp::sqrt:
+      case ScalarOp::floor:
+      case ScalarOp::ceil:
+      case ScalarOp::trunc:
       case ScalarOp::round:
         require(is_floating(node.dtype) && !is_half(node.dtype) && same(), "operands and result are f32 or f64");
         break;
-      case ScalarOp::rem: case ScalarOp::shl: case ScalarOp::shr: case ScalarOp::shr_logical:
+      case ScalarOp::rem:
+      case ScalarOp::shl:
+      case ScalarOp::shr:
+      case ScalarOp::shr_logical:
         require(is_integer(node.dtype) && same(), "operands and result are of one integer dtype");
         break;
-      case ScalarOp::bit_and: case ScalarOp::bit_or: case ScalarOp::bit_xor: case ScalarOp::bit_not:
+      case ScalarOp::bit_and:
+      case ScalarOp::bit_or:
+      case ScalarOp::bit_xor:
+      case ScalarOp::bit_not:
         require(!is_floating(node.dtype) && same(), "operands and result are of one integer dtype or bool");
         break;
-      case ScalarOp::add: case ScalarOp::sub: case ScalarOp::mul: case ScalarOp::div: case ScalarOp::neg:
-      case ScalarOp::abs: case ScalarOp::min: case ScalarOp::max:
+      case ScalarOp::add:
+      case ScalarOp::sub:
+      case ScalarOp::mul:
+      case ScalarOp::div:
+      case ScalarOp::neg:
+      case ScalarOp::abs:
+      case ScalarOp::min:
+      case ScalarOp::max:
         require(!is_half(node.dtype) && same(), "operands and result are of one dtype, not a 16-bit float");
         break;
-      case ScalarOp::eq: case ScalarOp::ne: case ScalarOp::lt: case ScalarOp::le:
+      case ScalarOp::eq:
+      case ScalarOp::ne:
+      case ScalarOp::lt:
+      case ScalarOp::le:
         require(node.dtype == DType::boolean && types[0] == types[1] && !is_half(types[0]),
                 "a comparison takes two operands of one dtype, not a 16-bit float, and yields bool");
         break;
@@ -292,7 +313,8 @@ std::string to_text(const Kernel& kernel) {
   }
   for (const Stage& stage : kernel.stages) {
     out << (stage.inner ? "stage inner\n" : "stage once\n");
-    for (size_t k = 0; k < stage.body.size(); ++k) out << " %" << static_cast<int64_t>(k) << ' ' << stage.body[k] << '\n';
+    for (size_t k = 0; k < stage.body.size(); ++k)
+      out << " %" << static_cast<int64_t>(k) << ' ' << stage.body[k] << '\n';
     for (const Store& store : stage.stores) out << " store a" << store.access << " %" << store.value << '\n';
     for (const Reduction& r : stage.reductions)
       out << ' ' << kReduceNames[static_cast<size_t>(r.kind)] << " %" << r.value << '\n';

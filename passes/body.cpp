@@ -248,6 +248,7 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   NestAccess access = address(data, x.dtype, data_map);
   access.gathers.push_back({index.id, stride, extent});
   access.message = fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
+  if (node.loc.known()) access.message += fmt::format(" (at {}:{})", node.loc.file, node.loc.line);
   return builder_.emit(ScalarOp::load, x.dtype, -1, -1, -1, add_access(std::move(access)));
 }
 

@@ -180,7 +180,7 @@ class Frame {
       }
     }
     for (const SourceLoc& source : kernel.sources) {
-      if (!source.known()) continue;
+      if (!source.known() || message.find(" (at ") != std::string::npos) continue;
       message += fmt::format(" (at {}:{})", source.file, source.line);
       break;
     }

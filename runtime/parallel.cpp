@@ -19,7 +19,7 @@ namespace tandem {
 namespace {
 
 // Waking and joining a sleeping team costs some microseconds; a share below this is not worth it.
-constexpr double kWorthSharing = 20e3;   // ns in total
+constexpr double kWorthSharing = 40e3;   // ns in total
 constexpr double kWorthAThread = 10e3;   // ns per thread
 constexpr double kWorthAPiece = 25e3;    // ns per piece, when a thread gets several
 constexpr int64_t kPiecesPerThread = 4;  // evens out threads that are held up by other processes

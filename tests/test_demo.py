@@ -1,4 +1,4 @@
-"""The demonstration, as a user starts it: it keeps its promises, writes its pictures and shows what it says it shows."""
+"""The demonstration, as a user starts it: it keeps its promises, writes its pictures, shows what it should."""
 
 import importlib.util
 import os

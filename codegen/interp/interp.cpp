@@ -30,7 +30,9 @@ int64_t read_element(DType dtype, const char* place) {
 }
 
 // Little-endian: the low bytes of the bit pattern are the element.
-void write_element(DType dtype, char* place, int64_t bits) { std::memcpy(place, &bits, static_cast<size_t>(size_of(dtype))); }
+void write_element(DType dtype, char* place, int64_t bits) {
+  std::memcpy(place, &bits, static_cast<size_t>(size_of(dtype)));
+}
 
 bool is_arg(ReduceKind kind) { return kind == ReduceKind::argmax || kind == ReduceKind::argmin; }
 
@@ -148,7 +150,8 @@ std::vector<std::vector<char>> used_nodes(const Kernel& kernel) {
 
 class Run {
  public:
-  Run(const Kernel& kernel, const std::vector<std::vector<char>>& used, void* const* ptrs, const int64_t* vals, void* scratch, int64_t* status)
+  Run(const Kernel& kernel, const std::vector<std::vector<char>>& used, void* const* ptrs, const int64_t* vals,
+      void* scratch, int64_t* status)
       : k_(kernel), used_(used), vals_(vals), status_(status), index_(kernel.axes.size()) {
     for (const Axis& axis : k_.axes) extents_.push_back(value_of(axis.extent, vals));
     int64_t points = 1;
@@ -218,11 +221,13 @@ class Run {
     results_.resize(first_scan);  // the results of this stage's reductions are not visible in its own body
     for (const Scan& scan : stage.scans) results_.push_back(scan.init);
     walk(stage, inner_begin(), 0, accumulators, first_scan);
-    for (size_t k = 0; k < accumulators.size(); ++k) results_[first_scan - accumulators.size() + k] = accumulators[k].result();
+    for (size_t k = 0; k < accumulators.size(); ++k)
+      results_[first_scan - accumulators.size() + k] = accumulators[k].result();
   }
 
   // `position`: the flattened index along the inner axes so far.
-  void walk(const Stage& stage, size_t axis, int64_t position, std::vector<Accumulator>& accumulators, size_t first_scan) {
+  void walk(const Stage& stage, size_t axis, int64_t position, std::vector<Accumulator>& accumulators,
+            size_t first_scan) {
     if (axis < index_.size()) {
       const bool last = axis + 1 == index_.size();
       const int64_t low = last ? low_ : 0;
@@ -311,7 +316,8 @@ class Interpreter final : public Backend {
     return std::make_shared<InterpretedKernel>(kernel);
   }
   std::string text(const Kernel&, std::string_view stage) override {
-    throw_error(ErrorKind::value, "ir: got stage '{}'; the interpreter has no text of its own; try stage 'kernels'", stage);
+    throw_error(ErrorKind::value, "ir: got stage '{}'; the interpreter has no text of its own; try stage 'kernels'",
+                stage);
   }
 };
 

@@ -55,7 +55,8 @@ Value Emitter::scratch_pointer(int number) {
   const int buffer = k_.accesses[static_cast<size_t>(number)].buffer;
   Value index = position_[static_cast<size_t>(s_.levels)];
   if (is_column_mode(k_)) index = times(index, fmt::format("{}", kColumnTile));
-  return element(memory_type(k_.buffers[static_cast<size_t>(buffer)].dtype), pointers_[static_cast<size_t>(buffer)], index);
+  return element(memory_type(k_.buffers[static_cast<size_t>(buffer)].dtype), pointers_[static_cast<size_t>(buffer)],
+                 index);
 }
 
 // Adds to the address what becomes known at `level`.
@@ -105,7 +106,8 @@ void Emitter::step_pointer(int number, int level) {
       }
     }
   }
-  const Value before = level == 0 ? pointers_[static_cast<size_t>(access.buffer)] : s_.pointers[at][static_cast<size_t>(level) - 1];
+  const Value before =
+      level == 0 ? pointers_[static_cast<size_t>(access.buffer)] : s_.pointers[at][static_cast<size_t>(level) - 1];
   pointer = element(memory_type(k_.buffers[static_cast<size_t>(access.buffer)].dtype), before, offset);
 }
 
@@ -114,7 +116,8 @@ Value Emitter::check_gather(int access, const Value& value, const Value& extent,
   const std::string i64 = vector_of("i64", width);
   const std::string i1 = vector_of("i1", width);
   const Value inside = t_.def("icmp ult {} {}, {}", i64, value, extent);
-  const Value clamped = t_.def("select {} {}, {} {}, {} {}", i1, inside, i64, value, i64, literal(DType::i64, 0, width));
+  const Value clamped =
+      t_.def("select {} {}, {} {}, {} {}", i1, inside, i64, value, i64, literal(DType::i64, 0, width));
   Value bad = t_.def("xor {} {}, {}", i1, inside, literal(DType::boolean, 1, width));
   if (!mask.empty()) bad = t_.def("and {} {}, {}", i1, bad, mask);
   Value lanes, any = bad;
@@ -143,13 +146,17 @@ Value Emitter::lane_pointers(int number, std::string_view type, int chunk, int l
   const auto c = static_cast<size_t>(chunk);
   const std::string i64 = vector_of("i64", shape_.width);
   Value offset;
-  const auto add = [&](const Value& more) { offset = offset.empty() ? more : t_.def("add {} {}, {}", i64, offset, more); };
+  const auto add = [&](const Value& more) {
+    offset = offset.empty() ? more : t_.def("add {} {}, {}", i64, offset, more);
+  };
   if (!s_.lane_offsets[at].empty()) add(s_.lane_offsets[at][c]);
   for (const std::vector<Value>& gathered : s_.gather_offsets[at])
     if (!gathered.empty()) add(gathered[c]);
-  if (offset.empty()) offset = "zeroinitializer";
+  if (offset.empty())
+    offset = "zeroinitializer";
   else if (!shape_.masks.empty())
-    offset = t_.def("select {} {}, {} {}, {} zeroinitializer", vector_of("i1", shape_.width), shape_.masks[c], i64, offset, i64);
+    offset = t_.def("select {} {}, {} {}, {} zeroinitializer", vector_of("i1", shape_.width), shape_.masks[c], i64,
+                    offset, i64);
   const Value& base = s_.pointers[at][static_cast<size_t>(level)];
   return t_.def("getelementptr {}, ptr {}, {} {}", type, base, i64, offset);
 }
@@ -166,8 +173,12 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
 
   const int width = shape_.width;
   const std::string vector = vector_of(scalar, width);
-  const std::string suffix = fmt::format("v{}{}", width, dtype == DType::f32 ? "f32" : dtype == DType::f64 ? "f64" : scalar);
-  const bool reversed = !is_scratch(number) && vector_stride(access) == -1 && access.gathers.empty() && shape_.masks.empty();
+  const std::string suffix = fmt::format("v{}{}", width,
+                                         dtype == DType::f32   ? "f32"
+                                         : dtype == DType::f64 ? "f64"
+                                                               : scalar);
+  const bool reversed =
+      !is_scratch(number) && vector_stride(access) == -1 && access.gathers.empty() && shape_.masks.empty();
   const bool masked = !shape_.masks.empty() && !(is_scratch(number) && is_column_mode(k_));
   std::vector<Value> values;
   for (int chunk = 0; chunk < shape_.count; ++chunk) {
@@ -175,8 +186,8 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
     if (is_contiguous(number)) {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
       if (masked)
-        loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)", vector,
-                        suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);
+        loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)",
+                        vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);
       else
         loaded = t_.def("load {}, ptr {}, align {}", vector, place, align);
     } else if (reversed) {
@@ -187,8 +198,9 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
       loaded = t_.def("shufflevector {0} {1}, {0} poison, <{2} x i32> <{3}>", vector, forward, width, order);
     } else {
       const Value places = lane_pointers(number, scalar, chunk, level);
-      loaded = t_.def("call {0} @llvm.masked.gather.{1}.v{4}p0(<{4} x ptr> {2}, i32 {3}, <{4} x i1> splat (i1 true), {0} poison)",
-                      vector, suffix, places, align, width);
+      loaded = t_.def(
+          "call {0} @llvm.masked.gather.{1}.v{4}p0(<{4} x ptr> {2}, i32 {3}, <{4} x i1> splat (i1 true), {0} poison)",
+          vector, suffix, places, align, width);
     }
     values.push_back(ops_.from_memory(dtype, width, loaded));
   }
@@ -202,7 +214,10 @@ void Emitter::store(const Store& store) {
   const int size = size_of(dtype);
   const int width = shape_.width;
   const std::string vector = vector_of(scalar, width);
-  const std::string suffix = fmt::format("v{}{}", width, dtype == DType::f32 ? "f32" : dtype == DType::f64 ? "f64" : scalar);
+  const std::string suffix = fmt::format("v{}{}", width,
+                                         dtype == DType::f32   ? "f32"
+                                         : dtype == DType::f64 ? "f64"
+                                                               : scalar);
   const bool masked = !shape_.masks.empty() && !(is_scratch(store.access) && is_column_mode(k_));
   const bool streams = store.access == s_.streamed;
   for (int chunk = 0; chunk < (width == 1 ? 1 : shape_.count); ++chunk) {
@@ -212,16 +227,16 @@ void Emitter::store(const Store& store) {
       t_.op("store {} {}, ptr {}, align {}", scalar, value, pointer, size);
     } else if (!is_contiguous(store.access)) {
       const Value places = lane_pointers(store.access, scalar, chunk, s_.levels);
-      t_.op("call void @llvm.masked.scatter.{0}.v{5}p0({1} {2}, <{5} x ptr> {3}, i32 {4}, <{5} x i1> {6})", suffix, vector,
-            value, places, size, width, mask);
+      t_.op("call void @llvm.masked.scatter.{0}.v{5}p0({1} {2}, <{5} x ptr> {3}, i32 {4}, <{5} x i1> {6})", suffix,
+            vector, value, places, size, width, mask);
     } else {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
       const auto plain = [&](std::string_view hint, int align) {
         t_.op("store {} {}, ptr {}, align {}{}", vector, value, place, align, hint);
       };
       const auto partial = [&] {
-        t_.op("call void @llvm.masked.store.{0}.p0({1} {2}, ptr {3}, i32 {4}, <{5} x i1> {6})", suffix, vector, value, place,
-              size, width, mask);
+        t_.op("call void @llvm.masked.store.{0}.p0({1} {2}, ptr {3}, i32 {4}, <{5} x i1> {6})", suffix, vector, value,
+              place, size, width, mask);
       };
       const int line = std::min(64, size * width);
       if (!masked) {

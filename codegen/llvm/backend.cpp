@@ -131,8 +131,8 @@ class LlvmBackend final : public Backend {
   KernelRef make(const Kernel& kernel) {
     const auto start = std::chrono::steady_clock::now();
     const std::string text = emit(kernel, target_);
-    const CacheKey key = hash128(fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features,
-                                             TANDEM_LLVM_VERSION));
+    const CacheKey key = hash128(
+        fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features, TANDEM_LLVM_VERSION));
     if (const std::optional<std::vector<char>> blob = cache_read(key)) {
       try {
         auto loaded = std::make_shared<NativeKernel>(LoadedObject::load({blob->data(), blob->size()}, kEntryPoint));

@@ -146,7 +146,8 @@ std::vector<Value> Emitter::result_values(int result, DType dtype) {
   const auto id = static_cast<size_t>(result);
   const size_t first_scan = s_.first_result + s_.stage->reductions.size();
   if (id >= first_scan) {
-    const auto begin = s_.carries.begin() + static_cast<ptrdiff_t>((id - first_scan) * static_cast<size_t>(shape_.count));
+    const auto begin =
+        s_.carries.begin() + static_cast<ptrdiff_t>((id - first_scan) * static_cast<size_t>(shape_.count));
     return {begin, begin + shape_.count};
   }
   if (is_column_mode(k_)) return load_unit(result_slots_[id], dtype, "0");
@@ -171,8 +172,7 @@ std::vector<Value> Emitter::emit_node(int number) {
         values.push_back(t_.def("add {} {}, {}", vector_of("i64", width), start, iota("i64", chunk)));
       return values;
     }
-    case ScalarOp::load:
-      return load(static_cast<int>(node.imm), node.dtype, s_.level[static_cast<size_t>(number)]);
+    case ScalarOp::load: return load(static_cast<int>(node.imm), node.dtype, s_.level[static_cast<size_t>(number)]);
     case ScalarOp::result: return result_values(static_cast<int>(node.imm), node.dtype);
     default: break;
   }

@@ -53,8 +53,8 @@ class Machines {
       *problem = take(message);
       return nullptr;
     }
-    machine = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                      LLVMCodeModelSmall);
+    machine =
+        LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelLess, LLVMRelocPIC, LLVMCodeModelSmall);
     if (machine == nullptr) *problem = "no machine for this target";
     return machine;
   }

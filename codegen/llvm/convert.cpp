@@ -135,10 +135,14 @@ Value Ops::sticky_double(int width, const Value& a) {
 
 Value Ops::narrow(DType to, DType from, int width, const Value& a) {
   Value single = a;
-  if (from == DType::f64) single = round_to_odd(width, a);
-  else if (from == DType::i64) single = round_to_odd(width, sticky_double(width, a));
-  else if (from == DType::i32) single = round_to_odd(width, cast(DType::f64, from, width, a));
-  else if (from != DType::f32) single = cast(DType::f32, from, width, a);
+  if (from == DType::f64)
+    single = round_to_odd(width, a);
+  else if (from == DType::i64)
+    single = round_to_odd(width, sticky_double(width, a));
+  else if (from == DType::i32)
+    single = round_to_odd(width, cast(DType::f64, from, width, a));
+  else if (from != DType::f32)
+    single = cast(DType::f32, from, width, a);
   return to == DType::f16 ? float_to_half(width, single) : float_to_bfloat(width, single);
 }
 

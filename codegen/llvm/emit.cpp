@@ -33,7 +33,9 @@ Value Emitter::plus(const Value& a, const Value& b) {
   return t_.def("add i64 {}, {}", a, b);
 }
 
-Value Emitter::minimum(const Value& a, const Value& b) { return t_.def("call i64 @llvm.smin.i64(i64 {}, i64 {})", a, b); }
+Value Emitter::minimum(const Value& a, const Value& b) {
+  return t_.def("call i64 @llvm.smin.i64(i64 {}, i64 {})", a, b);
+}
 
 std::string Emitter::run() {
   index_.resize(k_.axes.size());
@@ -159,8 +161,10 @@ void Emitter::outer_point(const std::vector<Value>& index) {
     high_ = minimum(t_.def("add i64 {}, {}", low_, block), full_extent);
     total_ = t_.def("sub i64 {}, {}", high_, low_);
   }
-  if (is_column_mode(k_)) column_tile();
-  else stages(Shape{});
+  if (is_column_mode(k_))
+    column_tile();
+  else
+    stages(Shape{});
   total_ = all;
 }
 
@@ -227,10 +231,14 @@ void Emitter::emit_stage(const Stage& stage, size_t first_result) {
     }
     guard.emplace(t_, t_.def("icmp sgt i64 {}, 0", total_));
   }
-  if (walked) walk_stage();
-  else if (stage.reductions.empty()) map_stage();
-  else if (inner_rank() == 1) reduce_stage();
-  else chunk_reduce_stage();
+  if (walked)
+    walk_stage();
+  else if (stage.reductions.empty())
+    map_stage();
+  else if (inner_rank() == 1)
+    reduce_stage();
+  else
+    chunk_reduce_stage();
   if (guard) guard->close();
 }
 

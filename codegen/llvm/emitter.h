@@ -44,20 +44,20 @@ struct Part {
 // Analysis and values of the stage being emitted.
 struct StageState {
   const Stage* stage = nullptr;
-  int levels = 0;                              // of inner loops
+  int levels = 0;  // of inner loops
   size_t first_result = 0;
-  std::vector<int> level;                      // per node
-  std::vector<char> varying, used, in_lanes;   // per node; in_lanes: uniform, but needed in all lanes of a vector
-  std::vector<std::vector<Value>> values;      // per node: one, or one per vector
-  std::vector<Value> splats;                   // per node: a uniform value in all lanes, made where it is defined
-  int width = 1;                               // of the vectors that the stage uses
+  std::vector<int> level;                     // per node
+  std::vector<char> varying, used, in_lanes;  // per node; in_lanes: uniform, but needed in all lanes of a vector
+  std::vector<std::vector<Value>> values;     // per node: one, or one per vector
+  std::vector<Value> splats;                  // per node: a uniform value in all lanes, made where it is defined
+  int width = 1;                              // of the vectors that the stage uses
   std::vector<Part> parts;
   std::vector<char> used_access;
-  std::vector<std::vector<Value>> pointers;    // per access and level: base address with all indices known there
-  std::vector<std::vector<Value>> lane_offsets;                 // per access: lane * stride, one per vector
+  std::vector<std::vector<Value>> pointers;      // per access and level: base address with all indices known there
+  std::vector<std::vector<Value>> lane_offsets;  // per access: lane * stride, one per vector
   std::vector<std::vector<std::vector<Value>>> gather_offsets;  // per access and gather: varying part, per vector
-  std::vector<Value> carries;                  // scans: present values, `count` each
-  int streamed = -1;                           // access whose stores are aligned and bypass the cache
+  std::vector<Value> carries;                                   // scans: present values, `count` each
+  int streamed = -1;                                            // access whose stores are aligned and bypass the cache
 };
 
 class Emitter {
@@ -75,7 +75,7 @@ class Emitter {
   void emit_stage(const Stage& stage, size_t first_result);
   Value coef(const Coef& c);
   Value slot(std::string_view stem, std::string_view type, int64_t elements);  // stack memory of the whole call
-  Value times(const Value& a, const Value& b);  // i64, folding literals
+  Value times(const Value& a, const Value& b);                                 // i64, folding literals
   Value plus(const Value& a, const Value& b);
   Value minimum(const Value& a, const Value& b);
 
@@ -107,7 +107,8 @@ class Emitter {
   int64_t vector_stride(const Access& access) const;  // 0, 1, -1, or 2 for anything else
   Value element(std::string_view type, const Value& pointer, const Value& index);
   Value scratch_pointer(int access);
-  Value lane_pointers(int access, std::string_view type, int chunk, int level);  // <16 x ptr>, safe for masked-off lanes
+  Value lane_pointers(int access, std::string_view type, int chunk,
+                      int level);  // <16 x ptr>, safe for masked-off lanes
 
   // map.cpp
   void map_stage();
@@ -131,8 +132,10 @@ class Emitter {
   std::vector<Carried> carried(const Shape& shape, DType index_type, const std::vector<Value>& values) const;
   void reduce_stage();
   std::vector<Value> reduce_block(const Value& low, const Value& high);
-  std::vector<Value> rotating_tail(const std::vector<Value>& sums, const Value& base, const Value& from, const Value& high);
-  std::vector<Value> scalar_tail(const std::vector<Value>& sums, const Value& base, const Value& from, const Value& high);
+  std::vector<Value> rotating_tail(const std::vector<Value>& sums, const Value& base, const Value& from,
+                                   const Value& high);
+  std::vector<Value> scalar_tail(const std::vector<Value>& sums, const Value& base, const Value& from,
+                                 const Value& high);
   std::vector<Value> combine_lanes(const std::vector<Value>& sums, const Value& base);
 
   // lanes.cpp: lanes and block partials in memory, one unit (a scalar, or a column tile) each.
@@ -159,15 +162,15 @@ class Emitter {
   const Target& target_;
   Text t_;
   Ops ops_;
-  std::string slots_;                     // allocas, put at the head of the function at the end
-  std::vector<Value> pointers_;           // per buffer
-  std::vector<Value> vals_;               // per slot of `vals`, empty when not used
+  std::string slots_;            // allocas, put at the head of the function at the end
+  std::vector<Value> pointers_;  // per buffer
+  std::vector<Value> vals_;      // per slot of `vals`, empty when not used
   std::vector<DType> result_types_;
   std::vector<Value> result_slots_;
-  std::vector<Value> index_;              // per axis
-  std::vector<Value> position_;           // per level: flattened inner index of the levels so far
-  Value low_, high_;                      // range of the last inner axis
-  Value total_;                           // inner points of the present outer point
+  std::vector<Value> index_;     // per axis
+  std::vector<Value> position_;  // per level: flattened inner index of the levels so far
+  Value low_, high_;             // range of the last inner axis
+  Value total_;                  // inner points of the present outer point
   Shape shape_;
   StageState s_;
   std::vector<Value> lane_slots_, stack_slots_;  // per part of the stage's reductions

@@ -93,8 +93,7 @@ void Emitter::single_masked_loop(const Value& low, const Value& high, const Valu
   shape_ = Shape{kVectorWidth, 1, {}, {}};
   const std::string width = fmt::format("{}", kVectorWidth);
   Value first = width;
-  if (!head.empty())
-    first = t_.def("select i1 {}, i64 {}, i64 {}", t_.def("icmp sgt i64 {}, 0", head), head, width);
+  if (!head.empty()) first = t_.def("select i1 {}, i64 {}, i64 {}", t_.def("icmp sgt i64 {}, 0", head), head, width);
   const Value first_end = minimum(t_.def("add i64 {}, {}", low, first), high);
   Loop loop(t_, {{"i64", low}, {"i64", first_end}});
   loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], high));
@@ -121,7 +120,8 @@ Value Emitter::stream_head(int access, const Value& low, const Value& high) {
   const int size = size_of(dtype);
   const Value& row = s_.pointers[static_cast<size_t>(access)][static_cast<size_t>(s_.levels) - 1];
   const Value address = t_.def("ptrtoint ptr {} to i64", element(memory_type(dtype), row, low));
-  const Value missing = t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * kVectorWidth) - 1);
+  const Value missing =
+      t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * kVectorWidth) - 1);
   const Value elements = t_.def("lshr i64 {}, {}", missing, std::countr_zero(static_cast<unsigned>(size)));
   return minimum(elements, t_.def("sub i64 {}, {}", high, low));
 }

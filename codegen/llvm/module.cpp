@@ -45,7 +45,8 @@ struct Module {
       throw_error(ErrorKind::compile, "{} is not Tandem's LLVM module; reinstall Tandem", file);
     // Cached objects are filed under the version this library was built with.
     if (std::string_view(version()) != TANDEM_LLVM_VERSION)
-      throw_error(ErrorKind::compile, "{} holds LLVM {}, need {}; reinstall Tandem", file, version(), TANDEM_LLVM_VERSION);
+      throw_error(ErrorKind::compile, "{} holds LLVM {}, need {}; reinstall Tandem", file, version(),
+                  TANDEM_LLVM_VERSION);
   }
 };
 
@@ -68,12 +69,14 @@ std::string compile_text(std::string_view text, const Target& target, bool as_as
   char* out = nullptr;
   char* error = nullptr;
   size_t size = 0;
-  const int failed = llvm.compile(text.data(), text.size(), std::string(target.triple).c_str(), std::string(target.cpu).c_str(),
-                                  std::string(target.features).c_str(), as_assembly ? 1 : 0, &out, &size, &error);
+  const int failed =
+      llvm.compile(text.data(), text.size(), std::string(target.triple).c_str(), std::string(target.cpu).c_str(),
+                   std::string(target.features).c_str(), as_assembly ? 1 : 0, &out, &size, &error);
   if (failed != 0) {
     const std::string message = error != nullptr ? error : "out of memory";
     llvm.free(error);
-    throw_error(ErrorKind::compile, "internal error (please report it): LLVM rejects a kernel for {}: {}", target.name, message);
+    throw_error(ErrorKind::compile, "internal error (please report it): LLVM rejects a kernel for {}: {}", target.name,
+                message);
   }
   std::string code(out, size);
   llvm.free(out);

@@ -9,7 +9,7 @@ namespace tandem::llvm {
 namespace {
 
 constexpr std::array<std::string_view, kDTypeCount> kRegisterTypes{"i1",  "i8",  "i8",    "i32",   "i64",
-                                                                    "i16", "i16", "float", "double"};
+                                                                   "i16", "i16", "float", "double"};
 
 // LLVM writes a float as the bits of the double of the same value; that form loses the payload of a NaN.
 std::string scalar_literal(DType dtype, int64_t bits) {
@@ -31,7 +31,9 @@ std::string scalar_literal(DType dtype, int64_t bits) {
   return {};
 }
 
-std::string_view suffix_of(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::f64 ? "f64" : register_type(dtype); }
+std::string_view suffix_of(DType dtype) {
+  return dtype == DType::f32 ? "f32" : dtype == DType::f64 ? "f64" : register_type(dtype);
+}
 
 std::string suffix_of(DType dtype, int width) {
   return width == 1 ? std::string(suffix_of(dtype)) : fmt::format("v{}{}", width, suffix_of(dtype));
@@ -132,7 +134,8 @@ Value Ops::emit(ScalarOp op, DType dtype, DType operand, int width, const Value&
   const auto binary = [&](std::string_view name) { return t_.def("{} {} {}, {}", name, type, a, b); };
   // An amount of a whole word or more is excluded by the contract, but must not become undefined behaviour.
   const auto shift = [&](std::string_view name) {
-    const Value amount = is_literal(b) ? b : t_.def("and {} {}, {}", type, b, literal(dtype, 8 * size_of(dtype) - 1, width));
+    const Value amount =
+        is_literal(b) ? b : t_.def("and {} {}, {}", type, b, literal(dtype, 8 * size_of(dtype) - 1, width));
     return t_.def("{} {} {}, {}", name, type, a, amount);
   };
   switch (op) {
@@ -169,8 +172,7 @@ Value Ops::emit(ScalarOp op, DType dtype, DType operand, int width, const Value&
     case ScalarOp::shl: return shift("shl");
     case ScalarOp::shr: return shift(is_signed(dtype) ? "ashr" : "lshr");
     case ScalarOp::shr_logical: return shift("lshr");
-    case ScalarOp::select:
-      return t_.def("select {} {}, {} {}, {} {}", vector_of("i1", width), a, type, b, type, c);
+    case ScalarOp::select: return t_.def("select {} {}, {} {}, {} {}", vector_of("i1", width), a, type, b, type, c);
     case ScalarOp::cast: return cast(dtype, operand, width, a);
     case ScalarOp::bitcast:
       if (register_type(dtype) == register_type(operand)) return a;
@@ -189,7 +191,8 @@ Value Ops::cast(DType to, DType from, int width, const Value& a) {
   const std::string source = type_of(from, width);
   const std::string result = type_of(to, width);
   if (to == DType::boolean) {
-    if (is_half(from)) return t_.def("icmp ne {} {}, {}", source, bits("and", "i16", width, a, 0x7fff), literal(from, 0, width));
+    if (is_half(from))
+      return t_.def("icmp ne {} {}, {}", source, bits("and", "i16", width, a, 0x7fff), literal(from, 0, width));
     const std::string_view op = is_floating(from) ? "fcmp une" : "icmp ne";
     return t_.def("{} {} {}, {}", op, source, a, literal(from, 0, width));
   }
@@ -199,7 +202,8 @@ Value Ops::cast(DType to, DType from, int width, const Value& a) {
                         : to == DType::f32  ? 0x3f800000
                         : to == DType::bf16 ? 0x3f80
                                             : 0x3c00;
-    return t_.def("select {} {}, {} {}, {} {}", source, a, result, literal(to, one, width), result, literal(to, 0, width));
+    return t_.def("select {} {}, {} {}, {} {}", source, a, result, literal(to, one, width), result,
+                  literal(to, 0, width));
   }
   if (is_half(from)) {
     const Value wide = from == DType::f16 ? half_to_float(width, a) : bfloat_to_float(width, a);
@@ -210,7 +214,8 @@ Value Ops::cast(DType to, DType from, int width, const Value& a) {
     return t_.def("{} {} {} to {}", to == DType::f64 ? "fpext" : "fptrunc", source, a, result);
   if (is_floating(from)) {
     const std::string_view intrinsic = is_signed(to) ? "fptosi.sat" : "fptoui.sat";
-    return t_.def("call {} @llvm.{}.{}.{}({} {})", result, intrinsic, suffix_of(to, width), suffix_of(from, width), source, a);
+    return t_.def("call {} @llvm.{}.{}.{}({} {})", result, intrinsic, suffix_of(to, width), suffix_of(from, width),
+                  source, a);
   }
   if (is_floating(to)) return t_.def("{} {} {} to {}", is_signed(from) ? "sitofp" : "uitofp", source, a, result);
   if (size_of(from) == size_of(to)) return a;

@@ -51,7 +51,8 @@ std::vector<Value> Emitter::identities(const Shape& shape, DType index_type, con
   for (const Part& part : s_.parts) {
     for (int chunk = 0; chunk < shape.count; ++chunk) {
       if (!part.is_index) {
-        values.push_back(literal(part.dtype, identity_bits(s_.stage->reductions[part.reduction].kind, part.dtype), shape.width));
+        values.push_back(
+            literal(part.dtype, identity_bits(s_.stage->reductions[part.reduction].kind, part.dtype), shape.width));
       } else if (index_type == DType::i32) {
         values.push_back(iota("i32", chunk));  // lanes are neighbours, relative to the block
       } else {
@@ -89,8 +90,12 @@ std::vector<Value> Emitter::combine(const Shape& shape, DType index_type, const 
       const std::string type = type_of(dtype, width);
       const std::string index = vector_of(register_type(index_type), width);
       const size_t at = v + count;
-      const auto both = [&](std::string_view op, const Value& x, const Value& y) { return t_.def("{} {} {}, {}", op, i1, x, y); };
-      const auto less = [&](const Value& x, const Value& y) { return ops_.emit(ScalarOp::lt, DType::boolean, dtype, width, x, y, {}); };
+      const auto both = [&](std::string_view op, const Value& x, const Value& y) {
+        return t_.def("{} {} {}, {}", op, i1, x, y);
+      };
+      const auto less = [&](const Value& x, const Value& y) {
+        return ops_.emit(ScalarOp::lt, DType::boolean, dtype, width, x, y, {});
+      };
       Value better = kind == ReduceKind::argmax ? less(a, b) : less(b, a);
       Value equal = ops_.emit(ScalarOp::eq, DType::boolean, dtype, width, a, b, {});
       if (is_floating(dtype)) {
@@ -117,13 +122,16 @@ std::vector<Value> Emitter::contribution(DType index_type, const Value& position
     Value index;
     if (part.is_index) {
       const bool narrow = index_type == DType::i32;
-      index = ops_.splat(register_type(index_type), shape_.width, narrow ? t_.def("trunc i64 {} to i32", position) : position);
+      index = ops_.splat(register_type(index_type), shape_.width,
+                         narrow ? t_.def("trunc i64 {} to i32", position) : position);
     }
     for (int chunk = 0; chunk < shape_.count; ++chunk) {
-      if (!part.is_index) values.push_back(operand(node, chunk, true));
+      if (!part.is_index)
+        values.push_back(operand(node, chunk, true));
       else if (index_type == DType::i32)
         values.push_back(t_.def("add {} {}, {}", vector_of("i32", shape_.width), index, iota("i32", chunk)));
-      else values.push_back(index);
+      else
+        values.push_back(index);
     }
   }
   return values;
@@ -198,7 +206,8 @@ std::vector<Value> Emitter::rotating_tail(const std::vector<Value>& sums, const 
   for (size_t p = 0; p < s_.parts.size(); ++p) {
     const std::string type = type_of(part_type(s_.parts[p], DType::i32), kVectorWidth);
     next.push_back(now[p * kVectors + 1]);
-    next.push_back(t_.def("select <{} x i1> {}, {} {}, {} {}", kVectorWidth, shape_.masks[0], type, added[p], type, due[p]));
+    next.push_back(
+        t_.def("select <{} x i1> {}, {} {}, {} {}", kVectorWidth, shape_.masks[0], type, added[p], type, due[p]));
   }
   loop.close(next);
   const Value rounds = t_.def("and i64 {}, {}", t_.def("sub i64 {}, {}", loop[0], from), kVectorWidth);

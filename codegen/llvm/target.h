@@ -12,12 +12,12 @@ enum class Isa : uint8_t { v2, v3, v4, aarch64 };
 
 struct Target {
   Isa isa;
-  std::string_view name;      // as in TANDEM_TARGET
+  std::string_view name;  // as in TANDEM_TARGET
   std::string_view triple;
-  std::string_view cpu;       // as LLVM calls it
+  std::string_view cpu;  // as LLVM calls it
   std::string_view features;
-  bool masked;                // masked loads and stores are cheap: tails run the vector body
-  bool converts_half;         // has f16 <-> f32 instructions
+  bool masked;         // masked loads and stores are cheap: tails run the vector body
+  bool converts_half;  // has f16 <-> f32 instructions
 };
 
 const Target& target_of(Isa isa);

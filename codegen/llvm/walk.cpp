@@ -60,7 +60,8 @@ void Emitter::add_run(const Value& lane, const Value& position) {
   for (size_t p = 0; p < s_.parts.size(); ++p) {
     const DType dtype = s_.parts[p].dtype;
     places.push_back(element(memory_type(dtype), lane_slots_[p], lane));
-    const Value loaded = t_.def("load {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width), places[p], size_of(dtype));
+    const Value loaded =
+        t_.def("load {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width), places[p], size_of(dtype));
     now.push_back(ops_.from_memory(dtype, shape_.width, loaded));
   }
   std::vector<Value> mine = contribution(DType::i64, position);
@@ -73,10 +74,11 @@ void Emitter::add_run(const Value& lane, const Value& position) {
     Value value = sums[p];
     if (!shape_.masks.empty()) {
       const std::string type = type_of(dtype, shape_.width);
-      value = t_.def("select {} {}, {} {}, {} {}", vector_of("i1", shape_.width), shape_.masks[0], type, value, type, now[p]);
+      value = t_.def("select {} {}, {} {}, {} {}", vector_of("i1", shape_.width), shape_.masks[0], type, value, type,
+                     now[p]);
     }
-    t_.op("store {} {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width), ops_.to_memory(dtype, shape_.width, value),
-          places[p], size_of(dtype));
+    t_.op("store {} {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width),
+          ops_.to_memory(dtype, shape_.width, value), places[p], size_of(dtype));
   }
 }
 
@@ -98,7 +100,8 @@ void Emitter::chunk_reduce_stage() {
   const Value position = plus(row, loop[0]);
   const Value lane = t_.def("and i64 {}, {}", position, lanes - 1);
   const Value lanes_left = t_.def("sub i64 {}, {}", lanes, lane);
-  const Value run = minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, loop[0])), fmt::format("{}", kVectorWidth));
+  const Value run =
+      minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, loop[0])), fmt::format("{}", kVectorWidth));
   Value count;
   if (target_.masked) {
     shape_ = Shape{kVectorWidth, 1, {}, {}};

@@ -271,6 +271,9 @@ void bind_interop(py::module_& m) {
   py::object property = py::module_::import("builtins").attr("property");
   tensor.attr("__array_interface__") = property(py::cpp_function(
       [](const Tensor& x) {
+        if (x.recorded && x.recorded->recorder.get() == Recorder::current())
+          throw_error(ErrorKind::capture, "numpy: got a {} tensor while the function is being captured; need functions of td; "
+                      "try td.sin for np.sin, and the like", to_text(x.type()));
         if (x.recorded) throw_leaked("numpy", x);
         py::dict facts;
         facts["version"] = 3;

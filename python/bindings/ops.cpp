@@ -19,6 +19,13 @@ int64_t integer_from(const OpDef& op, const AttrSpec& spec, py::handle value) {
   return Recorder::current()->env().specialize(dim);
 }
 
+// A size or axis: shapes may hold symbolic sizes, axes are plain numbers.
+Dim dim_of_argument(const OpDef& op, const AttrSpec& spec, py::handle value) {
+  if (PyBool_Check(value.ptr()) || !(PyIndex_Check(value.ptr()) || is_size(value)))
+    throw_argument(op, spec, value, "an integer or a tuple of integers");
+  return spec.kind == AttrKind::axes ? Dim(integer_from(op, spec, value)) : dim_from(value);
+}
+
 Attr attr_from(const OpDef& op, const AttrSpec& spec, py::handle value) {
   if (value.is_none() && spec.fallback && std::holds_alternative<std::monostate>(*spec.fallback)) return {};
   switch (spec.kind) {
@@ -37,10 +44,14 @@ Attr attr_from(const OpDef& op, const AttrSpec& spec, py::handle value) {
       throw_argument(op, spec, value, "a number");
     case AttrKind::dtype: return dtype_from(value);
     case AttrKind::axes:
-      if (PyIndex_Check(value.ptr())) return std::vector<Dim>{Dim(integer_from(op, spec, value))};
-      [[fallthrough]];
     case AttrKind::shape:
-    case AttrKind::dims: return dims_from(value);
+    case AttrKind::dims: {
+      const bool list = py::isinstance<py::sequence>(value) && !py::isinstance<py::str>(value) && !is_tensor(value);
+      if (!list) return std::vector<Dim>{dim_of_argument(op, spec, value)};
+      std::vector<Dim> out;
+      for (py::handle item : value) out.push_back(dim_of_argument(op, spec, item));
+      return out;
+    }
   }
   return {};
 }
@@ -98,6 +109,8 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
 }  // namespace
 
 TensorRef number_tensor(py::handle value, DType dtype) {
+  if (!number_kind(value))
+    throw_error(ErrorKind::type, "got {}; need a Python number", std::string(py::repr(value)));
   if (Recorder* recorder = Recorder::current()) {
     if (is_size(value)) return call("cast", {recorder->from_dim(dim_from(value))}, {dtype});
     Attr number;
@@ -114,7 +127,8 @@ TensorRef number_tensor(py::handle value, DType dtype) {
   const int64_t whole = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
   if (overflow != 0) {
     if (is_floating(dtype)) return scalar_tensor(dtype, PyLong_AsDouble(value.ptr()));
-    throw_error(ErrorKind::value, "got the number {}; need one of at most 64 bits", std::string(py::repr(value)));
+    throw_error(ErrorKind::value, "asarray: got the number {}; need one of at most 64 bits; try a float",
+                std::string(py::repr(value)));
   }
   return scalar_tensor(dtype, whole);
 }

@@ -80,6 +80,7 @@ void bind_operators(Class& tensor) {
 }
 
 [[noreturn]] void throw_recorded(const Tensor& x, const std::string& what) {
+  if (x.recorded->recorder.get() != Recorder::current()) throw_leaked(what, x);
   const SourceLoc& born = x.recorded->born;
   throw_error(ErrorKind::capture,
               "{}: got the value of a {} tensor{} while the function is being captured; need code that does not look at "
@@ -209,6 +210,13 @@ void bind_tensor(py::module_& m) {
              if (x.rank() == 0) throw_error(ErrorKind::type, "len: got a tensor without axes; need at least one");
              const Dim d = x.type().shape[0];
              return d.is_constant() ? d.constant() : Recorder::current()->env().specialize(d);
+           })
+      .def("__iter__",
+           [](py::object x) {
+             if (x.cast<const Tensor&>().rank() == 0)
+               throw_error(ErrorKind::type, "iter: got a tensor without axes; need at least one; try x.item()");
+             const py::module_ builtins = py::module_::import("builtins");
+             return builtins.attr("map")(x.attr("__getitem__"), builtins.attr("range")(py::len(x)));
            })
       .def("__bool__", [](const Tensor& x) { return single(x, "truth value"), item_of(x).cast<bool>(); })
       .def("__int__", [](const Tensor& x) { return single(x, "int"), py::int_(item_of(x)); })

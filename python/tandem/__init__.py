@@ -6,8 +6,18 @@ tensor([2., 3.], dtype=float32)
 """
 
 import os as _os
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
-from tandem import _core
+# GNU OpenMP reads this once, when it is loaded. By default a thread that waits at the end of a parallel loop spins for
+# milliseconds, which on a busy machine takes the core from the very thread it waits for.
+_spin = "GOMP_SPINCOUNT" not in _os.environ and "OMP_WAIT_POLICY" not in _os.environ
+if _spin:
+    _os.environ["GOMP_SPINCOUNT"] = "10000"
+from tandem import _core  # noqa: E402
+
+if _spin:
+    del _os.environ["GOMP_SPINCOUNT"]
 
 _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)
 
@@ -73,6 +83,10 @@ for _name in _core._op_names:
 from math import e, inf, nan, pi  # noqa: E402
 
 newaxis = None
+
+if _TYPE_CHECKING:
+    # The operations come from the table in C++; their signatures are in their docstrings.
+    def __getattr__(name: str) -> _Any: ...
 
 __all__ = sorted(
     {name for name in globals() if not name.startswith("_")} - {"compare_module"}

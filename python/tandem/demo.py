@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import subprocess
@@ -115,7 +116,7 @@ def show_times(digits: network.Digits, noisy: np.ndarray) -> list[bool]:
     layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in digits.layers]
     for count in (len(digits.images), 1):
         images = digits.images[:count].astype(np.float32)
-        run = (lambda images: lambda: network.classify_numpy(images, layers))(images)
+        run = functools.partial(network.classify_numpy, images, layers)
         arguments = digits.tensors(td.float32, count)
         cases.append((f"network, {count} image{'s' * (count > 1)}", network.classify, arguments, run))
     settings = photograph.STRENGTH, photograph.TOLERANCE
@@ -124,7 +125,7 @@ def show_times(digits: network.Digits, noisy: np.ndarray) -> list[bool]:
             "photograph, until it stands still",
             photograph.denoise,
             (td.asarray(noisy), *settings),
-            lambda: photograph.denoise_numpy(noisy, *settings),
+            functools.partial(photograph.denoise_numpy, noisy, *settings),
         )
     )
     rows, kept = [], []

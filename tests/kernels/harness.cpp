@@ -31,10 +31,12 @@ double ordinary(Random& random) { return std::ldexp(static_cast<double>(static_c
 
 int64_t special(DType dtype, Random& random) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const double values[] = {0.0, -0.0, 1.0, -1.0, infinity, -infinity, std::nan(""), 1e-310, 1e-40, -1e-7, 6e-8, 65519.9,
-                           65520.0, -65536.0, 2147483648.0, -2147483649.0, 9.3e18, -9.3e18, 0.5, 1.5, 2.5, 127.5, 255.5, 1e30};
+  const double values[] = {0.0,    -0.0,    1.0,  -1.0,    infinity, -infinity, std::nan(""), 1e-310,
+                           1e-40,  -1e-7,   6e-8, 65519.9, 65520.0,  -65536.0,  2147483648.0, -2147483649.0,
+                           9.3e18, -9.3e18, 0.5,  1.5,     2.5,      127.5,     255.5,        1e30};
   if (is_floating(dtype)) return constant_bits_of(dtype, values[random() % std::size(values)]);
-  const int64_t integers[] = {0, 1, -1, 2, 127, -128, 255, 2147483647, -2147483648, INT64_MAX, INT64_MIN, 1 << 24, (1 << 24) + 1};
+  const int64_t integers[] = {0,          1,           -1,        2,         127,     -128,         255,
+                              2147483647, -2147483648, INT64_MAX, INT64_MIN, 1 << 24, (1 << 24) + 1};
   return integers[random() % std::size(integers)];
 }
 
@@ -92,9 +94,12 @@ void Case::fill(Random& random, bool specials) {
     const auto count = static_cast<size_t>(last[k] - first[k] + 1);
     std::vector<char> bytes(count * size + 2 * kGuard);
     for (size_t e = 0; e < count; ++e) {
-      int64_t bits = is_floating(dtype) ? constant_bits_of(dtype, ordinary(random)) : static_cast<int64_t>(random() % 200) - 100;
-      if (dtype == DType::boolean) bits = static_cast<int64_t>(random() % 3);  // any nonzero byte is true
-      else if (specials && random() % 4 == 0) bits = special(dtype, random);
+      int64_t bits =
+          is_floating(dtype) ? constant_bits_of(dtype, ordinary(random)) : static_cast<int64_t>(random() % 200) - 100;
+      if (dtype == DType::boolean)
+        bits = static_cast<int64_t>(random() % 3);  // any nonzero byte is true
+      else if (specials && random() % 4 == 0)
+        bits = special(dtype, random);
       std::memcpy(bytes.data() + kGuard + e * size, &bits, size);
     }
     data.push_back(std::move(bytes));
@@ -114,7 +119,8 @@ Outcome execute(Backend& backend, const Case& c, int cuts) {
   const int64_t range = parallel_range(c.kernel, vals);
   const auto bytes = static_cast<size_t>(scratch_bytes(c.kernel, vals));
   std::vector<char> memory(bytes + 64 + kGuard, char{0x55});
-  char* scratch = memory.data() + round_up(reinterpret_cast<intptr_t>(memory.data()), 64) - reinterpret_cast<intptr_t>(memory.data());
+  char* scratch = memory.data() + round_up(reinterpret_cast<intptr_t>(memory.data()), 64) -
+                  reinterpret_cast<intptr_t>(memory.data());
   const auto compiled = backend.compile(c.kernel);
   int64_t status[2] = {0, 0};
   for (int cut = 0; cut < cuts; ++cut)
@@ -136,8 +142,9 @@ std::string difference(const Case& c, const Outcome& expected, const Outcome& go
       uint64_t x = 0, y = 0;
       std::memcpy(&x, a, size);
       std::memcpy(&y, b, size);
-      return fmt::format("buffer {} ({}) element {}: expected {:x}, got {:x}", k, info(dtype).text,
-                         (static_cast<int64_t>(at) - static_cast<int64_t>(kGuard)) / static_cast<int64_t>(size) + c.first[k], x, y);
+      return fmt::format(
+          "buffer {} ({}) element {}: expected {:x}, got {:x}", k, info(dtype).text,
+          (static_cast<int64_t>(at) - static_cast<int64_t>(kGuard)) / static_cast<int64_t>(size) + c.first[k], x, y);
     }
   }
   return {};
@@ -157,14 +164,16 @@ const std::vector<std::pair<std::string, std::unique_ptr<Backend>>>& native_back
 
 void check_agreement(const Case& c) {
   INFO(to_text(c.kernel));
-  INFO("vals " << fmt::format("{}", fmt::join(c.vals, " ")) << "; extents " << fmt::format("{}", fmt::join(c.extents, " ")));
+  INFO("vals " << fmt::format("{}", fmt::join(c.vals, " ")) << "; extents "
+               << fmt::format("{}", fmt::join(c.extents, " ")));
   verify(c.kernel);
   const Outcome expected = execute(interpreter(), c, 1);
   for (const auto& [name, backend] : native_backends()) {
     for (const int cuts : {1, 3}) {
       const Outcome got = execute(*backend, c, cuts);
       const std::string problem = difference(c, expected, got);
-      INFO(name << ", " << cuts << " pieces: " << problem << (problem.empty() ? "" : "\n" + backend->text(c.kernel, "llvm")));
+      INFO(name << ", " << cuts << " pieces: " << problem
+                << (problem.empty() ? "" : "\n" + backend->text(c.kernel, "llvm")));
       REQUIRE(problem.empty());
     }
   }

@@ -28,10 +28,10 @@ struct Body {
 struct Case {
   Kernel kernel;
   std::vector<int64_t> vals;
-  std::vector<int64_t> extents;          // of the axes
-  std::vector<int64_t> first, last;      // per buffer: lowest and highest element that may be accessed
-  std::vector<std::vector<char>> data;   // per buffer, filled; outputs too
-  std::vector<int> aliases;              // per buffer: the buffer whose memory it shares, or -1
+  std::vector<int64_t> extents;         // of the axes
+  std::vector<int64_t> first, last;     // per buffer: lowest and highest element that may be accessed
+  std::vector<std::vector<char>> data;  // per buffer, filled; outputs too
+  std::vector<int> aliases;             // per buffer: the buffer whose memory it shares, or -1
 
   // A size as a literal or as a run-time value.
   Coef coef(int64_t value, bool at_run_time) {

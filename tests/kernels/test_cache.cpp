@@ -1,10 +1,10 @@
 // Kernels are found in memory, then on disk, and compiled only once.
+#include <unistd.h>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
-#include <unistd.h>
 
 #include "codegen/backend.h"
 #include "samples.h"

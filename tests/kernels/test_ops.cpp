@@ -8,7 +8,7 @@ namespace tandem::test {
 
 namespace {
 
-constexpr DType kAll[] = {DType::boolean, DType::i8,  DType::u8,  DType::i32, DType::i64,
+constexpr DType kAll[] = {DType::boolean, DType::i8,   DType::u8,  DType::i32, DType::i64,
                           DType::f16,     DType::bf16, DType::f32, DType::f64};
 
 Case flat(int64_t n) {
@@ -97,8 +97,9 @@ TEST_CASE("16-bit floats: all bit patterns widen alike, and all rounding boundar
       Case narrow = pointwise(ScalarOp::cast, half, {wide}, 65536 * 5, random);
       for (int k = 0; k < 65536; ++k)
         for (int step = 0; step < 5; ++step) {
-          const int64_t single = half == DType::bf16 ? int64_t{k} << 16 | 0x8000
-                                                     : constant_bits_of(DType::f32, half_to_float(static_cast<uint16_t>(k))) + 0x1000;
+          const int64_t single = half == DType::bf16
+                                     ? int64_t{k} << 16 | 0x8000
+                                     : constant_bits_of(DType::f32, half_to_float(static_cast<uint16_t>(k))) + 0x1000;
           int64_t bits = single + (step - 2);
           if (wide == DType::f64) {
             bits = evaluate(ScalarOp::cast, DType::f64, DType::f32, single & 0xffffffff) + (step - 2);
@@ -115,8 +116,8 @@ TEST_CASE("16-bit floats: all bit patterns widen alike, and all rounding boundar
 TEST_CASE("constants of every dtype, NaN payloads included") {
   Random random(4);
   for (const DType dtype : kAll) {
-    for (const int64_t bits : {int64_t{0}, int64_t{1}, int64_t{0x7fc12345}, int64_t{0x3f800000}, int64_t{0x7ff8000000000123},
-                               int64_t{-1}, int64_t{0x7e01}}) {
+    for (const int64_t bits : {int64_t{0}, int64_t{1}, int64_t{0x7fc12345}, int64_t{0x3f800000},
+                               int64_t{0x7ff8000000000123}, int64_t{-1}, int64_t{0x7e01}}) {
       Case c = flat(40);
       Body body;
       const Scalar value = body.b.constant_bits(dtype, bits);

@@ -48,7 +48,9 @@ class Grower {
   Scalar one() {
     const DType dtype = pick(random_, kCompute);
     const bool is_float = is_floating(dtype);
-    const auto node = [&](ScalarOp op, Scalar a, Scalar b = {}, Scalar c = {}) { return body_.b.emit(op, dtype, a.id, b.id, c.id); };
+    const auto node = [&](ScalarOp op, Scalar a, Scalar b = {}, Scalar c = {}) {
+      return body_.b.emit(op, dtype, a.id, b.id, c.id);
+    };
     using enum ScalarOp;
     switch (random_() % 9) {
       case 0: return node(pick(random_, {neg, abs}), any(dtype));
@@ -72,7 +74,8 @@ class Grower {
         if (dtype == DType::boolean) return node(bit_not, any(dtype));
         if (random_() % 2) return node(rem, any(dtype), any(dtype));
         const Scalar amount = any(dtype);
-        return node(pick(random_, {shl, shr, shr_logical}), any(dtype), amount & amount.constant(8 * size_of(dtype) - 1));
+        return node(pick(random_, {shl, shr, shr_logical}), any(dtype),
+                    amount & amount.constant(8 * size_of(dtype) - 1));
     }
   }
   template <size_t N>
@@ -111,7 +114,8 @@ class Generator {
   void choose_axes() {
     constexpr int64_t kShort[] = {0, 1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 129};
     constexpr int64_t kLong[] = {1, 100, 1000, 4095, 4096, 4097, 8192, 10000, 12289, 20000};
-    constexpr Mode kModes[] = {Mode::flat, Mode::row, Mode::row, Mode::row, Mode::column, Mode::column, Mode::split, Mode::scalar};
+    constexpr Mode kModes[] = {Mode::flat,   Mode::row,    Mode::row,   Mode::row,
+                               Mode::column, Mode::column, Mode::split, Mode::scalar};
     mode_ = pick(random_, kModes);
     Kernel& k = c_.kernel;
     const auto size = [&] { return pick(random_, kShort); };
@@ -139,8 +143,9 @@ class Generator {
     for (int a = 0; a < k.outer_rank + inner; ++a) {
       const bool last = a + 1 == k.outer_rank + inner;
       const bool wide = mode_ == Mode::column ? a + 1 == k.outer_rank : last;
-      int64_t extent = wide ? (mode_ == Mode::row && k.outer_rank + inner < 3 && chance(3) ? pick(random_, kLong) : size())
-                            : static_cast<int64_t>(random_() % 6);
+      int64_t extent =
+          wide ? (mode_ == Mode::row && k.outer_rank + inner < 3 && chance(3) ? pick(random_, kLong) : size())
+               : static_cast<int64_t>(random_() % 6);
       if (mode_ == Mode::column && inner == 1 && last && chance(4)) extent = 4100;
       if (points * std::max<int64_t>(extent, 1) > 60000) extent = 2;
       points *= std::max<int64_t>(extent, 1);
@@ -198,7 +203,8 @@ class Generator {
     if (!c_.vals.empty() && chance(4)) grower.offer(body.extent(0));
     for (int k = 0; k < static_cast<int>(1 + random_() % 3); ++k) {
       const DType dtype = pick(random_, kAll);
-      const int access = c_.access(c_.buffer(dtype, BufferRole::input), input_strides(!once), chance(2), static_cast<int64_t>(random_() % 3));
+      const int access = c_.access(c_.buffer(dtype, BufferRole::input), input_strides(!once), chance(2),
+                                   static_cast<int64_t>(random_() % 3));
       if (chance(4)) {
         const auto extent = static_cast<int64_t>(1 + random_() % 50);
         Scalar index = grower.any(DType::i64);
@@ -210,7 +216,8 @@ class Generator {
     for (size_t k = 0; k < results_.size(); ++k)
       if (chance(2)) grower.offer(body.result(static_cast<int>(k), results_[k]));
     if (uses_scratch && scratch_ >= 0) {
-      const DType dtype = c_.kernel.buffers[static_cast<size_t>(c_.kernel.accesses[static_cast<size_t>(scratch_)].buffer)].dtype;
+      const DType dtype =
+          c_.kernel.buffers[static_cast<size_t>(c_.kernel.accesses[static_cast<size_t>(scratch_)].buffer)].dtype;
       grower.offer(body.load(scratch_, dtype));
     }
     const bool scans = collects && c_.extents.size() == static_cast<size_t>(c_.kernel.outer_rank) + 1 && chance(4);
@@ -225,7 +232,7 @@ class Generator {
     }
     grower.grow(static_cast<int>(chance(3) ? 20 + random_() % 20 : random_() % 8));
     for (size_t k = 0; k < reductions; ++k) {
-      constexpr ReduceKind kKinds[] = {ReduceKind::sum, ReduceKind::sum, ReduceKind::prod,   ReduceKind::max,
+      constexpr ReduceKind kKinds[] = {ReduceKind::sum, ReduceKind::sum,    ReduceKind::prod,  ReduceKind::max,
                                        ReduceKind::min, ReduceKind::argmax, ReduceKind::argmin};
       stage.reductions.push_back({pick(random_, kKinds), grower.any(pick(random_, kCompute)).id});
     }
@@ -246,7 +253,8 @@ class Generator {
         for (int64_t& s : strides) s *= chance(2) ? -spread : spread;
       }
       const int out = c_.buffer(dtype, BufferRole::output, chance(3));
-      stage.stores.push_back({c_.access(out, strides, chance(2), static_cast<int64_t>(random_() % 3)), grower.any(dtype).id});
+      stage.stores.push_back(
+          {c_.access(out, strides, chance(2), static_cast<int64_t>(random_() % 3)), grower.any(dtype).id});
     }
     stage.body = body.b.take();
     for (const Reduction& r : stage.reductions) {

@@ -66,7 +66,8 @@ TEST_CASE("many blocks are combined pairwise") {
 TEST_CASE("argmax and argmin find the first extreme, NaN first of all") {
   const float infinity = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const auto& [kind, filler] : {std::pair{ReduceKind::argmax, -infinity}, std::pair{ReduceKind::argmin, infinity}}) {
+  for (const auto& [kind, filler] :
+       {std::pair{ReduceKind::argmax, -infinity}, std::pair{ReduceKind::argmin, infinity}}) {
     for (const int64_t n : {40, 9000}) {
       Case c = reduce(kind, DType::f32, 1, {n}, false);
       Random random(14);
@@ -135,7 +136,8 @@ TEST_CASE("a bad index is reported with its access and value, and only if it is 
 TEST_CASE("verify names the broken rule and shows the node") {
   Case c = affine(4);
   c.kernel.stages[0].body.back().a = 17;
-  CHECK_THROWS_WITH(verify(c.kernel), Catch::Contains("operands are earlier nodes") && Catch::Contains("> %4 = add.f32 %17 %2"));
+  CHECK_THROWS_WITH(verify(c.kernel),
+                    Catch::Contains("operands are earlier nodes") && Catch::Contains("> %4 = add.f32 %17 %2"));
   Case d = affine(4);
   d.kernel.stages[0].stores[0].access = 0;
   CHECK_THROWS_WITH(verify(d.kernel), Catch::Contains("a store goes to an output or scratch"));
