@@ -46,8 +46,7 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                         for (const Operand& arg : s.args) use(arg.slot);
                       },
                       [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
-                      [&](const Copy& s) { use(s.from.slot), use(s.to.slot); },
-                      [&](const Release& s) { use(s.slot); },
+                      [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },
                       [&](const Branch& s) {
                         Slots inside;

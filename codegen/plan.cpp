@@ -164,8 +164,8 @@ class BlockBuilder {
     if (!is_view(*node.op)) return {};
     const Place from = place(node.inputs[0]);
     if (from.slot < 0) return {};
-    auto layout = std::get<ViewRule>(node.op->lower)(type(node.inputs[0]), from.layout, *node.op, node.attrs,
-                                                     type(value));
+    auto layout =
+        std::get<ViewRule>(node.op->lower)(type(node.inputs[0]), from.layout, *node.op, node.attrs, type(value));
     if (!layout) return {};
     return known = {from.slot, std::move(*layout)};
   }
@@ -263,8 +263,10 @@ class BlockBuilder {
       at.layout.strides.insert(at.layout.strides.begin(), extra, Dim(0));
       for (size_t d = 0; d < own.size(); ++d) {
         const bool batch = d + 2 < own.size();
-        if (!batch) shape[d + extra] = own[d];
-        else if (own[d].is(1)) at.layout.strides[d + extra] = 0;
+        if (!batch)
+          shape[d + extra] = own[d];
+        else if (own[d].is(1))
+          at.layout.strides[d + extra] = 0;
       }
       return p_.view(at, shape);
     };
@@ -308,7 +310,8 @@ class BlockBuilder {
     places_[index(out)] = whole;
     block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
     const OpDef& slice = op("slice");
-    const auto target = std::get<ViewRule>(slice.lower)(type(out), whole.layout, slice, node.attrs, type(node.inputs[1]));
+    const auto target =
+        std::get<ViewRule>(slice.lower)(type(out), whole.layout, slice, node.attrs, type(node.inputs[1]));
     write_part(node.inputs[1], {whole.slot, *target});
   }
 

@@ -9,8 +9,8 @@ namespace tandem {
 
 struct Plan {
   std::shared_ptr<Program> program;
-  std::vector<Kernel> kernels;        // in the order of program->kernels
-  std::vector<std::string> groups;    // what was fused, one line each, for explain()
+  std::vector<Kernel> kernels;      // in the order of program->kernels
+  std::vector<std::string> groups;  // what was fused, one line each, for explain()
   double compile_seconds = 0;
 };
 
@@ -23,8 +23,8 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
 // Lifetimes (codegen/lifetime.cpp): releases every buffer after its last use, and lets the output of a kernel take over
 // an input that dies in it where each element is read before it is written.
 struct SharePair {
-  int kernel;   // index into Program::kernels
-  int output;   // argument numbers of the launch
+  int kernel;  // index into Program::kernels
+  int output;  // argument numbers of the launch
   int input;
 };
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);

@@ -18,7 +18,9 @@ namespace {
 // Words that identify a program: operation, attributes, dtypes, layout class or exact sizes.
 class Key {
  public:
-  explicit Key(const OpDef& op) : hash_(std::hash<const void*>()(&op)) { words_.push_back(reinterpret_cast<int64_t>(&op)); }
+  explicit Key(const OpDef& op) : hash_(std::hash<const void*>()(&op)) {
+    words_.push_back(reinterpret_cast<int64_t>(&op));
+  }
   void add(int64_t word) {
     words_.push_back(word);
     hash_ = (hash_ ^ static_cast<size_t>(word)) * 0x9E3779B97F4A7C15ull;
@@ -133,8 +135,7 @@ Domain merged(std::span<const TensorRef> inputs, const Sizes& out) {
       strides[i] = axis < 0 || x.sizes[axis] == 1 ? 0 : x.strides[axis];
     }
     bool joins = d.rank > 0;
-    for (int i = 0; joins && i < d.inputs; ++i)
-      joins = strides[i] == d.strides[i][d.rank - 1] * d.extents[d.rank - 1];
+    for (int i = 0; joins && i < d.inputs; ++i) joins = strides[i] == d.strides[i][d.rank - 1] * d.extents[d.rank - 1];
     if (joins) {
       d.extents[d.rank - 1] *= extent;
     } else {
@@ -206,9 +207,12 @@ std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const T
       param.contiguous = false;
       for (int k = 0; k < d.rank; ++k) {
         const int64_t stride = d.strides[i][d.rank - 1 - k];
-        if (stride == 0) param.strides.emplace_back(0);
-        else if (k == d.rank - 1 && stride == 1) param.strides.emplace_back(1);
-        else param.strides.push_back(env.add_symbol(stride));
+        if (stride == 0)
+          param.strides.emplace_back(0);
+        else if (k == d.rank - 1 && stride == 1)
+          param.strides.emplace_back(1);
+        else
+          param.strides.push_back(env.add_symbol(stride));
       }
     }
     values.push_back(builder.at(id));
@@ -320,7 +324,8 @@ TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, con
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
   calls.fetch_add(1, std::memory_order_relaxed);
   attrs = complete_attrs(op, std::move(attrs));
-  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1) return run_view(op, inputs[0], std::move(attrs));
+  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
+    return run_view(op, inputs[0], std::move(attrs));
   if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&
       inputs.size() == op.inputs.size())
     return run_pointwise(op, inputs, std::move(attrs));

@@ -49,7 +49,8 @@ bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols,
     return false;
   };
   if (default_dtype() != default_dtype_) {
-    if (reason) *reason = fmt::format("the default dtype was {}, is {}", info(default_dtype_).name, info(default_dtype()).name);
+    if (reason)
+      *reason = fmt::format("the default dtype was {}, is {}", info(default_dtype_).name, info(default_dtype()).name);
     return false;
   }
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -62,7 +63,8 @@ bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols,
     for (int k = 0; k < x.sizes.size(); ++k) {
       const DimCheck& d = check.sizes[static_cast<size_t>(k)];
       if (d.symbol < 0 ? d.value != x.sizes[k] : !d.first && symbols[d.symbol] != x.sizes[k])
-        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol], x.sizes[k]);
+        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
+                    x.sizes[k]);
       if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.sizes[k];
     }
     if (check.contiguous) {
@@ -84,7 +86,8 @@ bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols,
   for (const auto& [result, written] : capture_.writebacks) {
     if (written >= static_cast<int>(arguments.size())) continue;
     for (size_t i = 0; i < arguments.size(); ++i)
-      if (static_cast<int>(i) != written && arguments[i]->storage.get() == arguments[static_cast<size_t>(written)]->storage.get())
+      if (static_cast<int>(i) != written &&
+          arguments[i]->storage.get() == arguments[static_cast<size_t>(written)]->storage.get())
         return fail(i, fmt::runtime("it shares memory with input {}, which the function writes to"), written);
     if (!arguments[static_cast<size_t>(written)]->writable)
       return fail(static_cast<size_t>(written), fmt::runtime("it is read-only, and the function writes to it"));
@@ -150,11 +153,15 @@ std::string Executable::ir(std::string_view stage) const {
   }
   if (stage == "llvm" || stage == "asm") {
     Backend* llvm = llvm_backend();
-    if (!llvm) throw_error(ErrorKind::backend, "ir: got the stage '{}'; need the LLVM back end: {}", stage, llvm_unavailable_reason());
-    for (const Kernel& kernel : plan_.kernels) text += fmt::format("; kernel {}\n{}\n", kernel.name, llvm->text(kernel, stage));
+    if (!llvm)
+      throw_error(ErrorKind::backend, "ir: got the stage '{}'; need the LLVM back end: {}", stage,
+                  llvm_unavailable_reason());
+    for (const Kernel& kernel : plan_.kernels)
+      text += fmt::format("; kernel {}\n{}\n", kernel.name, llvm->text(kernel, stage));
     return text;
   }
-  throw_error(ErrorKind::value, "ir: got the stage '{}'; need captured, optimized, kernels, program, llvm or asm", stage);
+  throw_error(ErrorKind::value, "ir: got the stage '{}'; need captured, optimized, kernels, program, llvm or asm",
+              stage);
 }
 
 const std::vector<std::pair<std::string, std::string>>& Executable::passes() const {

@@ -27,14 +27,14 @@ class Executable {
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use
   const Plan& plan() const { return plan_; }
-  double compile_seconds = 0;   // passes, lowering and compilation
+  double compile_seconds = 0;  // passes, lowering and compilation
   size_t node_count = 0;
 
  private:
   struct DimCheck {
-    int64_t value;   // when symbol < 0
+    int64_t value;  // when symbol < 0
     int symbol;
-    bool first;      // the place the symbol is read from; others must agree
+    bool first;  // the place the symbol is read from; others must agree
   };
   struct InputCheck {
     DType dtype;

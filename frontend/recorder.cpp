@@ -12,10 +12,11 @@ bool is_view_op(const OpDef& op) { return std::holds_alternative<ViewRule>(op.lo
 
 // Operators that Python itself has for numbers: on weak values only, their result is a number again.
 bool is_number_operator(const OpDef& op) {
-  constexpr std::string_view names[] = {"add", "subtract", "multiply", "divide", "pow", "negative", "positive", "abs",
-                                        "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
-                                        "logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or",
-                                        "bitwise_xor", "bitwise_invert", "minimum", "maximum"};
+  constexpr std::string_view names[] = {
+      "add",        "subtract",      "multiply",       "divide",     "pow",         "negative",
+      "positive",   "abs",           "equal",          "not_equal",  "less",        "less_equal",
+      "greater",    "greater_equal", "logical_and",    "logical_or", "logical_not", "bitwise_and",
+      "bitwise_or", "bitwise_xor",   "bitwise_invert", "minimum",    "maximum"};
   return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
 }
 
@@ -144,7 +145,8 @@ ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
   if (known != frame.imported.end()) return known->second;
   level_of(cell->now.frame);
   read(cell, level - 1);
-  const ValueId value = frames_[level].graph.add_param(cell->type, fmt::format("c{}", frames_[level].graph.params.size()));
+  const ValueId value =
+      frames_[level].graph.add_param(cell->type, fmt::format("c{}", frames_[level].graph.params.size()));
   frames_[level].imported[cell.get()] = value;
   frames_[level].imports.emplace_back(cell, value);
   return value;
@@ -189,10 +191,12 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
       layout = {0, frames_[0].graph.params[static_cast<size_t>(cell.argument)].contiguous
                        ? contiguous_strides(cell.type.shape)
                        : frames_[0].graph.params[static_cast<size_t>(cell.argument)].strides};
-    else layout = {0, contiguous_strides(cell.type.shape)};
+    else
+      layout = {0, contiguous_strides(cell.type.shape)};
     for (const ViewStep& step : x->recorded->views)
       layout = *std::get<ViewRule>(step.op->lower)(step.input, layout, *step.op, step.attrs, step.output);
-    if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result)) return wrap(emit(op, {read(x)}, std::move(attrs)));
+    if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result))
+      return wrap(emit(op, {read(x)}, std::move(attrs)));
     auto recorded = std::make_unique<Recorded>(*x->recorded);
     recorded->views.push_back({&op, std::move(attrs), type, result});
     recorded->type = std::move(result);
@@ -212,9 +216,12 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     if (!weak && input->recorded && input->recorded->weak && (!op.has(Trait::mixed) || op.name == "where")) {
       // As a Python number: it takes the tensors' dtype unless it is of a larger kind.
       const Kind kind = info(input->dtype).kind;
-      const DType alone = kind == Kind::floating ? default_dtype() : kind == Kind::integer ? DType::i64 : DType::boolean;
+      const DType alone = kind == Kind::floating  ? default_dtype()
+                          : kind == Kind::integer ? DType::i64
+                                                  : DType::boolean;
       const DType to = strong ? weak_result(*strong, kind) : alone;
-      if (to != input->dtype && !(op.name == "where" && &input == &inputs[0])) id = emit(tandem::op("cast"), {id}, {to});
+      if (to != input->dtype && !(op.name == "where" && &input == &inputs[0]))
+        id = emit(tandem::op("cast"), {id}, {to});
     }
     ids.push_back(id);
   }

@@ -28,11 +28,11 @@ struct Cell {
 
 struct CapturedOutput {
   enum class Kind : uint8_t { value, argument_view } kind = Kind::value;
-  int index = -1;        // of the graph's results, or of the input
-  int owner = 0;         // outputs with equal numbers share memory (views of one tensor)
-  bool weak = false;     // hand back a Python number
+  int index = -1;          // of the graph's results, or of the input
+  int owner = 0;           // outputs with equal numbers share memory (views of one tensor)
+  bool weak = false;       // hand back a Python number
   bool identical = false;  // the argument itself
-  TensorType type;       // of an argument view
+  TensorType type;         // of an argument view
   Layout layout;
 };
 
@@ -41,8 +41,8 @@ struct Capture {
   std::vector<int64_t> hints;
   std::vector<ShapeGuard> guards;
   std::vector<CapturedOutput> outputs;
-  std::vector<std::pair<int, int>> writebacks;   // result of the graph -> input
-  std::vector<TensorRef> constants;              // bound to the inputs that follow the arguments
+  std::vector<std::pair<int, int>> writebacks;  // result of the graph -> input
+  std::vector<TensorRef> constants;             // bound to the inputs that follow the arguments
   int arguments = 0;
 };
 
@@ -87,7 +87,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     int id = 0;
     Graph graph;
     std::unordered_map<Cell*, ValueId> imported;
-    std::vector<std::pair<std::shared_ptr<Cell>, ValueId>> imports;  // in the order of the params they made
+    std::vector<std::pair<std::shared_ptr<Cell>, ValueId>> imports;   // in the order of the params they made
     std::vector<std::pair<std::shared_ptr<Cell>, Variable>> written;  // cells and what they held before
     std::vector<std::shared_ptr<Cell>> explicit_params;
   };
@@ -109,7 +109,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   Frame& top() { return frames_.back(); }
   size_t level_of(int frame) const;
   ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
-  ValueId read(const TensorRef& tensor);                 // in the top frame, views applied
+  ValueId read(const TensorRef& tensor);  // in the top frame, views applied
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
   ValueId emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs);
   void write(const std::shared_ptr<Cell>& cell, ValueId value);

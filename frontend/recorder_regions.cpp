@@ -77,11 +77,14 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     bool same_shape = a.rank() == b.rank();
     for (size_t k = 0; same_shape && k < a.shape.size(); ++k) same_shape = env_.equal(a.shape[k], b.shape[k]);
     DType common = a.dtype;
-    if (weak_a != weak_b) common = weak_a ? weak_result(b.dtype, info(a.dtype).kind) : weak_result(a.dtype, info(b.dtype).kind);
+    if (weak_a != weak_b)
+      common = weak_a ? weak_result(b.dtype, info(a.dtype).kind) : weak_result(a.dtype, info(b.dtype).kind);
     const bool same_dtype = weak_a == weak_b ? a.dtype == b.dtype : common == (weak_a ? b.dtype : a.dtype);
     if (!same_shape || !same_dtype)
-      throw_error(ErrorKind::capture, "if: got {} as {} in one branch and {} in the other; need one dtype and shape; try "
-                  "converting one of them", label(names, i), to_text(a), to_text(b));
+      throw_error(ErrorKind::capture,
+                  "if: got {} as {} in one branch and {} in the other; need one dtype and shape; try "
+                  "converting one of them",
+                  label(names, i), to_text(a), to_text(b));
     if (a.dtype != common) then_ids[i] = cast_in(open.then_frame, then_ids[i], common);
     if (b.dtype != common) else_ids[i] = emit(op("cast"), {else_ids[i]}, {common});
     weak.push_back(weak_a && weak_b);
@@ -164,7 +167,8 @@ std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
   if (flag->rank() != 0) flag = record(op("reshape"), {&flag, 1}, {std::vector<Dim>{}});
   open.predicate = read(flag);
   if (!top().written.empty())
-    throw_error(ErrorKind::capture, "while: got an in-place write inside the condition; need a condition that only reads");
+    throw_error(ErrorKind::capture,
+                "while: got an in-place write inside the condition; need a condition that only reads");
   open.condition = std::move(frames_.back());
   frames_.pop_back();
   frames_.push_back(open_frame());
@@ -192,8 +196,10 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
     fits = fits && (weak_next || !weak_init) &&
            (have.dtype == want.dtype || (weak_next && weak_result(want.dtype, info(have.dtype).kind) == want.dtype));
     if (!fits)
-      throw_error(ErrorKind::capture, "while: got {} as {} before the loop and {} after one pass; need one dtype and shape "
-                  "throughout; try converting it before the loop", label(names, i), to_text(want), to_text(have));
+      throw_error(ErrorKind::capture,
+                  "while: got {} as {} before the loop and {} after one pass; need one dtype and shape "
+                  "throughout; try converting it before the loop",
+                  label(names, i), to_text(want), to_text(have));
     if (have.dtype != want.dtype) id = emit(op("cast"), {id}, {want.dtype});
     results.push_back(id);
   }

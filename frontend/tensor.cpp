@@ -139,8 +139,10 @@ void check_assignable(const Tensor& target, const TensorType& value) {
   if (!target.recorded && !target.writable)
     throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
   if (info(value.dtype).kind > info(target.dtype).kind)
-    throw_error(ErrorKind::dtype, "assignment: got {} values for a {} tensor; need a cast that keeps the kind of number; "
-                "try value.astype(td.{})", info(value.dtype).name, info(target.dtype).name, info(target.dtype).name);
+    throw_error(ErrorKind::dtype,
+                "assignment: got {} values for a {} tensor; need a cast that keeps the kind of number; "
+                "try value.astype(td.{})",
+                info(value.dtype).name, info(target.dtype).name, info(target.dtype).name);
 }
 
 }  // namespace
@@ -155,8 +157,10 @@ void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env) {
     fits = from[k].is(1) || env.equal(from[k], want) || (!from[k].is_constant() && env.equal(from[k], 1));
   }
   if (!fits)
-    throw_error(ErrorKind::shape, "assignment: got values of shape {} for a place of shape {}; need a shape that "
-                "broadcasts to it", to_text(from), to_text(to));
+    throw_error(ErrorKind::shape,
+                "assignment: got values of shape {} for a place of shape {}; need a shape that "
+                "broadcasts to it",
+                to_text(from), to_text(to));
 }
 
 void assign(const TensorRef& target, const TensorRef& value) {

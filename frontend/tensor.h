@@ -24,7 +24,8 @@ class Sizes {
   int64_t& operator[](int k) { return values_[static_cast<size_t>(k)]; }
   int64_t operator[](int k) const { return values_[static_cast<size_t>(k)]; }
   void push_back(int64_t value) {
-    if (rank_ == kMaxRank) throw_error(ErrorKind::shape, "tensor: got more than {} axes; need at most {}", kMaxRank, kMaxRank);
+    if (rank_ == kMaxRank)
+      throw_error(ErrorKind::shape, "tensor: got more than {} axes; need at most {}", kMaxRank, kMaxRank);
     values_[static_cast<size_t>(rank_++)] = value;
   }
   const int64_t* begin() const { return values_.data(); }
@@ -53,9 +54,9 @@ struct ViewStep {
 struct Recorded {
   std::shared_ptr<Recorder> recorder;
   std::shared_ptr<Cell> cell;
-  std::vector<ViewStep> views;   // from the cell's value to this tensor
+  std::vector<ViewStep> views;  // from the cell's value to this tensor
   TensorType type;
-  bool weak = false;             // a Python scalar: promotes like one
+  bool weak = false;  // a Python scalar: promotes like one
   SourceLoc born;
 };
 
@@ -73,15 +74,15 @@ class Tensor {
 
   DType dtype;
   Device device;
-  Sizes sizes, strides;      // in elements; of a recorded tensor: hints only
+  Sizes sizes, strides;  // in elements; of a recorded tensor: hints only
   StorageRef storage;
-  void* data = nullptr;      // element at index 0
+  void* data = nullptr;  // element at index 0
   bool writable = true;
   std::unique_ptr<Recorded> recorded;
 
   int rank() const { return recorded ? recorded->type.rank() : sizes.size(); }
   bool is_contiguous() const;
-  TensorType type() const;   // sizes as constants, or the recorded type
+  TensorType type() const;  // sizes as constants, or the recorded type
 };
 
 // Runs or records one operation. The only way operations are made.

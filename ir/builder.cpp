@@ -105,9 +105,7 @@ Value cast(Value a, DType to) { return a.dtype() == to ? a : a.builder->emit("ca
 Value broadcast_to(Value a, const Shape& shape) {
   return a.shape() == shape ? a : a.builder->emit("broadcast_to", {a}, {shape});
 }
-Value reshape(Value a, const Shape& shape) {
-  return a.shape() == shape ? a : a.builder->emit("reshape", {a}, {shape});
-}
+Value reshape(Value a, const Shape& shape) { return a.shape() == shape ? a : a.builder->emit("reshape", {a}, {shape}); }
 Value expand_dims(Value a, int64_t axis) { return a.builder->emit("expand_dims", {a}, {axis}); }
 Value sum(Value a, const std::vector<Dim>& axes, bool keepdims) {
   return a.builder->emit("sum", {a}, {axes, std::monostate{}, keepdims});

@@ -144,9 +144,8 @@ int Dim::symbol_count() const {
   for (const auto& [monomial, coefficient] : expr_->terms)
     for (int id : monomial) {
       const Atom& part = atom(id);
-      count = std::max(count, part.kind == AtomKind::symbol
-                                  ? part.symbol + 1
-                                  : std::max(part.a.symbol_count(), part.b.symbol_count()));
+      count = std::max(count, part.kind == AtomKind::symbol ? part.symbol + 1
+                                                            : std::max(part.a.symbol_count(), part.b.symbol_count()));
     }
   return count;
 }
@@ -185,7 +184,8 @@ Dim floor_div(Dim a, Dim b) {
     DimExpr::Terms quotient;
     bool exact = true;
     for (const auto& [m, c] : DimExpr::terms_of(a)) {
-      exact = exact && coefficient != -1 && c % coefficient == 0 && std::includes(m.begin(), m.end(), monomial.begin(), monomial.end());
+      exact = exact && coefficient != -1 && c % coefficient == 0 &&
+              std::includes(m.begin(), m.end(), monomial.begin(), monomial.end());
       if (!exact) break;
       DimExpr::Monomial rest;
       std::set_difference(m.begin(), m.end(), monomial.begin(), monomial.end(), std::back_inserter(rest));
@@ -260,8 +260,10 @@ std::string to_text(Dim dim) {
     parts.push_back(text);
   }
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
-    const bool na = std::isdigit(static_cast<unsigned char>(a.back())) && a.find('*') == std::string::npos && a[0] != 'S';
-    const bool nb = std::isdigit(static_cast<unsigned char>(b.back())) && b.find('*') == std::string::npos && b[0] != 'S';
+    const bool na =
+        std::isdigit(static_cast<unsigned char>(a.back())) && a.find('*') == std::string::npos && a[0] != 'S';
+    const bool nb =
+        std::isdigit(static_cast<unsigned char>(b.back())) && b.find('*') == std::string::npos && b[0] != 'S';
     return na != nb ? nb : a < b;  // numbers last
   });
   std::string text = parts[0];

@@ -16,12 +16,12 @@ enum class Kind : uint8_t { boolean, integer, floating };
 
 struct DTypeInfo {
   DType dtype;
-  std::string_view name;   // Python array API name: "float32"
-  std::string_view text;   // name in IR text: "f32"
-  int size;                // bytes
+  std::string_view name;  // Python array API name: "float32"
+  std::string_view text;  // name in IR text: "f32"
+  int size;               // bytes
   Kind kind;
   bool is_signed;
-  int mantissa;            // significant bits of a floating type, 0 otherwise
+  int mantissa;  // significant bits of a floating type, 0 otherwise
 };
 
 inline constexpr std::array<DTypeInfo, kDTypeCount> kDTypes{{

@@ -31,16 +31,16 @@ struct Node {
 // What an input is fed with: where its elements lie relative to its first one. Contiguous unless said otherwise.
 struct Param {
   ValueId value;
-  std::string name;      // without the leading %
+  std::string name;  // without the leading %
   bool contiguous = true;
-  Shape strides;         // when not contiguous: constants or symbols
+  Shape strides;  // when not contiguous: constants or symbols
 };
 
 struct Graph {
   std::string name = "graph";
-  std::deque<TensorType> types;   // of every value, by id; references stay valid while values are added
+  std::deque<TensorType> types;  // of every value, by id; references stay valid while values are added
   std::vector<Param> params;
-  std::vector<Node> nodes;        // in execution order
+  std::vector<Node> nodes;  // in execution order
   std::vector<ValueId> results;
 
   ValueId add_value(TensorType type);

@@ -37,32 +37,47 @@ struct Coef {
 // bool, i8, u8, i32, i64, f32 and f64 only; f16 and bf16 values can be loaded, stored, selected, bitcast and cast.
 // Integer arithmetic wraps. Floating arithmetic is IEEE, round to nearest even, never contracted or reassociated.
 enum class ScalarOp : uint8_t {
-  constant,    // imm: integer value, or the bit pattern of a float in the node's dtype
-  index,       // i64: index along axis `imm`
-  extent,      // i64: run-time value `vals[imm]`
-  load,        // element of accesses[imm]
-  result,      // result `imm` of a reduction of an earlier stage, in its accumulator dtype (outer level)
-  add, sub, mul,
-  div,         // floats: IEEE. Integers: truncates toward zero; division by zero gives 0, INT_MIN / -1 gives INT_MIN
-  rem,         // integers only: a - div(a, b) * b; a rem 0 gives a
-  neg, abs,    // integer abs and neg wrap
-  min, max,    // a != a ? a : (a < b ? a : b): NaN propagates; min(0, -0) keeps the second operand
-  fma,         // floats only: a * b + c rounded once
-  sqrt, floor, ceil, trunc, round,  // floats only; round: half to even
-  eq, ne, lt, le,                   // result bool; operands of one dtype; ordered (false on NaN) except ne
-  bit_and, bit_or, bit_xor, bit_not,  // integers and bool
-  shl, shr,    // integers: amount is the second operand (same dtype), in [0, bits). shr is arithmetic if signed
+  constant,  // imm: integer value, or the bit pattern of a float in the node's dtype
+  index,     // i64: index along axis `imm`
+  extent,    // i64: run-time value `vals[imm]`
+  load,      // element of accesses[imm]
+  result,    // result `imm` of a reduction of an earlier stage, in its accumulator dtype (outer level)
+  add,
+  sub,
+  mul,
+  div,  // floats: IEEE. Integers: truncates toward zero; division by zero gives 0, INT_MIN / -1 gives INT_MIN
+  rem,  // integers only: a - div(a, b) * b; a rem 0 gives a
+  neg,
+  abs,  // integer abs and neg wrap
+  min,
+  max,  // a != a ? a : (a < b ? a : b): NaN propagates; min(0, -0) keeps the second operand
+  fma,  // floats only: a * b + c rounded once
+  sqrt,
+  floor,
+  ceil,
+  trunc,
+  round,  // floats only; round: half to even
+  eq,
+  ne,
+  lt,
+  le,  // result bool; operands of one dtype; ordered (false on NaN) except ne
+  bit_and,
+  bit_or,
+  bit_xor,
+  bit_not,  // integers and bool
+  shl,
+  shr,  // integers: amount is the second operand (same dtype), in [0, bits). shr is arithmetic if signed
   shr_logical,
-  select,      // a (bool) ? b : c
-  cast,        // numeric conversion from a's dtype, see below
-  bitcast,     // same size reinterpretation: f32<->i32, f64<->i64
+  select,   // a (bool) ? b : c
+  cast,     // numeric conversion from a's dtype, see below
+  bitcast,  // same size reinterpretation: f32<->i32, f64<->i64
 };
 // cast: to bool = (x != 0); from bool = 0 or 1; int -> int wraps; int -> float and float -> float round to nearest even
 // (f64 -> f16/bf16 rounds once); float -> int truncates toward zero and saturates, NaN gives 0.
 
 struct ScalarNode {
   ScalarOp op;
-  DType dtype;        // of the result
+  DType dtype;                 // of the result
   int a = -1, b = -1, c = -1;  // operands: indices of earlier nodes in the same body
   int64_t imm = 0;
   bool operator==(const ScalarNode&) const = default;
@@ -110,7 +125,7 @@ enum class ReduceKind : uint8_t { sum, prod, max, min, argmax, argmin };
 
 struct Reduction {
   ReduceKind kind;
-  int value;      // node of the stage body
+  int value;  // node of the stage body
   bool operator==(const Reduction&) const = default;
 };
 
@@ -131,7 +146,7 @@ struct Store {
 };
 
 struct Stage {
-  bool inner = true;                // walks the inner axes; else runs once per outer point
+  bool inner = true;  // walks the inner axes; else runs once per outer point
   std::vector<ScalarNode> body;
   std::vector<Store> stores;
   std::vector<Reduction> reductions;  // results are numbered through all stages in order of appearance: first the
@@ -155,7 +170,7 @@ inline constexpr ReduceOrder kBlockOrder{4096, 32};
 inline constexpr ReduceOrder kTreeOrder{1, 1};  // combines block partials made by a split kernel
 
 struct Kernel {
-  std::string name;                 // readable, for dumps and profilers; not part of equality of code
+  std::string name;  // readable, for dumps and profilers; not part of equality of code
   std::vector<Axis> axes;
   int outer_rank = 0;
   // The axis whose neighbouring indices share a vector: the last inner axis, or the last outer axis ("column mode":
@@ -164,12 +179,12 @@ struct Kernel {
   // Split reduction: the last outer axis counts blocks of `order.block` inner points and the (single) inner axis is
   // restricted to the block of the present outer point. Accesses see the full inner index. Excludes column mode.
   bool split = false;
-  bool single_block = false;        // promise: the product of the inner extents is at most order.block
+  bool single_block = false;  // promise: the product of the inner extents is at most order.block
   ReduceOrder order = kBlockOrder;
   std::vector<KernelBuffer> buffers;  // inputs and outputs are passed as ptrs[k] in this order; scratch: see below
   std::vector<Access> accesses;
   std::vector<Stage> stages;
-  std::vector<SourceLoc> sources;   // user's lines this kernel came from; not part of equality of code
+  std::vector<SourceLoc> sources;  // user's lines this kernel came from; not part of equality of code
 };
 
 // Native signature. The runtime cuts the parallel range into [begin, end) and calls it from several threads.

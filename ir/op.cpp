@@ -87,8 +87,10 @@ Shape broadcast_shapes(std::string_view what, std::span<const Shape> shapes, Sha
       }
       std::string all;
       for (const Shape& s : shapes) all += (all.empty() ? "" : " and ") + to_text(s);
-      throw_error(ErrorKind::shape, "{}: got shapes {}; need sizes that are equal or 1 along every axis, counted from "
-                  "the last; try reshape or expand_dims", what, all);
+      throw_error(ErrorKind::shape,
+                  "{}: got shapes {}; need sizes that are equal or 1 along every axis, counted from "
+                  "the last; try reshape or expand_dims",
+                  what, all);
     }
   return out;
 }

@@ -100,8 +100,18 @@ struct ReduceRule {
   ReduceKind kind;
 };
 // Special shapes of lowering that the passes know by name.
-enum class Structure : uint8_t { full, from_dim, iota, cumulative_sum, take, take_along_axis, concat, slice_update,
-                                 matmul, control };
+enum class Structure : uint8_t {
+  full,
+  from_dim,
+  iota,
+  cumulative_sum,
+  take,
+  take_along_axis,
+  concat,
+  slice_update,
+  matmul,
+  control
+};
 
 class Builder;
 struct Value;
@@ -128,12 +138,12 @@ using Gradient = std::variant<std::monostate, GradRule, NoGrad>;
 enum class Trait : uint32_t {
   none = 0,
   commutative = 1,
-  mixed = 2,         // inputs keep their own dtypes
-  exact = 4,         // result equals NumPy's bit for bit on the same dtype
-  method = 8,        // also a method of Tensor
-  internal = 16,     // not part of the public namespace
+  mixed = 2,      // inputs keep their own dtypes
+  exact = 4,      // result equals NumPy's bit for bit on the same dtype
+  method = 8,     // also a method of Tensor
+  internal = 16,  // not part of the public namespace
   variadic = 32,
-  wide = 64,         // a formula carried out in f32 on 16-bit inputs, rounded once at the end
+  wide = 64,  // a formula carried out in f32 on 16-bit inputs, rounded once at the end
 };
 constexpr uint32_t operator|(Trait a, Trait b) { return static_cast<uint32_t>(a) | static_cast<uint32_t>(b); }
 constexpr uint32_t operator|(uint32_t a, Trait b) { return a | static_cast<uint32_t>(b); }
@@ -144,16 +154,16 @@ enum class Accepts : uint8_t { any, numeric, floating, integral_or_bool, boolean
 struct OpDef {
   std::string_view name = {};
   std::vector<std::string_view> inputs = {};  // names; with Trait::variadic one name for all
-  int optional_inputs = 0;  // so many trailing inputs may be left out
+  int optional_inputs = 0;                    // so many trailing inputs may be left out
   std::vector<AttrSpec> attrs = {};
   uint32_t traits = 0;
   Accepts accepts = Accepts::any;
   TensorType (*infer)(InferContext& c) = nullptr;
   Lowering lower = {};
   Gradient grad = {};
-  std::string_view onnx = {};      // ONNX operator, "compose" (exported as its formula) or "none: reason"
-  std::string_view doc = {};       // first line: one imperative sentence
-  std::string_view example = {};   // a doctest-style expression and its printed value
+  std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
+  std::string_view doc = {};      // first line: one imperative sentence
+  std::string_view example = {};  // a doctest-style expression and its printed value
   // Inputs every generated test runs: "(3, 4) (4,):positive | axis=1" = shapes, the domain values are drawn from
   // (normal unless said), attributes as Python keyword arguments. See tests/ops/samples.py.
   std::vector<std::string_view> samples = {};

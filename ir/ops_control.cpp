@@ -16,18 +16,16 @@ constexpr NoGrad kThroughRegions{"its gradient is taken through its sub-graphs, 
 }  // namespace
 
 std::vector<OpDef> control_ops() {
-  return with({.inputs = {"operands"},
-               .traits = Trait::variadic | Trait::mixed | Trait::internal,
-               .infer = no_single_type,
-               .grad = kThroughRegions},
-              {{.name = "if",
-                .lower = Structure::control,
-                .onnx = "If",
-                .doc = "Run one of two sub-graphs, chosen by a bool."},
-               {.name = "while",
-                .lower = Structure::control,
-                .onnx = "Loop",
-                .doc = "Run a sub-graph again and again while another one yields true."}});
+  return with(
+      {.inputs = {"operands"},
+       .traits = Trait::variadic | Trait::mixed | Trait::internal,
+       .infer = no_single_type,
+       .grad = kThroughRegions},
+      {{.name = "if", .lower = Structure::control, .onnx = "If", .doc = "Run one of two sub-graphs, chosen by a bool."},
+       {.name = "while",
+        .lower = Structure::control,
+        .onnx = "Loop",
+        .doc = "Run a sub-graph again and again while another one yields true."}});
 }
 
 }  // namespace tandem

@@ -154,11 +154,12 @@ std::vector<OpDef> creation_ops() {
                {.name = "iota",
                 .attrs = {kShape, {"axis", AttrKind::integer}, kDType},
                 .traits = static_cast<uint32_t>(Trait::internal),
-                .infer = [](InferContext& c) {
-                  const TensorType type = shaped(c);
-                  c.attr("axis") = normalize_axis(c.op.name, c.get<int64_t>("axis"), type.rank());
-                  return type;
-                },
+                .infer =
+                    [](InferContext& c) {
+                      const TensorType type = shaped(c);
+                      c.attr("axis") = normalize_axis(c.op.name, c.get<int64_t>("axis"), type.rank());
+                      return type;
+                    },
                 .lower = Structure::iota,
                 .onnx = "Range",
                 .doc = "Return a tensor whose elements are their own index along one axis."},

@@ -11,8 +11,7 @@ using Grads = std::vector<Value>;
 
 TensorType concat_type(InferContext& c) {
   const TensorType& first = c.inputs[0];
-  if (first.rank() == 0)
-    c.fail(ErrorKind::shape, "got tensors without axes; need at least one axis; try td.stack");
+  if (first.rank() == 0) c.fail(ErrorKind::shape, "got tensors without axes; need at least one axis; try td.stack");
   const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), first.rank());
   c.attr("axis") = axis;
   TensorType out{first.dtype, first.shape, {}};
@@ -24,7 +23,8 @@ TensorType concat_type(InferContext& c) {
       c.fail(ErrorKind::shape, "got shapes {} and {}; need shapes that agree everywhere but along axis {}",
              to_text(first.shape), to_text(input.shape), axis);
     out.dtype = promote(out.dtype, input.dtype);
-    out.shape[static_cast<size_t>(axis)] = out.shape[static_cast<size_t>(axis)] + input.shape[static_cast<size_t>(axis)];
+    out.shape[static_cast<size_t>(axis)] =
+        out.shape[static_cast<size_t>(axis)] + input.shape[static_cast<size_t>(axis)];
   }
   return out;
 }
@@ -181,9 +181,8 @@ std::vector<OpDef> indexing_ops() {
                 .inputs = {"indices", "weight"},
                 .traits = static_cast<uint32_t>(Trait::mixed),
                 .infer = embedding_type,
-                .lower = [](Builder& b, std::span<const Value> x, const OpDef&, const Attrs&) {
-                  return b.emit("take", {x[1], x[0]}, {int64_t{0}});
-                },
+                .lower = [](Builder& b, std::span<const Value> x, const OpDef&,
+                            const Attrs&) { return b.emit("take", {x[1], x[0]}, {int64_t{0}}); },
                 .grad = kNeedsScatter,
                 .onnx = "Gather",
                 .doc = "Return the rows of weight [entries, features] at the given indices.",

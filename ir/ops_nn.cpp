@@ -67,8 +67,7 @@ Grads linear_grad(const GradContext& c) {
   const Dim in = weight.shape()[1], out = weight.shape()[0];
   const Dim rows = floor_div(element_count(x.shape()), in);
   const Value flat_up = reshape(up, {rows, out}), flat_x = reshape(x, {rows, in});
-  Grads grads = {reshape(binary("matmul", flat_up, weight), x.shape()),
-                 binary("matmul", transposed(flat_up), flat_x)};
+  Grads grads = {reshape(binary("matmul", flat_up, weight), x.shape()), binary("matmul", transposed(flat_up), flat_x)};
   if (c.inputs.size() == 3) grads.push_back(sum(flat_up, {Dim(0)}, false));
   return grads;
 }
@@ -149,103 +148,103 @@ Grads layer_norm_grad(const GradContext& c) {
 std::vector<OpDef> nn_ops() {
   const AttrSpec axis{"axis", AttrKind::axis, Attr{int64_t{-1}}};
   const uint32_t wide = static_cast<uint32_t>(Trait::wide);
-  return {
-      {.name = "matmul",
-       .inputs = {"x1", "x2"},
-       .traits = static_cast<uint32_t>(Trait::method),
-       .accepts = Accepts::numeric,
-       .infer = matmul_type,
-       .lower = Structure::matmul,
-       .grad = matmul_grad,
-       .onnx = "MatMul",
-       .doc = "Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy.",
-       .example = "td.matmul(td.asarray([[1., 2.]]), td.asarray([[3.], [4.]]))  # tensor([[11.]], dtype=float32)",
-       .samples = {"(3, 4) (4, 5)", "(4,) (4,)", "(3, 4) (4,)", "(4,) (4, 5)", "(2, 3, 4) (4, 5)", "(2, 1, 3, 4) (5, 4, 2)",
-                   "(0, 4) (4, 5)", "(3, 0) (0, 5)", "(70, 65) (65, 33)"}},
-      {.name = "linear",
-       .inputs = {"x", "weight", "bias"},
-       .optional_inputs = 1,
-       .accepts = Accepts::floating,
-       .infer = linear_type,
-       .lower = linear_formula,
-       .grad = linear_grad,
-       .onnx = "Gemm",
-       .doc = "Return x @ weight.T + bias for x [..., in], weight [out, in], bias [out].",
-       .example = "td.linear(td.asarray([1., 2.]), td.asarray([[3., 4.]]))  # tensor([11.], dtype=float32)",
-       .samples = {"(3, 4) (5, 4) (5,)", "(2, 3, 4) (5, 4)", "(4,) (5, 4) (5,)"}},
-      {.name = "softmax",
-       .inputs = {"x"},
-       .attrs = {axis},
-       .traits = wide,
-       .accepts = Accepts::promote_to_float,
-       .infer = along_axis_type,
-       .lower = softmax_formula,
-       .grad = [](const GradContext& c) -> Grads {
-         const Value weighted = c.upstream * c.output;
-         return {weighted - c.output * sum(weighted, axis_list(c.op, c.attrs), true)};
-       },
-       .onnx = "Softmax",
-       .doc = "Return exp(x) divided by its sum along an axis, without overflow.",
-       .example = "td.softmax(td.asarray([0., 0.]))  # tensor([0.5, 0.5], dtype=float32)",
-       .samples = {"(3, 5)", "(3, 5) | axis=0", "(2, 300)", "(2, 3, 4) | axis=1", "(5, 1)"}},
-      {.name = "log_softmax",
-       .inputs = {"x"},
-       .attrs = {axis},
-       .traits = wide,
-       .accepts = Accepts::promote_to_float,
-       .infer = along_axis_type,
-       .lower = log_softmax_formula,
-       .grad = [](const GradContext& c) -> Grads {
-         return {c.upstream - unary("exp", c.output) * sum(c.upstream, axis_list(c.op, c.attrs), true)};
-       },
-       .onnx = "LogSoftmax",
-       .doc = "Return the logarithm of softmax along an axis, without overflow.",
-       .example = "td.log_softmax(td.asarray([0.]))  # tensor([0.], dtype=float32)",
-       .samples = {"(3, 5)", "(3, 5) | axis=0", "(2, 300)"}},
-      {.name = "relu",
-       .inputs = {"x"},
-       .traits = static_cast<uint32_t>(Trait::exact),
-       .accepts = Accepts::numeric,
-       .infer = same_type,
-       .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return max(x[0], x[0].constant(0)); },
-       .grad = [](const GradContext& c) -> Grads {
-         const Value zero = c.b.scalar(c.output.dtype(), 0);
-         return {where(binary("greater", c.output, zero), c.upstream, zero)};
-       },
-       .onnx = "Relu",
-       .doc = "Return max(x, 0).",
-       .example = "td.relu(td.asarray([-1., 2.]))  # tensor([0., 2.], dtype=float32)",
-       .samples = {"(3, 5)", "()", "(0,)"}},
-      {.name = "gelu",
-       .inputs = {"x"},
-       .accepts = Accepts::promote_to_float,
-       .infer = same_type,
-       .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
-         return x[0] * x[0].constant(0.5) * (math::erf(x[0] * x[0].constant(M_SQRT1_2)) + x[0].constant(1));
-       },
-       .grad = [](const GradContext& c) -> Grads {
-         const Value x = c.inputs[0];
-         const Value cdf = (unary("erf", x * M_SQRT1_2) + 1.0) * 0.5;
-         const Value pdf = unary("exp", x * x * -0.5) * (M_2_SQRTPI * M_SQRT1_2 * 0.5);
-         return {c.upstream * (cdf + x * pdf)};
-       },
-       .onnx = "Gelu",
-       .doc = "Return x times the normal distribution function of x: x/2 (1 + erf(x / sqrt(2))).",
-       .example = "td.gelu(td.asarray([0.]))  # tensor([0.], dtype=float32)",
-       .samples = {"(3, 5)", "()", "(0,)"}},
-      {.name = "layer_norm",
-       .inputs = {"x", "weight", "bias"},
-       .optional_inputs = 2,
-       .attrs = {{"eps", AttrKind::real, Attr{1e-5}}},
-       .traits = wide,
-       .accepts = Accepts::floating,
-       .infer = layer_norm_type,
-       .lower = layer_norm_formula,
-       .grad = layer_norm_grad,
-       .onnx = "LayerNormalization",
-       .doc = "Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias.",
-       .example = "td.layer_norm(td.asarray([1., 1.]))  # tensor([0., 0.], dtype=float32)",
-       .samples = {"(3, 5) (5,) (5,)", "(3, 200)", "(2, 3, 7) (7,)"}}};
+  return {{.name = "matmul",
+           .inputs = {"x1", "x2"},
+           .traits = static_cast<uint32_t>(Trait::method),
+           .accepts = Accepts::numeric,
+           .infer = matmul_type,
+           .lower = Structure::matmul,
+           .grad = matmul_grad,
+           .onnx = "MatMul",
+           .doc = "Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy.",
+           .example = "td.matmul(td.asarray([[1., 2.]]), td.asarray([[3.], [4.]]))  # tensor([[11.]], dtype=float32)",
+           .samples = {"(3, 4) (4, 5)", "(4,) (4,)", "(3, 4) (4,)", "(4,) (4, 5)", "(2, 3, 4) (4, 5)",
+                       "(2, 1, 3, 4) (5, 4, 2)", "(0, 4) (4, 5)", "(3, 0) (0, 5)", "(70, 65) (65, 33)"}},
+          {.name = "linear",
+           .inputs = {"x", "weight", "bias"},
+           .optional_inputs = 1,
+           .accepts = Accepts::floating,
+           .infer = linear_type,
+           .lower = linear_formula,
+           .grad = linear_grad,
+           .onnx = "Gemm",
+           .doc = "Return x @ weight.T + bias for x [..., in], weight [out, in], bias [out].",
+           .example = "td.linear(td.asarray([1., 2.]), td.asarray([[3., 4.]]))  # tensor([11.], dtype=float32)",
+           .samples = {"(3, 4) (5, 4) (5,)", "(2, 3, 4) (5, 4)", "(4,) (5, 4) (5,)"}},
+          {.name = "softmax",
+           .inputs = {"x"},
+           .attrs = {axis},
+           .traits = wide,
+           .accepts = Accepts::promote_to_float,
+           .infer = along_axis_type,
+           .lower = softmax_formula,
+           .grad = [](const GradContext& c) -> Grads {
+             const Value weighted = c.upstream * c.output;
+             return {weighted - c.output * sum(weighted, axis_list(c.op, c.attrs), true)};
+           },
+           .onnx = "Softmax",
+           .doc = "Return exp(x) divided by its sum along an axis, without overflow.",
+           .example = "td.softmax(td.asarray([0., 0.]))  # tensor([0.5, 0.5], dtype=float32)",
+           .samples = {"(3, 5)", "(3, 5) | axis=0", "(2, 300)", "(2, 3, 4) | axis=1", "(5, 1)"}},
+          {.name = "log_softmax",
+           .inputs = {"x"},
+           .attrs = {axis},
+           .traits = wide,
+           .accepts = Accepts::promote_to_float,
+           .infer = along_axis_type,
+           .lower = log_softmax_formula,
+           .grad = [](const GradContext& c) -> Grads {
+             return {c.upstream - unary("exp", c.output) * sum(c.upstream, axis_list(c.op, c.attrs), true)};
+           },
+           .onnx = "LogSoftmax",
+           .doc = "Return the logarithm of softmax along an axis, without overflow.",
+           .example = "td.log_softmax(td.asarray([0.]))  # tensor([0.], dtype=float32)",
+           .samples = {"(3, 5)", "(3, 5) | axis=0", "(2, 300)"}},
+          {.name = "relu",
+           .inputs = {"x"},
+           .traits = static_cast<uint32_t>(Trait::exact),
+           .accepts = Accepts::numeric,
+           .infer = same_type,
+           .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return max(x[0], x[0].constant(0)); },
+           .grad = [](const GradContext& c) -> Grads {
+             const Value zero = c.b.scalar(c.output.dtype(), 0);
+             return {where(binary("greater", c.output, zero), c.upstream, zero)};
+           },
+           .onnx = "Relu",
+           .doc = "Return max(x, 0).",
+           .example = "td.relu(td.asarray([-1., 2.]))  # tensor([0., 2.], dtype=float32)",
+           .samples = {"(3, 5)", "()", "(0,)"}},
+          {.name = "gelu",
+           .inputs = {"x"},
+           .accepts = Accepts::promote_to_float,
+           .infer = same_type,
+           .lower =
+               [](std::span<const Scalar> x, const OpDef&, const Attrs&) {
+                 return x[0] * x[0].constant(0.5) * (math::erf(x[0] * x[0].constant(M_SQRT1_2)) + x[0].constant(1));
+               },
+           .grad = [](const GradContext& c) -> Grads {
+             const Value x = c.inputs[0];
+             const Value cdf = (unary("erf", x * M_SQRT1_2) + 1.0) * 0.5;
+             const Value pdf = unary("exp", x * x * -0.5) * (M_2_SQRTPI * M_SQRT1_2 * 0.5);
+             return {c.upstream * (cdf + x * pdf)};
+           },
+           .onnx = "Gelu",
+           .doc = "Return x times the normal distribution function of x: x/2 (1 + erf(x / sqrt(2))).",
+           .example = "td.gelu(td.asarray([0.]))  # tensor([0.], dtype=float32)",
+           .samples = {"(3, 5)", "()", "(0,)"}},
+          {.name = "layer_norm",
+           .inputs = {"x", "weight", "bias"},
+           .optional_inputs = 2,
+           .attrs = {{"eps", AttrKind::real, Attr{1e-5}}},
+           .traits = wide,
+           .accepts = Accepts::floating,
+           .infer = layer_norm_type,
+           .lower = layer_norm_formula,
+           .grad = layer_norm_grad,
+           .onnx = "LayerNormalization",
+           .doc = "Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias.",
+           .example = "td.layer_norm(td.asarray([1., 1.]))  # tensor([0., 0.], dtype=float32)",
+           .samples = {"(3, 5) (5,) (5,)", "(3, 200)", "(2, 3, 7) (7,)"}}};
 }
 
 }  // namespace tandem

@@ -92,13 +92,18 @@ Value moment_grad_scale(const GradContext& c, Value& centered, Value& up) {
 }  // namespace
 
 std::vector<OpDef> reduction_ops() {
-  const std::vector<std::string_view> samples = {
-      "(3, 5)", "(3, 5) | axis=0", "(3, 5) | axis=-1, keepdims=True", "(2, 3, 4) | axis=(0, 2)", "()",
-      "(70, 3) | axis=0", "(3, 200)  | axis=1", "(5000,)"};
+  const std::vector<std::string_view> samples = {"(3, 5)",
+                                                 "(3, 5) | axis=0",
+                                                 "(3, 5) | axis=-1, keepdims=True",
+                                                 "(2, 3, 4) | axis=(0, 2)",
+                                                 "()",
+                                                 "(70, 3) | axis=0",
+                                                 "(3, 200)  | axis=1",
+                                                 "(5000,)"};
   std::vector<std::string_view> with_empty = samples;
   with_empty.push_back("(0, 3) | axis=0");
-  const OpDef row{.inputs = {"x"}, .attrs = {kAxis, kKeep}, .traits = static_cast<uint32_t>(Trait::method),
-                  .samples = samples};
+  const OpDef row{
+      .inputs = {"x"}, .attrs = {kAxis, kKeep}, .traits = static_cast<uint32_t>(Trait::method), .samples = samples};
   const std::vector<AttrSpec> sum_attrs = {kAxis, kDType, kKeep};
   const std::vector<AttrSpec> moment_attrs = {kAxis, {"correction", AttrKind::real, Attr{0.0}}, kKeep};
   auto rows = with(
@@ -238,28 +243,28 @@ std::vector<OpDef> reduction_ops() {
           const auto axes = axes_of(c.op, c.attrs);
           const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
           const Value x = c.inputs[0];
-          return {restore_axes(c.upstream, x, axes, kept) *
-                  unary("exp", x - restore_axes(c.output, x, axes, kept))};
+          return {restore_axes(c.upstream, x, axes, kept) * unary("exp", x - restore_axes(c.output, x, axes, kept))};
         },
         .onnx = "ReduceLogSumExp",
         .doc = "Return log(sum(exp(x))) over axes without overflow.",
         .example = "td.logsumexp(td.asarray([1000., 1000.]))  # tensor(1000.6932, dtype=float32)"}});
-  rows.push_back({.name = "cumsum",
-                  .inputs = {"x"},
-                  .attrs = {{"axis", AttrKind::axis, Attr{}}, kDType},
-                  .traits = static_cast<uint32_t>(Trait::method),
-                  .infer = cumulative_type,
-                  .lower = Structure::cumulative_sum,
-                  .grad = [](const GradContext& c) -> Grads {
-                    const Attr axis = attr_as<int64_t>(c.op, c.attrs, "axis");
-                    const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(axis))};
-                    const Value turned = c.b.emit("flip", {c.upstream}, {axes});
-                    return {c.b.emit("flip", {c.b.emit("cumsum", {turned}, {axis})}, {axes})};
-                  },
-                  .onnx = "CumSum",
-                  .doc = "Return running sums along an axis, added in order; 16-bit floats accumulate in float32.",
-                  .example = "td.cumsum(td.asarray([1, 2, 3]))  # tensor([1, 3, 6])",
-                  .samples = {"(7,)", "(3, 5) | axis=0", "(3, 5) | axis=-1", "(2, 0) | axis=1", "(2, 3, 40) | axis=1"}});
+  rows.push_back(
+      {.name = "cumsum",
+       .inputs = {"x"},
+       .attrs = {{"axis", AttrKind::axis, Attr{}}, kDType},
+       .traits = static_cast<uint32_t>(Trait::method),
+       .infer = cumulative_type,
+       .lower = Structure::cumulative_sum,
+       .grad = [](const GradContext& c) -> Grads {
+         const Attr axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+         const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(axis))};
+         const Value turned = c.b.emit("flip", {c.upstream}, {axes});
+         return {c.b.emit("flip", {c.b.emit("cumsum", {turned}, {axis})}, {axes})};
+       },
+       .onnx = "CumSum",
+       .doc = "Return running sums along an axis, added in order; 16-bit floats accumulate in float32.",
+       .example = "td.cumsum(td.asarray([1, 2, 3]))  # tensor([1, 3, 6])",
+       .samples = {"(7,)", "(3, 5) | axis=0", "(3, 5) | axis=-1", "(2, 0) | axis=1", "(2, 3, 40) | axis=1"}});
   return rows;
 }
 

@@ -40,7 +40,8 @@ TensorType reshape_type(InferContext& c) {
              to_text(c.inputs[0].shape), to_text(shape), to_text(count));
     shape[static_cast<size_t>(unknown)] = floor_div(count, rest);
   } else if (!c.env.equal(rest, count)) {
-    c.fail(ErrorKind::shape, "got a tensor of shape {} ({} elements) and the shape {} ({} elements); need equal numbers",
+    c.fail(ErrorKind::shape,
+           "got a tensor of shape {} ({} elements) and the shape {} ({} elements); need equal numbers",
            to_text(c.inputs[0].shape), to_text(count), to_text(shape), to_text(rest));
   }
   c.attr("shape") = shape;
@@ -189,8 +190,7 @@ TensorType squeeze_type(InferContext& c) {
   }
   TensorType out{x.dtype, {}, {}};
   for (int k = 0; k < x.rank(); ++k)
-    if (std::find(axes.begin(), axes.end(), Dim(k)) == axes.end())
-      out.shape.push_back(x.shape[static_cast<size_t>(k)]);
+    if (std::find(axes.begin(), axes.end(), Dim(k)) == axes.end()) out.shape.push_back(x.shape[static_cast<size_t>(k)]);
   return out;
 }
 
@@ -235,7 +235,8 @@ TensorType slice_type(InferContext& c) {
     }
     const Dim last = starts[k] + (sizes[k] - Dim(1)) * steps[k];
     const bool inside = c.env.decide(0, Relation::le, starts[k]) && c.env.decide(0, Relation::le, last) &&
-                        c.env.decide(starts[k], Relation::lt, x.shape[k]) && c.env.decide(last, Relation::lt, x.shape[k]);
+                        c.env.decide(starts[k], Relation::lt, x.shape[k]) &&
+                        c.env.decide(last, Relation::lt, x.shape[k]);
     if (!inside)
       c.fail(ErrorKind::index, "got elements {} to {} of axis {}; need indices in [0, {})", to_text(starts[k]),
              to_text(last), k, to_text(x.shape[k]));

@@ -105,9 +105,7 @@ Value count_along(Value x, const std::vector<Dim>& axes, DType dtype) {
   return dim_value(*x.builder, count, dtype);
 }
 
-std::vector<Dim> axes_of(const OpDef& op, const Attrs& attrs) {
-  return attr_as<std::vector<Dim>>(op, attrs, "axis");
-}
+std::vector<Dim> axes_of(const OpDef& op, const Attrs& attrs) { return attr_as<std::vector<Dim>>(op, attrs, "axis"); }
 
 Value restore_axes(Value reduced, const Value& input, const std::vector<Dim>& axes, bool kept) {
   if (kept) return reduced;

@@ -8,13 +8,13 @@
 namespace tandem::rules {
 
 // ---- infer ----
-TensorType broadcast_promote(InferContext& c);   // NumPy broadcasting, promoted dtype
-TensorType broadcast_compare(InferContext& c);   // the same with dtype bool
-TensorType same_type(InferContext& c);           // of the only input
+TensorType broadcast_promote(InferContext& c);  // NumPy broadcasting, promoted dtype
+TensorType broadcast_compare(InferContext& c);  // the same with dtype bool
+TensorType same_type(InferContext& c);          // of the only input
 TensorType same_shape_bool(InferContext& c);
-TensorType reduced(InferContext& c);             // attributes axis, keepdims; dtype of the input
-TensorType reduced_sum(InferContext& c);         // the same; small integers and bool become i64, `dtype` overrides
-TensorType reduced_index(InferContext& c);       // argmax, argmin
+TensorType reduced(InferContext& c);        // attributes axis, keepdims; dtype of the input
+TensorType reduced_sum(InferContext& c);    // the same; small integers and bool become i64, `dtype` overrides
+TensorType reduced_index(InferContext& c);  // argmax, argmin
 TensorType reduced_bool(InferContext& c);
 
 // Normalises `axis` (none: all axes) into a sorted list.

@@ -63,8 +63,7 @@ void append_line(std::string& out, int indent, std::string line, const SourceLoc
   if (with_locations && loc.known()) {
     line.resize(std::max(line.size() + 2, kCommentColumn), ' ');
     std::string file = loc.file;
-    std::replace_if(
-        file.begin(), file.end(), [](char c) { return c == '\n' || c == '\r'; }, '?');
+    std::replace_if(file.begin(), file.end(), [](char c) { return c == '\n' || c == '\r'; }, '?');
     line += fmt::format("# {}:{}", file, loc.line);
   }
   out += line + "\n";

@@ -91,7 +91,8 @@ Scalar BodyBuilder::linear(const Linear& coordinate) {
     if (coordinate.coefficients[a].is(0)) continue;
     Scalar term = builder_.emit(ScalarOp::index, DType::i64, -1, -1, -1, static_cast<int64_t>(a));
     if (!coordinate.coefficients[a].is(1)) term = term * run_time_value(coordinate.coefficients[a]);
-    sum = coordinate.offset.is(0) && sum.id >= 0 && builder_.body()[static_cast<size_t>(sum.id)].op == ScalarOp::constant &&
+    sum = coordinate.offset.is(0) && sum.id >= 0 &&
+                  builder_.body()[static_cast<size_t>(sum.id)].op == ScalarOp::constant &&
                   builder_.body()[static_cast<size_t>(sum.id)].imm == 0
               ? term
               : sum + term;
@@ -103,8 +104,8 @@ Scalar BodyBuilder::full(const Node& node) {
   const Attr& value = node.attrs[1];
   const DType dtype = attr_as<DType>(*node.op, node.attrs, "dtype");
   if (const auto* real = std::get_if<double>(&value)) return builder_.constant(dtype, *real);
-  const int64_t whole = std::holds_alternative<bool>(value) ? static_cast<int64_t>(std::get<bool>(value))
-                                                            : std::get<int64_t>(value);
+  const int64_t whole =
+      std::holds_alternative<bool>(value) ? static_cast<int64_t>(std::get<bool>(value)) : std::get<int64_t>(value);
   return builder_.constant_bits(DType::i64, whole).cast(dtype);
 }
 
@@ -198,7 +199,8 @@ Scalar BodyBuilder::compute(ValueId value, const IndexMap& map) {
     return evaluate(node.inputs[0], *inner);
   }
   if (is_reduction(*node.op) || is(*node.op, Structure::cumulative_sum)) {
-    const Scalar result = builder_.emit(ScalarOp::result, result_dtype_.at(made_by), -1, -1, -1, result_of_.at(made_by));
+    const Scalar result =
+        builder_.emit(ScalarOp::result, result_dtype_.at(made_by), -1, -1, -1, result_of_.at(made_by));
     return converted(result, dtype);
   }
   if (is(*node.op, Structure::full)) return full(node);
@@ -242,12 +244,15 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   const auto index_rank = static_cast<int64_t>(index_map->size());
   const bool along = is(*node.op, Structure::take_along_axis);
   for (int64_t d = 0; d < x.rank(); ++d) {
-    if (d == axis) data_map.push_back({0, std::vector<Dim>(g_.axes.size(), Dim(0))});
-    else data_map.push_back(map[static_cast<size_t>(along || d < axis ? d : d - 1 + index_rank)]);
+    if (d == axis)
+      data_map.push_back({0, std::vector<Dim>(g_.axes.size(), Dim(0))});
+    else
+      data_map.push_back(map[static_cast<size_t>(along || d < axis ? d : d - 1 + index_rank)]);
   }
   NestAccess access = address(data, x.dtype, data_map);
   access.gathers.push_back({index.id, stride, extent});
-  access.message = fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
+  access.message =
+      fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
   if (node.loc.known()) access.message += fmt::format(" (at {}:{})", node.loc.file, node.loc.line);
   return builder_.emit(ScalarOp::load, x.dtype, -1, -1, -1, add_access(std::move(access)));
 }

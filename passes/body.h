@@ -9,7 +9,7 @@ namespace tandem {
 
 // An access whose sizes are still expressions over the axes of the group.
 struct NestAccess {
-  int slot = -1;             // of the program; -1: scratch
+  int slot = -1;  // of the program; -1: scratch
   int scratch = -1;
   DType dtype = DType::f32;
   bool output = false;
@@ -29,9 +29,9 @@ struct LoopNest {
   std::vector<Dim> axes;
   std::vector<bool> reduced;
   std::vector<NestAccess> accesses;
-  std::vector<Stage> stages;              // accesses and `index` axes refer to this nest
-  std::vector<DType> scratch;             // dtypes of the scratch rows
-  std::vector<Dim> vals;                  // run-time values bodies refer to by ScalarOp::extent
+  std::vector<Stage> stages;   // accesses and `index` axes refer to this nest
+  std::vector<DType> scratch;  // dtypes of the scratch rows
+  std::vector<Dim> vals;       // run-time values bodies refer to by ScalarOp::extent
   std::vector<SourceLoc> sources;
   bool is_scan = false;
 };
@@ -54,8 +54,8 @@ class BodyBuilder {
   struct Evaluated {
     IndexMap map;
     int stage;
-    int id;      // in the body of that stage
-    int cost;    // scalar primitives in the subtree
+    int id;    // in the body of that stage
+    int cost;  // scalar primitives in the subtree
     int scratch = -1;
   };
   Scalar evaluate(ValueId value, const IndexMap& map);
@@ -81,7 +81,7 @@ class BodyBuilder {
   ScalarBuilder builder_;
   Stage stage_;
   std::unordered_multimap<ValueId, Evaluated> known_;
-  std::unordered_map<int, int> result_of_;   // reduction or scan node -> result number
+  std::unordered_map<int, int> result_of_;  // reduction or scan node -> result number
   std::unordered_map<int, DType> result_dtype_;
   int results_ = 0;
 };

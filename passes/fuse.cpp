@@ -1,37 +1,12 @@
 #include "passes/fuse.h"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
-
-#include "ir/builder.h"
 
 namespace tandem {
 
 bool Group::has_reduction() const { return std::find(reduced.begin(), reduced.end(), true) != reduced.end(); }
 
-bool is_view(const OpDef& op) { return std::holds_alternative<ViewRule>(op.lower); }
-bool is_reduction(const OpDef& op) { return std::holds_alternative<ReduceRule>(op.lower); }
-
 namespace {
-
-const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&op.lower); }
-
-bool is_scan(const OpDef& op) {
-  const Structure* s = structure_of(op);
-  return s && *s == Structure::cumulative_sum;
-}
-
-// Made from attributes alone: evaluated wherever they are read.
-bool is_source(const OpDef& op) {
-  const Structure* s = structure_of(op);
-  return s && (*s == Structure::full || *s == Structure::from_dim || *s == Structure::iota);
-}
-
-bool is_take(const OpDef& op) {
-  const Structure* s = structure_of(op);
-  return s && (*s == Structure::take || *s == Structure::take_along_axis);
-}
 
 bool is_fusable(const OpDef& op) { return is_pointwise(op) || is_reduction(op) || is_scan(op); }
 
@@ -43,122 +18,9 @@ constexpr size_t kMaxMembers = 256;
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kLongRow = 1 << 16;
 
-}  // namespace
-
-bool is_pointwise(const OpDef& op) {
-  return std::holds_alternative<PointwiseRule>(op.lower) || is_source(op) || is_take(op);
-}
-
-int scalar_cost(const OpDef& op, DType dtype) {
-  if (!std::holds_alternative<PointwiseRule>(op.lower)) return is_take(op) ? 3 : 1;
-  static std::mutex mutex;
-  static std::map<std::pair<const OpDef*, DType>, int> known;
-  std::lock_guard lock(mutex);
-  const auto [it, inserted] = known.try_emplace({&op, dtype}, 1);
-  if (!inserted || op.has(Trait::mixed)) return it->second;
-  if (op.accepts == Accepts::promote_to_float && !is_floating(dtype)) return it->second;
-  ScalarBuilder builder;
-  std::vector<Scalar> inputs;
-  for (size_t k = 0; k < op.inputs.size(); ++k)
-    inputs.push_back(builder.emit(ScalarOp::load, compute_type(dtype), -1, -1, -1, static_cast<int64_t>(k)));
-  std::get<PointwiseRule>(op.lower)(inputs, op, complete_attrs(op, {}));
-  int cost = 0;
-  for (const ScalarNode& node : builder.body())
-    if (node.op != ScalarOp::constant && node.op != ScalarOp::load)
-      cost += node.op == ScalarOp::div || node.op == ScalarOp::sqrt ? 4 : 1;
-  return it->second = std::max(cost, 1);
-}
-
-std::vector<bool> reduced_dims(const Graph& graph, const Node& node) {
-  std::vector<bool> reduced(graph.type(node.inputs[0]).shape.size(), false);
-  if (is_scan(*node.op)) {
-    reduced[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))] = true;
-  } else {
-    for (const Dim& axis : attr_as<std::vector<Dim>>(*node.op, node.attrs, "axis"))
-      reduced[static_cast<size_t>(axis.constant())] = true;
-  }
-  return reduced;
-}
-
-std::optional<IndexMap> input_map(const Graph& graph, const Node& node, size_t k, const IndexMap& map,
-                                  const std::vector<int>& reduced_axes, size_t axis_count) {
-  const TensorType& input = graph.type(node.inputs[k]);
-  const TensorType& output = graph.type(node.outputs[0]);
-  const Linear zero{0, std::vector<Dim>(axis_count, Dim(0))};
-  IndexMap out;
-  if (is_view(*node.op)) {
-    // Feed the rule one coordinate at a time: its "strides" are then the coordinate's dependence on the result's index.
-    for (size_t d = 0; d < input.shape.size(); ++d) {
-      Layout unit{0, Shape(input.shape.size(), Dim(0))};
-      unit.strides[d] = 1;
-      const auto moved = std::get<ViewRule>(node.op->lower)(input, unit, *node.op, node.attrs, output);
-      if (!moved) return std::nullopt;
-      Linear coordinate = zero;
-      coordinate.offset = moved->offset;
-      for (size_t j = 0; j < moved->strides.size(); ++j) {
-        if (moved->strides[j].is(0)) continue;
-        coordinate.offset = coordinate.offset + moved->strides[j] * map[j].offset;
-        for (size_t a = 0; a < axis_count; ++a)
-          coordinate.coefficients[a] = coordinate.coefficients[a] + moved->strides[j] * map[j].coefficients[a];
-      }
-      out.push_back(std::move(coordinate));
-    }
-    return out;
-  }
-  if (is_reduction(*node.op)) {
-    const auto reduced = reduced_dims(graph, node);
-    const bool kept = output.shape.size() == input.shape.size();
-    size_t next_axis = 0, next_dim = 0;
-    for (size_t d = 0; d < input.shape.size(); ++d) {
-      if (!reduced[d]) {
-        out.push_back(map[kept ? d : next_dim++]);
-        continue;
-      }
-      Linear coordinate = zero;
-      if (!input.shape[d].is(1)) {
-        check_internal(next_axis < reduced_axes.size(), "a reduction has no axes in its group");
-        coordinate.coefficients[static_cast<size_t>(reduced_axes[next_axis++])] = 1;
-      }
-      out.push_back(std::move(coordinate));
-    }
-    return out;
-  }
-  if (is_take(*node.op) && node.op->name == "take") {
-    if (k == 0) return std::nullopt;  // read by address
-    const auto axis = attr_as<int64_t>(*node.op, node.attrs, "axis");
-    out.assign(map.begin() + axis, map.begin() + axis + static_cast<long>(input.shape.size()));
-    return out;
-  }
-  if (is_take(*node.op)) {
-    if (k == 0) return std::nullopt;
-    return map;
-  }
-  if (is_scan(*node.op)) return map;
-  // Pointwise: NumPy's broadcasting.
-  const size_t extra = output.shape.size() - input.shape.size();
-  for (size_t d = 0; d < input.shape.size(); ++d) {
-    const Dim have = input.shape[d], want = output.shape[d + extra];
-    if (have == want) {
-      out.push_back(map[d + extra]);
-    } else if (have.is(1)) {
-      out.push_back(zero);
-    } else {
-      // Equal by a guard, or a symbol that is 1 and broadcast: min(have - 1, 1) is 0 in that case and 1 otherwise.
-      const Dim factor = want.is_constant() && have.is_constant() ? Dim(1) : dim_min(have - Dim(1), 1);
-      Linear scaled = map[d + extra];
-      scaled.offset = scaled.offset * factor;
-      for (Dim& c : scaled.coefficients) c = c * factor;
-      out.push_back(std::move(scaled));
-    }
-  }
-  return out;
-}
-
-namespace {
-
 struct Use {
-  int group = -1;    // -1: outside every group, or not as a linear function of its axes
-  IndexMap map;      // of the value in the axes of that group
+  int group = -1;       // -1: outside every group, or not as a linear function of its axes
+  IndexMap map;         // of the value in the axes of that group
   int by_address = -1;  // the group that reads the value from memory, in an order of its own
 };
 
@@ -243,13 +105,15 @@ class Fuser {
     int target = reads[0].group;
     bool one = true;
     for (const Use& use : reads) one = one && use.group == target;
-    if (!one && !external && is_pointwise(*me.op) && scalar_cost(*me.op, input_dtype(me)) <= 1 && me.inputs.size() <= 2) {
+    if (!one && !external && is_pointwise(*me.op) && scalar_cost(*me.op, input_dtype(me)) <= 1 &&
+        me.inputs.size() <= 2) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;
     }
     if (!one) target = merge_all(reads);
     const bool blocked = std::find(by_address.begin(), by_address.end(), target) != by_address.end();
-    if (target >= 0 && !blocked && (!external || !reaches_group(n, target)) && try_join(n, target, reads, external)) return;
+    if (target >= 0 && !blocked && (!external || !reaches_group(n, target)) && try_join(n, target, reads, external))
+      return;
     if (!external && is_pointwise(*me.op) && cheap(me)) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;
@@ -280,8 +144,10 @@ class Fuser {
     };
     const bool kept = shape(me.outputs[0]).size() == domain.size();
     for (size_t d = 0; d < domain.size(); ++d) {
-      if (!is_reduction(*me.op) || !g.reduced[d]) map.push_back(unit(d));
-      else if (kept) map.push_back({0, std::vector<Dim>(domain.size(), Dim(0))});
+      if (!is_reduction(*me.op) || !g.reduced[d])
+        map.push_back(unit(d));
+      else if (kept)
+        map.push_back({0, std::vector<Dim>(domain.size(), Dim(0))});
     }
     // Reduced dimensions of size 1 have no loop of their own.
     for (size_t d = 0; d < domain.size(); ++d)
@@ -314,7 +180,8 @@ class Fuser {
         if (axis >= 0 || !map[d].coefficients[a].is(1)) return false;
         axis = static_cast<int>(a);
       }
-      if (axis < 0 || covered[static_cast<size_t>(axis)] || !(g.axes[static_cast<size_t>(axis)] == dims[d])) return false;
+      if (axis < 0 || covered[static_cast<size_t>(axis)] || !(g.axes[static_cast<size_t>(axis)] == dims[d]))
+        return false;
       covered[static_cast<size_t>(axis)] = true;
     }
     return true;
@@ -378,8 +245,9 @@ class Fuser {
   }
 
   int64_t hint(Dim dim) const {
-    return dim.is_constant() ? dim.constant()
-                             : dim.symbol_count() <= static_cast<int>(hints_.size()) ? dim.evaluate(hints_.data()) : 1024;
+    return dim.is_constant()                                       ? dim.constant()
+           : dim.symbol_count() <= static_cast<int>(hints_.size()) ? dim.evaluate(hints_.data())
+                                                                   : 1024;
   }
 
   bool join_reduction(const Node& me, Group& g, const IndexMap& map) {
@@ -395,8 +263,10 @@ class Fuser {
     int64_t outer = 1, inner = 1;
     for (size_t a = 0; a < g.axes.size(); ++a) {
       if (g.axes[a].is(1)) continue;
-      if (!covered[a]) rest.push_back(static_cast<int>(a));
-      else outer *= std::max<int64_t>(hint(g.axes[a]), 1);
+      if (!covered[a])
+        rest.push_back(static_cast<int>(a));
+      else
+        outer *= std::max<int64_t>(hint(g.axes[a]), 1);
     }
     for (const Dim& extent : extents) inner *= std::max<int64_t>(hint(extent), 1);
     const auto fits = [&](const std::vector<int>& axes) {
@@ -488,9 +358,8 @@ class Fuser {
       front = std::move(next);
       // Views and inlined nodes right behind the start still are direct reads.
       if (first)
-        first = std::all_of(front.begin(), front.end(), [&](int n) {
-          return is_view(*node(n).op) || fusion_.inlined[static_cast<size_t>(n)];
-        });
+        first = std::all_of(front.begin(), front.end(),
+                            [&](int n) { return is_view(*node(n).op) || fusion_.inlined[static_cast<size_t>(n)]; });
     }
     return false;
   }

@@ -10,7 +10,6 @@ namespace tandem {
 
 namespace {
 
-
 class GroupLowering {
  public:
   GroupLowering(const LowerContext& context, const Group& group) : c_(context), g_(group), body_(context, group) {}
@@ -80,16 +79,21 @@ class GroupLowering {
     bool inner = !along, outer = false, scan = false;
     for (ValueId value : g_.outputs) {
       const int n = body_.producer(value);
-      if (body_.is_scan(n)) scan = true;
-      else if (!along || (is_inner(n) && depth_.at(n) >= deepest)) inner = true;
-      else if (!is_inner(n)) outer = true;
+      if (body_.is_scan(n))
+        scan = true;
+      else if (!along || (is_inner(n) && depth_.at(n) >= deepest))
+        inner = true;
+      else if (!is_inner(n))
+        outer = true;
     }
     if (scan) {
       body_.begin_stage(true);
       for (ValueId value : g_.outputs) {
         const int n = body_.producer(value);
-        if (body_.is_scan(n)) body_.scan(n);
-        else if (is_inner(n)) body_.store(value, g_.maps.at(n));
+        if (body_.is_scan(n))
+          body_.scan(n);
+        else if (is_inner(n))
+          body_.store(value, g_.maps.at(n));
       }
       body_.end_stage();
       inner = false;

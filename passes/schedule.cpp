@@ -63,7 +63,8 @@ class Scheduler {
       if (nest_.axes[a].is(1)) {
         for (Stage& stage : nest_.stages)
           for (ScalarNode& node : stage.body)
-            if (node.op == ScalarOp::index && node.imm == static_cast<int64_t>(a)) node = {ScalarOp::constant, DType::i64};
+            if (node.op == ScalarOp::index && node.imm == static_cast<int64_t>(a))
+              node = {ScalarOp::constant, DType::i64};
         continue;
       }
       (along && nest_.reduced[a] ? inner_ : outer_).push_back(static_cast<int>(a));
@@ -89,8 +90,8 @@ class Scheduler {
       if (indexed(a) || indexed(b)) continue;
       bool one = true;
       for (const NestAccess& access : nest_.accesses)
-        one = one && (access.slot < 0 || access.strides[static_cast<size_t>(a)] ==
-                                             access.strides[static_cast<size_t>(b)] * extent(b));
+        one = one && (access.slot < 0 ||
+                      access.strides[static_cast<size_t>(a)] == access.strides[static_cast<size_t>(b)] * extent(b));
       if (!one) continue;
       for (NestAccess& access : nest_.accesses)
         if (access.slot >= 0) access.strides[static_cast<size_t>(a)] = access.strides[static_cast<size_t>(b)];

@@ -118,7 +118,7 @@ struct Extent {
   const char *begin, *end;
 };
 
-Extent extent_of(const void* data, const Layout& layout, int64_t Axis::*stride, int bytes) {
+Extent extent_of(const void* data, const Layout& layout, int64_t Axis::* stride, int bytes) {
   int64_t low = 0, high = 0;
   for (int i = 0; i < layout.rank; ++i) {
     const int64_t reach = (layout.axes[i].size - 1) * (layout.axes[i].*stride);

@@ -55,22 +55,30 @@ uint64_t address_of(F* function) {
 std::optional<uint64_t> allowed_function(std::string_view name) {
   using Unary = double(double);
   using UnaryF = float(float);
-  static const std::unordered_map<std::string_view, uint64_t> table {
-    {"fma", address_of<double(double, double, double)>(::fma)},
-        {"fmaf", address_of<float(float, float, float)>(::fmaf)}, {"sqrt", address_of<Unary>(::sqrt)},
-        {"sqrtf", address_of<UnaryF>(::sqrtf)}, {"floor", address_of<Unary>(::floor)},
-        {"floorf", address_of<UnaryF>(::floorf)}, {"ceil", address_of<Unary>(::ceil)},
-        {"ceilf", address_of<UnaryF>(::ceilf)}, {"trunc", address_of<Unary>(::trunc)},
-        {"truncf", address_of<UnaryF>(::truncf)}, {"rint", address_of<Unary>(::rint)},
-        {"rintf", address_of<UnaryF>(::rintf)}, {"nearbyint", address_of<Unary>(::nearbyint)},
-        {"nearbyintf", address_of<UnaryF>(::nearbyintf)}, {"roundeven", address_of<Unary>(::roundeven)},
-        {"roundevenf", address_of<UnaryF>(::roundevenf)},
-        {"memcpy", address_of<void*(void*, const void*, size_t)>(::memcpy)},
-        {"memmove", address_of<void*(void*, const void*, size_t)>(::memmove)},
-        {"memset", address_of<void*(void*, int, size_t)>(::memset)},
+  static const std::unordered_map<std::string_view, uint64_t> table{
+      {"fma", address_of<double(double, double, double)>(::fma)},
+      {"fmaf", address_of<float(float, float, float)>(::fmaf)},
+      {"sqrt", address_of<Unary>(::sqrt)},
+      {"sqrtf", address_of<UnaryF>(::sqrtf)},
+      {"floor", address_of<Unary>(::floor)},
+      {"floorf", address_of<UnaryF>(::floorf)},
+      {"ceil", address_of<Unary>(::ceil)},
+      {"ceilf", address_of<UnaryF>(::ceilf)},
+      {"trunc", address_of<Unary>(::trunc)},
+      {"truncf", address_of<UnaryF>(::truncf)},
+      {"rint", address_of<Unary>(::rint)},
+      {"rintf", address_of<UnaryF>(::rintf)},
+      {"nearbyint", address_of<Unary>(::nearbyint)},
+      {"nearbyintf", address_of<UnaryF>(::nearbyintf)},
+      {"roundeven", address_of<Unary>(::roundeven)},
+      {"roundevenf", address_of<UnaryF>(::roundevenf)},
+      {"memcpy", address_of<void*(void*, const void*, size_t)>(::memcpy)},
+      {"memmove", address_of<void*(void*, const void*, size_t)>(::memmove)},
+      {"memset", address_of<void*(void*, int, size_t)>(::memset)},
 #if defined(__x86_64__)
-        {"__extendhfsf2", address_of(__extendhfsf2)}, {"__truncsfhf2", address_of(__truncsfhf2)},
-        {"__truncdfhf2", address_of(__truncdfhf2)},
+      {"__extendhfsf2", address_of(__extendhfsf2)},
+      {"__truncsfhf2", address_of(__truncsfhf2)},
+      {"__truncdfhf2", address_of(__truncdfhf2)},
 #endif
   };
   const auto found = table.find(name);

@@ -133,7 +133,7 @@ void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void
   const int64_t even_pieces = std::min(grains, (pieces + threads - 1) / threads * threads);
   const int64_t piece = ((grains - 1) / even_pieces + 1) * grain;
   Shared shared;
-#pragma omp parallel num_threads(static_cast <int>(threads)) default(none) shared(shared, count, piece, body, context)
+#pragma omp parallel num_threads(static_cast<int>(threads)) default(none) shared(shared, count, piece, body, context)
   work(shared, count, piece, body, context);
   if (shared.error) std::rethrow_exception(shared.error);
 }

@@ -34,10 +34,19 @@ def test_numpy_both_ways_without_a_copy(dtype):
     assert a[1, 1] == 0
 
 
-@pytest.mark.parametrize("view", [
-    lambda a: a[::2], lambda a: a[:, ::-1], lambda a: a.T, lambda a: np.broadcast_to(a[:1], (6, 4)), lambda a: a[2:, 1:3],
-    lambda a: a[0, 0, ...], lambda a: a[:0],
-], ids=["step", "negative", "transposed", "broadcast", "offset", "0-d", "empty"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a[::2],
+        lambda a: a[:, ::-1],
+        lambda a: a.T,
+        lambda a: np.broadcast_to(a[:1], (6, 4)),
+        lambda a: a[2:, 1:3],
+        lambda a: a[0, 0, ...],
+        lambda a: a[:0],
+    ],
+    ids=["step", "negative", "transposed", "broadcast", "offset", "0-d", "empty"],
+)
 def test_non_contiguous_arrays_are_shared(view):
     a = np.arange(24.0).reshape(6, 4)
     v = view(a)
@@ -92,8 +101,23 @@ def test_copy_argument():
     np.testing.assert_array_equal(np.asarray(td.asarray(a, dtype=td.int32)), [0, 1, 2])
 
 
-@pytest.mark.parametrize("dtype", [">f4", ">i8", "uint16", "uint32", "uint64", "int16", "complex64", "longdouble", "U3",
-                                   "S2", "object", "datetime64[s]"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        ">f4",
+        ">i8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "int16",
+        "complex64",
+        "longdouble",
+        "U3",
+        "S2",
+        "object",
+        "datetime64[s]",
+    ],
+)
 def test_unsupported_dtypes_are_refused_with_advice(dtype):
     a = np.zeros(3, dtype=dtype)
     with pytest.raises(td.DTypeError) as caught:
@@ -261,7 +285,13 @@ def test_repr(make, text):
 
 
 def test_str_is_that_of_numpy():
-    for a in (np.arange(6).reshape(2, 3), np.array([0.1, 100.0], np.float32), np.array(2.5), np.zeros((2, 2, 2)), np.zeros((0, 3))):
+    for a in (
+        np.arange(6).reshape(2, 3),
+        np.array([0.1, 100.0], np.float32),
+        np.array(2.5),
+        np.zeros((2, 2, 2)),
+        np.zeros((0, 3)),
+    ):
         assert str(td.asarray(a)) == str(a)
         with np.printoptions(precision=2):
             assert str(td.asarray(a)) == str(a)
@@ -305,10 +335,18 @@ def test_zero_dimensional_tensors_are_not_weak():
 
 
 REFLECTED = [
-    (lambda x: 10 - x, lambda a: 10 - a), (lambda x: 1 / x, lambda a: 1 / a), (lambda x: 2**x, lambda a: 2**a),
-    (lambda x: 3 * x, lambda a: 3 * a), (lambda x: 3 > x, lambda a: 3 > a), (lambda x: 3 == x, lambda a: 3 == a),
-    (lambda x: 3 <= x, lambda a: 3 <= a), (lambda x: x**2, lambda a: a**2), (lambda x: -x, lambda a: -a),
-    (lambda x: +x, lambda a: +a), (lambda x: abs(x - 2), lambda a: abs(a - 2)), (lambda x: round(x / 3), lambda a: np.round(a / 3)),
+    (lambda x: 10 - x, lambda a: 10 - a),
+    (lambda x: 1 / x, lambda a: 1 / a),
+    (lambda x: 2**x, lambda a: 2**a),
+    (lambda x: 3 * x, lambda a: 3 * a),
+    (lambda x: 3 > x, lambda a: 3 > a),
+    (lambda x: 3 == x, lambda a: 3 == a),
+    (lambda x: 3 <= x, lambda a: 3 <= a),
+    (lambda x: x**2, lambda a: a**2),
+    (lambda x: -x, lambda a: -a),
+    (lambda x: +x, lambda a: +a),
+    (lambda x: abs(x - 2), lambda a: abs(a - 2)),
+    (lambda x: round(x / 3), lambda a: np.round(a / 3)),
 ]
 
 

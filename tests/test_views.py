@@ -41,7 +41,9 @@ def programs(draw):
     for _ in range(draw(st.integers(1, 7))):
         which = draw(st.integers(0, len(shapes) - 1))
         shape = shapes[which]
-        kind = draw(st.sampled_from(["index", "index", "transpose", "permute", "set", "add", "scale", "expression", "flip"]))
+        kind = draw(
+            st.sampled_from(["index", "index", "transpose", "permute", "set", "add", "scale", "expression", "flip"])
+        )
         if kind == "index":
             key = draw(index_for(shape))
             result = np.empty(shape)[key]
@@ -123,9 +125,25 @@ def test_writes_computed_from_other_views():
 # ---- single rules ----
 
 KEYS = [
-    (0,), (-1,), (1, 2), (1, 2, 3), (slice(1, 3),), (slice(None, None, -1),), (slice(3, 0, -2),), (slice(10, 20),),
-    (slice(-100, 100, 3),), (Ellipsis,), (Ellipsis, 0), (0, Ellipsis, 1), (None,), (None, 0, None), (Ellipsis, None),
-    (slice(None), None, slice(1, 2)), (slice(2, 2),), (slice(None, None, 100),), (slice(-1, None, -1), 0, slice(None, None, 2)),
+    (0,),
+    (-1,),
+    (1, 2),
+    (1, 2, 3),
+    (slice(1, 3),),
+    (slice(None, None, -1),),
+    (slice(3, 0, -2),),
+    (slice(10, 20),),
+    (slice(-100, 100, 3),),
+    (Ellipsis,),
+    (Ellipsis, 0),
+    (0, Ellipsis, 1),
+    (None,),
+    (None, 0, None),
+    (Ellipsis, None),
+    (slice(None), None, slice(1, 2)),
+    (slice(2, 2),),
+    (slice(None, None, 100),),
+    (slice(-1, None, -1), 0, slice(None, None, 2)),
     (),
 ]
 
@@ -160,10 +178,17 @@ def test_zero_dimensional_tensor_as_index():
     np.testing.assert_array_equal(np.asarray(td.script(lambda x, k: x[k])(x, k)), fresh()[2])
 
 
-@pytest.mark.parametrize("key_of", [
-    lambda i: i, lambda i: (slice(None), i), lambda i: (0, i), lambda i: (Ellipsis, i), lambda i: (None, i),
-    lambda i: (slice(None, None, -1), i, slice(1, 4)),
-])
+@pytest.mark.parametrize(
+    "key_of",
+    [
+        lambda i: i,
+        lambda i: (slice(None), i),
+        lambda i: (0, i),
+        lambda i: (Ellipsis, i),
+        lambda i: (None, i),
+        lambda i: (slice(None, None, -1), i, slice(1, 4)),
+    ],
+)
 def test_integer_tensor_as_index(key_of):
     base, index = fresh(), np.array([[1, 0], [-1, 2]])
     x, i = td.asarray(base), td.asarray(index)
@@ -178,8 +203,18 @@ def test_integer_tensor_as_index(key_of):
 
 
 def views_of(x):
-    return [x.T, x.mT, td.permute_dims(x, (1, 2, 0)), td.reshape(x, (20, 6)), x.reshape(2, 2, 5, 6), td.expand_dims(x, axis=1),
-            td.flip(x, axis=1), td.squeeze(x[:, :1], axis=1), td.broadcast_to(x, (2, 4, 5, 6)), x[1:, ::2]]
+    return [
+        x.T,
+        x.mT,
+        td.permute_dims(x, (1, 2, 0)),
+        td.reshape(x, (20, 6)),
+        x.reshape(2, 2, 5, 6),
+        td.expand_dims(x, axis=1),
+        td.flip(x, axis=1),
+        td.squeeze(x[:, :1], axis=1),
+        td.broadcast_to(x, (2, 4, 5, 6)),
+        x[1:, ::2],
+    ]
 
 
 def test_views_share_memory():
@@ -214,7 +249,7 @@ def test_assignment_from_an_overlapping_view():
         lambda x: x.__setitem__(slice(1, None), x[:-1]),
         lambda x: x.__setitem__(slice(None, -1), x[1:]),
         lambda x: x.__setitem__(slice(None), x[::-1]),
-        lambda x: x.__setitem__(slice(None, None, 2), x[: 8][::-1][:8]),
+        lambda x: x.__setitem__(slice(None, None, 2), x[:8][::-1][:8]),
     ):
         want, eager, compiled = (np.arange(16.0) for _ in range(3))
         program(want) if program is not None else None
@@ -246,10 +281,21 @@ def test_assignment_broadcasts_and_converts():
 
 
 OPERATORS = ["__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__"]
-INTEGER_OPERATORS = ["__iadd__", "__isub__", "__imul__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__"]
+INTEGER_OPERATORS = [
+    "__iadd__",
+    "__isub__",
+    "__imul__",
+    "__iand__",
+    "__ior__",
+    "__ixor__",
+    "__ilshift__",
+    "__irshift__",
+]
 
 
-@pytest.mark.parametrize(("dtype", "name"), [(np.float32, n) for n in OPERATORS] + [(np.int32, n) for n in INTEGER_OPERATORS])
+@pytest.mark.parametrize(
+    ("dtype", "name"), [(np.float32, n) for n in OPERATORS] + [(np.int32, n) for n in INTEGER_OPERATORS]
+)
 def test_in_place_operators_write_through_views(dtype, name):
     want, eager, compiled = (np.arange(1, 25, dtype=dtype).reshape(4, 6) for _ in range(3))
 

@@ -23,7 +23,7 @@ struct DTypeObject {
   DType dtype;
 };
 py::object to_python(DType dtype);
-DType dtype_from(py::handle value);             // td.float32, "float32", numpy dtype, float/int/bool
+DType dtype_from(py::handle value);  // td.float32, "float32", numpy dtype, float/int/bool
 bool is_dtype_like(py::handle value);
 
 // Sizes that may be symbolic: Python ints, or td.Size while capturing.
@@ -33,7 +33,7 @@ struct SizeObject {
 py::object to_python(Dim dim);
 Dim dim_from(py::handle value);
 bool is_size(py::handle value);
-std::vector<Dim> dims_from(py::handle value);   // an int or a sequence
+std::vector<Dim> dims_from(py::handle value);  // an int or a sequence
 py::tuple shape_of(const Tensor& x);
 
 // Anything that can stand for a tensor: tensors, NumPy arrays, Python numbers and nested sequences of them.

@@ -25,8 +25,9 @@ SourceLoc user_location() {
     const char* file = PyUnicode_AsUTF8AndSize(code->co_filename, &size);
     const std::string_view name(file ? file : "", static_cast<size_t>(file ? size : 0));
     // The demonstration is a user of the package, not a part of it; "<frozen ...>" is the interpreter itself.
-    const bool own = (name.starts_with(package_folder()) && !name.substr(package_folder().size()).starts_with("_demo")) ||
-                     name.starts_with("<frozen ");
+    const bool own =
+        (name.starts_with(package_folder()) && !name.substr(package_folder().size()).starts_with("_demo")) ||
+        name.starts_with("<frozen ");
     if (!own) {
       loc.file = std::string(name);
       loc.line = PyFrame_GetLineNumber(frame);
@@ -51,7 +52,9 @@ class CaptureObject {
     recorder_->start();
     running_ = true;
   }
-  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic) { return recorder_->input(tensor, dynamic); }
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
+    return recorder_->input(tensor, dynamic);
+  }
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
     Capture capture = recorder_->finish(outputs);
     stop();
@@ -115,9 +118,12 @@ void bind_capture(py::module_& m) {
     if (const TensorRef* tensor = tensor_pointer(value)) return *tensor;
     if (is_size(value)) return recorder().from_dim(dim_from(value));
     const auto kind = number_kind(value);
-    if (!kind) throw_error(ErrorKind::type, "capture: got {}; need a tensor or a Python number", std::string(py::repr(value)));
+    if (!kind)
+      throw_error(ErrorKind::type, "capture: got {}; need a tensor or a Python number", std::string(py::repr(value)));
     return recorder().lift(*kind, *kind == Kind::floating ? value.cast<double>() : 0,
-                           *kind == Kind::floating ? 0 : *kind == Kind::boolean ? value.cast<bool>() : dim_from(value).constant());
+                           *kind == Kind::floating  ? 0
+                           : *kind == Kind::boolean ? value.cast<bool>()
+                                                    : dim_from(value).constant());
   });
 
   py::class_<CaptureObject>(m, "Capture")
@@ -129,9 +135,12 @@ void bind_capture(py::module_& m) {
 
   py::class_<IfObject>(m, "If")
       .def("otherwise", [](IfObject&, const std::vector<TensorRef>& outputs) { recorder().if_otherwise(outputs); })
-      .def("end", [](IfObject&, const std::vector<TensorRef>& outputs, const std::vector<std::string>& names) {
-        return recorder().if_end(outputs, names);
-      }, py::arg("outputs"), py::arg("names") = std::vector<std::string>{})
+      .def(
+          "end",
+          [](IfObject&, const std::vector<TensorRef>& outputs, const std::vector<std::string>& names) {
+            return recorder().if_end(outputs, names);
+          },
+          py::arg("outputs"), py::arg("names") = std::vector<std::string>{})
       .def("abort", [](IfObject& self) { recorder().rewind(self.mark); });
   m.def("if_begin", [](const TensorRef& predicate) {
     IfObject handle{recorder().mark()};
@@ -141,13 +150,17 @@ void bind_capture(py::module_& m) {
   py::class_<WhileObject>(m, "While")
       .def_property_readonly("params", [](const WhileObject& self) { return self.params; })
       .def("body", [](WhileObject&, const TensorRef& condition) { return recorder().while_body(condition); })
-      .def("end", [](WhileObject& self, const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts, self.names); })
+      .def("end", [](WhileObject& self,
+                     const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts, self.names); })
       .def("abort", [](WhileObject& self) { recorder().rewind(self.mark); });
-  m.def("while_begin", [](const std::vector<TensorRef>& inits, std::vector<std::string> names) {
-    WhileObject handle{recorder().mark(), {}, std::move(names)};
-    handle.params = recorder().while_begin(inits);
-    return handle;
-  }, py::arg("inits"), py::arg("names") = std::vector<std::string>{});
+  m.def(
+      "while_begin",
+      [](const std::vector<TensorRef>& inits, std::vector<std::string> names) {
+        WhileObject handle{recorder().mark(), {}, std::move(names)};
+        handle.params = recorder().while_begin(inits);
+        return handle;
+      },
+      py::arg("inits"), py::arg("names") = std::vector<std::string>{});
 
   py::class_<Executable, std::shared_ptr<Executable>>(m, "Executable", "A captured and compiled function.")
       .def("ir", &Executable::ir, py::arg("stage"))
@@ -180,26 +193,35 @@ void bind_capture(py::module_& m) {
     out["cache_failures"] = d.failures;
     return out;
   });
-  m.def("memory_stats", [] {
-    const MemoryStats s = memory_stats();
-    py::dict out;
-    out["in_use"] = s.in_use;
-    out["peak"] = s.peak;
-    out["reserved"] = s.reserved;
-    out["allocations"] = s.allocations;
-    out["system_allocations"] = s.system_allocations;
-    return out;
-  }, "Return bytes in use, their peak, bytes reserved from the system, and numbers of allocations.");
+  m.def(
+      "memory_stats",
+      [] {
+        const MemoryStats s = memory_stats();
+        py::dict out;
+        out["in_use"] = s.in_use;
+        out["peak"] = s.peak;
+        out["reserved"] = s.reserved;
+        out["allocations"] = s.allocations;
+        out["system_allocations"] = s.system_allocations;
+        return out;
+      },
+      "Return bytes in use, their peak, bytes reserved from the system, and numbers of allocations.");
   m.def("empty_cache", &empty_cache, "Give free memory back to the system.");
-  m.def("clear_cache", [] {
-    clear_eager_programs();
-    clear_kernel_memory();
-  }, "Forget compiled kernels held in memory; those in use stay.");
+  m.def(
+      "clear_cache",
+      [] {
+        clear_eager_programs();
+        clear_kernel_memory();
+      },
+      "Forget compiled kernels held in memory; those in use stay.");
   m.def("num_threads", &num_threads, "Return how many threads kernels may use.");
-  m.def("set_num_threads", [](int n) {
-    if (n < 1) throw_error(ErrorKind::value, "set_num_threads: got {}; need 1 or more", n);
-    set_num_threads(n);
-  }, py::arg("n"), "Choose how many threads kernels may use. Results do not depend on it.");
+  m.def(
+      "set_num_threads",
+      [](int n) {
+        if (n < 1) throw_error(ErrorKind::value, "set_num_threads: got {}; need 1 or more", n);
+        set_num_threads(n);
+      },
+      py::arg("n"), "Choose how many threads kernels may use. Results do not depend on it.");
   m.def("backend_name", [] { return std::string(default_backend().name()); }, "Return 'llvm' or 'interp'.");
   m.def("library_versions", &library_versions);
   m.def("cache_folder", &cache_folder, "Return the folder compiled kernels are kept in.");

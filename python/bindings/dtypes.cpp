@@ -39,9 +39,12 @@ DType dtype_from(py::handle value) {
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::i64;
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::boolean;
   std::string name;
-  if (py::isinstance<py::str>(value)) name = value.cast<std::string>();
-  else if (py::hasattr(value, "name")) name = py::str(value.attr("name"));
-  else if (py::hasattr(value, "__name__")) name = py::str(value.attr("__name__"));
+  if (py::isinstance<py::str>(value))
+    name = value.cast<std::string>();
+  else if (py::hasattr(value, "name"))
+    name = py::str(value.attr("name"));
+  else if (py::hasattr(value, "__name__"))
+    name = py::str(value.attr("__name__"));
   if (name == "bool_") name = "bool";
   if (const auto dtype = dtype_from_name(name)) return *dtype;
   std::string known;
@@ -88,22 +91,24 @@ void bind_dtypes(py::module_& m) {
   py::class_<DTypeObject>(m, "DType", "The type of a tensor's elements.")
       .def_property_readonly("name", [](const DTypeObject& d) { return std::string(info(d.dtype).name); })
       .def_property_readonly("itemsize", [](const DTypeObject& d) { return size_of(d.dtype); })
-      .def_property_readonly("kind", [](const DTypeObject& d) {
-        switch (info(d.dtype).kind) {
-          case Kind::boolean: return "bool";
-          case Kind::integer: return "int";
-          case Kind::floating: return "float";
-        }
-        return "";
-      })
+      .def_property_readonly("kind",
+                             [](const DTypeObject& d) {
+                               switch (info(d.dtype).kind) {
+                                 case Kind::boolean: return "bool";
+                                 case Kind::integer: return "int";
+                                 case Kind::floating: return "float";
+                               }
+                               return "";
+                             })
       .def("__repr__", [](const DTypeObject& d) { return std::string(info(d.dtype).name); })
       .def("__hash__", [](const DTypeObject& d) { return static_cast<int64_t>(d.dtype) + 77001; })
-      .def("__eq__", [](const DTypeObject& d, py::handle other) {
-        return is_dtype_like(other) && [&] {
-          if (py::isinstance<DTypeObject>(other)) return other.cast<const DTypeObject&>().dtype == d.dtype;
-          return py::hasattr(other, "name") && std::string(py::str(other.attr("name"))) == info(d.dtype).name;
-        }();
-      })
+      .def("__eq__",
+           [](const DTypeObject& d, py::handle other) {
+             return is_dtype_like(other) && [&] {
+               if (py::isinstance<DTypeObject>(other)) return other.cast<const DTypeObject&>().dtype == d.dtype;
+               return py::hasattr(other, "name") && std::string(py::str(other.attr("name"))) == info(d.dtype).name;
+             }();
+           })
       .def("__reduce__", [](const DTypeObject& d) {
         return py::make_tuple(py::module_::import("tandem._core").attr("_dtype_by_name"),
                               py::make_tuple(std::string(info(d.dtype).name)));
@@ -113,9 +118,12 @@ void bind_dtypes(py::module_& m) {
     objects()[static_cast<size_t>(row.dtype)] = py::cast(DTypeObject{row.dtype});
     m.attr(std::string(row.name).c_str()) = objects()[static_cast<size_t>(row.dtype)];
   }
-  m.def("default_dtype", [] { return to_python(default_dtype()); }, "Return the dtype of Python floats: float32 or float64.");
-  m.def("set_default_dtype", [](py::handle dtype) { set_default_dtype(dtype_from(dtype)); }, py::arg("dtype"),
-        "Choose float32 or float64 as the dtype of Python floats.");
+  m.def(
+      "default_dtype", [] { return to_python(default_dtype()); },
+      "Return the dtype of Python floats: float32 or float64.");
+  m.def(
+      "set_default_dtype", [](py::handle dtype) { set_default_dtype(dtype_from(dtype)); }, py::arg("dtype"),
+      "Choose float32 or float64 as the dtype of Python floats.");
 
   const auto size = py::class_<SizeObject>(m, "Size", "A size that is known only when the captured function runs.");
   const auto arithmetic = [&size](const char* name, const char* reflected, auto f) {
@@ -167,12 +175,13 @@ void bind_dtypes(py::module_& m) {
   size.attr("__int__") = py::cpp_function(specialized, py::name("__int__"), py::is_method(size));
   size.attr("__float__") = py::cpp_function([](const SizeObject& a) { return static_cast<double>(specialized(a)); },
                                             py::name("__float__"), py::is_method(size));
-  size.attr("__bool__") = py::cpp_function([](const SizeObject& a) { return compare(a, py::int_(0), Relation::ne) != 0; },
-                                           py::name("__bool__"), py::is_method(size));
+  size.attr("__bool__") =
+      py::cpp_function([](const SizeObject& a) { return compare(a, py::int_(0), Relation::ne) != 0; },
+                       py::name("__bool__"), py::is_method(size));
   size.attr("__hash__") = py::cpp_function([](const SizeObject& a) { return py::hash(py::int_(specialized(a))); },
                                            py::name("__hash__"), py::is_method(size));
-  size.attr("__repr__") = py::cpp_function([](const SizeObject& a) { return to_text(a.dim); }, py::name("__repr__"),
-                                           py::is_method(size));
+  size.attr("__repr__") =
+      py::cpp_function([](const SizeObject& a) { return to_text(a.dim); }, py::name("__repr__"), py::is_method(size));
 }
 
 }  // namespace tandem

@@ -15,8 +15,8 @@ ExceptionClasses& classes() {
 py::object define(py::module_& m, const char* name, const char* doc, const py::object& base, PyObject* also) {
   py::tuple bases = py::make_tuple(base);
   if (also) bases = py::make_tuple(base, py::reinterpret_borrow<py::object>(also));
-  py::object type = py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc(
-      (std::string("tandem.") + name).c_str(), doc, bases.ptr(), nullptr));
+  py::object type = py::reinterpret_steal<py::object>(
+      PyErr_NewExceptionWithDoc((std::string("tandem.") + name).c_str(), doc, bases.ptr(), nullptr));
   if (!type) throw py::error_already_set();
   m.attr(name) = type;
   return type;

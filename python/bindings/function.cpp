@@ -63,8 +63,7 @@ bool same_value(PyObject* a, PyObject* b) {
 bool compared_by_value(py::handle value) {
   PyObject* v = value.ptr();
   return PyLong_CheckExact(v) || PyFloat_CheckExact(v) || PyUnicode_CheckExact(v) || PyBytes_CheckExact(v) ||
-         PyBool_Check(v) || value.is_none() ||
-         py::isinstance<DTypeObject>(value);
+         PyBool_Check(v) || value.is_none() || py::isinstance<DTypeObject>(value);
 }
 
 bool holds(const Guard& guard) {
@@ -76,7 +75,7 @@ bool holds(const Guard& guard) {
 
 // Arguments as a list of leaves and a description of the containers around them.
 struct Flat {
-  std::vector<PyObject*> leaves;      // borrowed
+  std::vector<PyObject*> leaves;  // borrowed
   std::vector<int64_t> structure;
 
   void add(PyObject* value) {
@@ -158,7 +157,8 @@ class Specialization {
       PyObject* leaf = flat.leaves[i];
       if (leaf == others[i].ptr() || (by_value[i] && same_value(leaf, others[i].ptr()))) continue;
       if (reason)
-        *reason = fmt::format("argument {} was {}, is {}", i, std::string(py::repr(others[i])), std::string(py::repr(leaf)));
+        *reason =
+            fmt::format("argument {} was {}, is {}", i, std::string(py::repr(others[i])), std::string(py::repr(leaf)));
       return false;
     }
     if (!executable->matches(tensors, symbols, reason)) return false;
@@ -197,8 +197,9 @@ class Specialization {
       py::object copy = py::module_::import("copy").attr("copy")(node);
       for (py::handle field : py::module_::import("dataclasses").attr("fields")(node)) {
         const py::object name = field.attr("name");
-        py::module_::import("builtins").attr("object").attr("__setattr__")(
-            copy, name, unflatten(py::getattr(node, name), outputs));
+        py::module_::import("builtins")
+            .attr("object")
+            .attr("__setattr__")(copy, name, unflatten(py::getattr(node, name), outputs));
       }
       return copy;
     }
@@ -240,7 +241,8 @@ class CompiledFunction {
     std::array<int64_t, 64> symbols;
     std::shared_ptr<Specialization> found;
     for (size_t i = 0; i < specializations_.size(); ++i) {
-      if (!fits(*specializations_[i], symbols) || !specializations_[i]->matches(flat, tensors, symbols.data(), nullptr)) continue;
+      if (!fits(*specializations_[i], symbols) || !specializations_[i]->matches(flat, tensors, symbols.data(), nullptr))
+        continue;
       found = specializations_[i];
       if (i > 0) std::swap(specializations_[i], specializations_[0]);
       ++hits_;
@@ -251,9 +253,12 @@ class CompiledFunction {
       if (!found->matches(flat, tensors, symbols.data(), nullptr)) {
         std::string reason;
         found->matches(flat, tensors, symbols.data(), &reason);
-        throw_error(ErrorKind::capture, "call: got arguments that the program just captured for them does not accept ({}); "
-                    "need arguments that do not share memory with one that is written to, and state that does not change "
-                    "during capture", reason);
+        throw_error(
+            ErrorKind::capture,
+            "call: got arguments that the program just captured for them does not accept ({}); "
+            "need arguments that do not share memory with one that is written to, and state that does not change "
+            "during capture",
+            reason);
       }
     }
     const Executable& executable = *found->executable;
@@ -298,8 +303,10 @@ class CompiledFunction {
     for (size_t i = 0; i < flat.leaves.size(); ++i) {
       leaves.append(py::reinterpret_borrow<py::object>(flat.leaves[i]));
       const TensorRef* tensor = tensor_pointer(flat.leaves[i]);
-      if (!tensor) dynamic.append(py::none());
-      else dynamic.append(py::tuple(py::cast(dynamic_dims(flat, i, **tensor))));
+      if (!tensor)
+        dynamic.append(py::none());
+      else
+        dynamic.append(py::tuple(py::cast(dynamic_dims(flat, i, **tensor))));
     }
     auto made = callback_(args, kwargs, leaves, dynamic, reasons).cast<SpecializationRef>();
     made->remember(flat);

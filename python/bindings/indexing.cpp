@@ -13,7 +13,8 @@ struct Range {
 Range slice_range(py::handle slice, Dim extent, ShapeEnv& env) {
   const py::object first = slice.attr("start"), last = slice.attr("stop"), by = slice.attr("step");
   const Dim step = by.is_none() ? Dim(1) : dim_from(by);
-  if (!step.is_constant() || step.is(0)) throw_error(ErrorKind::value, "index: got the slice step {}; need a number other than 0", to_text(step));
+  if (!step.is_constant() || step.is(0))
+    throw_error(ErrorKind::value, "index: got the slice step {}; need a number other than 0", to_text(step));
   const bool forward = step.constant() > 0;
   const auto bound = [&](const py::object& value, Dim fallback) {
     if (value.is_none()) return fallback;
@@ -35,18 +36,19 @@ Range slice_range(py::handle slice, Dim extent, ShapeEnv& env) {
 
 struct IndexPlan {
   std::vector<Dim> starts, sizes, steps;
-  std::vector<int64_t> dropped;     // axes taken away by integers
-  std::vector<int64_t> added;       // new axes, by their place in the result
-  TensorRef indices;                // the integer tensor, if any
-  int64_t index_axis = -1;          // of the result before the take
-  bool whole = true;                // no slice needed
+  std::vector<int64_t> dropped;  // axes taken away by integers
+  std::vector<int64_t> added;    // new axes, by their place in the result
+  TensorRef indices;             // the integer tensor, if any
+  int64_t index_axis = -1;       // of the result before the take
+  bool whole = true;             // no slice needed
 };
 
 IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
   std::vector<py::object> items;
   if (PyTuple_Check(key.ptr()))
     for (py::handle item : key) items.push_back(py::reinterpret_borrow<py::object>(item));
-  else items.push_back(py::reinterpret_borrow<py::object>(key));
+  else
+    items.push_back(py::reinterpret_borrow<py::object>(key));
   const TensorType type = x->type();
   const auto consumes = [](const py::object& item) { return !item.is_none() && item.ptr() != Py_Ellipsis; };
   int used = 0, dots = 0;
@@ -56,7 +58,8 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
   }
   if (dots > 1) throw_error(ErrorKind::index, "index: got several '...'; need at most one");
   if (used > type.rank())
-    throw_error(ErrorKind::index, "index: got {} indices for a tensor with {} axes; need at most {}", used, type.rank(), type.rank());
+    throw_error(ErrorKind::index, "index: got {} indices for a tensor with {} axes; need at most {}", used, type.rank(),
+                type.rank());
   if (dots == 0) items.push_back(py::reinterpret_borrow<py::object>(Py_Ellipsis));
   IndexPlan plan;
   int axis = 0;
@@ -78,10 +81,13 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
       plan.whole = plan.whole && range.start.is(0) && range.size == extent && range.step.is(1);
       keep(range.start, range.size, range.step);
       ++out_axis;
-    } else if (const TensorRef* tensor = tensor_pointer(item); tensor && ((*tensor)->recorded || (*tensor)->rank() > 0)) {
+    } else if (const TensorRef* tensor = tensor_pointer(item);
+               tensor && ((*tensor)->recorded || (*tensor)->rank() > 0)) {
       if (!is_integer((*tensor)->dtype))
-        throw_error(ErrorKind::index, "index: got a {} tensor; need integers; try td.where for masks", info((*tensor)->dtype).name);
-      if (plan.indices) throw_error(ErrorKind::index, "index: got several index tensors; need at most one; try td.take");
+        throw_error(ErrorKind::index, "index: got a {} tensor; need integers; try td.where for masks",
+                    info((*tensor)->dtype).name);
+      if (plan.indices)
+        throw_error(ErrorKind::index, "index: got several index tensors; need at most one; try td.take");
       plan.indices = *tensor;
       plan.index_axis = out_axis;
       out_axis += (*tensor)->rank();
@@ -91,8 +97,8 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
       const bool negative = env.decide(index, Relation::lt, 0);
       const Dim from_start = negative ? index + extent : index;
       if (env.decide(from_start, Relation::lt, 0) || !env.decide(from_start, Relation::lt, extent))
-        throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}", to_text(index), axis,
-                    to_text(extent), to_text(extent), to_text(extent));
+        throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}", to_text(index),
+                    axis, to_text(extent), to_text(extent), to_text(extent));
       plan.whole = false;
       plan.dropped.push_back(axis);
       keep(from_start, 1, 1);
@@ -107,8 +113,7 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
 TensorRef view_of(const TensorRef& x, const IndexPlan& plan) {
   TensorRef out = x;
   if (!plan.whole) out = call("slice", {out}, {plan.starts, plan.sizes, plan.steps});
-  if (!plan.dropped.empty())
-    out = call("squeeze", {out}, {std::vector<Dim>(plan.dropped.begin(), plan.dropped.end())});
+  if (!plan.dropped.empty()) out = call("squeeze", {out}, {std::vector<Dim>(plan.dropped.begin(), plan.dropped.end())});
   // The take comes before new axes are put in, so its axis counts only those that exist by then.
   if (plan.indices) {
     int64_t axis = plan.index_axis;
@@ -136,16 +141,23 @@ void set_item(const TensorRef& x, py::handle key, py::handle value) {
   ShapeEnv none;
   const IndexPlan plan = plan_index(x, key, environment(none));
   if (plan.indices)
-    throw_error(ErrorKind::index, "index: got an assignment through an index tensor; need integers and slices; try td.where");
+    throw_error(ErrorKind::index,
+                "index: got an assignment through an index tensor; need integers and slices; try td.where");
   const TensorRef target = view_of(x, plan);
-  assign(target, number_kind(value) ? number_tensor(value, [&] {
-    const Kind kind = *number_kind(value);
-    if (kind > info(x->dtype).kind && kind == Kind::floating)
-      throw_error(ErrorKind::dtype, "assignment: got the number {} for a {} tensor; need a number of its kind; try int(...)",
-                  std::string(py::repr(value)), info(x->dtype).name);
-    return x->dtype;
-  }())
-                                    : as_tensor(value));
+  assign(target,
+         number_kind(value)
+             ? number_tensor(
+                   value,
+                   [&] {
+                     const Kind kind = *number_kind(value);
+                     if (kind > info(x->dtype).kind && kind == Kind::floating)
+                       throw_error(
+                           ErrorKind::dtype,
+                           "assignment: got the number {} for a {} tensor; need a number of its kind; try int(...)",
+                           std::string(py::repr(value)), info(x->dtype).name);
+                     return x->dtype;
+                   }())
+             : as_tensor(value));
 }
 
 }  // namespace tandem

@@ -53,8 +53,10 @@ TensorRef from_numpy(py::object array, bool must_copy, std::optional<bool> copy)
   auto dtype = dtype_of_typestr(facts["typestr"].cast<std::string>());
   if (!dtype) {
     const std::string name = py::str(array.attr("dtype"));
-    throw_error(ErrorKind::dtype, "asarray: got a NumPy array of dtype {}; need bool, int8, uint8, int32, int64, float16, "
-                "float32 or float64; try array.astype(...)", name);
+    throw_error(ErrorKind::dtype,
+                "asarray: got a NumPy array of dtype {}; need bool, int8, uint8, int32, int64, float16, "
+                "float32 or float64; try array.astype(...)",
+                name);
   }
   const int64_t item = size_of(*dtype);
   const auto usable = [&](const py::dict& f) {
@@ -67,20 +69,23 @@ TensorRef from_numpy(py::object array, bool must_copy, std::optional<bool> copy)
   };
   if (must_copy || !usable(facts)) {
     if (copy && !*copy)
-      throw_error(ErrorKind::value, "asarray: got an array that cannot be shared as it is and copy=False; need copy=None or True");
+      throw_error(ErrorKind::value,
+                  "asarray: got an array that cannot be shared as it is and copy=False; need copy=None or True");
     array = numpy().attr("array")(array, py::arg("order") = "C", py::arg("copy") = true);
     facts = interface(array);
   }
   Sizes sizes, strides;
   for (py::handle s : facts["shape"]) sizes.push_back(s.cast<int64_t>());
-  if (facts["strides"].is_none()) strides = contiguous_strides(sizes);
+  if (facts["strides"].is_none())
+    strides = contiguous_strides(sizes);
   else
     for (py::handle s : facts["strides"]) strides.push_back(s.cast<int64_t>() / item);
   const py::tuple data = facts["data"];
   auto* address = reinterpret_cast<void*>(data[0].cast<intptr_t>());
   const bool writable = !data[1].cast<bool>();
   array.inc_ref();
-  StorageRef storage = borrow(address, static_cast<size_t>(element_count(sizes) * item), writable, array.ptr(), release_python);
+  StorageRef storage =
+      borrow(address, static_cast<size_t>(element_count(sizes) * item), writable, array.ptr(), release_python);
   return std::make_shared<Tensor>(*dtype, sizes, strides, std::move(storage), address);
 }
 
@@ -98,11 +103,13 @@ TensorRef from_nested(py::handle value) {
   try {
     array = numpy().attr("asarray")(value);
   } catch (py::error_already_set& error) {
-    throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array", std::string(py::repr(value)));
+    throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array",
+                std::string(py::repr(value)));
   }
   const std::string kind = array.attr("dtype").attr("kind").cast<std::string>();
   if (kind == "O" || kind == "U" || kind == "S")
-    throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array", std::string(py::repr(value)));
+    throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array",
+                std::string(py::repr(value)));
   // Python floats have the default dtype, not NumPy's.
   if (kind == "f") array = array.attr("astype")(std::string(info(default_dtype()).name));
   return from_numpy(array, false, std::nullopt);
@@ -145,7 +152,8 @@ std::optional<DType> dtype_of_dlpack(DLDataType type) {
 py::capsule to_dlpack(const TensorRef& x) {
   if (x->recorded) throw_leaked("__dlpack__", *x);
   if (!x->writable)
-    throw_error(ErrorKind::value, "__dlpack__: got a read-only tensor, which this protocol cannot mark; need a writable one; "
+    throw_error(ErrorKind::value,
+                "__dlpack__: got a read-only tensor, which this protocol cannot mark; need a writable one; "
                 "try x.copy()");
   auto* managed = new DLManagedTensor;
   managed->manager_ctx = new TensorRef(x);
@@ -175,22 +183,27 @@ TensorRef from_dlpack(py::handle source) {
   if (py::hasattr(source, "__dlpack_device__")) {
     const auto device = source.attr("__dlpack_device__")().cast<py::tuple>();
     if (py::int_(device[0]).cast<int>() != kDLCPU)
-      throw_error(ErrorKind::backend, "from_dlpack: got a tensor on another device; need one on the CPU; try moving it first");
+      throw_error(ErrorKind::backend,
+                  "from_dlpack: got a tensor on another device; need one on the CPU; try moving it first");
   }
   const py::object capsule = source.attr("__dlpack__")();
   auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
   if (!managed) throw py::error_already_set();
   const DLTensor& t = managed->dl_tensor;
   const auto dtype = dtype_of_dlpack(t.dtype);
-  if (!dtype) throw_error(ErrorKind::dtype, "from_dlpack: got type code {} with {} bits; need a dtype Tandem has", t.dtype.code, t.dtype.bits);
+  if (!dtype)
+    throw_error(ErrorKind::dtype, "from_dlpack: got type code {} with {} bits; need a dtype Tandem has", t.dtype.code,
+                t.dtype.bits);
   Sizes sizes, strides;
   for (int k = 0; k < t.ndim; ++k) sizes.push_back(t.shape[k]);
   if (t.strides)
     for (int k = 0; k < t.ndim; ++k) strides.push_back(t.strides[k]);
-  else strides = contiguous_strides(sizes);
+  else
+    strides = contiguous_strides(sizes);
   char* data = static_cast<char*>(t.data) + t.byte_offset;
   PyCapsule_SetName(capsule.ptr(), "used_dltensor");
-  StorageRef storage = borrow(data, static_cast<size_t>(element_count(sizes) * size_of(*dtype)), true, managed, release_imported);
+  StorageRef storage =
+      borrow(data, static_cast<size_t>(element_count(sizes) * size_of(*dtype)), true, managed, release_imported);
   return std::make_shared<Tensor>(*dtype, sizes, strides, std::move(storage), data);
 }
 
@@ -236,44 +249,58 @@ TensorRef as_tensor(py::handle value) {
 }
 
 void bind_interop(py::module_& m) {
-  m.def("asarray", [](py::handle obj, py::handle dtype, py::handle device, std::optional<bool> copy) {
-    if (!device.is_none() && std::string(py::str(device)) != "cpu")
-      throw_error(ErrorKind::backend, "asarray: got the device {}; need 'cpu', the only one this build has", std::string(py::repr(device)));
-    return asarray(obj, dtype, copy);
-  }, py::arg("obj"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("copy") = py::none(),
-        "Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible.");
+  m.def(
+      "asarray",
+      [](py::handle obj, py::handle dtype, py::handle device, std::optional<bool> copy) {
+        if (!device.is_none() && std::string(py::str(device)) != "cpu")
+          throw_error(ErrorKind::backend, "asarray: got the device {}; need 'cpu', the only one this build has",
+                      std::string(py::repr(device)));
+        return asarray(obj, dtype, copy);
+      },
+      py::arg("obj"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      py::arg("copy") = py::none(),
+      "Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible.");
   m.def("from_dlpack", from_dlpack, py::arg("x"), "Return a tensor that shares the memory of a DLPack object.");
-  m.def("empty", [](py::handle shape, py::handle dtype) {
-    const DType type = dtype.is_none() ? default_dtype() : dtype_from(dtype);
-    if (Recorder::current()) return call("full", {}, {dims_from(shape), Attr(0.0), type});
-    Sizes sizes;
-    for (const Dim& d : dims_from(shape)) {
-      if (d.constant() < 0) throw_error(ErrorKind::shape, "empty: got the size {}; need 0 or more", d.constant());
-      sizes.push_back(d.constant());
-    }
-    return Tensor::empty(type, sizes);
-  }, py::arg("shape"), py::kw_only(), py::arg("dtype") = py::none(), "Return a tensor of undefined contents.");
+  m.def(
+      "empty",
+      [](py::handle shape, py::handle dtype) {
+        const DType type = dtype.is_none() ? default_dtype() : dtype_from(dtype);
+        if (Recorder::current()) return call("full", {}, {dims_from(shape), Attr(0.0), type});
+        Sizes sizes;
+        for (const Dim& d : dims_from(shape)) {
+          if (d.constant() < 0) throw_error(ErrorKind::shape, "empty: got the size {}; need 0 or more", d.constant());
+          sizes.push_back(d.constant());
+        }
+        return Tensor::empty(type, sizes);
+      },
+      py::arg("shape"), py::kw_only(), py::arg("dtype") = py::none(), "Return a tensor of undefined contents.");
 
   py::object tensor = m.attr("Tensor");
   const auto method = [&tensor](const char* name, auto f, auto&&... extra) {
-    tensor.attr(name) = py::cpp_function(f, py::name(name), py::is_method(tensor), std::forward<decltype(extra)>(extra)...);
+    tensor.attr(name) =
+        py::cpp_function(f, py::name(name), py::is_method(tensor), std::forward<decltype(extra)>(extra)...);
   };
   method("numpy", numpy_view, py::doc("Return a NumPy array that shares the memory."));
-  method("__array__", [](const TensorRef& x, py::handle dtype, py::handle copy) -> py::object {
-    if (x->recorded) throw_leaked("__array__", *x);
-    const py::object own = numpy_view(x);
-    py::object out = dtype.is_none() ? own : own.attr("astype")(dtype);
-    if (!copy.is_none() && copy.cast<bool>() && out.is(own)) out = out.attr("copy")();
-    return out;
-  }, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
+  method(
+      "__array__",
+      [](const TensorRef& x, py::handle dtype, py::handle copy) -> py::object {
+        if (x->recorded) throw_leaked("__array__", *x);
+        const py::object own = numpy_view(x);
+        py::object out = dtype.is_none() ? own : own.attr("astype")(dtype);
+        if (!copy.is_none() && copy.cast<bool>() && out.is(own)) out = out.attr("copy")();
+        return out;
+      },
+      py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   method("__dlpack__", [](const TensorRef& x, const py::args&, const py::kwargs&) { return to_dlpack(x); });
   method("__dlpack_device__", [](const Tensor&) { return py::make_tuple(static_cast<int>(kDLCPU), 0); });
   py::object property = py::module_::import("builtins").attr("property");
   tensor.attr("__array_interface__") = property(py::cpp_function(
       [](const Tensor& x) {
         if (x.recorded && x.recorded->recorder.get() == Recorder::current())
-          throw_error(ErrorKind::capture, "numpy: got a {} tensor while the function is being captured; need functions of td; "
-                      "try td.sin for np.sin, and the like", to_text(x.type()));
+          throw_error(ErrorKind::capture,
+                      "numpy: got a {} tensor while the function is being captured; need functions of td; "
+                      "try td.sin for np.sin, and the like",
+                      to_text(x.type()));
         if (x.recorded) throw_leaked("numpy", x);
         py::dict facts;
         facts["version"] = 3;
@@ -281,7 +308,8 @@ void bind_interop(py::module_& m) {
         facts["typestr"] = typestr_of(x.dtype);
         facts["data"] = py::make_tuple(reinterpret_cast<intptr_t>(x.data), !x.writable);
         py::tuple strides(static_cast<size_t>(x.strides.size()));
-        for (int k = 0; k < x.strides.size(); ++k) strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
+        for (int k = 0; k < x.strides.size(); ++k)
+          strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
         facts["strides"] = strides;
         return facts;
       },

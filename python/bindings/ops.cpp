@@ -93,7 +93,8 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     if (op.attrs[i].kind != AttrKind::dtype || given[i] || !op.inputs.empty()) continue;
     if (op.name == "arange") {
-      const bool real = std::any_of(attrs.begin(), attrs.end(), [](const Attr& a) { return std::holds_alternative<double>(a); });
+      const bool real =
+          std::any_of(attrs.begin(), attrs.end(), [](const Attr& a) { return std::holds_alternative<double>(a); });
       attrs[i] = real ? default_dtype() : DType::i64;
     } else if (op.name == "full") {
       const Attr& value = attrs[1];
@@ -109,14 +110,16 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
 }  // namespace
 
 TensorRef number_tensor(py::handle value, DType dtype) {
-  if (!number_kind(value))
-    throw_error(ErrorKind::type, "got {}; need a Python number", std::string(py::repr(value)));
+  if (!number_kind(value)) throw_error(ErrorKind::type, "got {}; need a Python number", std::string(py::repr(value)));
   if (Recorder* recorder = Recorder::current()) {
     if (is_size(value)) return call("cast", {recorder->from_dim(dim_from(value))}, {dtype});
     Attr number;
-    if (PyFloat_Check(value.ptr())) number = value.cast<double>();
-    else if (PyBool_Check(value.ptr())) number = static_cast<int64_t>(value.cast<bool>());
-    else number = dim_from(value).constant();
+    if (PyFloat_Check(value.ptr()))
+      number = value.cast<double>();
+    else if (PyBool_Check(value.ptr()))
+      number = static_cast<int64_t>(value.cast<bool>());
+    else
+      number = dim_from(value).constant();
     if (is_floating(dtype) && std::holds_alternative<int64_t>(number))
       number = static_cast<double>(std::get<int64_t>(number));
     return call("full", {}, {std::vector<Dim>{}, number, dtype});
@@ -173,14 +176,17 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
         return true;
       }();
       if (!fits)
-        throw_error(ErrorKind::value, "{}: got the number {} with a {} tensor; need a number that fits; try x.astype(td.int64)",
-                    op.name, std::string(py::repr(values[i])), info(to).name);
+        throw_error(ErrorKind::value,
+                    "{}: got the number {} with a {} tensor; need a number that fits; try x.astype(td.int64)", op.name,
+                    std::string(py::repr(values[i])), info(to).name);
       out[i] = number_tensor(values[i], to);
     } else if (recorder) {
       // Numbers among numbers of the captured function stay numbers.
-      if (is_size(values[i])) out[i] = recorder->from_dim(dim_from(values[i]));
-      else out[i] = recorder->lift(kind, kind == Kind::floating ? values[i].cast<double>() : 0,
-                                   kind == Kind::floating ? 0 : dim_from(values[i]).constant());
+      if (is_size(values[i]))
+        out[i] = recorder->from_dim(dim_from(values[i]));
+      else
+        out[i] = recorder->lift(kind, kind == Kind::floating ? values[i].cast<double>() : 0,
+                                kind == Kind::floating ? 0 : dim_from(values[i]).constant());
     } else {
       out[i] = as_tensor(values[i]);
     }
@@ -198,8 +204,10 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   size_t used = 0;
   if (op.has(Trait::variadic)) {
     py::handle list = args.size() > 0 ? py::handle(args[0]) : keyword(op.inputs[0]);
-    if (args.size() > 0) next = 1;
-    else ++used;
+    if (args.size() > 0)
+      next = 1;
+    else
+      ++used;
     if (!list || !py::isinstance<py::sequence>(list) || is_tensor(list))
       throw_error(ErrorKind::type, "{}: got no list of tensors; need one; try {}([x, y])", op.name, op.name);
     for (py::handle item : list) {
@@ -211,8 +219,10 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
     const size_t least = op.inputs.size() - static_cast<size_t>(op.optional_inputs);
     for (size_t i = 0; i < op.inputs.size(); ++i) {
       py::handle value;
-      if (next < args.size()) value = args[next++];
-      else if ((value = keyword(op.inputs[i]))) ++used;
+      if (next < args.size())
+        value = args[next++];
+      else if ((value = keyword(op.inputs[i])))
+        ++used;
       if (!value || (value.is_none() && i >= least)) {
         if (i < least)
           throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.inputs[i], signature(op));
@@ -225,8 +235,10 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   std::vector<bool> given(op.attrs.size(), false);
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     py::handle value;
-    if (next < args.size()) value = args[next++];
-    else if ((value = keyword(op.attrs[i].name))) ++used;
+    if (next < args.size())
+      value = args[next++];
+    else if ((value = keyword(op.attrs[i].name)))
+      ++used;
     if (value) {
       attrs[i] = attr_from(op, op.attrs[i], value);
       given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
@@ -259,7 +271,8 @@ void bind_ops(py::module_& m) {
     std::vector<Shape> all;
     for (const py::object& shape : shapes) all.push_back(dims_from(shape));
     ShapeEnv none;
-    const Shape out = broadcast_shapes("broadcast_arrays", all, Recorder::current() ? Recorder::current()->env() : none);
+    const Shape out =
+        broadcast_shapes("broadcast_arrays", all, Recorder::current() ? Recorder::current()->env() : none);
     py::tuple result(out.size());
     for (size_t k = 0; k < out.size(); ++k) result[k] = to_python(out[k]);
     return result;
@@ -298,7 +311,8 @@ void bind_ops(py::module_& m) {
       row["method"] = op->has(Trait::method);
       row["exact"] = op->has(Trait::exact);
       row["mixed"] = op->has(Trait::mixed);
-      constexpr std::string_view accepts[] = {"any", "numeric", "floating", "integral_or_bool", "boolean", "promote_to_float"};
+      constexpr std::string_view accepts[] = {"any",     "numeric",         "floating", "integral_or_bool",
+                                              "boolean", "promote_to_float"};
       row["accepts"] = std::string(accepts[static_cast<size_t>(op->accepts)]);
       row["differentiable"] = std::holds_alternative<GradRule>(op->grad);
       rows.append(row);

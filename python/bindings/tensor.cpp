@@ -75,24 +75,26 @@ void bind_operators(Class& tensor) {
   unary("__abs__", "abs");
   unary("__invert__", "bitwise_invert");
   unary("__round__", "round");
-  tensor.attr("__hash__") = py::cpp_function([](py::handle self) { return reinterpret_cast<intptr_t>(self.ptr()) >> 4; },
-                                             py::name("__hash__"), py::is_method(tensor));
+  tensor.attr("__hash__") =
+      py::cpp_function([](py::handle self) { return reinterpret_cast<intptr_t>(self.ptr()) >> 4; },
+                       py::name("__hash__"), py::is_method(tensor));
 }
 
 [[noreturn]] void throw_recorded(const Tensor& x, const std::string& what) {
   if (x.recorded->recorder.get() != Recorder::current()) throw_leaked(what, x);
   const SourceLoc& born = x.recorded->born;
-  throw_error(ErrorKind::capture,
-              "{}: got the value of a {} tensor{} while the function is being captured; need code that does not look at "
-              "values; try @td.script, which captures if and while on tensors, or td.where",
-              what, to_text(x.type()), born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
+  throw_error(
+      ErrorKind::capture,
+      "{}: got the value of a {} tensor{} while the function is being captured; need code that does not look at "
+      "values; try @td.script, which captures if and while on tensors, or td.where",
+      what, to_text(x.type()), born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
 }
 
 const Tensor& single(const Tensor& x, const std::string& what) {
   if (x.recorded) throw_recorded(x, what);
   if (element_count(x.sizes) != 1)
-    throw_error(ErrorKind::value, "{}: got a tensor of shape {}; need exactly one element; try .any(), .all() or x[i]", what,
-                to_text(x.type().shape));
+    throw_error(ErrorKind::value, "{}: got a tensor of shape {}; need exactly one element; try .any(), .all() or x[i]",
+                what, to_text(x.type().shape));
   return x;
 }
 
@@ -148,63 +150,79 @@ py::tuple shape_of(const Tensor& x) {
 }
 
 void bind_tensor(py::module_& m) {
-  py::class_<Tensor, TensorRef> tensor(m, "Tensor", "A multidimensional array of elements of one dtype.", py::dynamic_attr());
-  tensor.def_property_readonly("dtype", [](const Tensor& x) { return to_python(x.dtype); }, "Type of the elements.")
+  py::class_<Tensor, TensorRef> tensor(m, "Tensor", "A multidimensional array of elements of one dtype.",
+                                       py::dynamic_attr());
+  tensor.def_property_readonly(
+            "dtype", [](const Tensor& x) { return to_python(x.dtype); }, "Type of the elements.")
       .def_property_readonly("shape", shape_of, "Sizes of the axes.")
-      .def_property_readonly("ndim", [](const Tensor& x) { return x.rank(); }, "Number of axes.")
-      .def_property_readonly("size", [](const Tensor& x) { return to_python(element_count(x.type().shape)); },
-                             "Number of elements.")
-      .def_property_readonly("nbytes", [](const Tensor& x) { return to_python(element_count(x.type().shape) * Dim(size_of(x.dtype))); },
-                             "Bytes of the elements.")
-      .def_property_readonly("itemsize", [](const Tensor& x) { return size_of(x.dtype); }, "Bytes of one element.")
-      .def_property_readonly("device", [](const Tensor& x) { return to_text(x.device); }, "Where the elements are.")
+      .def_property_readonly(
+          "ndim", [](const Tensor& x) { return x.rank(); }, "Number of axes.")
+      .def_property_readonly(
+          "size", [](const Tensor& x) { return to_python(element_count(x.type().shape)); }, "Number of elements.")
+      .def_property_readonly(
+          "nbytes", [](const Tensor& x) { return to_python(element_count(x.type().shape) * Dim(size_of(x.dtype))); },
+          "Bytes of the elements.")
+      .def_property_readonly(
+          "itemsize", [](const Tensor& x) { return size_of(x.dtype); }, "Bytes of one element.")
+      .def_property_readonly(
+          "device", [](const Tensor& x) { return to_text(x.device); }, "Where the elements are.")
       .def_property_readonly(
           "strides",
           [](const Tensor& x) {
             if (x.recorded) throw_recorded(x, "strides");
             py::tuple out(static_cast<size_t>(x.strides.size()));
-            for (int k = 0; k < x.strides.size(); ++k) out[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
+            for (int k = 0; k < x.strides.size(); ++k)
+              out[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
             return out;
           },
           "Bytes from one index to the next, per axis.")
-      .def_property_readonly("T", [](const TensorRef& x) { return call("transpose", {x}); }, "The axes in reverse order.")
-      .def_property_readonly("mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
+      .def_property_readonly(
+          "T", [](const TensorRef& x) { return call("transpose", {x}); }, "The axes in reverse order.")
+      .def_property_readonly(
+          "mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
       .def_property_readonly("_recorded", [](const Tensor& x) { return x.recorded != nullptr; })
       .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
       .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
       .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })
       .def_property_readonly("_writable", [](const Tensor& x) { return x.writable; })
       .def("is_contiguous", &Tensor::is_contiguous, "Return whether the elements lie row by row without gaps.")
-      .def("item", [](const Tensor& x) { return item_of(x); }, "Return the only element as a Python number.")
-      .def("tolist",
-           [](const Tensor& x) {
-             if (x.recorded) throw_recorded(x, "tolist");
-             return nested_list(x, 0, static_cast<const char*>(x.data));
-           },
-           "Return the elements as nested lists of Python numbers.")
+      .def(
+          "item", [](const Tensor& x) { return item_of(x); }, "Return the only element as a Python number.")
+      .def(
+          "tolist",
+          [](const Tensor& x) {
+            if (x.recorded) throw_recorded(x, "tolist");
+            return nested_list(x, 0, static_cast<const char*>(x.data));
+          },
+          "Return the elements as nested lists of Python numbers.")
       .def("copy", copy_of, "Return a contiguous copy.")
-      .def("astype",
-           [](const TensorRef& x, py::handle dtype, bool copy) {
-             const DType to = dtype_from(dtype);
-             if (to != x->dtype || (x->recorded && x->recorded->weak)) return call("cast", {x}, {to});
-             return copy ? copy_of(x) : x;
-           },
-           py::arg("dtype"), py::kw_only(), py::arg("copy") = true, "Convert to another dtype; see td.cast.")
-      .def("to",
-           [](py::object x, const std::string& device) -> py::object {
-             if (device == "cpu") return x;
-             throw_error(ErrorKind::backend, "to: got the device '{}'; need 'cpu', the only one this build has", device);
-           },
-           py::arg("device"), "Move to a device.")
-      .def("fill", [](const TensorRef& x, py::handle value) { assign(x, number_tensor(value, x->dtype)); }, py::arg("value"),
-           "Set every element to one number.")
-      .def("reshape",
-           [](const TensorRef& x, const py::args& sizes, const py::kwargs& named) {
-             if (named.contains("shape")) return call("reshape", {x}, {dims_from(named["shape"])});
-             const py::object shape = sizes.size() == 1 && py::isinstance<py::sequence>(sizes[0]) ? py::object(sizes[0]) : py::object(sizes);
-             return call("reshape", {x}, {dims_from(shape)});
-           },
-           "Return the same elements under another shape; see td.reshape.")
+      .def(
+          "astype",
+          [](const TensorRef& x, py::handle dtype, bool copy) {
+            const DType to = dtype_from(dtype);
+            if (to != x->dtype || (x->recorded && x->recorded->weak)) return call("cast", {x}, {to});
+            return copy ? copy_of(x) : x;
+          },
+          py::arg("dtype"), py::kw_only(), py::arg("copy") = true, "Convert to another dtype; see td.cast.")
+      .def(
+          "to",
+          [](py::object x, const std::string& device) -> py::object {
+            if (device == "cpu") return x;
+            throw_error(ErrorKind::backend, "to: got the device '{}'; need 'cpu', the only one this build has", device);
+          },
+          py::arg("device"), "Move to a device.")
+      .def(
+          "fill", [](const TensorRef& x, py::handle value) { assign(x, number_tensor(value, x->dtype)); },
+          py::arg("value"), "Set every element to one number.")
+      .def(
+          "reshape",
+          [](const TensorRef& x, const py::args& sizes, const py::kwargs& named) {
+            if (named.contains("shape")) return call("reshape", {x}, {dims_from(named["shape"])});
+            const py::object shape =
+                sizes.size() == 1 && py::isinstance<py::sequence>(sizes[0]) ? py::object(sizes[0]) : py::object(sizes);
+            return call("reshape", {x}, {dims_from(shape)});
+          },
+          "Return the same elements under another shape; see td.reshape.")
       .def("__len__",
            [](const Tensor& x) {
              if (x.rank() == 0) throw_error(ErrorKind::type, "len: got a tensor without axes; need at least one");
@@ -230,8 +248,9 @@ void bind_tensor(py::module_& m) {
            })
       .def("__getitem__", [](const TensorRef& x, py::handle key) { return get_item(x, key); })
       .def("__setitem__", [](const TensorRef& x, py::handle key, py::handle value) { set_item(x, key, value); })
-      .def("__array_namespace__", [](const Tensor&, py::handle) { return py::module_::import("tandem"); },
-           py::kw_only(), py::arg("api_version") = py::none());
+      .def(
+          "__array_namespace__", [](const Tensor&, py::handle) { return py::module_::import("tandem"); }, py::kw_only(),
+          py::arg("api_version") = py::none());
   bind_operators(tensor);
   for (const OpDef* op : all_ops()) {
     if (!op->has(Trait::method) || py::hasattr(tensor, std::string(op->name).c_str())) continue;

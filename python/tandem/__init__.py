@@ -6,8 +6,6 @@ tensor([2., 3.], dtype=float32)
 """
 
 import os as _os
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
 
 # GNU OpenMP reads this once, when it is loaded. By default a thread that waits at the end of a parallel loop spins for
 # milliseconds, which on a busy machine takes the core from the very thread it waits for.
@@ -36,7 +34,7 @@ from tandem._core import (  # noqa: E402
     Tensor,
     asarray,
     bfloat16,
-    bool,  # noqa: A004
+    bool,
     clear_cache,
     default_dtype,
     empty,
@@ -84,10 +82,5 @@ from math import e, inf, nan, pi  # noqa: E402
 
 newaxis = None
 
-if _TYPE_CHECKING:
-    # The operations come from the table in C++; their signatures are in their docstrings.
-    def __getattr__(name: str) -> _Any: ...
-
-__all__ = sorted(
-    {name for name in globals() if not name.startswith("_")} - {"compare_module"}
-)
+# Type checkers read the same names in __init__.pyi, which `python -m tandem._stubs` writes.
+__all__ = sorted(name for name in globals() if not name.startswith("_"))

@@ -31,6 +31,5 @@ def _format(x: _core.Tensor, spec: str) -> str:
     return format(x.item(), spec) if spec and x.ndim == 0 else str(x)
 
 
-_core.Tensor.__repr__ = _repr
-_core.Tensor.__str__ = _str
-_core.Tensor.__format__ = _format
+for _name, _function in (("__repr__", _repr), ("__str__", _str), ("__format__", _format)):
+    setattr(_core.Tensor, _name, _function)

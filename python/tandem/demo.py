@@ -116,7 +116,7 @@ def show_times(digits: network.Digits, noisy: np.ndarray) -> list[bool]:
     layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in digits.layers]
     for count in (len(digits.images), 1):
         images = digits.images[:count].astype(np.float32)
-        run = functools.partial(network.classify_numpy, images, layers)
+        run: Callable[[], Any] = functools.partial(network.classify_numpy, images, layers)
         arguments = digits.tensors(td.float32, count)
         cases.append((f"network, {count} image{'s' * (count > 1)}", network.classify, arguments, run))
     settings = photograph.STRENGTH, photograph.TOLERANCE

@@ -18,8 +18,10 @@ def random_program(rng: np.random.Generator, shape: tuple[int, ...], steps: int)
     plan = []
     shapes = [shape, shape, shape[-1:]]
     for _ in range(steps):
-        kind = rng.choice(["unary", "binary", "reduce", "view", "softmax", "norm", "concat", "update", "cumsum", "inplace"],
-                          p=[0.2, 0.24, 0.16, 0.15, 0.05, 0.04, 0.04, 0.05, 0.03, 0.04])
+        kind = rng.choice(
+            ["unary", "binary", "reduce", "view", "softmax", "norm", "concat", "update", "cumsum", "inplace"],
+            p=[0.2, 0.24, 0.16, 0.15, 0.05, 0.04, 0.04, 0.05, 0.03, 0.04],
+        )
         i = int(rng.integers(len(shapes)))
         s = shapes[i]
         if kind == "unary":
@@ -105,7 +107,11 @@ def same_bits(a: td.Tensor, b: td.Tensor) -> bool:
     x, y = np.asarray(a), np.asarray(b)
     if x.dtype != y.dtype or x.shape != y.shape:
         return False
-    return bool(np.all((x.view(f"u{x.itemsize}") == y.view(f"u{x.itemsize}")) | (np.isnan(x) & np.isnan(y)))) if x.size else True
+    return (
+        bool(np.all((x.view(f"u{x.itemsize}") == y.view(f"u{x.itemsize}")) | (np.isnan(x) & np.isnan(y))))
+        if x.size
+        else True
+    )
 
 
 @pytest.mark.parametrize("seed", range(150))

@@ -419,7 +419,9 @@ def expected(name, arrays, dtype, attributes):
         allowed = twin.ulps * _spacing(dtype, values)
         if twin.error is not None:
             steps, scale = twin.error(arrays, attributes)
-            bits = samples.BITS[dtype if twin.narrow else {"float16": "float32", "bfloat16": "float32"}.get(dtype, dtype)]
+            bits = samples.BITS[
+                dtype if twin.narrow else {"float16": "float32", "bfloat16": "float32"}.get(dtype, dtype)
+            ]
             allowed = allowed + steps * np.ldexp(1.0, -bits) * scale
         return Expected(dtype, values, allowed)
 

@@ -81,8 +81,12 @@ def _round_bfloat16(values):
 
 TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
 SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
-LARGEST = {"float16": 65504.0, "bfloat16": (2 - 2.0**-7) * 2.0**127, "float32": (2 - 2.0**-23) * 2.0**127,
-           "float64": float(np.finfo(np.float64).max)}
+LARGEST = {
+    "float16": 65504.0,
+    "bfloat16": (2 - 2.0**-7) * 2.0**127,
+    "float32": (2 - 2.0**-23) * 2.0**127,
+    "float64": float(np.finfo(np.float64).max),
+}
 BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
@@ -92,10 +96,33 @@ def special_values(dtype):
         return np.array([True, False])
     if dtype in INTS:
         ends = np.iinfo(dtype)
-        return np.array(sorted({ends.min, ends.min + 1, ends.max, ends.max - 1, 0, 1, 2, 3, 7, 100} |
-                               ({-1, -2, -3} if ends.min < 0 else set())), dtype=dtype)
-    positive = [0.0, np.inf, TINY[dtype], TINY[dtype] * 3, SMALLEST_NORMAL[dtype], LARGEST[dtype], 0.5, 1.0, 1.5, 2.0, 2.5,
-                3.0, 1e-3, 0.3, 10.0, 88.0, 700.0, 30000.0]
+        return np.array(
+            sorted(
+                {ends.min, ends.min + 1, ends.max, ends.max - 1, 0, 1, 2, 3, 7, 100}
+                | ({-1, -2, -3} if ends.min < 0 else set())
+            ),
+            dtype=dtype,
+        )
+    positive = [
+        0.0,
+        np.inf,
+        TINY[dtype],
+        TINY[dtype] * 3,
+        SMALLEST_NORMAL[dtype],
+        LARGEST[dtype],
+        0.5,
+        1.0,
+        1.5,
+        2.0,
+        2.5,
+        3.0,
+        1e-3,
+        0.3,
+        10.0,
+        88.0,
+        700.0,
+        30000.0,
+    ]
     return round_to(dtype, np.array([np.nan, *positive, *(-x for x in positive)]))
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import reference
 import samples
+from reference import CREATION, TWINS
 
 import tandem as td
-from reference import CREATION, TWINS
 
 ROWS = samples.table()
 # Shifting a bool means nothing: NumPy makes it an int8, the array API forbids it.
@@ -99,7 +99,13 @@ REDUCTIONS_OF_SPECIALS = ["sum", "prod", "max", "min", "any", "all", "argmax", "
 @pytest.mark.parametrize("name", REDUCTIONS_OF_SPECIALS)
 def test_nan_and_infinity_in_reductions(name, dtype):
     rows = np.array(
-        [[1, np.nan, 3, 2], [np.inf, 1, 2, 3], [np.inf, -np.inf, 0, 1], [-0.0, 0.0, -0.0, 0.0], [-np.inf, 2, np.nan, np.nan]]
+        [
+            [1, np.nan, 3, 2],
+            [np.inf, 1, 2, 3],
+            [np.inf, -np.inf, 0, 1],
+            [-0.0, 0.0, -0.0, 0.0],
+            [-np.inf, 2, np.nan, np.nan],
+        ]
     )
     host = samples.round_to(dtype, rows)
     x = samples.to_tensor(host, dtype)
@@ -131,7 +137,9 @@ def test_casts(source, target):
 def test_creation(name):
     for sample in samples.samples(name):
         for dtype in samples.DTYPES:
-            if (name == "linspace" and dtype not in samples.FLOATS) or (name == "arange" and dtype in ("bool", "uint8")):
+            if (name == "linspace" and dtype not in samples.FLOATS) or (
+                name == "arange" and dtype in ("bool", "uint8")
+            ):
                 continue  # a range of truths, and of negative numbers without sign
             attributes = {**sample.attributes, "dtype": getattr(td, dtype)}
             eager = getattr(td, name)(**attributes)

@@ -51,8 +51,10 @@ def test_example(name):
 @pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name]["method"]])
 def test_methods(name):
     sample = samples.samples(name)[0]
-    x, *others = (td.ones(shape, dtype=td.int64 if domain.startswith("index") else td.float32)
-                  for shape, domain in zip(sample.shapes, sample.domains))
+    x, *others = (
+        td.ones(shape, dtype=td.int64 if domain.startswith("index") else td.float32)
+        for shape, domain in zip(sample.shapes, sample.domains)
+    )
     a = getattr(td, name)(x, *others, **sample.attributes)
     b = getattr(x, name)(*others, **sample.attributes)
     reference.assert_same_tensor(name, a, b)

@@ -387,38 +387,18 @@ TEST_CASE("the verifier names what is broken") {
   };
   const Program steps = two_step(false), loop = fibonacci();
   const auto launch = [](Program& p, size_t i) -> Launch& { return std::get<Launch>(p.body[i].op); };
-  broken(
-      "defined before", [](Program& p) { p.body.erase(p.body.begin()); }, steps);
-  broken(
-      "defined before", [](Program& p) { p.body.push_back({Release{2}}); }, steps);
-  broken(
-      "defined before", [](Program& p) { p.body.push_back({Release{1}}); }, steps);
-  broken(
-      "inputs are never", [](Program& p) { p.body.push_back({Release{0}}); }, steps);
-  broken(
-      "inputs are never",
-      [](Program& p) {
-        p.body.push_back({Allocate{1, 0, 0}});
-      },
-      steps);
-  broken(
-      "slots exist", [&](Program& p) { launch(p, 1).args[0].slot = 9; }, steps);
-  broken(
-      "kernels exist", [&](Program& p) { launch(p, 1).kernel = 2; }, steps);
-  broken(
-      "table of sizes", [&](Program& p) { launch(p, 1).range = 77; }, steps);
-  broken(
-      "table of sizes", [&](Program& p) { launch(p, 1).vals.push_back(-1); }, steps);
-  broken(
-      "grain", [&](Program& p) { launch(p, 1).grain = 0; }, steps);
-  broken(
-      "one stride per axis", [](Program& p) { p.outputs[0].strides.clear(); }, steps);
-  broken(
-      "predicates are bool",
-      [](Program& p) {
-        p.body.push_back({Branch{0, {}, {}}});
-      },
-      steps);
+  broken("defined before", [](Program& p) { p.body.erase(p.body.begin()); }, steps);
+  broken("defined before", [](Program& p) { p.body.push_back({Release{2}}); }, steps);
+  broken("defined before", [](Program& p) { p.body.push_back({Release{1}}); }, steps);
+  broken("inputs are never", [](Program& p) { p.body.push_back({Release{0}}); }, steps);
+  broken("inputs are never", [](Program& p) { p.body.push_back({Allocate{1, 0, 0}}); }, steps);
+  broken("slots exist", [&](Program& p) { launch(p, 1).args[0].slot = 9; }, steps);
+  broken("kernels exist", [&](Program& p) { launch(p, 1).kernel = 2; }, steps);
+  broken("table of sizes", [&](Program& p) { launch(p, 1).range = 77; }, steps);
+  broken("table of sizes", [&](Program& p) { launch(p, 1).vals.push_back(-1); }, steps);
+  broken("grain", [&](Program& p) { launch(p, 1).grain = 0; }, steps);
+  broken("one stride per axis", [](Program& p) { p.outputs[0].strides.clear(); }, steps);
+  broken("predicates are bool", [](Program& p) { p.body.push_back({Branch{0, {}, {}}}); }, steps);
   broken(
       "defined before",  // on one way only
       [](Program& p) {
@@ -427,8 +407,7 @@ TEST_CASE("the verifier names what is broken") {
         p.body.push_back({Branch{3, {{Release{2}}}, {}}});
       },
       steps);
-  broken(
-      "keeps its dtype", [](Program& p) { p.slots[6].dtype = DType::f32; }, loop);
+  broken("keeps its dtype", [](Program& p) { p.slots[6].dtype = DType::f32; }, loop);
   broken(
       "leaves defined", [](Program& p) { std::get<Loop>(p.body[2].op).body.push_back({Release{4}}); },
       [&] {

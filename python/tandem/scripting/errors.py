@@ -85,7 +85,7 @@ def locate(error: BaseException, start: types.TracebackType | None = None) -> Ba
     if not frames:
         return error
     lines = [*str(error).splitlines()[: MAX_LINES - 3], *describe_line(frames[-1]).splitlines()]
-    located = type(error)("\n".join(lines))
+    located: Any = type(error)("\n".join(lines))
     located.located = True
     located.filename, located.lineno = frames[-1].tb_frame.f_code.co_filename, frames[-1].tb_lineno
     located.__cause__ = error.__cause__

@@ -1,0 +1,717 @@
+"""The C++ core. Written by `python -m tandem._stubs`; do not edit."""
+
+from builtins import bool as _bool
+from collections.abc import Callable, Iterator, Sequence
+from types import EllipsisType, ModuleType
+from typing import Any, Literal, SupportsIndex, TypeAlias
+
+import numpy as np
+
+# A size that is symbolic while a function is captured is typed as the int it stands for.
+_Number: TypeAlias = float | Size | np.generic
+_Operand: TypeAlias = Tensor | _Number | np.ndarray[Any, Any]
+_TensorLike: TypeAlias = _Operand | list[Any] | tuple[Any, ...]
+_TensorList: TypeAlias = list[Any] | tuple[Any, ...]
+_DTypeLike: TypeAlias = DType | str | np.dtype[Any] | type[_bool] | type[int] | type[float] | type[np.generic]
+_Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+_Tensors: TypeAlias = Sequence[Tensor]
+_IndexPart: TypeAlias = SupportsIndex | slice | EllipsisType | None
+_Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
+
+__version__: str
+_op_names: list[str]
+
+class Error(Exception):
+    """Any error that Tandem raises on purpose."""
+
+class ShapeError(Error, ValueError):
+    """Shapes that do not fit together."""
+
+class DTypeError(Error, TypeError):
+    """A dtype an operation does not take."""
+
+class OutOfBoundsError(Error, IndexError):
+    """An axis or index outside its range."""
+
+class ArgumentError(Error, ValueError):
+    """An argument with an impossible value."""
+
+class ArgumentTypeError(Error, TypeError):
+    """An argument of the wrong type."""
+
+class CaptureError(Error):
+    """Code that cannot be captured as a graph."""
+
+class CompileError(Error):
+    """A compilation that failed or was forbidden."""
+
+class SerializationError(Error):
+    """A file that cannot be read."""
+
+class BackendError(Error):
+    """A device or back end that is not available."""
+
+class OutOfMemoryError(Error, MemoryError):
+    """More memory than there is."""
+
+class DType:
+    """The type of a tensor's elements."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def kind(self) -> Literal["bool", "int", "float"]: ...
+    def __eq__(self, other: object, /) -> _bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+class Size:
+    """A size that is known only when the captured function runs."""
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+    def __pow__(self, other: Any, /) -> Any: ...
+    def __add__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __radd__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __sub__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __rsub__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __mul__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __rmul__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __floordiv__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __rfloordiv__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __mod__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __rmod__(self, other: SupportsIndex, /) -> Size | int: ...
+    def __lt__(self, other: Any, /) -> _bool: ...
+    def __le__(self, other: Any, /) -> _bool: ...
+    def __gt__(self, other: Any, /) -> _bool: ...
+    def __ge__(self, other: Any, /) -> _bool: ...
+    def __eq__(self, other: object, /) -> _bool: ...
+    def __ne__(self, other: object, /) -> _bool: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __bool__(self) -> _bool: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+
+class Tensor:
+    """A multidimensional array of elements of one dtype."""
+    @property
+    def dtype(self) -> DType:
+        """Type of the elements."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+    @property
+    def device(self) -> str:
+        """Where the elements are."""
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one index to the next, per axis."""
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped."""
+    def is_contiguous(self) -> _bool:
+        """Return whether the elements lie row by row without gaps."""
+    def item(self) -> Any:
+        """Return the only element as a Python number."""
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return a NumPy array that shares the memory."""
+    def copy(self) -> Tensor:
+        """Return a contiguous copy."""
+    def astype(self, dtype: _DTypeLike, *, copy: _bool = True) -> Tensor:
+        """Convert to another dtype; see td.cast."""
+    def to(self, device: str) -> Tensor:
+        """Move to a device."""
+    def fill(self, value: float) -> None:
+        """Set every element to one number."""
+    def reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor:
+        """Return the same elements under another shape; see td.reshape."""
+    def abs(self) -> Tensor:
+        """Return the absolute value."""
+    def round(self) -> Tensor:
+        """Round to the nearest integer, halves to the even one."""
+    def exp(self) -> Tensor:
+        """Return e to the power x."""
+    def exp2(self) -> Tensor:
+        """Return 2 to the power x."""
+    def expm1(self) -> Tensor:
+        """Return exp(x) - 1, accurate for small x."""
+    def log(self) -> Tensor:
+        """Return the natural logarithm; NaN for negative x, -inf for 0."""
+    def log2(self) -> Tensor:
+        """Return the logarithm to base 2."""
+    def log1p(self) -> Tensor:
+        """Return log(1 + x), accurate for small x."""
+    def sqrt(self) -> Tensor:
+        """Return the square root, correctly rounded."""
+    def rsqrt(self) -> Tensor:
+        """Return 1 / sqrt(x)."""
+    def sin(self) -> Tensor:
+        """Return the sine of x in radians."""
+    def cos(self) -> Tensor:
+        """Return the cosine of x in radians."""
+    def tan(self) -> Tensor:
+        """Return the tangent of x in radians."""
+    def tanh(self) -> Tensor:
+        """Return the hyperbolic tangent."""
+    def sinh(self) -> Tensor:
+        """Return the hyperbolic sine."""
+    def cosh(self) -> Tensor:
+        """Return the hyperbolic cosine."""
+    def sigmoid(self) -> Tensor:
+        """Return 1 / (1 + exp(-x))."""
+    def erf(self) -> Tensor:
+        """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    def sum(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
+        """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
+    def prod(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
+        """Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there)."""
+    def max(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return the largest element over axes; NaN if there is one."""
+    def min(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return the smallest element over axes; NaN if there is one."""
+    def any(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return whether any element over axes is true (not zero)."""
+    def all(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return whether all elements over axes are true (not zero)."""
+    def argmax(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return the index of the first largest element along an axis, or of the flattened tensor."""
+    def argmin(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return the index of the first smallest element along an axis, or of the flattened tensor."""
+    def mean(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return the arithmetic mean over axes; NaN over nothing."""
+    def var(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+        """Return the mean squared deviation from the mean, in two passes, divided by (count - correction)."""
+    def std(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+        """Return the square root of `var`."""
+    def logsumexp(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+        """Return log(sum(exp(x))) over axes without overflow."""
+    def cumsum(self, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
+        """Return running sums along an axis, added in order; 16-bit floats accumulate in float32."""
+    def permute_dims(self, axes: _Shape) -> Tensor:
+        """Return a view with the axes in another order."""
+    def transpose(self) -> Tensor:
+        """Return a view with the axes in reverse order."""
+    def squeeze(self, axis: _Shape | None = None) -> Tensor:
+        """Return a view without the given axes of size 1."""
+    def take(self, indices: _TensorLike, axis: SupportsIndex | None = None) -> Tensor:
+        """Return the elements at given indices along an axis; an index outside [-size, size) raises IndexError."""
+    def matmul(self, x2: _TensorLike) -> Tensor:
+        """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Tensor]: ...
+    def __getitem__(self, key: _Index, /) -> Tensor: ...
+    def __setitem__(self, key: _Index, value: _TensorLike, /) -> None: ...
+    def __add__(self, other: _Operand, /) -> Tensor: ...
+    def __sub__(self, other: _Operand, /) -> Tensor: ...
+    def __mul__(self, other: _Operand, /) -> Tensor: ...
+    def __truediv__(self, other: _Operand, /) -> Tensor: ...
+    def __pow__(self, other: _Operand, /) -> Tensor: ...
+    def __matmul__(self, other: _Operand, /) -> Tensor: ...
+    def __and__(self, other: _Operand, /) -> Tensor: ...
+    def __or__(self, other: _Operand, /) -> Tensor: ...
+    def __xor__(self, other: _Operand, /) -> Tensor: ...
+    def __lshift__(self, other: _Operand, /) -> Tensor: ...
+    def __rshift__(self, other: _Operand, /) -> Tensor: ...
+    def __radd__(self, other: _Operand, /) -> Tensor: ...
+    def __rsub__(self, other: _Operand, /) -> Tensor: ...
+    def __rmul__(self, other: _Operand, /) -> Tensor: ...
+    def __rtruediv__(self, other: _Operand, /) -> Tensor: ...
+    def __rpow__(self, other: _Operand, /) -> Tensor: ...
+    def __rmatmul__(self, other: _Operand, /) -> Tensor: ...
+    def __rand__(self, other: _Operand, /) -> Tensor: ...
+    def __ror__(self, other: _Operand, /) -> Tensor: ...
+    def __rxor__(self, other: _Operand, /) -> Tensor: ...
+    def __rlshift__(self, other: _Operand, /) -> Tensor: ...
+    def __rrshift__(self, other: _Operand, /) -> Tensor: ...
+    def __iadd__(self, other: _Operand, /) -> Tensor: ...
+    def __isub__(self, other: _Operand, /) -> Tensor: ...
+    def __imul__(self, other: _Operand, /) -> Tensor: ...
+    def __itruediv__(self, other: _Operand, /) -> Tensor: ...
+    def __ipow__(self, other: _Operand, /) -> Tensor: ...
+    def __imatmul__(self, other: _Operand, /) -> Tensor: ...
+    def __iand__(self, other: _Operand, /) -> Tensor: ...
+    def __ior__(self, other: _Operand, /) -> Tensor: ...
+    def __ixor__(self, other: _Operand, /) -> Tensor: ...
+    def __ilshift__(self, other: _Operand, /) -> Tensor: ...
+    def __irshift__(self, other: _Operand, /) -> Tensor: ...
+    def __lt__(self, other: _Operand, /) -> Tensor: ...
+    def __le__(self, other: _Operand, /) -> Tensor: ...
+    def __gt__(self, other: _Operand, /) -> Tensor: ...
+    def __ge__(self, other: _Operand, /) -> Tensor: ...
+    def __eq__(self, other: _Operand, /) -> Tensor: ...  # type: ignore[override]
+    def __ne__(self, other: _Operand, /) -> Tensor: ...  # type: ignore[override]
+    def __neg__(self) -> Tensor: ...
+    def __pos__(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __invert__(self) -> Tensor: ...
+    def __round__(self) -> Tensor: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __bool__(self) -> _bool: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __format__(self, spec: str, /) -> str: ...
+    def __array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]: ...
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType: ...
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    @property
+    def _recorded(self) -> _bool: ...
+    @property
+    def _weak(self) -> _bool: ...
+    @property
+    def _type(self) -> str: ...
+    @property
+    def _pointer(self) -> int: ...
+    @property
+    def _writable(self) -> _bool: ...
+
+class Slot:
+    def __init__(self, index: int, /) -> None: ...
+    @property
+    def index(self) -> int: ...
+
+class Executable:
+    """A captured and compiled function."""
+    def ir(self, stage: str) -> str: ...
+    def passes(self) -> list[tuple[str, str]]: ...
+    def kernels(self) -> list[dict[str, Any]]: ...
+    def groups(self) -> list[str]: ...
+    @property
+    def compile_seconds(self) -> float: ...
+    @property
+    def node_count(self) -> int: ...
+
+class Specialization:
+    def __init__(
+        self,
+        executable: Executable,
+        input_leaves: Sequence[int],
+        output_template: Any,
+        guards: list[Any],
+    ) -> None: ...
+    @property
+    def executable(self) -> Executable: ...
+
+class CompiledFunction:
+    def __init__(self, capture: Callable[..., Any], /) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def stats(self) -> dict[str, Any]: ...
+    def clear(self) -> None: ...
+    @property
+    def specializations(self) -> list[Specialization]: ...
+
+class Capture:
+    def __init__(self, name: str, numerics: str = ...) -> None: ...
+    def start(self) -> None: ...
+    def input(self, tensor: Tensor, dynamic: Sequence[_bool]) -> Tensor: ...
+    def finish(self, outputs: _Tensors) -> Executable: ...
+    def abort(self) -> None: ...
+
+class If:
+    def otherwise(self, outputs: _Tensors, /) -> None: ...
+    def end(self, outputs: _Tensors, names: Sequence[str] = ...) -> list[Tensor]: ...
+    def abort(self) -> None: ...
+
+class While:
+    @property
+    def params(self) -> list[Tensor]: ...
+    def body(self, condition: Tensor, /) -> list[Tensor]: ...
+    def end(self, nexts: _Tensors, /) -> list[Tensor]: ...
+    def abort(self) -> None: ...
+
+bool: DType
+int8: DType
+uint8: DType
+int32: DType
+int64: DType
+float16: DType
+bfloat16: DType
+float32: DType
+float64: DType
+
+def asarray(
+    obj: Any,
+    *,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
+    copy: _bool | None = None,
+) -> Tensor:
+    """Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible."""
+
+def from_dlpack(x: Any) -> Tensor:
+    """Return a tensor that shares the memory of a DLPack object."""
+
+def empty(shape: _Shape, *, dtype: _DTypeLike | None = None) -> Tensor:
+    """Return a tensor of undefined contents."""
+
+def default_dtype() -> DType:
+    """Return the dtype of Python floats: float32 or float64."""
+
+def set_default_dtype(dtype: _DTypeLike) -> None:
+    """Choose float32 or float64 as the dtype of Python floats."""
+
+def num_threads() -> int:
+    """Return how many threads kernels may use."""
+
+def set_num_threads(n: int) -> None:
+    """Choose how many threads kernels may use. Results do not depend on it."""
+
+def memory_stats() -> dict[str, int]:
+    """Return bytes in use, their peak, bytes reserved from the system, and numbers of allocations."""
+
+def stats() -> dict[str, Any]: ...
+def empty_cache() -> None:
+    """Give free memory back to the system."""
+
+def clear_cache() -> None:
+    """Forget compiled kernels held in memory; those in use stay."""
+
+def cache_folder() -> str:
+    """Return the folder compiled kernels are kept in."""
+
+def backend_name() -> str:
+    """Return 'llvm' or 'interp'."""
+
+def library_versions() -> str: ...
+def enabled() -> _bool: ...
+def set_enabled(on: _bool, /) -> None: ...
+def recording() -> _bool:
+    """Return whether this thread is capturing."""
+
+def lift(value: Any, /) -> Tensor: ...
+def if_begin(predicate: Tensor, /) -> If: ...
+def while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While: ...
+def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...
+def _dtype_by_name(name: str, /) -> DType: ...
+def _location() -> tuple[str, int]: ...
+def _op_table() -> list[dict[str, Any]]: ...
+def _result_type(values: tuple[Any, ...], /) -> DType: ...
+def _set_package_folder(folder: str, /) -> None: ...
+def full(shape: _Shape, fill_value: float | SupportsIndex, dtype: _DTypeLike = ...) -> Tensor:
+    """Return a tensor of the given shape filled with one number."""
+
+def zeros(shape: _Shape, dtype: _DTypeLike = ...) -> Tensor:
+    """Return a tensor of zeros."""
+
+def ones(shape: _Shape, dtype: _DTypeLike = ...) -> Tensor:
+    """Return a tensor of ones."""
+
+def arange(
+    start: float | SupportsIndex,
+    stop: float | SupportsIndex | None = None,
+    step: float | SupportsIndex = 1,
+    dtype: _DTypeLike | None = None,
+) -> Tensor:
+    """Return evenly spaced numbers in [start, stop), or in [0, start) when stop is left out."""
+
+def linspace(
+    start: float | SupportsIndex,
+    stop: float | SupportsIndex,
+    num: SupportsIndex,
+    endpoint: _bool = True,
+    dtype: _DTypeLike = ...,
+) -> Tensor:
+    """Return `num` evenly spaced numbers from start to stop."""
+
+def eye(
+    n_rows: SupportsIndex,
+    n_cols: SupportsIndex | None = None,
+    k: SupportsIndex = 0,
+    dtype: _DTypeLike = ...,
+) -> Tensor:
+    """Return a matrix with ones on the k-th diagonal and zeros elsewhere."""
+
+def add(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Add element by element; on bool, logical or."""
+
+def subtract(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Subtract x2 from x1 element by element."""
+
+def multiply(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Multiply element by element; on bool, logical and."""
+
+def divide(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Divide x1 by x2 element by element, giving a floating-point result."""
+
+def pow(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0."""
+
+def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the smaller of two elements; NaN where either is NaN."""
+
+def maximum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the larger of two elements; NaN where either is NaN."""
+
+def clip(x: _TensorLike, min: _TensorLike, max: _TensorLike) -> Tensor:
+    """Limit every element to [min, max]."""
+
+def negative(x: _TensorLike) -> Tensor:
+    """Negate element by element."""
+
+def positive(x: _TensorLike) -> Tensor:
+    """Return the elements unchanged."""
+
+def abs(x: _TensorLike) -> Tensor:
+    """Return the absolute value."""
+
+def sign(x: _TensorLike) -> Tensor:
+    """Return -1, 0 or 1 by the sign of each element; NaN stays NaN."""
+
+def square(x: _TensorLike) -> Tensor:
+    """Return the square of each element."""
+
+def reciprocal(x: _TensorLike) -> Tensor:
+    """Return 1 / x."""
+
+def floor(x: _TensorLike) -> Tensor:
+    """Round toward minus infinity."""
+
+def ceil(x: _TensorLike) -> Tensor:
+    """Round toward plus infinity."""
+
+def round(x: _TensorLike) -> Tensor:
+    """Round to the nearest integer, halves to the even one."""
+
+def trunc(x: _TensorLike) -> Tensor:
+    """Round toward zero."""
+
+def bitwise_and(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """And of the bits."""
+
+def bitwise_or(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Or of the bits."""
+
+def bitwise_xor(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Exclusive or of the bits."""
+
+def bitwise_invert(x: _TensorLike) -> Tensor:
+    """Invert every bit; on bool, logical not."""
+
+def bitwise_left_shift(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Shift x1 left by x2 bits; amounts outside [0, bits) give 0."""
+
+def bitwise_right_shift(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Shift x1 right by x2 bits, keeping the sign."""
+
+def equal(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether x1 == x2, element by element; NaN equals nothing."""
+
+def not_equal(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether x1 != x2, element by element."""
+
+def less(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether x1 < x2, element by element."""
+
+def less_equal(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether x1 <= x2, element by element."""
+
+def greater(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether x1 > x2, element by element."""
+
+def greater_equal(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether x1 >= x2, element by element."""
+
+def logical_and(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether both elements are true (not zero)."""
+
+def logical_or(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether either element is true (not zero)."""
+
+def logical_xor(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return whether exactly one element is true (not zero)."""
+
+def logical_not(x: _TensorLike) -> Tensor:
+    """Return whether the element is false (zero)."""
+
+def isnan(x: _TensorLike) -> Tensor:
+    """Return whether the element is NaN."""
+
+def isinf(x: _TensorLike) -> Tensor:
+    """Return whether the element is plus or minus infinity."""
+
+def isfinite(x: _TensorLike) -> Tensor:
+    """Return whether the element is neither infinite nor NaN."""
+
+def where(condition: _TensorLike, x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Take elements of x1 where the condition holds and of x2 elsewhere."""
+
+def cast(x: _TensorLike, dtype: _DTypeLike = ...) -> Tensor:
+    """Convert to another dtype. Floats truncate toward zero when converted to integers and saturate; NaN becomes 0."""
+
+def exp(x: _TensorLike) -> Tensor:
+    """Return e to the power x."""
+
+def exp2(x: _TensorLike) -> Tensor:
+    """Return 2 to the power x."""
+
+def expm1(x: _TensorLike) -> Tensor:
+    """Return exp(x) - 1, accurate for small x."""
+
+def log(x: _TensorLike) -> Tensor:
+    """Return the natural logarithm; NaN for negative x, -inf for 0."""
+
+def log2(x: _TensorLike) -> Tensor:
+    """Return the logarithm to base 2."""
+
+def log1p(x: _TensorLike) -> Tensor:
+    """Return log(1 + x), accurate for small x."""
+
+def sqrt(x: _TensorLike) -> Tensor:
+    """Return the square root, correctly rounded."""
+
+def rsqrt(x: _TensorLike) -> Tensor:
+    """Return 1 / sqrt(x)."""
+
+def sin(x: _TensorLike) -> Tensor:
+    """Return the sine of x in radians."""
+
+def cos(x: _TensorLike) -> Tensor:
+    """Return the cosine of x in radians."""
+
+def tan(x: _TensorLike) -> Tensor:
+    """Return the tangent of x in radians."""
+
+def tanh(x: _TensorLike) -> Tensor:
+    """Return the hyperbolic tangent."""
+
+def sinh(x: _TensorLike) -> Tensor:
+    """Return the hyperbolic sine."""
+
+def cosh(x: _TensorLike) -> Tensor:
+    """Return the hyperbolic cosine."""
+
+def sigmoid(x: _TensorLike) -> Tensor:
+    """Return 1 / (1 + exp(-x))."""
+
+def erf(x: _TensorLike) -> Tensor:
+    """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+
+def sum(x: _TensorLike, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
+    """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
+
+def prod(
+    x: _TensorLike,
+    axis: _Shape | None = None,
+    dtype: _DTypeLike | None = None,
+    keepdims: _bool = False,
+) -> Tensor:
+    """Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there)."""
+
+def max(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return the largest element over axes; NaN if there is one."""
+
+def min(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return the smallest element over axes; NaN if there is one."""
+
+def any(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return whether any element over axes is true (not zero)."""
+
+def all(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return whether all elements over axes are true (not zero)."""
+
+def argmax(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return the index of the first largest element along an axis, or of the flattened tensor."""
+
+def argmin(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return the index of the first smallest element along an axis, or of the flattened tensor."""
+
+def mean(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return the arithmetic mean over axes; NaN over nothing."""
+
+def var(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+    """Return the mean squared deviation from the mean, in two passes, divided by (count - correction)."""
+
+def std(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+    """Return the square root of `var`."""
+
+def logsumexp(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
+    """Return log(sum(exp(x))) over axes without overflow."""
+
+def cumsum(x: _TensorLike, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
+    """Return running sums along an axis, added in order; 16-bit floats accumulate in float32."""
+
+def reshape(x: _TensorLike, shape: _Shape) -> Tensor:
+    """Return the same elements in row-major order under another shape; a view where strides allow it."""
+
+def permute_dims(x: _TensorLike, axes: _Shape) -> Tensor:
+    """Return a view with the axes in another order."""
+
+def transpose(x: _TensorLike) -> Tensor:
+    """Return a view with the axes in reverse order."""
+
+def matrix_transpose(x: _TensorLike) -> Tensor:
+    """Return a view with the last two axes swapped."""
+
+def broadcast_to(x: _TensorLike, shape: _Shape) -> Tensor:
+    """Return a read-only view repeated along axes of size 1 and new leading axes."""
+
+def expand_dims(x: _TensorLike, axis: SupportsIndex = 0) -> Tensor:
+    """Return a view with a new axis of size 1 at the given place."""
+
+def squeeze(x: _TensorLike, axis: _Shape | None = None) -> Tensor:
+    """Return a view without the given axes of size 1."""
+
+def flip(x: _TensorLike, axis: _Shape | None = None) -> Tensor:
+    """Return a view with the elements in reverse order along axes (all by default)."""
+
+def concat(arrays: _TensorList, axis: SupportsIndex = 0) -> Tensor:
+    """Join tensors along an existing axis."""
+
+def stack(arrays: _TensorList, axis: SupportsIndex = 0) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+
+def take(x: _TensorLike, indices: _TensorLike, axis: SupportsIndex | None = None) -> Tensor:
+    """Return the elements at given indices along an axis; an index outside [-size, size) raises IndexError."""
+
+def take_along_axis(x: _TensorLike, indices: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return, for every position, the element of x at the given index along an axis."""
+
+def embedding(indices: _TensorLike, weight: _TensorLike) -> Tensor:
+    """Return the rows of weight [entries, features] at the given indices."""
+
+def matmul(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
+
+def linear(x: _TensorLike, weight: _TensorLike, bias: _TensorLike | None = None) -> Tensor:
+    """Return x @ weight.T + bias for x [..., in], weight [out, in], bias [out]."""
+
+def softmax(x: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return exp(x) divided by its sum along an axis, without overflow."""
+
+def log_softmax(x: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return the logarithm of softmax along an axis, without overflow."""
+
+def relu(x: _TensorLike) -> Tensor:
+    """Return max(x, 0)."""
+
+def gelu(x: _TensorLike) -> Tensor:
+    """Return x times the normal distribution function of x: x/2 (1 + erf(x / sqrt(2)))."""
+
+def layer_norm(
+    x: _TensorLike,
+    weight: _TensorLike | None = None,
+    bias: _TensorLike | None = None,
+    eps: float = 1e-05,
+) -> Tensor:
+    """Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias."""

@@ -1,0 +1,341 @@
+"""Writes the type stubs `_core.pyi` and `__init__.pyi`: `python -m tandem._stubs`.
+
+The operations, the dtypes, the exceptions and all docstrings come from the extension module itself. What C++ cannot
+tell, the types of the other names, is stated here, one signature per line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tandem
+from tandem import _core
+
+WIDTH = 120
+
+PROLOGUE = '''\
+"""The C++ core. Written by `python -m tandem._stubs`; do not edit."""
+
+from builtins import bool as _bool
+from collections.abc import Callable, Iterator, Sequence
+from types import EllipsisType, ModuleType
+from typing import Any, Literal, SupportsIndex, TypeAlias
+
+import numpy as np
+
+# A size that is symbolic while a function is captured is typed as the int it stands for.
+_Number: TypeAlias = float | Size | np.generic
+_Operand: TypeAlias = Tensor | _Number | np.ndarray[Any, Any]
+_TensorLike: TypeAlias = _Operand | list[Any] | tuple[Any, ...]
+_TensorList: TypeAlias = list[Any] | tuple[Any, ...]
+_DTypeLike: TypeAlias = DType | str | np.dtype[Any] | type[_bool] | type[int] | type[float] | type[np.generic]
+_Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+_Tensors: TypeAlias = Sequence[Tensor]
+_IndexPart: TypeAlias = SupportsIndex | slice | EllipsisType | None
+_Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
+'''
+
+# The types of the attributes of operations, by name; an operation's own row comes first.
+ATTRIBUTES = {
+    "shape": "_Shape",
+    "axes": "_Shape",
+    "axis": "SupportsIndex",
+    "cumsum.axis": "SupportsIndex | None",
+    "take.axis": "SupportsIndex | None",
+    "fill_value": "float | SupportsIndex",
+    "start": "float | SupportsIndex",
+    "stop": "float | SupportsIndex",
+    "step": "float | SupportsIndex",
+    "num": "SupportsIndex",
+    "n_rows": "SupportsIndex",
+    "n_cols": "SupportsIndex",
+    "k": "SupportsIndex",
+    "endpoint": "_bool",
+    "keepdims": "_bool",
+    "correction": "float",
+    "eps": "float",
+    "dtype": "_DTypeLike",
+}
+
+FUNCTIONS = [
+    "asarray(obj: Any, *, dtype: _DTypeLike | None = None, device: str | None = None, copy: _bool | None = None)"
+    " -> Tensor",
+    "from_dlpack(x: Any) -> Tensor",
+    "empty(shape: _Shape, *, dtype: _DTypeLike | None = None) -> Tensor",
+    "default_dtype() -> DType",
+    "set_default_dtype(dtype: _DTypeLike) -> None",
+    "num_threads() -> int",
+    "set_num_threads(n: int) -> None",
+    "memory_stats() -> dict[str, int]",
+    "stats() -> dict[str, Any]",
+    "empty_cache() -> None",
+    "clear_cache() -> None",
+    "cache_folder() -> str",
+    "backend_name() -> str",
+    "library_versions() -> str",
+    "enabled() -> _bool",
+    "set_enabled(on: _bool, /) -> None",
+    "recording() -> _bool",
+    "lift(value: Any, /) -> Tensor",
+    "if_begin(predicate: Tensor, /) -> If",
+    "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
+    "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
+    "_dtype_by_name(name: str, /) -> DType",
+    "_location() -> tuple[str, int]",
+    "_op_table() -> list[dict[str, Any]]",
+    "_result_type(values: tuple[Any, ...], /) -> DType",
+    "_set_package_folder(folder: str, /) -> None",
+]
+
+OPERATORS = ["add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+
+# Lines without brackets are properties. `{operators}` and `{operations}` stand for what the tables above give.
+CLASSES = {
+    "DType": [
+        "name: str",
+        "itemsize: int",
+        'kind: Literal["bool", "int", "float"]',
+        "__eq__(self, other: object, /) -> _bool",
+        "__hash__(self) -> int",
+        "__reduce__(self) -> tuple[Any, ...]",
+    ],
+    "Size": [
+        *(f"__{o}__(self, other: Any, /) -> Any" for o in ("truediv", "rtruediv", "pow")),
+        *(
+            f"__{r}{o}__(self, other: SupportsIndex, /) -> Size | int"
+            for o in ("add", "sub", "mul", "floordiv", "mod")
+            for r in ("", "r")
+        ),
+        *(f"__{o}__(self, other: Any, /) -> _bool" for o in ("lt", "le", "gt", "ge")),
+        *(f"__{o}__(self, other: object, /) -> _bool" for o in ("eq", "ne")),
+        *(f"__{t}__(self) -> {t}" for t in ("int", "float")),
+        "__bool__(self) -> _bool",
+        "__index__(self) -> int",
+        "__hash__(self) -> int",
+    ],
+    "Tensor": [
+        "dtype: DType",
+        "shape: tuple[int, ...]",
+        "ndim: int",
+        "size: int",
+        "nbytes: int",
+        "itemsize: int",
+        "device: str",
+        "strides: tuple[int, ...]",
+        "T: Tensor",
+        "mT: Tensor",
+        "is_contiguous(self) -> _bool",
+        "item(self) -> Any",
+        "tolist(self) -> Any",
+        "numpy(self) -> np.ndarray[Any, Any]",
+        "copy(self) -> Tensor",
+        "astype(self, dtype: _DTypeLike, *, copy: _bool = True) -> Tensor",
+        "to(self, device: str) -> Tensor",
+        "fill(self, value: float) -> None",
+        "reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor",
+        "{operations}",
+        "__len__(self) -> int",
+        "__iter__(self) -> Iterator[Tensor]",
+        "__getitem__(self, key: _Index, /) -> Tensor",
+        "__setitem__(self, key: _Index, value: _TensorLike, /) -> None",
+        *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
+        *(f"__r{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
+        *(f"__i{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
+        *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in ("lt", "le", "gt", "ge")),
+        *(f"__{o}__(self, other: _Operand, /) -> Tensor  # type: ignore[override]" for o in ("eq", "ne")),
+        *(f"__{o}__(self) -> Tensor" for o in ("neg", "pos", "abs", "invert", "round")),
+        *(f"__{t}__(self) -> {t}" for t in ("int", "float")),
+        "__bool__(self) -> _bool",
+        "__index__(self) -> int",
+        "__hash__(self) -> int",
+        "__format__(self, spec: str, /) -> str",
+        "__array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]",
+        "__array_interface__: dict[str, Any]",
+        "__array_namespace__(self, *, api_version: str | None = None) -> ModuleType",
+        "__dlpack__(self, *args: Any, **kwargs: Any) -> Any",
+        "__dlpack_device__(self) -> tuple[int, int]",
+        "_recorded: _bool",
+        "_weak: _bool",
+        "_type: str",
+        "_pointer: int",
+        "_writable: _bool",
+    ],
+    "Slot": ["__init__(self, index: int, /) -> None", "index: int"],
+    "Executable": [
+        "ir(self, stage: str) -> str",
+        "passes(self) -> list[tuple[str, str]]",
+        "kernels(self) -> list[dict[str, Any]]",
+        "groups(self) -> list[str]",
+        "compile_seconds: float",
+        "node_count: int",
+    ],
+    "Specialization": [
+        "__init__(self, executable: Executable, input_leaves: Sequence[int], output_template: Any, guards: list[Any])"
+        " -> None",
+        "executable: Executable",
+    ],
+    "CompiledFunction": [
+        "__init__(self, capture: Callable[..., Any], /) -> None",
+        "__call__(self, *args: Any, **kwargs: Any) -> Any",
+        "stats(self) -> dict[str, Any]",
+        "clear(self) -> None",
+        "specializations: list[Specialization]",
+    ],
+    "Capture": [
+        "__init__(self, name: str, numerics: str = ...) -> None",
+        "start(self) -> None",
+        "input(self, tensor: Tensor, dynamic: Sequence[_bool]) -> Tensor",
+        "finish(self, outputs: _Tensors) -> Executable",
+        "abort(self) -> None",
+    ],
+    "If": [
+        "otherwise(self, outputs: _Tensors, /) -> None",
+        "end(self, outputs: _Tensors, names: Sequence[str] = ...) -> list[Tensor]",
+        "abort(self) -> None",
+    ],
+    "While": [
+        "params: list[Tensor]",
+        "body(self, condition: Tensor, /) -> list[Tensor]",
+        "end(self, nexts: _Tensors, /) -> list[Tensor]",
+        "abort(self) -> None",
+    ],
+}
+
+
+def summary(value: Any) -> str:
+    """Return the docstring without the signatures and examples that C++ puts around it."""
+    text = inspect.getdoc(value) or ""
+    paragraphs = [p for p in text.split("\n\n") if not re.match(r"\w+\(.*|>>> ", p)]
+    return " ".join(" ".join(paragraphs).split())
+
+
+def definition(signature: str, doc: str, indent: str = "") -> str:
+    """Return a function's stub, wrapped where it is too long for one line."""
+    signature, _, comment = signature.partition("  # ")
+    head, _, result = signature.rpartition(" -> ")
+    end = (f"  # {comment}" if comment else "") if doc else " ..." + (f"  # {comment}" if comment else "")
+    line = f"{indent}def {signature}:{end}"
+    if len(line) > WIDTH:
+        name, _, parameters = head[:-1].partition("(")
+        inner = "".join(f"{indent}    {p},\n" for p in re.split(r", (?![^\[]*\])", parameters))
+        line = f"{indent}def {name}(\n{inner}{indent}) -> {result}:{end}"
+    return line + "\n" + (docstring(doc, indent + "    ") if doc else "")
+
+
+def docstring(text: str, indent: str) -> str:
+    lines: list[str] = []
+    line = f'{indent}"""'
+    for word in text.replace("\\", "\\\\").split():
+        if len(line) + len(word) + 4 > WIDTH:
+            lines, line = [*lines, line.rstrip()], indent
+        line += word + " "
+    lines.append(line.rstrip())
+    return "\n".join(lines) + (f"\n{indent}" if len(lines) > 1 else "") + '"""\n'
+
+
+def operation(row: dict[str, Any], *, method: bool = False) -> str:
+    """Return the signature, with types, of a row of the table of operations."""
+    parameters = []
+    for text in row["signature"].partition("(")[2][:-1].split(", "):
+        name, _, default = text.partition("=")
+        if name in row["inputs"]:
+            kind = "_TensorList" if row["variadic"] else "_TensorLike"
+        else:
+            kind = ATTRIBUTES.get(f"{row['name']}.{name}") or ATTRIBUTES[name]
+            if default == "None":
+                kind = "_Shape | None" if kind == "SupportsIndex" and name == "axis" else kind
+        if default == "None" and not kind.endswith("None"):
+            kind += " | None"
+        # The dtype that is the default of creation functions can be chosen: td.set_default_dtype.
+        default = "..." if name == "dtype" and default != "None" else default
+        parameters.append(f"{name}: {kind}" + (f" = {default}" if default else ""))
+    if method:
+        parameters[0] = "self"
+    return f"{row['name']}({', '.join(parameters)}) -> Tensor"
+
+
+def rows() -> list[dict[str, Any]]:
+    return [row for row in _core._op_table() if not row["internal"]]
+
+
+def class_body(name: str, members: Iterable[str]) -> str:
+    cls, indent, out = getattr(_core, name), "    ", []
+    if cls.__doc__:
+        out.append(docstring(summary(cls), indent))
+    for member in members:
+        if member == "{operations}":
+            methods = [row for row in rows() if row["method"] and row["name"] != "reshape"]
+            out += [definition(operation(row, method=True), row["doc"], indent) for row in methods]
+            continue
+        attribute = re.match(r"\w+", member).group()  # type: ignore[union-attr]
+        doc = "" if re.fullmatch(r"__\w+__", attribute) else summary(cls.__dict__[attribute])
+        if "(" in member.partition(":")[0]:
+            out.append(definition(member, doc, indent))
+        else:
+            kind = member.partition(": ")[2]
+            out.append(f"{indent}@property\n" + definition(f"{attribute}(self) -> {kind}", doc, indent))
+    return "".join(out)
+
+
+def core_stub() -> str:
+    """Return the text of `_core.pyi`."""
+    parts = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n"]
+    for name, value in vars(_core).items():
+        if isinstance(value, type) and issubclass(value, Exception):
+            bases = ", ".join(base.__name__ for base in value.__bases__)
+            parts.append(f"\nclass {name}({bases}):\n" + docstring(summary(value), "    "))
+    parts += [f"\nclass {name}:\n{class_body(name, members)}" for name, members in CLASSES.items()]
+    parts.append("\n")
+    parts += [f"{name}: DType\n" for name, value in vars(_core).items() if isinstance(value, _core.DType)]
+    parts.append("\n")
+    functions = [(text, summary(getattr(_core, text.partition("(")[0]))) for text in FUNCTIONS]
+    functions += [(operation(row), row["doc"]) for row in rows()]
+    parts += [definition(signature, doc) + ("\n" if doc else "") for signature, doc in functions]
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def package_stub() -> str:
+    """Return the text of `__init__.pyi`: where each public name comes from."""
+    sources = [_core, *(importlib.import_module(f"tandem.{name}") for name in ("_creation", "compare", "jit"))]
+    sources.insert(0, importlib.import_module("math"))
+    found: dict[str, list[str]] = {}
+    constants = []
+    for name in tandem.__all__:
+        value = getattr(tandem, name)
+        if isinstance(value, types.ModuleType):
+            found.setdefault("tandem", []).append(name)
+        elif value is None:
+            constants.append(f"{name}: None\n")
+        else:
+            module = next(m for m in sources if vars(m).get(name) is value)
+            found.setdefault(module.__name__, []).append(name)
+    lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']
+    for module_name in sorted(found, key=lambda m: (m != "math", m)):
+        names = sorted(found[module_name], key=import_order)
+        line = f"from {module_name} import {', '.join(names)}\n"
+        if len(line) > WIDTH:
+            line = f"from {module_name} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
+        lines.append(line + ("\n" if module_name == "math" else ""))
+    listed = "".join(f'    "{name}",\n' for name in sorted(tandem.__all__, key=import_order))
+    return "".join([*lines, "\n__version__: str\n", *constants, f"\n__all__ = [\n{listed}]\n"])
+
+
+def import_order(name: str) -> tuple[Any, ...]:
+    """Sort as ruff does: classes first, and numbers inside names by value."""
+    return name[0].islower(), [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def stubs() -> dict[str, str]:
+    """Return the text of each stub by the name of its file."""
+    return {"_core.pyi": core_stub(), "__init__.pyi": package_stub()}
+
+
+if __name__ == "__main__":
+    for file, text in stubs().items():
+        (Path(__file__).resolve().parent / file).write_text(text, encoding="utf-8")
