@@ -234,7 +234,9 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   const auto index_map = input_map(c_.graph, node, 1, map, reduced_axes_, g_.axes.size());
   Scalar index = evaluate(node.inputs[1], *index_map).cast(DType::i64);
   const Dim extent = x.shape[static_cast<size_t>(axis)];
-  index = select(index < index.constant(0), index + run_time_value(extent), index);
+  // An index below -size stays as it is, so that the error can name it.
+  const Scalar wrapped = index + run_time_value(extent);
+  index = select((index < index.constant(0)) & (index.constant(0) <= wrapped), wrapped, index);
 
   const Place place = c_.place(node.inputs[0]);
   check_internal(place.slot >= 0, "{} reads a value that is not stored", node.op->name);

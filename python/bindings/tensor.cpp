@@ -212,7 +212,12 @@ void bind_tensor(py::module_& m) {
           },
           py::arg("device"), "Move to a device.")
       .def(
-          "fill", [](const TensorRef& x, py::handle value) { assign(x, number_tensor(value, x->dtype)); },
+          "fill",
+          [](const TensorRef& x, py::handle value) {
+            if (!number_kind(value))
+              throw_error(ErrorKind::type, "fill: got {}; need a number", std::string(py::repr(value)));
+            assign(x, number_tensor(value, x->dtype));
+          },
           py::arg("value"), "Set every element to one number.")
       .def(
           "reshape",

@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from tandem import _core
 
