@@ -129,17 +129,16 @@ class Lifetimes {
       run(branch->then_block, results, {});
       run(branch->else_block, results, {});
     } else if (auto* loop = std::get_if<Loop>(&step.op)) {
-      Slots condition_kept = live, body_kept = live, carried;
+      Slots condition_kept = live, body_kept = live, handed_on, carried;
       condition_kept.insert(loop->predicate);
+      for (const auto& [to, from] : loop->carried) handed_on.insert(from);
       for (const auto& [to, from] : loop->carried) {
-        carried.insert(to);
         condition_kept.insert(to);
         body_kept.insert(from);
-        if (to == from) body_kept.insert(to);
-      }
-      for (const auto& [to, from] : loop->carried) {
-        (void)to;
-        carried.erase(from);  // handed on unchanged: still needed at the end of the body
+        if (handed_on.contains(to)) continue;
+        // It takes a new value at the end of the body, so the old one may go, whatever is read after the loop.
+        carried.insert(to);
+        body_kept.erase(to);
       }
       run(loop->condition, condition_kept, {});
       run(loop->body, body_kept, carried);

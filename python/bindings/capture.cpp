@@ -1,4 +1,6 @@
 // Capture as Python drives it: inputs, regions of control flow, the finished executable.
+#include <chrono>
+
 #include "frontend/eager.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cache.h"
@@ -108,6 +110,15 @@ py::list kernel_list(const Executable& executable) {
 
 void bind_capture(py::module_& m) {
   Recorder::locate = user_location;
+  // Ctrl-C ends a compiled loop: signals are looked at a few times a second.
+  set_loop_hook([] {
+    thread_local std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::milliseconds(50)) return;
+    last = now;
+    py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  });
   m.def("_set_package_folder", [](std::string folder) { package_folder() = std::move(folder); });
   m.def("_location", [] {
     const SourceLoc loc = user_location();

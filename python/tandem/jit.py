@@ -82,8 +82,10 @@ class Compiled:
         code = getattr(getattr(function, "__func__", function), "__code__", None)
         if code is not None and code.co_flags & _GENERATOR:
             raise TypeError(f"script: got the generator or coroutine {function!r}; need an ordinary function")
-        if numerics not in ("strict", "fast"):
-            raise ValueError(f"script: got numerics={numerics!r}; need 'strict' or 'fast'")
+        if numerics != "strict":
+            raise ValueError(f"script: got numerics={numerics!r}; need 'strict', the only one there is so far")
+        if cache is not True:
+            raise ValueError("script: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
         self.__wrapped__ = function
         named = function if hasattr(function, "__name__") else type(function)
         self.__name__: str = getattr(named, "__name__", "function")
@@ -230,9 +232,9 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     `@td.script` and as `@td.script(option=...)`, on functions, methods, lambdas and callable objects.
 
     fallback: warn once and run eagerly what cannot be captured, instead of raising CaptureError.
-    numerics: "strict" (same bits as eager) or "fast".
+    numerics: "strict": the same bits as eager. No other is there yet.
     dynamic: True makes every dimension symbolic at once, False never does, None does for those that change.
-    cache: keep compiled kernels on disk.
+    cache: True: compiled kernels are kept on disk; TANDEM_CACHE_DIR='' turns that off for all functions.
     """
     _check_options(options)
     if function is None:

@@ -115,7 +115,8 @@ def test_more_memory_than_there_is(make):
     assert isinstance(caught.value, MemoryError)
     text = str(caught.value)
     assert re.fullmatch(
-        r"allocate: got a request of \d+ bytes with \d+ bytes in use; need at most \d+ bytes in all \(.*\); try a smaller "
+        r"allocate: got a request of \d+ bytes with \d+ bytes in use; need at most \d+ bytes in all \(.*\); "
+        r"try a smaller "
         r"batch, a smaller dtype, or dropping tensors that are no longer needed",
         text,
     ), text
@@ -163,7 +164,8 @@ print(float((x + 1).sum()))
     message, *rest = out.splitlines()
     assert re.fullmatch(
         r"allocate: got a request of 67108864 bytes with \d+ bytes in use; need at most 33554432 bytes in all "
-        r"\(.*TANDEM_MEMORY_LIMIT.*\); try a smaller batch, a smaller dtype, or dropping tensors that are no longer needed",
+        r"\(.*TANDEM_MEMORY_LIMIT.*\); try a smaller batch, a smaller dtype, or dropping "
+        r"tensors that are no longer needed",
         message,
     ), message
     assert rest == ["2097152.0", "True", "compiled too", "2097152.0"]
@@ -191,7 +193,8 @@ def test_recursion_on_a_tensor():
         endless(td.asarray(3.0))
     first, place, *_ = str(caught.value).splitlines()
     assert first == (
-        "endless: got a recursion without end while it was captured; need a recursion that ends by plain Python values; "
+        "endless: got a recursion without end while it was captured; need a recursion that ends by plain Python values"
+        "; "
         "try a loop instead of recursion on a tensor's value"
     )
     assert place.startswith(f"  --> {HERE}:")

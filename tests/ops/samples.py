@@ -91,7 +91,7 @@ BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
 def special_values(dtype):
-    """What most often goes wrong: NaN, infinities, both zeros, subnormals, extremes, halves, large and plain numbers."""
+    """What most often goes wrong: NaN, infinities, zeros, subnormals, extremes, halves, large and plain numbers."""
     if dtype == "bool":
         return np.array([True, False])
     if dtype in INTS:
