@@ -85,6 +85,13 @@ void check_indices(InferContext& c) {
            info(c.inputs[1].dtype).name);
 }
 
+// There is nothing to pick from an axis of size 0; kernels rely on element 0 being there.
+void check_table(InferContext& c, const TensorType& x, const TensorType& indices, int64_t axis) {
+  if (c.env.equal(x.shape[static_cast<size_t>(axis)], 0) && !c.env.equal(element_count(indices.shape), 0))
+    c.fail(ErrorKind::index, "got indices for axis {} of a tensor of shape {}; need an axis with elements", axis,
+           to_text(x.shape));
+}
+
 TensorType take_type(InferContext& c) {
   check_indices(c);
   const TensorType &x = c.inputs[0], &indices = c.inputs[1];
@@ -94,6 +101,7 @@ TensorType take_type(InferContext& c) {
   }
   const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
   c.attr("axis") = axis;
+  check_table(c, x, indices, axis);
   TensorType out{x.dtype, x.shape, {}};
   out.shape.erase(out.shape.begin() + axis);
   out.shape.insert(out.shape.begin() + axis, indices.shape.begin(), indices.shape.end());
@@ -108,6 +116,7 @@ TensorType take_along_type(InferContext& c) {
   bool fits = x.rank() == indices.rank();
   for (size_t k = 0; fits && k < x.shape.size(); ++k)
     fits = static_cast<int64_t>(k) == axis || c.env.equal(x.shape[k], indices.shape[k]);
+  if (fits) check_table(c, x, indices, axis);
   if (!fits)
     c.fail(ErrorKind::shape, "got shapes {} and {}; need shapes that agree everywhere but along axis {}",
            to_text(x.shape), to_text(indices.shape), axis);
@@ -121,6 +130,7 @@ TensorType embedding_type(InferContext& c) {
   if (!is_integer(indices.dtype))
     c.fail(ErrorKind::dtype, "got indices of dtype {}; need an integer dtype; try indices.astype(td.int64)",
            info(indices.dtype).name);
+  check_table(c, weight, indices, 0);
   TensorType out{weight.dtype, indices.shape, {}};
   out.shape.push_back(weight.shape[1]);
   return out;

@@ -139,8 +139,8 @@ from tandem._creation import (
     result_type,
     zeros_like,
 )
-from tandem.compare import compare, script
-from tandem.jit import disabled, is_enabled, no_recompile, set_enabled, stats, trace
+from tandem.compare import compare
+from tandem.jit import disabled, is_enabled, no_recompile, script, set_enabled, stats, trace
 
 __version__: str
 newaxis: None

@@ -302,8 +302,8 @@ def core_stub() -> str:
 
 def package_stub() -> str:
     """Return the text of `__init__.pyi`: where each public name comes from."""
-    sources = [_core, *(importlib.import_module(f"tandem.{name}") for name in ("_creation", "compare", "jit"))]
-    sources.insert(0, importlib.import_module("math"))
+    sources = [importlib.import_module(name) for name in ("math", "tandem.jit", "tandem._creation", "tandem.compare")]
+    sources.insert(1, _core)
     found: dict[str, list[str]] = {}
     constants = []
     for name in tandem.__all__:

@@ -306,7 +306,9 @@ def test_settings():
     raises(Argument, "result_type: got no tensor or dtype; need at least one", td.result_type)
     raises(TypeError, "script: got 3; need a function, method, lambda or callable object", lambda: td.script(3))
     raises(
-        ValueError, "script: got numerics='x'; need 'strict' or 'fast'", lambda: td.script(lambda x: x, numerics="x")
+        ValueError,
+        "script: got numerics='x'; need 'strict', the only one there is so far",
+        lambda: td.script(lambda x: x, numerics="x"),
     )
     raises(
         TypeError, "script: got the option 'nope'; need fallback, numerics, dynamic or cache", lambda: td.script(nope=1)

@@ -116,8 +116,7 @@ def test_more_memory_than_there_is(make):
     text = str(caught.value)
     assert re.fullmatch(
         r"allocate: got a request of \d+ bytes with \d+ bytes in use; need at most \d+ bytes in all \(.*\); "
-        r"try a smaller "
-        r"batch, a smaller dtype, or dropping tensors that are no longer needed",
+        r"try a smaller batch, a smaller dtype, or dropping tensors that are no longer needed",
         text,
     ), text
     assert float(td.ones((10,)).sum()) == 10
@@ -193,9 +192,8 @@ def test_recursion_on_a_tensor():
         endless(td.asarray(3.0))
     first, place, *_ = str(caught.value).splitlines()
     assert first == (
-        "endless: got a recursion without end while it was captured; need a recursion that ends by plain Python values"
-        "; "
-        "try a loop instead of recursion on a tensor's value"
+        "endless: got a recursion without end while it was captured; need a recursion that ends by plain Python "
+        "values; try a loop instead of recursion on a tensor's value"
     )
     assert place.startswith(f"  --> {HERE}:")
     assert endless.eager(td.asarray(3.0)).item() == 0

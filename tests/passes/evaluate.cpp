@@ -122,6 +122,68 @@ Tensor concat(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
   return out;
 }
 
+// The elements that `slice` would return are replaced.
+Tensor slice_update(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
+  const auto starts = numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, "starts"));
+  const auto sizes = numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, "sizes"));
+  const auto steps = numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, "steps"));
+  out.bits = inputs[0].bits;
+  for (int64_t flat = 0; flat < count(sizes); ++flat) {
+    auto indices = indices_of(flat, sizes);
+    const int64_t bits = evaluate(ScalarOp::cast, out.dtype, inputs[1].dtype, broadcast_element(inputs[1], indices));
+    for (size_t k = 0; k < indices.size(); ++k) indices[k] = starts[k] + steps[k] * indices[k];
+    out.bits[static_cast<size_t>(flat_of(indices, out.shape))] = bits;
+  }
+  return out;
+}
+
+// Of two matrices.
+Tensor matmul(const std::vector<Tensor>& inputs, Tensor out) {
+  const DType dtype = compute_type(out.dtype);
+  const auto element = [&](const Tensor& x, int64_t i, int64_t j) {
+    return evaluate(ScalarOp::cast, dtype, x.dtype, x.bits[static_cast<size_t>(i * x.shape[1] + j)]);
+  };
+  for (int64_t i = 0; i < out.shape[0]; ++i)
+    for (int64_t j = 0; j < out.shape[1]; ++j) {
+      int64_t sum = 0;
+      for (int64_t k = 0; k < inputs[0].shape[1]; ++k)
+        sum = evaluate(ScalarOp::add, dtype, dtype, sum,
+                       evaluate(ScalarOp::mul, dtype, dtype, element(inputs[0], i, k), element(inputs[1], k, j)));
+      out.bits.push_back(evaluate(ScalarOp::cast, out.dtype, dtype, sum));
+    }
+  return out;
+}
+
+Tensor take(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
+  const auto axis = static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
+  const size_t rank = inputs[1].shape.size();
+  for (int64_t flat = 0; flat < count(out.shape); ++flat) {
+    const auto at = indices_of(flat, out.shape);
+    const auto first = at.begin() + static_cast<std::ptrdiff_t>(axis), last = first + static_cast<std::ptrdiff_t>(rank);
+    const int64_t index = inputs[1].bits[static_cast<size_t>(flat_of({first, last}, inputs[1].shape))];
+    std::vector<int64_t> from(at.begin(), first);
+    from.push_back(index < 0 ? index + inputs[0].shape[axis] : index);
+    from.insert(from.end(), last, at.end());
+    out.bits.push_back(inputs[0].bits.at(static_cast<size_t>(flat_of(from, inputs[0].shape))));
+  }
+  return out;
+}
+
+Tensor cumulative_sum(const Node& node, const Tensor& input, Tensor out) {
+  const auto axis = static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
+  const DType dtype = compute_type(out.dtype);
+  std::vector<int64_t> sums(input.bits.size());
+  for (int64_t flat = 0; flat < count(input.shape); ++flat) {
+    auto indices = indices_of(flat, input.shape);
+    int64_t sum = evaluate(ScalarOp::cast, dtype, input.dtype, input.bits[static_cast<size_t>(flat)]);
+    if (indices[axis]-- > 0)
+      sum = evaluate(ScalarOp::add, dtype, dtype, sums[static_cast<size_t>(flat_of(indices, input.shape))], sum);
+    sums[static_cast<size_t>(flat)] = sum;
+  }
+  for (const int64_t sum : sums) out.bits.push_back(evaluate(ScalarOp::cast, out.dtype, dtype, sum));
+  return out;
+}
+
 Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
   const auto size = static_cast<size_t>(count(out.shape));
   switch (std::get<Structure>(node.op->lower)) {
@@ -138,6 +200,10 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
       return out;
     }
     case Structure::concat: return concat(node, inputs, std::move(out));
+    case Structure::slice_update: return slice_update(node, inputs, std::move(out));
+    case Structure::matmul: return matmul(inputs, std::move(out));
+    case Structure::take: return take(node, inputs, std::move(out));
+    case Structure::cumulative_sum: return cumulative_sum(node, inputs[0], std::move(out));
     default: throw InternalError(fmt::format("evaluate_graph does not know {}", node.op->name));
   }
 }

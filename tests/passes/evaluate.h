@@ -12,7 +12,8 @@ struct Tensor {
   bool operator==(const Tensor&) const = default;
 };
 
-// No symbols, no composite operations; of structures: full, from_dim, iota, concat and control flow.
+// No symbols and no composite operations; no argmax, argmin and take_along_axis; products of two matrices only.
+// Reductions go one element after the other, which is not the order of kernels: equal bits need sums that are exact.
 std::vector<Tensor> evaluate_graph(const Graph& graph, const std::vector<Tensor>& inputs);
 
 // Numbers that rules go wrong on: zeros of both signs, NaN, infinities, the smallest and largest ones.

@@ -7,17 +7,16 @@ using namespace tandem;
 using namespace tandem::testing;
 
 TEST_CASE("layout: operands of matmul have one dtype and two axes") {
-  check_pass(normalize_layout, R"(graph @f(%a: i32[K], %b: f32[K, N]) -> f64[N] {
-    %0 = matmul %a, %b : f64[N]  # m.py:2
+  check_pass(normalize_layout, R"(graph @f(%a: f16[K], %b: f32[K, N]) -> f32[N] {
+    %0 = matmul %a, %b : f32[N]  # m.py:2
     return %0
   })",
-             R"(graph @f(%a: i32[K], %b: f32[K, N]) -> f64[N] {
-    %0 = cast %a dtype=f64 : f64[K]  # m.py:2
-    %1 = cast %b dtype=f64 : f64[K, N]  # m.py:2
-    %2 = reshape %0 shape=[1, K] : f64[1, K]  # m.py:2
-    %3 = matmul %2, %1 : f64[1, N]  # m.py:2
-    %4 = reshape %3 shape=[N] : f64[N]  # m.py:2
-    return %4
+             R"(graph @f(%a: f16[K], %b: f32[K, N]) -> f32[N] {
+    %0 = cast %a dtype=f32 : f32[K]  # m.py:2
+    %1 = reshape %0 shape=[1, K] : f32[1, K]  # m.py:2
+    %2 = matmul %1, %b : f32[1, N]  # m.py:2
+    %3 = reshape %2 shape=[N] : f32[N]  # m.py:2
+    return %3
   })");
   check_pass(normalize_layout, R"(graph @f(%a: f32[2, M, K], %b: f32[K]) -> f32[2, M] {
     %0 = matmul %a, %b : f32[2, M]
@@ -43,12 +42,12 @@ TEST_CASE("layout: operands of matmul have one dtype and two axes") {
 }
 
 TEST_CASE("layout: parts of a concat are copies in the dtype of the whole") {
-  check_pass(normalize_layout, R"(graph @f(%a: f32[N], %b: i32[3]) -> f64[N + 3] {
+  check_pass(normalize_layout, R"(graph @f(%a: f64[N], %b: f32[3]) -> f64[N + 3] {
     %0 = concat %a, %b : f64[N + 3]
     return %0
   })",
-             R"(graph @f(%a: f32[N], %b: i32[3]) -> f64[N + 3] {
-    %0 = cast %a dtype=f64 : f64[N]
+             R"(graph @f(%a: f64[N], %b: f32[3]) -> f64[N + 3] {
+    %0 = copy %a : f64[N]
     %1 = cast %b dtype=f64 : f64[3]
     %2 = concat %0, %1 : f64[N + 3]
     return %2

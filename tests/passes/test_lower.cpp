@@ -131,10 +131,10 @@ TEST_CASE("lower: neighbouring axes that every access walks as one are one") {
     %1 = exp %0 : f32[N, M]
     return %1
   })");
-  CHECK(outline(flat.only()) == "| N*M: out");
+  CHECK(outline(flat.only()) == "| M*N: out");
   CHECK(strides(flat.only()) == "[1] [1] [1]");
   CHECK(is_flat_map(flat.only().kernel));
-  CHECK(to_text(flat.only().range) == "N*M");
+  CHECK(to_text(flat.only().range) == "M*N");
 
   const Lowered row(R"(graph @f(%x: f32[N, M], %y: f32[M]) -> f32[N, M] {
     %0 = add %x, %y : f32[N, M]
@@ -177,7 +177,7 @@ TEST_CASE("lower: softmax has three stages and keeps its exponentials") {
   })",
                      {100, 64});
   CHECK(outline(rows.only()) == "N | M: max; sum keep; out");
-  CHECK(to_text(rows.only().scratch_bytes) == "64*div(4*M + 63, 64)");
+  CHECK(to_text(rows.only().scratch_bytes) == "64*div(4*M+63, 64)");
   // Longer rows would leave the caches: the exponentials are computed again.
   CHECK(outline(R"(graph @f(%x: f32[N, M]) -> f32[N, M] {
     %0 = softmax %x : f32[N, M]
@@ -222,7 +222,7 @@ TEST_CASE("lower: vectors run along memory, over columns where rows are not cont
     %0 = sum %x axis=0 : f32[M]
     return %0
   })");
-  CHECK(to_text(columns.only().range) == "div(M + 63, 64)");  // tiles of kColumnTile
+  CHECK(to_text(columns.only().range) == "div(M+63, 64)");  // tiles of kColumnTile
 }
 
 TEST_CASE("lower: a long reduction over few rows is split into blocks and their combination") {
@@ -236,10 +236,10 @@ TEST_CASE("lower: a long reduction over few rows is split into blocks and their 
   CHECK(outline(text, {2, 1000}) == "N | M: sum; once out");
   const Lowered split(text, {2, 1 << 20});
   REQUIRE(split.kernels.size() == 2);
-  CHECK(outline(split.kernels[0]) == "N, div(M + 4095, 4096) | M: sum; once out, split");
-  CHECK(outline(split.kernels[1]) == "N | div(M + 4095, 4096): sum; once out, tree");
+  CHECK(outline(split.kernels[0]) == "N, div(M+4095, 4096) | M: sum; once out, split");
+  CHECK(outline(split.kernels[1]) == "N | div(M+4095, 4096): sum; once out, tree");
   REQUIRE(split.temporaries.size() == 1);
-  CHECK(to_text(split.temporaries[0]) == "[N, div(M + 4095, 4096)]");
+  CHECK(to_text(split.temporaries[0]) == "[N, div(M+4095, 4096)]");
   CHECK(split.kernels[0].slots.back() == kFirstTemporary);
   CHECK(split.kernels[1].slots.front() == kFirstTemporary);
   CHECK(count(split.kernels[0], ScalarOp::sqrt) == 0);
@@ -294,7 +294,7 @@ TEST_CASE("lower: equal structure gives equal text, whatever the sizes") {
     return %2
   })"));
   CHECK(same(R"(graph @f(%x: f32[N, M]) -> f32[N, M] {
-    %0 = iota shape=[N, M] axis=1 : i64[N, M]
+    %0 = iota shape=[N, M] axis=1 dtype=i64 : i64[N, M]
     %1 = multiply %x, %0 : f32[N, M]
     return %1
   })"));
@@ -314,7 +314,7 @@ TEST_CASE("lower: sizes and places are run-time values, structure is not") {
   })");
   CHECK(outline(views.only()) == "N | 4: out");
   CHECK(strides(views.only()) == "[-9, 2] [4, 1]");
-  CHECK(name_of(views.only().kernel.accesses[0].offset, views.only()) == "9*N - 8");
+  CHECK(name_of(views.only().kernel.accesses[0].offset, views.only()) == "9*N-8");
   for (const Axis& axis : views.only().kernel.axes) CHECK_FALSE(axis.extent.literal);
 
   const Lowered broadcast(R"(graph @f(%x: f32[N, 1], %y: f32[1, M]) -> f32[N, M] {

@@ -56,7 +56,7 @@ TEST_CASE("small loops stay on the calling thread, large ones are shared") {
     return pieces.load();
   };
   CHECK(pieces(1000, 1) == 1);
-  CHECK(pieces(1000, 25) == 2);  // enough for two threads, not for more pieces than threads
+  CHECK(pieces(1000, 45) == 2);  // enough for two threads, not for more pieces than threads
   CHECK(pieces(1000, kExpensive) == 8);
   set_num_threads(1);
   CHECK(pieces(1000, kExpensive) == 1);
