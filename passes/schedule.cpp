@@ -202,7 +202,7 @@ class Scheduler {
     second.outer_ = outer_;
     second.inner_ = inner_;
     outer_.push_back(block_axis);
-    LoweredKernel first = finish(false);
+    LoweredKernel first = finish(false, true);
     first.kernel.split = true;
     LoweredKernel last = second.finish(false);
     last.kernel.order = kTreeOrder;
@@ -242,7 +242,7 @@ class Scheduler {
     return it - out.vals.begin();
   }
 
-  LoweredKernel finish(bool column) {
+  LoweredKernel finish(bool column, bool split = false) {
     LoweredKernel out;
     Kernel& k = out.kernel;
     k.name = nest_.name;
@@ -258,7 +258,9 @@ class Scheduler {
     const Dim inner_points = product(inner_);
     k.single_block = reduces() && inner_points.is_constant() && inner_points.constant() <= kBlockOrder.block;
 
-    const int64_t points = hint(product(outer_)) * hint(inner_points);
+    // Of a split reduction the blocks are outer points, each of which walks its own part of the inner axis.
+    const Dim walked = split ? Dim(kBlockOrder.block) : inner_points;
+    const int64_t points = hint(product(outer_)) * hint(walked);
     // Buffers: one per slot and role, then the scratch rows. A buffer both read and written is passed twice.
     std::vector<int> buffer_of(nest_.accesses.size());
     std::vector<std::pair<int, bool>> known;
@@ -312,7 +314,7 @@ class Scheduler {
       const Dim row = inner_points * Dim(size_of(dtype)) * Dim(column ? kColumnTile : 1);
       out.scratch_bytes = out.scratch_bytes + ceil_div(row, 64) * Dim(64);
     }
-    out.points = product(outer_) * inner_points;
+    out.points = product(outer_) * walked;
     out.cost = 0.05 + 0.03 * nodes + 0.05 * static_cast<double>(k.accesses.size());
     return out;
   }

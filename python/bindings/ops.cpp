@@ -40,6 +40,7 @@ Attr attr_from(const OpDef& op, const AttrSpec& spec, py::handle value) {
     case AttrKind::number:
       if (PyBool_Check(value.ptr())) return value.cast<bool>();
       if (PyFloat_Check(value.ptr())) return value.cast<double>();
+      if (const TensorRef* tensor = tensor_pointer(value)) return attr_from(op, spec, item_of(**tensor));
       if (PyIndex_Check(value.ptr())) return integer_from(op, spec, value);
       throw_argument(op, spec, value, "a number");
     case AttrKind::dtype: return dtype_from(value);
@@ -226,8 +227,11 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
       if (!value || (value.is_none() && i >= least)) {
         if (i < least)
           throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.inputs[i], signature(op));
-        break;
+        continue;
       }
+      if (inputs.size() < i)
+        throw_error(ErrorKind::type, "{}: got '{}' without '{}'; need the optional tensors in order", op.name,
+                    op.inputs[i], op.inputs[inputs.size()]);
       inputs.push_back(value);
     }
   }
@@ -239,7 +243,8 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
       value = args[next++];
     else if ((value = keyword(op.attrs[i].name)))
       ++used;
-    if (value) {
+    // dtype=None is the same as leaving it out.
+    if (value && !(op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback)) {
       attrs[i] = attr_from(op, op.attrs[i], value);
       given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
     } else if (op.attrs[i].fallback) {

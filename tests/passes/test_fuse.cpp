@@ -145,8 +145,9 @@ TEST_CASE("fuse: normalisations are one group each") {
   CHECK(fused(R"(graph @f(%x: f32[N, 64], %w: f32[64], %b: f32[64]) -> f32[N, 64] {
     %0 = layer_norm %x, %w, %b : f32[N, 64]
     return %0
-  })") == "[N, 64*] sum multiply subtract multiply sum multiply add rsqrt multiply multiply add -> add\n"
-          "rest: (full) (full)\n");
+  })") ==
+        "[N, 64*] sum multiply subtract multiply sum multiply add rsqrt multiply multiply add -> add\n"
+        "rest: (full) (full)\n");
 }
 
 TEST_CASE("fuse: reductions of one value over the same axes are siblings") {

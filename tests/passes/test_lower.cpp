@@ -61,7 +61,7 @@ std::string_view name_of(ReduceKind kind) {
 }
 
 // "N | 64: max; sum keep; out": the axes (outer | inner), then what the stages do: reductions, `scan`, stores to a
-// buffer (`out`) or to scratch (`keep`); `once` before a stage of the outer axes only. Marks of the whole kernel follow.
+// buffer (`out`) or to scratch (`keep`); `once` before a stage of the outer axes only. Marks of the kernel follow.
 std::string outline(const LoweredKernel& lowered) {
   const Kernel& k = lowered.kernel;
   std::string text;
@@ -242,6 +242,8 @@ TEST_CASE("lower: a long reduction over few rows is split into blocks and their 
   CHECK(to_text(split.temporaries[0]) == "[N, div(M+4095, 4096)]");
   CHECK(split.kernels[0].slots.back() == kFirstTemporary);
   CHECK(split.kernels[1].slots.front() == kFirstTemporary);
+  // Every element once, whatever the number of blocks.
+  CHECK(split.kernels[0].points.evaluate(std::vector<int64_t>{2, 1 << 20}.data()) == 2 << 20);
   CHECK(count(split.kernels[0], ScalarOp::sqrt) == 0);
   CHECK(count(split.kernels[1], ScalarOp::sqrt) == 1);
   // Their order of combination is not that of blocks.

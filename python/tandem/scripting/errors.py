@@ -78,6 +78,10 @@ def describe_line(item: types.TracebackType) -> str:
     return shown
 
 
+def _has_source(item: types.TracebackType) -> bool:
+    return bool(linecache.getline(item.tb_frame.f_code.co_filename, item.tb_lineno, item.tb_frame.f_globals))
+
+
 def locate(error: BaseException, start: types.TracebackType | None = None) -> BaseException:
     """A copy of a Tandem error whose message ends with the user's line; other errors come back unchanged."""
     if not isinstance(error, _core.Error) or getattr(error, "located", False):
@@ -85,10 +89,12 @@ def locate(error: BaseException, start: types.TracebackType | None = None) -> Ba
     frames = list(_frames(user_traceback(start or error.__traceback__)))
     if not frames:
         return error
-    lines = [*str(error).splitlines()[: MAX_LINES - 3], *describe_line(frames[-1]).splitlines()]
+    # Methods that the standard library generates (of dataclasses and named tuples) have no lines of the user's.
+    place = next((item for item in reversed(frames) if _has_source(item)), frames[-1])
+    lines = [*str(error).splitlines()[: MAX_LINES - 3], *describe_line(place).splitlines()]
     located: Any = type(error)("\n".join(lines))
     located.located = True
-    located.filename, located.lineno = frames[-1].tb_frame.f_code.co_filename, frames[-1].tb_lineno
+    located.filename, located.lineno = place.tb_frame.f_code.co_filename, place.tb_lineno
     located.__cause__ = error.__cause__
     located.__suppress_context__ = True
     return located.with_traceback(user_traceback(error.__traceback__))
