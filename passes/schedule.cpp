@@ -21,7 +21,7 @@ class Scheduler {
     order_axes();
     merge(outer_);
     merge(inner_);
-    if (!nest_.is_scan && reduces() == false && !outer_.empty()) {
+    if (!nest_.is_scan && !reduces() && !outer_.empty()) {
       // A plain map: one list of axes, whose last is walked by vectors.
       std::vector<int> all = outer_;
       all.insert(all.end(), inner_.begin(), inner_.end());

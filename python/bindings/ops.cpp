@@ -203,9 +203,16 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
     return kwargs ? py::handle(PyDict_GetItemString(kwargs.ptr(), std::string(name).c_str())) : py::handle();
   };
   size_t used = 0;
+  // The next positional argument, else the keyword; null when there is neither.
+  const auto argument = [&](std::string_view name) -> py::handle {
+    if (next < args.size()) return args[next++];
+    const py::handle value = keyword(name);
+    if (value) ++used;
+    return value;
+  };
   if (op.has(Trait::variadic)) {
-    py::handle list = args.size() > 0 ? py::handle(args[0]) : keyword(op.inputs[0]);
-    if (args.size() > 0)
+    py::handle list = !args.empty() ? py::handle(args[0]) : keyword(op.inputs[0]);
+    if (!args.empty())
       next = 1;
     else
       ++used;
@@ -219,11 +226,7 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   } else {
     const size_t least = op.inputs.size() - static_cast<size_t>(op.optional_inputs);
     for (size_t i = 0; i < op.inputs.size(); ++i) {
-      py::handle value;
-      if (next < args.size())
-        value = args[next++];
-      else if ((value = keyword(op.inputs[i])))
-        ++used;
+      const py::handle value = argument(op.inputs[i]);
       if (!value || (value.is_none() && i >= least)) {
         if (i < least)
           throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.inputs[i], signature(op));
@@ -238,13 +241,10 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   Attrs attrs(op.attrs.size());
   std::vector<bool> given(op.attrs.size(), false);
   for (size_t i = 0; i < op.attrs.size(); ++i) {
-    py::handle value;
-    if (next < args.size())
-      value = args[next++];
-    else if ((value = keyword(op.attrs[i].name)))
-      ++used;
+    const py::handle value = argument(op.attrs[i].name);
     // dtype=None is the same as leaving it out.
-    if (value && !(op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback)) {
+    const bool left_out = !value || (op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback);
+    if (!left_out) {
       attrs[i] = attr_from(op, op.attrs[i], value);
       given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
     } else if (op.attrs[i].fallback) {
@@ -274,6 +274,7 @@ void bind_ops(py::module_& m) {
   m.attr("_op_names") = names;
   m.def("_broadcast_shape", [](const std::vector<py::object>& shapes) {
     std::vector<Shape> all;
+    all.reserve(shapes.size());
     for (const py::object& shape : shapes) all.push_back(dims_from(shape));
     ShapeEnv none;
     const Shape out =
