@@ -1,5 +1,5 @@
 // Graph -> Program: fusion, lowering and compilation of every group, library calls, control flow, buffers and their
-// lifetimes.
+// lifetimes. Test: tests/passes/test_plan.cpp.
 #pragma once
 #include "codegen/backend.h"
 #include "passes/lower.h"
