@@ -11,6 +11,7 @@ from cases import Case
 from peers import Peer, leaves
 
 SAMPLE = 2e-4  # seconds: shorter calls are repeated until a sample is as long as that
+SETTLE = 5e-3  # seconds: thread pools go to sleep, or at least stop spinning, before the next one is measured
 
 
 def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, list[float]]:
@@ -32,10 +33,14 @@ def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, list[float
         once = min(timed(function, 1) for _ in range(3))
         repeats[name] = max(1, int(SAMPLE / max(once, 1e-8)))
     samples: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, function in contenders.items():
-            function()  # the one before left its threads and caches behind
-            samples[name].append(timed(function, repeats[name]))
+    names = list(contenders)
+    for turn in range(rounds):
+        # Nobody always comes after the same one, whose threads may still spin for a while.
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            time.sleep(SETTLE)
+            contenders[name]()  # the one before left its caches behind
+            samples[name].append(timed(contenders[name], repeats[name]))
     return {name: sorted(values) for name, values in samples.items()}
 
 

@@ -2,10 +2,7 @@
 set(TANDEM_LLVM_SOURCE codegen/llvm/compile.cpp)
 set(missing "")
 
-find_package(OpenMP QUIET COMPONENTS CXX)
-if(NOT OpenMP_CXX_FOUND)
-  list(APPEND missing g++)
-endif()
+find_package(Threads REQUIRED)
 
 find_path(FMT_INCLUDE fmt/format.h)
 if(NOT FMT_INCLUDE)

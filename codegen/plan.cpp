@@ -411,6 +411,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   for (Step& copy : copies) program.body.push_back(std::move(copy));
   for (size_t i = 0; i + writebacks.size() < results.size(); ++i)
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
+  write_in_place(program, static_cast<int>(copies.size()), builder.shareable);
   plan_lifetimes(program, builder.shareable);
   verify(program);
   builder.plan.program = builder.program;

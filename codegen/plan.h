@@ -28,5 +28,8 @@ struct SharePair {
   int input;
 };
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
+// Before that (codegen/inplace.cpp): buffers that the last `writebacks` steps, all copies, write back to inputs become
+// the inputs' own memory where nobody can tell.
+void write_in_place(Program& program, int writebacks, const std::vector<SharePair>& shareable);
 
 }  // namespace tandem

@@ -1,5 +1,6 @@
 #include "frontend/eager.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <shared_mutex>
@@ -48,9 +49,14 @@ struct KeyHash {
 // More distinct shapes than this in one process: start over rather than grow without end.
 constexpr size_t kMaxPrograms = 8192;
 
+struct Planned {
+  std::shared_ptr<const Program> program;
+  std::vector<int64_t> symbols;  // of a program for exact sizes; empty when the caller has them
+};
+
 struct Table {
   std::shared_mutex mutex;
-  std::unordered_map<Key, std::shared_ptr<const Program>, KeyHash> programs;
+  std::unordered_map<Key, std::shared_ptr<const Planned>, KeyHash> programs;
 };
 Table& table() {
   static Table* instance = new Table;  // programs may be wanted until the very end of the process
@@ -59,14 +65,14 @@ Table& table() {
 std::atomic<int64_t> planned{0}, calls{0};
 
 template <class Make>
-std::shared_ptr<const Program> lookup(const Key& key, Make&& make) {
+std::shared_ptr<const Planned> lookup(const Key& key, Make&& make) {
   Table& t = table();
   {
     std::shared_lock lock(t.mutex);
     const auto it = t.programs.find(key);
     if (it != t.programs.end()) return it->second;
   }
-  std::shared_ptr<const Program> program = make();
+  auto program = std::make_shared<const Planned>(make());
   planned.fetch_add(1, std::memory_order_relaxed);
   std::unique_lock lock(t.mutex);
   if (t.programs.size() >= kMaxPrograms) t.programs.clear();
@@ -249,12 +255,13 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
     key.add(static_cast<int64_t>(inputs[u]->dtype) | static_cast<int64_t>(l.broadcast[i]) << 8 |
             static_cast<int64_t>(l.contiguous[i]) << 32 | static_cast<int64_t>(l.unit_inner[i]) << 33);
   }
-  const auto program = lookup(key, [&] { return plan_pointwise(op, inputs, attrs, d, l); });
+  const auto entry = lookup(key, [&] { return Planned{plan_pointwise(op, inputs, attrs, d, l), {}}; });
+  const Program& program = *entry->program;
   Buffer buffers[kMaxInputs];
   for (size_t i = 0; i < inputs.size(); ++i) buffers[i] = {inputs[i]->storage, inputs[i]->data};
   Buffer out;
-  run(*program, {buffers, inputs.size()}, l.symbols, {&out, 1});
-  const DType dtype = program->slots[static_cast<size_t>(program->outputs[0].slot)].dtype;
+  run(program, {buffers, inputs.size()}, l.symbols, {&out, 1});
+  const DType dtype = program.slots[static_cast<size_t>(program.outputs[0].slot)].dtype;
   return std::make_shared<Tensor>(dtype, out_sizes, contiguous_strides(out_sizes), std::move(out.storage), out.data);
 }
 
@@ -277,7 +284,49 @@ TensorRef run_view(const OpDef& op, const TensorRef& x, Attrs attrs) {
   return out;
 }
 
-// ---- everything else: planned for exact sizes ----
+// ---- everything else: planned for exact sizes; as those are symbols in the plan, kernels are shared ----
+
+// Sizes as symbols of a graph; equal ones are one symbol, and those of 1 stay 1, because they broadcast.
+class SizeSymbols {
+ public:
+  explicit SizeSymbols(ShapeEnv& env) : env_(env) {}
+  Dim of_size(int64_t size) {
+    if (size == 1) return 1;
+    const auto known = std::find_if(known_.begin(), known_.end(), [size](const auto& k) { return k.first == size; });
+    return known != known_.end() ? known->second : known_.emplace_back(size, env_.add_symbol(size)).second;
+  }
+  Dim of_stride(int64_t stride) { return stride >= -1 && stride <= 1 ? Dim(stride) : env_.add_symbol(stride); }
+
+ private:
+  ShapeEnv& env_;
+  std::vector<std::pair<int64_t, Dim>> known_;
+};
+
+Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs) {
+  // Errors name the sizes as they are.
+  std::vector<TensorType> types;
+  for (const TensorRef& input : inputs) types.push_back(input->type());
+  Attrs checked = attrs;
+  ShapeEnv none;
+  infer_type(op, types, checked, none);
+  Graph graph;
+  ShapeEnv env;
+  GraphBuilder builder(graph, env);
+  SizeSymbols symbols(env);
+  std::vector<Value> values;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = *inputs[i];
+    TensorType type{x.dtype, {}, x.device};
+    for (int64_t size : x.sizes) type.shape.push_back(symbols.of_size(size));
+    values.push_back(builder.at(graph.add_param(type, fmt::format("x{}", i))));
+    if (x.is_contiguous()) continue;
+    graph.params.back().contiguous = false;
+    for (int64_t stride : x.strides) graph.params.back().strides.push_back(symbols.of_stride(stride));
+  }
+  graph.results = {builder.emit(op, values, attrs).id};
+  auto hints = env.hints();
+  return {compile(std::move(graph), hints), hints};
+}
 
 TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
   Key key(op);
@@ -289,25 +338,12 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
     if (!input->is_contiguous())
       for (int64_t stride : input->strides) key.add(stride);
   }
-  const auto program = lookup(key, [&] {
-    Graph graph;
-    ShapeEnv env;
-    GraphBuilder builder(graph, env);
-    std::vector<Value> values;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      values.push_back(builder.at(graph.add_param(inputs[i]->type(), fmt::format("x{}", i))));
-      if (inputs[i]->is_contiguous()) continue;
-      graph.params.back().contiguous = false;
-      for (int64_t stride : inputs[i]->strides) graph.params.back().strides.emplace_back(stride);
-    }
-    graph.results = {builder.emit(op, values, attrs).id};
-    return compile(std::move(graph), {});
-  });
+  const auto entry = lookup(key, [&] { return plan_exact(op, inputs, attrs); });
   std::vector<Buffer> buffers;
   for (const TensorRef& input : inputs) buffers.push_back({input->storage, input->data});
   Buffer out;
-  run(*program, buffers, nullptr, {&out, 1});
-  return output_tensor(*program, 0, std::move(out), nullptr);
+  run(*entry->program, buffers, entry->symbols.data(), {&out, 1});
+  return output_tensor(*entry->program, 0, std::move(out), entry->symbols.data());
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
-// A primitive (a compiled matrix product of given sizes, strides and thread count) takes oneDNN up to a millisecond to
+// A primitive (a compiled matrix product of given sizes and strides) takes oneDNN up to a millisecond to
 // make and is then good for any number of calls from any thread. They are kept in a least-recently-used cache; so are
 // refusals, because oneDNN answers some problems with a slow reference kernel that our own loop beats by far.
 #include "runtime/dnnl.h"
-
-#include <omp.h>
 
 #include <algorithm>
 #include <list>
@@ -24,8 +22,7 @@ namespace {
 using dnnl::Handle;
 
 constexpr size_t kCachedPrimitives = 256;
-constexpr double kStepsPerThread = 1 << 19;  // multiply-adds, about 10 microseconds
-constexpr int kMostRank = 8;                 // 6 batch axes, rows, columns
+constexpr int kMostRank = 8;  // 6 batch axes, rows, columns
 
 const dnnl::Api& api() {
   static const dnnl::Api& instance = *new dnnl::Api;  // outlives static objects that may still compute
@@ -104,20 +101,12 @@ void push_matrix(Operand& operand, int64_t rows, int64_t columns, int64_t row_st
 
 struct Problem {
   Operand a, b, out;
-  int threads;
   Key key;
 };
 
-// A short product is not worth waking other threads, least of all on a busy machine, where they come late.
-int threads_for(const MatmulArgs& args) {
-  double steps = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
-  for (int i = 0; i < args.batch_rank; ++i) steps *= static_cast<double>(args.batch[i]);
-  return static_cast<int>(std::clamp(steps / kStepsPerThread, 1.0, static_cast<double>(num_threads())));
-}
-
-Problem describe(const MatmulArgs& args) {
+Problem describe(const MatmulArgs& args, int64_t out_row) {
   Problem problem;
-  int64_t out_stride = args.m * args.n;
+  int64_t out_stride = args.m * out_row;
   for (int i = 0; i < args.batch_rank; ++i) out_stride *= args.batch[i];
   for (int i = 0; i < args.batch_rank; ++i) {
     const int64_t extent = args.batch[i];
@@ -132,7 +121,7 @@ Problem describe(const MatmulArgs& args) {
   }
   push_matrix(problem.a, args.m, args.k, args.a_row, args.a_col);
   push_matrix(problem.b, args.k, args.n, args.b_row, args.b_col);
-  push_matrix(problem.out, args.m, args.n, args.n, 1);
+  push_matrix(problem.out, args.m, args.n, out_row, 1);
   // The stride of a broadcast axis is never used, but zero would not count as a plain layout.
   for (Operand* operand : {&problem.a, &problem.b}) {
     int64_t extent = operand->sizes[operand->rank - 1] * operand->sizes[operand->rank - 2];
@@ -141,13 +130,11 @@ Problem describe(const MatmulArgs& args) {
       extent = std::max(extent, operand->sizes[i] * operand->strides[i]);
     }
   }
-  problem.threads = threads_for(args);
-  problem.key = {static_cast<int64_t>(args.dtype), problem.threads, problem.a.rank};
-  for (const Operand* operand : {&problem.a, &problem.b}) {
+  problem.key = {static_cast<int64_t>(args.dtype), problem.a.rank};
+  for (const Operand* operand : {&problem.a, &problem.b, &problem.out}) {
     problem.key.insert(problem.key.end(), operand->sizes, operand->sizes + operand->rank);
     problem.key.insert(problem.key.end(), operand->strides, operand->strides + operand->rank);
   }
-  problem.key.insert(problem.key.end(), problem.out.sizes, problem.out.sizes + problem.out.rank);
   return problem;
 }
 
@@ -209,15 +196,19 @@ class PrimitiveCache {
   std::map<Key, Entries::iterator> index_;
 };
 
-// The library asks OpenMP how many threads to use; the user's own setting comes back afterwards.
-class ThreadCount {
+// The library asks OpenMP how many threads to use: one, as the product is one of several that our threads share. The
+// user's own setting comes back afterwards.
+class OneThread {
  public:
-  explicit ThreadCount(int n) : before_(omp_get_max_threads()) { omp_set_num_threads(n); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-  ~ThreadCount() { omp_set_num_threads(before_); }
+  OneThread() : before_(api().set_threads ? api().most_threads() : 1) { set(1); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() { set(before_); }
 
  private:
+  void set(int n) const {
+    if (before_ != 1) api().set_threads(n);
+  }
   int before_;
 };
 
@@ -246,10 +237,10 @@ bool execute(const Primitive& primitive, const MatmulArgs& args) {
          library.stream_wait(stream.get()) == 0;
 }
 
-bool run_whole(const MatmulArgs& args) {
+bool run_whole(const MatmulArgs& args, int64_t out_row) {
   static PrimitiveCache& cache = *new PrimitiveCache;
-  const Problem problem = describe(args);
-  const ThreadCount count_for_call(problem.threads);  // both to make and to run the primitive
+  const Problem problem = describe(args, out_row);
+  const OneThread limit;  // both to make and to run the primitive
   const PrimitiveRef primitive = cache.find(args, problem);
   return primitive->primitive && execute(*primitive, args);
 }
@@ -259,27 +250,27 @@ bool run_whole(const MatmulArgs& args) {
 bool dnnl_available() { return api().loaded && engine() != nullptr; }
 std::string dnnl_description() { return api().description; }
 
-bool dnnl_matmul(const MatmulArgs& args) {
+bool dnnl_matmul(const MatmulArgs& args, int64_t out_row) {
   if ((args.dtype != DType::f32 && args.dtype != DType::bf16) || !dnnl_available()) return false;
   if (args.batch_rank + 2 > kMostRank || !is_plain(args.m, args.k, args.a_row, args.a_col) ||
       !is_plain(args.k, args.n, args.b_row, args.b_col))
     return false;
   for (int i = 0; i < args.batch_rank; ++i)
     if (args.a_batch[i] < 0 || args.b_batch[i] < 0) return false;
-  if (run_whole(args)) return true;
+  if (run_whole(args, out_row)) return true;
   if (args.batch_rank == 0) return false;
   // No fast kernel for the batch as a whole: one product after another. Either all of them have one, or none.
   MatmulArgs inner = args;
   inner.batch_rank = args.batch_rank - 1;
   ++inner.batch, ++inner.a_batch, ++inner.b_batch;
-  int64_t out_stride = args.m * args.n;
+  int64_t out_stride = args.m * out_row;
   for (int i = 1; i < args.batch_rank; ++i) out_stride *= args.batch[i];
   const int64_t bytes = size_of(args.dtype);
   for (int64_t i = 0; i < args.batch[0]; ++i) {
     inner.a = static_cast<const char*>(args.a) + i * args.a_batch[0] * bytes;
     inner.b = static_cast<const char*>(args.b) + i * args.b_batch[0] * bytes;
     inner.out = static_cast<char*>(args.out) + i * out_stride * bytes;
-    if (!dnnl_matmul(inner)) return false;
+    if (!dnnl_matmul(inner, out_row)) return false;
   }
   return true;
 }

@@ -10,8 +10,8 @@ namespace tandem {
 bool dnnl_available();
 std::string dnnl_description();  // "oneDNN 2.6.3", or why there is none
 
-// False when oneDNN has no fast kernel for this problem; nothing is written then. f32 and bf16 only.
-// Not for use inside a parallel loop or in a forked child.
-bool dnnl_matmul(const MatmulArgs& args);
+// On this thread alone. Rows of `out` are `out_row` elements apart. False when oneDNN has no fast kernel for this problem;
+// nothing is written then. f32 and bf16 only.
+bool dnnl_matmul(const MatmulArgs& args, int64_t out_row);
 
 }  // namespace tandem

@@ -29,6 +29,8 @@ bool bind_all(Api& api, Dylib& library) {
       library.bind(api.primitive_execute, "dnnl_primitive_execute") &&
       library.bind(api.primitive_destroy, "dnnl_primitive_destroy");
   if (!common) return false;
+  if (!library.bind(api.set_threads, "omp_set_num_threads") || !library.bind(api.most_threads, "omp_get_max_threads"))
+    api.set_threads = nullptr;
   if (api.major == 2)
     return library.bind(api.memory_desc_init_by_strides, "dnnl_memory_desc_init_by_strides") &&
            library.bind(api.matmul_desc_init, "dnnl_matmul_desc_init") &&

@@ -48,6 +48,9 @@ struct Api {
   std::string description;  // name and version, or why there is none
 
   const Version* (*version)() = nullptr;
+  // Of the OpenMP runtime the library uses; null when it uses none.
+  void (*set_threads)(int) = nullptr;
+  int (*most_threads)() = nullptr;
   Status (*engine_create)(Handle*, int kind, size_t index) = nullptr;
   Status (*stream_create)(Handle*, Handle engine, unsigned flags) = nullptr;
   Status (*stream_wait)(Handle) = nullptr;

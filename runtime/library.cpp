@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +19,11 @@ namespace {
 
 // Below this many multiply-adds the library's call overhead exceeds the work.
 constexpr int64_t kWorthACall = 32768;
+// A part of a product, for one thread: about this many multiply-adds, and not so few rows or columns that the library
+// would lose its speed.
+constexpr double kPart = 1 << 22;
+constexpr double kPartNanoseconds = 40e3;
+constexpr int64_t kPartRows = 64, kPartColumns = 256;
 
 std::atomic<int64_t> dnnl_calls{0}, own_calls{0};
 
@@ -98,8 +104,58 @@ bool is_unit_strided(int64_t rows, int64_t columns, int64_t row_stride, int64_t 
   return (column_stride == 1 && row_stride >= columns) || (row_stride == 1 && column_stride >= rows);
 }
 
+// How one product is cut: along the first batch axis, the rows or the columns. Depends on sizes only.
+struct Cut {
+  enum class Along : uint8_t { batch, rows, columns } along;
+  int64_t extent, step;
+  int64_t parts() const { return (extent - 1) / step + 1; }
+};
+
+Cut cut_of(const MatmulArgs& args) {
+  double steps = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
+  for (int i = 1; i < args.batch_rank; ++i) steps *= static_cast<double>(args.batch[i]);
+  const auto step = [&](double each, int64_t least) {
+    return std::max(static_cast<int64_t>(std::ceil(kPart / each)) + least - 1, least) / least * least;
+  };
+  if (args.batch_rank > 0) return {Cut::Along::batch, args.batch[0], step(steps, 1)};
+  const Cut rows{Cut::Along::rows, args.m, step(steps / static_cast<double>(args.m), kPartRows)};
+  const Cut columns{Cut::Along::columns, args.n, step(steps / static_cast<double>(args.n), kPartColumns)};
+  return columns.parts() > rows.parts() ? columns : rows;
+}
+
+bool share_dnnl(const MatmulArgs& args) {
+  const Cut cut = cut_of(args);
+  const int64_t bytes = size_of(args.dtype);
+  int64_t out_batch = args.m * args.n;
+  for (int i = 1; i < args.batch_rank; ++i) out_batch *= args.batch[i];
+  std::atomic<bool> refused{false};
+  parallel_for(cut.parts(), 1, kPartNanoseconds, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end && !refused.load(std::memory_order_relaxed); ++i) {
+      const int64_t first = i * cut.step, count = std::min(cut.step, cut.extent - first);
+      MatmulArgs part = args;
+      int64_t extents[kMostBatchAxes];
+      int64_t a = 0, b = 0, out = 0;
+      switch (cut.along) {
+        case Cut::Along::batch:
+          std::copy_n(args.batch, args.batch_rank, extents);
+          extents[0] = count;
+          part.batch = extents;
+          a = args.a_batch[0], b = args.b_batch[0], out = out_batch;
+          break;
+        case Cut::Along::rows: part.m = count, a = args.a_row, out = args.n; break;
+        case Cut::Along::columns: part.n = count, b = args.b_col, out = 1; break;
+      }
+      part.a = static_cast<const char*>(args.a) + first * a * bytes;
+      part.b = static_cast<const char*>(args.b) + first * b * bytes;
+      part.out = static_cast<char*>(args.out) + first * out * bytes;
+      if (!dnnl_matmul(part, args.n)) refused.store(true, std::memory_order_relaxed);
+    }
+  });
+  return !refused.load();
+}
+
 bool call_dnnl(const MatmulArgs& given) {
-  if (dnnl_matmul(given)) return true;
+  if (share_dnnl(given)) return true;
   MatmulArgs args = given;
   int64_t a_batch[kMostBatchAxes], b_batch[kMostBatchAxes];
   std::copy_n(args.a_batch, args.batch_rank, a_batch);
@@ -114,7 +170,7 @@ bool call_dnnl(const MatmulArgs& given) {
     a = copy_plain(args.dtype, args.batch_rank, args.batch, a_batch, args.m, args.k, args.a_row, args.a_col, args.a);
   if (negative(b_batch) || !is_unit_strided(args.k, args.n, args.b_row, args.b_col))
     b = copy_plain(args.dtype, args.batch_rank, args.batch, b_batch, args.k, args.n, args.b_row, args.b_col, args.b);
-  return (a || b) && dnnl_matmul(args);
+  return (a || b) && share_dnnl(args);
 }
 
 }  // namespace
@@ -136,7 +192,7 @@ void matmul(const MatmulArgs& given) {
   const bool library_type = args.dtype == DType::f32 || args.dtype == DType::bf16;
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
                      static_cast<double>(kWorthACall);
-  if (library_type && large && !parallel_unavailable() && call_dnnl(args)) {
+  if (library_type && large && call_dnnl(args)) {
     dnnl_calls.fetch_add(1, std::memory_order_relaxed);
     return;
   }

@@ -22,10 +22,10 @@ struct MatmulArgs {
 inline constexpr int kMostBatchAxes = 6;
 
 // Large products in f32 and bf16 go to oneDNN, where there is one; bf16 accumulates in f32, and hardware that
-// multiplies bf16 flushes subnormals. Everything else, and everything in a forked child or inside a parallel loop, goes
-// through our own loop (gemm.h), which sums along k in order with fused multiply-adds; f16 and bf16 are summed in f32
-// and rounded once. Integers wrap; bool is "any of both". k == 0 gives zeros.
-// Deterministic for a given machine and thread count; our own loop for any.
+// multiplies bf16 flushes subnormals. They are cut into parts by size alone, which threads share: the results do not
+// depend on the number of threads. Everything else goes through our own loop (gemm.h), which sums along k in order with
+// fused multiply-adds; f16 and bf16 are summed in f32 and rounded once. Integers wrap; bool is "any of both". k == 0
+// gives zeros. Deterministic for a given machine; our own loop for any.
 void matmul(const MatmulArgs& args);
 
 std::string library_versions();  // "oneDNN 2.6.3", or why f32 uses our own loop

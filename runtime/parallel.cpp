@@ -1,7 +1,5 @@
 #include "runtime/parallel.h"
 
-#include <omp.h>
-#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -11,26 +9,24 @@
 #include <exception>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "ir/error.h"
+#include "runtime/pool.h"
 
 namespace tandem {
 
 namespace {
 
-// Waking and joining a sleeping team costs some microseconds; a share below this is not worth it.
-constexpr double kWorthSharing = 40e3;   // ns in total
-constexpr double kWorthAThread = 10e3;   // ns per thread
-constexpr double kWorthAPiece = 25e3;    // ns per piece, when a thread gets several
-constexpr int64_t kPiecesPerThread = 4;  // evens out threads that are held up by other processes
+// Handing work to another thread costs some microseconds; a share below this is not worth it.
+constexpr double kWorthSharing = 40e3;    // ns in total
+constexpr double kWorthAThread = 10e3;    // ns per thread
+constexpr double kWorthAPiece = 25e3;     // ns per piece, when a thread gets several
+constexpr int64_t kPiecesPerThread = 16;  // evens out threads that come late or are held up by other processes
 constexpr int kMostThreads = 1024;
 
 std::atomic<int> chosen_threads{0};  // 0: not yet asked for
-std::atomic<bool> forked{false};
 thread_local bool inside = false;
-
-// libgomp's pool does not survive fork: a second team in the child would wait for threads that do not exist.
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
 
 int from_environment(const char* name) {
   const char* text = std::getenv(name);
@@ -42,7 +38,8 @@ int from_environment(const char* name) {
 int affinity_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return std::max(1, omp_get_num_procs());
+  if (sched_getaffinity(0, sizeof set, &set) != 0)
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   return std::max(1, CPU_COUNT(&set));
 }
 
@@ -71,31 +68,33 @@ struct Inside {
 };
 
 struct Shared {
+  int64_t count, piece;
+  LoopBody body;
+  void* context;
   std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr error;
 };
 
-void work(Shared& shared, int64_t count, int64_t piece, LoopBody body, void* context) {
+void work(void* loop) {
+  Shared& shared = *static_cast<Shared*>(loop);
   const Inside mark;
   while (!shared.failed.load(std::memory_order_relaxed)) {
-    const int64_t begin = shared.next.fetch_add(piece, std::memory_order_relaxed);
-    if (begin >= count) return;
+    const int64_t begin = shared.next.fetch_add(shared.piece, std::memory_order_relaxed);
+    if (begin >= shared.count) return;
     try {
-      body(context, begin, std::min(count, begin + piece));
+      shared.body(shared.context, begin, std::min(shared.count, begin + shared.piece));
     } catch (...) {
-      if (!shared.failed.exchange(true)) shared.error = std::current_exception();  // the join publishes it
+      if (!shared.failed.exchange(true)) shared.error = std::current_exception();  // the end of the loop publishes it
     }
   }
 }
 
 }  // namespace
 
-bool in_forked_child() { return forked.load(std::memory_order_relaxed); }
-bool parallel_unavailable() { return inside || in_forked_child() || omp_in_parallel(); }
+bool inside_parallel_for() { return inside; }
 
 int num_threads() {
-  if (in_forked_child()) return 1;
   int n = chosen_threads.load(std::memory_order_relaxed);
   if (n == 0) {
     n = default_threads();
@@ -115,7 +114,7 @@ void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void
   if (count <= 0) return;
   grain = std::max<int64_t>(grain, 1);
   const double total = static_cast<double>(count) * cost;
-  if (total < kWorthSharing || count <= grain || parallel_unavailable()) {
+  if (total < kWorthSharing || count <= grain || inside) {
     body(context, 0, count);
     return;
   }
@@ -132,9 +131,11 @@ void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void
   // Rounded up to whole rounds of pieces, or the last thread would be left with one piece more than the others.
   const int64_t even_pieces = std::min(grains, (pieces + threads - 1) / threads * threads);
   const int64_t piece = ((grains - 1) / even_pieces + 1) * grain;
-  Shared shared;
-#pragma omp parallel num_threads(static_cast<int>(threads)) default(none) shared(shared, count, piece, body, context)
-  work(shared, count, piece, body, context);
+  Shared shared{.count = count, .piece = piece, .body = body, .context = context, .error = nullptr};
+  if (!share_work(static_cast<int>(threads) - 1, true, work, &shared)) {
+    body(context, 0, count);
+    return;
+  }
   if (shared.error) std::rethrow_exception(shared.error);
 }
 

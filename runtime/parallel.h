@@ -1,4 +1,4 @@
-// Threads. One OpenMP runtime, shared with oneDNN. Nothing is started before the first loop that is worth it.
+// Parallel loops over the threads of pool.h. Nothing is started before the first loop that is worth it.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -6,18 +6,15 @@
 namespace tandem {
 
 // What parallel_for may use: set_num_threads, else $TANDEM_NUM_THREADS, else $OMP_NUM_THREADS, else the cores this
-// process may run on (affinity and control group). 1 in a forked child.
+// process may run on (affinity and control group).
 int num_threads();
 void set_num_threads(int n);  // throws Error{value} unless 1 <= n
 
-// True where parallel_for runs serially whatever its size: inside another parallel_for, in any other OpenMP region,
-// and in a forked child (whose copy of the thread pool has lost its threads).
-bool parallel_unavailable();
-bool in_forked_child();
+bool inside_parallel_for();  // on this thread: a further loop would be serial
 
 // Calls body(begin, end) over pieces of [0, count); serial when count * cost (rough nanoseconds) is too small to share,
-// inside another parallel_for, or in a forked child. Exceptions thrown by `body` are passed on (one of them, when
-// several pieces fail; pieces not yet begun are then left out).
+// inside another parallel_for, or while another thread's loop has the pool. Exceptions thrown by `body` are passed on
+// (one of them, when several pieces fail; pieces not yet begun are then left out).
 // Pieces are multiples of `grain` apart from the last.
 using LoopBody = void (*)(void* context, int64_t begin, int64_t end);
 void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void* context);

@@ -234,3 +234,15 @@ def test_import_is_lean(run_python):
     loaded = run_python(program)
     for heavy in ("scipy", "onnx", "torch", "matplotlib", "tandem.scripting", "tandem.demo"):
         assert f"'{heavy}'" not in loaded
+
+
+def test_reductions_of_new_lengths_compile_nothing():
+    """The count of a mean is a value of the kernel, not a constant in it."""
+    for function in (td.mean, td.var, td.sum, td.softmax):
+        arguments = {"axis": -1} if function is td.softmax else {}
+        function(td.ones(1003), **arguments)
+        before = td.stats()
+        for length in range(1100, 1110):
+            function(td.ones(length), **arguments)
+        after = td.stats()
+        assert after["compiled"] + after["disk_hits"] == before["compiled"] + before["disk_hits"], function

@@ -7,6 +7,8 @@ namespace tandem::llvm {
 
 namespace {
 
+// How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
+constexpr int64_t kPrefetchBytes = 1024;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
 constexpr int kMaxVectors = 4;
 
@@ -185,6 +187,9 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
     Value loaded;
     if (is_contiguous(number)) {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
+      if (s_.prefetches && !is_scratch(number))
+        t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
+              element("i8", place, fmt::format("{}", kPrefetchBytes)));
       if (masked)
         loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)",
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);

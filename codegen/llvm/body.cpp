@@ -6,6 +6,9 @@ namespace tandem::llvm {
 
 namespace {
 
+// Vector loops with fewer operations a round run ahead far enough for the hardware to fetch in time.
+constexpr int kPrefetchFrom = 20;
+
 int operand_count(const ScalarNode& node) { return (node.a >= 0) + (node.b >= 0) + (node.c >= 0); }
 
 }  // namespace
@@ -86,6 +89,7 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
     s_.parts.push_back({k, stage.body[static_cast<size_t>(r.value)].dtype, false});
     if (is_arg(r)) s_.parts.push_back({k, DType::i64, true});
   }
+  s_.prefetches = !is_column_mode(k_) && varying_nodes() >= kPrefetchFrom;
 }
 
 void Emitter::emit_level(int level) {

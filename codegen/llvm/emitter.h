@@ -58,6 +58,7 @@ struct StageState {
   std::vector<std::vector<std::vector<Value>>> gather_offsets;  // per access and gather: varying part, per vector
   std::vector<Value> carries;                                   // scans: present values, `count` each
   int streamed = -1;                                            // access whose stores are aligned and bypass the cache
+  bool prefetches = false;  // a round of the vector loop is so long that the processor does not look far enough ahead
 };
 
 class Emitter {

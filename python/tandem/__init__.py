@@ -7,15 +7,7 @@ tensor([2., 3.], dtype=float32)
 
 import os as _os
 
-# GNU OpenMP reads this once, when it is loaded. By default a thread that waits at the end of a parallel loop spins for
-# milliseconds, which on a busy machine takes the core from the very thread it waits for.
-_spin = "GOMP_SPINCOUNT" not in _os.environ and "OMP_WAIT_POLICY" not in _os.environ
-if _spin:
-    _os.environ["GOMP_SPINCOUNT"] = "10000"
-from tandem import _core  # noqa: E402
-
-if _spin:
-    del _os.environ["GOMP_SPINCOUNT"]
+from tandem import _core
 
 _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)
 

@@ -57,7 +57,7 @@ TEST_CASE("small loops stay on the calling thread, large ones are shared") {
   };
   CHECK(pieces(1000, 1) == 1);
   CHECK(pieces(1000, 45) == 2);  // enough for two threads, not for more pieces than threads
-  CHECK(pieces(1000, kExpensive) == 8);
+  CHECK(pieces(1000, kExpensive) == 32);
   set_num_threads(1);
   CHECK(pieces(1000, kExpensive) == 1);
 }
@@ -77,15 +77,15 @@ TEST_CASE("several threads take part") {
 TEST_CASE("nested loops are serial") {
   const Threads threads(2);
   std::atomic<int> inner_pieces{0};
-  CHECK(!parallel_unavailable());
+  CHECK(!inside_parallel_for());
   parallel_for(4, 1, kExpensive, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      if (!parallel_unavailable()) inner_pieces += 100;
+      if (!inside_parallel_for()) inner_pieces += 100;
       parallel_for(100, 1, kExpensive, [&](int64_t, int64_t) { ++inner_pieces; });
     }
   });
   CHECK(inner_pieces == 4);
-  CHECK(!parallel_unavailable());
+  CHECK(!inside_parallel_for());
 }
 
 TEST_CASE("exceptions reach the caller, and the next loop works") {
@@ -100,7 +100,7 @@ TEST_CASE("exceptions reach the caller, and the next loop works") {
   std::atomic<int64_t> sum{0};
   parallel_for(100, 1, kExpensive, [&](int64_t begin, int64_t end) { sum += end - begin; });
   CHECK(sum == 100);
-  CHECK(!parallel_unavailable());
+  CHECK(!inside_parallel_for());
 }
 
 TEST_CASE("the number of threads is checked") {
@@ -111,20 +111,58 @@ TEST_CASE("the number of threads is checked") {
   CHECK(num_threads() == 2);
 }
 
-TEST_CASE("a forked child runs serially, and correctly") {
+TEST_CASE("a forked child has threads of its own") {
   const Threads threads(2);
   std::atomic<int64_t> warm{0};
   parallel_for(100, 1, kExpensive, [&](int64_t begin, int64_t end) { warm += end - begin; });  // the pool exists now
   const int status = in_child([] {
-    if (num_threads() != 1 || !in_forked_child()) return 1;
+    std::mutex mutex;
+    std::set<std::thread::id> ids;
     int64_t sum = 0;
-    int pieces = 0;
-    parallel_for(100, 1, kExpensive, [&](int64_t begin, int64_t end) {
+    parallel_for(16, 1, kExpensive, [&](int64_t begin, int64_t end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      const std::lock_guard lock(mutex);
       sum += end - begin;
-      ++pieces;
+      ids.insert(std::this_thread::get_id());
     });
-    return sum == 100 && pieces == 1 ? 0 : 2;
+    return sum == 16 && ids.size() == 2 ? 0 : 2;
   });
   CHECK(status == 0);
-  CHECK(!in_forked_child());
+}
+
+TEST_CASE("a fork in the middle of a loop leaves the child able to run its own") {
+  const Threads threads(2);
+  std::atomic<int> status{-1};
+  parallel_for(4, 1, kExpensive, [&](int64_t begin, int64_t) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (begin != 0) return;
+    status = in_child([] {
+      std::atomic<int64_t> sum{0};
+      std::thread([&] {  // not inside the loop that was forked
+        parallel_for(100, 1, kExpensive, [&](int64_t b, int64_t e) { sum += e - b; });
+      })
+          .join();
+      return sum == 100 ? 0 : 1;
+    });
+  });
+  CHECK(status == 0);
+}
+
+TEST_CASE("loops of several threads at once are all done") {
+  const Threads threads(2);
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 6; ++t)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 200; ++round) {
+        std::vector<std::atomic<int>> visits(64);
+        parallel_for(64, 1, kExpensive, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) ++visits[static_cast<size_t>(i)];
+        });
+        for (const auto& visit : visits)
+          if (visit != 1) ++wrong;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(wrong == 0);
 }

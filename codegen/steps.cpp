@@ -1,0 +1,60 @@
+#include "codegen/steps.h"
+
+#include <algorithm>
+
+namespace tandem {
+
+bool binds(const Block& block, int slot) {
+  return std::any_of(block.begin(), block.end(), [slot](const Step& step) {
+    const auto* bind = std::get_if<Bind>(&step.op);
+    return bind && bind->to == slot;
+  });
+}
+
+namespace {
+
+// What a nested block needs from outside, and what it defines.
+void collect_nested(const Block& block, Slots& needed, Slots& defined) {
+  Slots used, made;
+  for (const Step& step : block) collect(step, used, made);
+  for (int slot : used)
+    if (!made.contains(slot)) needed.insert(slot);
+  defined.insert(made.begin(), made.end());
+}
+
+}  // namespace
+
+void collect(const Step& step, Slots& used, Slots& defined) {
+  const auto use = [&](int slot) { used.insert(slot); };
+  std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); },
+                      [&](const Launch& s) {
+                        for (const Operand& arg : s.args) use(arg.slot);
+                      },
+                      [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
+                      [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
+                      [&](const Bind& s) { use(s.from), defined.insert(s.to); },
+                      [&](const Branch& s) {
+                        Slots inside;
+                        use(s.predicate);
+                        collect_nested(s.then_block, used, inside);
+                        collect_nested(s.else_block, used, inside);
+                        for (int slot : inside)
+                          if (binds(s.then_block, slot) && binds(s.else_block, slot)) defined.insert(slot);
+                      },
+                      [&](const Loop& s) {
+                        Slots inside, needed;
+                        collect_nested(s.condition, needed, inside);
+                        collect_nested(s.body, needed, inside);
+                        for (int slot : needed)
+                          if (!inside.contains(slot)) use(slot);
+                        for (const auto& [to, from] : s.carried) {
+                          use(to), defined.insert(to);
+                          if (!inside.contains(from)) use(from);
+                        }
+                        if (!inside.contains(s.predicate)) use(s.predicate);
+                      },
+                      [&](const Assert& s) { use(s.slot); }},
+             step.op);
+}
+
+}  // namespace tandem

@@ -1,0 +1,52 @@
+// Which slots a step touches, as seen from the block it stands in. Shared by the passes over a Program's steps.
+#pragma once
+#include <unordered_set>
+
+#include "runtime/program.h"
+
+namespace tandem {
+
+using Slots = std::unordered_set<int>;
+
+// Adds what the step reads or writes to `used` and what it defines to `defined`; of nested blocks, what they need from
+// outside and what both sides of a branch, or a loop, define for it.
+void collect(const Step& step, Slots& used, Slots& defined);
+// Both sides of a branch bind its results; whatever only one side defines is its own affair.
+bool binds(const Block& block, int slot);
+
+// Calls visit(slot) for every reference to a slot in the step and the blocks inside it, so that it can be changed.
+template <class Visit>
+void for_each_slot(Step& step, Visit&& visit);
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
+
+template <class Visit>
+void for_each_slot(Step& step, Visit&& visit) {
+  const auto inside = [&](Block& block) {
+    for (Step& inner : block) for_each_slot(inner, visit);
+  };
+  std::visit(Overload{[&](Allocate& s) {
+                        visit(s.slot);
+                        if (s.reuse >= 0) visit(s.reuse);
+                      },
+                      [&](Launch& s) {
+                        for (Operand& arg : s.args) visit(arg.slot);
+                      },
+                      [&](Matmul& s) { visit(s.a.slot), visit(s.b.slot), visit(s.out.slot); },
+                      [&](Copy& s) { visit(s.from.slot), visit(s.to.slot); }, [&](Release& s) { visit(s.slot); },
+                      [&](Bind& s) { visit(s.from), visit(s.to); },
+                      [&](Branch& s) { visit(s.predicate), inside(s.then_block), inside(s.else_block); },
+                      [&](Loop& s) {
+                        visit(s.predicate), inside(s.condition), inside(s.body);
+                        for (auto& [to, from] : s.carried) visit(to), visit(from);
+                      },
+                      [&](Assert& s) { visit(s.slot); }},
+             step.op);
+}
+
+}  // namespace tandem

@@ -1,0 +1,140 @@
+#include "runtime/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+
+namespace tandem {
+
+namespace {
+
+// How long a thread looks for the next loop before it sleeps, and a caller for the last helper before it does.
+constexpr auto kSpin = std::chrono::microseconds(60);
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Spins until `done` or for kSpin; whether it was done.
+template <class Done>
+bool spin(Done&& done) {
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (done()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() - start < kSpin);
+  return done();
+}
+
+// The loop being run, as one word: its number, whether it may be joined, and how many helpers are at work.
+struct State {
+  static constexpr uint64_t kOpen = 1u << 16, kHelpers = kOpen - 1;
+  static uint32_t number(uint64_t s) { return static_cast<uint32_t>(s >> 32); }
+  static bool open(uint64_t s) { return (s & kOpen) != 0; }
+  static int helpers(uint64_t s) { return static_cast<int>(s & kHelpers); }
+};
+
+class Pool {
+ public:
+  bool run(int helpers, bool wake, PoolWork work, void* context) {
+    if (taken_.exchange(true, std::memory_order_acquire)) return false;
+    while (started_ < helpers && start_thread()) {}
+    work_ = work;
+    context_ = context;
+    most_ = helpers;
+    const uint32_t number = State::number(state_.load(std::memory_order_relaxed)) + 1;
+    state_.store(uint64_t{number} << 32 | State::kOpen, std::memory_order_release);
+    number_.store(number, std::memory_order_release);
+    if (wake && asleep_.load(std::memory_order_seq_cst) > 0) number_.notify_all();
+    work(context);
+    state_.fetch_and(~State::kOpen, std::memory_order_acq_rel);
+    const auto alone = [this] { return State::helpers(state_.load(std::memory_order_acquire)) == 0; };
+    if (!spin(alone)) {
+      for (uint64_t s = state_.load(std::memory_order_acquire); State::helpers(s) != 0;
+           s = state_.load(std::memory_order_acquire))
+        state_.wait(s, std::memory_order_acquire);
+    }
+    taken_.store(false, std::memory_order_release);
+    return true;
+  }
+
+  void forget_threads() {
+    started_ = 0;
+    asleep_.store(0);
+    state_.store(0);
+    number_.store(0);
+    taken_.store(false);
+  }
+
+ private:
+  bool start_thread() {
+    // Signals are for the threads of the program.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = true;
+    try {
+      std::thread([this, seen = State::number(state_.load())] { serve(seen); }).detach();
+      ++started_;
+    } catch (const std::system_error&) {
+      started = false;  // the loop then has fewer threads
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return started;
+  }
+
+  void serve(uint32_t seen) {
+    pthread_setname_np(pthread_self(), "tandem");
+    for (;;) {
+      const auto changed = [&] { return number_.load(std::memory_order_acquire) != seen; };
+      if (!spin(changed)) {
+        asleep_.fetch_add(1, std::memory_order_seq_cst);
+        while (!changed()) number_.wait(seen, std::memory_order_acquire);
+        asleep_.fetch_sub(1, std::memory_order_relaxed);
+      }
+      uint64_t s = state_.load(std::memory_order_acquire);
+      seen = State::number(s);
+      bool joined = false;
+      while (!joined && State::open(s) && State::number(s) == seen && State::helpers(s) < most_)
+        joined = state_.compare_exchange_weak(s, s + 1, std::memory_order_acq_rel, std::memory_order_acquire);
+      if (!joined) continue;
+      work_(context_);
+      if (State::helpers(state_.fetch_sub(1, std::memory_order_acq_rel)) == 1) state_.notify_one();
+    }
+  }
+
+  std::atomic<uint64_t> state_{0};
+  std::atomic<uint32_t> number_{0};  // of the loop in state_, to sleep on
+  std::atomic<int> asleep_{0};
+  std::atomic<bool> taken_{false};
+  // Written by the caller that has taken the pool, read by helpers that have joined.
+  PoolWork work_ = nullptr;
+  void* context_ = nullptr;
+  std::atomic<int> most_{0};
+  int started_ = 0;
+};
+
+Pool& pool() {
+  static Pool* const instance = new Pool;  // its threads may run until the very end of the process
+  return *instance;
+}
+
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { pool().forget_threads(); });
+
+}  // namespace
+
+bool share_work(int helpers, bool wake, PoolWork work, void* context) {
+  return pool().run(helpers, wake, work, context);
+}
+
+}  // namespace tandem

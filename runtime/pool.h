@@ -1,0 +1,19 @@
+// The threads that share a parallel loop with the thread that runs it.
+//
+// The caller works, too, and waits for nobody who has not begun: a thread that comes late (waking a sleeping one can
+// take longer than the whole loop) finds the loop closed. One loop has the threads at a time; others that come
+// meanwhile run on their own threads alone. Threads are started by the first loop, spin for some microseconds after each
+// one, and then sleep. A forked child starts threads of its own.
+#pragma once
+#include <cstdint>
+
+namespace tandem {
+
+using PoolWork = void (*)(void* context);
+
+// Calls work(context) on this thread and, if they come in time, on up to `helpers` others at once; returns when all that
+// began have ended. `wake`: whether sleeping threads are worth waking. `work` must not throw. False, and nothing was
+// called, when the pool is taken.
+bool share_work(int helpers, bool wake, PoolWork work, void* context);
+
+}  // namespace tandem
