@@ -27,7 +27,6 @@ Executable::Executable(Capture capture, std::string numerics)
     for (const Dim& s : param.strides) check.strides.push_back(check_of(s));
     checks_.push_back(std::move(check));
   }
-  for (const TensorRef& constant : capture_.constants) constants_.push_back({constant->storage, constant->data});
   compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -39,13 +38,15 @@ Executable::DimCheck Executable::check_of(Dim dim) {
   return {0, symbol, first};
 }
 
-const TensorType& Executable::argument_type(int index) const {
+const TensorType& Executable::input_type(int index) const {
   return captured_.type(captured_.params[static_cast<size_t>(index)].value);
 }
 
-bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols, std::string* reason) const {
+bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std::string* reason) const {
   const auto fail = [&](size_t i, auto&&... text) {
-    if (reason) *reason = fmt::format("input {}: ", i) + fmt::format(std::forward<decltype(text)>(text)...);
+    if (reason)
+      *reason = (i < input_names_.size() ? input_names_[i] : fmt::format("input {}", i)) + ": " +
+                fmt::format(std::forward<decltype(text)>(text)...);
     return false;
   };
   if (default_dtype() != default_dtype_) {
@@ -53,8 +54,8 @@ bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols,
       *reason = fmt::format("the default dtype was {}, is {}", info(default_dtype_).name, info(default_dtype()).name);
     return false;
   }
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const Tensor& x = *arguments[i];
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = *inputs[i];
     const InputCheck& check = checks_[i];
     if (x.dtype != check.dtype)
       return fail(i, fmt::runtime("dtype was {}, is {}"), info(check.dtype).name, info(x.dtype).name);
@@ -82,64 +83,46 @@ bool Executable::matches(std::span<const TensorRef> arguments, int64_t* symbols,
   }
   for (const ShapeGuard& guard : capture_.guards)
     if (!guard.holds(symbols)) return fail(0, fmt::runtime("sizes: {} no longer holds"), to_text(guard));
-  // A program that writes to an argument was captured with memory of its own behind every argument.
+  // A program that writes to an input was captured with memory of its own behind every input.
   for (const auto& [result, written] : capture_.writebacks) {
-    if (written >= static_cast<int>(arguments.size())) continue;
-    for (size_t i = 0; i < arguments.size(); ++i)
-      if (static_cast<int>(i) != written &&
-          arguments[i]->storage.get() == arguments[static_cast<size_t>(written)]->storage.get())
+    const Tensor& target = *inputs[static_cast<size_t>(written)];
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (static_cast<int>(i) != written && inputs[i]->storage.get() == target.storage.get())
         return fail(i, fmt::runtime("it shares memory with input {}, which the function writes to"), written);
-    if (!arguments[static_cast<size_t>(written)]->writable)
+    if (!target.writable)
       return fail(static_cast<size_t>(written), fmt::runtime("it is read-only, and the function writes to it"));
   }
   return true;
 }
 
-std::vector<TensorRef> Executable::run(std::span<const TensorRef> arguments, const int64_t* symbols) const {
+void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, std::span<TensorRef> outputs) const {
   const Program& program = *plan_.program;
   std::array<Buffer, 16> few;
-  std::vector<Buffer> many;
-  const size_t count = arguments.size() + constants_.size();
-  Buffer* inputs = few.data();
-  if (count > few.size()) {
-    many.resize(count);
-    inputs = many.data();
-  }
-  for (size_t i = 0; i < arguments.size(); ++i) inputs[i] = {arguments[i]->storage, arguments[i]->data};
-  for (size_t i = 0; i < constants_.size(); ++i) inputs[arguments.size() + i] = constants_[i];
-  std::array<Buffer, 8> few_out;
-  std::vector<Buffer> many_out;
+  std::vector<Buffer> many(inputs.size() > few.size() ? inputs.size() : 0);
+  Buffer* buffers = inputs.size() > few.size() ? many.data() : few.data();
+  for (size_t i = 0; i < inputs.size(); ++i) buffers[i] = {inputs[i]->storage, inputs[i]->data};
   const size_t results = program.outputs.size();
-  Buffer* made = few_out.data();
-  if (results > few_out.size()) {
-    many_out.resize(results);
-    made = many_out.data();
-  }
-  tandem::run(program, {inputs, count}, symbols, {made, results});
-  std::vector<TensorRef> outputs;
-  outputs.reserve(capture_.outputs.size());
-  for (const CapturedOutput& output : capture_.outputs) {
-    if (output.kind == CapturedOutput::Kind::value) {
-      const auto i = static_cast<size_t>(output.index);
-      outputs.push_back(output_tensor(program, i, made[i], symbols));
-      continue;
-    }
+  std::array<Buffer, 8> few_made;
+  std::vector<Buffer> many_made(results > few_made.size() ? results : 0);
+  Buffer* made = results > few_made.size() ? many_made.data() : few_made.data();
+  tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const CapturedOutput& output = capture_.outputs[k];
+    if (output.identical) continue;
     const auto i = static_cast<size_t>(output.index);
-    const TensorRef& base = i < arguments.size() ? arguments[i] : capture_.constants[i - arguments.size()];
-    if (output.identical) {
-      outputs.push_back(base);
+    if (output.kind == CapturedOutput::Kind::value) {
+      outputs[k] = output_tensor(program, i, std::move(made[i]), symbols);
       continue;
     }
+    const Tensor& base = *inputs[i];
     Sizes sizes, strides;
     for (const Dim& d : output.type.shape) sizes.push_back(d.evaluate(symbols));
     for (const Dim& s : output.layout.strides) strides.push_back(s.evaluate(symbols));
-    auto view = std::make_shared<Tensor>(
-        base->dtype, sizes, strides, base->storage,
-        static_cast<char*>(base->data) + output.layout.offset.evaluate(symbols) * size_of(base->dtype));
-    view->writable = base->writable;
-    outputs.push_back(std::move(view));
+    outputs[k] = std::make_shared<Tensor>(
+        base.dtype, sizes, strides, base.storage,
+        static_cast<char*>(base.data) + output.layout.offset.evaluate(symbols) * size_of(base.dtype));
+    outputs[k]->writable = base.writable;
   }
-  return outputs;
 }
 
 std::string Executable::ir(std::string_view stage) const {

@@ -12,17 +12,18 @@ class Executable {
   // Optimises, plans and compiles. `numerics` is "strict" or "fast" and part of every cache key.
   Executable(Capture capture, std::string numerics);
 
-  // What an input must be like for this program. Symbols are filled in as the inputs are checked.
-  // Returns false at the first mismatch; `reason`, when wanted, says which.
-  bool matches(std::span<const TensorRef> arguments, int64_t* symbols, std::string* reason) const;
-  // Runs on arguments that match. One entry per output; arguments that are handed back are the same objects.
-  std::vector<TensorRef> run(std::span<const TensorRef> arguments, const int64_t* symbols) const;
+  // What an input must be like for this program. Inputs are the arguments, then the tensors of the function itself.
+  // Symbols are filled in as the inputs are checked. False at the first mismatch; `reason`, when wanted, says which.
+  bool matches(std::span<Tensor* const> inputs, int64_t* symbols, std::string* reason) const;
+  // Runs on inputs that match. One entry per output; those that are an input itself are left null.
+  void run(std::span<Tensor* const> inputs, const int64_t* symbols, std::span<TensorRef> outputs) const;
 
   int symbol_count() const { return static_cast<int>(capture_.hints.size()); }
-  int argument_count() const { return capture_.arguments; }
   const std::vector<CapturedOutput>& outputs() const { return capture_.outputs; }
-  const TensorType& argument_type(int index) const;
-  const std::vector<int64_t>& hints() const { return capture_.hints; }
+  const std::vector<TensorRef>& constants() const { return capture_.constants; }
+  const TensorType& input_type(int index) const;
+  bool is_number(int input) const { return capture_.numbers[static_cast<size_t>(input)]; }
+  void name_inputs(std::vector<std::string> names) { input_names_ = std::move(names); }
 
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use
@@ -50,7 +51,7 @@ class Executable {
   DType default_dtype_ = default_dtype();  // Python floats became this when the function was captured
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;
-  std::vector<Buffer> constants_;
+  std::vector<std::string> input_names_;
   mutable std::once_flag passes_once_;
   mutable std::vector<std::pair<std::string, std::string>> passes_;
 };

@@ -114,6 +114,20 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   return wrapped;
 }
 
+TensorRef Recorder::number_input() {
+  check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
+  Graph& graph = frames_[0].graph;
+  const TensorType type{DType::f64, {}, {}};
+  auto cell = std::make_shared<Cell>();
+  cell->now = {frames_[0].id, graph.add_param(type, fmt::format("x{}", graph.params.size()))};
+  cell->type = type;
+  cell->argument = static_cast<int>(arguments_.size());
+  arguments_.push_back(cell);
+  numbers_.resize(arguments_.size());
+  numbers_.back() = true;
+  return wrap_cell(std::move(cell), true);
+}
+
 TensorRef Recorder::constant(const TensorRef& tensor) {
   const auto known = constant_of_.find(tensor.get());
   if (known != constant_of_.end()) return known->second;
@@ -302,7 +316,6 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
 Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   check_internal(frames_.size() == 1, "a region is still open");
   Capture capture;
-  capture.arguments = static_cast<int>(arguments_.size() - constants_.size());
   Graph& graph = frames_[0].graph;
   std::vector<const Cell*> cells;
   for (const TensorRef& output : outputs) {
@@ -338,9 +351,10 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   // Arguments come first among the params; constants met on the way were appended after them.
   capture.constants = constants_;
   capture.graph = std::move(graph);
+  numbers_.resize(arguments_.size());
+  capture.numbers = numbers_;
   capture.hints = env_.hints();
   capture.guards = env_.guards();
-  finished_ = true;
   return capture;
 }
 

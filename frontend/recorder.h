@@ -43,7 +43,7 @@ struct Capture {
   std::vector<CapturedOutput> outputs;
   std::vector<std::pair<int, int>> writebacks;  // result of the graph -> input
   std::vector<TensorRef> constants;             // bound to the inputs that follow the arguments
-  int arguments = 0;
+  std::vector<bool> numbers;                    // per input: a Python float, as a weak f64[]
 };
 
 class Recorder : public std::enable_shared_from_this<Recorder> {
@@ -55,6 +55,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void stop();
 
   TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic);
+  // A Python float or int that differs from call to call.
+  TensorRef number_input();
+  Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
@@ -128,11 +131,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<OpenIf> ifs_;
   std::vector<OpenWhile> whiles_;
   std::vector<std::shared_ptr<Cell>> arguments_;
+  std::vector<bool> numbers_;
   std::vector<TensorRef> constants_;
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
   int next_frame_ = 0;
-  int argument_count_ = 0;
-  bool finished_ = false;
   Recorder* previous_ = nullptr;
 };
 

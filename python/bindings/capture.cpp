@@ -57,6 +57,8 @@ class CaptureObject {
   TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
     return recorder_->input(tensor, dynamic);
   }
+  TensorRef number_input() { return recorder_->number_input(); }
+  py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
     Capture capture = recorder_->finish(outputs);
     stop();
@@ -141,6 +143,8 @@ void bind_capture(py::module_& m) {
       .def(py::init<std::string, std::string>(), py::arg("name"), py::arg("numerics") = "strict")
       .def("start", &CaptureObject::start)
       .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"))
+      .def("number_input", &CaptureObject::number_input)
+      .def("size_input", &CaptureObject::size_input, py::arg("value"))
       .def("finish", &CaptureObject::finish, py::arg("outputs"))
       .def("abort", &CaptureObject::stop);
 
@@ -177,6 +181,7 @@ void bind_capture(py::module_& m) {
       .def("ir", &Executable::ir, py::arg("stage"))
       .def("passes", [](const Executable& e) { return e.passes(); })
       .def("kernels", kernel_list)
+      .def_property_readonly("constants", [](const Executable& e) { return e.constants(); })
       .def("groups", [](const Executable& e) { return e.plan().groups; })
       .def_readonly("compile_seconds", &Executable::compile_seconds)
       .def_readonly("node_count", &Executable::node_count);

@@ -1,9 +1,10 @@
 // CompiledFunction: the call path of an annotated function. Flattens the arguments, finds the specialisation whose
-// guards hold, runs it, and puts the outputs into the shape the function returned.
+// guards hold, runs it, and puts the outputs into the shape the function returned. `td.script` and `td.trace` make
+// objects of a Python class derived from it, whose methods do what is not worth hurrying.
+#include <algorithm>
 #include <atomic>
-#include <cstring>
 
-#include "python/bindings/bindings.h"
+#include "python/bindings/specialization.h"
 
 namespace tandem {
 
@@ -14,315 +15,104 @@ std::atomic<bool>& enabled_flag() {
   return flag;
 }
 
-struct SlotObject {
-  int index;
-};
-
-struct Guard {
-  enum class Kind { item, cell, attribute } kind;
-  py::object container, key, expected;
-  bool by_value;
-  std::string text;
-
-  // New reference or null, without raising.
-  PyObject* now() const {
-    switch (kind) {
-      case Kind::item: {
-        PyObject* value = PyDict_GetItemWithError(container.ptr(), key.ptr());
-        if (!value) PyErr_Clear();
-        Py_XINCREF(value);
-        return value;
-      }
-      case Kind::cell: {
-        PyObject* value = PyCell_GET(container.ptr());
-        Py_XINCREF(value);
-        return value;
-      }
-      case Kind::attribute: {
-        PyObject* value = PyObject_GetAttr(container.ptr(), key.ptr());
-        if (!value) PyErr_Clear();
-        return value;
-      }
-    }
-    return nullptr;
-  }
-};
-
-bool same_value(PyObject* a, PyObject* b) {
-  if (a == b) return true;
-  if (Py_TYPE(a) != Py_TYPE(b)) return false;
-  if (PyFloat_CheckExact(a)) {
-    const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
-    return std::memcmp(&x, &y, sizeof x) == 0;  // tells 0.0 from -0.0 and lets NaN be itself
-  }
-  const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
-  if (equal < 0) PyErr_Clear();
-  return equal == 1;
-}
-
-bool compared_by_value(py::handle value) {
-  PyObject* v = value.ptr();
-  return PyLong_CheckExact(v) || PyFloat_CheckExact(v) || PyUnicode_CheckExact(v) || PyBytes_CheckExact(v) ||
-         PyBool_Check(v) || value.is_none() || py::isinstance<DTypeObject>(value);
-}
-
-bool holds(const Guard& guard) {
-  PyObject* now = guard.now();
-  const bool ok = now && (now == guard.expected.ptr() || (guard.by_value && same_value(now, guard.expected.ptr())));
-  Py_XDECREF(now);
-  return ok;
-}
-
-// Arguments as a list of leaves and a description of the containers around them.
-struct Flat {
-  std::vector<PyObject*> leaves;  // borrowed
-  std::vector<int64_t> structure;
-
-  void add(PyObject* value) {
-    if (PyTuple_CheckExact(value) || (PyTuple_Check(value) && PyObject_HasAttrString(value, "_fields"))) {
-      const Py_ssize_t n = PyTuple_GET_SIZE(value);
-      structure.push_back(-1);
-      structure.push_back(reinterpret_cast<int64_t>(Py_TYPE(value)));
-      structure.push_back(n);
-      for (Py_ssize_t i = 0; i < n; ++i) add(PyTuple_GET_ITEM(value, i));
-    } else if (PyList_CheckExact(value)) {
-      const Py_ssize_t n = PyList_GET_SIZE(value);
-      structure.push_back(-2);
-      structure.push_back(n);
-      for (Py_ssize_t i = 0; i < n; ++i) add(PyList_GET_ITEM(value, i));
-    } else if (PyDict_CheckExact(value)) {
-      structure.push_back(-3);
-      structure.push_back(PyDict_Size(value));
-      PyObject *key, *item;
-      Py_ssize_t position = 0;
-      while (PyDict_Next(value, &position, &key, &item)) {
-        structure.push_back(PyUnicode_CheckExact(key) ? PyObject_Hash(key) : reinterpret_cast<int64_t>(key));
-        add(item);
-      }
-    } else {
-      structure.push_back(-4);
-      leaves.push_back(value);
-    }
-  }
-};
-
-class Specialization {
- public:
-  Specialization(std::shared_ptr<Executable> executable, std::vector<int> input_leaves, py::object output_template,
-                 const py::list& guards)
-      : executable(std::move(executable)), input_leaves(std::move(input_leaves)), output(std::move(output_template)) {
-    for (py::handle item : guards) {
-      const auto tuple = py::reinterpret_borrow<py::tuple>(item);
-      const std::string kind = tuple[0].cast<std::string>();
-      Guard guard;
-      guard.container = tuple[1];
-      const size_t rest = kind == "cell" ? 2 : 3;
-      if (kind != "cell") guard.key = tuple[2];
-      guard.kind = kind == "item" ? Guard::Kind::item : kind == "cell" ? Guard::Kind::cell : Guard::Kind::attribute;
-      guard.expected = tuple[rest];
-      guard.by_value = compared_by_value(guard.expected);
-      guard.text = tuple[rest + 1].cast<std::string>();
-      this->guards.push_back(std::move(guard));
-    }
-    if (py::isinstance<SlotObject>(output)) single = output.cast<SlotObject>().index;
-  }
-
-  // What the first call looked like; filled in by the function that keeps this specialisation.
-  void remember(const Flat& flat) {
-    structure = flat.structure;
-    for (PyObject* leaf : flat.leaves) {
-      const bool tensor = is_tensor(leaf);
-      is_input.push_back(tensor);
-      others.push_back(tensor ? py::object() : py::reinterpret_borrow<py::object>(leaf));
-      by_value.push_back(!tensor && compared_by_value(leaf));
-    }
-  }
-
-  bool matches(const Flat& flat, std::vector<TensorRef>& tensors, int64_t* symbols, std::string* reason) const {
-    if (flat.structure != structure) {
-      if (reason) *reason = "the arguments have another structure";
-      return false;
-    }
-    tensors.clear();
-    for (size_t i = 0; i < flat.leaves.size(); ++i) {
-      const TensorRef* tensor = tensor_pointer(flat.leaves[i]);
-      if (is_input[i]) {
-        if (!tensor || (*tensor)->recorded) {
-          if (reason) *reason = fmt::format("argument {} was a tensor, is {}", i, Py_TYPE(flat.leaves[i])->tp_name);
-          return false;
-        }
-        tensors.push_back(*tensor);
-        continue;
-      }
-      PyObject* leaf = flat.leaves[i];
-      if (leaf == others[i].ptr() || (by_value[i] && same_value(leaf, others[i].ptr()))) continue;
-      if (reason)
-        *reason =
-            fmt::format("argument {} was {}, is {}", i, std::string(py::repr(others[i])), std::string(py::repr(leaf)));
-      return false;
-    }
-    if (!executable->matches(tensors, symbols, reason)) return false;
-    for (const Guard& guard : guards)
-      if (!holds(guard)) {
-        if (reason) {
-          PyObject* now = guard.now();
-          *reason = fmt::format("{}, is {}", guard.text, now ? std::string(py::repr(now)) : "gone");
-          Py_XDECREF(now);
-        }
-        return false;
-      }
-    return true;
-  }
-
-  py::object unflatten(py::handle node, const std::vector<TensorRef>& outputs) const {
-    if (py::isinstance<SlotObject>(node)) return wrapped(node.cast<SlotObject>().index, outputs);
-    if (PyTuple_Check(node.ptr())) {
-      const auto tuple = py::reinterpret_borrow<py::tuple>(node);
-      py::tuple out(tuple.size());
-      for (size_t i = 0; i < tuple.size(); ++i) out[i] = unflatten(tuple[i], outputs);
-      if (py::hasattr(node, "_fields")) return py::type::of(node)(*out);
-      return out;
-    }
-    if (PyList_CheckExact(node.ptr())) {
-      py::list out;
-      for (py::handle item : node) out.append(unflatten(item, outputs));
-      return out;
-    }
-    if (PyDict_CheckExact(node.ptr())) {
-      py::dict out;
-      for (auto [key, value] : py::reinterpret_borrow<py::dict>(node)) out[key] = unflatten(value, outputs);
-      return out;
-    }
-    if (has_fields(node)) {
-      py::object copy = py::module_::import("copy").attr("copy")(node);
-      for (py::handle field : py::module_::import("dataclasses").attr("fields")(node)) {
-        const py::object name = field.attr("name");
-        py::module_::import("builtins")
-            .attr("object")
-            .attr("__setattr__")(copy, name, unflatten(py::getattr(node, name), outputs));
-      }
-      return copy;
-    }
-    return py::reinterpret_borrow<py::object>(node);
-  }
-
-  py::object wrapped(int index, const std::vector<TensorRef>& outputs) const {
-    const auto i = static_cast<size_t>(index);
-    if (executable->outputs()[i].weak) return item_of(*outputs[i]);
-    return py::cast(outputs[i]);
-  }
-
-  static bool has_fields(py::handle node) {
-    return !PyType_Check(node.ptr()) && py::hasattr(py::type::handle_of(node), "__dataclass_fields__");
-  }
-
-  std::shared_ptr<Executable> executable;
-  std::vector<int> input_leaves;
-  py::object output;
-  std::vector<Guard> guards;
-  int single = -1;
-  std::vector<int64_t> structure;
-  std::vector<bool> is_input, by_value;
-  std::vector<py::object> others;
-};
-
-using SpecializationRef = std::shared_ptr<Specialization>;
+// More specialisations than this are a sign that something differs in every call; the least recently used go.
+constexpr size_t kMostSpecializations = 64;
 
 class CompiledFunction {
  public:
-  explicit CompiledFunction(py::object callback) : callback_(std::move(callback)) {}
-
-  py::object operator()(const py::args& args, const py::kwargs& kwargs) {
+  py::object call(py::handle self, py::handle args, py::handle kwargs) {
     ++calls_;
-    Flat flat;
-    flat.add(args.ptr());
-    flat.add(kwargs.ptr());
-    std::vector<TensorRef> tensors;
-    std::array<int64_t, 64> symbols;
-    std::shared_ptr<Specialization> found;
+    const Flat flat(args.ptr(), kwargs.ptr());
     for (size_t i = 0; i < specializations_.size(); ++i) {
-      if (!fits(*specializations_[i], symbols) || !specializations_[i]->matches(flat, tensors, symbols.data(), nullptr))
-        continue;
-      found = specializations_[i];
-      if (i > 0) std::swap(specializations_[i], specializations_[0]);
+      Specialization::Call call;
+      const SpecializationRef found = specializations_[i].made;
+      if (!found->matches(flat, call, nullptr)) continue;
+      if (i > 0)
+        std::rotate(specializations_.begin(), specializations_.begin() + static_cast<long>(i),
+                    specializations_.begin() + static_cast<long>(i) + 1);
       ++hits_;
-      break;
+      return found->run(flat, call);
     }
-    if (!found) {
-      found = capture(args, kwargs, flat);
-      if (!found->matches(flat, tensors, symbols.data(), nullptr)) {
-        std::string reason;
-        found->matches(flat, tensors, symbols.data(), &reason);
-        throw_error(
-            ErrorKind::capture,
-            "call: got arguments that the program just captured for them does not accept ({}); "
-            "need arguments that do not share memory with one that is written to, and state that does not change "
-            "during capture",
-            reason);
-      }
-    }
-    const Executable& executable = *found->executable;
-    std::vector<TensorRef> outputs;
-    {
-      py::gil_scoped_release release;
-      outputs = executable.run(tensors, symbols.data());
-    }
-    if (found->single >= 0) return found->wrapped(found->single, outputs);
-    return found->unflatten(found->output, outputs);
+    const SpecializationRef made = capture(self, args, kwargs, flat);
+    Specialization::Call call;
+    std::string reason;
+    if (!made->matches(flat, call, &reason))
+      throw_error(ErrorKind::capture,
+                  "call: got arguments that the program just captured for them does not accept ({}); "
+                  "need arguments that do not share memory with one that is written to, and state that does not change "
+                  "during capture",
+                  reason);
+    return made->run(flat, call);
   }
 
   py::dict stats() const {
     py::dict out;
     out["captures"] = captures_;
-    out["compiles"] = captures_;
     out["cache_hits"] = hits_;
     out["calls"] = calls_;
-    out["fallbacks"] = 0;
     out["guard_failures"] = failures_;
     return out;
   }
-  const std::vector<SpecializationRef>& specializations() const { return specializations_; }
-  void clear() { specializations_.clear(); }
+  struct Kept {
+    py::object object;  // what the garbage collector sees
+    SpecializationRef made;
+  };
+  const std::vector<Kept>& specializations() const { return specializations_; }
+  void clear() {
+    std::vector<Kept> gone;
+    gone.swap(specializations_);  // destructors may run Python code
+  }
+  bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
-  static bool fits(const Specialization& s, const std::array<int64_t, 64>& symbols) {
-    return s.executable->symbol_count() <= static_cast<int>(symbols.size());
-  }
-
-  SpecializationRef capture(const py::args& args, const py::kwargs& kwargs, const Flat& flat) {
+  SpecializationRef capture(py::handle self, py::handle args, py::handle kwargs, const Flat& flat) {
     py::list leaves, dynamic, reasons;
-    std::array<int64_t, 64> symbols;
-    std::vector<TensorRef> tensors;
-    for (const auto& s : specializations_) {
+    for (const auto& [object, s] : specializations_) {
       std::string reason;
-      if (!s->matches(flat, tensors, symbols.data(), &reason)) {
-        reasons.append(reason);
-        failures_.push_back(reason);
-      }
+      Specialization::Call call;
+      if (s->matches(flat, call, &reason)) continue;
+      reasons.append(reason);
     }
+    if (!specializations_.empty()) failures_.push_back(reasons[0].cast<std::string>());
     for (size_t i = 0; i < flat.leaves.size(); ++i) {
       leaves.append(py::reinterpret_borrow<py::object>(flat.leaves[i]));
-      const TensorRef* tensor = tensor_pointer(flat.leaves[i]);
-      if (!tensor)
-        dynamic.append(py::none());
-      else
-        dynamic.append(py::tuple(py::cast(dynamic_dims(flat, i, **tensor))));
+      dynamic.append(dynamic_part(flat, i));
     }
-    auto made = callback_(args, kwargs, leaves, dynamic, reasons).cast<SpecializationRef>();
+    const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
+    const py::object object = self.attr("_capture")(args, keywords, leaves, dynamic, reasons);
+    const auto made = object.cast<SpecializationRef>();
     made->remember(flat);
     ++captures_;
-    specializations_.insert(specializations_.begin(), made);
+    if (specializations_.size() == kMostSpecializations) {
+      specializations_.pop_back();
+      if (!warned_) self.attr("_too_many")(kMostSpecializations, reasons);
+      warned_ = true;
+    }
+    specializations_.insert(specializations_.begin(), {object, made});
     return made;
   }
 
-  // Dimensions that earlier specialisations saw with another size are symbols now; size 1 never is (it broadcasts).
-  std::vector<bool> dynamic_dims(const Flat& flat, size_t leaf, const Tensor& x) const {
+  // What earlier specialisations saw otherwise: of a tensor, a tuple that says so for every size (1 never is a symbol, as
+  // it broadcasts); of an int or float, whether its value differed; else None.
+  py::object dynamic_part(const Flat& flat, size_t leaf) const {
+    PyObject* object = flat.leaves[leaf];
+    if (const TensorRef* tensor = tensor_pointer(object))
+      return py::tuple(py::cast(dynamic_sizes(flat, leaf, **tensor)));
+    if (!PyLong_CheckExact(object) && !PyFloat_CheckExact(object)) return py::none();
+    for (const auto& [object_of, s] : specializations_) {
+      if (!s->has_structure(flat)) continue;
+      const py::object& before = s->constant(leaf);
+      if (!before || (Py_TYPE(before.ptr()) == Py_TYPE(object) && !same_value(before.ptr(), object)))
+        return py::bool_(true);
+    }
+    return py::bool_(false);
+  }
+
+  std::vector<bool> dynamic_sizes(const Flat& flat, size_t leaf, const Tensor& x) const {
     std::vector<bool> out(static_cast<size_t>(x.rank()), false);
-    for (const auto& s : specializations_) {
-      if (s->structure != flat.structure || !s->is_input[leaf]) continue;
-      int input = 0;
-      for (size_t i = 0; i < leaf; ++i) input += s->is_input[i];
-      const TensorType& type = s->executable->argument_type(input);
+    for (const auto& [object_of, s] : specializations_) {
+      if (!s->has_structure(flat) || s->input_of(leaf) < 0) continue;
+      const TensorType& type = s->executable()->input_type(s->input_of(leaf));
       if (type.rank() != x.rank() || type.dtype != x.dtype) continue;
       for (int k = 0; k < x.rank(); ++k) {
         const Dim d = type.shape[static_cast<size_t>(k)];
@@ -332,11 +122,79 @@ class CompiledFunction {
     return out;
   }
 
-  py::object callback_;
-  std::vector<SpecializationRef> specializations_;
+  std::vector<Kept> specializations_;  // the one used last comes first
   int64_t calls_ = 0, hits_ = 0, captures_ = 0;
   std::vector<std::string> failures_;
+  bool warned_ = false;
 };
+
+// The instance behind a Python object of the class or one derived from it.
+CompiledFunction* function_of(PyObject* self) {
+  auto* instance = reinterpret_cast<py::detail::instance*>(self);
+  return static_cast<CompiledFunction*>(instance->get_value_and_holder().value_ptr());
+}
+
+// tp_call. Whatever goes wrong is handed to `_failed`, which knows about fall-backs and the user's lines.
+PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
+  CompiledFunction* function = function_of(self);
+  const py::handle given = kwargs;
+  try {
+    if (!function->direct || !enabled_flag().load(std::memory_order_relaxed) || Recorder::current()) {
+      const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
+      return py::handle(self).attr("_uncompiled")(py::handle(args), keywords).release().ptr();
+    }
+    return function->call(self, args, given).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (...) {
+    // The translators of pybind11 turn it into the current Python error.
+    py::detail::try_translate_exceptions();
+  }
+  // `_failed` returns (True, result) or (False, exception): so no frame of its own is left in the traceback.
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback) PyException_SetTraceback(value, traceback);
+  const auto failure = py::reinterpret_steal<py::object>(value);
+  Py_XDECREF(type), Py_XDECREF(traceback);
+  try {
+    const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
+    const auto answer = py::handle(self).attr("_failed")(failure, py::handle(args), keywords).cast<py::tuple>();
+    if (answer[0].cast<bool>()) return py::object(answer[1]).release().ptr();
+    const py::object error = answer[1];
+    PyErr_Restore(py::type::of(error).release().ptr(), py::object(error).release().ptr(),
+                  PyException_GetTraceback(error.ptr()));
+  } catch (py::error_already_set& error) {
+    error.restore();
+  }
+  return nullptr;
+}
+
+int visit_compiled(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  auto* instance = reinterpret_cast<py::detail::instance*>(self);
+  if (!instance->simple_layout && !instance->nonsimple.values_and_holders) return 0;
+  if (auto* function = static_cast<CompiledFunction*>(instance->get_value_and_holder().value_ptr()))
+    for (const auto& kept : function->specializations()) Py_VISIT(kept.object.ptr());
+  return 0;
+}
+int clear_compiled(PyObject* self) {
+  if (CompiledFunction* function = function_of(self)) function->clear();
+  return 0;
+}
+int visit_specialization(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  auto* instance = reinterpret_cast<py::detail::instance*>(self);
+  auto* specialization = static_cast<Specialization*>(instance->get_value_and_holder().value_ptr());
+  return specialization ? specialization->visit(visit, arg) : 0;
+}
+
+// Compiled functions hold what they guard, which often holds them: the garbage collector has to see through both.
+void collected(PyHeapTypeObject* heap_type, traverseproc visit, inquiry clear) {
+  heap_type->ht_type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+  heap_type->ht_type.tp_traverse = visit;
+  heap_type->ht_type.tp_clear = clear;
+}
 
 }  // namespace
 
@@ -344,16 +202,27 @@ void bind_function(py::module_& m) {
   m.def("enabled", [] { return enabled_flag().load(std::memory_order_relaxed); });
   m.def("set_enabled", [](bool on) { enabled_flag() = on; });
   py::class_<SlotObject>(m, "Slot").def(py::init<int>()).def_readonly("index", &SlotObject::index);
-  py::class_<Specialization, SpecializationRef>(m, "Specialization")
-      .def(py::init<std::shared_ptr<Executable>, std::vector<int>, py::object, py::list>(), py::arg("executable"),
-           py::arg("input_leaves"), py::arg("output_template"), py::arg("guards"))
-      .def_readonly("executable", &Specialization::executable);
-  py::class_<CompiledFunction>(m, "CompiledFunction")
-      .def(py::init<py::object>())
-      .def("__call__", &CompiledFunction::operator())
-      .def("stats", &CompiledFunction::stats)
-      .def("clear", &CompiledFunction::clear)
-      .def_property_readonly("specializations", &CompiledFunction::specializations);
+  py::class_<Specialization, SpecializationRef>(m, "Specialization", py::custom_type_setup([](PyHeapTypeObject* type) {
+                                                  collected(type, visit_specialization, nullptr);
+                                                }))
+      .def(py::init<std::shared_ptr<Executable>, const py::list&, const py::list&, py::object, const py::list&,
+                    const py::list&>(),
+           py::arg("executable"), py::arg("inputs"), py::arg("symbols"), py::arg("output"), py::arg("guards"),
+           py::arg("effects"))
+      .def_property_readonly("executable", &Specialization::executable);
+  py::class_<CompiledFunction>(m, "CompiledFunction", py::custom_type_setup([](PyHeapTypeObject* type) {
+                                 type->ht_type.tp_call = call_compiled;
+                                 collected(type, visit_compiled, clear_compiled);
+                               }))
+      .def(py::init<>())
+      .def("_set_direct", [](CompiledFunction& self, bool direct) { self.direct = direct; })
+      .def("_counters", &CompiledFunction::stats)
+      .def("_forget", &CompiledFunction::clear)
+      .def_property_readonly("specializations", [](const CompiledFunction& self) {
+        py::list out;
+        for (const auto& kept : self.specializations()) out.append(kept.object);
+        return out;
+      });
 }
 
 }  // namespace tandem

@@ -56,7 +56,9 @@ void bind_operators(Class& tensor) {
           [row](py::object a, py::handle b) -> py::object {
             const py::object result = binary(*row, a, b);
             if (result.is(not_implemented())) return result;
-            assign(a.cast<TensorRef>(), result.cast<TensorRef>());
+            const TensorRef target = a.cast<TensorRef>();
+            if (target->recorded && target->recorded->weak) return result;  // a Python number: it gets another value
+            assign(target, result.cast<TensorRef>());
             return a;
           },
           py::name(o.in_place), py::is_method(tensor), py::is_operator());

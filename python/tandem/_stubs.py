@@ -23,7 +23,7 @@ PROLOGUE = '''\
 """The C++ core. Written by `python -m tandem._stubs`; do not edit."""
 
 from builtins import bool as _bool
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import EllipsisType, ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias
 
@@ -172,25 +172,29 @@ CLASSES = {
         "passes(self) -> list[tuple[str, str]]",
         "kernels(self) -> list[dict[str, Any]]",
         "groups(self) -> list[str]",
+        "constants: list[Tensor]",
         "compile_seconds: float",
         "node_count: int",
     ],
     "Specialization": [
-        "__init__(self, executable: Executable, input_leaves: Sequence[int], output_template: Any, guards: list[Any])"
-        " -> None",
+        "__init__(self, executable: Executable, inputs: Sequence[tuple[str, Any]],"
+        " symbols: Sequence[tuple[int, tuple[str, Any]]], output: Any, guards: list[Any], effects: list[Any]) -> None",
         "executable: Executable",
     ],
     "CompiledFunction": [
-        "__init__(self, capture: Callable[..., Any], /) -> None",
+        "__init__(self) -> None",
         "__call__(self, *args: Any, **kwargs: Any) -> Any",
-        "stats(self) -> dict[str, Any]",
-        "clear(self) -> None",
+        "_counters(self) -> dict[str, Any]",
+        "_forget(self) -> None",
+        "_set_direct(self, direct: _bool, /) -> None",
         "specializations: list[Specialization]",
     ],
     "Capture": [
         "__init__(self, name: str, numerics: str = ...) -> None",
         "start(self) -> None",
         "input(self, tensor: Tensor, dynamic: Sequence[_bool]) -> Tensor",
+        "number_input(self) -> Tensor",
+        "size_input(self, value: int) -> Size",
         "finish(self, outputs: _Tensors) -> Executable",
         "abort(self) -> None",
     ],

@@ -64,8 +64,12 @@ def stats() -> dict[str, Any]:
     return dict(_core.stats())
 
 
-class Compiled:
-    """An annotated function: calls the compiled program that fits the arguments, and captures one if none does."""
+class Compiled(_core.CompiledFunction):
+    """An annotated function: calls the compiled program that fits the arguments, and captures one if none does.
+
+    The call itself is C++; it comes back here to capture (`_capture`), to run as if there were no annotation
+    (`_uncompiled`), and when something was raised (`_failed`).
+    """
 
     def __init__(
         self,
@@ -86,6 +90,7 @@ class Compiled:
             raise ValueError(f"script: got numerics={numerics!r}; need 'strict', the only one there is so far")
         if cache is not True:
             raise ValueError("script: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
+        super().__init__()
         self.__wrapped__ = function
         named = function if hasattr(function, "__name__") else type(function)
         self.__name__: str = getattr(named, "__name__", "function")
@@ -97,20 +102,17 @@ class Compiled:
         self.records: list[Any] = []  # one for each capture, for `explain`
         self._fallbacks = 0
         self._refused: str | None = None
-        self._compiled = _core.CompiledFunction(self._capture)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._refused is not None or not _core.enabled() or _core.recording():
-            return self._uncompiled(args, kwargs)
-        try:
-            return self._compiled(*args, **kwargs)
-        except Exception as error:
-            failure = error
-        if self._fallback and isinstance(failure, _core.CaptureError):
-            return self._fall_back(failure, args, kwargs)
+    def _failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
+        """Return (True, result) of the fall-back, or (False, the exception to raise)."""
+        if self._fallback and isinstance(error, _core.CaptureError):
+            try:
+                return True, self._fall_back(error, args, kwargs)
+            except Exception as raised:
+                error = raised
         from tandem.scripting.errors import user_traceback
 
-        raise failure.with_traceback(user_traceback(failure.__traceback__))
+        return False, error.with_traceback(user_traceback(error.__traceback__))
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -144,6 +146,7 @@ class Compiled:
     def _fall_back(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._refused is None:
             self._refused = str(error)
+            self._set_direct(False)
             filename, line = getattr(error, "filename", None), getattr(error, "lineno", 0)
             if filename is None:
                 from tandem.scripting.errors import user_line
@@ -166,12 +169,17 @@ class Compiled:
         self.records.append(record)
         return specialization
 
-    # Inspection
+    def _too_many(self, most: int, reasons: list[str]) -> None:
+        """Called when the least recently used specialisation is dropped for the first time."""
+        warnings.warn(
+            f"{self.__name__}: got more than {most} different kinds of calls, so each new one compiles again and the "
+            f"program used least recently is dropped (the last difference: {reasons[0]}); need fewer; try passing what "
+            "differs as a tensor, or calling the plain function",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
-    @property
-    def specializations(self) -> list[Any]:
-        """The compiled programs, in the order of their captures."""
-        return list(self._compiled.specializations)
+    # Inspection
 
     def ir(self, stage: str = "optimized") -> str:
         """Return the text of one stage of the last specialisation."""
@@ -181,9 +189,8 @@ class Compiled:
 
     def stats(self) -> dict[str, Any]:
         """Return counters: captures, compiles, cache_hits, calls, fallbacks, guard_failures."""
-        counters = dict(self._compiled.stats())
-        counters["fallbacks"] = counters.get("fallbacks", 0) + self._fallbacks
-        return counters
+        counters = self._counters()
+        return {**counters, "compiles": counters["captures"], "fallbacks": self._fallbacks}
 
     def explain(self) -> str:
         """Return a report: specialisations, guards, kernels with source lines, and why loops were unrolled."""
@@ -205,9 +212,10 @@ class Compiled:
 
     def clear(self) -> None:
         """Forget all specialisations, and that a capture was refused."""
-        self._compiled.clear()
+        self._forget()
         self.records.clear()
         self._refused = None
+        self._set_direct(True)
 
 
 def _annotate(function: Any, rewriting: bool, options: dict[str, Any]) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tandem import _core, pytree
-from tandem.scripting import context
 from tandem.scripting.errors import capture_error
+from tandem.scripting.guards import Effect
 from tandem.scripting.state import Undefined, undefined_error
 
 
@@ -48,44 +48,51 @@ def containers(tree: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def changed_argument(given: list[tuple[Any, Any]]) -> Exception | None:
-    """The error for a list or dict argument that the function changed."""
+def changed_arguments(given: list[tuple[Any, Any]], outputs: Outputs) -> list[tuple[Any, ...]]:
+    """The effects of a function that changed lists or dicts among its arguments."""
 
     def contents(value: Any) -> list[Any]:
         return [part for item in value.items() for part in item] if isinstance(value, dict) else list(value)
 
-    for now, before in given:
+    effects = []
+    for number, (now, before) in enumerate(given):
         new, old = contents(now), contents(before)
         if len(new) != len(old) or any(a is not b for a, b in zip(new, old, strict=True)):
-            return capture_error(
-                f"an argument that is a {type(now).__name__}",
-                "a change of its contents during capture, which compiled calls would not repeat",
-                "a function whose effects are its result and its writes into tensors",
-                "returning the new values, or writing into its tensors ('t[...] = value')",
-            )
-    return None
+            effects.append(("argument", number, None, outputs.template(now)))
+    return effects
 
 
-def output_template(result: Any) -> tuple[list[Any], Any]:
-    """The tensors to return, and the returned tree with slots in their places."""
-    outputs: list[Any] = []
-    places: dict[int, Any] = {}
+class Outputs:
+    """The tensors that a program returns, collected from the trees that hold them."""
 
-    def slot(value: Any) -> Any:
+    def __init__(self) -> None:
+        self.tensors: list[Any] = []
+        self._places: dict[int, Any] = {}
+
+    def template(self, tree: Any) -> Any:
+        """The tree with slots in the places of its tensors; symbolic sizes stay, as each call gives them a value."""
+        return pytree.map(self._slot, tree)
+
+    def effect(self, effect: Effect, missing: Any) -> tuple[Any, ...]:
+        """An effect as the call path takes it: (kind, owner, key, template)."""
+        if effect.now is missing:
+            return (f"remove {effect.kind}", effect.owner, effect.key, None)
+        try:
+            now = list(effect.now) if effect.kind == "set" else effect.now
+            return (effect.kind, effect.owner, effect.key, self.template(now))
+        except _core.CaptureError as error:
+            raise _core.CaptureError(f"{effect.text}: {error}") from None
+
+    def _slot(self, value: Any) -> Any:
         if isinstance(value, Undefined):
             raise undefined_error(value)
-        if context.is_dim(value):
-            value = _core.lift(value)
-        if not (isinstance(value, _core.Tensor) and value._recorded):
+        if not isinstance(value, _core.Tensor):
             _check_constant(value)
             return value
-        if id(value) not in places:
-            places[id(value)] = _core.Slot(len(outputs))
-            outputs.append(value)
-        return places[id(value)]
-
-    template = pytree.map(slot, result)
-    return outputs, template
+        if id(value) not in self._places:
+            self._places[id(value)] = _core.Slot(len(self.tensors))
+            self.tensors.append(value)
+        return self._places[id(value)]
 
 
 def _check_constant(value: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import types
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tandem import _core, dump
 from tandem.scripting import context, primitives, regions
-from tandem.scripting.arguments import changed_argument, containers, describe_input, output_template, replace_leaves
+from tandem.scripting.arguments import Outputs, changed_arguments, containers, describe_input, replace_leaves
 from tandem.scripting.errors import capture_error, locate
-from tandem.scripting.guards import Collector
+from tandem.scripting.guards import MISSING, Collector, Effect, current, store
 from tandem.scripting.rewriter import missing, rewrite
 
 if TYPE_CHECKING:
@@ -65,16 +66,53 @@ def _target(compiled: Compiled, capture: context.Capture) -> Any:
     return types.MethodType(new, function.__self__) if isinstance(function, types.MethodType) else new
 
 
+class _Changing(Exception):
+    """Raised inside a capture: it changes numbers outside of tensors, which should be inputs instead of constants."""
+
+    def __init__(self, effects: list[Effect]) -> None:
+        self.effects = effects
+
+
+@dataclass
+class _Request:
+    """What is to be captured. `leaves` are those of the arguments; `dynamic` says which sizes and numbers differ."""
+
+    compiled: Compiled
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    leaves: list[Any]
+    dynamic: list[Any]
+    changing: list[Effect]  # numbers that the function itself changes: inputs from the start
+    plain: bool = False  # all numbers are constants: the function does not take them otherwise
+
+
 def capture(
     compiled: Compiled,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     leaves: list[Any],
-    dynamic: list[tuple[bool, ...] | None],
+    dynamic: list[Any],
     reasons: list[str],
 ) -> tuple[Any, Record]:
-    """Capture one call. `leaves` are those of the arguments; `dynamic` says which dimensions to keep symbolic."""
+    """Capture one call."""
     dump.log("capture", f"{compiled.__name__}: capturing" + (f" again: {'; '.join(reasons)}" if reasons else ""))
+    request = _Request(compiled, args, kwargs, leaves, dynamic, [])
+    while True:
+        try:
+            return _once(request)
+        except _Changing as found:
+            request.changing = found.effects
+        except Exception:
+            # Some code needs a number, not a symbol of one; errors of its own come again.
+            if not request.changing and not any(part is True for part in dynamic):
+                raise
+            if request.plain:
+                raise
+            request.plain, request.changing = True, []
+
+
+def _once(request: _Request) -> tuple[Any, Record]:
+    compiled = request.compiled
     package = compiled.__module__.partition(".")[0]
     state = context.Capture(compiled.__name__, compiled.rewriting, "" if package == "__main__" else package)
     options = {} if compiled.numerics == "strict" else {"numerics": compiled.numerics}
@@ -82,56 +120,94 @@ def capture(
     outer, stack = context.enter(state), regions.swap([])
     recorder.start()
     try:
-        return _record(compiled, recorder, state, args, kwargs, leaves, dynamic)
+        return _record(request, recorder, state)
     except BaseException as error:
         recorder.abort()
-        if not isinstance(error, Exception):
+        if isinstance(error, _Changing) or not isinstance(error, Exception):
             raise
         raise _explained(compiled, state, error) from error.__cause__
     finally:
+        for effect in request.changing:
+            effect.undo()
         regions.swap(stack)
         context.enter(outer)
 
 
-def _record(
-    compiled: Compiled,
-    recorder: Any,
-    state: context.Capture,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    leaves: list[Any],
-    dynamic: list[tuple[bool, ...] | None],
-) -> tuple[Any, Record]:
-    tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, _core.Tensor)]
+class _Inputs:
+    """The inputs of the program and its symbols, and where each call finds them."""
+
+    def __init__(self, recorder: Any) -> None:
+        self.recorder = recorder
+        self.sources: list[tuple[str, Any]] = []
+        self.symbols: list[tuple[int, tuple[str, Any]]] = []
+
+    def tensor(self, value: Any, sizes: tuple[bool, ...], source: tuple[str, Any]) -> Any:
+        self.sources.append(source)
+        return self.recorder.input(value, sizes)
+
+    def number(self, value: float, source: tuple[str, Any]) -> Any:
+        if type(value) is int:
+            self.symbols.append((len(self.symbols), source))
+            return self.recorder.size_input(value)
+        self.sources.append(source)
+        return self.recorder.number_input()
+
+
+def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[Any, Record]:
+    compiled, leaves = request.compiled, request.leaves
+    inputs = _Inputs(recorder)
     recorded = list(leaves)
+    # Numbers first: the symbols of integers are the first ones.
+    numbers = [] if request.plain or compiled.dynamic is False else list(range(len(leaves)))
+    for k in numbers:
+        if request.dynamic[k] is True:
+            recorded[k] = inputs.number(leaves[k], ("leaf", k))
+    for effect in request.changing:
+        place = (effect.kind, effect.owner, effect.key, effect.text)
+        store(effect.kind, effect.owner, effect.key, inputs.number(effect.before, ("state", [place])))
+    tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, _core.Tensor)]
     for k in tensors:
-        dims = dynamic[k] or ()
+        sizes = request.dynamic[k]
         if compiled.dynamic is not None:
-            dims = (compiled.dynamic,) * len(leaves[k].shape)
-        recorded[k] = recorder.input(leaves[k], dims)
-    new_args, new_kwargs = replace_leaves((args, kwargs), leaves, recorded)
+            sizes = (compiled.dynamic,) * len(leaves[k].shape)
+        recorded[k] = inputs.tensor(leaves[k], sizes, ("leaf", k))
+    new_args, new_kwargs = replace_leaves((request.args, request.kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
     collector = Collector([compiled.__wrapped__, *others], state.functions)
-    with collector:
-        result = target(*new_args, **new_kwargs)
-    if regions.innermost() is not None:
-        regions.check(regions.Region(None, "capture"))
-    error = collector.side_effect() or changed_argument(given)
-    if error is not None:
-        raise error
-    outputs, template = output_template(result)
-    executable = recorder.finish(outputs)
-    guards = collector.result()
-    specialization = _core.Specialization(executable, tensors, template, guards)
-    inputs = [describe_input(leaves[k], dynamic[k]) for k in tensors]
+    try:
+        with collector:
+            result = target(*new_args, **new_kwargs)
+        if regions.innermost() is not None:
+            regions.check(regions.Region(None, "capture"))
+    finally:
+        effects = collector.effects()
+    known = {(effect.kind, id(effect.owner), effect.key) for effect in request.changing}
+    changing = [e for e in effects if e.is_number() and (e.kind, id(e.owner), e.key) not in known]
+    if changing and not request.plain and compiled.dynamic is not False:
+        raise _Changing(request.changing + changing)
+    outputs = Outputs()
+    template = outputs.template(result)
+    after = [outputs.effect(effect, MISSING) for effect in effects] + changed_arguments(given, outputs)
+    executable = recorder.finish(outputs.tensors)
+    symbolic = {id(_current_value(effect)) for effect in request.changing}
+    guards = [guard for guard in collector.result() if id(guard[-2]) not in symbolic]
+    for constant in executable.constants:
+        places = collector.places(constant)
+        inputs.sources.append(("state", places) if places else ("fixed", constant))
+    specialization = _core.Specialization(executable, inputs.sources, inputs.symbols, template, guards, after)
+    shown = [describe_input(leaves[k], request.dynamic[k]) for k in tensors]
     dump.executable(compiled.__name__, len(compiled.records) + 1, executable)
     seconds = getattr(executable, "compile_seconds", 0.0)
-    dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(inputs)}), compiled in {seconds * 1e3:.1f} ms")
+    dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(shown)}), compiled in {seconds * 1e3:.1f} ms")
     for note in state.notes:
         dump.log("capture", f"{compiled.__name__}: {note}")
-    return specialization, Record(specialization, inputs, guards, state.notes)
+    return specialization, Record(specialization, shown, guards, state.notes)
+
+
+def _current_value(effect: Effect) -> Any:
+    return current((effect.kind, effect.owner, effect.key))
 
 
 def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> BaseException:

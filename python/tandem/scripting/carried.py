@@ -79,7 +79,7 @@ class Carried:
         return entries
 
     def _is_carried(self, entry: Entry, leaf: Any) -> bool:
-        if is_number(leaf):
+        if is_weak(leaf):
             return True
         # `x += 1` writes into the tensor itself; the recorder follows such writes, and the variable stays.
         written = entry.name in self.updated and entry.structure is pytree.LEAF

@@ -5,8 +5,8 @@ globals, closure cells and attributes it may read (`reads.py`); their values now
 assumes. Attributes are followed from the arguments and globals on: an object that was made during the capture cannot
 change between calls.
 
-What the code stores is watched too. A compiled function repeats tensor writes, but not a new value of an attribute or
-a global; such a capture is undone and refused.
+What the code stores is watched too: new values of attributes, globals, closure variables and contents of containers
+are undone after the capture and become effects, which every compiled call repeats.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import os
 import sys
 import types
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from tandem import _core
 from tandem.scripting import rewriter
 from tandem.scripting.context import is_user_file
-from tandem.scripting.errors import PACKAGE, capture_error
+from tandem.scripting.errors import PACKAGE
 from tandem.scripting.reads import Chain, reads
 
 MISSING = object()
@@ -39,33 +40,27 @@ def same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, _PLAIN) and bool(a == b))
 
 
-class Contents:
-    """A list, dict or set as it was; `same` says whether it still is."""
+_CONTAINERS: dict[type, str] = {list: "list", dict: "dict", set: "set"}
 
-    __slots__ = ("_copy", "_value")
 
-    def __init__(self, value: Any) -> None:
-        self._value = value
-        self._copy = value.copy()
+def same_contents(value: Any, before: Any) -> bool:
+    """Whether a list, dict or set holds what its earlier copy does."""
+    if len(value) != len(before):
+        return False
+    if isinstance(value, dict):
+        return all(same(a, b) and same(value[a], before[b]) for a, b in zip(value, before, strict=True))
+    if isinstance(value, list):
+        return all(map(same, value, before))
+    return bool(value == before)
 
-    @property
-    def same(self) -> bool:
-        value, copy = self._value, self._copy
-        if len(value) != len(copy):
-            return False
-        if isinstance(value, dict):
-            return all(same(a, b) and same(value[a], copy[b]) for a, b in zip(value, copy, strict=True))
-        if isinstance(value, list):
-            return all(map(same, value, copy))
-        return bool(value == copy)
 
-    def restore(self) -> None:
-        value: Any = self._value
-        if isinstance(value, list):
-            value[:] = self._copy
-        else:
-            value.clear()
-            value.update(self._copy)
+def refill(value: Any, contents: Any) -> None:
+    """Give a list, dict or set other contents."""
+    if isinstance(value, list):
+        value[:] = contents
+    else:
+        value.clear()
+        value.update(contents)
 
 
 def show(value: Any) -> str:
@@ -81,7 +76,8 @@ def show(value: Any) -> str:
     return f"{type(value).__name__} '{name}'" if isinstance(name, str) else f"a {type(value).__name__}"
 
 
-def _current(guard: Guard) -> Any:
+def current(guard: Guard) -> Any:
+    """What stands now where a guard looks; MISSING when nothing does."""
     kind, owner = guard[0], guard[1]
     try:
         if kind == "cell":
@@ -98,7 +94,7 @@ class Collector:
         self._called = called  # grows during the capture: the functions that rewritten code calls
         self.guards: dict[tuple[Any, ...], Guard] = {}
         self.watched: dict[tuple[Any, ...], Guard] = {}
-        self.contents: dict[int, tuple[Contents, str]] = {}
+        self.contents: dict[int, Guard] = {}
         self._known: dict[int, Any] = {}
         self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
         self._done: set[tuple[Any, ...]] = set()
@@ -141,9 +137,8 @@ class Collector:
         if type(value) not in (list, dict, set, tuple) or id(value) in self.contents or len(value) > MAX_CONTENTS:
             return
         if type(value) is not tuple:
-            contents = Contents(value)
-            self.contents[id(value)] = (contents, text)
-            self.guards[("contents", id(value))] = ("attr", contents, "same", True, f"contents of {text} changed")
+            text_now = f"contents of {text} changed"
+            self.contents[id(value)] = (_CONTAINERS[type(value)], value, value.copy(), text_now)
         for item in value.values() if isinstance(value, dict) else value:
             self._know(item)
             self._contain(item, text)
@@ -250,6 +245,8 @@ class Collector:
                 return
             self._contain(value, f"{text}' {where}")
         if chain.stores and id(value) in self._known and not isinstance(value, types.ModuleType):
+            if isinstance(inspect.getattr_static(type(value), chain.stores, None), property):
+                return  # what its setter stores is seen when that runs
             old = _static(value, chain.stores)
             key = ("attr", id(value), chain.stores)
             entry = f"attribute {text}.{chain.stores}' {where}"
@@ -283,6 +280,9 @@ class Collector:
 
     def _add(self, kind: str, owner: Any, name: Any, value: Any, text: str) -> None:
         key = (kind, id(owner), name)
+        stored = self.watched.get(key)
+        if stored is not None and not same(value, stored[-2]):
+            return  # this capture itself has put it there
         if key not in self.guards:
             self.guards[key] = (kind, owner, name, value, f"{text} was {show(value)}")
         self._know(value)
@@ -290,32 +290,73 @@ class Collector:
     # After the capture
 
     def result(self) -> list[Guard]:
-        return list(self.guards.values())
+        return [*self.guards.values(), *self.contents.values()]
 
-    def side_effect(self) -> Exception | None:
-        """Undo what the capture changed outside of itself; return the error that names the first such change."""
-        changes = []
+    def places(self, value: Any) -> list[tuple[Any, ...]]:
+        """Where the capture read this object: (kind, owner, key, text), the key being None for a closure cell."""
+        found = [
+            (guard[0], guard[1], None if guard[0] == "cell" else guard[2], guard[-1].split(" was ")[0])
+            for guard in self.guards.values()
+            if guard[-2] is value
+        ]
+        for kind, container, before, text in self.contents.values():
+            items = enumerate(before) if kind == "list" else before.items() if kind == "dict" else ()
+            found += [("item", container, key, text.removesuffix(" changed")) for key, item in items if item is value]
+        return found
+
+    def effects(self) -> list[Effect]:
+        """Undo what the capture changed outside of itself, and return it, each change once."""
+        found: dict[tuple[Any, ...], Effect] = {}
         for guard in [*self.watched.values(), *self.guards.values()]:
-            if isinstance(guard[1], Contents):
+            now = current(guard)
+            if same(now, guard[-2]):
                 continue
-            now = _current(guard)
-            if not same(now, guard[-2]) and not (now is MISSING and guard[-2] is MISSING):
-                change = f"a change from {show(guard[-2])} to {show(now)}"
-                changes.append((guard[-1].split(" was ")[0], change))
-                _restore(guard)
-        for contents, text in self.contents.values():
-            if not contents.same:
-                changes.append((text, "a change of its contents"))
-                contents.restore()
-        if not changes:
-            return None
-        text, change = changes[0]
-        return capture_error(
-            text,
-            f"{change} during capture, which compiled calls would not repeat",
-            "a function whose effects are its result and its writes into tensors",
-            "returning the new value, writing into a tensor ('t[...] = value'), or fallback=True",
-        )
+            key = None if guard[0] == "cell" else guard[2]
+            identity = (guard[0], id(guard[1]), key)
+            if identity not in found:
+                found[identity] = Effect(guard[0], guard[1], key, guard[-2], now, guard[-1].split(" was ")[0])
+        for kind, container, before, text in self.contents.values():
+            if not same_contents(container, before):
+                where = text.removesuffix(" changed")
+                found[kind, id(container)] = Effect(kind, container, None, before, container.copy(), where)
+        for effect in found.values():
+            effect.undo()
+        return list(found.values())
+
+
+@dataclass
+class Effect:
+    """A change outside of tensors: what a compiled call does after it has run."""
+
+    kind: str  # "item", "cell" and "attr" as guards; "list", "dict" and "set" for new contents
+    owner: Any
+    key: Any
+    before: Any
+    now: Any
+    text: str
+
+    def is_number(self) -> bool:
+        return type(self.before) in (int, float) and self.kind in ("item", "cell", "attr")
+
+    def undo(self) -> None:
+        store(self.kind, self.owner, self.key, self.before)
+
+
+def store(kind: str, owner: Any, key: Any, value: Any) -> None:
+    """Put a value where a guard or an effect says; MISSING takes it away."""
+    if kind in ("list", "dict", "set"):
+        refill(owner, value)
+    elif kind == "cell":
+        owner.cell_contents = value
+    elif kind == "item":
+        if value is MISSING:
+            owner.pop(key, None)
+        else:
+            owner[key] = value
+    elif value is MISSING:
+        delattr(owner, key)
+    else:
+        setattr(owner, key, value)
 
 
 def _static(value: Any, name: str) -> Any:
@@ -337,21 +378,6 @@ def _static(value: Any, name: str) -> Any:
     ):
         return MISSING
     return found
-
-
-def _restore(guard: Guard) -> None:
-    kind, owner, old = guard[0], guard[1], guard[-2]
-    if kind == "cell":
-        owner.cell_contents = old
-    elif kind == "item":
-        if old is MISSING:
-            owner.pop(guard[2], None)
-        else:
-            owner[guard[2]] = old
-    elif old is MISSING:
-        delattr(owner, guard[2])
-    else:
-        setattr(owner, guard[2], old)
 
 
 def _place(code: types.CodeType, line: int) -> str:
