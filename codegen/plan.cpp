@@ -131,6 +131,9 @@ class BlockBuilder {
   }
 
   Block run(std::vector<Place>& results) {
+    // In the order of the program, as far as what they need allows.
+    for (const Node& node : graph_.nodes)
+      if (const Structure* s = structure_of(*node.op); s && *s == Structure::host_call) require(node.outputs[0]);
     for (ValueId result : graph_.results) require(result);
     for (ValueId result : graph_.results) results.push_back(place(result));
     return std::move(block_);
@@ -246,6 +249,7 @@ class BlockBuilder {
       case Structure::matmul: return emit_matmul(node);
       case Structure::concat: return emit_concat(node);
       case Structure::slice_update: return emit_slice_update(node);
+      case Structure::host_call: return emit_host_call(node);
       case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
       default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
     }
@@ -325,6 +329,14 @@ class BlockBuilder {
     return out;
   }
 
+  void emit_host_call(const Node& node) {
+    const std::vector<Place> args = region_inputs(node, 0);
+    HostCall call{static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function")), {}};
+    for (size_t k = 1; k < args.size(); ++k) call.args.push_back(p_.view(args[k], type(node.inputs[k]).shape));
+    block_.push_back({std::move(call)});
+    places_[index(node.outputs[0])] = args[0];  // the token has no contents
+  }
+
   void emit_if(const Node& node) {
     require(node.inputs[0]);
     const int predicate = contiguous(p_, block_, place(node.inputs[0]), type(node.inputs[0]));
@@ -381,11 +393,13 @@ class BlockBuilder {
 }  // namespace
 
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
-                const std::vector<std::pair<int, int>>& writebacks) {
+                const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host) {
   const Graph normal = normalize_layout(graph);
   ProgramBuilder builder(hints, backend);
   Program& program = *builder.program;
   program.name = graph.name;
+  const size_t hidden = writebacks.size() + (host.empty() ? 0 : 1);
+  program.host = std::move(host);
   program.input_count = static_cast<int>(normal.params.size());
   std::vector<Place> params;
   for (const Param& param : normal.params) {
@@ -409,7 +423,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     copies.push_back({Copy{builder.view(from, type.shape), builder.view(params[i], type.shape)}});
   }
   for (Step& copy : copies) program.body.push_back(std::move(copy));
-  for (size_t i = 0; i + writebacks.size() < results.size(); ++i)
+  for (size_t i = 0; i + hidden < results.size(); ++i)
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
   write_in_place(program, static_cast<int>(copies.size()), builder.shareable);
   plan_lifetimes(program, builder.shareable);

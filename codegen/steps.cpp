@@ -53,7 +53,9 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                         }
                         if (!inside.contains(s.predicate)) use(s.predicate);
                       },
-                      [&](const Assert& s) { use(s.slot); }},
+                      [&](const HostCall& s) {
+                        for (const View& arg : s.args) use(arg.slot);
+                      }},
              step.op);
 }
 

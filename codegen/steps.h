@@ -45,7 +45,9 @@ void for_each_slot(Step& step, Visit&& visit) {
                         visit(s.predicate), inside(s.condition), inside(s.body);
                         for (auto& [to, from] : s.carried) visit(to), visit(from);
                       },
-                      [&](Assert& s) { visit(s.slot); }},
+                      [&](HostCall& s) {
+                        for (View& arg : s.args) visit(arg.slot);
+                      }},
              step.op);
 }
 

@@ -18,7 +18,8 @@ Executable::Executable(Capture capture, std::string numerics)
   for (const CapturedOutput& output : capture_.outputs)
     if (output.kind == CapturedOutput::Kind::value) owners.push_back(output.owner);
   detach_results(optimized_, owners);
-  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks);
+  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks,
+                     capture_.host);
   symbol_seen_.assign(capture_.hints.size(), false);
   for (const Param& param : captured_.params) {
     const TensorType& type = captured_.type(param.value);

@@ -154,10 +154,10 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
 ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
   Frame& frame = frames_[level];
   if (cell->now.frame == frame.id) return cell->now.value;
-  check_internal(level > 0, "a cell has no value in the function");
+  level_of(cell->now.frame);
   const auto known = frame.imported.find(cell.get());
   if (known != frame.imported.end()) return known->second;
-  level_of(cell->now.frame);
+  check_internal(level > 0, "a cell has no value in the function");
   read(cell, level - 1);
   const ValueId value =
       frames_[level].graph.add_param(cell->type, fmt::format("c{}", frames_[level].graph.params.size()));
@@ -256,6 +256,22 @@ TensorRef Recorder::from_dim(Dim dim) {
   return wrap(emit(op("from_dim"), {}, {std::vector<Dim>{dim}, DType::i64}), true);
 }
 
+void Recorder::host_call(HostFunction function, std::span<const TensorRef> tensors) {
+  if (!token_) {
+    // Made in the function itself, whatever region is open.
+    Graph& graph = frames_[0].graph;
+    GraphBuilder builder(graph, env_);
+    const ValueId none = builder.emit(op("full"), {}, {std::vector<Dim>{}, int64_t{0}, DType::boolean}).id;
+    token_ = std::make_shared<Cell>();
+    token_->now = {frames_[0].id, none};
+    token_->type = graph.type(none);
+  }
+  std::vector<ValueId> inputs{read(token_, frames_.size() - 1)};
+  for (const TensorRef& tensor : tensors) inputs.push_back(read(tensor));
+  write(token_, emit(op("host_call"), std::move(inputs), {static_cast<int64_t>(host_.size())}));
+  host_.push_back(std::move(function));
+}
+
 // ---- in-place writes ----
 
 void Recorder::write(const std::shared_ptr<Cell>& cell, ValueId value) {
@@ -342,6 +358,8 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
     }
     capture.outputs.push_back(std::move(out));
   }
+  if (token_) graph.results.push_back(token_->now.value);
+  capture.host = host_;
   for (const auto& cell : arguments_) {
     const ValueId param = graph.params[static_cast<size_t>(cell->argument)].value;
     if (cell->now.value == param) continue;

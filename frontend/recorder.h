@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "frontend/tensor.h"
+#include "runtime/program.h"
 
 namespace tandem {
 
@@ -42,6 +43,7 @@ struct Capture {
   std::vector<ShapeGuard> guards;
   std::vector<CapturedOutput> outputs;
   std::vector<std::pair<int, int>> writebacks;  // result of the graph -> input
+  std::vector<HostFunction> host;               // with any, the result before those written back is the last token
   std::vector<TensorRef> constants;             // bound to the inputs that follow the arguments
   std::vector<bool> numbers;                    // per input: a Python float, as a weak f64[]
 };
@@ -63,6 +65,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
   TensorRef from_dim(Dim dim);
+  // Calls `function` with these tensors whenever the program comes here, in order with the other such calls.
+  void host_call(HostFunction function, std::span<const TensorRef> tensors);
   Capture finish(const std::vector<TensorRef>& outputs);
   ShapeEnv& env() { return env_; }
   size_t node_count() const;
@@ -133,6 +137,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<std::shared_ptr<Cell>> arguments_;
   std::vector<bool> numbers_;
   std::vector<TensorRef> constants_;
+  std::vector<HostFunction> host_;
+  std::shared_ptr<Cell> token_;  // of the last host call
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
   int next_frame_ = 0;
   Recorder* previous_ = nullptr;

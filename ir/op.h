@@ -110,7 +110,8 @@ enum class Structure : uint8_t {
   concat,
   slice_update,
   matmul,
-  control
+  control,
+  host_call
 };
 
 class Builder;

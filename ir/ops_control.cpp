@@ -11,6 +11,8 @@ TensorType no_single_type(InferContext& c) {
   throw InternalError(fmt::format("{} takes its types from its regions", c.op.name));
 }
 
+TensorType token_type(InferContext&) { return {DType::boolean, {}, {}}; }
+
 constexpr NoGrad kThroughRegions{"its gradient is taken through its sub-graphs, which is not built yet"};
 
 }  // namespace
@@ -25,7 +27,14 @@ std::vector<OpDef> control_ops() {
        {.name = "while",
         .lower = Structure::control,
         .onnx = "Loop",
-        .doc = "Run a sub-graph again and again while another one yields true."}});
+        .doc = "Run a sub-graph again and again while another one yields true."},
+       {.name = "host_call",
+        .attrs = {{"function", AttrKind::integer, std::nullopt, "its number in the capture"}},
+        .infer = token_type,
+        .lower = Structure::host_call,
+        .grad = NoGrad{"it yields nothing but a token that orders it among other calls"},
+        .onnx = "none: it calls back into the program that runs the graph",
+        .doc = "Call a function of the host with tensors: printing, assertions. Takes the token of the call before it."}});
 }
 
 }  // namespace tandem

@@ -252,9 +252,15 @@ class Frame {
     }
   }
 
-  void execute(const Assert& op) {
-    if (!truth(op.slot)) [[unlikely]]
-      throw Error(op.kind, op.message);
+  void execute(const HostCall& op) {
+    std::vector<HostTensor> tensors;
+    for (const View& arg : op.args) {
+      HostTensor& tensor = tensors.emplace_back();
+      tensor.dtype = program_.slots[static_cast<size_t>(arg.slot)].dtype;
+      for (const DimRef extent : arg.shape) tensor.shape.push_back(dim(extent));
+      tensor.data = address(arg.slot, arg.offset);
+    }
+    program_.host[static_cast<size_t>(op.function)].call(tensors);
   }
 
   const Program& program_;

@@ -10,6 +10,7 @@
 // A buffer lives as long as any slot or the caller refers to it.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -104,15 +105,26 @@ struct Loop {
   std::vector<std::pair<int, int>> carried;
 };
 
-// Throws Error{kind} unless the one bool in `slot` is true.
-struct Assert {
-  int slot;
-  std::string message;
-  ErrorKind kind = ErrorKind::value;
+// Calls host[function] with the elements of `args`, each a contiguous buffer of its own.
+struct HostCall {
+  int function;
+  std::vector<View> args;
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Copy, Release, Bind, Branch, Loop, Assert> op;
+  std::variant<Allocate, Launch, Matmul, Copy, Release, Bind, Branch, Loop, HostCall> op;
+};
+
+// What a host function gets; the memory is good for the time of the call.
+struct HostTensor {
+  DType dtype;
+  std::vector<int64_t> shape;
+  const void* data;
+};
+// A part of a program that needs the host: it prints, or ends the program by an exception.
+struct HostFunction {
+  std::string text;  // for dumps
+  std::function<void(std::span<const HostTensor>)> call;
 };
 
 struct Program {
@@ -121,6 +133,7 @@ struct Program {
   std::vector<Dim> dims;
   std::vector<Slot> slots;
   std::vector<std::shared_ptr<const KernelCode>> kernels;
+  std::vector<HostFunction> host;
   Block body;
   std::vector<View> outputs;
 };

@@ -5,23 +5,6 @@ namespace tandem {
 
 namespace {
 
-std::string_view kind_name(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::error: return "error";
-    case ErrorKind::shape: return "shape";
-    case ErrorKind::dtype: return "dtype";
-    case ErrorKind::index: return "index";
-    case ErrorKind::value: return "value";
-    case ErrorKind::type: return "type";
-    case ErrorKind::capture: return "capture";
-    case ErrorKind::compile: return "compile";
-    case ErrorKind::serialization: return "serialization";
-    case ErrorKind::backend: return "backend";
-    case ErrorKind::memory: return "memory";
-  }
-  return "error";
-}
-
 std::string join(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
@@ -116,7 +99,11 @@ class Printer {
     for (const auto& [to, from] : op.carried) carried.push_back(fmt::format("s{} <- s{}", to, from));
     line("}} carry {}", join(carried));
   }
-  void print(const Assert& op) { line("assert s{} {} \"{}\"", op.slot, kind_name(op.kind), op.message); }
+  void print(const HostCall& op) {
+    std::vector<std::string> args;
+    for (const View& arg : op.args) args.push_back(view(arg));
+    line("host {} ({})", program_.host[static_cast<size_t>(op.function)].text, join(args));
+  }
 
   const Program& program_;
   std::string text_;

@@ -156,9 +156,10 @@ class Verifier {
       require(!at_exit[i] || defined_[i], "what a loop finds defined it leaves defined");
     defined_ = at_exit;
   }
-  void check(const Assert& op) {
-    step_ = "assert";
-    check_bool(op.slot);
+  void check(const HostCall& op) {
+    step_ = "host call";
+    require(op.function >= 0 && static_cast<size_t>(op.function) < program_.host.size(), "host functions exist");
+    for (const View& arg : op.args) check_view(arg);
   }
 
   const Program& program_;

@@ -1,5 +1,6 @@
 // Capture as Python drives it: inputs, regions of control flow, the finished executable.
 #include <chrono>
+#include <cstring>
 
 #include "frontend/eager.h"
 #include "python/bindings/bindings.h"
@@ -82,6 +83,14 @@ Recorder& recorder() {
   return *current;
 }
 
+TensorRef copy_of(const HostTensor& value) {
+  Sizes sizes;
+  for (int64_t extent : value.shape) sizes.push_back(extent);
+  TensorRef copy = Tensor::empty(value.dtype, sizes);
+  std::memcpy(copy->data, value.data, static_cast<size_t>(element_count(sizes) * size_of(value.dtype)));
+  return copy;
+}
+
 struct IfObject {
   Recorder::Mark mark;
 };
@@ -157,6 +166,29 @@ void bind_capture(py::module_& m) {
           },
           py::arg("outputs"), py::arg("names") = std::vector<std::string>{})
       .def("abort", [](IfObject& self) { recorder().rewind(self.mark); });
+  m.def(
+      "host_call",
+      [](std::string text, py::function function, const std::vector<TensorRef>& tensors) {
+        // Values that promote like Python numbers are numbers for the function, too.
+        std::vector<bool> weak;
+        for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
+        // Released with the GIL held, wherever the program dies.
+        const std::shared_ptr<py::function> held(new py::function(std::move(function)), [](py::function* f) {
+          py::gil_scoped_acquire gil;
+          delete f;
+        });
+        recorder().host_call({std::move(text), [held, weak](std::span<const HostTensor> values) {
+                                py::gil_scoped_acquire gil;
+                                py::list arguments;
+                                for (size_t i = 0; i < values.size(); ++i) {
+                                  const TensorRef copy = copy_of(values[i]);
+                                  arguments.append(weak[i] ? item_of(*copy) : py::cast(copy));
+                                }
+                                (*held)(*arguments);
+                              }},
+                             tensors);
+      },
+      py::arg("text"), py::arg("function"), py::arg("tensors"));
   m.def("if_begin", [](const TensorRef& predicate) {
     IfObject handle{recorder().mark()};
     recorder().if_begin(predicate);

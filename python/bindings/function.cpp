@@ -27,9 +27,7 @@ class CompiledFunction {
       Specialization::Call call;
       const SpecializationRef found = specializations_[i].made;
       if (!found->matches(flat, call, nullptr)) continue;
-      if (i > 0)
-        std::rotate(specializations_.begin(), specializations_.begin() + static_cast<long>(i),
-                    specializations_.begin() + static_cast<long>(i) + 1);
+      use_first(i, found);
       ++hits_;
       return found->run(flat, call);
     }
@@ -65,15 +63,23 @@ class CompiledFunction {
   bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
+  // Guards may run Python code, and with it other threads, so the place is looked at again.
+  void use_first(size_t place, const SpecializationRef& used) {
+    if (place == 0 || place >= specializations_.size() || specializations_[place].made != used) return;
+    const auto first = specializations_.begin(), at = first + static_cast<std::ptrdiff_t>(place);
+    std::rotate(first, at, at + 1);
+  }
+
   SpecializationRef capture(py::handle self, py::handle args, py::handle kwargs, const Flat& flat) {
     py::list leaves, dynamic, reasons;
-    for (const auto& [object, s] : specializations_) {
+    const std::vector<Kept> now = specializations_;
+    for (const auto& [object, s] : now) {
       std::string reason;
       Specialization::Call call;
       if (s->matches(flat, call, &reason)) continue;
       reasons.append(reason);
     }
-    if (!specializations_.empty()) failures_.push_back(reasons[0].cast<std::string>());
+    if (!reasons.empty()) failures_.push_back(reasons[0].cast<std::string>());
     for (size_t i = 0; i < flat.leaves.size(); ++i) {
       leaves.append(py::reinterpret_borrow<py::object>(flat.leaves[i]));
       dynamic.append(dynamic_part(flat, i));

@@ -1,7 +1,7 @@
 """The C++ core. Written by `python -m tandem._stubs`; do not edit."""
 
 from builtins import bool as _bool
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType, ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias
 
@@ -408,6 +408,7 @@ def recording() -> _bool:
     """Return whether this thread is capturing."""
 
 def lift(value: Any, /) -> Tensor: ...
+def host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None: ...
 def if_begin(predicate: Tensor, /) -> If: ...
 def while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While: ...
 def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...

@@ -23,7 +23,7 @@ PROLOGUE = '''\
 """The C++ core. Written by `python -m tandem._stubs`; do not edit."""
 
 from builtins import bool as _bool
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType, ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias
 
@@ -83,6 +83,7 @@ FUNCTIONS = [
     "set_enabled(on: _bool, /) -> None",
     "recording() -> _bool",
     "lift(value: Any, /) -> Tensor",
+    "host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None",
     "if_begin(predicate: Tensor, /) -> If",
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",

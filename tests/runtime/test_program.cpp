@@ -305,13 +305,22 @@ TEST_CASE("kernels get their values, offsets and scratch memory of their own") {
   CHECK(values<double>(outputs[0], 3) == Doubles{40, 50, 60});
 }
 
-TEST_CASE("matmul, copy and assert steps") {
+TEST_CASE("matmul, copy and host steps") {
   Writer w("library");
   const DimRef zero = w.dim(0), one = w.dim(1), two = w.dim(2), three = w.dim(3), six = w.dim(6);
   const int x = w.input(DType::f32, {two, three}), ok = w.input(DType::boolean, {});
   const int t = w.slot(DType::f32, {three, two}), y = w.slot(DType::f32, {two, two}),
             z = w.slot(DType::f32, {two, two});
-  w.program.body = {{Assert{ok, "reshape: got 5 elements; need 6", ErrorKind::shape}},
+  int called = 0;
+  w.program.host = {{"check", [&called](std::span<const HostTensor> args) {
+                       ++called;
+                       CHECK(args.size() == 2);
+                       CHECK(args[1].shape == std::vector<int64_t>{2, 3});
+                       CHECK(static_cast<const float*>(args[1].data)[5] == 6);
+                       if (!*static_cast<const bool*>(args[0].data))
+                         throw Error(ErrorKind::shape, "reshape: got 5 elements; need 6");
+                     }}};
+  w.program.body = {{HostCall{0, {{ok, zero, {}, {}}, {x, zero, {two, three}, {three, one}}}}},
                     {Allocate{t, six}},
                     {Copy{{x, zero, {three, two}, {one, three}}, {t, zero, {three, two}, {two, one}}}},
                     {Allocate{y, w.dim(4)}},

@@ -8,6 +8,7 @@ from typing import Any
 
 from tandem import _core
 from tandem.scripting.context import is_symbolic
+from tandem.scripting.hosted import tensor_print
 from tandem.scripting.sequences import tensor_enumerate, tensor_range, tensor_zip
 from tandem.scripting.state import truth
 
@@ -69,6 +70,7 @@ OVERLOADS: dict[Any, Callable[..., Any]] = {
     builtins.bool: _bool,
     builtins.min: _choose(min, lambda a, b: a < b),
     builtins.max: _choose(max, lambda a, b: a > b),
+    builtins.print: tensor_print,
     builtins.all: _all,
     builtins.any: _any,
 }

@@ -18,7 +18,7 @@ from tandem import _core
 from tandem.scripting import context
 from tandem.scripting.branches import If
 from tandem.scripting.context import is_symbolic
-from tandem.scripting.errors import capture_error
+from tandem.scripting.hosted import asserted, raised, text, value
 from tandem.scripting.loops import For, While
 from tandem.scripting.overloads import OVERLOADS
 from tandem.scripting.purity import effects
@@ -38,8 +38,11 @@ __all__ = [
     "locals",
     "not_",
     "or_",
-    "raising",
+    "raised",
+    "text",
     "unbound",
+    "under_condition",
+    "value",
     "visible",
 ]
 
@@ -151,28 +154,9 @@ def chain(operators: tuple[str, ...], pure: tuple[bool, ...], left: Any, *rest: 
     return and_((all(pure[1:]),), result, lambda: chain(operators[1:], pure[1:], right, *rest[1:]))
 
 
-def asserted(test: Any) -> Any:
-    """The condition of an `assert`, which must be known at capture."""
-    if is_symbolic(test):
-        raise capture_error(
-            "assert",
-            "a condition that depends on a tensor",
-            "one that is known at capture",
-            "removing the assert from compiled code, or @td.script(fallback=True)",
-        )
-    return test
-
-
-def raising() -> None:
-    """Runs before a `raise`: under a tensor condition the exception would be raised always, or never."""
-    region = innermost()
-    if region is not None:
-        raise capture_error(
-            "raise",
-            f"an exception under the {region.what}, whose condition depends on a tensor",
-            "control flow that does not raise",
-            "checking outside of compiled code, or @td.script(fallback=True)",
-        )
+def under_condition() -> bool:
+    """Whether a branch or loop body that depends on tensors is being recorded."""
+    return innermost() is not None
 
 
 def call(function: Any) -> Any:

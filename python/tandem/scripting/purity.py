@@ -22,13 +22,30 @@ MIN_TRIPS = 8  # shorter loops are unrolled: straight code fuses
 
 _PURE_NAMES = (
     *("abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "getattr", "hasattr"),
-    *("int", "isinstance", "issubclass", "len", "list", "map", "max", "min", "pow", "range", "repr", "reversed"),
+    *(
+        "int",
+        "isinstance",
+        "issubclass",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "pow",
+        "print",
+        "range",
+        "repr",
+        "reversed",
+    ),
     *("round", "set", "slice", "sorted", "str", "sum", "super", "tuple", "type", "zip"),
 )
 _PURE_BUILTINS = frozenset(id(getattr(builtins, name)) for name in _PURE_NAMES)
 _PURE_MODULES = frozenset({math.__name__, operator.__name__, "_operator"})
 _PLAIN = (str, bytes, tuple, int, float, complex, bool, range, frozenset)
-_STATEMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.If, ast.While, ast.For, ast.Pass, ast.Return)
+_STATEMENTS = (
+    *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.If, ast.While, ast.For, ast.Pass, ast.Return),
+    *(ast.Assert, ast.Raise),  # they become part of the graph
+)
 _JUMPS = (ast.Break, ast.Continue)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections import Counter
 from typing import Any
 
@@ -63,6 +64,12 @@ try:
 except Exception as error:
     if not for_.recover(error):
         raise
+"""
+RAISE = """
+if __td.under_condition():
+    __td.raised(error, cause)
+else:
+    otherwise
 """
 FRAME_BUILTINS = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "super"})
 
@@ -218,14 +225,30 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
         at = node.test
-        node.test = self._call("asserted", [self.visit(node.test)], at)
+        arguments = [self.visit(node.test)]
         if node.msg is not None:
             node.msg = self.visit(node.msg)
+            if self._lazy(node.msg):
+                arguments.append(self._thunk(copy.deepcopy(node.msg)))
+        node.test = self._call("asserted", arguments, at)
         return node
 
     def visit_Raise(self, node: ast.Raise) -> list[ast.stmt]:
         self.generic_visit(node)
-        return [*fill("__td.raising()", node), node]
+        if node.exc is None:
+            return [node]
+        error, cause = copy.deepcopy(node.exc), copy.deepcopy(node.cause) or constant(None, node)
+        return fill(RAISE, node, error=error, cause=cause, otherwise=[node])
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        parts: list[ast.expr] = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                spec = self.visit(part.format_spec) if part.format_spec is not None else constant("", part)
+                parts.append(self._call("value", [self.visit(part.value), constant(part.conversion, part), spec], part))
+            else:
+                parts.append(part)
+        return self._call("text", parts, node)
 
     # Expressions
 
