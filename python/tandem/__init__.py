@@ -7,6 +7,8 @@ tensor([2., 3.], dtype=float32)
 
 import os as _os
 
+from tandem import _subinterpreters
+
 # GNU OpenMP reads this once, when it is loaded. By default a thread that waits at the end of a parallel loop spins for
 # milliseconds, which on a busy machine takes the core from the very thread it waits for.
 _spin = "GOMP_SPINCOUNT" not in _os.environ and "OMP_WAIT_POLICY" not in _os.environ

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import os
+import sys
 import threading
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, overload
 
@@ -64,6 +67,26 @@ def stats() -> dict[str, Any]:
     return dict(_core.stats())
 
 
+class _Owners:
+    """What the C++ side calls to capture: whichever of the annotations that share specialisations still exists.
+
+    It does not keep them alive; C++ objects take no part in the collection of reference cycles.
+    """
+
+    def __init__(self) -> None:
+        self._owners: list[weakref.ref[Compiled]] = []
+
+    def add(self, owner: Compiled) -> None:
+        self._owners = [ref for ref in self._owners if ref() is not None] + [weakref.ref(owner)]
+
+    def __call__(self, *request: Any) -> Any:
+        return next(owner for ref in reversed(self._owners) if (owner := ref()) is not None)._capture(*request)
+
+
+# The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.
+_latest: weakref.WeakValueDictionary[tuple[Any, ...], Compiled] = weakref.WeakValueDictionary()
+
+
 class Compiled:
     """An annotated function: calls the compiled program that fits the arguments, and captures one if none does."""
 
@@ -77,40 +100,53 @@ class Compiled:
         dynamic: bool | None = None,
         cache: bool = True,
     ) -> None:
-        if isinstance(function, type) or not callable(function):
-            raise TypeError(f"script: got {function!r}; need a function, method, lambda or callable object")
-        code = getattr(getattr(function, "__func__", function), "__code__", None)
-        if code is not None and code.co_flags & _GENERATOR:
-            raise TypeError(f"script: got the generator or coroutine {function!r}; need an ordinary function")
+        _check_function(function)
         if numerics != "strict":
             raise ValueError(f"script: got numerics={numerics!r}; need 'strict', the only one there is so far")
         if cache is not True:
             raise ValueError("script: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
         self.__wrapped__ = function
-        named = function if hasattr(function, "__name__") else type(function)
+        named: Any = function
+        while isinstance(named, functools.partial):
+            named = named.func
+        if not hasattr(named, "__name__"):
+            named = type(named)
         self.__name__: str = getattr(named, "__name__", "function")
         self.__qualname__: str = getattr(named, "__qualname__", self.__name__)
-        self.__module__ = getattr(function, "__module__", None) or "__main__"
+        self.__module__ = getattr(named, "__module__", None) or "__main__"
         self.__doc__ = function.__doc__
         self.rewriting, self._fallback = rewriting, fallback
         self.numerics, self.dynamic, self.cache = numerics, dynamic, cache
+        self._options = {"fallback": fallback, "numerics": numerics, "dynamic": dynamic, "cache": cache}
         self.records: list[Any] = []  # one for each capture, for `explain`
         self._fallbacks = 0
         self._refused: str | None = None
-        self._compiled = _core.CompiledFunction(self._capture)
+        self._owners = _Owners()
+        self._compiled = _core.CompiledFunction(self._owners)
+        if isinstance(function, types.FunctionType):
+            if not os.path.exists(function.__code__.co_filename):
+                from tandem.scripting import texts
+
+                texts.note(function)
+            self._share()
+        self._owners.add(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._refused is not None or not _core.enabled() or _core.recording():
-            return self._uncompiled(args, kwargs)
         try:
-            return self._compiled(*args, **kwargs)
-        except Exception as error:
-            failure = error
-        if self._fallback and isinstance(failure, _core.CaptureError):
+            if self._refused is not None or not _core.enabled() or _core.recording():
+                return self._uncompiled(args, kwargs)
+            try:
+                return self._compiled(*args, **kwargs)
+            except _core.CaptureError as error:
+                if not self._fallback:
+                    raise
+                failure = error
             return self._fall_back(failure, args, kwargs)
-        from tandem.scripting.errors import user_traceback
+        except BaseException as error:
+            from tandem.scripting.errors import user_traceback
 
-        raise failure.with_traceback(user_traceback(failure.__traceback__))
+            error.__traceback__ = user_traceback(error.__traceback__)
+            raise  # a bare `raise` does not add this frame again
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -124,6 +160,40 @@ class Compiled:
     def __repr__(self) -> str:
         kind = "script" if self.rewriting else "trace"
         return f"<td.{kind} {self.__qualname__}, {len(self.records)} specialisations>"
+
+    # Being copied: like a function, it stands for itself
+
+    def __copy__(self) -> Compiled:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        function = copy.deepcopy(self.__wrapped__, memo)
+        return self if function is self.__wrapped__ else _restore(function, self.rewriting, self._options)
+
+    def __reduce__(self) -> Any:
+        found: Any = sys.modules.get(self.__module__)
+        for name in self.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is self:
+            return self.__qualname__  # by reference
+        return _restore, (self.__wrapped__, self.rewriting, self._options)
+
+    def _share(self) -> None:
+        """Take over the specialisations of the same function if a notebook cell that is run again defined it before.
+
+        The code is equal, and so is all that guards cannot see: no defaults, no closure, the same global variables.
+        """
+        function: Any = self.__wrapped__
+        code = function.__code__
+        if code.co_freevars or function.__defaults__ or function.__kwdefaults__ or function.__dict__:
+            return
+        key = (code, id(function.__globals__), self.__qualname__, self.rewriting, *self._options.values())
+        before, _latest[key] = _latest.get(key), self
+        # One definition that runs several times, in a loop say, makes functions with one code object.
+        if before is None or before.__wrapped__.__code__ is code:
+            return
+        if before.__wrapped__.__globals__ is function.__globals__:
+            self._owners, self._compiled, self.records = before._owners, before._compiled, before.records
 
     # Ways to run
 
@@ -208,6 +278,29 @@ class Compiled:
         self._compiled.clear()
         self.records.clear()
         self._refused = None
+
+
+def _check_function(function: Any) -> None:
+    name = getattr(function, "__qualname__", None) or type(function).__name__
+    if isinstance(function, property):
+        raise TypeError("script: got a property; need the function in it; try @property above @td.script")
+    if isinstance(function, type):
+        raise TypeError(f"script: got the class '{name}'; need a function; try its methods, or an instance of it")
+    if not callable(function):
+        raise TypeError(f"script: got {function!r}; need a function, method, lambda or callable object")
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is not None and code.co_flags & _GENERATOR:
+        raise TypeError(f"script: got the generator or coroutine '{name}'; need an ordinary function")
+    if isinstance(function, functools._lru_cache_wrapper):
+        raise TypeError(
+            f"script: got '{name}' under functools.lru_cache, which would keep tensors of the capture; need the "
+            f"function itself; try leaving the cache out, or '{name}.__wrapped__'"
+        )
+
+
+def _restore(function: Any, rewriting: bool, options: dict[str, Any]) -> Compiled:
+    """Make a pickled annotation again that is not found under its function's name."""
+    return Compiled(function, rewriting=rewriting, **options)
 
 
 def _annotate(function: Any, rewriting: bool, options: dict[str, Any]) -> Any:

@@ -78,7 +78,9 @@ _LIBRARY = tuple(
 @lru_cache(maxsize=4096)
 def is_user_file(filename: str) -> bool:
     """False for this package, the standard library, installed packages and frozen code."""
-    if filename.startswith(("<frozen", "<string>", "<__array_function__", PACKAGE)):
+    if filename.startswith("<"):  # of `python -c`, a prompt, a notebook, exec
+        return not filename.startswith(("<frozen", "<__array_function__"))
+    if filename.startswith(PACKAGE):
         return False
     path = os.path.abspath(filename)
     return not (path.startswith(_LIBRARY) or f"{os.sep}site-packages{os.sep}" in path)

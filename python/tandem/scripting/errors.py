@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import os
 import sys
 import types
@@ -11,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from tandem import _core
+from tandem.scripting import texts
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 MAX_LINES = 12
@@ -62,7 +62,7 @@ def _span(item: types.TracebackType) -> tuple[int, int] | None:
 def describe_line(item: types.TracebackType) -> str:
     """`--> file:line:col`, the source line and a caret under the expression."""
     filename, line = item.tb_frame.f_code.co_filename, item.tb_lineno
-    source = linecache.getline(filename, line, item.tb_frame.f_globals).rstrip("\n")
+    source = _line(item)
     span = _span(item)
     where = f"  --> {filename}:{line}" + (f":{span[0] + 1}" if span else "")
     text = source.strip()
@@ -78,8 +78,9 @@ def describe_line(item: types.TracebackType) -> str:
     return shown
 
 
-def _has_source(item: types.TracebackType) -> bool:
-    return bool(linecache.getline(item.tb_frame.f_code.co_filename, item.tb_lineno, item.tb_frame.f_globals))
+def _line(item: types.TracebackType) -> str:
+    lines = texts.lines(item.tb_frame.f_code, item.tb_frame.f_globals)
+    return lines[item.tb_lineno - 1].rstrip("\n") if item.tb_lineno <= len(lines) else ""
 
 
 def locate(error: BaseException, start: types.TracebackType | None = None) -> BaseException:
@@ -90,7 +91,7 @@ def locate(error: BaseException, start: types.TracebackType | None = None) -> Ba
     if not frames:
         return error
     # Methods that the standard library generates (of dataclasses and named tuples) have no lines of the user's.
-    place = next((item for item in reversed(frames) if _has_source(item)), frames[-1])
+    place = next((item for item in reversed(frames) if _line(item)), frames[-1])
     lines = [*str(error).splitlines()[: MAX_LINES - 3], *describe_line(place).splitlines()]
     located: Any = type(error)("\n".join(lines))
     located.located = True

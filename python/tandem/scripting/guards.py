@@ -106,13 +106,29 @@ class Collector:
         for root in roots:
             self._know(root)
 
+    # A profiler or debugger that is at work goes on seeing every event. A profiler written in C cannot be called from
+    # here, so next to one the hook is that of debuggers.
+
     def __enter__(self) -> Collector:
-        self._before = sys.getprofile()
-        sys.setprofile(self._event)
+        profiler = sys.getprofile()
+        self._tracing = profiler is not None and not callable(profiler)
+        self._others = sys.gettrace() if self._tracing else profiler
+        self._install(self._event)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        lost = (sys.gettrace() if self._tracing else sys.getprofile()) != self._event
+        self._install(self._others)
+        if lost and kind is None:
+            raise capture_error(
+                "capture",
+                "a function that starts or stops a profiler or debugger while it is being captured",
+                "one that leaves sys.setprofile and sys.settrace alone, because guards depend on them",
+                "doing that outside of the function",
+            )
+
+    def _install(self, hook: Any) -> None:
+        (sys.settrace if self._tracing else sys.setprofile)(hook)
 
     # What is known to exist before the capture
 
@@ -150,18 +166,17 @@ class Collector:
 
     # Frames
 
-    def _event(self, frame: types.FrameType, event: str, _: Any) -> None:
-        if event != "call":
-            return
-        code = frame.f_code
-        filename = code.co_filename
-        if not (is_user_file(filename) or filename.startswith(_NN) or code in self._functions):
-            return
-        sys.setprofile(None)  # what follows is not the user's code
-        try:
-            self._frame(frame, code)
-        finally:
-            sys.setprofile(self._event)
+    def _event(self, frame: types.FrameType, event: str, argument: Any) -> Any:
+        if event == "call":
+            code = frame.f_code
+            filename = code.co_filename
+            if is_user_file(filename) or filename.startswith(_NN) or code in self._functions:
+                self._install(None)  # what follows is not the user's code
+                try:
+                    self._frame(frame, code)
+                finally:
+                    self._install(self._event)
+        return None if self._others is None else self._others(frame, event, argument)
 
     def _frame(self, frame: types.FrameType, code: types.CodeType) -> None:
         original = rewriter.originals.get(code)

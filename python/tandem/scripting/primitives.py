@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from tandem import _core
+from tandem import _core, pytree
 from tandem.scripting import context
 from tandem.scripting.branches import If
 from tandem.scripting.context import is_symbolic
@@ -199,7 +199,22 @@ def call(function: Any) -> Any:
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, type):
         return function
+    if kind is functools._lru_cache_wrapper:
+        return functools.partial(_cached, function)
     return _callable_object(function, capture)
+
+
+def _cached(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a functools.lru_cache, which would keep a tensor of this capture for later calls."""
+    if any(map(is_symbolic, pytree.flatten((args, kwargs))[0])):
+        name = getattr(function, "__qualname__", "function")
+        raise capture_error(
+            f"call of '{name}'",
+            "a tensor for functools.lru_cache, which would keep it when it has no value any more",
+            "a function without a cache, or plain Python arguments",
+            f"'{name}.__wrapped__(...)', which leaves the cache out",
+        )
+    return function(*args, **kwargs)
 
 
 def _callable_object(value: Any, capture: context.Capture) -> Any:
