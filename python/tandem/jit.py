@@ -137,8 +137,11 @@ class Compiled:
                 return self._uncompiled(args, kwargs)
             try:
                 return self._compiled(*args, **kwargs)
-            except _core.CaptureError as error:
-                if not self._fallback:
+            except _core.Error as error:
+                if not (self._fallback and isinstance(error, _core.CaptureError)):
+                    from tandem.scripting.errors import locate_call
+
+                    locate_call(error, sys._getframe(1))
                     raise
                 failure = error
             return self._fall_back(failure, args, kwargs)

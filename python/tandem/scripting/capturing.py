@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tandem import _core, dump
 from tandem.scripting import context, primitives, regions
 from tandem.scripting.arguments import changed_argument, containers, describe_input, output_template, replace_leaves
-from tandem.scripting.errors import capture_error, locate
+from tandem.scripting.errors import capture_error, frames_of, locate, user_traceback
 from tandem.scripting.guards import Collector
 from tandem.scripting.rewriter import missing, rewrite
 
@@ -134,6 +134,21 @@ def _record(
     return specialization, Record(specialization, inputs, guards, state.notes)
 
 
+_TRY_SCRIPT = "; try @td.script"
+
+
+def _instead_of_script(error: Exception) -> str:
+    """What to try in a function that is annotated with @td.script already."""
+    frames = frames_of(user_traceback(error.__traceback__))
+    code = frames[-1].tb_frame.f_code if frames else None
+    if code in missing:
+        return (
+            f"defining '{code.co_name}' in a file, a notebook or at a prompt: {missing[code]}, so that its control "
+            "flow could not be captured"
+        )
+    return "computing with the tensor itself, which 'if', 'while', 'for' and range() take as it is, or td.where"
+
+
 def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> BaseException:
     """The error with the user's line; an exception that the capture itself caused becomes a CaptureError."""
     failure: Exception = error
@@ -152,10 +167,8 @@ def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> 
             "a body that runs for any data",
             "checking outside of compiled code, or fallback=True",
         )
-    elif isinstance(error, _core.CaptureError) and any(NOT_REWRITTEN in note for note in state.notes):
-        failure = _core.CaptureError(
-            f"{error} ('{compiled.__name__}' has no source file, so @td.script could not help)"
-        )
+    elif isinstance(error, _core.CaptureError) and state.rewriting and _TRY_SCRIPT in str(error):
+        failure = _core.CaptureError(str(error).split(_TRY_SCRIPT)[0] + f"; try {_instead_of_script(error)}")
     if failure is not error:
         failure.__cause__ = error
         failure = failure.with_traceback(error.__traceback__)

@@ -23,7 +23,7 @@ from typing import Any
 from tandem import _core
 from tandem.scripting import rewriter
 from tandem.scripting.context import is_user_file
-from tandem.scripting.errors import PACKAGE, capture_error
+from tandem.scripting.errors import PACKAGE, capture_error, locate_line
 from tandem.scripting.reads import Chain, reads
 
 MISSING = object()
@@ -103,6 +103,7 @@ class Collector:
         self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
         self._done: set[tuple[Any, ...]] = set()
         self._inner: set[types.CodeType] = set()
+        self._places: dict[str, tuple[types.CodeType, int]] = {}  # what the texts of guards say after "at"
         for root in roots:
             self._know(root)
 
@@ -192,7 +193,7 @@ class Collector:
                 if chain.kind == "global":
                     self._global(chain, scope, code)
             for name, line in plan.stored_globals.items():
-                text = f"global '{name}' ({_place(code, line)})"
+                text = f"global '{name}' ({self._place(code, line)})"
                 self.watched["item", id(scope), name] = ("item", scope, name, scope.get(name, MISSING), text)
             self._defaults(code)
         if code.co_freevars and code not in self._inner:
@@ -216,7 +217,7 @@ class Collector:
             if chain.root in vars(builtins):
                 return
             return  # Python itself will raise NameError
-        text = f"global '{chain.root}' ({_place(code, chain.line)})"
+        text = f"global '{chain.root}' ({self._place(code, chain.line)})"
         self._add("item", scope, chain.root, value, text)
         self._follow(value, chain, f"'{chain.root}", code)
 
@@ -225,7 +226,7 @@ class Collector:
             for name in ("__defaults__", "__kwdefaults__"):
                 value = getattr(function, name)
                 if value is not None:
-                    text = f"default arguments of '{function.__qualname__}' ({_place(code, code.co_firstlineno)})"
+                    text = f"default arguments of '{function.__qualname__}' ({self._place(code, code.co_firstlineno)})"
                     self._add("attr", function, name, value, text)
                     self._contain(value, text)
 
@@ -244,7 +245,7 @@ class Collector:
                 except ValueError:
                     continue
                 line = lines.get(name, code.co_firstlineno)
-                text = f"closure variable '{name}' ({_place(code, line)})"
+                text = f"closure variable '{name}' ({self._place(code, line)})"
                 self.guards["cell", id(cell), None] = ("cell", cell, value, f"{text} was {show(value)}")
                 self._know(value)
                 self._contain(value, text)
@@ -254,7 +255,7 @@ class Collector:
 
     def _follow(self, value: Any, chain: Chain, text: str, code: types.CodeType) -> None:
         """Guard `value.a.b[0]` as far as reading it has no effects."""
-        where = f"({_place(code, chain.line)})"
+        where = f"({self._place(code, chain.line)})"
         self._contain(value, f"{text}' {where}")
         for kind, name in chain.path:
             if isinstance(value, (*_PLAIN, _core.Tensor)) or id(value) not in self._known:
@@ -269,6 +270,11 @@ class Collector:
             key = ("attr", id(value), chain.stores)
             entry = f"attribute {text}.{chain.stores}' {where}"
             self.watched.setdefault(key, ("attr", value, chain.stores, old, entry))
+
+    def _place(self, code: types.CodeType, line: int) -> str:
+        text = f"{os.path.basename(code.co_filename)}:{line}"
+        self._places[text] = code, line
+        return text
 
     def _step(self, value: Any, kind: str, name: Any, text: str) -> Any:
         if kind == "key":
@@ -325,12 +331,16 @@ class Collector:
         if not changes:
             return None
         text, change = changes[0]
-        return capture_error(
-            text,
+        what, _, place = text.rpartition(" (")
+        error = capture_error(
+            what or text,
             f"{change} during capture, which compiled calls would not repeat",
             "a function whose effects are its result and its writes into tensors",
             "returning the new value, writing into a tensor ('t[...] = value'), or fallback=True",
         )
+        if place[:-1] in self._places:
+            locate_line(error, *self._places[place[:-1]])
+        return error
 
 
 def _static(value: Any, name: str) -> Any:
@@ -367,7 +377,3 @@ def _restore(guard: Guard) -> None:
         delattr(owner, guard[2])
     else:
         setattr(owner, guard[2], old)
-
-
-def _place(code: types.CodeType, line: int) -> str:
-    return f"{os.path.basename(code.co_filename)}:{line}"

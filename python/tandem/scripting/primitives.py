@@ -9,7 +9,6 @@ import builtins
 import functools
 import inspect
 import operator
-import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +22,7 @@ from tandem.scripting.loops import For, While
 from tandem.scripting.overloads import OVERLOADS
 from tandem.scripting.purity import effects
 from tandem.scripting.regions import innermost
-from tandem.scripting.state import UNBOUND, Undefined, lift, truth, undefined_error
+from tandem.scripting.state import CHOICE, UNBOUND, Undefined, lift, truth, undefined_error
 
 __all__ = [
     "For",
@@ -63,12 +62,12 @@ def ifexp(test: Any, then: Thunk, otherwise: Thunk) -> Any:
     """`then() if test else otherwise()`."""
     if not is_symbolic(test):
         return then() if test else otherwise()
-    branch = If(test, ("value",), sys._getframe(1).f_lineno, {})
+    branch = If(test, (CHOICE,), context.here()[1], {})
     branch.then()
     first = then()
-    branch.otherwise({"value": first})
+    branch.otherwise({CHOICE: first})
     second = otherwise()
-    branch.merge({"value": second})
+    branch.merge({CHOICE: second})
     return ld(branch.values()[0])
 
 

@@ -47,7 +47,7 @@ def _compile(function: types.FunctionType) -> types.CodeType:
     new = next(item for item in outer.co_consts if isinstance(item, types.CodeType))
     new = _mark(new.replace(co_name=old.co_name), f"__td_factory.<locals>.{new.co_name}", function.__qualname__)
     originals[new] = old
-    texts.share(new, old)
+    texts.share(new, old, function.__globals__)
     return new
 
 

@@ -60,11 +60,21 @@ def lines(code: types.CodeType, scope: dict[str, object]) -> list[str]:
     return next((new for text in candidates if (new := _accept(text, code))), [])
 
 
-def share(code: types.CodeType, original: types.CodeType) -> None:
-    """Let code that was made from `original` have its lines."""
+def named(filename: str) -> list[str]:
+    """Return the lines of the one text of that name, [] if there is none or several."""
+    if filename not in _SHARED and (found := linecache.getlines(filename)):
+        return found
     with _lock:
-        if original in _known:
-            _known.update(dict.fromkeys(inside(code), _known[original]))
+        found = [lines for code, lines in _known.items() if code.co_filename == filename]
+    return found[0] if found and all(lines is found[0] for lines in found) else []
+
+
+def share(code: types.CodeType, original: types.CodeType, scope: dict[str, object]) -> None:
+    """Let code that was made from `original` have its lines."""
+    if original in _known or _doubtful(original.co_filename):
+        found = lines(original, scope)
+        with _lock:
+            _known.update(dict.fromkeys(inside(code), found))
 
 
 def note(function: types.FunctionType) -> None:
