@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, overload
 
 from tandem import _core
+from tandem._boundary import hide_frames, public
 
 __all__ = ["Compiled", "disabled", "is_enabled", "no_recompile", "script", "set_enabled", "stats", "trace"]
 
@@ -100,11 +101,12 @@ class Compiled:
         dynamic: bool | None = None,
         cache: bool = True,
     ) -> None:
-        _check_function(function)
+        what = "script" if rewriting else "trace"
+        _check_function(function, what)
         if numerics != "strict":
-            raise ValueError(f"script: got numerics={numerics!r}; need 'strict', the only one there is so far")
+            raise ValueError(f"{what}: got numerics={numerics!r}; need 'strict', the only one there is so far")
         if cache is not True:
-            raise ValueError("script: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
+            raise ValueError(f"{what}: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
         self.__wrapped__ = function
         named: Any = function
         while isinstance(named, functools.partial):
@@ -146,9 +148,7 @@ class Compiled:
                 failure = error
             return self._fall_back(failure, args, kwargs)
         except BaseException as error:
-            from tandem.scripting.errors import user_traceback
-
-            error.__traceback__ = user_traceback(error.__traceback__)
+            hide_frames(error)
             raise  # a bare `raise` does not add this frame again
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -200,6 +200,7 @@ class Compiled:
 
     # Ways to run
 
+    @public
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the undecorated function, with compilation off in all it calls."""
         with disabled():
@@ -246,6 +247,7 @@ class Compiled:
         """The compiled programs, in the order of their captures."""
         return list(self._compiled.specializations)
 
+    @public
     def ir(self, stage: str = "optimized") -> str:
         """Return the text of one stage of the last specialisation."""
         if not self.records:
@@ -283,20 +285,20 @@ class Compiled:
         self._refused = None
 
 
-def _check_function(function: Any) -> None:
+def _check_function(function: Any, what: str) -> None:
     name = getattr(function, "__qualname__", None) or type(function).__name__
     if isinstance(function, property):
-        raise TypeError("script: got a property; need the function in it; try @property above @td.script")
+        raise TypeError(f"{what}: got a property; need the function in it; try @property above @td.{what}")
     if isinstance(function, type):
-        raise TypeError(f"script: got the class '{name}'; need a function; try its methods, or an instance of it")
+        raise TypeError(f"{what}: got the class '{name}'; need a function; try its methods, or an instance of it")
     if not callable(function):
-        raise TypeError(f"script: got {function!r}; need a function, method, lambda or callable object")
+        raise TypeError(f"{what}: got {function!r}; need a function, method, lambda or callable object")
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is not None and code.co_flags & _GENERATOR:
-        raise TypeError(f"script: got the generator or coroutine '{name}'; need an ordinary function")
+        raise TypeError(f"{what}: got the generator or coroutine '{name}'; need an ordinary function; try one that returns its values")
     if isinstance(function, functools._lru_cache_wrapper):
         raise TypeError(
-            f"script: got '{name}' under functools.lru_cache, which would keep tensors of the capture; need the "
+            f"{what}: got '{name}' under functools.lru_cache, which would keep tensors of the capture; need the "
             f"function itself; try leaving the cache out, or '{name}.__wrapped__'"
         )
 
@@ -306,6 +308,7 @@ def _restore(function: Any, rewriting: bool, options: dict[str, Any]) -> Compile
     return Compiled(function, rewriting=rewriting, **options)
 
 
+@public
 def _annotate(function: Any, rewriting: bool, options: dict[str, Any]) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(_annotate(function.__func__, rewriting, options))
@@ -320,6 +323,7 @@ def script(function: Callable[..., Any], /) -> Compiled: ...
 def script(
     *, fallback: bool = False, numerics: str = "strict", dynamic: bool | None = None, cache: bool = True
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
+@public
 def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a function, with Python control flow on tensors.
 
@@ -332,19 +336,20 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     dynamic: True makes every dimension symbolic at once, False never does, None does for those that change.
     cache: True: compiled kernels are kept on disk; TANDEM_CACHE_DIR='' turns that off for all functions.
     """
-    _check_options(options)
+    _check_options(options, "script")
     if function is None:
         return functools.partial(_annotate, rewriting=True, options=options)
     return _annotate(function, True, options)
 
 
+@public
 def trace(function: Callable[..., Any] | None = None, /, *example_args: Any, **options: Any) -> Any:
     """Compile a function by running it once with recording tensors; control flow must not depend on tensors.
 
     Works as `@td.trace` and as `@td.trace(option=...)`; `td.trace(fn, *example_args)` captures at once. The options
     are those of `td.script`.
     """
-    _check_options(options)
+    _check_options(options, "trace")
     if function is None:
         return functools.partial(_annotate, rewriting=False, options=options)
     compiled = _annotate(function, False, options)
@@ -353,7 +358,7 @@ def trace(function: Callable[..., Any] | None = None, /, *example_args: Any, **o
     return compiled
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def _check_options(options: dict[str, Any], what: str) -> None:
     unknown = set(options) - {"fallback", "numerics", "dynamic", "cache"}
     if unknown:
-        raise TypeError(f"script: got the option '{min(unknown)}'; need fallback, numerics, dynamic or cache")
+        raise TypeError(f"{what}: got the option '{min(unknown)}'; need fallback, numerics, dynamic or cache")

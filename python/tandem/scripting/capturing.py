@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,9 @@ def _record(
         if compiled.dynamic is not None:
             dims = (compiled.dynamic,) * len(leaves[k].shape)
         recorded[k] = recorder.input(leaves[k], dims)
+        for name, size in zip(recorded[k].shape, leaves[k].shape, strict=True):
+            if context.is_dim(name):
+                state.sizes[str(name)] = int(size)
     new_args, new_kwargs = replace_leaves((args, kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
@@ -149,6 +153,13 @@ def _instead_of_script(error: Exception) -> str:
     return "computing with the tensor itself, which 'if', 'while', 'for' and range() take as it is, or td.where"
 
 
+def _with_sizes(text: str, sizes: dict[str, int]) -> str:
+    """Say what the named sizes in a message are in this call."""
+    named = [name for name in sizes if re.search(rf"\b{name}\b", text)]
+    values = ", ".join(f"{name} is {sizes[name]}" for name in named)
+    return text.replace("; need", f" ({values}); need", 1) if named else text
+
+
 def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> BaseException:
     """The error with the user's line; an exception that the capture itself caused becomes a CaptureError."""
     failure: Exception = error
@@ -169,6 +180,9 @@ def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> 
         )
     elif isinstance(error, _core.CaptureError) and state.rewriting and _TRY_SCRIPT in str(error):
         failure = _core.CaptureError(str(error).split(_TRY_SCRIPT)[0] + f"; try {_instead_of_script(error)}")
+    elif isinstance(error, _core.Error):
+        text = _with_sizes(str(error), state.sizes)
+        failure = error if text == str(error) else type(error)(text)
     if failure is not error:
         failure.__cause__ = error
         failure = failure.with_traceback(error.__traceback__)

@@ -24,6 +24,7 @@ class Capture:
     root_package: str = ""
     notes: list[str] = field(default_factory=list)
     functions: list[types.FunctionType] = field(default_factory=list)  # every user function seen, for the guards
+    sizes: dict[str, int] = field(default_factory=dict)  # the sizes of this call that have a name in the graph
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:
