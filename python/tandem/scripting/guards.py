@@ -331,15 +331,15 @@ class Collector:
         if not changes:
             return None
         text, change = changes[0]
-        what, _, place = text.rpartition(" (")
         error = capture_error(
-            what or text,
+            text,
             f"{change} during capture, which compiled calls would not repeat",
             "a function whose effects are its result and its writes into tensors",
             "returning the new value, writing into a tensor ('t[...] = value'), or fallback=True",
         )
-        if place[:-1] in self._places:
-            locate_line(error, *self._places[place[:-1]])
+        place = text.rpartition(" (")[2].rstrip(")")
+        if place in self._places:
+            locate_line(error, *self._places[place])
         return error
 
 
