@@ -155,6 +155,8 @@ class Compiled:
         return self if instance is None else types.MethodType(self, instance)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__annotations__":  # evaluated late, which may fail
+            return getattr(self.__dict__.get("__wrapped__"), name, {})
         # An annotated module still has its parameters and settings.
         if name.startswith("_") or isinstance(self.__dict__.get("__wrapped__"), (types.FunctionType, type(None))):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
@@ -295,7 +297,10 @@ def _check_function(function: Any, what: str) -> None:
         raise TypeError(f"{what}: got {function!r}; need a function, method, lambda or callable object")
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is not None and code.co_flags & _GENERATOR:
-        raise TypeError(f"{what}: got the generator or coroutine '{name}'; need an ordinary function; try one that returns its values")
+        raise TypeError(
+            f"{what}: got the generator or coroutine '{name}'; need an ordinary function; try one that returns its "
+            "values"
+        )
     if isinstance(function, functools._lru_cache_wrapper):
         raise TypeError(
             f"{what}: got '{name}' under functools.lru_cache, which would keep tensors of the capture; need the "

@@ -94,7 +94,7 @@ def _expression(lines: list[str], line: int, operation: str) -> tuple[int, int] 
         nodes = [node for node in ast.walk(ast.parse("".join(lines))) if getattr(node, "lineno", 0) == line]
     except SyntaxError:
         nodes = []
-    calls = [
+    calls: list[ast.AST] = [
         node
         for node in nodes
         if isinstance(node, ast.Call) and operation in (getattr(node.func, "attr", ""), getattr(node.func, "id", ""))

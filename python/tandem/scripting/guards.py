@@ -113,7 +113,7 @@ class Collector:
     def __enter__(self) -> Collector:
         profiler = sys.getprofile()
         self._tracing = profiler is not None and not callable(profiler)
-        self._others = sys.gettrace() if self._tracing else profiler
+        self._others: Any = sys.gettrace() if self._tracing else profiler
         self._install(self._event)
         return self
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import threading
 import types
 from typing import Any
 
 from tandem.scripting import primitives, source, texts
 from tandem.scripting.transform import transform
 
-_lock = threading.RLock()
+_lock = texts.shared_lock()
 # By file too: code is equal when two files have the same function at the same line.
 _codes: dict[tuple[types.CodeType, str], types.CodeType | None] = {}
 rewritten: set[types.CodeType] = set()  # all code this module made, functions inside functions too

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import copy
 import os
-import threading
 import types
 
 from tandem.scripting import texts
@@ -17,7 +16,7 @@ class SourceMissing(Exception):
     """The source of a function cannot be found; the message says why."""
 
 
-_lock = threading.Lock()
+_lock = texts.shared_lock()
 # Parsed files, for functions that need the whole file. Valid while the file has the same list of lines.
 _files: dict[str, tuple[list[str], ast.Module]] = {}
 
@@ -28,7 +27,9 @@ def _first_line(node: FunctionNode) -> int:
 
 
 def _last_line(code: types.CodeType) -> int:
-    return max(line for item in texts.inside(code) for _, _, line in (*item.co_lines(), (0, 0, item.co_firstlineno)) if line)
+    return max(
+        line for item in texts.inside(code) for _, _, line in (*item.co_lines(), (0, 0, item.co_firstlineno)) if line
+    )
 
 
 def _block(code: types.CodeType, lines: list[str]) -> ast.Module | None:

@@ -17,6 +17,7 @@ import types
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from importlib import import_module
+from typing import Any
 
 _future = import_module("__future__")
 FUTURE = reduce(lambda flags, name: flags | getattr(_future, name).compiler_flag, _future.all_feature_names, 0)
@@ -25,7 +26,19 @@ _SHARED = ("<string>", *PROMPTS)  # names that many texts have
 _DEPTH, _HISTORY, _KEPT = 16, 2000, 256
 
 _started = time.time()
-_lock = threading.Lock()
+
+
+def shared_lock() -> Any:
+    """Make a lock that no thread holds while the process forks: its child could wait for it without end.
+
+    Locks are taken before a fork in the reverse of the order in which they are made, so an inner one is made first.
+    """
+    lock = threading.RLock()
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
+
+
+_lock = shared_lock()
 _known: dict[types.CodeType, list[str]] = {}  # code of texts that linecache does not have
 _noted: dict[str, None] = {}  # such texts, the latest last
 _checked: dict[str, tuple[list[str], frozenset[types.CodeType]]] = {}
@@ -65,8 +78,8 @@ def named(filename: str) -> list[str]:
     if filename not in _SHARED and (found := linecache.getlines(filename)):
         return found
     with _lock:
-        found = [lines for code, lines in _known.items() if code.co_filename == filename]
-    return found[0] if found and all(lines is found[0] for lines in found) else []
+        texts = [text for code, text in _known.items() if code.co_filename == filename]
+    return texts[0] if texts and all(text is texts[0] for text in texts) else []
 
 
 def share(code: types.CodeType, original: types.CodeType, scope: dict[str, object]) -> None:
