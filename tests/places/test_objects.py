@@ -2,7 +2,6 @@
 
 import copy
 import gc
-import multiprocessing
 import pickle
 import weakref
 
@@ -26,7 +25,7 @@ def plain(x):
     return x * 3 if x.sum() > 0 else x
 
 
-annotated = td.script(plain, fallback=True) if False else td.script(fallback=True)(plain)
+annotated = td.script(fallback=True)(plain)
 callables = {"lambda": td.script(lambda x: x)}
 
 
@@ -94,23 +93,44 @@ def test_what_cannot_be_pickled_says_so():
         pickle.dumps(td.script(local))
 
 
-@pytest.mark.parametrize("function", [scripted, annotated, Model(3.0).method], ids=["function", "renamed", "method"])
-def test_a_pool_of_spawned_processes(function):
-    inputs = [td.asarray(np.full(2, k, np.float32)) for k in (1, 2, -1)]
-    expected = [np.asarray(function(value)).tolist() for value in inputs]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        results = pool.map(_Numbers(function), [[1.0, 1.0], [2.0, 2.0], [-1.0, -1.0]], chunksize=1)
-    assert results == expected
+POOL = """
+import multiprocessing
+import tandem as td
 
+@td.script
+def scripted(x):
+    return x * 2 if x.sum() > 0 else x
 
-class _Numbers:
-    """Calls a function with a list of numbers: what is sent are the function and the numbers."""
+def plain(x):
+    return x * 3 if x.sum() > 0 else x
 
+annotated = td.script(plain)
+
+class Model:
+    def __init__(self, k):
+        self.k = k
+
+    @td.script
+    def method(self, x):
+        return x * self.k if x.sum() > 0 else x
+
+class Numbers:
     def __init__(self, function):
         self.function = function
 
     def __call__(self, numbers):
         return self.function(td.asarray(numbers)).tolist()
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        for function in (scripted, annotated, Model(4.0).method):
+            print(pool.map(Numbers(function), [[1.0, 1.0], [2.0, 2.0], [-1.0, -1.0]], chunksize=1))
+"""
+
+
+def test_a_pool_of_spawned_processes(run_python):
+    """What is sent are a function and numbers; the functions are those of the module that is imported again."""
+    assert run_python(POOL).splitlines() == [f"[[{k}, {k}], [{2 * k}, {2 * k}], [-1.0, -1.0]]" for k in (2.0, 3.0, 4.0)]
 
 
 # ---- copies ----
