@@ -23,14 +23,15 @@ class CompiledFunction {
   py::object call(py::handle self, py::handle args, py::handle kwargs) {
     ++calls_;
     const Flat flat(args.ptr(), kwargs.ptr());
-    for (size_t i = 0; i < specializations_.size(); ++i) {
-      Specialization::Call call;
-      const SpecializationRef found = specializations_[i].made;
-      if (!found->matches(flat, call, nullptr)) continue;
-      use_first(i, found);
-      ++hits_;
-      return found->run(flat, call);
-    }
+    if (py::object result = run_known(flat)) return result;
+    // One thread captures, the others wait and then find what it made.
+    const int64_t before = captures_;
+    const py::object lock = self.attr("_lock");
+    lock.attr("acquire")();
+    const std::unique_ptr<const py::object, void (*)(const py::object*)> held(
+        &lock, [](const py::object* l) { l->attr("release")(); });
+    if (captures_ != before)
+      if (py::object result = run_known(flat)) return result;
     const SpecializationRef made = capture(self, args, kwargs, flat);
     Specialization::Call call;
     std::string reason;
@@ -60,9 +61,24 @@ class CompiledFunction {
     std::vector<Kept> gone;
     gone.swap(specializations_);  // destructors may run Python code
   }
+  // Another annotation of the same code: what was compiled for it is good for this one.
+  void adopt(const CompiledFunction& other) { *this = other; }
   bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
+  // The result of a specialisation that fits; null when none does.
+  py::object run_known(const Flat& flat) {
+    for (size_t i = 0; i < specializations_.size(); ++i) {
+      Specialization::Call call;
+      const SpecializationRef found = specializations_[i].made;
+      if (!found->matches(flat, call, nullptr)) continue;
+      use_first(i, found);
+      ++hits_;
+      return found->run(flat, call);
+    }
+    return {};
+  }
+
   // Guards may run Python code, and with it other threads, so the place is looked at again.
   void use_first(size_t place, const SpecializationRef& used) {
     if (place == 0 || place >= specializations_.size() || specializations_[place].made != used) return;
@@ -222,6 +238,7 @@ void bind_function(py::module_& m) {
                                }))
       .def(py::init<>())
       .def("_set_direct", [](CompiledFunction& self, bool direct) { self.direct = direct; })
+      .def("_adopt", &CompiledFunction::adopt, py::arg("other"))
       .def("_counters", &CompiledFunction::stats)
       .def("_forget", &CompiledFunction::clear)
       .def_property_readonly("specializations", [](const CompiledFunction& self) {

@@ -7,6 +7,7 @@ tensor([2., 3.], dtype=float32)
 
 import os as _os
 
+from tandem import _subinterpreters
 from tandem import _core
 
 _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tandem import _core
+from tandem._boundary import public
 
 Tensor = _core.Tensor
 
@@ -13,42 +14,50 @@ def _dtype_or(x: Tensor, dtype: Any) -> Any:
     return x.dtype if dtype is None else dtype
 
 
+@public
 def full_like(x: Tensor, /, fill_value: float, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Return a tensor of x's shape and dtype filled with one number."""
     return _core.full(x.shape, fill_value, dtype=_dtype_or(x, dtype))
 
 
+@public
 def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Return zeros of x's shape and dtype."""
     return _core.zeros(x.shape, dtype=_dtype_or(x, dtype))
 
 
+@public
 def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Return ones of x's shape and dtype."""
     return _core.ones(x.shape, dtype=_dtype_or(x, dtype))
 
 
+@public
 def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Return a tensor of x's shape and dtype with undefined contents."""
     return _core.empty(x.shape, dtype=_dtype_or(x, dtype))
 
 
+@public
 def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
     """Convert to another dtype; see td.cast."""
     return x.astype(dtype, copy=copy)
 
 
+@public
 def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
     """Return read-only views of all tensors with the shape they broadcast to."""
     shape = _core._broadcast_shape([x.shape for x in arrays])
     return [_core.broadcast_to(x, shape) for x in arrays]
 
 
+@public
 def result_type(*arrays_and_dtypes: Any) -> Any:
     """Return the dtype that an operation on the given tensors, dtypes and Python numbers would have."""
     return _core._result_type(arrays_and_dtypes)
 
 
+@public
 def can_cast(from_: Any, to: Any, /) -> bool:
     """Return whether values of one dtype or tensor can become another without a change of kind or loss of range."""
     source = from_.dtype if isinstance(from_, Tensor) else from_

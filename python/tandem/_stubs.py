@@ -187,6 +187,7 @@ CLASSES = {
         "__call__(self, *args: Any, **kwargs: Any) -> Any",
         "_counters(self) -> dict[str, Any]",
         "_forget(self) -> None",
+        "_adopt(self, other: CompiledFunction) -> None",
         "_set_direct(self, direct: _bool, /) -> None",
         "specializations: list[Specialization]",
     ],

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import os
+import sys
 import threading
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, overload
 
 from tandem import _core
+from tandem._boundary import hide_frames, public
 
 __all__ = ["Compiled", "disabled", "is_enabled", "no_recompile", "script", "set_enabled", "stats", "trace"]
 
@@ -64,6 +68,10 @@ def stats() -> dict[str, Any]:
     return dict(_core.stats())
 
 
+# The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.
+_latest: weakref.WeakValueDictionary[tuple[Any, ...], Compiled] = weakref.WeakValueDictionary()
+
+
 class Compiled(_core.CompiledFunction):
     """An annotated function: calls the compiled program that fits the arguments, and captures one if none does.
 
@@ -81,43 +89,57 @@ class Compiled(_core.CompiledFunction):
         dynamic: bool | None = None,
         cache: bool = True,
     ) -> None:
-        if isinstance(function, type) or not callable(function):
-            raise TypeError(f"script: got {function!r}; need a function, method, lambda or callable object")
-        code = getattr(getattr(function, "__func__", function), "__code__", None)
-        if code is not None and code.co_flags & _GENERATOR:
-            raise TypeError(f"script: got the generator or coroutine {function!r}; need an ordinary function")
+        what = "script" if rewriting else "trace"
+        _check_function(function, what)
         if numerics != "strict":
-            raise ValueError(f"script: got numerics={numerics!r}; need 'strict', the only one there is so far")
+            raise ValueError(f"{what}: got numerics={numerics!r}; need 'strict', the only one there is so far")
         if cache is not True:
-            raise ValueError("script: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
+            raise ValueError(f"{what}: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
         super().__init__()
         self.__wrapped__ = function
-        named = function if hasattr(function, "__name__") else type(function)
+        named: Any = function
+        while isinstance(named, functools.partial):
+            named = named.func
+        if not hasattr(named, "__name__"):
+            named = type(named)
         self.__name__: str = getattr(named, "__name__", "function")
         self.__qualname__: str = getattr(named, "__qualname__", self.__name__)
-        self.__module__ = getattr(function, "__module__", None) or "__main__"
+        self.__module__ = getattr(named, "__module__", None) or "__main__"
         self.__doc__ = function.__doc__
         self.rewriting, self._fallback = rewriting, fallback
         self.numerics, self.dynamic, self.cache = numerics, dynamic, cache
+        self._options = {"fallback": fallback, "numerics": numerics, "dynamic": dynamic, "cache": cache}
         self.records: list[Any] = []  # one for each capture, for `explain`
         self._fallbacks = 0
         self._refused: str | None = None
+        if isinstance(function, types.FunctionType):
+            if not os.path.exists(function.__code__.co_filename):
+                from tandem.scripting import texts
 
-    def _failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
+                texts.note(function)
+            self._share()
+
+    def _failed(self, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
         """Return (True, result) of the fall-back, or (False, the exception to raise)."""
-        if self._fallback and isinstance(error, _core.CaptureError):
-            try:
-                return True, self._fall_back(error, args, kwargs)
-            except Exception as raised:
-                error = raised
-        from tandem.scripting.errors import user_traceback
+        if isinstance(error, _core.Error) and _core.enabled() and not _core.recording():
+            if self._fallback and isinstance(error, _core.CaptureError):
+                try:
+                    return True, self._fall_back(error, args, kwargs)
+                except Exception as raised:
+                    error = raised
+            else:
+                from tandem.scripting.errors import locate_call
 
-        return False, error.with_traceback(user_traceback(error.__traceback__))
+                locate_call(error, sys._getframe(1))
+        hide_frames(error)
+        return False, error
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__annotations__":  # evaluated late, which may fail
+            return getattr(self.__dict__.get("__wrapped__"), name, {})
         # An annotated module still has its parameters and settings.
         if name.startswith("_") or isinstance(self.__dict__.get("__wrapped__"), (types.FunctionType, type(None))):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
@@ -127,8 +149,44 @@ class Compiled(_core.CompiledFunction):
         kind = "script" if self.rewriting else "trace"
         return f"<td.{kind} {self.__qualname__}, {len(self.records)} specialisations>"
 
+    # Being copied: like a function, it stands for itself
+
+    def __copy__(self) -> Compiled:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        function = copy.deepcopy(self.__wrapped__, memo)
+        return self if function is self.__wrapped__ else _restore(function, self.rewriting, self._options)
+
+    def __reduce__(self) -> Any:
+        found: Any = sys.modules.get(self.__module__)
+        for name in self.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is self:
+            return self.__qualname__  # by reference
+        return _restore, (self.__wrapped__, self.rewriting, self._options)
+
+    def _share(self) -> None:
+        """Take over the specialisations of the same function if a notebook cell that is run again defined it before.
+
+        The code is equal, and so is all that guards cannot see: no defaults, no closure, the same global variables.
+        """
+        function: Any = self.__wrapped__
+        code = function.__code__
+        if code.co_freevars or function.__defaults__ or function.__kwdefaults__ or function.__dict__:
+            return
+        key = (code, id(function.__globals__), self.__qualname__, self.rewriting, *self._options.values())
+        before, _latest[key] = _latest.get(key), self
+        # One definition that runs several times, in a loop say, makes functions with one code object.
+        if before is None or before.__wrapped__.__code__ is code:
+            return
+        if before.__wrapped__.__globals__ is function.__globals__:
+            self._adopt(before)
+            self.records = list(before.records)
+
     # Ways to run
 
+    @public
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the undecorated function, with compilation off in all it calls."""
         with disabled():
@@ -159,9 +217,16 @@ class Compiled(_core.CompiledFunction):
 
     # Capture
 
+    @property
+    def _lock(self) -> Any:
+        """Held during a capture: others that want the same program wait for it."""
+        from tandem.scripting import capturing  # not before it is needed: importing tandem stays cheap
+
+        return capturing.locks[id(self) // 64 % len(capturing.locks)]
+
     def _capture(self, *request: Any) -> Any:
         """Called by the C++ side when no specialisation fits: make one."""
-        from tandem.scripting import capturing  # not before it is needed: importing tandem stays cheap
+        from tandem.scripting import capturing
 
         if _frozen.depth:
             raise capturing.refusal(self, request[-1])
@@ -181,6 +246,7 @@ class Compiled(_core.CompiledFunction):
 
     # Inspection
 
+    @public
     def ir(self, stage: str = "optimized") -> str:
         """Return the text of one stage of the last specialisation."""
         if not self.records:
@@ -218,6 +284,33 @@ class Compiled(_core.CompiledFunction):
         self._set_direct(True)
 
 
+def _check_function(function: Any, what: str) -> None:
+    name = getattr(function, "__qualname__", None) or type(function).__name__
+    if isinstance(function, property):
+        raise TypeError(f"{what}: got a property; need the function in it; try @property above @td.{what}")
+    if isinstance(function, type):
+        raise TypeError(f"{what}: got the class '{name}'; need a function; try its methods, or an instance of it")
+    if not callable(function):
+        raise TypeError(f"{what}: got {function!r}; need a function, method, lambda or callable object")
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is not None and code.co_flags & _GENERATOR:
+        raise TypeError(
+            f"{what}: got the generator or coroutine '{name}'; need an ordinary function; try one that returns its "
+            "values"
+        )
+    if isinstance(function, functools._lru_cache_wrapper):
+        raise TypeError(
+            f"{what}: got '{name}' under functools.lru_cache, which would keep tensors of the capture; need the "
+            f"function itself; try leaving the cache out, or '{name}.__wrapped__'"
+        )
+
+
+def _restore(function: Any, rewriting: bool, options: dict[str, Any]) -> Compiled:
+    """Make a pickled annotation again that is not found under its function's name."""
+    return Compiled(function, rewriting=rewriting, **options)
+
+
+@public
 def _annotate(function: Any, rewriting: bool, options: dict[str, Any]) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(_annotate(function.__func__, rewriting, options))
@@ -232,6 +325,7 @@ def script(function: Callable[..., Any], /) -> Compiled: ...
 def script(
     *, fallback: bool = False, numerics: str = "strict", dynamic: bool | None = None, cache: bool = True
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
+@public
 def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a function, with Python control flow on tensors.
 
@@ -244,19 +338,20 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     dynamic: True makes every dimension symbolic at once, False never does, None does for those that change.
     cache: True: compiled kernels are kept on disk; TANDEM_CACHE_DIR='' turns that off for all functions.
     """
-    _check_options(options)
+    _check_options(options, "script")
     if function is None:
         return functools.partial(_annotate, rewriting=True, options=options)
     return _annotate(function, True, options)
 
 
+@public
 def trace(function: Callable[..., Any] | None = None, /, *example_args: Any, **options: Any) -> Any:
     """Compile a function by running it once with recording tensors; control flow must not depend on tensors.
 
     Works as `@td.trace` and as `@td.trace(option=...)`; `td.trace(fn, *example_args)` captures at once. The options
     are those of `td.script`.
     """
-    _check_options(options)
+    _check_options(options, "trace")
     if function is None:
         return functools.partial(_annotate, rewriting=False, options=options)
     compiled = _annotate(function, False, options)
@@ -265,7 +360,7 @@ def trace(function: Callable[..., Any] | None = None, /, *example_args: Any, **o
     return compiled
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def _check_options(options: dict[str, Any], what: str) -> None:
     unknown = set(options) - {"fallback", "numerics", "dynamic", "cache"}
     if unknown:
-        raise TypeError(f"script: got the option '{min(unknown)}'; need fallback, numerics, dynamic or cache")
+        raise TypeError(f"{what}: got the option '{min(unknown)}'; need fallback, numerics, dynamic or cache")

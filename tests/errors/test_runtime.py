@@ -74,7 +74,10 @@ def test_index_out_of_range_at_run_time(program, marker, bad):
     assert isinstance(caught.value, td.Error)
     with pytest.raises(IndexError) as caught:
         compiled(x, wrong)
-    assert str(caught.value) == f"{message} (at {HERE}:{line_of(marker)})"
+    first, place, source, caret = str(caught.value).splitlines()
+    assert first == message
+    assert place.startswith(f"  --> {HERE}:{line_of(marker)}:")
+    assert f"# {marker}" in source and "^" in caret
     # Nothing is broken afterwards.
     assert compiled(x, good).tolist() == eager.tolist()
 

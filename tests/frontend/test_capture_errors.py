@@ -231,10 +231,12 @@ def test_in_place_write_before_an_assignment():
         td.script(program)(x())
 
 
-def test_without_source_the_error_says_so():
+def test_without_source_the_error_says_so(tmp_path):
     scope = {}
-    exec("def program(x):\n    return x * 2 if x.sum() > 0 else x\n", scope)
-    with pytest.raises(td.CaptureError, match="'program' has no source file"):
+    lines = ["def program(x):", "    return x * 2 if x.sum() > 0 else x"]  # no object holds the whole text
+    tmp_path.joinpath("program.txt").write_text("\n".join(lines))
+    exec(tmp_path.joinpath("program.txt").read_text(), scope)
+    with pytest.raises(td.CaptureError, match="try defining 'program' in a file.*the source of <string> is not availa"):
         td.script(scope["program"])(x())
 
 

@@ -10,6 +10,7 @@ import traceback
 import plain_programs
 import pytest
 
+import tandem as td
 from tandem.scripting import context, rewrite
 from tandem.scripting.rewriter import missing
 
@@ -192,3 +193,56 @@ def test_one_frame_per_function():
                     return len(inspect.stack(0))
 
     assert rewrite(depth)(1) == depth(1)
+
+
+BUFFER = td.zeros((2,))
+TABLE = {"calls": 0}
+
+
+def test_objects_of_other_scopes_that_change_under_a_condition():
+    """They stay what they are: assigning them would make variables of the function."""
+    mine = td.zeros((2,))
+
+    @td.script
+    def f(x, flag):
+        if x.sum() > 0:
+            BUFFER[0] = 1.0
+        else:
+            mine[1] = 2.0
+        if flag:
+            made = {}
+            made["x"] = x * 2
+            x = made["x"]
+        for k in range(3):
+            mine[0] = mine[0] + x[k % 2]
+        return x, BUFFER + 0, mine + 0
+
+    x = td.ones((2,))
+    assert [value.tolist() for value in f(x, True)] == [[2.0, 2.0], [1.0, 0.0], [6.0, 0.0]]
+    assert [value.tolist() for value in f(-x, False)] == [[-1.0, -1.0], [1.0, 0.0], [3.0, 2.0]]
+    assert BUFFER.tolist() == [1.0, 0.0] and mine.tolist() == [3.0, 2.0]
+
+    @td.script
+    def g(x):
+        def add(value):
+            if value.sum() > 0:
+                parts.append(value)
+            else:
+                parts.append(-value)
+
+        parts = []
+        add(x)
+        add(x * 2)
+        return parts[0] + parts[1] * len(parts)
+
+    assert g(x).tolist() == g.eager(x).tolist() == [5.0, 5.0]
+
+    @td.script
+    def h(x):
+        if x.sum() > 0:
+            TABLE["calls"] = 1
+        return x
+
+    with pytest.raises(td.CaptureError, match="'TABLE' .*contents"):
+        h(x)
+    assert TABLE == {"calls": 0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tandem import _core, pytree
-from tandem.scripting.errors import capture_error
+from tandem.scripting.errors import capture_error, locate_line
 from tandem.scripting.guards import Effect
 from tandem.scripting.state import Undefined, undefined_error
 
@@ -81,7 +81,10 @@ class Outputs:
             now = list(effect.now) if effect.kind == "set" else effect.now
             return (effect.kind, effect.owner, effect.key, self.template(now))
         except _core.CaptureError as error:
-            raise _core.CaptureError(f"{effect.text}: {error}") from None
+            named = _core.CaptureError(f"{effect.text}: {error}")
+            if effect.line is not None:
+                locate_line(named, *effect.line)
+            raise named from None
 
     def _slot(self, value: Any) -> Any:
         if isinstance(value, Undefined):

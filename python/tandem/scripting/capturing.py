@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tandem import _core, dump
+from tandem._locks import shared_lock
 from tandem.scripting import context, primitives, regions
 from tandem.scripting.arguments import Outputs, changed_arguments, containers, describe_input, replace_leaves
-from tandem.scripting.errors import capture_error, locate
+from tandem.scripting.errors import capture_error, frames_of, locate, user_traceback
 from tandem.scripting.guards import MISSING, Collector, Effect, current, store
 from tandem.scripting.rewriter import missing, rewrite
 
 if TYPE_CHECKING:
     from tandem.jit import Compiled
 
+
+# Captures of one function come one after another, those of different functions mostly side by side. These are made after
+# the locks of the modules above, which are taken inside them.
+locks = tuple(shared_lock() for _ in range(16))
 
 NOT_REWRITTEN = "not rewritten: its source is not available"
 
@@ -171,6 +177,9 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
         if compiled.dynamic is not None:
             sizes = (compiled.dynamic,) * len(leaves[k].shape)
         recorded[k] = inputs.tensor(leaves[k], sizes, ("leaf", k))
+        for name, size in zip(recorded[k].shape, leaves[k].shape, strict=True):
+            if context.is_dim(name):
+                state.sizes[str(name)] = int(size)
     new_args, new_kwargs = replace_leaves((request.args, request.kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
@@ -210,6 +219,28 @@ def _current_value(effect: Effect) -> Any:
     return current((effect.kind, effect.owner, effect.key))
 
 
+_TRY_SCRIPT = "; try @td.script"
+
+
+def _instead_of_script(error: Exception) -> str:
+    """What to try in a function that is annotated with @td.script already."""
+    frames = frames_of(user_traceback(error.__traceback__))
+    code = frames[-1].tb_frame.f_code if frames else None
+    if code in missing:
+        return (
+            f"defining '{code.co_name}' in a file, a notebook or at a prompt: {missing[code]}, so that its control "
+            "flow could not be captured"
+        )
+    return "computing with the tensor itself, which 'if', 'while', 'for' and range() take as it is, or td.where"
+
+
+def _with_sizes(text: str, sizes: dict[str, int]) -> str:
+    """Say what the named sizes in a message are in this call."""
+    named = [name for name in sizes if re.search(rf"\b{name}\b", text)]
+    values = ", ".join(f"{name} is {sizes[name]}" for name in named)
+    return text.replace("; need", f" ({values}); need", 1) if named else text
+
+
 def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> BaseException:
     """The error with the user's line; an exception that the capture itself caused becomes a CaptureError."""
     failure: Exception = error
@@ -228,10 +259,11 @@ def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> 
             "a body that runs for any data",
             "checking outside of compiled code, or fallback=True",
         )
-    elif isinstance(error, _core.CaptureError) and any(NOT_REWRITTEN in note for note in state.notes):
-        failure = _core.CaptureError(
-            f"{error} ('{compiled.__name__}' has no source file, so @td.script could not help)"
-        )
+    elif isinstance(error, _core.CaptureError) and state.rewriting and _TRY_SCRIPT in str(error):
+        failure = _core.CaptureError(str(error).split(_TRY_SCRIPT)[0] + f"; try {_instead_of_script(error)}")
+    elif isinstance(error, _core.Error):
+        text = _with_sizes(str(error), state.sizes)
+        failure = error if text == str(error) else type(error)(text)
     if failure is not error:
         failure.__cause__ = error
         failure = failure.with_traceback(error.__traceback__)

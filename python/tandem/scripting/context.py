@@ -24,6 +24,7 @@ class Capture:
     root_package: str = ""
     notes: list[str] = field(default_factory=list)
     functions: list[types.FunctionType] = field(default_factory=list)  # every user function seen, for the guards
+    sizes: dict[str, int] = field(default_factory=dict)  # the sizes of this call that have a name in the graph
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:
@@ -78,7 +79,9 @@ _LIBRARY = tuple(
 @lru_cache(maxsize=4096)
 def is_user_file(filename: str) -> bool:
     """False for this package, the standard library, installed packages and frozen code."""
-    if filename.startswith(("<frozen", "<string>", "<__array_function__", PACKAGE)):
+    if filename.startswith("<"):  # of `python -c`, a prompt, a notebook, exec
+        return not filename.startswith(("<frozen", "<__array_function__"))
+    if filename.startswith(PACKAGE):
         return False
     path = os.path.abspath(filename)
     return not (path.startswith(_LIBRARY) or f"{os.sep}site-packages{os.sep}" in path)

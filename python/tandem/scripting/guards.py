@@ -24,7 +24,7 @@ from typing import Any
 from tandem import _core
 from tandem.scripting import rewriter
 from tandem.scripting.context import is_user_file
-from tandem.scripting.errors import PACKAGE
+from tandem.scripting.errors import PACKAGE, capture_error
 from tandem.scripting.reads import Chain, reads
 
 MISSING = object()
@@ -99,16 +99,33 @@ class Collector:
         self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
         self._done: set[tuple[Any, ...]] = set()
         self._inner: set[types.CodeType] = set()
+        self._places: dict[str, tuple[types.CodeType, int]] = {}  # what the texts of guards say after "at"
         for root in roots:
             self._know(root)
 
+    # A profiler or debugger that is at work goes on seeing every event. A profiler written in C cannot be called from
+    # here, so next to one the hook is that of debuggers.
+
     def __enter__(self) -> Collector:
-        self._before = sys.getprofile()
-        sys.setprofile(self._event)
+        profiler = sys.getprofile()
+        self._tracing = profiler is not None and not callable(profiler)
+        self._others: Any = sys.gettrace() if self._tracing else profiler
+        self._install(self._event)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        lost = (sys.gettrace() if self._tracing else sys.getprofile()) != self._event
+        self._install(self._others)
+        if lost and kind is None:
+            raise capture_error(
+                "capture",
+                "a function that starts or stops a profiler or debugger while it is being captured",
+                "one that leaves sys.setprofile and sys.settrace alone, because guards depend on them",
+                "doing that outside of the function",
+            )
+
+    def _install(self, hook: Any) -> None:
+        (sys.settrace if self._tracing else sys.setprofile)(hook)
 
     # What is known to exist before the capture
 
@@ -145,18 +162,17 @@ class Collector:
 
     # Frames
 
-    def _event(self, frame: types.FrameType, event: str, _: Any) -> None:
-        if event != "call":
-            return
-        code = frame.f_code
-        filename = code.co_filename
-        if not (is_user_file(filename) or filename.startswith(_NN) or code in self._functions):
-            return
-        sys.setprofile(None)  # what follows is not the user's code
-        try:
-            self._frame(frame, code)
-        finally:
-            sys.setprofile(self._event)
+    def _event(self, frame: types.FrameType, event: str, argument: Any) -> Any:
+        if event == "call":
+            code = frame.f_code
+            filename = code.co_filename
+            if is_user_file(filename) or filename.startswith(_NN) or code in self._functions:
+                self._install(None)  # what follows is not the user's code
+                try:
+                    self._frame(frame, code)
+                finally:
+                    self._install(self._event)
+        return None if self._others is None else self._others(frame, event, argument)
 
     def _frame(self, frame: types.FrameType, code: types.CodeType) -> None:
         original = rewriter.originals.get(code)
@@ -172,7 +188,7 @@ class Collector:
                 if chain.kind == "global":
                     self._global(chain, scope, code)
             for name, line in plan.stored_globals.items():
-                text = f"global '{name}' ({_place(code, line)})"
+                text = f"global '{name}' ({self._place(code, line)})"
                 self.watched["item", id(scope), name] = ("item", scope, name, scope.get(name, MISSING), text)
             self._defaults(code)
         if code.co_freevars and code not in self._inner:
@@ -196,7 +212,7 @@ class Collector:
             if chain.root in vars(builtins):
                 return
             return  # Python itself will raise NameError
-        text = f"global '{chain.root}' ({_place(code, chain.line)})"
+        text = f"global '{chain.root}' ({self._place(code, chain.line)})"
         self._add("item", scope, chain.root, value, text)
         self._follow(value, chain, f"'{chain.root}", code)
 
@@ -205,7 +221,7 @@ class Collector:
             for name in ("__defaults__", "__kwdefaults__"):
                 value = getattr(function, name)
                 if value is not None:
-                    text = f"default arguments of '{function.__qualname__}' ({_place(code, code.co_firstlineno)})"
+                    text = f"default arguments of '{function.__qualname__}' ({self._place(code, code.co_firstlineno)})"
                     self._add("attr", function, name, value, text)
                     self._contain(value, text)
 
@@ -224,7 +240,7 @@ class Collector:
                 except ValueError:
                     continue
                 line = lines.get(name, code.co_firstlineno)
-                text = f"closure variable '{name}' ({_place(code, line)})"
+                text = f"closure variable '{name}' ({self._place(code, line)})"
                 self.guards["cell", id(cell), None] = ("cell", cell, value, f"{text} was {show(value)}")
                 self._know(value)
                 self._contain(value, text)
@@ -234,7 +250,7 @@ class Collector:
 
     def _follow(self, value: Any, chain: Chain, text: str, code: types.CodeType) -> None:
         """Guard `value.a.b[0]` as far as reading it has no effects."""
-        where = f"({_place(code, chain.line)})"
+        where = f"({self._place(code, chain.line)})"
         self._contain(value, f"{text}' {where}")
         for kind, name in chain.path:
             if isinstance(value, (*_PLAIN, _core.Tensor)) or id(value) not in self._known:
@@ -251,6 +267,11 @@ class Collector:
             key = ("attr", id(value), chain.stores)
             entry = f"attribute {text}.{chain.stores}' {where}"
             self.watched.setdefault(key, ("attr", value, chain.stores, old, entry))
+
+    def _place(self, code: types.CodeType, line: int) -> str:
+        text = f"{os.path.basename(code.co_filename)}:{line}"
+        self._places[text] = code, line
+        return text
 
     def _step(self, value: Any, kind: str, name: Any, text: str) -> Any:
         if kind == "key":
@@ -314,14 +335,19 @@ class Collector:
             key = None if guard[0] == "cell" else guard[2]
             identity = (guard[0], id(guard[1]), key)
             if identity not in found:
-                found[identity] = Effect(guard[0], guard[1], key, guard[-2], now, guard[-1].split(" was ")[0])
+                text = guard[-1].split(" was ")[0]
+                found[identity] = Effect(guard[0], guard[1], key, guard[-2], now, text, self._line(text))
         for kind, container, before, text in self.contents.values():
             if not same_contents(container, before):
                 where = text.removesuffix(" changed")
-                found[kind, id(container)] = Effect(kind, container, None, before, container.copy(), where)
+                line = self._line(where)
+                found[kind, id(container)] = Effect(kind, container, None, before, container.copy(), where, line)
         for effect in found.values():
             effect.undo()
         return list(found.values())
+
+    def _line(self, text: str) -> tuple[types.CodeType, int] | None:
+        return self._places.get(text.rpartition(" (")[2].rstrip(")"))
 
 
 @dataclass
@@ -334,6 +360,7 @@ class Effect:
     before: Any
     now: Any
     text: str
+    line: tuple[types.CodeType, int] | None  # of the code that reads or stores it
 
     def is_number(self) -> bool:
         return type(self.before) in (int, float) and self.kind in ("item", "cell", "attr")
@@ -378,7 +405,3 @@ def _static(value: Any, name: str) -> Any:
     ):
         return MISSING
     return found
-
-
-def _place(code: types.CodeType, line: int) -> str:
-    return f"{os.path.basename(code.co_filename)}:{line}"

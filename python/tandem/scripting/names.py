@@ -118,6 +118,26 @@ class _Changes(ast.NodeVisitor):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
 
+class _Bound(_Changes):
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
+            self.note(node.target.id, "rebound")
+        self.generic_visit(node)
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
+        for name in node.names:
+            self.note(name, "rebound")
+
+
+def bound(function: ast.FunctionDef | ast.Lambda, body: list[ast.stmt]) -> set[str]:
+    """The variables that a function may assign. The others are global, or belong to a function around it."""
+    visitor = _Bound()
+    for node in body:
+        visitor.visit(node)
+    arguments = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    return arguments | {name for name, how in visitor.found.items() if how != "updated"}
+
+
 def changed(nodes: list[ast.stmt] | list[ast.AST], outer: set[str]) -> dict[str, str]:
     """Map every variable the statements change to "rebound", "updated" or "mixed", in order of appearance.
 

@@ -14,9 +14,7 @@ from tandem.scripting.state import truth
 
 
 def _len(value: Any) -> Any:
-    if isinstance(value, _core.Tensor) and is_symbolic(value):
-        if not tuple(value.shape):
-            raise TypeError("len() of a 0-d tensor")
+    if isinstance(value, _core.Tensor) and is_symbolic(value) and tuple(value.shape):
         return value.shape[0]
     return len(value)
 

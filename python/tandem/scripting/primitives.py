@@ -9,21 +9,21 @@ import builtins
 import functools
 import inspect
 import operator
-import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-from tandem import _core
+from tandem import _core, pytree
 from tandem.scripting import context
 from tandem.scripting.branches import If
 from tandem.scripting.context import is_symbolic
+from tandem.scripting.errors import capture_error
 from tandem.scripting.hosted import asserted, raised, text, value
 from tandem.scripting.loops import For, While
 from tandem.scripting.overloads import OVERLOADS
 from tandem.scripting.purity import effects
 from tandem.scripting.regions import innermost
-from tandem.scripting.state import UNBOUND, Undefined, lift, truth, undefined_error
+from tandem.scripting.state import CHOICE, UNBOUND, Undefined, lift, truth, undefined_error
 
 __all__ = [
     "For",
@@ -66,12 +66,12 @@ def ifexp(test: Any, then: Thunk, otherwise: Thunk) -> Any:
     """`then() if test else otherwise()`."""
     if not is_symbolic(test):
         return then() if test else otherwise()
-    branch = If(test, ("value",), sys._getframe(1).f_lineno, {})
+    branch = If(test, (CHOICE,), context.here()[1], {})
     branch.then()
     first = then()
-    branch.otherwise({"value": first})
+    branch.otherwise({CHOICE: first})
     second = otherwise()
-    branch.merge({"value": second})
+    branch.merge({CHOICE: second})
     return ld(branch.values()[0])
 
 
@@ -183,7 +183,22 @@ def call(function: Any) -> Any:
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, type):
         return function
+    if kind is functools._lru_cache_wrapper:
+        return functools.partial(_cached, function)
     return _callable_object(function, capture)
+
+
+def _cached(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a functools.lru_cache, which would keep a tensor of this capture for later calls."""
+    if any(map(is_symbolic, pytree.flatten((args, kwargs))[0])):
+        name = getattr(function, "__qualname__", "function")
+        raise capture_error(
+            f"call of '{name}'",
+            "a tensor for functools.lru_cache, which would keep it when it has no value any more",
+            "a function without a cache, or plain Python arguments",
+            f"'{name}.__wrapped__(...)', which leaves the cache out",
+        )
+    return function(*args, **kwargs)
 
 
 def _callable_object(value: Any, capture: context.Capture) -> Any:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ast
-import threading
 import types
-from importlib import import_module
 from typing import Any
 
-from tandem.scripting import primitives, source
+from tandem._locks import shared_lock
+from tandem.scripting import primitives, source, texts
 from tandem.scripting.transform import transform
 
-_future = import_module("__future__")
-FUTURE = sum({getattr(_future, name).compiler_flag for name in _future.all_feature_names})
-
-_lock = threading.RLock()
-_codes: dict[types.CodeType, types.CodeType | None] = {}
+_lock = shared_lock()
+# By file too: code is equal when two files have the same function at the same line.
+_codes: dict[tuple[types.CodeType, str], types.CodeType | None] = {}
 rewritten: set[types.CodeType] = set()  # all code this module made, functions inside functions too
 originals: dict[types.CodeType, types.CodeType] = {}  # the code that each rewritten function had
 
@@ -45,11 +42,12 @@ def _compile(function: types.FunctionType) -> types.CodeType:
     arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
     factory = ast.FunctionDef("__td_factory", arguments, [inner], [], None)
     module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
-    compiled = compile(module, old.co_filename, "exec", flags=old.co_flags & FUTURE, dont_inherit=True)
+    compiled = compile(module, old.co_filename, "exec", flags=old.co_flags & texts.FUTURE, dont_inherit=True)
     outer = next(item for item in compiled.co_consts if isinstance(item, types.CodeType))
     new = next(item for item in outer.co_consts if isinstance(item, types.CodeType))
     new = _mark(new.replace(co_name=old.co_name), f"__td_factory.<locals>.{new.co_name}", function.__qualname__)
     originals[new] = old
+    texts.share(new, old, function.__globals__)
     return new
 
 
@@ -61,14 +59,15 @@ def rewrite(function: types.FunctionType) -> types.FunctionType:
     code = function.__code__
     if code in rewritten:
         return function
+    key = code, code.co_filename
     with _lock:
-        if code not in _codes:
+        if key not in _codes:
             try:
-                _codes[code] = _compile(function)
+                _codes[key] = _compile(function)
             except source.SourceMissing as error:
-                _codes[code] = None
+                _codes[key] = None
                 missing[code] = str(error)
-        new = _codes[code]
+        new = _codes[key]
     if new is None:
         return function
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 from tandem import _core
 from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.errors import capture_error
-from tandem.scripting.state import lift
+from tandem.scripting.state import describe, lift
 
 
 @dataclass
@@ -62,7 +62,9 @@ def tensor_range(*arguments: Any) -> Any:
     start, stop, step = (0, *arguments, 1) if len(arguments) == 1 else (*arguments, 1)[:3]
     for value in arguments:
         if isinstance(value, _core.Tensor) and (tuple(value.shape) or "int" not in str(value.dtype)):
-            raise TypeError(f"range: got a tensor {value.dtype}{list(value.shape)}; need integer scalars")
+            raise _core.ArgumentTypeError(
+                f"range: got a tensor {describe(value)}; need an integer without axes; try n.astype(td.int64)"
+            )
     if is_symbolic(step) or is_dim(step):
         raise capture_error("range", "a step that is a tensor", "a step known at capture", "a 'while' loop")
     if step == 0:
@@ -79,7 +81,7 @@ def tensor_range(*arguments: Any) -> Any:
 
 def of_tensor(value: Any) -> Sequence:
     if not tuple(value.shape):
-        raise TypeError("iteration over a 0-d tensor")
+        iter(value)  # raises
     return Sequence("tensor", value.shape[0], lambda k: value[k])
 
 

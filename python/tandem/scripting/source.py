@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-import linecache
-import threading
+import os
 import types
+
+from tandem._locks import shared_lock
+from tandem.scripting import texts
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 
@@ -15,8 +17,8 @@ class SourceMissing(Exception):
     """The source of a function cannot be found; the message says why."""
 
 
-_lock = threading.Lock()
-# Parsed files, for functions that need the whole file. Valid while linecache holds the same list of lines.
+_lock = shared_lock()
+# Parsed files, for functions that need the whole file. Valid while the file has the same list of lines.
 _files: dict[str, tuple[list[str], ast.Module]] = {}
 
 
@@ -26,8 +28,9 @@ def _first_line(node: FunctionNode) -> int:
 
 
 def _last_line(code: types.CodeType) -> int:
-    last = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
-    return max([last, *(_last_line(item) for item in code.co_consts if isinstance(item, types.CodeType))])
+    return max(
+        line for item in texts.inside(code) for _, _, line in (*item.co_lines(), (0, 0, item.co_firstlineno)) if line
+    )
 
 
 def _block(code: types.CodeType, lines: list[str]) -> ast.Module | None:
@@ -98,13 +101,19 @@ def _matching(tree: ast.Module, code: types.CodeType) -> list[FunctionNode]:
     return found
 
 
+def _why_missing(filename: str) -> str:
+    if os.path.isfile(filename):
+        return f"{filename} changed since it was imported"
+    return f"the source of {filename} is not available"
+
+
 def find(function: types.FunctionType) -> FunctionNode:
     """Return a fresh copy of the function's syntax tree, or raise SourceMissing."""
     code = function.__code__
     where = f"{code.co_filename}:{code.co_firstlineno}"
-    lines = linecache.getlines(code.co_filename, function.__globals__)
+    lines = texts.lines(code, function.__globals__)
     if not lines:
-        raise SourceMissing(f"the source of {code.co_filename} is not available")
+        raise SourceMissing(_why_missing(code.co_filename))
     block = _block(code, lines)
     found = _matching(block, code) if block is not None else []
     if len(found) == 1:

@@ -16,6 +16,7 @@ from tandem.scripting.context import is_dim
 from tandem.scripting.errors import capture_error
 
 PROTECTED = "__td_"  # the rewriter's own variables: read only when a flag says that they were set
+CHOICE = "__td_choice"  # the value of a ternary, `and` or `or`
 
 
 class _Unbound:
@@ -62,13 +63,14 @@ class Undefined:
 
 
 def undefined_error(value: Undefined) -> Exception:
-    name = value._name if not value._name.startswith(PROTECTED) else "the returned value"
-    what = f"'{name}'" if not value._name.startswith(PROTECTED) else name
+    what = "the value of this expression" if value._name == CHOICE else f"variable '{value._name}'"
+    if value._name.startswith(PROTECTED) and value._name != CHOICE:
+        what = "the returned value"
     return capture_error(
-        f"variable {what}" if what is not name else name,
+        what,
         f"no single value, because {value._reason}",
         "one dtype, shape and structure on every path that reaches this line",
-        "give it a value of the same dtype and shape on every path" + _before(value._reason),
+        "giving it a value of the same dtype and shape on every path" + _before(value._reason),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tandem.scripting import source
 from tandem.scripting.jumps import RESULT, Lowering, Unsupported
-from tandem.scripting.names import changed, has
+from tandem.scripting.names import bound, changed, has
 from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
 from tandem.scripting.templates import constant, fill
@@ -91,10 +91,11 @@ class FunctionRewriter(ast.NodeTransformer):
     """Rewrites the body of one function; nested functions get a rewriter of their own."""
 
     def __init__(self, root: Root, node: ast.FunctionDef | ast.Lambda) -> None:
-        self.root = root
+        self.root, self.node = root, node
         arguments = [*node.args.posonlyargs, *node.args.args]
         self.first_argument = arguments[0].arg if arguments else None
         self.outer: set[str] = set()
+        self.bound: set[str] = set()
         self.loads: Counter[str] = Counter()
 
     def body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -108,6 +109,7 @@ class FunctionRewriter(ast.NodeTransformer):
             self.root.problems.append(str(error))
             return statements
         self.loads = _loads(statements)
+        self.bound = bound(self.node, statements)
         return self.block(statements)
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -128,8 +130,11 @@ class FunctionRewriter(ast.NodeTransformer):
         """Put the values of `holder` into the variables; delete those that have none."""
         if not names:
             return [ast.copy_location(ast.Pass(), at)]
-        text = f"({', '.join(names)},) = {holder}.values()\n"
-        text += "".join(f"if __td.unbound({name}):\n    del {name}\n" for name in names)
+        # Lists and dicts of other scopes are changed in place; assigning them would make variables of this function.
+        mine = [name for name in names if "." in name or name in self.bound]
+        targets = [name if name in mine else "__td_other" for name in names]
+        text = f"({', '.join(targets)},) = {holder}.values()\n"
+        text += "".join(f"if __td.unbound({name}):\n    del {name}\n" for name in mine)
         statements = fill(text, at)
         for statement in statements:
             for node in ast.walk(statement):
