@@ -23,6 +23,8 @@ class Executable {
   const std::vector<CapturedOutput>& outputs() const { return capture_.outputs; }
   const TensorType& argument_type(int index) const;
   const std::vector<int64_t>& hints() const { return capture_.hints; }
+  const std::vector<ShapeGuard>& guards() const { return capture_.guards; }
+  const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, argument
 
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tandem import _core, dump
 from tandem.scripting import context, primitives, regions
-from tandem.scripting.arguments import changed_argument, containers, describe_input, output_template, replace_leaves
+from tandem.scripting.arguments import (
+    changed_argument,
+    containers,
+    describe_input,
+    leaf_names,
+    output_template,
+    replace_leaves,
+)
 from tandem.scripting.errors import capture_error, locate
 from tandem.scripting.guards import Collector
 from tandem.scripting.rewriter import missing, rewrite
@@ -22,8 +29,11 @@ NOT_REWRITTEN = "not rewritten: its source is not available"
 class Record:
     """What is kept of one capture for `explain`."""
 
-    def __init__(self, specialization: Any, inputs: list[str], guards: list[Any], notes: list[str]) -> None:
+    def __init__(
+        self, specialization: Any, names: list[str], inputs: list[str], guards: list[Any], notes: list[str]
+    ) -> None:
         self.specialization = specialization
+        self.names = names  # of the inputs, in the function
         self.inputs = inputs
         self.guards = guards
         self.notes = notes
@@ -126,12 +136,13 @@ def _record(
     guards = collector.result()
     specialization = _core.Specialization(executable, tensors, template, guards)
     inputs = [describe_input(leaves[k], dynamic[k]) for k in tensors]
+    names = leaf_names(compiled.__wrapped__, args, kwargs, leaves)
     dump.executable(compiled.__name__, len(compiled.records) + 1, executable)
     seconds = getattr(executable, "compile_seconds", 0.0)
     dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(inputs)}), compiled in {seconds * 1e3:.1f} ms")
     for note in state.notes:
         dump.log("capture", f"{compiled.__name__}: {note}")
-    return specialization, Record(specialization, inputs, guards, state.notes)
+    return specialization, Record(specialization, [names[k] for k in tensors], inputs, guards, state.notes)
 
 
 def _explained(compiled: Compiled, state: context.Capture, error: Exception) -> BaseException:
