@@ -54,7 +54,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void start();
   void stop();
 
-  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic);
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name = "");
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
@@ -69,9 +69,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void if_otherwise(const std::vector<TensorRef>& outputs);
   std::vector<TensorRef> if_end(const std::vector<TensorRef>& outputs, const std::vector<std::string>& names);
   // while
-  std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits);
+  std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names);
   std::vector<TensorRef> while_body(const TensorRef& condition);
-  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts, const std::vector<std::string>& names);
+  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts);
   // Where an open region began, so that an exception inside it can be undone.
   struct Mark {
     size_t frames, ifs, whiles;
@@ -101,6 +101,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   };
   struct OpenWhile {
     std::vector<TensorRef> inits;
+    std::vector<std::string> names;  // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
     std::vector<std::shared_ptr<Cell>> params;
@@ -108,6 +109,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
 
   Frame& top() { return frames_.back(); }
   size_t level_of(int frame) const;
+  std::vector<TensorRef> add_carried(const OpenWhile& open);
   ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
   ValueId read(const TensorRef& tensor);  // in the top frame, views applied
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
@@ -130,6 +132,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<std::shared_ptr<Cell>> arguments_;
   std::vector<TensorRef> constants_;
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
+  SourceLoc line_;  // of what is recorded, where that is not the line that runs
   int next_frame_ = 0;
   int argument_count_ = 0;
   bool finished_ = false;

@@ -55,8 +55,8 @@ class CaptureObject {
     recorder_->start();
     running_ = true;
   }
-  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
-    return recorder_->input(tensor, dynamic);
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name) {
+    return recorder_->input(tensor, dynamic, name);
   }
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
     Capture capture = recorder_->finish(outputs);
@@ -87,7 +87,6 @@ struct IfObject {
 struct WhileObject {
   Recorder::Mark mark;
   std::vector<TensorRef> params;
-  std::vector<std::string> names;
 };
 
 py::list kernel_list(const Executable& executable) {
@@ -194,7 +193,7 @@ void bind_capture(py::module_& m) {
   py::class_<CaptureObject>(m, "Capture")
       .def(py::init<std::string, std::string>(), py::arg("name"), py::arg("numerics") = "strict")
       .def("start", &CaptureObject::start)
-      .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"))
+      .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"), py::arg("name") = "")
       .def("finish", &CaptureObject::finish, py::arg("outputs"))
       .def("abort", &CaptureObject::stop);
 
@@ -215,14 +214,13 @@ void bind_capture(py::module_& m) {
   py::class_<WhileObject>(m, "While")
       .def_property_readonly("params", [](const WhileObject& self) { return self.params; })
       .def("body", [](WhileObject&, const TensorRef& condition) { return recorder().while_body(condition); })
-      .def("end", [](WhileObject& self,
-                     const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts, self.names); })
+      .def("end", [](WhileObject&, const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts); })
       .def("abort", [](WhileObject& self) { recorder().rewind(self.mark); });
   m.def(
       "while_begin",
       [](const std::vector<TensorRef>& inits, std::vector<std::string> names) {
-        WhileObject handle{recorder().mark(), {}, std::move(names)};
-        handle.params = recorder().while_begin(inits);
+        WhileObject handle{recorder().mark(), {}};
+        handle.params = recorder().while_begin(inits, std::move(names));
         return handle;
       },
       py::arg("inits"), py::arg("names") = std::vector<std::string>{});

@@ -191,7 +191,7 @@ CLASSES = {
     "Capture": [
         "__init__(self, name: str, numerics: str = ...) -> None",
         "start(self) -> None",
-        "input(self, tensor: Tensor, dynamic: Sequence[_bool]) -> Tensor",
+        "input(self, tensor: Tensor, dynamic: Sequence[_bool], name: str = ...) -> Tensor",
         "finish(self, outputs: _Tensors) -> Executable",
         "abort(self) -> None",
     ],

@@ -22,7 +22,9 @@ def write(function: Any, path: str | os.PathLike[str] | None = None, seconds: Se
     if not isinstance(compiled, Compiled):
         raise TypeError(f"viz: got {function!r}; need a compiled function; try td.script(function)")
     if not compiled.records and compiled._refused is None:
-        raise _core.CaptureError(f"viz: got '{compiled.__name__}' before its first call; need a capture; try calling it")
+        raise _core.CaptureError(
+            f"viz: got '{compiled.__name__}' before its first call; need a capture; try calling it"
+        )
     name = re.sub(r"[^0-9A-Za-z_.-]+", "_", compiled.__name__).strip("_") or "function"
     target = Path(f"{name}.html" if path is None else path)
     target.write_text(page(gather(compiled, seconds)), encoding="utf-8")

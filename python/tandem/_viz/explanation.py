@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tandem._viz.report import Report, Seconds, Specialization, gather
-from tandem._viz.sources import Line, short
+from tandem._viz.sources import places
 
 if TYPE_CHECKING:
     from tandem.jit import Compiled
@@ -54,15 +54,11 @@ def _details(item: Specialization) -> list[str]:
     lines = [f"guard: {guard}" for guard in item.guards]
     lines += [f"guard: sizes: {guard}" for guard in item.size_guards]
     for kernel in item.kernels:
-        facts = [f"stages={kernel.stages}", f"launches={kernel.launches}", f"lines={_places(kernel.lines)}"]
+        facts = [f"stages={kernel.stages}", f"launches={kernel.launches}", f"lines={places(kernel.lines)}"]
         if kernel.seconds is not None:
             facts.insert(2, f"seconds={kernel.seconds:.3g}")
         lines.append(f"kernel: {kernel.name} ({', '.join(facts)})")
     for node in item.graph.walk():
         if node.kind == "library":
-            lines.append(f"library: {node.op} ({_places([node.line] if node.line else [])})")
+            lines.append(f"library: {node.op} ({places([node.line] if node.line else [])})")
     return lines + item.notes
-
-
-def _places(lines: list[Line]) -> str:
-    return " ".join(f"{short(name)}:{line}" for name, line in lines)

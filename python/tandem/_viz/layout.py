@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 SWEEPS = 12
 GAP_X = 18.0
 LANE = 10.0  # what an edge that passes a layer keeps free
-SHORTEST, LONGEST = 22.0, 64.0  # the distance between layers: the wider its edges run, the larger
+SHORTEST, LONGEST = 24.0, 64.0  # the distance between layers: the wider its edges run, the larger
 
 
 @dataclass
@@ -48,14 +48,13 @@ class Edge:
 
 @dataclass
 class Net:
-    """All edges from one output, as one path that branches, and where its arrows end."""
+    """All edges from one output. They share their way as long as they can: pieces, and the boxes each leads to."""
 
     source: int
     output: int
-    targets: list[int] = field(default_factory=list)
+    pieces: list[tuple[str, list[int]]] = field(default_factory=list)
+    ends: list[tuple[float, float, int]] = field(default_factory=list)  # x, y, number of the box
     back: list[Edge] = field(default_factory=list)  # edges of a cycle, which lead upwards
-    path: str = ""
-    ends: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -72,6 +71,7 @@ class _Item:
     layer: int
     width: float
     box: Box | None = None
+    number: int = -1
     x: float = 0.0
     above: list[_Link] = field(default_factory=list)
     below: list[_Link] = field(default_factory=list)
@@ -83,6 +83,7 @@ class _Link:
     lower: _Item
     start: float  # offset from the left side of the upper item
     end: float
+    targets: list[int] = field(default_factory=list)
 
 
 def draw(boxes: Sequence[Box], edges: Sequence[Edge]) -> Drawing:
@@ -91,7 +92,7 @@ def draw(boxes: Sequence[Box], edges: Sequence[Edge]) -> Drawing:
         return Drawing(0.0, 0.0, [])
     layer_of = _layers(boxes, edges)
     layers: list[list[_Item]] = [[] for _ in range(max(layer_of) + 1)]
-    items = [_Item(layer, box.width, box) for layer, box in zip(layer_of, boxes, strict=True)]
+    items = [_Item(layer, box.width, box, k) for k, (layer, box) in enumerate(zip(layer_of, boxes, strict=True))]
     for item in items:
         layers[item.layer].append(item)
     nets, links = _connect(boxes, edges, items, layers)
@@ -103,8 +104,9 @@ def draw(boxes: Sequence[Box], edges: Sequence[Edge]) -> Drawing:
             source, target = boxes[edge.source], boxes[edge.target]
             x0, y0 = source.x + source.output(edge.output), source.y + source.height
             x1, y1 = target.x + target.input(edge.input), target.y
-            net.path += points([(x0, y0)], "M") + points([(x0, y0 + LONGEST), (x1, y1 - LONGEST), (x1, y1)], "C")
-            net.ends.append((x1, y1))
+            path = points([(x0, y0)], "M") + points([(x0, y0 + LONGEST), (x1, y1 - LONGEST), (x1, y1)], "C")
+            net.pieces.append((path, [edge.target]))
+            net.ends.append((x1, y1, edge.target))
     return drawing
 
 
@@ -175,7 +177,6 @@ def _connect(
         offset = boxes[source].output(output)
         for edge in sorted(group, key=lambda edge: items[edge.target].layer):
             target = items[edge.target]
-            net.targets.append(edge.target)
             if target.layer <= items[source].layer:
                 net.back.append(edge)
                 continue
@@ -187,6 +188,9 @@ def _connect(
             upper = chain[target.layer - 1]
             start = boxes[source].output(output) if upper is items[source] else LANE / 2
             parts.append(_link(upper, target, start, boxes[edge.target].input(edge.input)))
+            for part in parts:  # the chain so far, which leads here, and the last piece, which leads nowhere else
+                if part.lower.box is None or part is parts[-1]:
+                    part.targets.append(edge.target)
         nets.append(net)
         links.append(parts)
     return nets, links
@@ -261,8 +265,8 @@ def _place(layers: list[list[_Item]]) -> None:
         x = 0.0
         for item in layer:
             item.x, x = x, x + item.width + GAP_X
-    for sweep in range(SWEEPS):
-        both = sweep >= SWEEPS - 4
+    for sweep in range(2 * SWEEPS):
+        both = sweep >= SWEEPS
         for layer in layers if sweep % 2 == 0 else reversed(layers):
             _settle(layer, up=both or sweep % 2 == 0, down=both or sweep % 2 == 1)
     left = min(item.x for layer in layers for item in layer)
@@ -284,7 +288,8 @@ def _settle(layer: list[_Item], up: bool, down: bool) -> None:
             pull, weight = pull + w * (link.lower.x + link.end - link.start), weight + w
         wanted.append(pull / weight if weight else item.x)
         weights.append(weight or 0.01)
-    # Without the widths before an item, its place must not be smaller than that of the item before: isotonic regression.
+    # Less the widths before it, the place of an item must not be smaller than that of the one before: isotonic
+    # regression.
     offsets, x = [], 0.0
     for item in layer:
         offsets.append(x)
@@ -306,7 +311,8 @@ def _stiffness(link: _Link) -> float:
     # Long edges bend least, then those that are the only one of their box.
     lanes = (link.upper.box is None) + (link.lower.box is None)
     alone = len(link.upper.below) == 1 or len(link.lower.above) == 1
-    return (1.0, 2.0, 8.0)[lanes] * (2.0 if alone else 1.0)
+    # What has no inputs, such as a weight, makes room for what has.
+    return (1.0, 4.0, 64.0)[lanes] * (2.0 if alone else 1.0) * (1.0 if link.upper.above else 0.05)
 
 
 # Paths
@@ -326,14 +332,13 @@ def _route(layers: list[list[_Item]], nets: list[Net], links: list[list[_Link]])
                 if k == 0:
                     item.box.y = top + height - item.box.height
         shift = max((abs(_start(link) - _end(link)) for item in layer for link in item.below), default=0.0)
-        top += height + min(max(SHORTEST, shift / 7), LONGEST)
+        flat = height == 0 or (k + 1 < len(layers) and not any(i.box and i.box.height for i in layers[k + 1]))
+        top += height + min(max(SHORTEST / (2 if flat else 1), shift / 7), LONGEST)
     for net, parts in zip(nets, links, strict=True):
-        pieces: list[str] = []
         for link in parts:
-            pieces.append(_curve(link, tops, bottoms))
+            net.pieces.append((_curve(link, tops, bottoms), link.targets))
             if link.lower.box:
-                net.ends.append((_end(link), link.lower.box.y))
-        net.path = "".join(pieces)
+                net.ends.append((_end(link), link.lower.box.y, link.lower.number))
     right = max(item.x + item.width for layer in layers for item in layer)
     return Drawing(right, bottoms[-1], nets)
 

@@ -62,6 +62,7 @@
         const view = pane.getBoundingClientRect();
         if (box.top < view.top + 30 || box.bottom > view.bottom)
           pane.scrollTop += (box.top + box.bottom) / 2 - (view.top + view.bottom) / 2;
+        if (pane.closest(".source")) continue; // lines are read from their beginning
         if (box.left < view.left || box.right > view.right)
           pane.scrollLeft += (box.left + box.right) / 2 - (view.left + view.right) / 2;
       }
@@ -96,7 +97,7 @@
       const size = () => {
         for (const svg of drawings) {
           const width = svg.viewBox.baseVal.width;
-          const s = scale ?? Math.min(1, Math.max(0.4, (view.clientWidth - 2) / width));
+          const s = scale ?? Math.min(1, Math.max(0.65, (view.clientWidth - 2) / width));
           svg.setAttribute("width", width * s);
           svg.setAttribute("height", svg.viewBox.baseVal.height * s);
         }

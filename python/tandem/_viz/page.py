@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from tandem._viz import highlight, scene
 from tandem._viz.report import Kernel, Report, Specialization
-from tandem._viz.sources import Excerpt, Line, excerpts, short
+from tandem._viz.sources import Excerpt, Line, excerpts, places, short
 
 DRAWN = 8  # so many specialisations, the last ones, are shown in full
+SIGNATURE = 4  # so many arguments in the line above the graph; the table of guards has them all
 OPERATIONS = 1500  # a larger program is drawn kernel by kernel only
 TITLES = {
     "captured": "as it was recorded",
@@ -21,6 +22,11 @@ TITLES = {
     "llvm": "what is compiled",
     "asm": "machine code",
 }
+
+LEGEND = (
+    '<div class="legend"><span><i class="kernel"></i>kernel</span><span><i class="library"></i>library call</span>'
+    '<span><i class="view"></i>view or cheap value, evaluated by its reader</span></div>'
+)
 
 
 def page(report: Report) -> str:
@@ -43,7 +49,8 @@ def page(report: Report) -> str:
         body.append(_Section(report, item).render(hidden=item is not shown[-1]))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(report.name)} · Tandem</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_asset("page.css")}</style></head>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_asset('page.css')}</style></head>"
         f"<body><main>{''.join(body)}</main><script>{_asset('page.js')}</script></body></html>\n"
     )
 
@@ -51,7 +58,7 @@ def page(report: Report) -> str:
 def frame(report: Report) -> str:
     """Return the page for a cell of a notebook: in a frame, so that neither style nor script meet those around."""
     return (
-        f'<iframe srcdoc="{html.escape(page(report), quote=True)}" sandbox="allow-scripts" title="{_text(report.name)}" '
+        f'<iframe srcdoc="{_text(page(report))}" sandbox="allow-scripts" title="{_text(report.name)}" '
         'style="width: 100%; height: 820px; border: 1px solid #8884; border-radius: 8px; resize: vertical"></iframe>'
     )
 
@@ -83,7 +90,7 @@ class _Section:
         drawn = sum(1 for _ in item.graph.walk())
         libraries = sum(node.kind == "library" for node in item.graph.walk())
         facts = [
-            f"<b>({_text(', '.join(item.inputs))})</b>",
+            f"<b>{_text(self._signature())}</b>",
             _count(drawn, "operation"),
             _count(len(item.kernels), "kernel"),
             _count(libraries, "library call") if libraries else "",
@@ -104,6 +111,11 @@ class _Section:
     def line_ids(self, lines: Sequence[Line]) -> str:
         return " ".join(f"{self.files[name]}:{line}" for name, line in lines if name in self.files)
 
+    def _signature(self) -> str:
+        named = [f"{name}: {kind}" for name, kind in zip(self.item.names, self.item.inputs, strict=True)]
+        rest = len(named) - SIGNATURE
+        return f"({', '.join([*named[:SIGNATURE], f'{rest} more'] if rest > 0 else named)})"
+
     # Graph and source
 
     def _graph(self, drawn: int) -> str:
@@ -122,7 +134,7 @@ class _Section:
         )
         return (
             f'<div class="panel graph"><header><h2>Graph</h2><span class="tools">{tools}</span></header>'
-            f'<div class="scroll">{drawings}</div></div>'
+            f'<div class="scroll">{drawings}</div>{LEGEND}</div>'
         )
 
     def _source(self) -> str:
@@ -132,8 +144,11 @@ class _Section:
                 kernels.setdefault(line, []).append(kernel)
         used = set(self.item.lines())
         parts = []
-        for excerpt in self.excerpts:
-            parts.append(f'<div class="file" title="{_text(excerpt.filename)}">{_text(short(excerpt.filename))}</div>')
+        for k, excerpt in enumerate(self.excerpts):
+            if k == 0 or excerpt.filename != self.excerpts[k - 1].filename:
+                parts.append(
+                    f'<div class="file" title="{_text(excerpt.filename)}">{_text(short(excerpt.filename))}</div>'
+                )
             parts.append(f'<div class="code">{self._excerpt(excerpt, kernels, used)}</div>')
         body = "".join(parts) or '<p class="file">The source is not available.</p>'
         return (
@@ -169,11 +184,11 @@ class _Section:
         rows, attributes = [], []
         for kernel in self.item.kernels:
             operations = ", ".join(nodes[name].op for name in kernel.nodes)
-            lines = ", ".join(f"{short(name)}:{line}" for name, line in kernel.lines)
+            name = f"k{kernel.number} {scene.shortened(kernel.name, 48)}"
             row = [
-                f'{_swatch(kernel)}<span class="mono">k{kernel.number} {_text(scene.shortened(kernel.name, 48))}</span>',
+                f'{_swatch(kernel)}<span class="mono">{_text(name)}</span>',
                 _text(scene.shortened(operations, 160)),
-                f'<span class="mono">{_text(lines)}</span>',
+                f'<span class="mono">{_text(places(kernel.lines))}</span>',
                 str(kernel.stages),
                 str(kernel.launches),
             ]
@@ -184,7 +199,8 @@ class _Section:
         return _table(heads, rows, attributes)
 
     def _guards(self) -> str:
-        rows = [[f"input {k}", _text(text)] for k, text in enumerate(self.item.inputs)]
+        named = zip(self.item.names, self.item.inputs, strict=True)
+        rows = [[f'argument <span class="mono">{_text(name)}</span>', _text(kind)] for name, kind in named]
         rows += [["sizes", _text(text)] for text in self.item.size_guards]
         for guard in self.item.guards:
             kind, _, rest = guard.partition(" ")
@@ -243,13 +259,16 @@ def _duration(seconds: float) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], attributes: Sequence[str] = ()) -> str:
     numbers = {"stages", "launches", "time"}
     classes = [' class="number"' if head in numbers else "" for head in heads]
-    parts = ["<table><thead><tr>", *(f"<th{c}>{head}</th>" for head, c in zip(heads, classes, strict=True))]
+    parts = [
+        '<div class="rows"><table><thead><tr>',
+        *(f"<th{c}>{head}</th>" for head, c in zip(heads, classes, strict=True)),
+    ]
     parts.append("</tr></thead><tbody>")
     for k, row in enumerate(rows):
         parts.append(f"<tr{attributes[k] if attributes else ''}>")
         parts += [f"<td{c}>{cell}</td>" for cell, c in zip(row, classes, strict=True)]
         parts.append("</tr>")
-    return "".join([*parts, "</tbody></table>"])
+    return "".join([*parts, "</tbody></table></div>"])
 
 
 def _panel(title: str, body: str, note: str = "") -> str:

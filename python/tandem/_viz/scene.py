@@ -19,6 +19,7 @@ from tandem._viz.sources import Line
 TEXT, SMALL = 7.3, 6.35  # widths of a character
 LONGEST = 30  # characters in a card
 PAD, HEADER = 12.0, 24.0
+OUTSIDE = 4  # a kernel that reads more params than these has them inside, each near its reader
 
 LineIds = Callable[[Sequence[Line]], str]
 
@@ -30,19 +31,21 @@ class _Piece:
     box: Box
     svg: str = ""
     ids: str = ""  # of the nodes in it, for the edges that touch it
+    open: bool = False  # the edges that end here go on inside
 
 
 @dataclass
 class _Context:
-    """What is laid out together: a graph, or the inside of one kernel. Ends of edges are pieces and numbers of ports."""
+    """What is laid out together: a graph, or the inside of one kernel. An edge ends at ports of two pieces."""
 
     pieces: list[_Piece] = field(default_factory=list)
     edges: list[tuple[_Piece, int, _Piece, int, str]] = field(default_factory=list)
     known: dict[str, tuple[_Piece, int]] = field(default_factory=dict)  # where a value is made, in here
     arriving: dict[str, _Piece] = field(default_factory=dict)  # ports of a kernel
     leaving: dict[str, _Piece] = field(default_factory=dict)
-    frame: _Piece = field(default_factory=lambda: _Piece(Box(0, 0)))  # of a kernel, in the context around it
+    frame: _Piece = field(default_factory=lambda: _Piece(Box(0, 0), open=True))  # of a kernel, in the context around it
     nodes: list[Node] = field(default_factory=list)
+    params_inside: bool = False
 
     def add(self, piece: _Piece) -> _Piece:
         self.pieces.append(piece)
@@ -62,13 +65,18 @@ class _Context:
         return drawing.width, drawing.height, "".join(parts)
 
     def _net(self, net: Net, value: str) -> str:
-        ids = " ".join(self.pieces[k].ids for k in (net.source, *net.targets) if self.pieces[k].ids)
-        # An edge ends with an arrow, but not where a kernel begins: it goes on inside.
-        heads = "".join(f"M{x:.1f},{y:.1f}l-3.5,-7h7z" for x, y in net.ends)
-        return (
-            f'<g class="edge" data-e="{_escape(ids)}"><title>{_escape(value)}</title><path d="{net.path}"/>'
-            f'<path class="head" d="{heads}"/></g>'
-        )
+        paths = []
+        for path, targets in net.pieces:
+            paths.append(f'<path data-e="{self._ids(net.source, *targets)}" d="{path}"/>')
+        # Where a kernel begins is no arrow: the edge goes on inside.
+        for x, y, target in net.ends:
+            if not self.pieces[target].open:
+                ids = self._ids(net.source, target)
+                paths.append(f'<path class="head" data-e="{ids}" d="M{x:.1f},{y:.1f}l-3.5,-7h7z"/>')
+        return f'<g class="edge"><title>{_escape(value)}</title>{"".join(paths)}</g>'
+
+    def _ids(self, *boxes: int) -> str:
+        return _escape(" ".join(self.pieces[k].ids for k in dict.fromkeys(boxes) if self.pieces[k].ids))
 
 
 def svg(specialization: Specialization, line_ids: LineIds, *, collapsed: bool = False) -> str:
@@ -102,23 +110,28 @@ class _Scene:
             results[written] = f"written to {params[argument]}"
         return _GraphScene(self, graph, params, results).draw()
 
-    def region(self, graph: Graph, results: list[str]) -> tuple[float, float, str]:
-        return _GraphScene(self, graph, [name[1:] for name, _ in graph.params], results).draw()
-
     def data(self, node: Node) -> str:
         kernels = " ".join(map(str, node.kernels))
         lines = self.line_ids([node.line] if node.line else [])
         return f'data-n="{_escape(node.id)}" data-k="{kernels}" data-l="{lines}"'
 
-    def control(self, node: Node) -> _Piece:
-        """The box of an `if` or `while`."""
+    def control(self, node: Node, outer: Callable[[str], str]) -> _Piece:
+        """The box of an `if` or `while`. `outer` tells what to call a value of the graph around it."""
         regions = []
         for label, region in node.regions.items():
             if label == "cond" and not region.nodes:
                 continue  # the condition is one of the carried values
-            names = {"cond": ["condition"], "body": [f"next {name[1:]}" for name, _ in region.params]}
-            made = [name[1:] for name in node.outputs]
-            regions.append((label, self.region(region, names.get(label, made))))
+            params = [name[1:] for name, _ in region.params]
+            captured = node.inputs[len(node.outputs) if node.op == "while" else 1 :]
+            for k, value in enumerate(captured, len(params) - len(captured)):
+                params[k] = outer(value)
+            results = [f"result {k}" for k in range(len(node.outputs))] if len(node.outputs) > 1 else ["result"]
+            if label == "body":
+                results = [f"next {name}" for name in params]
+            elif label == "cond":
+                results = ["condition"]
+            drawing = _GraphScene(self, region, params, results[: len(region.results)]).draw()
+            regions.append((label, drawing))
         beside = node.op == "if"
         x = y = right = bottom = 0.0
         inner = []
@@ -132,7 +145,7 @@ class _Scene:
             right, bottom = max(right, x + w), max(bottom, y + h)
             x, y = (x + w + PAD, y) if beside else (x, y + h + PAD)
         title = node.op
-        if node.op == "while" and "cond" in node.regions and not node.regions["cond"].nodes:
+        if node.op == "while" and not node.regions["cond"].nodes:
             title += f" {node.regions['cond'].results[0][1:]}"
         width = max(right, len(title) * TEXT) + 2 * PAD
         height = bottom + HEADER + 6 + PAD
@@ -157,6 +170,7 @@ class _Scene:
         context.frame.ids = " ".join(node.id for node in context.nodes)
         tip = f"<title>{_escape(f'{label} {name}')}</title>"
         if self.collapsed:
+            context.frame.open = False
             count = len(context.nodes)
             head = shortened(f"{label} {name}", LONGEST)
             body = f"{count} operation{'s' if count > 1 else ''}"
@@ -176,12 +190,13 @@ class _Scene:
             # Edges go on from the border to the first operation inside, below the title.
             through = "".join(f'<path d="M{x:.1f},0V{HEADER}"/>' for x in box.inputs)
             through += "".join(f'<path d="M{x:.1f},{box.height - PAD:.1f}v{PAD}"/>' for x in box.outputs)
+            through = through.replace("<path ", f'<path data-e="{_escape(context.frame.ids)}" ')
             inner = f'<g class="edge">{through}</g><g transform="translate({left:.1f} {HEADER})">{content}</g>'
         context.frame.svg = (
             f'<g class="kernel" {style}><g {data}>{tip}'
-            f'<rect class="frame" width="{box.width:.1f}" height="{box.height:.1f}" rx="10"/>'
+            f'<rect class="frame" width="{box.width:.1f}" height="{box.height:.1f}" rx="10"/></g>{inner}'
             f'<text class="label" x="{PAD}" y="16"><tspan class="strong">{label}</tspan>'
-            f"{_escape(head.removeprefix(label))}</text></g>{inner}</g>"
+            f"{_escape(head.removeprefix(label))}</text></g>"
         )
 
 
@@ -201,6 +216,8 @@ class _GraphScene:
         computed = [node for node in self.source.nodes if node.kind not in ("view", "inline")]
         for node in computed:
             self._make(node)
+        for context in self.kernels.values():
+            context.params_inside = len({n for node in context.nodes for n in node.inputs} & set(self.params)) > OUTSIDE
         for node in computed:
             context = self._home(node)
             self._operands(node, context, context.known[node.outputs[0]][0])
@@ -222,7 +239,7 @@ class _GraphScene:
             self.outer.add(context.frame)
         context = self._home(node)
         context.nodes.append(node)
-        piece = context.add(self.scene.control(node) if node.regions else self._card(node))
+        piece = context.add(self.scene.control(node, self._called) if node.regions else self._card(node))
         for k, name in enumerate(node.outputs):
             context.known[name] = piece, k
 
@@ -267,9 +284,8 @@ class _GraphScene:
             return context.known[value]
         made = self.makers.get(value)
         if made is None:
-            if context is self.outer:
-                piece = context.add(_pill(self.param_names[value], self.params[value], "first"))
-                piece.ids = f"{value}"
+            if context is self.outer or context.params_inside:
+                piece = context.add(_pill(self.param_names[value], self.params[value], "param"))
                 context.known[value] = piece, 0
                 return piece, 0
         elif made[0].kind in ("view", "inline"):
@@ -281,12 +297,18 @@ class _GraphScene:
             home = self._home(made[0])
             piece, output = home.known[value]
             if value not in home.leaving:
-                home.leaving[value] = home.add(_Piece(Box(1, 0, edge="last")))
+                home.leaving[value] = home.add(_Piece(Box(1, 0, edge="last"), open=True))
                 home.edges.append((piece, output, home.leaving[value], 0, self._type(value)))
             return home.frame, list(home.leaving).index(value)
-        context.arriving[value] = context.add(_Piece(Box(1, 0, edge="first")))
+        context.arriving[value] = context.add(_Piece(Box(1, 0, edge="first"), open=True))
         context.known[value] = context.arriving[value], 0
         return context.known[value]
+
+    def _called(self, value: str) -> str:
+        made = self.makers.get(value)
+        if made is None:
+            return self.param_names[value]
+        return _number(made[0].literal) if made[0].literal is not None else f"{made[0].op} {value}"
 
     def _type(self, value: str) -> str:
         made = self.makers.get(value)
@@ -297,7 +319,7 @@ class _GraphScene:
         for name, value in zip(self.result_names, self.source.results, strict=True):
             source, output = self._end(value, self.outer)
             kind = self._type(value).partition(": ")[2]
-            piece = self.outer.add(_pill(name, kind, "last"))
+            piece = self.outer.add(_pill(name, kind, "result"))
             self.outer.edges.append((source, output, piece, 0, self._type(value)))
 
 
@@ -306,7 +328,9 @@ def _card(lines: list[str], classes: str, data: str, tip: str, mark: str = "") -
     width = max([len(head) * TEXT, *(len(line) * SMALL for line in [*rest, mark])]) + 20
     rows = [f'<text class="op" x="10" y="17">{_escape(head)}</text>']
     for k, line in enumerate([*rest, mark] if mark else rest):
-        rows.append(f'<text class="{"mark" if line == mark else "small"}" x="10" y="{31 + 13 * k}">{_escape(line)}</text>')
+        rows.append(
+            f'<text class="{"mark" if line == mark else "small"}" x="10" y="{31 + 13 * k}">{_escape(line)}</text>'
+        )
     height = 26 + 13 * (len(rows) - 1)
     content = (
         f'<g class="{classes}" {data}><title>{_escape(tip)}</title>'
@@ -315,14 +339,14 @@ def _card(lines: list[str], classes: str, data: str, tip: str, mark: str = "") -
     return _Piece(Box(width, height), content)
 
 
-def _pill(name: str, kind: str, edge: str) -> _Piece:
+def _pill(name: str, kind: str, role: str) -> _Piece:
     name = shortened(name, LONGEST)
     width = len(name) * TEXT + len(kind) * SMALL + 28
     content = (
-        f'<g class="pill {edge}"><rect width="{width:.1f}" height="24" rx="12"/><text x="10" y="16">{_escape(name)}'
+        f'<g class="pill {role}"><rect width="{width:.1f}" height="24" rx="12"/><text x="10" y="16">{_escape(name)}'
         f'<tspan class="small" dx="8">{_escape(kind)}</tspan></text></g>'
     )
-    return _Piece(Box(width, 24, edge=edge), content)
+    return _Piece(Box(width, 24, edge="last" if role == "result" else ""), content)
 
 
 def _spread(width: float, count: int) -> list[float]:
@@ -331,10 +355,29 @@ def _spread(width: float, count: int) -> list[float]:
 
 def _attributes(node: Node) -> str:
     """The attributes that the type of the result does not show anyway."""
+    parts = _slices(node)
+    if parts is not None:
+        return parts
     kind = node.types[0].partition("[")[0] if node.types else ""
     found = re.findall(r"\w+=(?:\[[^\]]*\]|\S+)", node.attributes)
     hidden = {f"dtype={kind}", "keepdims=true", f"shape={node.types[0].removeprefix(kind)}" if node.types else ""}
     return " ".join(item for item in found if item not in hidden)
+
+
+def _slices(node: Node) -> str | None:
+    """The place that `slice` and `slice_update` refer to, as in Python where it is made of numbers."""
+    found = re.fullmatch(r"starts=\[(.*)\] sizes=\[(.*)\] steps=\[(.*)\]", node.attributes)
+    if not found:
+        return None
+    axes = []
+    for start, size, step in zip(*(part.split(", ") for part in found.groups()), strict=True):
+        stop = f"{start}+{size}"
+        if start.isdigit() and size.isdigit() and step.lstrip("-").isdigit():
+            stop = str(int(start) + int(size) * int(step))
+            if int(stop) < 0:
+                stop = ""
+        axes.append(f"{start}:{stop}" + ("" if step == "1" else f":{step}"))
+    return f"[{', '.join(axes)}]"
 
 
 def _number(text: str) -> str:

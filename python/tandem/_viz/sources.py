@@ -33,7 +33,7 @@ def unwrapped(compiled: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
     if not isinstance(function, (types.FunctionType, types.MethodType)):
-        function = getattr(type(function), "__call__", function)
+        function = type(function).__call__
     return getattr(function, "__func__", function)
 
 
@@ -50,6 +50,14 @@ def excerpts(lines: Iterable[Line], code: types.CodeType | None) -> list[Excerpt
 def short(filename: str) -> str:
     """The name of a file without its folders."""
     return os.path.basename(filename) or filename
+
+
+def places(lines: Iterable[Line]) -> str:
+    """Lines as text: `model.py:12 14, layers.py:3`."""
+    by_file: dict[str, list[int]] = defaultdict(list)
+    for filename, line in lines:
+        by_file[filename].append(line)
+    return ", ".join(f"{short(name)}:{' '.join(map(str, sorted(numbers)))}" for name, numbers in by_file.items())
 
 
 def _of_file(filename: str, numbers: set[int]) -> list[Excerpt]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import inspect
 import types
 from typing import Any
 
@@ -40,7 +39,7 @@ def leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], lea
     """What the function calls the leaves of its arguments: `x`, `layers[0]`, `state['w']`."""
     bound = not isinstance(function, types.FunctionType)  # a method or a callable object: the first name is taken
     if bound:
-        function = getattr(function, "__func__", None) or getattr(type(function), "__call__", None)
+        function = getattr(function, "__func__", type(function).__call__)
     code = getattr(function, "__code__", None)
     known = code.co_varnames[bound : code.co_argcount] if code is not None else ()
     rest = "args"

@@ -113,12 +113,13 @@ def _record(
     dynamic: list[tuple[bool, ...] | None],
 ) -> tuple[Any, Record]:
     tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, _core.Tensor)]
+    names = leaf_names(compiled.__wrapped__, args, kwargs, leaves)
     recorded = list(leaves)
     for k in tensors:
         dims = dynamic[k] or ()
         if compiled.dynamic is not None:
             dims = (compiled.dynamic,) * len(leaves[k].shape)
-        recorded[k] = recorder.input(leaves[k], dims)
+        recorded[k] = recorder.input(leaves[k], dims, names[k])
     new_args, new_kwargs = replace_leaves((args, kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
@@ -136,7 +137,6 @@ def _record(
     guards = collector.result()
     specialization = _core.Specialization(executable, tensors, template, guards)
     inputs = [describe_input(leaves[k], dynamic[k]) for k in tensors]
-    names = leaf_names(compiled.__wrapped__, args, kwargs, leaves)
     dump.executable(compiled.__name__, len(compiled.records) + 1, executable)
     seconds = getattr(executable, "compile_seconds", 0.0)
     dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(inputs)}), compiled in {seconds * 1e3:.1f} ms")
