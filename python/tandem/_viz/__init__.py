@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tandem._viz.page import page
+from tandem._viz.page import render
 from tandem._viz.report import Seconds, gather
 
 __all__ = ["write"]
@@ -27,5 +27,5 @@ def write(function: Any, path: str | os.PathLike[str] | None = None, seconds: Se
         )
     name = re.sub(r"[^0-9A-Za-z_.-]+", "_", compiled.__name__).strip("_") or "function"
     target = Path(f"{name}.html" if path is None else path)
-    target.write_text(page(gather(compiled, seconds)), encoding="utf-8")
+    target.write_text(render(gather(compiled, seconds)), encoding="utf-8")
     return target

@@ -29,7 +29,7 @@ LEGEND = (
 )
 
 
-def page(report: Report) -> str:
+def render(report: Report) -> str:
     """Return the page."""
     shown = report.specializations[-DRAWN:]
     body = [f"<h1><code>{_text(report.name)}</code></h1>", _summary(report, len(shown))]
@@ -58,7 +58,7 @@ def page(report: Report) -> str:
 def frame(report: Report) -> str:
     """Return the page for a cell of a notebook: in a frame, so that neither style nor script meet those around."""
     return (
-        f'<iframe srcdoc="{_text(page(report))}" sandbox="allow-scripts" title="{_text(report.name)}" '
+        f'<iframe srcdoc="{_text(render(report))}" sandbox="allow-scripts" title="{_text(report.name)}" '
         'style="width: 100%; height: 820px; border: 1px solid #8884; border-radius: 8px; resize: vertical"></iframe>'
     )
 
