@@ -6,6 +6,7 @@ a box may hold a drawing of its own. Cost: about 10 µs per box and sweep; the r
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -98,6 +99,7 @@ def draw(boxes: Sequence[Box], edges: Sequence[Edge]) -> Drawing:
     nets, links = _connect(boxes, edges, items, layers)
     _order(layers)
     _place(layers)
+    _straighten(layers, links)
     drawing = _route(layers, nets, links)
     for net in nets:
         for edge in net.back:
@@ -305,6 +307,35 @@ def _settle(layer: list[_Item], up: bool, down: bool) -> None:
         for _ in range(int(count)):
             layer[k].x = total / weight_ + offsets[k]
             k += 1
+
+
+def _straighten(layers: list[list[_Item]], links: list[list[_Link]]) -> None:
+    """Give what a net passes one place in as many layers as its neighbours allow."""
+    room = {}
+    for layer in layers:
+        for k, item in enumerate(layer):
+            if item.box is None:
+                left = layer[k - 1].x + layer[k - 1].width + GAP_X / 2 if k else -math.inf
+                right = layer[k + 1].x - GAP_X / 2 - item.width if k + 1 < len(layer) else math.inf
+                room[id(item)] = min(left, item.x), max(right, item.x)
+    for parts in links:
+        run: list[_Item] = []
+        low, high = -math.inf, math.inf
+        for item in [part.lower for part in parts if part.lower.box is None]:
+            left, right = room[id(item)]
+            if max(low, left) > min(high, right):
+                _align(run, low, high)
+                run, low, high = [], -math.inf, math.inf
+            run.append(item)
+            low, high = max(low, left), min(high, right)
+        _align(run, low, high)
+
+
+def _align(run: list[_Item], low: float, high: float) -> None:
+    if run:
+        place = min(max(sum(item.x for item in run) / len(run), low), high)
+        for item in run:
+            item.x = place
 
 
 def _stiffness(link: _Link) -> float:

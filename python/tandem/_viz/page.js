@@ -128,7 +128,9 @@
     }
     root.pin = (selector) => {
       const element = root.querySelector(selector);
-      if (element) pin(element);
+      if (!element) return;
+      pin(element);
+      reveal(null);
     };
   }
 

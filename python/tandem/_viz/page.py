@@ -184,9 +184,9 @@ class _Section:
         rows, attributes = [], []
         for kernel in self.item.kernels:
             operations = ", ".join(nodes[name].op for name in kernel.nodes)
-            name = f"k{kernel.number} {scene.shortened(kernel.name, 48)}"
+            name = f"k{kernel.number} {scene.shortened(kernel.name, 42)}"
             row = [
-                f'{_swatch(kernel)}<span class="mono">{_text(name)}</span>',
+                f'<span class="name">{_swatch(kernel)}<span class="mono">{_text(name)}</span></span>',
                 _text(scene.shortened(operations, 160)),
                 f'<span class="mono">{_text(places(kernel.lines))}</span>',
                 str(kernel.stages),
