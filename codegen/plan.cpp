@@ -212,9 +212,10 @@ class BlockBuilder {
       if (places_[index(value)].slot < 0) places_[index(value)] = fresh(type(value));
     const LowerContext context{graph_, fusion_, p_.hints, [this](ValueId value) { return place(value); },
                                [this](DType dtype, const Shape& shape) { return allocate(dtype, shape); }};
-    const auto kernels = lower_group(context, g);
-    for (const LoweredKernel& kernel : kernels) p_.launch(kernel, block_);
-    p_.plan.groups.push_back(describe(group, kernels));
+    const auto first = static_cast<int>(p_.plan.kernels.size());
+    for (const LoweredKernel& kernel : lower_group(context, g)) p_.launch(kernel, block_);
+    const auto count = static_cast<int>(p_.plan.kernels.size()) - first;
+    p_.plan.groups.push_back({&graph_, std::move(members), first, count});
   }
 
   // Views and inlined nodes between a group and what it loads; those may lead back to members of the group.
@@ -227,18 +228,6 @@ class BlockBuilder {
     } else {
       require(value);
     }
-  }
-
-  std::string describe(const Group& group, const std::vector<LoweredKernel>& kernels) const {
-    std::vector<int> members = group.members;
-    std::sort(members.begin(), members.end());
-    std::string text = kernels[0].kernel.name + ":";
-    for (int n : members) {
-      const Node& node = graph_.nodes[index(n)];
-      text += fmt::format(" {}", node.op->name);
-      if (node.loc.known()) text += fmt::format("@{}", node.loc.line);
-    }
-    return text;
   }
 
   void emit_node(int n) {
@@ -394,8 +383,9 @@ class BlockBuilder {
 
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
                 const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host) {
-  const Graph normal = normalize_layout(graph);
   ProgramBuilder builder(hints, backend);
+  builder.plan.graph = std::make_shared<Graph>(normalize_layout(graph));
+  const Graph& normal = *builder.plan.graph;
   Program& program = *builder.program;
   program.name = graph.name;
   const size_t hidden = writebacks.size() + (host.empty() ? 0 : 1);

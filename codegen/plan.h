@@ -7,10 +7,19 @@
 
 namespace tandem {
 
+// What was fused: nodes of one graph, and the kernels that compute them.
+struct KernelGroup {
+  const Graph* graph;  // Plan::graph, or a region in it
+  std::vector<int> nodes;
+  int first_kernel;
+  int kernel_count;
+};
+
 struct Plan {
   std::shared_ptr<Program> program;
-  std::vector<Kernel> kernels;      // in the order of program->kernels
-  std::vector<std::string> groups;  // what was fused, one line each, for explain()
+  std::vector<Kernel> kernels;         // in the order of program->kernels
+  std::shared_ptr<const Graph> graph;  // what was planned: `graph` of build_plan after `normalize_layout`
+  std::vector<KernelGroup> groups;     // in the order in which their kernels run
   double compile_seconds = 0;
 };
 

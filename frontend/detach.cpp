@@ -4,7 +4,7 @@
 
 namespace tandem {
 
-void detach_results(Graph& graph, const std::vector<int>& owners) {
+void detach_results(Graph& graph, const std::vector<int>& owners, const std::vector<SourceLoc>& lines) {
   const auto producers = graph.producers();
   std::unordered_map<ValueId, int> owner_of;  // root value -> the first owner that took it
   for (size_t i = 0; i < owners.size(); ++i) {
@@ -19,7 +19,8 @@ void detach_results(Graph& graph, const std::vector<int>& owners) {
     const bool shared = !owner_of.try_emplace(root, owners[i]).second && owner_of.at(root) != owners[i];
     if (made_by >= 0 && !shared) continue;
     const TensorType type = graph.type(graph.results[i]);
-    graph.results[i] = graph.add_node(op("copy"), {graph.results[i]}, {}, {&type, 1}).outputs[0];
+    const SourceLoc line = i < lines.size() ? lines[i] : SourceLoc{};
+    graph.results[i] = graph.add_node(op("copy"), {graph.results[i]}, {}, {&type, 1}, line).outputs[0];
   }
 }
 

@@ -8,6 +8,20 @@
 
 namespace tandem {
 
+namespace {
+
+std::vector<SourceLoc> result_lines(const Graph& graph) {
+  const auto producers = graph.producers();
+  std::vector<SourceLoc> lines;
+  for (const ValueId result : graph.results) {
+    const int made_by = producers[static_cast<size_t>(result)];
+    lines.push_back(made_by < 0 ? SourceLoc{} : graph.nodes[static_cast<size_t>(made_by)].loc);
+  }
+  return lines;
+}
+
+}  // namespace
+
 Executable::Executable(Capture capture, std::string numerics)
     : capture_(std::move(capture)), numerics_(std::move(numerics)) {
   const auto start = std::chrono::steady_clock::now();
@@ -17,9 +31,8 @@ Executable::Executable(Capture capture, std::string numerics)
   std::vector<int> owners;
   for (const CapturedOutput& output : capture_.outputs)
     if (output.kind == CapturedOutput::Kind::value) owners.push_back(output.owner);
-  detach_results(optimized_, owners);
-  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks,
-                     capture_.host);
+  detach_results(optimized_, owners, result_lines(captured_));
+  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks, capture_.host);
   symbol_seen_.assign(capture_.hints.size(), false);
   for (const Param& param : captured_.params) {
     const TensorType& type = captured_.type(param.value);

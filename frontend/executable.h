@@ -24,6 +24,8 @@ class Executable {
   const TensorType& input_type(int index) const;
   bool is_number(int input) const { return capture_.numbers[static_cast<size_t>(input)]; }
   void name_inputs(std::vector<std::string> names) { input_names_ = std::move(names); }
+  const std::vector<ShapeGuard>& guards() const { return capture_.guards; }
+  const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
 
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use

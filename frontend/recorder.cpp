@@ -81,7 +81,7 @@ TensorRef Recorder::wrap(ValueId value, bool weak) {
   return wrap_cell(std::move(cell), weak);
 }
 
-TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
+TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name) {
   check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
   if (tensor->recorded) throw_leaked("call", *tensor);
   TensorType type{tensor->dtype, {}, tensor->device};
@@ -98,7 +98,7 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
     type.shape.push_back(it->second);
   }
   Graph& graph = frames_[0].graph;
-  const ValueId value = graph.add_param(type, fmt::format("x{}", graph.params.size()));
+  const ValueId value = graph.add_param(type, name.empty() ? fmt::format("x{}", graph.params.size()) : name);
   if (!tensor->is_contiguous()) {
     graph.params.back().contiguous = false;
     for (int64_t stride : tensor->strides)
@@ -114,12 +114,13 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   return wrapped;
 }
 
-TensorRef Recorder::number_input() {
+TensorRef Recorder::number_input(const std::string& name) {
   check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
   Graph& graph = frames_[0].graph;
   const TensorType type{DType::f64, {}, {}};
   auto cell = std::make_shared<Cell>();
-  cell->now = {frames_[0].id, graph.add_param(type, fmt::format("x{}", graph.params.size()))};
+  cell->now = {frames_[0].id,
+               graph.add_param(type, name.empty() ? fmt::format("x{}", graph.params.size()) : name)};
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
@@ -168,7 +169,10 @@ ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
 
 ValueId Recorder::emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs) {
   GraphBuilder builder(top().graph, env_);
-  if (locate) builder.set_location(locate());
+  if (line_.known())
+    builder.set_location(line_);
+  else if (locate)
+    builder.set_location(locate());
   std::vector<Value> values;
   for (ValueId input : inputs) values.push_back(builder.at(input));
   return builder.emit(op, values, std::move(attrs)).id;
@@ -215,6 +219,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     recorded->views.push_back({&op, std::move(attrs), type, result});
     recorded->type = std::move(result);
     recorded->weak = false;
+    if (locate) recorded->born = locate();
     auto out = std::make_shared<Tensor>(std::move(recorded));
     out->writable = x->writable && op.name != "broadcast_to";
     return out;
@@ -349,6 +354,7 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
       for (const ViewStep& step : r.views)
         out.layout = *std::get<ViewRule>(step.op->lower)(step.input, out.layout, *step.op, step.attrs, step.output);
     } else {
+      line_ = r.born;  // the user's function has returned: views it made are put into the graph only now
       const ValueId value = read(tensor);
       out.owner = static_cast<int>(std::find(cells.begin(), cells.end(), r.cell.get()) - cells.begin());
       if (out.owner == static_cast<int>(cells.size())) cells.push_back(r.cell.get());

@@ -56,9 +56,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void start();
   void stop();
 
-  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic);
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name = "");
   // A Python float or int that differs from call to call.
-  TensorRef number_input();
+  TensorRef number_input(const std::string& name);
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
   void assign(const TensorRef& target, const TensorRef& value);
@@ -76,9 +76,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void if_otherwise(const std::vector<TensorRef>& outputs);
   std::vector<TensorRef> if_end(const std::vector<TensorRef>& outputs, const std::vector<std::string>& names);
   // while
-  std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits);
+  std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names);
   std::vector<TensorRef> while_body(const TensorRef& condition);
-  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts, const std::vector<std::string>& names);
+  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts);
   // Where an open region began, so that an exception inside it can be undone.
   struct Mark {
     size_t frames, ifs, whiles;
@@ -108,6 +108,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   };
   struct OpenWhile {
     std::vector<TensorRef> inits;
+    std::vector<std::string> names;  // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
     std::vector<std::shared_ptr<Cell>> params;
@@ -115,6 +116,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
 
   Frame& top() { return frames_.back(); }
   size_t level_of(int frame) const;
+  std::vector<TensorRef> add_carried(const OpenWhile& open);
   ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
   ValueId read(const TensorRef& tensor);  // in the top frame, views applied
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
@@ -140,6 +142,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<HostFunction> host_;
   std::shared_ptr<Cell> token_;  // of the last host call
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
+  SourceLoc line_;  // of what is recorded, where that is not the line that runs
   int next_frame_ = 0;
   Recorder* previous_ = nullptr;
 };

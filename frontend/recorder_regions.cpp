@@ -143,20 +143,28 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
   return out;
 }
 
-std::vector<TensorRef> Recorder::while_begin(const std::vector<TensorRef>& inits) {
+// The carried values, as params of the region that is open.
+std::vector<TensorRef> Recorder::add_carried(const OpenWhile& open) {
+  std::vector<TensorRef> params;
+  for (size_t i = 0; i < open.inits.size(); ++i) {
+    const bool named = i < open.names.size() && !open.names[i].empty();
+    const TensorRef& init = open.inits[i];
+    const ValueId value = top().graph.add_param(init->type(), named ? open.names[i] : fmt::format("v{}", i));
+    params.push_back(wrap(value, init->recorded->weak));
+  }
+  return params;
+}
+
+std::vector<TensorRef> Recorder::while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names) {
   OpenWhile open;
+  open.names = std::move(names);
   for (const TensorRef& init : inits) {
     read(init);
     open.inits.push_back(init->recorded ? init : constant(init));
   }
   whiles_.push_back(std::move(open));
   frames_.push_back(open_frame());
-  std::vector<TensorRef> params;
-  for (const TensorRef& init : whiles_.back().inits) {
-    const ValueId value = top().graph.add_param(init->type(), fmt::format("v{}", top().graph.params.size()));
-    params.push_back(wrap(value, init->recorded->weak));
-  }
-  return params;
+  return add_carried(whiles_.back());
 }
 
 std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
@@ -172,15 +180,10 @@ std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
   open.condition = std::move(frames_.back());
   frames_.pop_back();
   frames_.push_back(open_frame());
-  std::vector<TensorRef> params;
-  for (const TensorRef& init : open.inits) {
-    const ValueId value = top().graph.add_param(init->type(), fmt::format("v{}", top().graph.params.size()));
-    params.push_back(wrap(value, init->recorded->weak));
-  }
-  return params;
+  return add_carried(open);
 }
 
-std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, const std::vector<std::string>& names) {
+std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts) {
   OpenWhile open = std::move(whiles_.back());
   whiles_.pop_back();
   const size_t n = open.inits.size();
@@ -199,7 +202,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
       throw_error(ErrorKind::capture,
                   "while: got {} as {} before the loop and {} after one pass; need one dtype and shape "
                   "throughout; try converting it before the loop",
-                  label(names, i), to_text(want), to_text(have));
+                  label(open.names, i), to_text(want), to_text(have));
     if (have.dtype != want.dtype) id = emit(op("cast"), {id}, {want.dtype});
     results.push_back(id);
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "frontend/eager.h"
+#include "ir/text.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cache.h"
 #include "runtime/library.h"
@@ -55,10 +56,10 @@ class CaptureObject {
     recorder_->start();
     running_ = true;
   }
-  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic) {
-    return recorder_->input(tensor, dynamic);
+  TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name) {
+    return recorder_->input(tensor, dynamic, name);
   }
-  TensorRef number_input() { return recorder_->number_input(); }
+  TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
   py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
     Capture capture = recorder_->finish(outputs);
@@ -97,7 +98,6 @@ struct IfObject {
 struct WhileObject {
   Recorder::Mark mark;
   std::vector<TensorRef> params;
-  std::vector<std::string> names;
 };
 
 py::list kernel_list(const Executable& executable) {
@@ -108,12 +108,65 @@ py::list kernel_list(const Executable& executable) {
     row["name"] = plan.kernels[i].name;
     row["stages"] = plan.kernels[i].stages.size();
     row["launches"] = plan.program->kernels[i]->launches.load();
-    std::string lines;
-    for (const SourceLoc& loc : plan.kernels[i].sources)
-      lines += fmt::format("{}{}:{}", lines.empty() ? "" : " ", loc.file.substr(loc.file.rfind('/') + 1), loc.line);
+    py::list lines;
+    for (const SourceLoc& loc : plan.kernels[i].sources) lines.append(py::make_tuple(loc.file, loc.line));
     row["lines"] = lines;
     out.append(row);
   }
+  return out;
+}
+
+// How the program computes a node: by kernels of its own group, by a library, as control flow, by the kernels that
+// write its parts ("place"), as an index map of its readers ("view"), or anew in each of them ("inline").
+std::string_view node_kind(const Node& node, bool grouped) {
+  if (!node.regions.empty()) return "control";
+  if (grouped) return "kernel";
+  if (std::holds_alternative<ViewRule>(node.op->lower)) return "view";
+  const auto* structure = std::get_if<Structure>(&node.op->lower);
+  if (structure && *structure == Structure::matmul) return "library";
+  return structure && (*structure == Structure::concat || *structure == Structure::slice_update) ? "place" : "inline";
+}
+
+py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) {
+  const auto names = value_names(graph);
+  const auto values = [&](const std::vector<ValueId>& ids) {
+    py::list out;
+    for (const ValueId id : ids) out.append(names[static_cast<size_t>(id)]);
+    return out;
+  };
+  std::vector<const KernelGroup*> group_of(graph.nodes.size(), nullptr);
+  for (const KernelGroup& group : groups)
+    if (group.graph == &graph)
+      for (const int n : group.nodes) group_of[static_cast<size_t>(n)] = &group;
+  py::list params, nodes;
+  for (const Param& param : graph.params)
+    params.append(py::make_tuple(names[static_cast<size_t>(param.value)], to_text(graph.type(param.value))));
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    py::list types, kernels;
+    py::dict regions;
+    for (const ValueId id : node.outputs) types.append(to_text(graph.type(id)));
+    const KernelGroup* group = group_of[i];
+    for (int k = 0; group && k < group->kernel_count; ++k) kernels.append(group->first_kernel + k);
+    const auto labels = region_labels(*node.op);
+    for (size_t r = 0; r < node.regions.size(); ++r)
+      regions[py::str(std::string(labels[r]))] = graph_data(*node.regions[r], groups);
+    py::dict row;
+    row["op"] = node.op->name;
+    row["kind"] = node_kind(node, group != nullptr);
+    row["text"] = node_text(graph, i, names);
+    row["inputs"] = values(node.inputs);
+    row["outputs"] = values(node.outputs);
+    row["types"] = types;
+    row["line"] = node.loc.known() ? py::object(py::make_tuple(node.loc.file, node.loc.line)) : py::none();
+    row["kernels"] = kernels;
+    row["regions"] = regions;
+    nodes.append(row);
+  }
+  py::dict out;
+  out["params"] = params;
+  out["nodes"] = nodes;
+  out["results"] = values(graph.results);
   return out;
 }
 
@@ -151,8 +204,8 @@ void bind_capture(py::module_& m) {
   py::class_<CaptureObject>(m, "Capture")
       .def(py::init<std::string, std::string>(), py::arg("name"), py::arg("numerics") = "strict")
       .def("start", &CaptureObject::start)
-      .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"))
-      .def("number_input", &CaptureObject::number_input)
+      .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"), py::arg("name") = "")
+      .def("number_input", &CaptureObject::number_input, py::arg("name") = "")
       .def("size_input", &CaptureObject::size_input, py::arg("value"))
       .def("finish", &CaptureObject::finish, py::arg("outputs"))
       .def("abort", &CaptureObject::stop);
@@ -197,14 +250,13 @@ void bind_capture(py::module_& m) {
   py::class_<WhileObject>(m, "While")
       .def_property_readonly("params", [](const WhileObject& self) { return self.params; })
       .def("body", [](WhileObject&, const TensorRef& condition) { return recorder().while_body(condition); })
-      .def("end", [](WhileObject& self,
-                     const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts, self.names); })
+      .def("end", [](WhileObject&, const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts); })
       .def("abort", [](WhileObject& self) { recorder().rewind(self.mark); });
   m.def(
       "while_begin",
       [](const std::vector<TensorRef>& inits, std::vector<std::string> names) {
-        WhileObject handle{recorder().mark(), {}, std::move(names)};
-        handle.params = recorder().while_begin(inits);
+        WhileObject handle{recorder().mark(), {}};
+        handle.params = recorder().while_begin(inits, std::move(names));
         return handle;
       },
       py::arg("inits"), py::arg("names") = std::vector<std::string>{});
@@ -214,7 +266,22 @@ void bind_capture(py::module_& m) {
       .def("passes", [](const Executable& e) { return e.passes(); })
       .def("kernels", kernel_list)
       .def_property_readonly("constants", [](const Executable& e) { return e.constants(); })
-      .def("groups", [](const Executable& e) { return e.plan().groups; })
+      .def(
+          "graph",
+          [](const Executable& e) {
+            py::dict out = graph_data(*e.plan().graph, e.plan().groups);
+            out["writebacks"] = e.writebacks();
+            return out;
+          },
+          "Return the graph as it was planned, and which kernels compute each node.")
+      .def(
+          "size_guards",
+          [](const Executable& e) {
+            std::vector<std::string> out;
+            for (const ShapeGuard& guard : e.guards()) out.push_back(to_text(guard));
+            return out;
+          },
+          "Return what the sizes of the arguments must satisfy.")
       .def_readonly("compile_seconds", &Executable::compile_seconds)
       .def_readonly("node_count", &Executable::node_count);
 

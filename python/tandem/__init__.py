@@ -64,6 +64,7 @@ from tandem.jit import (  # noqa: E402
     set_enabled,
     stats,
     trace,
+    viz,
 )
 
 __version__ = _core.__version__

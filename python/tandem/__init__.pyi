@@ -140,7 +140,7 @@ from tandem._creation import (
     zeros_like,
 )
 from tandem.compare import compare
-from tandem.jit import disabled, is_enabled, no_recompile, script, set_enabled, stats, trace
+from tandem.jit import disabled, is_enabled, no_recompile, script, set_enabled, stats, trace, viz
 
 __version__: str
 newaxis: None
@@ -290,6 +290,7 @@ __all__ = [
     "trunc",
     "uint8",
     "var",
+    "viz",
     "where",
     "zeros",
     "zeros_like",

@@ -172,14 +172,15 @@ CLASSES = {
         "ir(self, stage: str) -> str",
         "passes(self) -> list[tuple[str, str]]",
         "kernels(self) -> list[dict[str, Any]]",
-        "groups(self) -> list[str]",
         "constants: list[Tensor]",
+        "graph(self) -> dict[str, Any]",
+        "size_guards(self) -> list[str]",
         "compile_seconds: float",
         "node_count: int",
     ],
     "Specialization": [
-        "__init__(self, executable: Executable, inputs: Sequence[tuple[str, Any]],"
-        " symbols: Sequence[tuple[int, tuple[str, Any]]], output: Any, guards: list[Any], effects: list[Any]) -> None",
+        "__init__(self, executable: Executable, inputs: list[Any], symbols: list[Any], output: Any, guards: list[Any],"
+        " effects: list[Any]) -> None",
         "executable: Executable",
     ],
     "CompiledFunction": [
@@ -194,8 +195,8 @@ CLASSES = {
     "Capture": [
         "__init__(self, name: str, numerics: str = ...) -> None",
         "start(self) -> None",
-        "input(self, tensor: Tensor, dynamic: Sequence[_bool]) -> Tensor",
-        "number_input(self) -> Tensor",
+        "input(self, tensor: Tensor, dynamic: Sequence[_bool], name: str = ...) -> Tensor",
+        "number_input(self, name: str = ...) -> Tensor",
         "size_input(self, value: int) -> Size",
         "finish(self, outputs: _Tensors) -> Executable",
         "abort(self) -> None",

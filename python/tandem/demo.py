@@ -19,6 +19,7 @@ import numpy as np
 import tandem as td
 from tandem._demo import network, photograph
 from tandem._demo.terminal import DIM, block, check, duration, fact, heading, paint, table
+from tandem._viz.sources import places
 
 
 def equal_bits(a: Any, b: Any) -> bool:
@@ -88,16 +89,11 @@ def show_graphs(digits: network.Digits) -> None:
         print(f"  The network, {title}:")
         block(re.sub(r"# .*/", "# ", network.classify.ir(stage)))
     for function in (network.classify, photograph.denoise):
-        lines = function.explain().splitlines()
-        kernels = [line.strip().removeprefix("kernel: ") for line in lines if line.lstrip().startswith("kernel: ")]
+        kernels = function.explain().report.specializations[-1].kernels
         operations = sum(" = " in line and " = full " not in line for line in function.ir("captured").splitlines())
         print(f"  {function.__name__}: {operations} operations, fused into {len(kernels)} kernels:")
         for kernel in kernels:
-            print(f"    {kernel.split(' (')[0]}  {paint(_source_lines(kernel), DIM)}")
-
-
-def _source_lines(kernel: str) -> str:
-    return kernel.partition("lines=")[2].rstrip(")")
+            print(f"    {kernel.name}  {paint(places(kernel.lines), DIM)}")
 
 
 def numpy_seconds(function: Callable[[], Any]) -> float:

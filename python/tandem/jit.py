@@ -12,12 +12,17 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from tandem import _core
 from tandem._boundary import hide_frames, public
 
-__all__ = ["Compiled", "disabled", "is_enabled", "no_recompile", "script", "set_enabled", "stats", "trace"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tandem._viz.explanation import Explanation
+
+__all__ = ["Compiled", "disabled", "is_enabled", "no_recompile", "script", "set_enabled", "stats", "trace", "viz"]
 
 _GENERATOR = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators (inspect.CO_*)
 
@@ -66,6 +71,17 @@ def no_recompile() -> Iterator[None]:
 def stats() -> dict[str, Any]:
     """Return the process-wide counters of compilations and cache hits."""
     return dict(_core.stats())
+
+
+def viz(function: Callable[..., Any], path: str | os.PathLike[str] | None = None) -> Path:
+    """Write what is known of a compiled function as one HTML page, and return where it is.
+
+    It shows the graph, the kernels as coloured groups linked to the source lines they come from, guards, and the text
+    of every stage. It needs no network and no other file. By default it is `<name>.html` in the current folder.
+    """
+    from tandem._viz import write
+
+    return write(function, path)
 
 
 # The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.
@@ -258,23 +274,14 @@ class Compiled(_core.CompiledFunction):
         counters = self._counters()
         return {**counters, "compiles": counters["captures"], "fallbacks": self._fallbacks}
 
-    def explain(self) -> str:
-        """Return a report: specialisations, guards, kernels with source lines, and why loops were unrolled."""
-        lines = [f"{self.__qualname__}: {len(self.records)} specialisation(s)"]
-        if self._refused is not None:
-            lines += ["  runs eagerly:", *(f"    {line}" for line in self._refused.splitlines())]
-        for k, record in enumerate(self.records, 1):
-            executable = record.specialization.executable
-            seconds = getattr(executable, "compile_seconds", 0.0)
-            lines.append(f"  {k}. ({', '.join(record.inputs)}), compiled in {seconds * 1e3:.1f} ms")
-            lines += [f"     guard: {guard[-1]}" for guard in record.guards]
-            for kernel in executable.kernels():
-                facts = ", ".join(f"{key}={value}" for key, value in kernel.items() if key != "name")
-                lines.append(f"     kernel: {kernel.get('name', '?')}" + (f" ({facts})" if facts else ""))
-            lines += [f"     {note}" for note in record.notes]
-        failures = self.stats().get("guard_failures", [])
-        lines += [f"  recaptured because {reason}" for reason in failures]
-        return "\n".join(lines)
+    def explain(self) -> Explanation:
+        """Return a report: specialisations, guards, kernels with source lines, and why loops were unrolled.
+
+        It is text; a notebook shows it as a page with the graph and the source (see `td.viz`).
+        """
+        from tandem._viz.explanation import explain
+
+        return explain(self)
 
     def clear(self) -> None:
         """Forget all specialisations, and that a capture was refused."""

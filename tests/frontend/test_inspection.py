@@ -1,6 +1,7 @@
 """ir, explain, stats, compare, dumps and logs."""
 
 import numpy as np
+import programs
 import pytest
 
 import tandem as td
@@ -36,6 +37,16 @@ def test_explain():
     assert "1 specialisation" in text and "[16]" in text
     assert "unrolled 4 times: fewer than 8 iterations" in text
     assert "guard: global 'td'" in text and "compiled in" in text
+
+
+@pytest.mark.parametrize("program", programs.TRACEABLE + programs.SCRIPTED, ids=lambda p: p.__name__)
+def test_every_kernel_and_operation_has_lines_of_the_user(program):
+    f = td.script(program)
+    f(td.asarray(np.linspace(0.25, 3, 6, dtype=np.float32).reshape(2, 3)))
+    (item,) = f.explain().report.specializations
+    lines = [line for kernel in item.kernels for line in (kernel.lines or [None])]
+    lines += [node.line for node in item.graph.walk()]
+    assert {line and line[0] for line in lines} <= {programs.__file__}
 
 
 def test_stats():

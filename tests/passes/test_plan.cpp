@@ -419,7 +419,10 @@ TEST_CASE("plan: what was fused is told with the user's lines") {
   })")),
                                {}, interpreter());
   REQUIRE(plan.groups.size() == 1);
-  CHECK(plan.groups[0] == "exp_negative: exp@7 negative@8");
+  CHECK(plan.groups[0].graph == plan.graph.get());
+  CHECK(plan.groups[0].nodes == std::vector<int>{0, 1});
+  CHECK(plan.groups[0].first_kernel == 0);
+  CHECK(plan.groups[0].kernel_count == 1);
   REQUIRE(plan.kernels.size() == 1);
   CHECK(plan.program->kernels[0]->sources.size() == 2);
 }

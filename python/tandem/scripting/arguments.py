@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import types
 from typing import Any
 
 from tandem import _core, pytree
@@ -31,6 +33,36 @@ def replace_leaves(tree: Any, leaves: list[Any], new: list[Any]) -> Any:
     result = walk(tree)
     assert position == len(leaves), "internal error (please report it): leaves are left over"
     return result
+
+
+def leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> list[str]:
+    """What the function calls the leaves of its arguments: `x`, `layers[0]`, `state['w']`."""
+    bound = not isinstance(function, types.FunctionType)  # a method or a callable object: the first name is taken
+    if bound:
+        function = getattr(function, "__func__", type(function).__call__)
+    code = getattr(function, "__code__", None)
+    known = code.co_varnames[bound : code.co_argcount] if code is not None else ()
+    rest = "args"
+    if code is not None and code.co_flags & inspect.CO_VARARGS:
+        rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+    names: list[str] = []
+
+    def walk(node: Any, name: str) -> None:
+        if len(names) < len(leaves) and leaves[len(names)] is node:
+            names.append(name)
+        elif isinstance(node, dict):
+            for key, item in node.items():
+                walk(item, f"{name}[{key!r}]")
+        elif isinstance(node, (tuple, list)):
+            fields = getattr(type(node), "_fields", None)
+            for k, item in enumerate(node):
+                walk(item, f"{name}.{fields[k]}" if fields else f"{name}[{k}]")
+
+    for k, value in enumerate(args):
+        walk(value, known[k] if k < len(known) else f"{rest}[{k - len(known)}]")
+    for key, value in kwargs.items():
+        walk(value, key)
+    return names
 
 
 def containers(tree: Any) -> list[tuple[Any, Any]]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from tandem import _core, dump
 from tandem._locks import shared_lock
 from tandem.scripting import context, primitives, regions
-from tandem.scripting.arguments import Outputs, changed_arguments, containers, describe_input, replace_leaves
+from tandem.scripting.arguments import (
+    Outputs,
+    changed_arguments,
+    containers,
+    describe_input,
+    leaf_names,
+    replace_leaves,
+)
 from tandem.scripting.errors import capture_error, frames_of, locate, user_traceback
 from tandem.scripting.guards import MISSING, Collector, Effect, current, store
 from tandem.scripting.rewriter import missing, rewrite
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from tandem.jit import Compiled
 
 
-# Captures of one function come one after another, those of different functions mostly side by side. These are made after
+# Captures of one function come one after another, those of different functions mostly side by side. These come after
 # the locks of the modules above, which are taken inside them.
 locks = tuple(shared_lock() for _ in range(16))
 
@@ -29,8 +36,11 @@ NOT_REWRITTEN = "not rewritten: its source is not available"
 class Record:
     """What is kept of one capture for `explain`."""
 
-    def __init__(self, specialization: Any, inputs: list[str], guards: list[Any], notes: list[str]) -> None:
+    def __init__(
+        self, specialization: Any, names: list[str], inputs: list[str], guards: list[Any], notes: list[str]
+    ) -> None:
         self.specialization = specialization
+        self.names = names  # of the inputs, in the function
         self.inputs = inputs
         self.guards = guards
         self.notes = notes
@@ -147,36 +157,37 @@ class _Inputs:
         self.sources: list[tuple[str, Any]] = []
         self.symbols: list[tuple[int, tuple[str, Any]]] = []
 
-    def tensor(self, value: Any, sizes: tuple[bool, ...], source: tuple[str, Any]) -> Any:
+    def tensor(self, value: Any, sizes: tuple[bool, ...], name: str, source: tuple[str, Any]) -> Any:
         self.sources.append(source)
-        return self.recorder.input(value, sizes)
+        return self.recorder.input(value, sizes, name)
 
-    def number(self, value: float, source: tuple[str, Any]) -> Any:
+    def number(self, value: float, name: str, source: tuple[str, Any]) -> Any:
         if type(value) is int:
             self.symbols.append((len(self.symbols), source))
             return self.recorder.size_input(value)
         self.sources.append(source)
-        return self.recorder.number_input()
+        return self.recorder.number_input(name)
 
 
 def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[Any, Record]:
     compiled, leaves = request.compiled, request.leaves
     inputs = _Inputs(recorder)
+    names = leaf_names(compiled.__wrapped__, request.args, request.kwargs, leaves)
     recorded = list(leaves)
     # Numbers first: the symbols of integers are the first ones.
     numbers = [] if request.plain or compiled.dynamic is False else list(range(len(leaves)))
     for k in numbers:
         if request.dynamic[k] is True:
-            recorded[k] = inputs.number(leaves[k], ("leaf", k))
+            recorded[k] = inputs.number(leaves[k], names[k], ("leaf", k))
     for effect in request.changing:
         place = (effect.kind, effect.owner, effect.key, effect.text)
-        store(effect.kind, effect.owner, effect.key, inputs.number(effect.before, ("state", [place])))
+        store(effect.kind, effect.owner, effect.key, inputs.number(effect.before, str(effect.key or ""), ("state", [place])))
     tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, _core.Tensor)]
     for k in tensors:
         sizes = request.dynamic[k]
         if compiled.dynamic is not None:
             sizes = (compiled.dynamic,) * len(leaves[k].shape)
-        recorded[k] = inputs.tensor(leaves[k], sizes, ("leaf", k))
+        recorded[k] = inputs.tensor(leaves[k], sizes, names[k], ("leaf", k))
         for name, size in zip(recorded[k].shape, leaves[k].shape, strict=True):
             if context.is_dim(name):
                 state.sizes[str(name)] = int(size)
@@ -212,7 +223,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(shown)}), compiled in {seconds * 1e3:.1f} ms")
     for note in state.notes:
         dump.log("capture", f"{compiled.__name__}: {note}")
-    return specialization, Record(specialization, shown, guards, state.notes)
+    return specialization, Record(specialization, [names[k] for k in tensors], shown, guards, state.notes)
 
 
 def _current_value(effect: Effect) -> Any:

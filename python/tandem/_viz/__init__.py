@@ -1,0 +1,31 @@
+"""Seeing inside a compiled function: the report behind `f.explain()` and the page of `td.viz`."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from tandem._viz.page import render
+from tandem._viz.report import Seconds, gather
+
+__all__ = ["write"]
+
+
+def write(function: Any, path: str | os.PathLike[str] | None = None, seconds: Seconds | None = None) -> Path:
+    """Write the page of a compiled function and return its path. `seconds`: measured times of its kernels."""
+    from tandem import _core
+    from tandem.jit import Compiled
+
+    compiled = getattr(function, "__func__", function)  # that of a method
+    if not isinstance(compiled, Compiled):
+        raise TypeError(f"viz: got {function!r}; need a compiled function; try td.script(function)")
+    if not compiled.records and compiled._refused is None:
+        raise _core.CaptureError(
+            f"viz: got '{compiled.__name__}' before its first call; need a capture; try calling it"
+        )
+    name = re.sub(r"[^0-9A-Za-z_.-]+", "_", compiled.__name__).strip("_") or "function"
+    target = Path(f"{name}.html" if path is None else path)
+    target.write_text(render(gather(compiled, seconds)), encoding="utf-8")
+    return target
