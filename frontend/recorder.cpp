@@ -20,6 +20,13 @@ bool is_number_operator(const OpDef& op) {
   return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
 }
 
+// Only the strides matter after a step to an index that is not known.
+Layout layout_after(const ViewStep& step, Layout layout) {
+  if (!step.index) return *std::get<ViewRule>(step.op->lower)(step.input, layout, *step.op, step.attrs, step.output);
+  layout.strides.erase(layout.strides.begin() + std::get<int64_t>(step.attrs[0]));
+  return layout;
+}
+
 }  // namespace
 
 std::function<SourceLoc()> Recorder::locate;
@@ -161,7 +168,11 @@ ValueId Recorder::emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs
 }
 
 ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count) {
-  for (size_t i = 0; i < count; ++i) base = emit(*views[i].op, {base}, views[i].attrs);
+  for (size_t i = 0; i < count; ++i) {
+    std::vector<ValueId> inputs = {base};
+    if (views[i].index) inputs.push_back(read(views[i].index, frames_.size() - 1));
+    base = emit(*views[i].op, std::move(inputs), views[i].attrs);
+  }
   return base;
 }
 
@@ -193,8 +204,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
                        : frames_[0].graph.params[static_cast<size_t>(cell.argument)].strides};
     else
       layout = {0, contiguous_strides(cell.type.shape)};
-    for (const ViewStep& step : x->recorded->views)
-      layout = *std::get<ViewRule>(step.op->lower)(step.input, layout, *step.op, step.attrs, step.output);
+    for (const ViewStep& step : x->recorded->views) layout = layout_after(step, std::move(layout));
     if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result))
       return wrap(emit(op, {read(x)}, std::move(attrs)));
     auto recorded = std::make_unique<Recorded>(*x->recorded);
@@ -231,6 +241,26 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
   return wrap(emit(op, std::move(ids), std::move(attrs)), weak);
 }
 
+TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64_t axis) {
+  const TensorRef x = base->recorded ? base : constant(base);
+  if (x->recorded->recorder.get() != this) throw_leaked("index", *x);
+  const OpDef& take = op("take");
+  Attrs attrs = {axis};
+  const TensorType types[] = {x->recorded->type, index->type()};
+  const TensorType result = infer_type(take, types, attrs, env_);
+  // A cell of its own, because the index may be written to later.
+  const ValueId value = read(index);
+  std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
+  if (!cell) cell = std::make_shared<Cell>(Cell{{top().id, value}, top().graph.type(value)});
+  auto recorded = std::make_unique<Recorded>(*x->recorded);
+  recorded->views.push_back({&take, std::move(attrs), x->recorded->type, result, cell});
+  recorded->type = result;
+  recorded->weak = false;
+  auto out = std::make_shared<Tensor>(std::move(recorded));
+  out->writable = x->writable;
+  return out;
+}
+
 TensorRef Recorder::lift(Kind kind, double real, int64_t whole) {
   const DType dtype = kind == Kind::floating ? DType::f64 : kind == Kind::integer ? DType::i64 : DType::boolean;
   const Attr value = kind == Kind::floating ? Attr(real) : Attr(whole);
@@ -264,6 +294,11 @@ ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size
   const ViewStep& view = views[step];
   const std::string_view name = view.op->name;
   if (name == "slice" && step + 1 == views.size()) return emit(op("slice_update"), {base, value}, view.attrs);
+  if (view.index) {
+    const ValueId chosen = read(view.index, frames_.size() - 1);
+    if (step + 1 < views.size()) value = updated(emit(*view.op, {base, chosen}, view.attrs), views, step + 1, value);
+    return emit(op("index_update"), {base, chosen, value}, view.attrs);
+  }
   const ValueId seen = emit(*view.op, {base}, view.attrs);
   const ValueId changed = updated(seen, views, step + 1, value);
   if (name == "slice") return emit(op("slice_update"), {base, changed}, view.attrs);
@@ -310,19 +345,20 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
     const TensorRef tensor = output->recorded ? output : constant(output);
     const Recorded& r = *tensor->recorded;
     if (r.recorder.get() != this) throw_leaked("return", *tensor);
-    if (r.cell->argument >= 0) {
+    const bool copied = std::any_of(r.views.begin(), r.views.end(), [](const ViewStep& step) { return step.index; });
+    if (r.cell->argument >= 0 && !copied) {
       const Param& param = graph.params[static_cast<size_t>(r.cell->argument)];
       out.kind = CapturedOutput::Kind::argument_view;
       out.index = r.cell->argument;
       out.identical = r.views.empty();
       out.type = r.type;
       out.layout = {0, param.contiguous ? contiguous_strides(r.cell->type.shape) : param.strides};
-      for (const ViewStep& step : r.views)
-        out.layout = *std::get<ViewRule>(step.op->lower)(step.input, out.layout, *step.op, step.attrs, step.output);
+      for (const ViewStep& step : r.views) out.layout = layout_after(step, std::move(out.layout));
     } else {
       const ValueId value = read(tensor);
-      out.owner = static_cast<int>(std::find(cells.begin(), cells.end(), r.cell.get()) - cells.begin());
-      if (out.owner == static_cast<int>(cells.size())) cells.push_back(r.cell.get());
+      const auto owner = copied ? cells.end() : std::find(cells.begin(), cells.end(), r.cell.get());
+      out.owner = static_cast<int>(owner - cells.begin());
+      if (owner == cells.end()) cells.push_back(copied ? nullptr : r.cell.get());
       out.index = static_cast<int>(graph.results.size());
       out.weak = r.weak;
       graph.results.push_back(value);

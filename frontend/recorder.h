@@ -56,6 +56,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
 
   TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic);
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+  // x[..., index, ...] along `axis` as a view, so that writes go through it; `index` is a recorded integer.
+  TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
@@ -130,6 +132,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<std::shared_ptr<Cell>> arguments_;
   std::vector<TensorRef> constants_;
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
+  std::unordered_map<int64_t, std::shared_ptr<Cell>> index_cells_;  // by frame and value: equal views compare equal
   int next_frame_ = 0;
   int argument_count_ = 0;
   bool finished_ = false;

@@ -80,6 +80,15 @@ struct Copy {
   View from, to;
 };
 
+// to[..., index, ...] = from along `axis`, where `index` is one i64 in a slot; from -size on it counts from the end.
+// Throws Error{index} when there is no such place.
+struct Put {
+  View from, to;
+  int axis;
+  int index;
+  SourceLoc loc;
+};
+
 struct Release {
   int slot;
 };
@@ -112,7 +121,7 @@ struct Assert {
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Copy, Release, Bind, Branch, Loop, Assert> op;
+  std::variant<Allocate, Launch, Matmul, Copy, Put, Release, Bind, Branch, Loop, Assert> op;
 };
 
 struct Program {

@@ -181,6 +181,13 @@ void bind_tensor(py::module_& m) {
       .def_property_readonly(
           "mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
       .def_property_readonly("_recorded", [](const Tensor& x) { return x.recorded != nullptr; })
+      // Of a recorded tensor: its memory, and what that holds now, which every write changes.
+      .def_property_readonly("_memory",
+                             [](const Tensor& x) {
+                               if (!x.recorded) return py::make_tuple(reinterpret_cast<intptr_t>(x.storage.get()), 0, 0);
+                               const Cell& cell = *x.recorded->cell;
+                               return py::make_tuple(reinterpret_cast<intptr_t>(&cell), cell.now.frame, cell.now.value);
+                             })
       .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
       .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
       .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })
