@@ -71,7 +71,7 @@ def while_else_return(x):
         if n > 3:
             break
     else:
-        return x + 50
+        return x + 50, -n
     return x, n
 
 
@@ -371,9 +371,10 @@ def try_except_on_python_values(x):
 def try_in_loop_with_jumps(x):
     for k in range(5):
         try:
+            step = 1 / (k - 2)
             if x.sum() > 8:
                 break
-            x = x + 1 / (k - 2)
+            x = x + step
         except ZeroDivisionError:
             continue
         finally:

@@ -336,7 +336,7 @@ class Scaler:
         return x + cls.count if x.sum() > 0 else x - cls.count
 
     def __matmul__(self, x):
-        return x * self.factor if x.sum() > 0 else x
+        return x * self.factor
 
     def __getitem__(self, k):
         return self.factor * k

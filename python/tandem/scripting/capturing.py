@@ -117,7 +117,7 @@ def _record(
     with collector:
         result = target(*new_args, **new_kwargs)
     if regions.innermost() is not None:
-        regions.check(regions.Region(None, "capture"))
+        regions.check(regions.Region(None, "capture", ()))
     error = collector.side_effect() or changed_argument(given)
     if error is not None:
         raise error

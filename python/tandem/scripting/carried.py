@@ -99,7 +99,7 @@ class Carried:
                     values.append(lift(leaf) if dtype is None else lift(leaf).astype(dtype))
         self.names = names
         handle = _core.while_begin(values, names)
-        self.region = regions.push(handle, self.what)
+        self.region = regions.push(handle, self.what, tuple(entry.name for entry in self.before.entries))
         header = list(handle.params)
         body = list(handle.body(condition(dict(zip(self.extras, header, strict=False)))))
         self.extra_params = dict(zip(self.extras, body, strict=False))

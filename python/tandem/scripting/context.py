@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import threading
 import types
+import weakref
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -24,6 +25,8 @@ class Capture:
     root_package: str = ""
     notes: list[str] = field(default_factory=list)
     functions: list[types.FunctionType] = field(default_factory=list)  # every user function seen, for the guards
+    # Functions that change variables of the functions around them, and the branch or loop they were defined in.
+    made: Any = field(default_factory=weakref.WeakKeyDictionary)
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:

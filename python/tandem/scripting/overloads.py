@@ -30,9 +30,9 @@ def _choose(builtin: Callable[..., Any], prefers: Callable[[Any, Any], Any]) -> 
     def choose(*values: Any, **options: Any) -> Any:
         from tandem.scripting.primitives import constantly, ifexp
 
-        items = list(values[0]) if len(values) == 1 and isinstance(values[0], (list, tuple)) else list(values)
+        items = list(values[0] if len(values) == 1 else values)
         if options or len(items) < 2 or not any(is_symbolic(item) for item in items):
-            return builtin(*values, **options)
+            return builtin(items, **options) if len(values) == 1 else builtin(*values, **options)
         best = items[0]
         for item in items[1:]:
             best = ifexp(prefers(item, best), constantly(item), constantly(best))

@@ -13,6 +13,7 @@ from tandem.scripting.errors import capture_error
 class Region:
     handle: Any  # of _core.if_begin or _core.while_begin
     what: str
+    names: tuple[str, ...]  # the variables it carries
 
 
 class _Stack(threading.local):
@@ -23,8 +24,8 @@ class _Stack(threading.local):
 _stack = _Stack()
 
 
-def push(handle: Any, what: str) -> Region:
-    region = Region(handle, what)
+def push(handle: Any, what: str, names: tuple[str, ...]) -> Region:
+    region = Region(handle, what, names)
     _stack.open.append(region)
     return region
 
