@@ -85,6 +85,7 @@ TensorRef Recorder::wrap(ValueId value, bool weak) {
   auto cell = std::make_shared<Cell>();
   cell->now = {top().id, value};
   cell->type = top().graph.type(value);
+  cell->home = top().id;
   return wrap_cell(std::move(cell), weak);
 }
 
@@ -147,6 +148,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
 ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
   Frame& frame = frames_[level];
   if (cell->now.frame == frame.id) return cell->now.value;
+  if (level == 0) level_of(cell->now.frame);
   check_internal(level > 0, "a cell has no value in the function");
   const auto known = frame.imported.find(cell.get());
   if (known != frame.imported.end()) return known->second;
@@ -251,7 +253,7 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
   // A cell of its own, because the index may be written to later.
   const ValueId value = read(index);
   std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
-  if (!cell) cell = std::make_shared<Cell>(Cell{{top().id, value}, top().graph.type(value)});
+  if (!cell) cell = std::make_shared<Cell>(Cell{{top().id, value}, top().graph.type(value), -1, top().id});
   auto recorded = std::make_unique<Recorded>(*x->recorded);
   recorded->views.push_back({&take, std::move(attrs), x->recorded->type, result, cell});
   recorded->type = result;

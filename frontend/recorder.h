@@ -24,6 +24,7 @@ struct Cell {
   Variable now;
   TensorType type;
   int argument = -1;  // which input of the function this is
+  int home = 0;       // the frame it was made in
 };
 
 struct CapturedOutput {

@@ -56,6 +56,9 @@ void bind_operators(Class& tensor) {
           [row](py::object a, py::handle b) -> py::object {
             const py::object result = binary(*row, a, b);
             if (result.is(not_implemented())) return result;
+            // What stands for a Python number is not changed: the variable gets another one.
+            const TensorRef& target = *tensor_pointer(a);
+            if (target->recorded && target->recorded->weak) return result;
             assign(a.cast<TensorRef>(), result.cast<TensorRef>());
             return a;
           },
@@ -181,12 +184,13 @@ void bind_tensor(py::module_& m) {
       .def_property_readonly(
           "mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
       .def_property_readonly("_recorded", [](const Tensor& x) { return x.recorded != nullptr; })
-      // Of a recorded tensor: its memory, and what that holds now, which every write changes.
+      // Of a recorded tensor: its memory, where that was made, and what it holds now, which every write changes.
       .def_property_readonly("_memory",
                              [](const Tensor& x) {
-                               if (!x.recorded) return py::make_tuple(reinterpret_cast<intptr_t>(x.storage.get()), 0, 0);
+                               if (!x.recorded) return std::tuple(reinterpret_cast<intptr_t>(&x), -1, -1, -1);
                                const Cell& cell = *x.recorded->cell;
-                               return py::make_tuple(reinterpret_cast<intptr_t>(&cell), cell.now.frame, cell.now.value);
+                               return std::tuple(reinterpret_cast<intptr_t>(&cell), cell.home, cell.now.frame,
+                                                 cell.now.value);
                              })
       .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
       .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
