@@ -27,6 +27,7 @@ class Capture:
     functions: list[types.FunctionType] = field(default_factory=list)  # every user function seen, for the guards
     # Functions that change variables of the functions around them, and the branch or loop they were defined in.
     made: Any = field(default_factory=weakref.WeakKeyDictionary)
+    stacked: dict[int, Any] = field(default_factory=dict)  # by the id of its last item: see stacking.py
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:

@@ -27,7 +27,7 @@ def dotted(node: ast.AST) -> str | None:
 
 
 class _Changes(ast.NodeVisitor):
-    """Collects names and how they change: "rebound" to another object, "updated" in place, or both ("mixed")."""
+    """Collects names and how they change: "rebound" to another object, or only "updated" in place."""
 
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
@@ -37,11 +37,8 @@ class _Changes(ast.NodeVisitor):
     def note(self, name: str | None, how: str) -> None:
         if name is None:
             return
-        before = self.found.get(name)
-        if before is None or how == before:
+        if how == "rebound" or name not in self.found:
             self.found[name] = how
-        elif before == "updated":
-            self.found[name] = "mixed"
 
     def visit_Name(self, node: ast.Name) -> None:
         if not isinstance(node.ctx, ast.Load) and not self.comprehension:
@@ -120,7 +117,7 @@ class _Changes(ast.NodeVisitor):
 
 
 def changed(nodes: list[ast.stmt] | list[ast.AST], outer: set[str]) -> dict[str, str]:
-    """Map every variable the statements change to "rebound", "updated" or "mixed", in order of appearance.
+    """Map every variable the statements change to "rebound" or "updated", in order of appearance.
 
     Names in `outer` (declared global) are left out, and so are attributes of a name that is itself rebound: what such
     an attribute means differs before and after.

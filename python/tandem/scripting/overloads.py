@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tandem import _core
+from tandem.scripting import stacking
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.sequences import tensor_enumerate, tensor_range, tensor_zip
 from tandem.scripting.state import truth
@@ -71,4 +72,6 @@ OVERLOADS: dict[Any, Callable[..., Any]] = {
     builtins.max: _choose(max, lambda a, b: a > b),
     builtins.all: _all,
     builtins.any: _any,
+    _core.stack: stacking.stack,
+    _core.concat: stacking.concat,
 }

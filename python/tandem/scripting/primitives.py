@@ -35,6 +35,7 @@ __all__ = [
     "attr",
     "call",
     "chain",
+    "change",
     "ifexp",
     "ld",
     "locals",
@@ -207,6 +208,11 @@ def call(function: Any) -> Any:
     return _callable_object(function, capture)
 
 
+def change(function: Any) -> Any:
+    """As `call`, for a method that changes its list, dict or set; the rewriter has checked that it may."""
+    return function if isinstance(getattr(function, "__self__", None), (list, dict, set)) else call(function)
+
+
 def made(function: Any) -> Any:
     """Notes where a function was defined that changes variables of the functions around it."""
     capture = context.current()
@@ -236,7 +242,7 @@ def attr(value: Any, name: str) -> Any:
     if capture is None or isinstance(value, (_core.Tensor, types.ModuleType)):
         return getattr(value, name)
     classes, owner = type(value).__mro__, value
-    if type(value) is super:
+    if classes[0] is super:
         owner, order = value.__self__, value.__self_class__.__mro__
         classes = order[order.index(value.__thisclass__) + 1 :]
     found = next((vars(item)[name] for item in classes if name in vars(item)), None)
@@ -247,9 +253,9 @@ def attr(value: Any, name: str) -> Any:
     return _rewritten(found.fget, capture)(owner)
 
 
-def _constructor(cls: type, capture: context.Capture) -> Any:
+def _constructor(cls: Any, capture: context.Capture) -> Any:
     """The class, or a function that makes an instance of it with a rewritten `__init__`."""
-    init = vars(cls).get("__init__", cls.__init__)  # type: ignore[misc]
+    init = cls.__init__
     if type(cls) is not type or cls.__new__ is not object.__new__ or type(init) is not types.FunctionType:
         return cls
     new = _rewritten(init, capture)
@@ -257,7 +263,7 @@ def _constructor(cls: type, capture: context.Capture) -> Any:
         return cls
 
     def construct(*args: Any, **kwargs: Any) -> Any:
-        instance = object.__new__(cls)
+        instance: Any = object.__new__(cls)
         new(instance, *args, **kwargs)
         return instance
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from tandem import _core
 from tandem.scripting import source
+from tandem.scripting.appends import made_lists
 from tandem.scripting.names import MUTATORS
 
 MIN_TRIPS = 8  # shorter loops are unrolled: straight code fuses
@@ -42,8 +43,12 @@ def _target(node: ast.expr) -> str | None:
     return None
 
 
-def why_not_simple(body: list[ast.stmt]) -> str | None:
-    """The first reason why the statements may have effects of their own; None if there is none."""
+def why_not_simple(body: list[ast.stmt], lists: tuple[str, ...] = ()) -> str | None:
+    """The first reason why the statements may have effects of their own; None if there is none.
+
+    `lists`: names of lists that it may append to. What it does to lists that it makes itself is no effect.
+    """
+    lists = (*lists, *made_lists(body))
     for node in body:
         if not isinstance(node, (*_STATEMENTS, *_JUMPS)):
             return f"line {node.lineno} holds a '{type(node).__name__.lower()}' statement"
@@ -56,19 +61,21 @@ def why_not_simple(body: list[ast.stmt]) -> str | None:
         for field in ("test", "iter", "value", "target", "targets"):
             value = getattr(node, field, None)
             for expression in value if isinstance(value, list) else [value]:
-                if expression is not None and (why := _expression(expression)):
+                if expression is not None and (why := _expression(expression, lists)):
                     return why
         for field in ("body", "orelse"):
-            if why := why_not_simple(getattr(node, field, [])):
+            if why := why_not_simple(getattr(node, field, []), lists):
                 return why
     return None
 
 
-def _expression(root: ast.expr) -> str | None:
+def _expression(root: ast.expr, lists: tuple[str, ...] = ()) -> str | None:
     for node in ast.walk(root):
         if isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)):
             return f"line {root.lineno} holds a '{type(node).__name__.lower()}'"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+            if isinstance(node.func.value, ast.Name) and node.func.value.id in lists:
+                continue
             return f"line {node.lineno} calls '.{node.func.attr}()'"
     return None
 

@@ -181,11 +181,17 @@ class Later:
     """A zero of some type, made when it is asked for: not in the region that the type was seen in."""
 
     def __init__(self, like: Any) -> None:
-        self._number = (False, 0, 0.0)[kind(like)] if is_weak(like) else None
-        self._type = None if is_weak(like) else (tuple(like.shape), like.dtype)
+        self.number = (False, 0, 0.0)[kind(like)] if is_weak(like) else None
+        self.shape: tuple[Any, ...] = () if is_weak(like) else tuple(like.shape)
+        self.dtype = None if is_weak(like) else like.dtype
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Later) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __call__(self) -> Any:
-        return self._number if self._type is None else _core.zeros(self._type[0], dtype=self._type[1])
+        return self.number if self.dtype is None else _core.zeros(self.shape, dtype=self.dtype)
 
 
 def zeros_later(leaves: list[Any]) -> list[Any]:

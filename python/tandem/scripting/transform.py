@@ -7,8 +7,9 @@ from collections import Counter
 from typing import Any
 
 from tandem.scripting import source
+from tandem.scripting.appends import FreshLists, appended_lists, fresh_lists
 from tandem.scripting.jumps import RESULT, Lowering, Unsupported
-from tandem.scripting.names import changed, has, own_nodes, shared_names
+from tandem.scripting.names import MUTATORS, changed, has, own_nodes, shared_names
 from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
 from tandem.scripting.templates import constant, fill, fill_expression
@@ -40,7 +41,7 @@ while if_.pending():
         assign_again
 """
 WHILE = """
-while_ = __td.While(names, writes, line)
+while_ = __td.While(names, updated, line)
 while while_.next(test, __td.locals()):
     if while_.restore:
         assign
@@ -49,7 +50,7 @@ if while_.restore:
     assign_again
 """
 FOR = """
-for_ = __td.For(iterable, names, writes, live, target, line, reason, stoppable)
+for_ = __td.For(iterable, names, updated, live, target, line, reason, stoppable, lists)
 while for_.next(__td.locals(), stop):
     if for_.restore:
         assign
@@ -88,9 +89,12 @@ class FunctionRewriter(ast.NodeTransformer):
         self.root = root
         arguments = [*node.args.posonlyargs, *node.args.args]
         self.first_argument = arguments[0].arg if arguments else None
+        self.arguments = {item.arg for item in ast.walk(node.args) if isinstance(item, ast.arg)}
         self.outer: set[str] = set()
         self.shared = shared_names(node)
         self.loads: Counter[str] = Counter()
+        self.lists: FreshLists = {}
+        self.around: list[ast.For | ast.While] = []  # the loops around what is being visited
 
     def body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         for statement in statements:
@@ -103,6 +107,7 @@ class FunctionRewriter(ast.NodeTransformer):
             self.root.problems.append(str(error))
             return statements
         self.loads = _loads(statements)
+        self.lists = fresh_lists(statements, self.arguments)
         return self.block(statements)
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -112,15 +117,14 @@ class FunctionRewriter(ast.NodeTransformer):
             out.extend(new if isinstance(new, list) else [new])
         return out
 
-    def _variables(self, parts: list[Any]) -> tuple[list[str], tuple[tuple[str, ...], tuple[str, ...]]]:
-        """The variables that the statements change; which of them in place, and which in place before otherwise."""
+    def _variables(self, parts: list[Any]) -> tuple[list[str], tuple[str, ...]]:
+        """The variables that the statements change, and which of them in place only."""
         found = changed(parts, self.outer)
         if self.shared and has(parts, ast.Call):
             for name in self.shared:
                 found.setdefault(name, "rebound")
         self.root.carried.update(name for name in found if "." not in name)
-        kinds = [tuple(name for name, how in found.items() if how == kind) for kind in ("updated", "mixed")]
-        return list(found), (kinds[0], kinds[1])
+        return list(found), tuple(name for name, how in found.items() if how == "updated")
 
     def _assign(self, holder: str, names: list[str], at: ast.AST) -> list[ast.stmt]:
         """Put the values of `holder` into the variables; delete those that have none."""
@@ -167,17 +171,21 @@ class FunctionRewriter(ast.NodeTransformer):
         if has([node], *YIELDS):
             node.test, node.body = self.visit(node.test), self.block(node.body)
             return [node]
-        names, writes = self._variables([node.test, *node.body])
+        names, updated = self._variables([node.test, *node.body])
         holder = self.root.fresh("while")
+        test = self.visit(node.test)
+        self.around.append(node)
+        body = self.block(node.body)
+        self.around.pop()
         return fill(
             WHILE,
             node.test,
             while_=holder,
             names=constant(tuple(names), node.test),
-            writes=constant(writes, node.test),
+            updated=constant(updated, node.test),
             line=constant(node.lineno, node.test),
-            test=self.visit(node.test),
-            body=self.block(node.body),
+            test=test,
+            body=body,
             assign=self._assign(holder, names, node.test),
             assign_again=self._assign(holder, names, node.test),
         )
@@ -190,14 +198,17 @@ class FunctionRewriter(ast.NodeTransformer):
             node.body += fill("if stop:\n    break", at, stop=self._stop(stop, at)) if stop else []
             return [node]
         head = ast.copy_location(ast.Assign([node.target], ast.copy_location(ast.Constant(None), at)), node.target)
-        names, writes = self._variables([head, *node.body])
+        names, updated = self._variables([head, *node.body])
         holder, error = self.root.fresh("for"), self.root.fresh("error")
         item = fill("target = for_.item()", node.target, target=node.target, for_=holder)
         inside = _loads([node])
         live = [name for name in names if name.startswith("__td_") or self.loads[name] > inside[name]]
         target = node.target.id if isinstance(node.target, ast.Name) else None
-        reason = why_not_simple([head, *node.body])
+        lists = appended_lists(node, self.lists, self.around)
+        reason = why_not_simple([head, *node.body], lists)
+        self.around.append(node)
         body = [*item, *self.block(node.body)]
+        self.around.pop()
         stop_value = self._stop(stop, at)
         if stop:
             test = fill_expression("for_.live(stop)", at, for_=holder, stop=self._stop(stop, at))
@@ -210,11 +221,12 @@ class FunctionRewriter(ast.NodeTransformer):
             for_=holder,
             iterable=self.visit(node.iter),
             names=constant(tuple(names), at),
-            writes=constant(writes, at),
+            updated=constant(updated, at),
             live=constant(tuple(live), at),
             target=constant(target, at),
             line=constant(node.lineno, at),
             reason=constant(reason, at),
+            lists=constant(lists, at),
             stoppable=constant(bool(stop), at),
             stop=stop_value,
             body=body,
@@ -300,7 +312,9 @@ class FunctionRewriter(ast.NodeTransformer):
             function = self.visit(node.func)
         node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
-        node.func = function if name in FRAME_BUILTINS else self._call("call", [function], node.func)
+        changes = isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS
+        primitive = "change" if changes else "call"
+        node.func = function if name in FRAME_BUILTINS else self._call(primitive, [function], node.func)
         return self._call("visible", [node], node) if name == "locals" else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
