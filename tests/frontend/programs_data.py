@@ -122,6 +122,31 @@ def columns_filled_in_a_loop(x):
     return table
 
 
+def numbers_are_not_changed_in_place(x):
+    n, history = 1, 0
+    while x.max() > 0.25 and n < 6:
+        before = n
+        n += 1
+        x = x * 0.5 + before * 0.01
+        history += before * 10
+    return x, n, history
+
+
+def written_by_a_function_in_a_loop(x):
+    y = x * 1
+    alias = y
+    for _ in range(9):
+        y = incremented(y)
+    while y.max() < 20:
+        y = incremented(y)
+    return alias, y
+
+
+def incremented(x):
+    x += 1
+    return x
+
+
 def comprehensions(x):
     scales = [k * 0.5 for k in range(4) if k != 2]
     table = {f"s{k}": (x * s if x.sum() > k else x + s) for k, s in enumerate(scales)}
@@ -297,6 +322,8 @@ SCRIPTED = [
     augmented_on_parts,
     augmented_under_condition,
     table_filled_in_a_loop,
+    numbers_are_not_changed_in_place,
+    written_by_a_function_in_a_loop,
     comprehensions,
     comprehension_over_rows,
     dict_merging,

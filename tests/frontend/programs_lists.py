@@ -323,6 +323,44 @@ def rows_of_the_argument(x):
     return td.stack(outs)
 
 
+def states_before_the_update(x):
+    h, outs = x, []
+    for k in range(9):
+        outs.append(h)
+        h = h * 0.5 + k
+    return td.stack(outs), h
+
+
+def first_state_written_afterwards(x):
+    start = x * 2
+    h, outs = start, []
+    for k in range(9):
+        outs.append(h)
+        h = h * 0.5 + k
+    start += 100
+    outs[1] -= 5
+    return td.stack(outs), outs[0], h
+
+
+def states_of_two_swapped(x):
+    a, b, outs = x, x * 2, []
+    for _ in range(9):
+        outs.append(a)
+        a, b = b, a
+    x += 1
+    return td.stack(outs)
+
+
+def states_in_two_lists(x):
+    h, before, after = x, [], []
+    for k in range(9):
+        before.append(h)
+        h = h * 0.5 + k
+        after.append(h)
+    before[3] += 1
+    return td.stack(before), td.stack(after)
+
+
 def list_changed_afterwards(x):
     outs = []
     for k in range(9):
@@ -364,6 +402,10 @@ TRACEABLE = [
     items_written_afterwards,
     stack_written_afterwards,
     same_item_in_two_lists,
+    states_before_the_update,
+    first_state_written_afterwards,
+    states_of_two_swapped,
+    states_in_two_lists,
     views_of_one_tensor,
     rows_of_the_argument,
     list_changed_afterwards,

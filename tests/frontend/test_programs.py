@@ -26,7 +26,7 @@ def test_the_corpus_is_complete():
             for name, value in vars(module).items()
             if getattr(value, "__module__", "") == module.__name__ and getattr(value, "__code__", None)
         }
-        assert written - listed <= {"helper"}
+        assert written - listed <= {"helper", "incremented"}
     assert len(TRACEABLE + SCRIPTED) >= 90
 
 

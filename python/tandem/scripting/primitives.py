@@ -256,7 +256,7 @@ def attr(value: Any, name: str) -> Any:
 def _constructor(cls: Any, capture: context.Capture) -> Any:
     """The class, or a function that makes an instance of it with a rewritten `__init__`."""
     init = cls.__init__
-    if type(cls) is not type or cls.__new__ is not object.__new__ or type(init) is not types.FunctionType:
+    if cls.__new__ is not object.__new__ or type(cls) is not type or type(init) is not types.FunctionType:
         return cls
     new = _rewritten(init, capture)
     if new is init:

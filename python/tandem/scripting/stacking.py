@@ -54,9 +54,7 @@ class Stacks:
     def tables(self) -> dict[str, Any]:
         """The stacked tensors before the first iteration."""
         return {
-            _key(name, k): _core.zeros((self.rows, *kind.shape), dtype=kind.dtype)
-            for name, plan in self.plans.items()
-            for k, kind in enumerate(plan.types)
+            _key(name, k): kind(self.rows) for name, plan in self.plans.items() for k, kind in enumerate(plan.types)
         }
 
     def collect(self, after: Snapshot, home: int, params: dict[int, tuple[Any, Any]]) -> str | None:
@@ -93,8 +91,10 @@ class Stacks:
         # The value that an iteration starts with, if the one before has made it, is an item as any other.
         for cell in owners.keys() & params.keys():
             following = params[cell][1]
-            made = following._memory if isinstance(following, _core.Tensor) else (cell, home)
-            if made[0] in params or made[0] in owners or made[1] != home:
+            if not isinstance(following, _core.Tensor):
+                continue
+            source, made, *_ = following._memory
+            if source in params or source in owners or made != home:
                 return "an item is also a variable of the next iteration"
         self.first = {cell: params[cell][0] for cell in owners if cell in params}
         new = not self.plans

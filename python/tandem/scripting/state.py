@@ -190,8 +190,9 @@ class Later:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __call__(self) -> Any:
-        return self.number if self.dtype is None else _core.zeros(self.shape, dtype=self.dtype)
+    def __call__(self, *rows: int) -> Any:
+        """The zero; `rows`: further axes in front."""
+        return self.number if self.dtype is None else _core.zeros((*rows, *self.shape), dtype=self.dtype)
 
 
 def zeros_later(leaves: list[Any]) -> list[Any]:
