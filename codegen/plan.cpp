@@ -325,8 +325,8 @@ class BlockBuilder {
     places_[index(out)] = whole;
     block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
     const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
-    block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape),
-                          p_.view(whole, type(out).shape), axis, chosen, node.loc}});
+    block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
+                          axis, chosen, node.loc}});
   }
 
   std::vector<Place> region_inputs(const Node& node, size_t first) {

@@ -6,11 +6,12 @@ import programs_data
 import programs_flow
 import programs_functions
 import programs_lists
+import programs_loops
 import pytest
 
 import tandem as td
 
-MODULES = [programs, programs_flow, programs_functions, programs_data, programs_lists]
+MODULES = [programs, programs_flow, programs_loops, programs_functions, programs_data, programs_lists]
 TRACEABLE = [program for module in MODULES for program in module.TRACEABLE]
 SCRIPTED = [program for module in MODULES for program in module.SCRIPTED]
 SHAPES = [(4,), (2, 3), (9, 2)]

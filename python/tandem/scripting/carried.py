@@ -131,11 +131,11 @@ class Carried:
 
     def python_numbers(self, after: Snapshot) -> str | None:
         """Why a loop over a known range must be unrolled: a Python number would become a tensor."""
-        for entry, new in zip(self.entries, after.entries, strict=True):
+        for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
             if entry.structure is None or entry.structure != new.structure or entry.name.startswith(PROTECTED):
                 continue
-            for leaf, value in zip(entry.leaves, new.leaves, strict=True):
-                if is_number(leaf) and is_weak(value) and not same_plain(leaf, value):
+            for leaf, value, param in zip(entry.leaves, new.leaves, params, strict=True):
+                if is_number(leaf) and value is not param and is_weak(value) and not same_plain(leaf, value):
                     return f"'{entry.name}' is a Python number"
         return None
 
@@ -171,6 +171,8 @@ class Carried:
                 known = last.get(id(new.leaves[k])) if k < len(new.leaves) else None
                 if known is not None:
                     result = known.items[-1]  # one tensor, as in Python
+                elif self._kept(entry, k, new, params[k]):
+                    result = leaf
                 elif result is not leaf and self._written(params[k]) and not is_number(leaf):
                     leaf[...] = result  # the variable is the tensor that it was before
                     result = leaf
@@ -178,6 +180,12 @@ class Carried:
             if entry.name not in values:
                 values[entry.name] = self._result(entry, new, leaves)
         self.results = tuple(values[entry.name] for entry in self.entries)
+
+    def _kept(self, entry: Entry, k: int, new: Entry, param: Any) -> bool:
+        """True for a parameter that an iteration hands on as it is: the variable is what it was before the loop."""
+        found = k < len(new.leaves) and new.leaves[k] is param and id(param) in self.untouched
+        changed = entry.name in self.filled or (entry.name, k) in self.promoted or self._written(param)
+        return found and not changed
 
     def _written(self, param: Any) -> bool:
         """True when the body has written into a parameter."""

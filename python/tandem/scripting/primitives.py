@@ -199,12 +199,12 @@ def call(function: Any) -> Any:
             return function
         new = _rewritten(inner, capture)
         return function if new is inner else types.MethodType(new, function.__self__)
-    if kind is types.BuiltinFunctionType or kind is type:
+    if kind is types.BuiltinFunctionType:
         return OVERLOADS.get(function, function)
     if kind is functools.partial:
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, type):
-        return _constructor(function, capture)
+        return OVERLOADS.get(function) or _constructor(function, capture)
     return _callable_object(function, capture)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import math
 import operator
 import types
@@ -109,6 +110,16 @@ def _function(function: types.FunctionType) -> str | None:
     return _functions[code]
 
 
+def _is_record(kind: type) -> bool:
+    """True for dataclasses and named tuples that are made without code of the user's."""
+    own = vars(kind)
+    if "__dataclass_params__" not in own:
+        return issubclass(kind, tuple) and "_fields" in own and "__new__" in own
+    plain = own["__dataclass_params__"].init and not hasattr(kind, "__post_init__")
+    makers = (dataclasses.MISSING, list, dict, set)
+    return bool(plain) and all(field.default_factory in makers for field in dataclasses.fields(kind))
+
+
 def effects(function: Any) -> str | None:
     """Why calling `function` may have effects besides its result and tensor writes; None if it has none."""
     if isinstance(getattr(function, "__self__", None), (_core.Tensor, *_PLAIN)):
@@ -127,6 +138,8 @@ def effects(function: Any) -> str | None:
     if isinstance(owner, (list, dict, set)) and name not in MUTATORS:
         return None
     if type(function).__module__.startswith("tandem"):
+        return None
+    if isinstance(function, type) and _is_record(function):
         return None
     call = getattr(type(function), "__call__", None)  # noqa: B004 - the class's own method is wanted
     if not isinstance(function, type) and isinstance(call, types.FunctionType):
