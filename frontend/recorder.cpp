@@ -39,6 +39,29 @@ void throw_leaked(std::string_view what, const Tensor& tensor) {
               what, born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
 }
 
+bool may_overlap(const Recorded& a, const Recorded& b) {
+  if (a.cell != b.cell) return false;
+  if (a.views.empty() || b.views.empty() || a.views[0].op->name != "slice" || b.views[0].op->name != "slice")
+    return true;
+  const auto place = [](const ViewStep& step, size_t attr, size_t axis) {
+    return std::get<std::vector<Dim>>(step.attrs[attr])[axis];
+  };
+  for (size_t k = 0; k < a.cell->type.shape.size(); ++k) {
+    int64_t low[2], high[2];
+    bool known = true;
+    for (const ViewStep* step : {&a.views[0], &b.views[0]}) {
+      const Dim start = place(*step, 0, k), last = start + (place(*step, 1, k) - Dim(1)) * place(*step, 2, k);
+      const size_t side = step == &b.views[0];
+      known = known && start.is_constant() && last.is_constant();
+      if (!known) break;
+      low[side] = std::min(start.constant(), last.constant());
+      high[side] = std::max(start.constant(), last.constant());
+    }
+    if (known && (high[0] < low[1] || high[1] < low[0])) return false;
+  }
+  return true;
+}
+
 Recorder::Recorder(std::string name) : name_(std::move(name)) {
   frames_.push_back(open_frame());
   top().graph.name = name_;

@@ -140,6 +140,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   Recorder* previous_ = nullptr;
 };
 
+// Whether a write into one recorded tensor may be seen through the other: false where slices of one memory are apart.
+bool may_overlap(const Recorded& a, const Recorded& b);
+
 [[noreturn]] void throw_leaked(std::string_view what, const Tensor& tensor);
 
 }  // namespace tandem

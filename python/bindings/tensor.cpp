@@ -192,6 +192,10 @@ void bind_tensor(py::module_& m) {
                                return std::tuple(reinterpret_cast<intptr_t>(&cell), cell.home, cell.now.frame,
                                                  cell.now.value);
                              })
+      .def("_overlaps",
+           [](const Tensor& x, const Tensor& y) {
+             return &x == &y || (x.recorded && y.recorded && may_overlap(*x.recorded, *y.recorded));
+           })
       .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
       .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
       .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })

@@ -8,6 +8,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
+from tandem.scripting.aliases import sharing
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.errors import capture_error
 from tandem.scripting.stacking import EMPTY, Stacked, Stacks
@@ -23,6 +24,7 @@ from tandem.scripting.state import (
     is_weak,
     lift,
     same_plain,
+    same_type,
     widens,
     zeros_later,
 )
@@ -36,7 +38,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset", "mixed", "list" or "stack"
+    kind: str  # "promote", "fill", "mask", "unset", "mixed", "in_place", "unroll" or "stack"
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -61,6 +63,8 @@ class Carried:
         self.masked: dict[str, str] = {}
         self.promoted: dict[tuple[str, int], Any] = {}
         self.filled: dict[str, tuple[list[Later], pytree.Structure]] = {}
+        self.in_place: dict[int, Any] = {}  # tensors that the body writes into and the variables keep, by id
+        self.runs = False  # it is known that there is an iteration
         self.extras: dict[str, Any] = {}
         self.next_extras: dict[str, Any] = {}
         self.extra_params: dict[str, Any] = {}
@@ -90,7 +94,7 @@ class Carried:
             return True
         # `x += 1` writes into the tensor itself; the recorder follows such writes, and the variable stays.
         written = entry.name in self.updated and entry.structure is pytree.LEAF
-        return is_symbolic(leaf) and not written
+        return is_symbolic(leaf) and not written and id(leaf) not in self.in_place
 
     def open(self, condition: Callable[[dict[str, Any]], Any]) -> None:
         self.attempts += 1
@@ -139,8 +143,11 @@ class Carried:
                     return f"'{entry.name}' is a Python number"
         return None
 
-    def close(self, after: Snapshot, live: tuple[str, ...] = ()) -> list[Problem]:
-        """End the loop, or return what keeps it from ending. `live`: names that must have a value afterwards."""
+    def close(self, after: Snapshot, live: tuple[str, ...] = (), item: Any = None) -> list[Problem]:
+        """End the loop, or return what keeps it from ending.
+
+        `live`: names that must have a value afterwards, if the loop may be unrolled; `item`: that of this iteration.
+        """
         regions.check(self.region)
         problems: list[Problem] = []
         nexts: list[Any] = []
@@ -148,7 +155,7 @@ class Carried:
             found, values = self._compare(entry, new, params, live)
             problems += found
             nexts += values
-        problems = problems or self._collect(after)
+        problems = problems or self._aliases(after, live, item) or self._collect(after)
         if problems:
             return problems
         results = list(self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts]))
@@ -159,6 +166,7 @@ class Carried:
     def _finish(self, after: Snapshot, tables: dict[str, Any], results: list[Any]) -> None:
         """The variables after the loop, from the results of the graph's `while`."""
         last: dict[int, Stacked] = {}
+        seen: dict[int, Any] = {}
         values: dict[str, Any] = {}
         for entry in self.entries:
             if self.stacks is not None and self._stacked(entry):
@@ -169,12 +177,12 @@ class Carried:
             for k, leaf in enumerate(entry.leaves):
                 result = next(rest) if self._is_carried(entry, leaf) else leaf
                 known = last.get(id(new.leaves[k])) if k < len(new.leaves) else None
+                one = seen.setdefault(id(new.leaves[k]), result) if k < len(new.leaves) else result
                 if known is not None:
                     result = known.items[-1]  # one tensor, as in Python
+                elif self.runs and isinstance(one, _core.Tensor) and same_type(one, result):
+                    result = one
                 elif self._kept(entry, k, new, params[k]):
-                    result = leaf
-                elif result is not leaf and self._written(params[k]) and not is_number(leaf):
-                    leaf[...] = result  # the variable is the tensor that it was before
                     result = leaf
                 leaves.append(result)
             if entry.name not in values:
@@ -191,6 +199,20 @@ class Carried:
         """True when the body has written into a parameter."""
         return isinstance(param, _core.Tensor) and self.untouched.get(id(param), param._memory) != param._memory
 
+    def _aliases(self, after: Snapshot, live: tuple[str, ...], item: Any) -> list[Problem]:
+        """In a loop that may be unrolled, the variables that share memory, which the graph's values would not."""
+        if not live:
+            return []
+        rows = [
+            (entry.name, param, value)
+            for entry, new, params in zip(self.entries, after.entries, self.current, strict=True)
+            if entry.structure is not None and not self._stacked(entry) and new.value is not item
+            for leaf, param, value in zip(entry.leaves, params, new.leaves, strict=True)
+            if self._is_carried(entry, leaf) and isinstance(value, _core.Tensor) and not is_weak(value)
+        ]
+        why = sharing(rows, self.extra_params["index"]._memory[1], live, bool(self.in_place or self.updated), self.runs)
+        return [] if why is None else [Problem(rows[0][0], why, "unroll")]
+
     def _collect(self, after: Snapshot) -> list[Problem]:
         """Record the writes of appended items, or say what keeps the lists from being stacked."""
         if self.stacks is None:
@@ -203,7 +225,7 @@ class Carried:
         home = self.extra_params["index"]._memory[1]
         why = self.stacks.collect(after, home, starts)
         if why is not None:
-            return [Problem(next(iter(self.stacks.prefix)), why, "list" if why else "stack")]
+            return [Problem(next(iter(self.stacks.prefix)), why, "unroll" if why else "stack")]
         self.next_extras |= self.stacks.write(self.extra_params)
         return []
 
@@ -235,9 +257,11 @@ class Carried:
                 continue
             if not (is_number(value) or is_symbolic(value)):
                 return mask, []
-            if self._written(param) and not is_number(leaf) and (value is not param or self._shared(param)):
+            if self._written(param) and not is_number(leaf):
                 reason = f"an iteration of the {self.what} writes into it and then assigns it"
-                return [Problem(name, reason, "mixed")], []
+                mixed = value is not param or self._shared(param)
+                problems.append(Problem(name, reason, "mixed" if mixed else "in_place", fill=leaf))
+                continue
             tensor = lift(value)
             if tuple(tensor.shape) != tuple(param.shape):
                 return mask, []
@@ -287,6 +311,8 @@ class Carried:
                 self.filled[problem.name] = problem.fill
             elif problem.kind == "stack":
                 continue  # the tables are known now
+            elif problem.kind == "in_place":
+                self.in_place[id(problem.fill)] = problem.fill
             elif problem.kind == "mixed":
                 raise capture_error(
                     f"variable '{problem.name}'",

@@ -187,6 +187,7 @@ class For:
             # The list has as many items as there are iterations, so their number is fixed for this compilation.
             stacks = Stacks(self._lists, before, self._index, int(self._sequence.length))
         self._loop = loop = Carried(before, self._updated, f"'for' at line {self._line}", stacks)
+        loop.runs = self._trial and not is_dim(self._sequence.length) and not self._stoppable
         if self._target is not None and not (self._stoppable and self._target in self._live):
             loop.masked[self._target] = f"it is the variable of the 'for' at line {self._line}, which may not run"
         if self._stoppable:
@@ -225,10 +226,10 @@ class For:
         if self._trial and self._rebound(after):
             self._abandon(f"the body sets its variable '{self._target}'")
             return self._resumed()
-        problems = [] if why is not None else loop.close(after, live=self._live if self._trial else ())
-        only = problems[0].kind if len(problems) == 1 else ""
-        if self._trial and only != "stack" and (problems or why is not None):
-            if self._peeled or only == "list":
+        problems = [] if why is not None else loop.close(after, self._live if self._trial else (), self._item)
+        kinds = {problem.kind for problem in problems}
+        if (self._trial and not kinds <= {"stack", "in_place"}) or why is not None:
+            if self._peeled or kinds & {"unroll"}:
                 self._abandon(why or problems[0].reason)
             else:
                 self._peeled = True
@@ -254,12 +255,13 @@ class For:
         return after.entries[self._names.index(self._target)].value is not self._item
 
     def _final(self, loop: Carried, after: Snapshot) -> tuple[Any, ...]:
-        """The variables after the loop; its own variable then is the last item, as in Python."""
+        """The variables after the loop; what is the item in an iteration then is the last one, as in Python."""
         values = list(loop.results)
         assert self._sequence is not None
-        if self._target in self._names and not is_symbolic(self._sequence.length) and not self._stoppable:
-            place = self._names.index(self._target)
-            if after.entries[place].value is self._item:
+        if is_symbolic(self._sequence.length) or self._stoppable:
+            return tuple(values)
+        for place, entry in enumerate(after.entries):
+            if entry.value is self._item:
                 values[place] = self._sequence.item(self._sequence.length - 1)
         return tuple(values)
 
