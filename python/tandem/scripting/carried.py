@@ -119,6 +119,8 @@ class Carried:
         self.leaf_params = iter(body[len(self.extras) :])
         self.current = [self._parameters(entry) for entry in self.entries]
         self.untouched = {id(param): param._memory for param in body}
+        tensors = [leaf for entry in self.entries for leaf in entry.leaves if isinstance(leaf, _core.Tensor)]
+        self.untouched |= {id(leaf): leaf._memory for leaf in tensors}
         self.params = tuple(
             self._value(entry, leaves) for entry, leaves in zip(self.entries, self.current, strict=True)
         )
@@ -196,7 +198,7 @@ class Carried:
         return found and not changed
 
     def _written(self, param: Any) -> bool:
-        """True when the body has written into a parameter."""
+        """True when the body has written into a parameter, or into what a variable was before the loop."""
         return isinstance(param, _core.Tensor) and self.untouched.get(id(param), param._memory) != param._memory
 
     def _aliases(self, after: Snapshot, live: tuple[str, ...], item: Any) -> list[Problem]:
@@ -262,6 +264,9 @@ class Carried:
                 mixed = value is not param or self._shared(param)
                 problems.append(Problem(name, reason, "mixed" if mixed else "in_place", fill=leaf))
                 continue
+            if self._written(leaf):
+                reason = f"an iteration of the {self.what} writes into memory that it shares"
+                return [Problem(name, reason, "mixed")], []
             tensor = lift(value)
             if tuple(tensor.shape) != tuple(param.shape):
                 return mask, []
