@@ -67,7 +67,7 @@ def test_stacked(program, loops, joins):
         (lists.changed_in_place_later, "'outs' gets a tensor that was made outside of the iteration"),
         (lists.rows_of_the_argument, "'outs' gets a tensor that was made outside of the iteration"),
         (lists.views_of_one_tensor, "'outs' gets tensors that share memory"),
-        (lists.states_of_two_swapped, "an item is also a variable of the next iteration"),
+        (lists.states_of_two_swapped, "'a' gets a tensor from before the loop"),
         (lists.states_in_two_lists, "an item is also a variable of the next iteration"),
         (lists.changed_in_place_next_time, "writes into it and then assigns it"),
         (lists.changed_by_a_function_next_time, "writes into it and then assigns it"),
