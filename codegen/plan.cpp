@@ -239,6 +239,7 @@ class BlockBuilder {
       case Structure::concat: return emit_concat(node);
       case Structure::slice_update: return emit_slice_update(node);
       case Structure::host_call: return emit_host_call(node);
+      case Structure::index_update: return emit_index_update(node);
       case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
       default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
     }
@@ -306,6 +307,19 @@ class BlockBuilder {
     const auto target =
         std::get<ViewRule>(slice.lower)(type(out), whole.layout, slice, node.attrs, type(node.inputs[1]));
     write_part(node.inputs[1], {whole.slot, *target});
+  }
+
+  // The value is computed first: it may read the base, which the copy then takes over where it can.
+  void emit_index_update(const Node& node) {
+    for (ValueId input : node.inputs) require(input);
+    const int chosen = contiguous(p_, block_, place(node.inputs[1]), type(node.inputs[1]));
+    const ValueId out = node.outputs[0];
+    const Place whole = fresh(type(out));
+    places_[index(out)] = whole;
+    block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
+    const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
+    block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
+                          axis, chosen, node.loc}});
   }
 
   std::vector<Place> region_inputs(const Node& node, size_t first) {

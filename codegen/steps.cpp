@@ -32,6 +32,7 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                       },
                       [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
                       [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
+                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },
                       [&](const Branch& s) {
                         Slots inside;

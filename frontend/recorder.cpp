@@ -20,6 +20,13 @@ bool is_number_operator(const OpDef& op) {
   return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
 }
 
+// Only the strides matter after a step to an index that is not known.
+Layout layout_after(const ViewStep& step, Layout layout) {
+  if (!step.index) return *std::get<ViewRule>(step.op->lower)(step.input, layout, *step.op, step.attrs, step.output);
+  layout.strides.erase(layout.strides.begin() + std::get<int64_t>(step.attrs[0]));
+  return layout;
+}
+
 }  // namespace
 
 std::function<SourceLoc()> Recorder::locate;
@@ -30,6 +37,29 @@ void throw_leaked(std::string_view what, const Tensor& tensor) {
               "{}: got a tensor that exists only while a function is being captured{}; need a tensor with a value; try "
               "returning it from the function instead of storing it",
               what, born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
+}
+
+bool may_overlap(const Recorded& a, const Recorded& b) {
+  if (a.cell != b.cell) return false;
+  if (a.views.empty() || b.views.empty() || a.views[0].op->name != "slice" || b.views[0].op->name != "slice")
+    return true;
+  const auto place = [](const ViewStep& step, size_t attr, size_t axis) {
+    return std::get<std::vector<Dim>>(step.attrs[attr])[axis];
+  };
+  for (size_t k = 0; k < a.cell->type.shape.size(); ++k) {
+    int64_t low[2], high[2];
+    bool known = true;
+    for (const ViewStep* step : {&a.views[0], &b.views[0]}) {
+      const Dim start = place(*step, 0, k), last = start + (place(*step, 1, k) - Dim(1)) * place(*step, 2, k);
+      const size_t side = step == &b.views[0];
+      known = known && start.is_constant() && last.is_constant();
+      if (!known) break;
+      low[side] = std::min(start.constant(), last.constant());
+      high[side] = std::max(start.constant(), last.constant());
+    }
+    if (known && (high[0] < low[1] || high[1] < low[0])) return false;
+  }
+  return true;
 }
 
 Recorder::Recorder(std::string name) : name_(std::move(name)) {
@@ -78,6 +108,7 @@ TensorRef Recorder::wrap(ValueId value, bool weak) {
   auto cell = std::make_shared<Cell>();
   cell->now = {top().id, value};
   cell->type = top().graph.type(value);
+  cell->home = top().id;
   return wrap_cell(std::move(cell), weak);
 }
 
@@ -179,7 +210,11 @@ ValueId Recorder::emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs
 }
 
 ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count) {
-  for (size_t i = 0; i < count; ++i) base = emit(*views[i].op, {base}, views[i].attrs);
+  for (size_t i = 0; i < count; ++i) {
+    std::vector<ValueId> inputs = {base};
+    if (views[i].index) inputs.push_back(read(views[i].index, frames_.size() - 1));
+    base = emit(*views[i].op, std::move(inputs), views[i].attrs);
+  }
   return base;
 }
 
@@ -211,8 +246,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
                        : frames_[0].graph.params[static_cast<size_t>(cell.argument)].strides};
     else
       layout = {0, contiguous_strides(cell.type.shape)};
-    for (const ViewStep& step : x->recorded->views)
-      layout = *std::get<ViewRule>(step.op->lower)(step.input, layout, *step.op, step.attrs, step.output);
+    for (const ViewStep& step : x->recorded->views) layout = layout_after(step, std::move(layout));
     if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result))
       return wrap(emit(op, {read(x)}, std::move(attrs)));
     auto recorded = std::make_unique<Recorded>(*x->recorded);
@@ -248,6 +282,26 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     for (size_t i = 0; i < ids.size(); ++i)
       if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});
   return wrap(emit(op, std::move(ids), std::move(attrs)), weak);
+}
+
+TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64_t axis) {
+  const TensorRef x = base->recorded ? base : constant(base);
+  if (x->recorded->recorder.get() != this) throw_leaked("index", *x);
+  const OpDef& take = op("take");
+  Attrs attrs = {axis};
+  const TensorType types[] = {x->recorded->type, index->type()};
+  const TensorType result = infer_type(take, types, attrs, env_);
+  // A cell of its own, because the index may be written to later.
+  const ValueId value = read(index);
+  std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
+  if (!cell) cell = std::make_shared<Cell>(Cell{{top().id, value}, top().graph.type(value), -1, top().id});
+  auto recorded = std::make_unique<Recorded>(*x->recorded);
+  recorded->views.push_back({&take, std::move(attrs), x->recorded->type, result, cell});
+  recorded->type = result;
+  recorded->weak = false;
+  auto out = std::make_shared<Tensor>(std::move(recorded));
+  out->writable = x->writable;
+  return out;
 }
 
 TensorRef Recorder::lift(Kind kind, double real, int64_t whole) {
@@ -299,6 +353,11 @@ ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size
   const ViewStep& view = views[step];
   const std::string_view name = view.op->name;
   if (name == "slice" && step + 1 == views.size()) return emit(op("slice_update"), {base, value}, view.attrs);
+  if (view.index) {
+    const ValueId chosen = read(view.index, frames_.size() - 1);
+    if (step + 1 < views.size()) value = updated(emit(*view.op, {base, chosen}, view.attrs), views, step + 1, value);
+    return emit(op("index_update"), {base, chosen, value}, view.attrs);
+  }
   const ValueId seen = emit(*view.op, {base}, view.attrs);
   const ValueId changed = updated(seen, views, step + 1, value);
   if (name == "slice") return emit(op("slice_update"), {base, changed}, view.attrs);
@@ -344,20 +403,21 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
     const TensorRef tensor = output->recorded ? output : constant(output);
     const Recorded& r = *tensor->recorded;
     if (r.recorder.get() != this) throw_leaked("return", *tensor);
-    if (r.cell->argument >= 0) {
+    const bool copied = std::any_of(r.views.begin(), r.views.end(), [](const ViewStep& step) { return step.index; });
+    if (r.cell->argument >= 0 && !copied) {
       const Param& param = graph.params[static_cast<size_t>(r.cell->argument)];
       out.kind = CapturedOutput::Kind::argument_view;
       out.index = r.cell->argument;
       out.identical = r.views.empty();
       out.type = r.type;
       out.layout = {0, param.contiguous ? contiguous_strides(r.cell->type.shape) : param.strides};
-      for (const ViewStep& step : r.views)
-        out.layout = *std::get<ViewRule>(step.op->lower)(step.input, out.layout, *step.op, step.attrs, step.output);
+      for (const ViewStep& step : r.views) out.layout = layout_after(step, std::move(out.layout));
     } else {
       line_ = r.born;  // the user's function has returned: views it made are put into the graph only now
       const ValueId value = read(tensor);
-      out.owner = static_cast<int>(std::find(cells.begin(), cells.end(), r.cell.get()) - cells.begin());
-      if (out.owner == static_cast<int>(cells.size())) cells.push_back(r.cell.get());
+      const auto owner = copied ? cells.end() : std::find(cells.begin(), cells.end(), r.cell.get());
+      out.owner = static_cast<int>(owner - cells.begin());
+      if (owner == cells.end()) cells.push_back(copied ? nullptr : r.cell.get());
       out.index = static_cast<int>(graph.results.size());
       out.weak = r.weak;
       graph.results.push_back(value);

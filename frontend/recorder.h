@@ -25,6 +25,7 @@ struct Cell {
   Variable now;
   TensorType type;
   int argument = -1;  // which input of the function this is
+  int home = 0;       // the frame it was made in
 };
 
 struct CapturedOutput {
@@ -61,6 +62,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef number_input(const std::string& name);
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+  // x[..., index, ...] along `axis` as a view, so that writes go through it; `index` is a recorded integer.
+  TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
@@ -143,9 +146,13 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::shared_ptr<Cell> token_;  // of the last host call
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
   SourceLoc line_;  // of what is recorded, where that is not the line that runs
+  std::unordered_map<int64_t, std::shared_ptr<Cell>> index_cells_;  // by frame and value: equal views compare equal
   int next_frame_ = 0;
   Recorder* previous_ = nullptr;
 };
+
+// Whether a write into one recorded tensor may be seen through the other: false where slices of one memory are apart.
+bool may_overlap(const Recorded& a, const Recorded& b);
 
 [[noreturn]] void throw_leaked(std::string_view what, const Tensor& tensor);
 

@@ -43,11 +43,12 @@ int64_t element_count(const Sizes& sizes);
 class Recorder;
 struct Cell;
 
-// One step from a base to a view of it.
+// One step from a base to a view of it: a view operation, or `take` at an index that is known when the program runs.
 struct ViewStep {
   const OpDef* op;
   Attrs attrs;
   TensorType input, output;
+  std::shared_ptr<Cell> index = nullptr;  // of `take`
   bool operator==(const ViewStep&) const = default;
 };
 

@@ -109,6 +109,7 @@ enum class Structure : uint8_t {
   take_along_axis,
   concat,
   slice_update,
+  index_update,
   matmul,
   control,
   host_call

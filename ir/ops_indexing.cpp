@@ -123,6 +123,28 @@ TensorType take_along_type(InferContext& c) {
   return {x.dtype, indices.shape, {}};
 }
 
+TensorType index_update_type(InferContext& c) {
+  check_indices(c);
+  const TensorType &x = c.inputs[0], &index = c.inputs[1], &value = c.inputs[2];
+  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
+  c.attr("axis") = axis;
+  if (index.rank() != 0)
+    c.fail(ErrorKind::shape, "got an index of shape {}; need a single number", to_text(index.shape));
+  Shape place = x.shape;
+  place.erase(place.begin() + axis);
+  const Shape shapes[] = {place, value.shape};
+  if (broadcast_shapes(c.op.name, shapes, c.env) != place)
+    c.fail(ErrorKind::shape, "got values of shape {} for a place of shape {}; need a shape that broadcasts to it",
+           to_text(value.shape), to_text(place));
+  return x;
+}
+
+Grads index_update_grad(const GradContext& c) {
+  const Value hole = c.b.scalar(c.upstream.dtype(), 0);
+  const Value rest = c.b.emit(c.op, std::vector<Value>{c.upstream, c.inputs[1], hole}, c.attrs);
+  return {rest, {}, unbroadcast(c.b.emit("take", {c.upstream, c.inputs[1]}, c.attrs), c.inputs[2])};
+}
+
 TensorType embedding_type(InferContext& c) {
   const TensorType &indices = c.inputs[0], &weight = c.inputs[1];
   if (weight.rank() != 2)
@@ -187,6 +209,16 @@ std::vector<OpDef> indexing_ops() {
                 .doc = "Return, for every position, the element of x at the given index along an axis.",
                 .example = "td.take_along_axis(td.asarray([[5, 6]]), td.asarray([[1]]))  # tensor([[6]])",
                 .samples = {"(3, 6) (3, 2):index6", "(6, 3) (2, 3):index6 | axis=0"}},
+               {.name = "index_update",
+                .inputs = {"x", "index", "value"},
+                .attrs = {{"axis", AttrKind::axis, Attr{int64_t{0}}}},
+                .traits = Trait::internal | Trait::mixed,
+                .infer = index_update_type,
+                .lower = Structure::index_update,
+                .grad = index_update_grad,
+                .onnx = "ScatterElements",
+                .doc = "Return x with what `take` would return at one index, known when it runs, replaced by value, "
+                       "converted to x's dtype."},
                {.name = "embedding",
                 .inputs = {"indices", "weight"},
                 .traits = static_cast<uint32_t>(Trait::mixed),

@@ -70,6 +70,14 @@ class Normalizer {
           inputs[1] = part(inputs[1], out.dtype, attr_as<Dims>(*node.op, node.attrs, "sizes"));
           break;
         }
+        case Structure::index_update: {
+          const TensorType& out = in_.type(node.outputs[0]);
+          Shape place = out.shape;
+          place.erase(place.begin() + attr_as<int64_t>(*node.op, node.attrs, "axis"));
+          inputs[1] = to_dtype(inputs[1], DType::i64);
+          inputs[2] = part(inputs[2], out.dtype, place);
+          break;
+        }
         case Structure::control:
           for (auto& region : copy.regions) region = std::make_shared<Graph>(normalize_layout(*region));
           break;

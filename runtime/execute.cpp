@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "runtime/copy.h"
@@ -226,6 +227,28 @@ class Frame {
     void* target = address(op.to.slot, op.to.offset);
     if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
     copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target, to);
+    ++stats_.copies;
+  }
+
+  void execute(const Put& op) {
+    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
+    const auto axis = static_cast<size_t>(op.axis);
+    const size_t rank = op.from.shape.size();
+    for (size_t i = 0; i < rank; ++i) {
+      sizes[i] = dim(op.from.shape[i]);
+      from[i] = dim(op.from.strides[i]);
+      to[i] = dim(op.to.strides[i < axis ? i : i + 1]);
+    }
+    int64_t index;
+    std::memcpy(&index, at(op.index).data, sizeof index);
+    const int64_t size = dim(op.to.shape[axis]);
+    if (index < -size || index >= size) [[unlikely]]
+      throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, op.axis,
+                  size, size, size, op.loc.known() ? fmt::format(" (at {}:{})", op.loc.file, op.loc.line) : "");
+    if (index < 0) index += size;
+    const int64_t bytes = element_size(op.to.slot);
+    copy_strided(static_cast<int>(bytes), static_cast<int>(rank), sizes, address(op.from.slot, op.from.offset), from,
+                 address(op.to.slot, op.to.offset) + index * dim(op.to.strides[axis]) * bytes, to);
     ++stats_.copies;
   }
 

@@ -81,6 +81,15 @@ struct Copy {
   View from, to;
 };
 
+// to[..., index, ...] = from along `axis`, where `index` is one i64 in a slot; from -size on it counts from the end.
+// Throws Error{index} when there is no such place.
+struct Put {
+  View from, to;
+  int axis;
+  int index;
+  SourceLoc loc;
+};
+
 struct Release {
   int slot;
 };
@@ -112,7 +121,7 @@ struct HostCall {
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Copy, Release, Bind, Branch, Loop, HostCall> op;
+  std::variant<Allocate, Launch, Matmul, Copy, Put, Release, Bind, Branch, Loop, HostCall> op;
 };
 
 // What a host function gets; the memory is good for the time of the call.

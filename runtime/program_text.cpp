@@ -79,6 +79,7 @@ class Printer {
   }
   void print(const Matmul& op) { line("matmul {} <- {} @ {}", view(op.out), view(op.a), view(op.b)); }
   void print(const Copy& op) { line("copy {} <- {}", view(op.to), view(op.from)); }
+  void print(const Put& op) { line("put {} axis {} at s{} <- {}", view(op.to), op.axis, op.index, view(op.from)); }
   void print(const Release& op) { line("release s{}", op.slot); }
   void print(const Bind& op) { line("s{} = s{}", op.to, op.from); }
   void print(const Branch& op) {

@@ -118,7 +118,8 @@ TensorRef view_of(const TensorRef& x, const IndexPlan& plan) {
   if (plan.indices) {
     int64_t axis = plan.index_axis;
     for (int64_t added : plan.added) axis -= added < plan.index_axis;
-    out = call("take", {out, plan.indices}, {axis});
+    const bool single = plan.indices->recorded && plan.indices->rank() == 0 && Recorder::current();
+    out = single ? Recorder::current()->element(out, plan.indices, axis) : call("take", {out, plan.indices}, {axis});
   }
   for (int64_t axis : plan.added) out = call("expand_dims", {out}, {axis});
   return out;
@@ -140,7 +141,7 @@ TensorRef get_item(const TensorRef& x, py::handle key) {
 void set_item(const TensorRef& x, py::handle key, py::handle value) {
   ShapeEnv none;
   const IndexPlan plan = plan_index(x, key, environment(none));
-  if (plan.indices)
+  if (plan.indices && plan.indices->rank() != 0)
     throw_error(ErrorKind::index,
                 "index: got an assignment through an index tensor; need integers and slices; try td.where");
   const TensorRef target = view_of(x, plan);

@@ -183,6 +183,18 @@ void bind_tensor(py::module_& m) {
       .def_property_readonly(
           "mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
       .def_property_readonly("_recorded", [](const Tensor& x) { return x.recorded != nullptr; })
+      // Of a recorded tensor: its memory, where that was made, and what it holds now, which every write changes.
+      .def_property_readonly("_memory",
+                             [](const Tensor& x) {
+                               if (!x.recorded) return std::tuple(reinterpret_cast<intptr_t>(&x), -1, -1, -1);
+                               const Cell& cell = *x.recorded->cell;
+                               return std::tuple(reinterpret_cast<intptr_t>(&cell), cell.home, cell.now.frame,
+                                                 cell.now.value);
+                             })
+      .def("_overlaps",
+           [](const Tensor& x, const Tensor& y) {
+             return &x == &y || (x.recorded && y.recorded && may_overlap(*x.recorded, *y.recorded));
+           })
       .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
       .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
       .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })

@@ -161,6 +161,8 @@ CLASSES = {
         "__array_namespace__(self, *, api_version: str | None = None) -> ModuleType",
         "__dlpack__(self, *args: Any, **kwargs: Any) -> Any",
         "__dlpack_device__(self) -> tuple[int, int]",
+        "_overlaps(self, other: Tensor, /) -> _bool",
+        "_memory: tuple[int, int, int, int]",
         "_recorded: _bool",
         "_weak: _bool",
         "_type: str",

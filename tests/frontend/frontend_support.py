@@ -39,3 +39,23 @@ def check(eager, compiled, array):
     """Run both on copies of the array; results and what they wrote into the argument must agree."""
     x, y = td.asarray(array.copy()), td.asarray(array.copy())
     assert_same((eager(x), x), (compiled(y), y))
+
+
+# Functions of another file, for the programs.
+
+
+def shrink(x, limit):
+    while x.max() > limit:
+        x = x * 0.5
+    return x if x.sum() > 0 else x - limit
+
+
+def history(x):
+    values = []
+    for k in range(3):
+        values.append(x + k)
+    return values
+
+
+def add_one(x):
+    x += 1

@@ -46,7 +46,7 @@ def test_reasons_to_unroll(reason):
     def append(x):
         out = []
         for k in range(9):
-            out.append(x * k)
+            out.append(x * k + len(out))
         return out[3] + out[8]
 
     def attribute(x):

@@ -393,3 +393,53 @@ def test_too_many_specialisations_are_reported_once():
             f(td.ones(3), f"m{k}")
     assert len(f.specializations) == 64
     assert f.stats()["captures"] == 70
+
+
+def changes_global_under_condition(x):
+    global COUNT
+    if x.sum() > 0:
+        COUNT += 1
+    return x
+
+
+def changes_list_under_condition(x):
+    if x.sum() > 0:
+        LOG.append(1)
+    return x
+
+
+def add_one():
+    LOG.append(1)
+
+
+def changes_list_in_a_callee(x):
+    k = 0
+    while k < x.sum():
+        add_one()
+        k += 1
+    return x
+
+
+@pytest.mark.parametrize(
+    "program", [changes_global_under_condition, changes_list_under_condition, changes_list_in_a_callee]
+)
+def test_changes_that_may_not_happen_are_refused_unless_the_graph_carries_them(program):
+    LOG.clear()
+    with pytest.raises(td.CaptureError, match=r"(COUNT|LOG).*which may not run at all"):
+        td.script(program)(td.ones(3))
+    assert LOG == []
+
+
+def test_attributes_that_a_condition_changes(jit=td.script):
+    def f(s, x):
+        if x.sum() > 0:
+            s.count += 1
+            s.rate = s.rate * 0.5
+        return x * s.count
+
+    a, b, compiled = State(), State(), jit(f)
+    for sign in (1.0, -1.0, 1.0, 1.0, -1.0):
+        x = td.asarray([sign, sign])
+        assert plain(f(a, x)) == plain(compiled(b, x))
+        assert (a.count, a.rate) == (b.count, b.rate)
+    assert compiled.stats()["captures"] == 1

@@ -137,6 +137,22 @@ Tensor slice_update(const Node& node, const std::vector<Tensor>& inputs, Tensor 
   return out;
 }
 
+// The elements that `take` would return for one index are replaced.
+Tensor index_update(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
+  const auto axis = static_cast<std::ptrdiff_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
+  const int64_t size = out.shape[static_cast<size_t>(axis)], given = inputs[1].bits[0];
+  std::vector<int64_t> place = out.shape;
+  place.erase(place.begin() + axis);
+  out.bits = inputs[0].bits;
+  for (int64_t flat = 0; flat < count(place); ++flat) {
+    auto indices = indices_of(flat, place);
+    const int64_t bits = evaluate(ScalarOp::cast, out.dtype, inputs[2].dtype, broadcast_element(inputs[2], indices));
+    indices.insert(indices.begin() + axis, given < 0 ? given + size : given);
+    out.bits.at(static_cast<size_t>(flat_of(indices, out.shape))) = bits;
+  }
+  return out;
+}
+
 // Of two matrices.
 Tensor matmul(const std::vector<Tensor>& inputs, Tensor out) {
   const DType dtype = compute_type(out.dtype);
@@ -204,6 +220,7 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
     }
     case Structure::concat: return concat(node, inputs, std::move(out));
     case Structure::slice_update: return slice_update(node, inputs, std::move(out));
+    case Structure::index_update: return index_update(node, inputs, std::move(out));
     case Structure::matmul: return matmul(inputs, std::move(out));
     case Structure::take: return take(node, inputs, std::move(out));
     case Structure::cumulative_sum: return cumulative_sum(node, inputs[0], std::move(out));

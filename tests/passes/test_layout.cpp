@@ -76,6 +76,20 @@ TEST_CASE("layout: the value of a slice_update has the shape and dtype of its pl
   })");
 }
 
+TEST_CASE("layout: the value of an index_update has the shape and dtype of its place, the index is i64") {
+  check_pass(normalize_layout, R"(graph @f(%x: f32[N, 8], %i: i32[], %v: f64[]) -> f32[N, 8] {
+    %0 = index_update %x, %i, %v axis=1 : f32[N, 8]
+    return %0
+  })",
+             R"(graph @f(%x: f32[N, 8], %i: i32[], %v: f64[]) -> f32[N, 8] {
+    %0 = cast %i dtype=i64 : i64[]
+    %1 = broadcast_to %v shape=[N] : f64[N]
+    %2 = cast %1 dtype=f32 : f32[N]
+    %3 = index_update %x, %0, %2 axis=1 : f32[N, 8]
+    return %3
+  })");
+}
+
 TEST_CASE("layout: a reshape copies exactly where strides cannot express it") {
   // Of a transposed parameter: neither axis follows the other in memory.
   check_pass(normalize_layout, R"(graph @f(%x: f32[N, 4] strides [1, N]) -> f32[4*N] {

@@ -25,6 +25,8 @@ std::string outline(const Block& block) {
       add(fmt::format("s{} = s{} @ s{}", s->out.slot, s->a.slot, s->b.slot));
     } else if (const auto* s = std::get_if<Copy>(&step.op)) {
       add(fmt::format("copy s{} s{}", s->from.slot, s->to.slot));
+    } else if (const auto* s = std::get_if<Put>(&step.op)) {
+      add(fmt::format("put s{} s{}", s->from.slot, s->to.slot));
     } else if (const auto* s = std::get_if<Release>(&step.op)) {
       add(fmt::format("free s{}", s->slot));
     } else if (const auto* s = std::get_if<Bind>(&step.op)) {
@@ -89,6 +91,55 @@ constexpr const char* kLoop = R"(graph @f(%n: i64[], %x: f32[N, 4], %w: f32[4, 4
 Tensor scalar(DType dtype, int64_t bits) { return {dtype, {}, {bits}}; }
 
 }  // namespace
+
+// Writes one row per iteration.
+constexpr const char* kFilled = R"(graph @f(%x: f32[4]) -> f32[5, 4], i64[] {
+  %0 = full shape=[] fill_value=0 dtype=i64 : i64[]
+  %1 = full shape=[5, 4] fill_value=0.0 : f32[5, 4]
+  %2, %3, %4 = while %0, %1, %x : i64[], f32[5, 4], f32[4] {
+    cond(%i: i64[], %t: f32[5, 4], %x: f32[4]) -> bool[] {
+      %0 = full shape=[] fill_value=5 dtype=i64 : i64[]
+      %1 = less %i, %0 : bool[]
+      return %1
+    }
+    body(%i: i64[], %t: f32[5, 4], %x: f32[4]) -> i64[], f32[5, 4], f32[4] {
+      %0 = full shape=[] fill_value=1 dtype=i64 : i64[]
+      %1 = add %i, %0 : i64[]
+      %2 = sin %x : f32[4]
+      %3 = index_update %t, %i, %2 : f32[5, 4]
+      return %1, %3, %2
+    }
+  }
+  return %3, %2
+})";
+
+TEST_CASE("plan: an update at an index that is known at run time") {
+  check_program(R"(graph @f(%x: f32[N, 4], %v: f64[4]) -> f32[N, 4], f32[N, 4] {
+    %0 = full shape=[] fill_value=2 dtype=i64 : i64[]
+    %1 = index_update %x, %0, %v : f32[N, 4]
+    %2 = full shape=[] fill_value=-1 dtype=i32 : i32[]
+    %3 = full shape=[] fill_value=0.5 : f32[]
+    %4 = index_update %1, %2, %3 axis=1 : f32[N, 4]
+    return %4, %1
+  })",
+                {{3}, {70}});
+  // Reads the base where it is about to be written.
+  check_program(R"(graph @f(%x: f32[N, 4]) -> f32[N, 4] {
+    %0 = negative %x : f32[N, 4]
+    %1 = full shape=[] fill_value=1 dtype=i64 : i64[]
+    %2 = sum %0 axis=[0] keepdims=false : f32[4]
+    %3 = index_update %0, %1, %2 : f32[N, 4]
+    return %3
+  })",
+                {{2}, {33}});
+  check_program(kFilled, {{}});
+}
+
+TEST_CASE("plan: a loop that fills a tensor row by row writes into it in place") {
+  const std::string text = outline(kFilled);
+  CHECK(text.find("put") != std::string::npos);
+  CHECK(stats_of(kFilled, {}).copies == 5);  // the rows, and never the whole
+}
 
 TEST_CASE("plan: pointwise, views and broadcasts") {
   const std::vector<Sizes> sizes{{5, 7}, {1, 16}, {33, 64}, {0, 4}, {70, 1}};

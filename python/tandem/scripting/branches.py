@@ -7,7 +7,7 @@ from typing import Any
 from tandem import _core, pytree
 from tandem.scripting import regions
 from tandem.scripting.context import is_symbolic
-from tandem.scripting.jumps import RESULT
+from tandem.scripting.jumps import RESULT, RETURNED
 from tandem.scripting.state import (
     PROTECTED,
     UNBOUND,
@@ -34,7 +34,8 @@ class If:
 
     The rewritten code asks `then`, `otherwise` and `merge` in this order; `restore` says that `values()` must be
     assigned to the variables first. If only the else branch returns, the then branch needs zeros in the place of the
-    returned value; their type is known after the first attempt, and `pending` asks for the second.
+    returned value; and if the then branch returns, it needs them for variables that the else branch sets. Their type is
+    known after the first attempt, and `pending` asks for the second.
     """
 
     __slots__ = (
@@ -63,7 +64,7 @@ class If:
         self._open()
 
     def _open(self) -> None:
-        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}")
+        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}", self._before)
 
     def pending(self) -> bool:
         """True before each attempt; one is enough unless `merge` says otherwise."""
@@ -86,7 +87,8 @@ class If:
         """Start over if the else branch alone returns: this time the variable has zeros from the beginning."""
         filled = False
         for k, (then, other) in enumerate(zip(self._then.entries, after.entries, strict=True)):
-            missing = then.name == RESULT and then.value is UNBOUND and other.structure is not None
+            unread = then.name == RESULT or ("." not in then.name and _returned(self._then.entries))
+            missing = unread and then.value is UNBOUND and other.structure is not None
             if missing and len(_outgoing(other)) == len(other.leaves):
                 self._before.entries[k] = Entry(then.name, None, zeros_later(other.leaves), other.structure)
                 filled = True
@@ -110,11 +112,12 @@ class If:
         after = Snapshot(self._names, scope)
         if self._again(after):
             return False
+        left = _returned(after.entries)
         names: list[str] = []
         outputs: list[Any] = []
         plans = []
         for entry, other in zip(self._then.entries, after.entries, strict=True):
-            plan, needed = self._pair(entry, other)
+            plan, needed = self._pair(entry, other, left)
             plans.append(plan)
             names += [entry.name] * len(needed)
             outputs += needed
@@ -126,14 +129,18 @@ class If:
         self._results = tuple(merged)
         return True
 
-    def _pair(self, then: Entry, other: Entry) -> tuple[str, list[Any]]:
-        """How a variable merges ("" or the reason why it cannot), and one else-value per output of the then-branch."""
+    def _pair(self, then: Entry, other: Entry, left: bool) -> tuple[str, list[Any]]:
+        """How a variable merges ("" or the reason why it cannot), and one else-value per output of the then-branch.
+
+        `left`: the else branch returns, so that nothing reads what it has not set.
+        """
         outgoing = _outgoing(then)
         fill = [zeros_like(leaf) for leaf in outgoing]
         if then.structure is None and other.structure is None:
             return "unset", fill
         if then.structure is None or other.structure is None:
-            if then.name.startswith(PROTECTED) and other.value is UNBOUND and len(outgoing) == len(then.leaves):
+            unread = then.name.startswith(PROTECTED) or (left and "." not in then.name)
+            if unread and other.value is UNBOUND and len(outgoing) == len(then.leaves):
                 return "", fill
             for entry in (then, other):
                 if isinstance(entry.value, Undefined):
@@ -174,6 +181,11 @@ class If:
         if then.value is other.value:  # the same list or dict, changed in both branches
             return pytree.refill(other.value, then.structure, leaves)
         return pytree.unflatten(then.structure, leaves)
+
+
+def _returned(entries: list[Entry]) -> bool:
+    """True after a branch that returns whatever its own conditions are."""
+    return any(entry.name == RETURNED and entry.value is True for entry in entries)
 
 
 def _outgoing(entry: Entry) -> list[Any]:

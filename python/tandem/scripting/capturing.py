@@ -181,7 +181,12 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
             recorded[k] = inputs.number(leaves[k], names[k], ("leaf", k))
     for effect in request.changing:
         place = (effect.kind, effect.owner, effect.key, effect.text)
-        store(effect.kind, effect.owner, effect.key, inputs.number(effect.before, str(effect.key or ""), ("state", [place])))
+        store(
+            effect.kind,
+            effect.owner,
+            effect.key,
+            inputs.number(effect.before, str(effect.key or ""), ("state", [place])),
+        )
     tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, _core.Tensor)]
     for k in tensors:
         sizes = request.dynamic[k]
@@ -195,7 +200,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
-    collector = Collector([compiled.__wrapped__, *others], state.functions)
+    collector = state.watch = Collector([compiled.__wrapped__, *others], state.functions)
     try:
         with collector:
             result = target(*new_args, **new_kwargs)

@@ -8,8 +8,10 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
+from tandem.scripting.aliases import sharing
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.errors import capture_error
+from tandem.scripting.stacking import EMPTY, Stacked, Stacks
 from tandem.scripting.state import (
     PROTECTED,
     UNBOUND,
@@ -22,13 +24,12 @@ from tandem.scripting.state import (
     is_weak,
     lift,
     same_plain,
+    same_type,
     widens,
     zeros_later,
 )
 
 MAX_ATTEMPTS = 8
-# Variables that a body changes in place only, and those that it changes in place and then assigns.
-Writes = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset" or "mixed"
+    kind: str  # "promote", "fill", "mask", "unset", "mixed", "in_place", "unroll" or "stack"
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -50,15 +51,20 @@ class Carried:
     After `adjust` the next attempt starts a scalar with the dtype it gets in the body, or marks a variable that has
     no single type as undefined at the start of an iteration. That is harmless if the body assigns it before reading
     it, and otherwise an error at the line that reads it.
+
+    `updated`: the variables that the body changes in place only. `stacks`: the lists that it only appends to.
     """
 
-    def __init__(self, before: Snapshot, writes: Writes, what: str) -> None:
+    def __init__(self, before: Snapshot, updated: tuple[str, ...], what: str, stacks: Stacks | None = None) -> None:
         self.before = before
         self.what = what
-        self.updated, self.mixed = map(frozenset, writes)
+        self.updated = frozenset(updated)
+        self.stacks = stacks
         self.masked: dict[str, str] = {}
         self.promoted: dict[tuple[str, int], Any] = {}
         self.filled: dict[str, tuple[list[Later], pytree.Structure]] = {}
+        self.in_place: dict[int, Any] = {}  # tensors that the body writes into and the variables keep, by id
+        self.runs = False  # it is known that there is an iteration
         self.extras: dict[str, Any] = {}
         self.next_extras: dict[str, Any] = {}
         self.extra_params: dict[str, Any] = {}
@@ -73,23 +79,30 @@ class Carried:
             if entry.name in self.filled:
                 makers, structure = self.filled[entry.name]
                 entry = Entry(entry.name, None, [make() for make in makers], structure)
+            elif self._stacked(entry):
+                entry = Entry(entry.name, entry.value, [], EMPTY)
             elif entry.name in self.masked:
                 entry = Entry(entry.name, Undefined(entry.name, self.masked[entry.name]), [], None)
             entries.append(entry)
         return entries
+
+    def _stacked(self, entry: Entry) -> bool:
+        return self.stacks is not None and entry.name in self.stacks.prefix
 
     def _is_carried(self, entry: Entry, leaf: Any) -> bool:
         if is_weak(leaf):
             return True
         # `x += 1` writes into the tensor itself; the recorder follows such writes, and the variable stays.
         written = entry.name in self.updated and entry.structure is pytree.LEAF
-        return is_symbolic(leaf) and not written
+        return is_symbolic(leaf) and not written and id(leaf) not in self.in_place
 
     def open(self, condition: Callable[[dict[str, Any]], Any]) -> None:
         self.attempts += 1
         if self.attempts > MAX_ATTEMPTS:
             raise _core.CaptureError(f"{self.what}: its variables change their types without end")
         self.entries = self._entries()
+        if self.stacks is not None:
+            self.extras |= self.stacks.tables()
         names, values = list(self.extras), [lift(value) for value in self.extras.values()]
         for entry in self.entries:
             for k, leaf in enumerate(entry.leaves):
@@ -99,12 +112,15 @@ class Carried:
                     values.append(lift(leaf) if dtype is None else lift(leaf).astype(dtype))
         self.names = names
         handle = _core.while_begin(values, names)
-        self.region = regions.push(handle, self.what)
+        self.region = regions.push(handle, self.what, self.before)
         header = list(handle.params)
         body = list(handle.body(condition(dict(zip(self.extras, header, strict=False)))))
         self.extra_params = dict(zip(self.extras, body, strict=False))
         self.leaf_params = iter(body[len(self.extras) :])
         self.current = [self._parameters(entry) for entry in self.entries]
+        self.untouched = {id(param): param._memory for param in body}
+        tensors = [leaf for entry in self.entries for leaf in entry.leaves if isinstance(leaf, _core.Tensor)]
+        self.untouched |= {id(leaf): leaf._memory for leaf in tensors}
         self.params = tuple(
             self._value(entry, leaves) for entry, leaves in zip(self.entries, self.current, strict=True)
         )
@@ -121,43 +137,99 @@ class Carried:
 
     def python_numbers(self, after: Snapshot) -> str | None:
         """Why a loop over a known range must be unrolled: a Python number would become a tensor."""
-        for entry, new in zip(self.entries, after.entries, strict=True):
+        for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
             if entry.structure is None or entry.structure != new.structure or entry.name.startswith(PROTECTED):
                 continue
-            for leaf, value in zip(entry.leaves, new.leaves, strict=True):
-                if is_number(leaf) and is_weak(value) and not same_plain(leaf, value):
+            for leaf, value, param in zip(entry.leaves, new.leaves, params, strict=True):
+                if is_number(leaf) and value is not param and is_weak(value) and not same_plain(leaf, value):
                     return f"'{entry.name}' is a Python number"
         return None
 
-    def close(self, after: Snapshot, live: tuple[str, ...] = ()) -> list[Problem]:
-        """End the loop, or return what keeps it from ending. `live`: names that must have a value afterwards."""
+    def close(self, after: Snapshot, live: tuple[str, ...] = (), item: Any = None) -> list[Problem]:
+        """End the loop, or return what keeps it from ending.
+
+        `live`: names that must have a value afterwards, if the loop may be unrolled; `item`: that of this iteration.
+        """
         regions.check(self.region)
-        nexts = [lift(self.next_extras[name]) for name in self.extras]
-        problems = self._written_from_outside()
+        problems: list[Problem] = []
+        nexts: list[Any] = []
         for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
             found, values = self._compare(entry, new, params, live)
             problems += found
             nexts += values
+        problems = problems or self._aliases(after, live, item) or self._collect(after)
         if problems:
             return problems
-        results = list(self.region.handle.end(nexts))
+        results = list(self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts]))
         regions.pop(self.region)
-        rest = iter(results[len(self.extras) :])
-        values = []
-        for entry, new in zip(self.entries, after.entries, strict=True):
-            leaves = [next(rest) if self._is_carried(entry, leaf) else leaf for leaf in entry.leaves]
-            values.append(self._result(entry, new, leaves))
-        self.results = tuple(values)
+        self._finish(after, dict(zip(self.extras, results, strict=False)), results[len(self.extras) :])
         return []
 
-    def _written_from_outside(self) -> list[Problem]:
-        """Tensors that an iteration writes into and then replaces: only the first write would be seen outside."""
-        problems = []
+    def _finish(self, after: Snapshot, tables: dict[str, Any], results: list[Any]) -> None:
+        """The variables after the loop, from the results of the graph's `while`."""
+        last: dict[int, Stacked] = {}
+        seen: dict[int, Any] = {}
+        values: dict[str, Any] = {}
         for entry in self.entries:
-            if entry.name in self.mixed and entry.structure is pytree.LEAF and is_symbolic(entry.leaves[0]):
-                reason = f"an iteration of the {self.what} writes into it and then assigns it"
-                problems.append(Problem(entry.name, reason, "mixed"))
-        return problems
+            if self.stacks is not None and self._stacked(entry):
+                values[entry.name] = self.stacks.finish(entry.name, entry.value, tables, last)
+        rest = iter(results)
+        for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
+            leaves = []
+            for k, leaf in enumerate(entry.leaves):
+                result = next(rest) if self._is_carried(entry, leaf) else leaf
+                known = last.get(id(new.leaves[k])) if k < len(new.leaves) else None
+                one = seen.setdefault(id(new.leaves[k]), result) if k < len(new.leaves) else result
+                if known is not None:
+                    result = known.items[-1]  # one tensor, as in Python
+                elif self.runs and isinstance(one, _core.Tensor) and same_type(one, result):
+                    result = one
+                elif self._kept(entry, k, new, params[k]):
+                    result = leaf
+                leaves.append(result)
+            if entry.name not in values:
+                values[entry.name] = self._result(entry, new, leaves)
+        self.results = tuple(values[entry.name] for entry in self.entries)
+
+    def _kept(self, entry: Entry, k: int, new: Entry, param: Any) -> bool:
+        """True for a parameter that an iteration hands on as it is: the variable is what it was before the loop."""
+        found = k < len(new.leaves) and new.leaves[k] is param and id(param) in self.untouched
+        changed = entry.name in self.filled or (entry.name, k) in self.promoted or self._written(param)
+        return found and not changed
+
+    def _written(self, param: Any) -> bool:
+        """True when the body has written into a parameter, or into what a variable was before the loop."""
+        return isinstance(param, _core.Tensor) and self.untouched.get(id(param), param._memory) != param._memory
+
+    def _aliases(self, after: Snapshot, live: tuple[str, ...], item: Any) -> list[Problem]:
+        """In a loop that may be unrolled, the variables that share memory, which the graph's values would not."""
+        if not live:
+            return []
+        rows = [
+            (entry.name, param, value)
+            for entry, new, params in zip(self.entries, after.entries, self.current, strict=True)
+            if entry.structure is not None and not self._stacked(entry) and new.value is not item
+            for leaf, param, value in zip(entry.leaves, params, new.leaves, strict=True)
+            if self._is_carried(entry, leaf) and isinstance(value, _core.Tensor) and not is_weak(value)
+        ]
+        why = sharing(rows, self.extra_params["index"]._memory[1], live, bool(self.in_place or self.updated), self.runs)
+        return [] if why is None else [Problem(rows[0][0], why, "unroll")]
+
+    def _collect(self, after: Snapshot) -> list[Problem]:
+        """Record the writes of appended items, or say what keeps the lists from being stacked."""
+        if self.stacks is None:
+            return []
+        starts: dict[int, tuple[Any, Any]] = {}
+        for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
+            for leaf, param, value in zip(entry.leaves, params, new.leaves, strict=False):
+                if id(param) in self.untouched:
+                    starts[param._memory[0]] = (leaf, value)
+        home = self.extra_params["index"]._memory[1]
+        why = self.stacks.collect(after, home, starts)
+        if why is not None:
+            return [Problem(next(iter(self.stacks.prefix)), why, "unroll" if why else "stack")]
+        self.next_extras |= self.stacks.write(self.extra_params)
+        return []
 
     def _result(self, entry: Entry, new: Entry, leaves: list[Any]) -> Any:
         if entry.structure is None:
@@ -170,6 +242,8 @@ class Carried:
         self, entry: Entry, new: Entry, params: list[Any], live: tuple[str, ...]
     ) -> tuple[list[Problem], list[Any]]:
         name = entry.name
+        if self._stacked(entry):
+            return [], []
         if entry.structure is None:
             return self._compare_unset(entry, new, live), []
         change = f"it is {describe(entry.value)} before and {describe(new.value)} after an iteration of the {self.what}"
@@ -185,6 +259,14 @@ class Carried:
                 continue
             if not (is_number(value) or is_symbolic(value)):
                 return mask, []
+            if self._written(param) and not is_number(leaf):
+                reason = f"an iteration of the {self.what} writes into it and then assigns it"
+                mixed = value is not param or self._shared(param)
+                problems.append(Problem(name, reason, "mixed" if mixed else "in_place", fill=leaf))
+                continue
+            if self._written(leaf):
+                reason = f"an iteration of the {self.what} writes into memory that it shares"
+                return [Problem(name, reason, "mixed")], []
             tensor = lift(value)
             if tuple(tensor.shape) != tuple(param.shape):
                 return mask, []
@@ -201,6 +283,17 @@ class Carried:
                 tensor = tensor.astype(param.dtype)
             nexts.append(tensor)
         return problems, nexts
+
+    def _shared(self, param: Any) -> bool:
+        """True when another variable starts as the same tensor, which then has a parameter of its own."""
+        starts = [
+            (leaf, other)
+            for entry, params in zip(self.entries, self.current, strict=True)
+            for leaf, other in zip(entry.leaves, params, strict=True)
+            if isinstance(leaf, _core.Tensor)
+        ]
+        mine = next(lift(leaf)._memory[0] for leaf, other in starts if other is param)
+        return any(other is not param and lift(leaf)._memory[0] == mine for leaf, other in starts)
 
     def _compare_unset(self, entry: Entry, new: Entry, live: tuple[str, ...]) -> list[Problem]:
         if new.structure is None or entry.name in self.masked or isinstance(entry.value, Undefined):
@@ -221,6 +314,10 @@ class Carried:
                 self.promoted[problem.name, problem.leaf] = problem.dtype
             elif problem.kind == "fill":
                 self.filled[problem.name] = problem.fill
+            elif problem.kind == "stack":
+                continue  # the tables are known now
+            elif problem.kind == "in_place":
+                self.in_place[id(problem.fill)] = problem.fill
             elif problem.kind == "mixed":
                 raise capture_error(
                     f"variable '{problem.name}'",

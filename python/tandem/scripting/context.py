@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import threading
 import types
+import weakref
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,10 @@ class Capture:
     notes: list[str] = field(default_factory=list)
     functions: list[types.FunctionType] = field(default_factory=list)  # every user function seen, for the guards
     sizes: dict[str, int] = field(default_factory=dict)  # the sizes of this call that have a name in the graph
+    # Functions that change variables of the functions around them, and the branch or loop they were defined in.
+    made: Any = field(default_factory=weakref.WeakKeyDictionary)
+    stacked: dict[int, Any] = field(default_factory=dict)  # by the id of its last item: see stacking.py
+    watch: Any = None  # guards.Collector: what the function reads and changes outside of itself
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:

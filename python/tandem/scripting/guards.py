@@ -95,6 +95,7 @@ class Collector:
         self.guards: dict[tuple[Any, ...], Guard] = {}
         self.watched: dict[tuple[Any, ...], Guard] = {}
         self.contents: dict[int, Guard] = {}
+        self._cell_names: dict[int, str] = {}
         self._known: dict[int, Any] = {}
         self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
         self._done: set[tuple[Any, ...]] = set()
@@ -241,6 +242,7 @@ class Collector:
                     continue
                 line = lines.get(name, code.co_firstlineno)
                 text = f"closure variable '{name}' ({self._place(code, line)})"
+                self._cell_names[id(cell)] = name
                 self.guards["cell", id(cell), None] = ("cell", cell, value, f"{text} was {show(value)}")
                 self._know(value)
                 self._contain(value, text)
@@ -324,6 +326,29 @@ class Collector:
             items = enumerate(before) if kind == "list" else before.items() if kind == "dict" else ()
             found += [("item", container, key, text.removesuffix(" changed")) for key, item in items if item is value]
         return found
+
+    def state(self) -> dict[Any, Any]:
+        """What stands at all places of guards now, and what containers hold."""
+        now: dict[Any, Any] = {}
+        for key, guard in [*self.watched.items(), *self.guards.items()]:
+            now[key] = current(guard)
+        for number, (_, container, _, _) in self.contents.items():
+            now[number] = container.copy()
+        return now
+
+    def changed_since(self, before: dict[Any, Any], places: frozenset[Any], names: tuple[str, ...]) -> str | None:
+        """The first that is another one now, apart from `places` and variables of these names.
+
+        What was seen only after `before` was taken was as its guard says.
+        """
+        for key, guard in [*self.watched.items(), *self.guards.items()]:
+            carried = key in places or (key[0] == "cell" and self._cell_names.get(key[1]) in names)
+            if not carried and not same(current(guard), before.get(key, guard[-2])):
+                return str(guard[-1].split(" was ")[0])
+        for number, (_, container, first, text) in self.contents.items():
+            if number not in places and not same_contents(container, before.get(number, first)):
+                return text.removesuffix(" changed")
+        return None
 
     def effects(self) -> list[Effect]:
         """Undo what the capture changed outside of itself, and return it, each change once."""

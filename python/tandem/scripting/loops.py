@@ -8,10 +8,11 @@ from typing import Any
 
 from tandem import _core
 from tandem.scripting import context
-from tandem.scripting.carried import Carried, Writes
+from tandem.scripting.carried import Carried
 from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.purity import MIN_TRIPS
 from tandem.scripting.sequences import Sequence, sequence
+from tandem.scripting.stacking import Stacks
 from tandem.scripting.state import Snapshot, lift, truth
 
 
@@ -22,10 +23,10 @@ class While:
     condition is evaluated as often as in Python: the first value enters the loop, the body computes the next one.
     """
 
-    __slots__ = ("_line", "_loop", "_names", "_values", "_writes", "restore")
+    __slots__ = ("_line", "_loop", "_names", "_updated", "_values", "restore")
 
-    def __init__(self, names: tuple[str, ...], writes: Writes, line: int) -> None:
-        self._names, self._writes, self._line = names, writes, line
+    def __init__(self, names: tuple[str, ...], updated: tuple[str, ...], line: int) -> None:
+        self._names, self._updated, self._line = names, updated, line
         self._loop: Carried | None = None
         self.restore = False
 
@@ -33,7 +34,7 @@ class While:
         if self._loop is None:
             if not is_symbolic(test):
                 return bool(test)
-            self._loop = Carried(Snapshot(self._names, scope), self._writes, f"'while' at line {self._line}")
+            self._loop = Carried(Snapshot(self._names, scope), self._updated, f"'while' at line {self._line}")
             self._loop.extras = {"condition": truth(test)}
         else:
             self._loop.next_extras = {"condition": truth(test)}
@@ -67,14 +68,16 @@ class For:
         self,
         iterable: Any,
         names: tuple[str, ...],
-        writes: Writes,
+        updated: tuple[str, ...],
         live: tuple[str, ...],
         target: str | None,
         line: int,
         not_simple: str | None,
         stoppable: bool,
+        lists: tuple[str, ...],
     ) -> None:
-        self._names, self._writes, self._live, self._target = names, writes, live, target
+        self._names, self._updated, self._live, self._target = names, updated, live, target
+        self._lists = lists
         self._line, self._not_simple, self._stoppable = line, not_simple, stoppable
         self._sequence: Sequence | None = sequence(iterable) if context.current() is not None else None
         self._iterator = iter(iterable) if self._sequence is None else None
@@ -146,7 +149,11 @@ class For:
             return "it runs over a list"
         if self._not_simple:
             return self._not_simple
-        for entry in Snapshot(self._writes[0], scope).entries:
+        for entry in Snapshot(self._updated, scope).entries:
+            if entry.name in self._lists and type(entry.value) is list:
+                if self._stoppable:
+                    return f"it appends to '{entry.name}' and may be left early"
+                continue
             if entry.structure is not None and not entry.structure.is_leaf:
                 return f"the body changes '{entry.name}', a {type(entry.value).__name__}"
         return None
@@ -175,7 +182,12 @@ class For:
     def _open(self, before: Snapshot, stop: Any) -> bool:
         assert self._sequence is not None
         index = lift(self._index)
-        self._loop = loop = Carried(before, self._writes, f"'for' at line {self._line}")
+        stacks = None
+        if self._lists and self._trial:
+            # The list has as many items as there are iterations, so their number is fixed for this compilation.
+            stacks = Stacks(self._lists, before, self._index, int(self._sequence.length))
+        self._loop = loop = Carried(before, self._updated, f"'for' at line {self._line}", stacks)
+        loop.runs = self._trial and not is_dim(self._sequence.length) and not self._stoppable
         if self._target is not None and not (self._stoppable and self._target in self._live):
             loop.masked[self._target] = f"it is the variable of the 'for' at line {self._line}, which may not run"
         if self._stoppable:
@@ -214,9 +226,10 @@ class For:
         if self._trial and self._rebound(after):
             self._abandon(f"the body sets its variable '{self._target}'")
             return self._resumed()
-        problems = [] if why is not None else loop.close(after, live=self._live if self._trial else ())
-        if self._trial and (problems or why is not None):
-            if self._peeled:
+        problems = [] if why is not None else loop.close(after, self._live if self._trial else (), self._item)
+        kinds = {problem.kind for problem in problems}
+        if (self._trial and not kinds <= {"stack", "in_place"}) or why is not None:
+            if self._peeled or kinds & {"unroll"}:
                 self._abandon(why or problems[0].reason)
             else:
                 self._peeled = True
@@ -242,12 +255,13 @@ class For:
         return after.entries[self._names.index(self._target)].value is not self._item
 
     def _final(self, loop: Carried, after: Snapshot) -> tuple[Any, ...]:
-        """The variables after the loop; its own variable then is the last item, as in Python."""
+        """The variables after the loop; what is the item in an iteration then is the last one, as in Python."""
         values = list(loop.results)
         assert self._sequence is not None
-        if self._target in self._names and not is_symbolic(self._sequence.length) and not self._stoppable:
-            place = self._names.index(self._target)
-            if after.entries[place].value is self._item:
+        if is_symbolic(self._sequence.length) or self._stoppable:
+            return tuple(values)
+        for place, entry in enumerate(after.entries):
+            if entry.value is self._item:
                 values[place] = self._sequence.item(self._sequence.length - 1)
         return tuple(values)
 

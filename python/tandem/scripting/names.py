@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
 MUTATORS = frozenset(
     (
@@ -26,7 +27,7 @@ def dotted(node: ast.AST) -> str | None:
 
 
 class _Changes(ast.NodeVisitor):
-    """Collects names and how they change: "rebound" to another object, "updated" in place, or both ("mixed")."""
+    """Collects names and how they change: "rebound" to another object, or only "updated" in place."""
 
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
@@ -36,11 +37,8 @@ class _Changes(ast.NodeVisitor):
     def note(self, name: str | None, how: str) -> None:
         if name is None:
             return
-        before = self.found.get(name)
-        if before is None or how == before:
+        if how == "rebound" or name not in self.found:
             self.found[name] = how
-        elif before == "updated":
-            self.found[name] = "mixed"
 
     def visit_Name(self, node: ast.Name) -> None:
         if not isinstance(node.ctx, ast.Load) and not self.comprehension:
@@ -139,7 +137,7 @@ def bound(function: ast.FunctionDef | ast.Lambda, body: list[ast.stmt]) -> set[s
 
 
 def changed(nodes: list[ast.stmt] | list[ast.AST], outer: set[str]) -> dict[str, str]:
-    """Map every variable the statements change to "rebound", "updated" or "mixed", in order of appearance.
+    """Map every variable the statements change to "rebound" or "updated", in order of appearance.
 
     Names in `outer` (declared global) are left out, and so are attributes of a name that is itself rebound: what such
     an attribute means differs before and after.
@@ -159,13 +157,33 @@ def changed(nodes: list[ast.stmt] | list[ast.AST], outer: set[str]) -> dict[str,
     return {name: how for name, how in visitor.found.items() if stable(name)}
 
 
-def has(nodes: list[ast.stmt] | list[ast.expr], *kinds: type[ast.AST]) -> bool:
-    """True when a node of one of the kinds occurs, outside nested functions and classes."""
-    stack: list[ast.AST] = list(nodes)
+def own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of these trees that run in their own scope: not those of nested functions and classes."""
+    stack = list(nodes)
     while stack:
         node = stack.pop()
-        if isinstance(node, kinds):
-            return True
+        yield node
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             stack.extend(ast.iter_child_nodes(node))
-    return False
+
+
+def has(nodes: Iterable[ast.AST], *kinds: type[ast.AST]) -> bool:
+    """True when a node of one of the kinds occurs, outside nested functions and classes."""
+    return any(isinstance(node, kinds) for node in own_nodes(nodes))
+
+
+def shared_names(function: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """The variables of a function that functions inside it change: a call of those may change them."""
+    if isinstance(function, ast.Lambda):
+        return frozenset()
+    inner: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, FUNCTIONS) and node is not function:
+            inner.update(name for part in ast.walk(node) if isinstance(part, ast.Nonlocal) for name in part.names)
+    mine = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    for node in own_nodes(function.body):
+        if isinstance(node, ast.Nonlocal):
+            mine.update(node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            mine.add(node.id)
+    return frozenset(inner & mine)

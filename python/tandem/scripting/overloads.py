@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tandem import _core
+from tandem.scripting import stacking
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.hosted import tensor_print
 from tandem.scripting.sequences import tensor_enumerate, tensor_range, tensor_zip
@@ -29,9 +30,9 @@ def _choose(builtin: Callable[..., Any], prefers: Callable[[Any, Any], Any]) -> 
     def choose(*values: Any, **options: Any) -> Any:
         from tandem.scripting.primitives import constantly, ifexp
 
-        items = list(values[0]) if len(values) == 1 and isinstance(values[0], (list, tuple)) else list(values)
+        items = list(values[0] if len(values) == 1 else values)
         if options or len(items) < 2 or not any(is_symbolic(item) for item in items):
-            return builtin(*values, **options)
+            return builtin(items, **options) if len(values) == 1 else builtin(*values, **options)
         best = items[0]
         for item in items[1:]:
             best = ifexp(prefers(item, best), constantly(item), constantly(best))
@@ -71,4 +72,6 @@ OVERLOADS: dict[Any, Callable[..., Any]] = {
     builtins.print: tensor_print,
     builtins.all: _all,
     builtins.any: _any,
+    _core.stack: stacking.stack,
+    _core.concat: stacking.concat,
 }

@@ -22,6 +22,7 @@ from tandem.scripting.hosted import asserted, raised, text, value
 from tandem.scripting.loops import For, While
 from tandem.scripting.overloads import OVERLOADS
 from tandem.scripting.purity import effects
+from tandem.scripting.reads import stored_cells
 from tandem.scripting.regions import innermost
 from tandem.scripting.state import CHOICE, UNBOUND, Undefined, lift, truth, undefined_error
 
@@ -31,11 +32,14 @@ __all__ = [
     "While",
     "and_",
     "asserted",
+    "attr",
     "call",
     "chain",
+    "change",
     "ifexp",
     "ld",
     "locals",
+    "made",
     "not_",
     "or_",
     "raised",
@@ -170,6 +174,8 @@ def call(function: Any) -> Any:
             raise _core.CaptureError(why)
     kind = type(function)
     if kind is types.FunctionType:
+        if capture.made:
+            _check_shared(function, capture)
         return _rewritten(function, capture)
     if kind is types.MethodType:
         inner = function.__func__
@@ -177,12 +183,12 @@ def call(function: Any) -> Any:
             return function
         new = _rewritten(inner, capture)
         return function if new is inner else types.MethodType(new, function.__self__)
-    if kind is types.BuiltinFunctionType or kind is type:
+    if kind is types.BuiltinFunctionType:
         return OVERLOADS.get(function, function)
     if kind is functools.partial:
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, type):
-        return function
+        return OVERLOADS.get(function) or _constructor(function, capture)
     if kind is functools._lru_cache_wrapper:
         return functools.partial(_cached, function)
     return _callable_object(function, capture)
@@ -199,6 +205,68 @@ def _cached(function: Any, *args: Any, **kwargs: Any) -> Any:
             f"'{name}.__wrapped__(...)', which leaves the cache out",
         )
     return function(*args, **kwargs)
+
+
+def change(function: Any) -> Any:
+    """As `call`, for a method that changes its list, dict or set; the rewriter has checked that it may."""
+    return function if isinstance(getattr(function, "__self__", None), (list, dict, set)) else call(function)
+
+
+def made(function: Any) -> Any:
+    """Notes where a function was defined that changes variables of the functions around it."""
+    capture = context.current()
+    if capture is not None:
+        capture.made[function] = innermost()
+    return function
+
+
+def _check_shared(function: types.FunctionType, capture: context.Capture) -> None:
+    """Raise for a function that changes variables around a branch or loop body that does not carry them."""
+    region = innermost()
+    if region is None or capture.made.get(function, region) is region:
+        return
+    for name in stored_cells(function.__code__):
+        if name not in region.names:
+            raise capture_error(
+                f"variable '{name}'",
+                f"a call of '{function.__name__}', which changes it, in the body of the {region.what}",
+                "a condition that does not depend on a tensor, or a body that assigns the variable itself",
+                f"returning the new value from '{function.__name__}' and assigning it where it is defined",
+            )
+
+
+def attr(value: Any, name: str) -> Any:
+    """`value.name`; a property of the user's is rewritten like any other function."""
+    capture = context.current()
+    if capture is None or isinstance(value, (_core.Tensor, types.ModuleType)):
+        return getattr(value, name)
+    classes, owner = type(value).__mro__, value
+    if classes[0] is super:
+        owner, order = value.__self__, value.__self_class__.__mro__
+        classes = order[order.index(value.__thisclass__) + 1 :]
+    found = next((vars(item)[name] for item in classes if name in vars(item)), None)
+    if type(found) is not property or type(found.fget) is not types.FunctionType:
+        return getattr(value, name)
+    if capture.trials and (why := effects(found.fget)) is not None:
+        raise _core.CaptureError(why)
+    return _rewritten(found.fget, capture)(owner)
+
+
+def _constructor(cls: Any, capture: context.Capture) -> Any:
+    """The class, or a function that makes an instance of it with a rewritten `__init__`."""
+    init = cls.__init__
+    if cls.__new__ is not object.__new__ or type(cls) is not type or type(init) is not types.FunctionType:
+        return cls
+    new = _rewritten(init, capture)
+    if new is init:
+        return cls
+
+    def construct(*args: Any, **kwargs: Any) -> Any:
+        instance: Any = object.__new__(cls)
+        new(instance, *args, **kwargs)
+        return instance
+
+    return construct
 
 
 def _callable_object(value: Any, capture: context.Capture) -> Any:
@@ -220,7 +288,7 @@ def _rewritten(function: types.FunctionType, capture: context.Capture) -> types.
     if not context.is_user_function(function):
         return function
     capture.functions.append(function)
-    if not capture.rewriting or inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+    if not capture.rewriting or inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return function
     from tandem.scripting.rewriter import rewrite
 

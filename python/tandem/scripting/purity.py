@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import math
 import operator
 import types
@@ -16,6 +17,7 @@ from typing import Any
 
 from tandem import _core
 from tandem.scripting import source
+from tandem.scripting.appends import made_lists
 from tandem.scripting.names import MUTATORS
 
 MIN_TRIPS = 8  # shorter loops are unrolled: straight code fuses
@@ -59,8 +61,12 @@ def _target(node: ast.expr) -> str | None:
     return None
 
 
-def why_not_simple(body: list[ast.stmt]) -> str | None:
-    """The first reason why the statements may have effects of their own; None if there is none."""
+def why_not_simple(body: list[ast.stmt], lists: tuple[str, ...] = ()) -> str | None:
+    """The first reason why the statements may have effects of their own; None if there is none.
+
+    `lists`: names of lists that it may append to. What it does to lists that it makes itself is no effect.
+    """
+    lists = (*lists, *made_lists(body))
     for node in body:
         if not isinstance(node, (*_STATEMENTS, *_JUMPS)):
             return f"line {node.lineno} holds a '{type(node).__name__.lower()}' statement"
@@ -73,19 +79,21 @@ def why_not_simple(body: list[ast.stmt]) -> str | None:
         for field in ("test", "iter", "value", "target", "targets"):
             value = getattr(node, field, None)
             for expression in value if isinstance(value, list) else [value]:
-                if expression is not None and (why := _expression(expression)):
+                if expression is not None and (why := _expression(expression, lists)):
                     return why
         for field in ("body", "orelse"):
-            if why := why_not_simple(getattr(node, field, [])):
+            if why := why_not_simple(getattr(node, field, []), lists):
                 return why
     return None
 
 
-def _expression(root: ast.expr) -> str | None:
+def _expression(root: ast.expr, lists: tuple[str, ...] = ()) -> str | None:
     for node in ast.walk(root):
         if isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)):
             return f"line {root.lineno} holds a '{type(node).__name__.lower()}'"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+            if isinstance(node.func.value, ast.Name) and node.func.value.id in lists:
+                continue
             return f"line {node.lineno} calls '.{node.func.attr}()'"
     return None
 
@@ -119,6 +127,16 @@ def _function(function: types.FunctionType) -> str | None:
     return _functions[code]
 
 
+def _is_record(kind: type) -> bool:
+    """True for dataclasses and named tuples that are made without code of the user's."""
+    own = vars(kind)
+    if "__dataclass_params__" not in own:
+        return issubclass(kind, tuple) and "_fields" in own and "__new__" in own
+    plain = own["__dataclass_params__"].init and not hasattr(kind, "__post_init__")
+    makers = (dataclasses.MISSING, list, dict, set)
+    return bool(plain) and all(field.default_factory in makers for field in dataclasses.fields(kind))
+
+
 def effects(function: Any) -> str | None:
     """Why calling `function` may have effects besides its result and tensor writes; None if it has none."""
     if isinstance(getattr(function, "__self__", None), (_core.Tensor, *_PLAIN)):
@@ -137,6 +155,8 @@ def effects(function: Any) -> str | None:
     if isinstance(owner, (list, dict, set)) and name not in MUTATORS:
         return None
     if type(function).__module__.startswith("tandem"):
+        return None
+    if isinstance(function, type) and _is_record(function):
         return None
     call = getattr(type(function), "__call__", None)  # noqa: B004 - the class's own method is wanted
     if not isinstance(function, type) and isinstance(call, types.FunctionType):

@@ -46,6 +46,14 @@ def reads(code: types.CodeType) -> Reads:
     return found
 
 
+@lru_cache(maxsize=4096)
+def stored_cells(code: types.CodeType) -> frozenset[str]:
+    """The variables of enclosing functions that the code assigns or deletes."""
+    names = ("STORE_DEREF", "DELETE_DEREF")
+    stored = {item.argval for item in dis.get_instructions(code) if item.opname in names}
+    return frozenset(stored & set(code.co_freevars))
+
+
 def _scan(code: types.CodeType, free: frozenset[str], found: Reads, nested: bool) -> None:
     count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
     arguments = frozenset() if nested else frozenset(code.co_varnames[:count])

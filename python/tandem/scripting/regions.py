@@ -6,13 +6,18 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from tandem.scripting import context
 from tandem.scripting.errors import capture_error
+from tandem.scripting.state import Snapshot
 
 
 @dataclass(eq=False)
 class Region:
     handle: Any  # of _core.if_begin or _core.while_begin
     what: str
+    names: tuple[str, ...] = ()  # the variables it carries
+    places: frozenset[Any] = frozenset()  # the attributes and containers among them
+    before: Any = None  # what stood outside of the function when it was opened
 
 
 class _Stack(threading.local):
@@ -23,8 +28,11 @@ class _Stack(threading.local):
 _stack = _Stack()
 
 
-def push(handle: Any, what: str) -> Region:
-    region = Region(handle, what)
+def push(handle: Any, what: str, before: Snapshot) -> Region:
+    """Open a region that carries the variables of a snapshot."""
+    watch = _watch()
+    names = tuple(entry.name for entry in before.entries)
+    region = Region(handle, what, names, frozenset(before.places), watch.state() if watch is not None else None)
     _stack.open.append(region)
     return region
 
@@ -39,6 +47,21 @@ def check(region: Region) -> None:
             "bodies of tensor conditions that end normally while they are captured",
             "moving the 'try' inside the body, or @td.script(fallback=True)",
         )
+    watch = _watch()
+    if watch is not None and region.before is not None:
+        change = watch.changed_since(region.before, region.places, region.names)
+        if change is not None:
+            raise capture_error(
+                change,
+                f"a change in the body of the {region.what}, which may not run at all",
+                "changes of variables, of attributes named in the body itself, or of tensors",
+                "assigning it after the body, from a variable that the body sets",
+            )
+
+
+def _watch() -> Any:
+    capture = context.current()
+    return None if capture is None else capture.watch
 
 
 def pop(region: Region) -> None:

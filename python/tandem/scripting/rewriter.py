@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types
 from typing import Any
 
@@ -17,16 +18,26 @@ rewritten: set[types.CodeType] = set()  # all code this module made, functions i
 originals: dict[types.CodeType, types.CodeType] = {}  # the code that each rewritten function had
 
 
-def _mark(code: types.CodeType, new_prefix: str, old_prefix: str) -> types.CodeType:
-    """Record the code object and those inside it as rewritten, with the qualified names of the original."""
-    consts = tuple(
-        _mark(item, new_prefix, old_prefix) if isinstance(item, types.CodeType) else item for item in code.co_consts
-    )
+def _mark(code: types.CodeType, new_prefix: str, old_prefix: str, in_class: bool = False) -> types.CodeType:
+    """Record the code object and those inside it as rewritten, with the qualified names of the original.
+
+    The methods of classes inside it are not: they are found and rewritten when they are called.
+    """
+    body = not code.co_flags & inspect.CO_OPTIMIZED  # of a class
+
+    def constant(item: Any) -> Any:
+        if isinstance(item, types.CodeType):
+            return _mark(item, new_prefix, old_prefix, in_class or body)
+        named = body and isinstance(item, str) and item.startswith(new_prefix)
+        return old_prefix + item[len(new_prefix) :] if named else item
+
+    consts = tuple(map(constant, code.co_consts))
     changes: dict[str, Any] = {"co_consts": consts}
     if hasattr(code, "co_qualname") and code.co_qualname.startswith(new_prefix):
         changes["co_qualname"] = old_prefix + code.co_qualname[len(new_prefix) :]
     code = code.replace(**changes)
-    rewritten.add(code)
+    if not in_class:
+        rewritten.add(code)
     return code
 
 

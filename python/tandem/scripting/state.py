@@ -151,12 +151,23 @@ class Snapshot:
 
     def __init__(self, names: Iterable[str], scope: dict[str, Any]) -> None:
         self.entries = []
+        self.places: set[Any] = set()  # of attributes and containers among them, as guards identify them
         for name in names:
             value = _read(name, scope)
+            if "." in name:
+                owner, _, attribute = name.rpartition(".")
+                self.places.add(("attr", id(_read(owner, scope)), attribute))
+            self._containers(value)
             if isinstance(value, (_Unbound, Undefined)):
                 self.entries.append(Entry(name, value, [], None))
             else:
                 self.entries.append(Entry(name, value, *pytree.flatten(value)))
+
+    def _containers(self, value: Any) -> None:
+        if isinstance(value, (list, dict, tuple)):
+            self.places.add(id(value))
+            for item in value.values() if isinstance(value, dict) else value:
+                self._containers(item)
 
     def values(self) -> tuple[Any, ...]:
         """The values as they were, lists and dicts refilled in place."""
@@ -183,11 +194,18 @@ class Later:
     """A zero of some type, made when it is asked for: not in the region that the type was seen in."""
 
     def __init__(self, like: Any) -> None:
-        self._number = (False, 0, 0.0)[kind(like)] if is_weak(like) else None
-        self._type = None if is_weak(like) else (tuple(like.shape), like.dtype)
+        self.number = (False, 0, 0.0)[kind(like)] if is_weak(like) else None
+        self.shape: tuple[Any, ...] = () if is_weak(like) else tuple(like.shape)
+        self.dtype = None if is_weak(like) else like.dtype
 
-    def __call__(self) -> Any:
-        return self._number if self._type is None else _core.zeros(self._type[0], dtype=self._type[1])
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Later) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, *rows: int) -> Any:
+        """The zero; `rows`: further axes in front."""
+        return self.number if self.dtype is None else _core.zeros((*rows, *self.shape), dtype=self.dtype)
 
 
 def zeros_later(leaves: list[Any]) -> list[Any]:

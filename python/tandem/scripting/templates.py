@@ -45,3 +45,10 @@ def fill(text: str, at: ast.AST, **values: Any) -> list[ast.stmt]:
 
 def constant(value: Any, at: ast.AST) -> ast.expr:
     return ast.copy_location(ast.Constant(value), at)
+
+
+def fill_expression(text: str, at: ast.AST, **values: Any) -> ast.expr:
+    """The expression of `text`, placed at the source position of `at`."""
+    statement = fill(text, at, **values)[0]
+    assert isinstance(statement, ast.Expr)
+    return statement.value

@@ -8,11 +8,12 @@ from collections import Counter
 from typing import Any
 
 from tandem.scripting import source
+from tandem.scripting.appends import FreshLists, appended_lists, fresh_lists
 from tandem.scripting.jumps import RESULT, Lowering, Unsupported
-from tandem.scripting.names import bound, changed, has
+from tandem.scripting.names import MUTATORS, bound, changed, has, own_nodes, shared_names
 from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
-from tandem.scripting.templates import constant, fill
+from tandem.scripting.templates import constant, fill, fill_expression
 
 IF = """
 if_ = __td.If(test, names, line, __td.locals())
@@ -41,7 +42,7 @@ while if_.pending():
         assign_again
 """
 WHILE = """
-while_ = __td.While(names, writes, line)
+while_ = __td.While(names, updated, line)
 while while_.next(test, __td.locals()):
     if while_.restore:
         assign
@@ -50,7 +51,7 @@ if while_.restore:
     assign_again
 """
 FOR = """
-for_ = __td.For(iterable, names, writes, live, target, line, reason, stoppable)
+for_ = __td.For(iterable, names, updated, live, target, line, reason, stoppable, lists)
 while for_.next(__td.locals(), stop):
     if for_.restore:
         assign
@@ -71,6 +72,7 @@ if __td.under_condition():
 else:
     otherwise
 """
+YIELDS = (ast.Yield, ast.YieldFrom)
 FRAME_BUILTINS = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "super"})
 
 
@@ -94,9 +96,13 @@ class FunctionRewriter(ast.NodeTransformer):
         self.root, self.node = root, node
         arguments = [*node.args.posonlyargs, *node.args.args]
         self.first_argument = arguments[0].arg if arguments else None
+        self.arguments = {item.arg for item in ast.walk(node.args) if isinstance(item, ast.arg)}
         self.outer: set[str] = set()
         self.bound: set[str] = set()
+        self.shared = shared_names(node)
         self.loads: Counter[str] = Counter()
+        self.lists: FreshLists = {}
+        self.around: list[ast.For | ast.While] = []  # the loops around what is being visited
 
     def body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         for statement in statements:
@@ -110,6 +116,7 @@ class FunctionRewriter(ast.NodeTransformer):
             return statements
         self.loads = _loads(statements)
         self.bound = bound(self.node, statements)
+        self.lists = fresh_lists(statements, self.arguments)
         return self.block(statements)
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -119,12 +126,14 @@ class FunctionRewriter(ast.NodeTransformer):
             out.extend(new if isinstance(new, list) else [new])
         return out
 
-    def _variables(self, parts: list[Any]) -> tuple[list[str], tuple[tuple[str, ...], tuple[str, ...]]]:
-        """The variables that the statements change; which of them in place, and which in place before otherwise."""
+    def _variables(self, parts: list[Any]) -> tuple[list[str], tuple[str, ...]]:
+        """The variables that the statements change, and which of them in place only."""
         found = changed(parts, self.outer)
+        if self.shared and has(parts, ast.Call):
+            for name in self.shared:
+                found.setdefault(name, "rebound")
         self.root.carried.update(name for name in found if "." not in name)
-        kinds = [tuple(name for name, how in found.items() if how == kind) for kind in ("updated", "mixed")]
-        return list(found), (kinds[0], kinds[1])
+        return list(found), tuple(name for name, how in found.items() if how == "updated")
 
     def _assign(self, holder: str, names: list[str], at: ast.AST) -> list[ast.stmt]:
         """Put the values of `holder` into the variables; delete those that have none."""
@@ -145,6 +154,9 @@ class FunctionRewriter(ast.NodeTransformer):
     # Statements
 
     def visit_If(self, node: ast.If) -> list[ast.stmt]:
+        if has([node], *YIELDS):  # a region cannot be left and entered again: this one is for plain conditions
+            node.test, node.body, node.orelse = self.visit(node.test), self.block(node.body), self.block(node.orelse)
+            return [node]
         names, _ = self._variables([*node.body, *node.orelse])
         test = self.visit(node.test)
         orelse = self.block(node.orelse) or [ast.copy_location(ast.Pass(), node.test)]
@@ -168,38 +180,51 @@ class FunctionRewriter(ast.NodeTransformer):
         )
 
     def visit_While(self, node: ast.While) -> list[ast.stmt]:
-        names, writes = self._variables([node.test, *node.body])
+        if has([node], *YIELDS):
+            node.test, node.body = self.visit(node.test), self.block(node.body)
+            return [node]
+        names, updated = self._variables([node.test, *node.body])
         holder = self.root.fresh("while")
+        test = self.visit(node.test)
+        self.around.append(node)
+        body = self.block(node.body)
+        self.around.pop()
         return fill(
             WHILE,
             node.test,
             while_=holder,
             names=constant(tuple(names), node.test),
-            writes=constant(writes, node.test),
+            updated=constant(updated, node.test),
             line=constant(node.lineno, node.test),
-            test=self.visit(node.test),
-            body=self.block(node.body),
+            test=test,
+            body=body,
             assign=self._assign(holder, names, node.test),
             assign_again=self._assign(holder, names, node.test),
         )
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         at = node.iter
+        stop = [ast.copy_location(ast.Name(name, ast.Load()), at) for name in getattr(node, "stop", [])]
+        if has([node], *YIELDS):
+            node.iter, node.body = self.visit(node.iter), self.block(node.body)
+            node.body += fill("if stop:\n    break", at, stop=self._stop(stop, at)) if stop else []
+            return [node]
         head = ast.copy_location(ast.Assign([node.target], ast.copy_location(ast.Constant(None), at)), node.target)
-        names, writes = self._variables([head, *node.body])
+        names, updated = self._variables([head, *node.body])
         holder, error = self.root.fresh("for"), self.root.fresh("error")
         item = fill("target = for_.item()", node.target, target=node.target, for_=holder)
         inside = _loads([node])
         live = [name for name in names if name.startswith("__td_") or self.loads[name] > inside[name]]
         target = node.target.id if isinstance(node.target, ast.Name) else None
-        stop = [ast.copy_location(ast.Name(name, ast.Load()), at) for name in getattr(node, "stop", [])]
-        reason = why_not_simple([head, *node.body])
+        lists = appended_lists(node, self.lists, self.around)
+        reason = why_not_simple([head, *node.body], lists)
+        self.around.append(node)
         body = [*item, *self.block(node.body)]
+        self.around.pop()
         stop_value = self._stop(stop, at)
         if stop:
-            test = fill("for_.live(stop)", at, for_=holder, stop=self._stop(stop, at))[0]
-            assert isinstance(test, ast.Expr)
-            body = self._branch(names, test.value, body, [ast.copy_location(ast.Pass(), at)])
+            test = fill_expression("for_.live(stop)", at, for_=holder, stop=self._stop(stop, at))
+            body = self._branch(names, test, body, [ast.copy_location(ast.Pass(), at)])
         if reason is None:
             body = fill(TRIAL, at, body=body, for_=holder, error=error)
         return fill(
@@ -208,11 +233,12 @@ class FunctionRewriter(ast.NodeTransformer):
             for_=holder,
             iterable=self.visit(node.iter),
             names=constant(tuple(names), at),
-            writes=constant(writes, at),
+            updated=constant(updated, at),
             live=constant(tuple(live), at),
             target=constant(target, at),
             line=constant(node.lineno, at),
             reason=constant(reason, at),
+            lists=constant(lists, at),
             stoppable=constant(bool(stop), at),
             stop=stop_value,
             body=body,
@@ -308,11 +334,22 @@ class FunctionRewriter(ast.NodeTransformer):
             arguments = [ast.Name("__class__", ast.Load()), ast.Name(self.first_argument, ast.Load())]
             node.args = [ast.copy_location(argument, node) for argument in arguments]
             return node
-        function = self.visit(node.func)
+        if isinstance(node.func, ast.Attribute):  # a method: properties do not return what is called
+            node.func.value, function = self.visit(node.func.value), node.func
+        else:
+            function = self.visit(node.func)
         node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
-        node.func = function if name in FRAME_BUILTINS else self._call("call", [function], node.func)
+        changes = isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS
+        primitive = "change" if changes else "call"
+        node.func = function if name in FRAME_BUILTINS else self._call(primitive, [function], node.func)
         return self._call("visible", [node], node) if name == "locals" else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        node.value = self.visit(node.value)
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        return self._call("attr", [node.value, constant(node.attr, node)], node)
 
     # Scopes
 
@@ -320,8 +357,9 @@ class FunctionRewriter(ast.NodeTransformer):
         node.decorator_list = [self.visit(item) for item in node.decorator_list]
         node.args.defaults = [self.visit(item) for item in node.args.defaults]
         node.args.kw_defaults = [item and self.visit(item) for item in node.args.kw_defaults]
-        if not has(node.body, ast.Yield, ast.YieldFrom):
-            node.body = FunctionRewriter(self.root, node).body(node.body)
+        if any(isinstance(inner, ast.Nonlocal) for inner in own_nodes(node.body)):
+            node.decorator_list.append(fill_expression("__td.made", node))
+        node.body = FunctionRewriter(self.root, node).body(node.body)
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
@@ -334,7 +372,7 @@ class FunctionRewriter(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
-        return node  # its own scope rules (and name mangling) do not admit our names
+        return node  # its own scope rules (and name mangling) do not admit our names; methods are rewritten when called
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         node.target = self.visit(node.target)
