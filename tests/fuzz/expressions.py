@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import tandem as td
-from fuzz.scope import Scope, Value, is_number, is_tensor, rank, type_of
+from fuzz.scope import AVOID_UNCERTAIN_WRITES, Scope, Value, is_number, is_tensor, rank, type_of
 from ops import samples
 
 BINARY = ("+", "-", "*", "+", "-", "*", "/", "**", "&", "|", "^", "<<", ">>", "@")
@@ -107,11 +107,25 @@ class Expressions:
         if values is None:
             return first
         second = self.tensor(scope, depth - 1, lambda other: type_of(other) == type_of(values))
-        return f"({first} if {self.condition(scope)} else {second})" if second else first
+        if not second:
+            return first
+        if AVOID_UNCERTAIN_WRITES:
+            first, second = self._own(scope, first), self._own(scope, second)
+        return f"({first} if {self.condition(scope)} else {second})"
+
+    def _own(self, scope: Scope, text: str) -> str:
+        """The expression, or a copy of its value where that is memory of a variable."""
+        values = scope.evaluate(text)
+        return f"{text}.copy()" if values is not None and scope.aliases(values[0]) else text
 
     def _helper(self, scope: Scope, depth: int) -> str:
         name = self.rng.choice(self.helpers)
-        return f"{name}({self._operand(scope, depth)}, {self._operand(scope, 1)})"
+        given = [self._operand(scope, depth), self._operand(scope, 1)]
+        for k, text in enumerate(given):
+            values = scope.evaluate(text)
+            if values is not None and not scope.writable(values[0]):
+                given[k] = f"{text}.copy()"
+        return f"{name}({', '.join(given)})"
 
     # Rows of the op table
 

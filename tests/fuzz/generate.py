@@ -71,6 +71,8 @@ class Writer:
             name = self.rng.choice(old)
         else:
             name = scope.new_name(letter)
+        if "helper(" in text and scope.aliases(values[0]):
+            scope.uncertain.append(values[0])
         scope[name] = values
         return [f"{name} = {text}"]
 
@@ -91,6 +93,8 @@ class Writer:
             value = self.expressions.number(scope) if self.rng.random() < 0.4 else self.expressions.tensor(scope, 1)
             line = f"{name} {self.rng.choice(IN_PLACE)} {value}"
             before = type_of(scope[name])
+            if not scope.writable(scope[name][0]):
+                continue
             if scope.evaluate(value) is not None and scope.execute(line) and type_of(scope[name]) == before:
                 return [line]
         return []
@@ -101,7 +105,7 @@ class Writer:
             value = self.expressions.number(scope) if self.rng.random() < 0.4 else self.expressions.tensor(scope, 1)
             operator = "=" if self.rng.random() < 0.6 else self.rng.choice(IN_PLACE[:6])
             line = f"{name}[{self.expressions.key(scope, name)}] {operator} {value}"
-            if scope.evaluate(value) is not None and scope.execute(line):
+            if scope.writable(scope[name][0]) and scope.evaluate(value) is not None and scope.execute(line):
                 return [line]
         return []
 

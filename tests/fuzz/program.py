@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import itertools
 import linecache
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import tandem as td
+from fuzz.scope import addresses
 
 # Why capture may refuse a random program that runs eagerly. Anything else is a mismatch.
 REFUSALS = {
@@ -20,7 +22,6 @@ REFUSALS = {
     "types differ in branches": r"^if: got .* in one branch and .* in the other",
     "type changes in a loop": r"need one dtype, shape and structure in every iteration",
     "bound and written in a loop": r"need either writes in place or assignments",
-    "error in a branch or loop": r"an exception in the body of the .*, which may not run at all",
     "arguments share memory": r"need arguments that do not share memory with one that is written to",
 }
 
@@ -63,14 +64,6 @@ def define(program: Program) -> Callable[..., Any]:
     return scope["program"]
 
 
-def _elements(x: td.Tensor) -> frozenset[int]:
-    """The addresses of all elements: two tensors share memory if they have one in common."""
-    addresses = [x._pointer]
-    for size, stride in zip(x.shape, x.strides, strict=True):
-        addresses = [address + k * stride for address in addresses for k in range(size)]
-    return frozenset(addresses)
-
-
 def _canonical(value: Any, tensors: list[td.Tensor]) -> Any:
     """A value as nested lists that are equal when the bits are; all NaNs are one."""
     if isinstance(value, td.Tensor):
@@ -94,11 +87,11 @@ def run(function: Callable[..., Any], call: str) -> Outcome:
     try:
         result = function(*arguments)
     except Exception as error:
-        # The classes that users catch: a Tandem error and the built-in one it derives from.
-        return {"error": type(error).__name__, "message": str(error)}
+        line = getattr(error, "lineno", 0)
+        return {"error": type(error).__name__, "message": str(error), "line": line, "tandem": isinstance(error, td.Error)}
     tensors: list[td.Tensor] = []
     outcome = {"result": _canonical(result, tensors), "arguments": _canonical(list(arguments), tensors)}
-    small = [(k, _elements(x)) for k, x in enumerate(tensors) if x.size <= 512]
+    small = [(k, addresses(x)) for k, x in enumerate(tensors) if x.size <= 512]
     shared = [[j, k] for (j, a), (k, b) in itertools.combinations(small, 2) if a & b]
     return {**outcome, "shared": shared}
 
@@ -116,7 +109,14 @@ def _script(program: Program) -> Callable[..., Any]:
 def run_scripted(program: Program) -> list[Outcome]:
     """One compiled function for all calls, so that later sizes meet what earlier ones left behind."""
     function = _script(program)
-    return [run(function, call) for call in program.calls]
+    outcomes = [run(function, call) for call in program.calls]
+    # Who shares memory with whom depends on the path taken, if there are paths; a compiled program has one answer.
+    paths = bool(function.records) and re.search(r"= (if|while)\b", function.ir("captured")) is not None
+    conditional = conditional_lines(program.source)
+    for outcome in outcomes:
+        outcome["paths"] = paths
+        outcome["conditional"] = outcome.get("line") in conditional
+    return outcomes
 
 
 def run_disabled(program: Program) -> list[Outcome]:
@@ -133,8 +133,28 @@ RUNNERS: dict[str, Callable[[Program], list[Outcome]]] = {
 }
 
 
+def conditional_lines(source: str) -> frozenset[int]:
+    """The lines that may not run: bodies of `if` and loops, operands after the first, helpers that are called there."""
+    tree = ast.parse(source)
+    lines: set[int] = set()
+    for node in ast.walk(tree):
+        parts: list[ast.AST] = []
+        if isinstance(node, (ast.If, ast.For, ast.While)):
+            parts = [*node.body, *node.orelse]
+        elif isinstance(node, (ast.BoolOp, ast.IfExp)) or (isinstance(node, ast.Compare) and len(node.ops) > 1):
+            parts = [node]
+        elif isinstance(node, ast.FunctionDef) and node.name != "program":
+            parts = [*node.body]
+        for part in parts:
+            lines.update(range(part.lineno, (part.end_lineno or part.lineno) + 1))  # type: ignore[attr-defined]
+    return frozenset(lines)
+
+
 def refusal(outcome: Outcome) -> str | None:
     """The name of the reason for which capture may refuse a program, if it did for one of them."""
+    if outcome.get("tandem") and outcome["error"] != "CaptureError" and outcome.get("conditional"):
+        # Both branches are captured: a shape that only the one not taken gets wrong is an error all the same.
+        return "error where eager did not go"
     if outcome.get("error") != "CaptureError":
         return None
     for name, pattern in REFUSALS.items():
@@ -145,12 +165,15 @@ def refusal(outcome: Outcome) -> str | None:
 
 def difference(expected: Outcome, got: Outcome) -> str | None:
     """What differs between two runs: a short stable kind, or None."""
-    if refusal(got) is not None:
+    if "error" not in expected and refusal(got) is not None:
+        return None
+    if got.get("error") == "CaptureError" and refusal(got) is not None:
         return None
     if "error" in expected or "error" in got:
         one, other = expected.get("error", "no error"), got.get("error", "no error")
         return None if one == other else f"{one} / {other}"
-    for part in ("result", "arguments", "shared"):
+    for part in ("result", "arguments"):
         if expected[part] != got[part]:
             return part
-    return None
+    extra = [pair for pair in got["shared"] if pair not in expected["shared"]]
+    return "shared" if extra or (expected["shared"] != got["shared"] and not got.get("paths")) else None

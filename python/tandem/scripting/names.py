@@ -149,3 +149,17 @@ def has(nodes: list[ast.stmt] | list[ast.expr], *kinds: type[ast.AST]) -> bool:
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             stack.extend(ast.iter_child_nodes(node))
     return False
+
+
+def bound(function: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """The names that are variables of the function itself; a `nonlocal` counts, a `global` does not."""
+    names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    if isinstance(function, ast.FunctionDef):
+        for statement in function.body:
+            names.update(name for name, how in changed([statement], set()).items() if how != "updated")
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Nonlocal):
+                    names.update(node.names)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    names.add(node.id)
+    return frozenset(names)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem.scripting import source
 from tandem.scripting.jumps import RESULT, Lowering, Unsupported
-from tandem.scripting.names import changed, has
+from tandem.scripting.names import bound, changed, has
 from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
 from tandem.scripting.templates import constant, fill
@@ -88,6 +88,7 @@ class FunctionRewriter(ast.NodeTransformer):
         arguments = [*node.args.posonlyargs, *node.args.args]
         self.first_argument = arguments[0].arg if arguments else None
         self.outer: set[str] = set()
+        self.bound = bound(node)
         self.loads: Counter[str] = Counter()
 
     def body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -112,7 +113,12 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def _variables(self, parts: list[Any]) -> tuple[list[str], tuple[tuple[str, ...], tuple[str, ...]]]:
         """The variables that the statements change; which of them in place, and which in place before otherwise."""
-        found = changed(parts, self.outer)
+        # Assigning to a name of somebody else's would make it a variable of this function: `LIST.append(x)`, `td.add(x, y)`.
+        found = {
+            name: how
+            for name, how in changed(parts, self.outer).items()
+            if how != "updated" or "." in name or name in self.bound
+        }
         self.root.carried.update(name for name in found if "." not in name)
         kinds = [tuple(name for name, how in found.items() if how == kind) for kind in ("updated", "mixed")]
         return list(found), (kinds[0], kinds[1])
