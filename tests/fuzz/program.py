@@ -25,6 +25,10 @@ REFUSALS = {
     "arguments share memory": r"need arguments that do not share memory with one that is written to",
 }
 
+# Differences that are known, each with a test in test_regressions.py that is expected to fail. A mended one goes here.
+OPEN_DEAD_READS = True  # an index out of bounds is no error in compiled code if nothing reads the element
+OPEN_SHARED_PATHS = True  # a result that depends on a branch may share memory with an argument that eager copies
+
 Outcome = dict[str, Any]
 _numbers = itertools.count()
 
@@ -171,9 +175,16 @@ def difference(expected: Outcome, got: Outcome) -> str | None:
         return None
     if "error" in expected or "error" in got:
         one, other = expected.get("error", "no error"), got.get("error", "no error")
-        return None if one == other else f"{one} / {other}"
+        if OPEN_DEAD_READS and one == "OutOfBoundsError" and other == "no error":
+            return None
+        if one == other:
+            return None
+        detail = f": {got['message'][:24]}" if other == "CaptureError" else ""
+        return f"{one} / {other}{detail}"
     for part in ("result", "arguments"):
         if expected[part] != got[part]:
             return part
+    if OPEN_SHARED_PATHS and got.get("paths"):
+        return None
     extra = [pair for pair in got["shared"] if pair not in expected["shared"]]
     return "shared" if extra or (expected["shared"] != got["shared"] and not got.get("paths")) else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Iterator
 
 from fuzz.program import Program
 
 Fails = Callable[[Program], bool]
-SIMPLER_NUMBERS = ("0", "1", "2")
+FUEL = re.compile(r"\bf\d+\b")  # what ends the loops of random programs; without it they run for ever
 
 
 def shrink(program: Program, fails: Fails, tries: int = 600) -> Program:
@@ -89,7 +90,7 @@ def _edit_statements(tree: ast.Module) -> Iterator[ast.Module]:
 
 def _replacements(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
     """What may stand in the place of a statement."""
-    if isinstance(statement, ast.Return):
+    if isinstance(statement, ast.Return) or (isinstance(statement, ast.AugAssign) and FUEL.search(ast.unparse(statement))):
         return
     if not isinstance(statement, ast.Pass):
         yield []
@@ -138,10 +139,12 @@ def _simpler(node: ast.expr) -> Iterator[ast.expr]:
     parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
     if isinstance(node, ast.Call):
         parts = [*node.args, *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
+    if isinstance(node, ast.BoolOp) and FUEL.search(ast.unparse(node.values[0])):
+        parts = [node.values[0]]
     for part in parts:
         if not (isinstance(part, ast.Name) and part.id == "td"):
             yield part
-    if not isinstance(node, (ast.Constant, ast.Name, ast.Slice, ast.Starred)):
+    if not isinstance(node, (ast.Constant, ast.Name, ast.Slice, ast.Starred)) and not FUEL.search(ast.unparse(node)):
         yield ast.Constant(1)
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value not in (0, 1, 2):
         yield ast.Constant(1)

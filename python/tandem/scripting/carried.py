@@ -37,7 +37,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset" or "mixed"
+    kind: str  # "promote", "fill", "mask", "unset", "same" or "mixed"
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -176,6 +176,9 @@ class Carried:
         mask = [Problem(name, change, "mask")]
         if new.structure != entry.structure:
             return mask, []
+        if entry.structure is pytree.LEAF and is_symbolic(entry.value) and new.value is params[0] is not entry.value:
+            # Assigned to itself: it stays the tensor it was, so that writes into it are seen by its other names.
+            return [Problem(name, f"the {self.what} leaves it the tensor it was", "same")], []
         problems: list[Problem] = []
         nexts: list[Any] = []
         for k, (leaf, value, param) in enumerate(zip(entry.leaves, new.leaves, params, strict=True)):
@@ -221,6 +224,8 @@ class Carried:
                 self.promoted[problem.name, problem.leaf] = problem.dtype
             elif problem.kind == "fill":
                 self.filled[problem.name] = problem.fill
+            elif problem.kind == "same":
+                self.updated |= {problem.name}
             elif problem.kind == "mixed":
                 raise capture_error(
                     f"variable '{problem.name}'",
