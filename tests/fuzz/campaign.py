@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fuzz.generate import generate
-from fuzz.modes import Failure, Modes
+from fuzz.modes import Failure, Modes, Verdict
 from fuzz.program import Program
 from fuzz.shrink import shrink
 
@@ -30,6 +29,7 @@ class Finding:
 @dataclass
 class Report:
     programs: int = 0
+    known: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
@@ -39,19 +39,22 @@ class Report:
         return sum(self.refused.values()) / max(1, self.programs)
 
     def __str__(self) -> str:
-        lines = [f"{self.programs} programs, {len(self.findings)} mismatches, {self.share_refused:.1%} refused by capture"]
+        lines = [
+            f"{self.programs} programs, {len(self.findings)} mismatches, {self.share_refused:.1%} refused by capture"
+        ]
+        lines += [f"  known bug: {name}: {count}" for name, count in self.known.most_common()]
         lines += [f"  refused: {name}: {count}" for name, count in self.refused.most_common()]
         lines += [f"  every mode raised {name}: {count}" for name, count in self.errors.most_common()]
         return "\n".join(lines)
 
 
-def find(modes: Modes, seed: int, tries: int = 400) -> tuple[Finding | None, str | None, list[str]]:
+def find(modes: Modes, seed: int, tries: int = 400) -> tuple[Finding | None, Verdict]:
     """Run the program of a seed; if it fails, make it short."""
-    program = generate(seed)
+    program = modes.generate(seed)
     verdict = modes.verdict(program)
     failure = verdict.failure
     if failure is None:
-        return None, verdict.refused, verdict.errors
+        return None, verdict
 
     def fails(candidate: Program) -> bool:
         try:
@@ -62,7 +65,7 @@ def find(modes: Modes, seed: int, tries: int = 400) -> tuple[Finding | None, str
 
     shrunk = shrink(program, fails, tries)
     again = modes.verdict(shrunk, (failure.mode,)).failure
-    return Finding(seed, again or failure, shrunk), None, []
+    return Finding(seed, again or failure, shrunk), verdict
 
 
 def campaign(modes: Modes, seeds: Iterable[int], seconds: float = float("inf"), tries: int = 400) -> Report:
@@ -71,10 +74,11 @@ def campaign(modes: Modes, seeds: Iterable[int], seconds: float = float("inf"), 
     for seed in seeds:
         if time.monotonic() > end:
             break
-        finding, refused, errors = find(modes, seed, tries)
+        finding, verdict = find(modes, seed, tries)
         report.programs += 1
-        report.refused.update([refused] if refused else [])
-        report.errors.update(set(errors))
+        report.known.update([verdict.known] if verdict.known else [])
+        report.refused.update([verdict.refused] if verdict.refused else [])
+        report.errors.update(set(verdict.errors))
         if finding is not None:
             report.findings.append(finding)
             print(f"{finding}\n", flush=True)

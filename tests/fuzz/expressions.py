@@ -99,7 +99,9 @@ class Expressions:
 
     def _cast(self, scope: Scope, depth: int) -> str:
         source = self._operand(scope, depth)
-        return f"{source}.copy()" if self.rng.random() < 0.2 else f"{source}.astype(td.{self.rng.choice(samples.DTYPES)})"
+        return (
+            f"{source}.copy()" if self.rng.random() < 0.2 else f"{source}.astype(td.{self.rng.choice(samples.DTYPES)})"
+        )
 
     def _ternary(self, scope: Scope, depth: int) -> str:
         first = self._draw(scope, depth - 1)
@@ -187,7 +189,13 @@ class Expressions:
 
     def _shape(self, scope: Scope, source: str, axes: int) -> str:
         rng = self.rng
-        choices = ["(-1,)", f"(1, *{source}.shape)", f"{source}.shape", f"(*{source}.shape, 1)", f"(2, *{source}.shape)"]
+        choices = [
+            "(-1,)",
+            f"(1, *{source}.shape)",
+            f"{source}.shape",
+            f"(*{source}.shape, 1)",
+            f"(2, *{source}.shape)",
+        ]
         if axes:
             choices += [f"({source}.shape[-1], -1)", f"(-1, {source}.shape[0])"]
         return rng.choice(choices)

@@ -24,6 +24,7 @@ class Writer:
         self.rng, self.expressions, self.budget = rng, expressions, budget
         self.slots: list[str] = []  # parameters whose types are those of the result
         self.returns_early = False
+        self.written: list[Any] = []  # in the first world
 
     def block(self, scope: Scope, depth: int, in_loop: bool, most: int = 3) -> tuple[list[str], bool]:
         """Lines of a block, and whether it ends by a jump."""
@@ -96,6 +97,7 @@ class Writer:
             if not scope.writable(scope[name][0]):
                 continue
             if scope.evaluate(value) is not None and scope.execute(line) and type_of(scope[name]) == before:
+                self.written.append(scope[name][0])
                 return [line]
         return []
 
@@ -106,6 +108,7 @@ class Writer:
             operator = "=" if self.rng.random() < 0.6 else self.rng.choice(IN_PLACE[:6])
             line = f"{name}[{self.expressions.key(scope, name)}] {operator} {value}"
             if scope.writable(scope[name][0]) and scope.evaluate(value) is not None and scope.execute(line):
+                self.written.append(scope[name][0])
                 return [line]
         return []
 
@@ -155,6 +158,7 @@ class Writer:
         sized = scope.names(lambda v: is_tensor(v) and rank(v) > 0 and all(0 < x.shape[0] < 12 for x in v))
         kind = rng.choice(["range", "range", "range", "size", "rows", "enumerate", "collect"])
         rows = rng.choice(sized) if sized else ""
+        start = len(self.written)
         header = f"range({rng.choice(['2', '3', '4', '9', '1, 4', '5, 0, -2', '0'])})"
         with scope.loop() as inner:
             item = inner.new_name("i")
@@ -173,6 +177,8 @@ class Writer:
             body, jumped = self.block(inner, depth, True)
             collected = self.expressions.tensor(inner, 1) if kind == "collect" and not jumped else ""
             values = inner.evaluate(collected) if collected else None
+        if not all(map(scope.writable, self.written[start:])):
+            return []  # the second iteration would write to what the first made uncertain
         if values is None or "range(0)" in header:
             return [f"for {target} in {header}:", *(INDENT + x for x in body)]
         parts, count = scope.new_name("p"), len(eval(header))
@@ -190,11 +196,14 @@ class Writer:
     def _while(self, scope: Scope, depth: int, in_loop: bool) -> list[str]:
         fuel = scope.new_name("f")
         scope[fuel] = tuple(0 for _ in scope.worlds)
+        start = len(self.written)
         with scope.loop() as inner:
             test = self.expressions.condition(inner)
             body, _ = self.block(inner, depth, True)
         most = self.rng.choice([2, 3, 5, 9])
         scope.remove(fuel)
+        if not all(map(scope.writable, self.written[start:])):
+            return []
         return [
             f"{fuel} = {most}",
             f"while {fuel} > 0 and {test}:",
@@ -261,9 +270,7 @@ def _generate(rng: random.Random) -> Program:
     calls = [arguments.call(rng, wanted, sizes, fixed, share) for sizes in (small, small, other)]
     if rng.random() < 0.5:
         calls.append(arguments.call(rng, wanted, arguments.draw_sizes(rng, True), fixed, False))
-    worlds = [
-        dict(zip((p.name for p in wanted), eval(call, {"td": td}), strict=True)) for call in (calls[0], calls[2])
-    ]
+    worlds = [dict(zip((p.name for p in wanted), eval(call, {"td": td}), strict=True)) for call in (calls[0], calls[2])]
     scope = _scope(worlds, {})
     sources, helpers = [], {}
     if rng.random() < 0.35:

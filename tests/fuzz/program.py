@@ -7,8 +7,9 @@ import hashlib
 import itertools
 import linecache
 import re
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,14 @@ REFUSALS = {
     "arguments share memory": r"need arguments that do not share memory with one that is written to",
 }
 
-# Differences that are known, each with a test in test_regressions.py that is expected to fail. A mended one goes here.
-OPEN_DEAD_READS = True  # an index out of bounds is no error in compiled code if nothing reads the element
-OPEN_SHARED_PATHS = True  # a result that depends on a branch may share memory with an argument that eager copies
+# Bugs that are known: each has a test in test_regressions.py that is expected to fail. When it passes, its line goes.
+OPEN = {
+    "test_an_index_out_of_bounds_that_nothing_reads": r"OutOfBoundsError / no error",
+    "test_a_branch_that_copies_its_argument": r"shared on paths",
+    "test_a_full_slice_of_an_empty_axis_in_a_branch": r"breaks the rule 'regions'",
+    "test_a_value_of_a_size_that_happens_to_be_1_is_assigned_to_an_element": r"breaks the rule 'type': reshape",
+    "test_a_row_is_assigned_to_a_scalar_with_dynamic_sizes": r"breaks a rule: slots exist|reshape of a value that is not",
+}
 
 Outcome = dict[str, Any]
 _numbers = itertools.count()
@@ -40,7 +46,6 @@ class Program:
     source: str
     calls: list[str]
     options: str = ""  # of td.script
-    features: set[str] = field(default_factory=set, compare=False)
 
     def text(self) -> str:
         """A short Python program that a person can run."""
@@ -64,7 +69,9 @@ def define(program: Program) -> Callable[..., Any]:
     filename = f"<fuzz {next(_numbers)}>"
     linecache.cache[filename] = (len(program.source), None, program.source.splitlines(True), filename)
     scope: dict[str, Any] = {"td": td, "__name__": "fuzzed"}
-    exec(compile(program.source, filename, "exec"), scope)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # shrinking makes nonsense like 1[0]
+        exec(compile(program.source, filename, "exec"), scope)
     return scope["program"]
 
 
@@ -92,7 +99,12 @@ def run(function: Callable[..., Any], call: str) -> Outcome:
         result = function(*arguments)
     except Exception as error:
         line = getattr(error, "lineno", 0)
-        return {"error": type(error).__name__, "message": str(error), "line": line, "tandem": isinstance(error, td.Error)}
+        return {
+            "error": type(error).__name__,
+            "message": str(error),
+            "line": line,
+            "tandem": isinstance(error, td.Error),
+        }
     tensors: list[td.Tensor] = []
     outcome = {"result": _canonical(result, tensors), "arguments": _canonical(list(arguments), tensors)}
     small = [(k, addresses(x)) for k, x in enumerate(tensors) if x.size <= 512]
@@ -175,8 +187,6 @@ def difference(expected: Outcome, got: Outcome) -> str | None:
         return None
     if "error" in expected or "error" in got:
         one, other = expected.get("error", "no error"), got.get("error", "no error")
-        if OPEN_DEAD_READS and one == "OutOfBoundsError" and other == "no error":
-            return None
         if one == other:
             return None
         detail = f": {got['message'][:24]}" if other == "CaptureError" else ""
@@ -184,7 +194,12 @@ def difference(expected: Outcome, got: Outcome) -> str | None:
     for part in ("result", "arguments"):
         if expected[part] != got[part]:
             return part
-    if OPEN_SHARED_PATHS and got.get("paths"):
-        return None
-    extra = [pair for pair in got["shared"] if pair not in expected["shared"]]
-    return "shared" if extra or (expected["shared"] != got["shared"] and not got.get("paths")) else None
+    if any(pair not in expected["shared"] for pair in got["shared"]):
+        return "shared on paths" if got.get("paths") else "shared"
+    return "shared" if expected["shared"] != got["shared"] and not got.get("paths") else None
+
+
+def known(kind: str, got: Outcome) -> str | None:
+    """The test of the known bug that a difference comes from."""
+    text = f"{kind}\n{got.get('message', '')}"
+    return next((name for name, pattern in OPEN.items() if re.search(pattern, text)), None)

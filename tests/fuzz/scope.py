@@ -59,11 +59,13 @@ class Scope:
         self.pinned: dict[str, tuple[Any, ...]] = {}  # variables of an outer loop, which must keep their types
         self.uncertain: list[td.Tensor] = []  # in the first world: what variables may or may not share memory with
         self.fresh = 0
+        # The caller holds these whatever becomes of the variables.
+        self.arguments = list(worlds[0].values())
 
     def fork(self) -> Scope:
         twin = Scope(self.worlds, {})
         twin.shared, twin.pinned, twin.fresh = self.shared, dict(self.pinned), self.fresh
-        twin.uncertain = list(self.uncertain)
+        twin.uncertain, twin.arguments = list(self.uncertain), self.arguments
         return twin
 
     def names(self, accept: Callable[[Value], bool] = lambda _: True) -> list[str]:
@@ -116,10 +118,10 @@ class Scope:
     # Memory, in the first world
 
     def aliases(self, x: Any, but: str = "") -> bool:
-        """True when a variable shares memory with the tensor."""
+        """True when a variable, or what the caller holds, shares memory with the tensor."""
         others = [v for name, v in self.worlds[0].items() if name not in self.shared and name != but]
         return isinstance(x, td.Tensor) and any(
-            isinstance(other, td.Tensor) and addresses(x) & addresses(other) for other in others
+            isinstance(other, td.Tensor) and addresses(x) & addresses(other) for other in [*others, *self.arguments]
         )
 
     def writable(self, x: Any) -> bool:
@@ -151,7 +153,7 @@ class Scope:
         self.fresh = max(branch.fresh for branch in branches)
         self.uncertain = [x for branch in branches for x in branch.uncertain]
         first = branches[0]
-        for name in {name for branch in branches for name in branch.names()} | set(self.names()):
+        for name in dict.fromkeys([*self.names(), *(name for branch in branches for name in branch.names())]):
             if any(name not in branch.worlds[0] for branch in branches):
                 if name not in self.worlds[0]:
                     continue

@@ -52,7 +52,7 @@ def _smaller_source(program: Program) -> Iterator[Program]:
     tree = ast.parse(program.source)
     length = len(ast.unparse(tree))
     seen = {ast.unparse(tree)}
-    for edit in (_edit_statements, _edit_expressions):
+    for edit in (_edit_statements, _edit_bindings, _edit_expressions):
         texts = []
         for changed in edit(tree):
             text = ast.unparse(ast.fix_missing_locations(changed))
@@ -90,7 +90,7 @@ def _edit_statements(tree: ast.Module) -> Iterator[ast.Module]:
 
 def _replacements(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
     """What may stand in the place of a statement."""
-    if isinstance(statement, ast.Return) or (isinstance(statement, ast.AugAssign) and FUEL.search(ast.unparse(statement))):
+    if isinstance(statement, ast.AugAssign) and FUEL.search(ast.unparse(statement)):
         return
     if not isinstance(statement, ast.Pass):
         yield []
@@ -108,9 +108,29 @@ def _replacements(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
         yield [ast.Assign([statement.target], ast.BinOp(load, statement.op, statement.value))]  # type: ignore[list-item]
 
 
+def _edit_bindings(tree: ast.Module) -> Iterator[ast.Module]:
+    """Without an assignment: its value stands where the variable was read."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            continue
+        name, value = node.targets[0].id, node.value
+
+        class Inline(ast.NodeTransformer):
+            def visit_Name(self, use: ast.Name, name: str = name, value: ast.expr = value) -> ast.expr:
+                return copy.deepcopy(value) if use.id == name and isinstance(use.ctx, ast.Load) else use
+
+        for twin, place in _copies(tree, [node]):
+            assert isinstance(place, ast.Assign)
+            place.targets = [ast.Name("_", ast.Store())]
+            place.value = ast.Constant(0)
+            yield Inline().visit(twin)
+
+
 def _edit_expressions(tree: ast.Module) -> Iterator[ast.Module]:
     for parent in list(ast.walk(tree)):
         for name, value in ast.iter_fields(parent):
+            if isinstance(parent, ast.Call) and name == "func" and isinstance(value, ast.Name):
+                continue
             items = value if isinstance(value, list) else [value]
             for k, item in enumerate(items):
                 if not isinstance(item, ast.expr) or isinstance(getattr(item, "ctx", None), ast.Store):

@@ -1,0 +1,222 @@
+"""Programs that the fuzzer found and shrank. Those that still fail are marked; `OPEN` in program.py names them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fuzz.modes import Modes
+from fuzz.program import OPEN
+
+ONE = "(td.asarray([1.0, 1.0], dtype=td.float32),)"
+MINUS = "(td.asarray([-1.0, -1.0], dtype=td.float32),)"
+
+LOST_WRITE = pytest.mark.xfail(
+    strict=True,
+    reason="a variable that is another tensor on one path only is written to, and the other does not see it",
+)
+
+
+def test_every_known_bug_has_a_test_that_fails() -> None:
+    for name in OPEN:
+        marks = globals()[name].pytestmark
+        assert any(mark.name == "xfail" and mark.kwargs["strict"] for mark in marks), name
+
+
+# Mended
+
+
+def test_a_function_of_a_module_is_no_change_of_the_module(modes: Modes) -> None:
+    """`td.add(...)` was taken for `set.add`, and the branch assigned `td`."""
+    modes.check(
+        """
+def program(x):
+    t = 1
+    if t:
+        y = td.add(x, t)
+    else:
+        return td.multiply(x, x)
+    if x.sum() > 0:
+        y = td.add(y, x)
+    return y
+""",
+        ONE,
+        MINUS,
+    )
+
+
+def test_a_write_into_a_global_tensor_in_a_branch(modes: Modes) -> None:
+    modes.check(
+        """
+STATE = td.zeros((2,))
+
+def program(x):
+    STATE[...] = 0
+    if x.sum() > 0:
+        STATE[0] = 5
+    return x + STATE
+""",
+        ONE,
+        MINUS,
+    )
+
+
+def test_a_variable_assigned_to_itself_in_a_loop_stays_an_argument(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for i in range(9):
+        x = x
+    x[...] += 1
+    return 1
+""",
+        ONE,
+    )
+
+
+def test_a_condition_that_is_a_number_in_one_iteration(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    fuel = 2
+    while fuel > 0 and (fuel >= 1 or x.sum() > 1):
+        fuel -= 1
+        if y:
+            pass
+        else:
+            return 1
+    return 1
+""",
+        "(td.asarray([1.0]), td.asarray([1.0]))",
+        "(td.asarray([1.0]), td.asarray([0.0]))",
+    )
+
+
+# Open
+
+
+@LOST_WRITE
+def test_write_through_a_variable_that_is_an_argument_on_one_path(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    if y > 1:
+        x = x * 2
+    x += 1
+    return y
+""",
+        "(td.asarray([1.0]), td.asarray(0.0))",
+    )
+
+
+@LOST_WRITE
+def test_write_through_a_variable_that_is_a_view_on_one_path(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    if y:
+        v = x
+    else:
+        v = x[::2]
+    v[...] = 2
+    return y
+""",
+        "(td.asarray([1, 1, 1]), td.asarray(0))",
+    )
+
+
+@LOST_WRITE
+def test_write_to_an_argument_that_a_variable_is_on_one_path(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    if y:
+        v = x
+    else:
+        v = x * 2
+    x += 1
+    return v
+""",
+        "(td.asarray([1.0]), td.asarray(1))",
+    )
+
+
+@LOST_WRITE
+def test_write_in_the_second_iteration_to_what_a_branch_left(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for i in range(2):
+        if x.min():
+            x <<= 2
+        else:
+            x = x & x
+    return x
+""",
+        "(td.asarray([2, 1], dtype=td.int32),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="unused reads are removed before they are checked")
+def test_an_index_out_of_bounds_that_nothing_reads(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    n = 2
+    while n > 0 and x.mean() != 2:
+        n -= 1
+        unused = x[n]
+    return x
+""",
+        "(td.asarray([-8], dtype=td.int32),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="the copy is simplified away, and what a branch passes through is not detached")
+def test_a_branch_that_copies_its_argument(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    return x if x.sum() > 0 else +x
+""",
+        MINUS,
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in the results of branches")
+def test_a_full_slice_of_an_empty_axis_in_a_branch(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x[::1] if td.all(1) else x
+    return 1
+""",
+        "(td.ones((4, 3)),)",
+        "(td.ones((0, 3)),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="assignment does not guard that a symbolic size is 1")
+def test_a_value_of_a_size_that_happens_to_be_1_is_assigned_to_an_element(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x[2::2]
+    x[1] += y
+    return y
+""",
+        "(td.asarray([1.0, 1.0, 1.0])[:, None],)",
+        "(td.asarray([1.0, 1.0, 1.0, 1.0])[:, None],)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="assignment does not guard that a symbolic size is 1")
+def test_a_row_is_assigned_to_a_scalar_with_dynamic_sizes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    x[...] = td.all(y, axis=1)
+    return x
+""",
+        "(td.asarray(1.0), td.asarray([[1.0]]))",
+        options="dynamic=True",
+    )
