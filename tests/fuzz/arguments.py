@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from ops import samples
 
 DIMENSIONS = (2, 2, 3, 3, 4, 5, 7)

@@ -113,7 +113,7 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def _variables(self, parts: list[Any]) -> tuple[list[str], tuple[tuple[str, ...], tuple[str, ...]]]:
         """The variables that the statements change; which of them in place, and which in place before otherwise."""
-        # Assigning to a name of somebody else's would make it a variable of this function: `LIST.append(x)`, `td.add(x, y)`.
+        # Assigning to a name of another scope would make it a variable of this one: `LIST.append(x)`, `td.add(x, y)`.
         found = {
             name: how
             for name, how in changed(parts, self.outer).items()
