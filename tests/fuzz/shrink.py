@@ -1,4 +1,4 @@
-"""Makes a failing program short: drops calls, statements and parts of expressions while it still fails in the same way."""
+"""Makes a failing program short: drops calls, statements and parts of expressions while it fails in the same way."""
 
 from __future__ import annotations
 

@@ -124,13 +124,15 @@ def program(x, y):
     )
 
 
-@LOST_WRITE
-def test_write_to_an_argument_that_a_variable_is_on_one_path(modes: Modes) -> None:
+@pytest.mark.xfail(
+    strict=True, reason="the branch hands on the memory of the argument, which is overwritten at the end"
+)
+def test_a_branch_hands_on_an_argument_that_is_written_afterwards(modes: Modes) -> None:
     modes.check(
         """
 def program(x, y):
     if y:
-        v = x
+        v = +x
     else:
         v = x * 2
     x += 1
