@@ -72,7 +72,8 @@ class Writer:
             name = self.rng.choice(old)
         else:
             name = scope.new_name(letter)
-        if "helper(" in text and scope.aliases(values[0]):
+        # A helper may return its argument on one path only; whether a reshape is a view depends on the strides.
+        if ("helper(" in text or "reshape(" in text) and scope.aliases(values[0]):
             scope.uncertain.append(values[0])
         scope[name] = values
         return [f"{name} = {text}"]
@@ -173,6 +174,8 @@ class Writer:
                 header, target = f"enumerate({rows})", f"{item}, {row}"
                 inner[row] = inner.evaluate(f"{rows}[0]") or ()
             inner[item] = inner.evaluate(first) or ()
+            if kind in ("rows", "enumerate") and rows:
+                inner.uncertain.append(inner[target.split(", ")[-1]][0])  # rows of a loop that is kept are copies
             inner.pinned |= {item: type_of(inner[item])}
             body, jumped = self.block(inner, depth, True)
             collected = self.expressions.tensor(inner, 1) if kind == "collect" and not jumped else ""

@@ -222,3 +222,82 @@ def program(x, y):
         "(td.asarray(1.0), td.asarray([[1.0]]))",
         options="dynamic=True",
     )
+
+
+@pytest.mark.xfail(strict=True, reason="a derived size that is 1 for the sizes at hand is not guarded")
+def test_a_size_that_happens_to_be_1_is_broadcast(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    return x + y[2:0:-2]
+""",
+        "(td.ones((1, 1)), td.ones((3, 1)))",
+        "(td.ones((2, 1)), td.ones((2, 1)))",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in assignments")
+def test_nothing_is_assigned_to_no_rows(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.stack([x])
+    y[1::2] = x[:]
+    return y
+""",
+        "(td.asarray([0.0, 1.0]),)",
+        "(td.zeros((0,)),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="rows of a loop that is kept are copies, so writes into them are lost")
+def test_rows_are_written_in_a_loop(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for row in x:
+        row -= 1
+    return x
+""",
+        "(td.asarray([1.0, 1.0, 1.0])[:, None],)",
+        "(td.asarray([1.0, 1.0])[:, None],)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="strides are unknown to capture: a reshape is a copy where eager makes a view")
+def test_a_strided_argument_is_reshaped_and_written(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x.reshape(-1)
+    x += 1
+    return y
+""",
+        "(td.ones((2, 6))[..., ::2],)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="eager reductions over axes of size 1 return the memory of their argument")
+def test_an_eager_reduction_of_one_element(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x.max()
+    y -= 1
+    return x
+""",
+        "(td.asarray([5.0]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="with dynamic=True, sizes of 0 and of the product of two sizes are not unified")
+def test_an_empty_argument_is_reshaped_with_dynamic_sizes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    y *= x.reshape(-1)
+    return y
+""",
+        "(td.ones((2, 1)), td.zeros((0, 4))[..., ::2])",
+        options="dynamic=True",
+    )
