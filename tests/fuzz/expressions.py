@@ -264,7 +264,8 @@ class Expressions:
             return f"td.{rng.choice(['any', 'all'])}({self._comparison(scope, 1)})"
         if kind < 0.9:
             return f"{rng.choice(NUMBERS[:6])} < {self._scalar(scope)} <= {rng.choice(['3', '8', self._scalar(scope)])}"
-        return f"{self._variable(scope)}.shape[0] > {rng.choice('1234')}"
+        sized = scope.names(lambda v: is_tensor(v) and rank(v) > 0)
+        return f"{rng.choice(sized)}.shape[0] > {rng.choice('1234')}" if sized else "True"
 
     def condition(self, scope: Scope) -> str:
         """An expression with a truth value: of tensors, numbers or sizes."""

@@ -26,6 +26,8 @@ REFUSALS = {
     "arguments share memory": r"need arguments that do not share memory with one that is written to",
 }
 
+SHAPE_ERRORS = ("ShapeError", "ArgumentError", "OutOfBoundsError")
+
 # Bugs that are known: each has a test in test_regressions.py that is expected to fail. When it passes, its line goes.
 OPEN = {
     "test_an_index_out_of_bounds_that_nothing_reads": r"OutOfBoundsError / no error",
@@ -34,6 +36,8 @@ OPEN = {
     "test_a_value_of_a_size_that_happens_to_be_1_is_assigned_to_an_element": r"rule 'type': (reshape|broadcast_to)",
     "test_a_size_that_happens_to_be_1_is_broadcast": r"'type': .* need sizes that are equal or 1 along every axis",
     "test_an_empty_argument_is_reshaped_with_dynamic_sizes": r"got a number of elements beyond 64 bits",
+    "test_a_number_that_a_loop_carries_is_assigned_to_bools": r"assignment: got int64 values for a",
+    "test_views_of_a_tensor_that_is_overwritten_as_a_whole": r"^shared$",
     "test_nothing_is_assigned_to_no_rows": r"slice_update: got values of shape .*; need a shape that broadcasts to it",
     "test_a_row_is_assigned_to_a_scalar_with_dynamic_sizes": r"rule: slots exist|reshape of a value that is not",
 }
@@ -138,7 +142,8 @@ def run_scripted(program: Program) -> list[Outcome]:
     function = _script(program)
     outcomes = [run(function, call) for call in program.calls]
     # Who shares memory with whom depends on the path taken, if there are paths; a compiled program has one answer.
-    paths = bool(function.records) and re.search(r"= (if|while)\b", function.ir("captured")) is not None
+    texts = [record.specialization.executable.ir("captured") for record in function.records]
+    paths = any(re.search(r"= (if|while)\b", text) for text in texts)
     conditional = conditional_lines(program.source)
     for outcome in outcomes:
         outcome["paths"] = paths
@@ -179,7 +184,7 @@ def conditional_lines(source: str) -> frozenset[int]:
 
 def refusal(outcome: Outcome) -> str | None:
     """The name of the reason for which capture may refuse a program, if it did for one of them."""
-    if outcome.get("tandem") and outcome["error"] != "CaptureError" and outcome.get("conditional"):
+    if outcome.get("error") in SHAPE_ERRORS and outcome.get("conditional"):
         # Both branches are captured: a shape that only the one not taken gets wrong is an error all the same.
         return "error where eager did not go"
     if outcome.get("error") != "CaptureError":
@@ -198,7 +203,8 @@ def difference(expected: Outcome, got: Outcome) -> str | None:
         return None
     if "error" in expected or "error" in got:
         one, other = expected.get("error", "no error"), got.get("error", "no error")
-        if one == other:
+        # Capture looks at the shapes of all lines before a value is read at run time.
+        if one == other or (one == "OutOfBoundsError" and got.get("tandem")):
             return None
         detail = f": {got['message'][:24]}" if other == "CaptureError" else ""
         return f"{one} / {other}{detail}"

@@ -301,3 +301,36 @@ def program(x, y):
         "(td.ones((2, 1)), td.zeros((0, 4))[..., ::2])",
         options="dynamic=True",
     )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a number that became a tensor is not cast like a Python number in an assignment"
+)
+def test_a_number_that_a_loop_carries_is_assigned_to_bools(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, b):
+    n = 3
+    while n > 0 and x.sum() > 0:
+        n -= 1
+        b[...] = n
+    return b
+""",
+        "(td.asarray([1.0]), td.asarray([True, False]))",
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="results that are views of one tensor become two when it is overwritten as a whole"
+)
+def test_views_of_a_tensor_that_is_overwritten_as_a_whole(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.ceil(x)
+    z = y.mT
+    z[...] = 0
+    return y, z
+""",
+        "(td.asarray([[1.0, 1.0]]),)",
+    )
