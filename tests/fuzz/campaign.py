@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ def find(modes: Modes, seed: int, tries: int = 400) -> tuple[Finding | None, Ver
             return False
         return found is not None and found.kind == failure.kind
 
-    shrunk = shrink(program, fails, tries)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # shrinking tries nonsense like 1[0], too
+        shrunk = shrink(program, fails, tries)
     again = modes.verdict(shrunk, (failure.mode,)).failure
     return Finding(seed, again or failure, shrunk), verdict
 

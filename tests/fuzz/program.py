@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import linecache
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ REFUSALS = {
     "arguments share memory": r"need arguments that do not share memory with one that is written to",
 }
 
+JUMPS = (ast.Return, ast.Break, ast.Continue)
 SHAPE_ERRORS = ("ShapeError", "ArgumentError", "OutOfBoundsError")
 
 # Bugs that are known: each has a test in test_regressions.py that is expected to fail. When it passes, its line goes.
@@ -84,9 +84,7 @@ def define(program: Program) -> Callable[..., Any]:
     filename = f"<fuzz {next(_numbers)}>"
     linecache.cache[filename] = (len(program.source), None, program.source.splitlines(True), filename)
     scope: dict[str, Any] = {"td": td, "__name__": "fuzzed"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # shrinking makes nonsense like 1[0]
-        exec(compile(program.source, filename, "exec"), scope)
+    exec(compile(program.source, filename, "exec"), scope)
     return scope["program"]
 
 
@@ -177,6 +175,14 @@ def conditional_lines(source: str) -> frozenset[int]:
             parts = [node]
         elif isinstance(node, ast.FunctionDef) and node.name != "program":
             parts = [*node.body]
+        for block in (getattr(node, "body", []), getattr(node, "orelse", [])):
+            # What follows an early return, a break or a continue.
+            left = (
+                [any(isinstance(inner, JUMPS) for inner in ast.walk(part)) for part in block]
+                if isinstance(block, list)
+                else []
+            )
+            parts += block[left.index(True) + 1 :] if True in left else []
         for part in parts:
             lines.update(range(part.lineno, (part.end_lineno or part.lineno) + 1))  # type: ignore[attr-defined]
     return frozenset(lines)
