@@ -125,7 +125,8 @@ class Expressions:
         given = [self._operand(scope, depth), self._operand(scope, 1)]
         for k, text in enumerate(given):
             values = scope.evaluate(text)
-            if values is not None and not scope.writable(values[0]):
+            loops = AVOID_UNCERTAIN_WRITES and scope.in_loop  # test_a_function_writes_to_what_a_loop_replaces
+            if values is not None and (loops or not scope.writable(values[0])):
                 given[k] = f"{text}.copy()"
         return f"{name}({', '.join(given)})"
 

@@ -11,7 +11,7 @@ import tandem as td
 from fuzz import arguments
 from fuzz.expressions import Expressions
 from fuzz.program import Program
-from fuzz.scope import Scope, Value, is_number, is_tensor, rank, type_of
+from fuzz.scope import AVOID_UNCERTAIN_WRITES, Scope, Value, is_number, is_tensor, rank, type_of
 
 INDENT = "    "
 IN_PLACE = ("+=", "-=", "*=", "+=", "*=", "/=", "**=", "&=", "|=", "^=", "<<=", ">>=", "@=")
@@ -72,6 +72,10 @@ class Writer:
             name = self.rng.choice(old)
         else:
             name = scope.new_name(letter)
+        if AVOID_UNCERTAIN_WRITES and scope.in_loop and name in scope.pinned and scope.aliases(values[0]):
+            # In the next iteration the name is this memory, in the first it is its own.
+            text = f"{text}.copy()"
+            values = scope.evaluate(text) or values
         # A helper may return its argument on one path only; whether a reshape is a view depends on the strides.
         if ("helper(" in text or "reshape(" in text) and scope.aliases(values[0]):
             scope.uncertain.append(values[0])

@@ -59,12 +59,14 @@ class Scope:
         self.pinned: dict[str, tuple[Any, ...]] = {}  # variables of an outer loop, which must keep their types
         self.uncertain: list[td.Tensor] = []  # in the first world: what variables may or may not share memory with
         self.fresh = 0
+        self.in_loop = False
         # The caller holds these whatever becomes of the variables.
         self.arguments = list(worlds[0].values())
 
     def fork(self) -> Scope:
         twin = Scope(self.worlds, {})
         twin.shared, twin.pinned, twin.fresh = self.shared, dict(self.pinned), self.fresh
+        twin.in_loop = self.in_loop
         twin.uncertain, twin.arguments = list(self.uncertain), self.arguments
         return twin
 
@@ -139,6 +141,7 @@ class Scope:
     def loop(self) -> Iterator[Scope]:
         """The scope of a loop body: its variables disappear afterwards, those from outside keep their types."""
         inner = self.fork()
+        inner.in_loop = True
         for name in self.names():
             inner.pinned[name] = type_of(self[name])
         before = {name: self[name][0] for name in self.names()}

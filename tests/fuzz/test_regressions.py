@@ -334,3 +334,47 @@ def program(x):
 """,
         "(td.asarray([[1.0, 1.0]]),)",
     )
+
+
+@pytest.mark.xfail(strict=True, reason="a constant is not stored before a library call reads it")
+def test_an_element_is_taken_from_a_constant_and_written_back(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    x = td.ones_like(x)
+    x[...] -= td.take_along_axis(x, td.zeros(x.shape, dtype=td.int64))
+    return x
+""",
+        "(td.asarray([[1.0]]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a view of a constant becomes a constant of its own")
+def test_a_view_of_a_constant_shares_its_memory(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.ones_like(x)
+    return y, y[1]
+""",
+        "(td.asarray([1.0, 1.0]),)",
+    )
+
+
+@LOST_WRITE
+def test_a_function_writes_to_what_a_loop_replaces(modes: Modes) -> None:
+    modes.check(
+        """
+def helper(x):
+    x[2] -= 1
+    return td.log(x)
+
+def program(x):
+    fuel = 2
+    while fuel > 0 and x.mean() < 2:
+        fuel -= 1
+        x = helper(x)
+    return fuel
+""",
+        "(td.asarray([1.0, 1.0, 1.0]),)",
+    )
