@@ -176,8 +176,11 @@ class Writer:
             elif kind == "enumerate" and rows:
                 row = inner.new_name("t")
                 header, target = f"enumerate({rows})", f"{item}, {row}"
-                inner[row] = inner.evaluate(f"{rows}[0]") or ()
-            inner[item] = inner.evaluate(first) or ()
+                inner[row] = tuple(value[0] for value in inner[rows])
+            values = inner.evaluate(first)
+            if values is None:
+                return []
+            inner[item] = values
             if kind in ("rows", "enumerate") and rows:
                 inner.uncertain.append(inner[target.split(", ")[-1]][0])  # rows of a loop that is kept are copies
             inner.pinned |= {item: type_of(inner[item])}
@@ -190,7 +193,8 @@ class Writer:
             return [f"for {target} in {header}:", *(INDENT + x for x in body)]
         parts, count = scope.new_name("p"), len(eval(header))
         stacked = scope.new_name()
-        scope[stacked] = tuple(td.stack([value] * count) for value in values)
+        if not _jumps(body):
+            scope[stacked] = tuple(td.stack([value] * count) for value in values)
         body = [*body, f"{parts}.append({collected})"]
         return [
             f"{parts} = []",

@@ -378,3 +378,39 @@ def program(x):
 """,
         "(td.asarray([1.0, 1.0, 1.0]),)",
     )
+
+
+@pytest.mark.xfail(strict=True, reason="a constant is not stored before a library call reads it")
+def test_elements_are_taken_from_a_constant(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    return td.take(td.zeros_like(x), [0, 1, 0])
+""",
+        "(td.asarray([1.0, 1.0]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="eager does not refuse a negative size, capture fails with an internal error")
+def test_a_negative_size_to_broadcast_to(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.broadcast_to(1, shape=-1)
+    return 1
+""",
+        "(td.asarray([1.0]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in assignments")
+def test_a_part_with_no_rows_is_assigned_with_dynamic_sizes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    x[1::2] = td.softmax(x)
+    return x
+""",
+        "(td.asarray([[1.0]]),)",
+        options="dynamic=True",
+    )
