@@ -392,9 +392,7 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(
-    strict=True, reason="eager does not refuse a negative size; what captures it fails with an internal error"
-)
+@pytest.mark.xfail(strict=True, reason="eager takes a negative size, and capture ends in an internal error")
 def test_a_negative_size_to_broadcast_to() -> None:
     with pytest.raises(td.Error):
         td.broadcast_to(td.asarray([1.0]), (-1,))
