@@ -29,7 +29,7 @@ def main() -> int:
     print(f"seeds from {first}", flush=True)
     td.set_num_threads(1)
     seeds = itertools.islice(itertools.count(first), options.programs)
-    with Modes() as modes:
+    with Modes(isolated=True) as modes:
         report = campaign(modes, seeds, options.minutes * 60)
     print(report)
     if report.share_refused > MOST_REFUSED:

@@ -119,13 +119,16 @@ def guarded(mode: str, program: Program) -> list[Outcome]:
 class Modes:
     """The modes, with a process for each that needs one."""
 
-    def __init__(self) -> None:
+    def __init__(self, isolated: bool = False) -> None:
+        """isolated: eager and scripted run in processes of their own, so that a crash ends no run."""
         # The interpreter runs the same graphs, so only what is compiled is compared with it.
         self._workers = {
             "interpreter": Worker("scripted", {"TANDEM_BACKEND": "interp"}),
             "TANDEM_DISABLE": Worker("scripted", {"TANDEM_DISABLE": "1"}),
         }
         self.names = ("scripted", "disabled", *self._workers)
+        if isolated:
+            self._workers |= {mode: Worker(mode, {}) for mode in ("eager", "scripted")}
 
     def __enter__(self) -> Modes:
         return self
@@ -151,7 +154,7 @@ class Modes:
 
         strictly: known differences count like others.
         """
-        expected = guarded("eager", program)
+        expected = self.run("eager", program)
         verdict = Verdict(errors=[outcome["error"] for outcome in expected if "error" in outcome])
         for mode in names or self.names:
             outcomes = self.run(mode, program)

@@ -122,7 +122,10 @@ def run(function: Callable[..., Any], call: str) -> Outcome:
             "tandem": isinstance(error, td.Error),
         }
     tensors: list[td.Tensor] = []
-    outcome = {"result": _canonical(result, tensors), "arguments": _canonical(list(arguments), tensors)}
+    try:
+        outcome = {"result": _canonical(result, tensors), "arguments": _canonical(list(arguments), tensors)}
+    except ValueError as error:  # a tensor that is none, of a negative size
+        return {"error": "unreadable", "message": str(error)}
     small = [(k, addresses(x)) for k, x in enumerate(tensors) if x.size <= 512]
     shared = [[j, k] for (j, a), (k, b) in itertools.combinations(small, 2) if a & b]
     return {**outcome, "shared": shared}
@@ -193,7 +196,9 @@ def conditional_lines(source: str) -> frozenset[int]:
 
 def refusal(outcome: Outcome) -> str | None:
     """The name of the reason for which capture may refuse a program, if it did for one of them."""
-    if outcome.get("error") in SHAPE_ERRORS and outcome.get("conditional"):
+    shapes = outcome.get("error") in SHAPE_ERRORS or "need a single truth value" in outcome.get("message", "")
+    dtypes = outcome.get("error") == "DTypeError" and not outcome["message"].startswith("assignment")
+    if (shapes or dtypes) and outcome.get("conditional"):
         # Both branches are captured: a shape that only the one not taken gets wrong is an error all the same.
         return "error where eager did not go"
     if outcome.get("error") != "CaptureError":

@@ -409,3 +409,63 @@ def program(x):
         "(td.asarray([[1.0]]),)",
         options="dynamic=True",
     )
+
+
+@pytest.mark.xfail(strict=True, reason="only the first row of a broadcast value is written back to the argument")
+def test_an_argument_is_overwritten_by_a_broadcast_value(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    x[...] = td.var(y, axis=0)
+    return x
+""",
+        "(td.ones((2, 3)), td.ones((1, 1, 3)))",
+        options="dynamic=True",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="only the first column of a broadcast value is written back to the argument")
+def test_a_transposed_argument_is_overwritten_by_a_column(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    y[...] = x
+    return y
+""",
+        "(td.ones((3, 1)), td.zeros((2, 3)).T)",
+        options="dynamic=True",
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a loop whose first iteration returns or fails leaves a variable without a value"
+)
+def test_a_loop_reads_a_variable_that_only_its_body_would_set(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for i in range(9):
+        if x < 1:
+            f -= 1
+            break
+        else:
+            return 1
+""",
+        "(td.asarray([[1.0]]),)",
+    )
+
+
+@LOST_WRITE
+def test_swapped_names_are_written_after_a_loop(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    t = x
+    for i in range(y.shape[0]):
+        t, x = x, t
+    x[...] = 1
+    return t
+""",
+        "(td.asarray([1]), td.ones((2,)))",
+        "(td.asarray([5]), td.ones((3,)))",
+    )
