@@ -38,7 +38,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset", "mixed", "in_place", "unroll" or "stack"
+    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll" or "stack"
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -250,6 +250,9 @@ class Carried:
         mask = [Problem(name, change, "mask")]
         if new.structure != entry.structure:
             return mask, []
+        if entry.structure is pytree.LEAF and is_symbolic(entry.value) and new.value is params[0] is not entry.value:
+            # Assigned to itself: it stays the tensor it was, so that writes into it are seen by its other names.
+            return [Problem(name, f"the {self.what} leaves it the tensor it was", "same")], []
         problems: list[Problem] = []
         nexts: list[Any] = []
         for k, (leaf, value, param) in enumerate(zip(entry.leaves, new.leaves, params, strict=True)):
@@ -318,6 +321,8 @@ class Carried:
                 continue  # the tables are known now
             elif problem.kind == "in_place":
                 self.in_place[id(problem.fill)] = problem.fill
+            elif problem.kind == "same":
+                self.updated |= {problem.name}
             elif problem.kind == "mixed":
                 raise capture_error(
                     f"variable '{problem.name}'",

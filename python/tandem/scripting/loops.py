@@ -13,7 +13,13 @@ from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.purity import MIN_TRIPS
 from tandem.scripting.sequences import Sequence, sequence
 from tandem.scripting.stacking import Stacks
-from tandem.scripting.state import Snapshot, lift, truth
+from tandem.scripting.state import Snapshot, is_weak, lift, truth
+
+
+def _condition(test: Any) -> Any:
+    """The condition as a tensor that a loop carries: it may be a Python truth in one iteration and none in the next."""
+    value = truth(test)
+    return value.astype(_core.bool) if is_weak(value) else value
 
 
 class While:
@@ -35,9 +41,9 @@ class While:
             if not is_symbolic(test):
                 return bool(test)
             self._loop = Carried(Snapshot(self._names, scope), self._updated, f"'while' at line {self._line}")
-            self._loop.extras = {"condition": truth(test)}
+            self._loop.extras = {"condition": _condition(test)}
         else:
-            self._loop.next_extras = {"condition": truth(test)}
+            self._loop.next_extras = {"condition": _condition(test)}
             problems = self._loop.close(Snapshot(self._names, scope))
             if not problems:
                 self._values = self._loop.results

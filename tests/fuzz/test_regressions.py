@@ -1,0 +1,451 @@
+"""Programs that the fuzzer found and shrank. Those that still fail are marked; `OPEN` in program.py names them."""
+
+from __future__ import annotations
+
+import pytest
+
+import tandem as td
+from fuzz.modes import Modes
+from fuzz.program import OPEN
+
+ONE = "(td.asarray([1.0, 1.0], dtype=td.float32),)"
+MINUS = "(td.asarray([-1.0, -1.0], dtype=td.float32),)"
+
+LOST_WRITE = pytest.mark.xfail(
+    strict=True,
+    reason="a variable that is another tensor on one path only is written to, and the other does not see it",
+)
+
+
+def test_every_known_bug_has_a_test_that_fails() -> None:
+    for name in OPEN:
+        marks = globals()[name].pytestmark
+        assert any(mark.name == "xfail" and mark.kwargs["strict"] for mark in marks), name
+
+
+# Mended
+
+
+def test_a_function_of_a_module_is_no_change_of_the_module(modes: Modes) -> None:
+    """`td.add(...)` was taken for `set.add`, and the branch assigned `td`."""
+    modes.check(
+        """
+def program(x):
+    t = 1
+    if t:
+        y = td.add(x, t)
+    else:
+        return td.multiply(x, x)
+    if x.sum() > 0:
+        y = td.add(y, x)
+    return y
+""",
+        ONE,
+        MINUS,
+    )
+
+
+def test_a_write_into_a_global_tensor_in_a_branch(modes: Modes) -> None:
+    modes.check(
+        """
+STATE = td.zeros((2,))
+
+def program(x):
+    STATE[...] = 0
+    if x.sum() > 0:
+        STATE[0] = 5
+    return x + STATE
+""",
+        ONE,
+        MINUS,
+    )
+
+
+def test_a_variable_assigned_to_itself_in_a_loop_stays_an_argument(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for i in range(9):
+        x = x
+    x[...] += 1
+    return 1
+""",
+        ONE,
+    )
+
+
+def test_a_condition_that_is_a_number_in_one_iteration(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    fuel = 2
+    while fuel > 0 and (fuel >= 1 or x.sum() > 1):
+        fuel -= 1
+        if y:
+            pass
+        else:
+            return 1
+    return 1
+""",
+        "(td.asarray([1.0]), td.asarray([1.0]))",
+        "(td.asarray([1.0]), td.asarray([0.0]))",
+    )
+
+
+# Open
+
+
+@LOST_WRITE
+def test_write_through_a_variable_that_is_an_argument_on_one_path(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    if y > 1:
+        x = x * 2
+    x += 1
+    return y
+""",
+        "(td.asarray([1.0]), td.asarray(0.0))",
+    )
+
+
+@LOST_WRITE
+def test_write_through_a_variable_that_is_a_view_on_one_path(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    if y:
+        v = x
+    else:
+        v = x[::2]
+    v[...] = 2
+    return y
+""",
+        "(td.asarray([1, 1, 1]), td.asarray(0))",
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the branch hands on the memory of the argument, which is overwritten at the end"
+)
+def test_a_branch_hands_on_an_argument_that_is_written_afterwards(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    if y:
+        v = +x
+    else:
+        v = x * 2
+    x += 1
+    return v
+""",
+        "(td.asarray([1.0]), td.asarray(1))",
+    )
+
+
+@LOST_WRITE
+def test_write_in_the_second_iteration_to_what_a_branch_left(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for i in range(2):
+        if x.min():
+            x <<= 2
+        else:
+            x = x & x
+    return x
+""",
+        "(td.asarray([2, 1], dtype=td.int32),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="unused reads are removed before they are checked")
+def test_an_index_out_of_bounds_that_nothing_reads(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    n = 2
+    while n > 0 and x.mean() != 2:
+        n -= 1
+        unused = x[n]
+    return x
+""",
+        "(td.asarray([-8], dtype=td.int32),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="the copy is simplified away, and what a branch passes through is not detached")
+def test_a_branch_that_copies_its_argument(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    return x if x.sum() > 0 else +x
+""",
+        MINUS,
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in the results of branches")
+def test_a_full_slice_of_an_empty_axis_in_a_branch(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x[::1] if td.all(1) else x
+    return 1
+""",
+        "(td.ones((4, 3)),)",
+        "(td.ones((0, 3)),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="assignment does not guard that a symbolic size is 1")
+def test_a_value_of_a_size_that_happens_to_be_1_is_assigned_to_an_element(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x[2::2]
+    x[1] += y
+    return y
+""",
+        "(td.asarray([1.0, 1.0, 1.0])[:, None],)",
+        "(td.asarray([1.0, 1.0, 1.0, 1.0])[:, None],)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="assignment does not guard that a symbolic size is 1")
+def test_a_row_is_assigned_to_a_scalar_with_dynamic_sizes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    x[...] = td.all(y, axis=1)
+    return x
+""",
+        "(td.asarray(1.0), td.asarray([[1.0]]))",
+        options="dynamic=True",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a derived size that is 1 for the sizes at hand is not guarded")
+def test_a_size_that_happens_to_be_1_is_broadcast(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    return x + y[2:0:-2]
+""",
+        "(td.ones((1, 1)), td.ones((3, 1)))",
+        "(td.ones((2, 1)), td.ones((2, 1)))",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in assignments")
+def test_nothing_is_assigned_to_no_rows(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.stack([x])
+    y[1::2] = x[:]
+    return y
+""",
+        "(td.asarray([0.0, 1.0]),)",
+        "(td.zeros((0,)),)",
+    )
+
+
+def test_rows_are_written_in_a_loop(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    for row in x:
+        row -= 1
+    return x
+""",
+        "(td.asarray([1.0, 1.0, 1.0])[:, None],)",
+        "(td.asarray([1.0, 1.0])[:, None],)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="strides are unknown to capture: a reshape is a copy where eager makes a view")
+def test_a_strided_argument_is_reshaped_and_written(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x.reshape(-1)
+    x += 1
+    return y
+""",
+        "(td.ones((2, 6))[..., ::2],)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="eager reductions over axes of size 1 return the memory of their argument")
+def test_an_eager_reduction_of_one_element(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x.max()
+    y -= 1
+    return x
+""",
+        "(td.asarray([5.0]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="with dynamic=True, sizes of 0 and of the product of two sizes are not unified")
+def test_an_empty_argument_is_reshaped_with_dynamic_sizes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    y *= x.reshape(-1)
+    return y
+""",
+        "(td.ones((2, 1)), td.zeros((0, 4))[..., ::2])",
+        options="dynamic=True",
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a number that became a tensor is not cast like a Python number in an assignment"
+)
+def test_a_number_that_a_loop_carries_is_assigned_to_bools(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, b):
+    n = 3
+    while n > 0 and x.sum() > 0:
+        n -= 1
+        b[...] = n
+    return b
+""",
+        "(td.asarray([1.0]), td.asarray([True, False]))",
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="results that are views of one tensor become two when it is overwritten as a whole"
+)
+def test_views_of_a_tensor_that_is_overwritten_as_a_whole(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.ceil(x)
+    z = y.mT
+    z[...] = 0
+    return y, z
+""",
+        "(td.asarray([[1.0, 1.0]]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a constant is not stored before a library call reads it")
+def test_an_element_is_taken_from_a_constant_and_written_back(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    x = td.ones_like(x)
+    x[...] -= td.take_along_axis(x, td.zeros(x.shape, dtype=td.int64))
+    return x
+""",
+        "(td.asarray([[1.0]]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a view of a constant becomes a constant of its own")
+def test_a_view_of_a_constant_shares_its_memory(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = td.ones_like(x)
+    return y, y[1]
+""",
+        "(td.asarray([1.0, 1.0]),)",
+    )
+
+
+@LOST_WRITE
+def test_a_function_writes_to_what_a_loop_replaces(modes: Modes) -> None:
+    modes.check(
+        """
+def helper(x):
+    x[2] -= 1
+    return td.log(x)
+
+def program(x):
+    fuel = 2
+    while fuel > 0 and x.mean() < 2:
+        fuel -= 1
+        x = helper(x)
+    return fuel
+""",
+        "(td.asarray([1.0, 1.0, 1.0]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a constant is not stored before a library call reads it")
+def test_elements_are_taken_from_a_constant(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    return td.take(td.zeros_like(x), [0, 1, 0])
+""",
+        "(td.asarray([1.0, 1.0]),)",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="eager takes a negative size, and capture ends in an internal error")
+def test_a_negative_size_to_broadcast_to() -> None:
+    with pytest.raises(td.Error):
+        td.broadcast_to(td.asarray([1.0]), (-1,))
+
+
+@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in assignments")
+def test_a_part_with_no_rows_is_assigned_with_dynamic_sizes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    x[1::2] = td.softmax(x)
+    return x
+""",
+        "(td.asarray([[1.0]]),)",
+        options="dynamic=True",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="only the first row of a broadcast value is written back to the argument")
+def test_an_argument_is_overwritten_by_a_broadcast_value(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    x[...] = td.var(y, axis=0)
+    return x
+""",
+        "(td.ones((2, 3)), td.ones((1, 1, 3)))",
+        options="dynamic=True",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="only the first column of a broadcast value is written back to the argument")
+def test_a_transposed_argument_is_overwritten_by_a_column(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    y[...] = x
+    return y
+""",
+        "(td.ones((3, 1)), td.zeros((2, 3)).T)",
+        options="dynamic=True",
+    )
+
+
+def test_swapped_names_are_written_after_a_loop(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    t = x
+    for i in range(y.shape[0]):
+        t, x = x, t
+    x[...] = 1
+    return t
+""",
+        "(td.asarray([1]), td.ones((2,)))",
+        "(td.asarray([5]), td.ones((3,)))",
+    )
