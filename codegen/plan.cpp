@@ -223,7 +223,7 @@ class BlockBuilder {
     const int made_by = producers_[index(value)];
     if (made_by < 0 || group.maps.contains(made_by)) return;
     const Node& node = graph_.nodes[index(made_by)];
-    if (is_view(*node.op) || fusion_.inlined[index(made_by)]) {
+    if (is_view(*node.op) || (fusion_.inlined[index(made_by)] && !stored_[index(value)])) {
       for (ValueId input : node.inputs) require_beyond(input, group);
     } else {
       require(value);

@@ -1,16 +1,18 @@
 // Results of a function are memory of their own.
 //
-// Effect: a result that optimisation turned into an input, a view of one, or the value of another result (which eager
-// code keeps apart) is read through a `copy`. `owners`: results with equal numbers may share memory, as the tensors they
-// stand for do in eager code; the results beyond the end of `owners` are not handed out and are left alone. `lines`:
-// where the user's program made each result; those beyond its end are unknown.
+// Effect: of the first `count` results, those that optimisation turned into an input, a view of one, the value of another
+// result, or what a branch or loop may pass through from an input, are read through a `copy`. Results that are views of
+// one tensor in eager code are one result here (recorder.h); those in `bases` are contiguous for that reason. `lines`:
+// where the results come from.
 #pragma once
+#include <set>
 #include <vector>
 
 #include "ir/graph.h"
 
 namespace tandem {
 
-void detach_results(Graph& graph, const std::vector<int>& owners, const std::vector<SourceLoc>& lines = {});
+void detach_results(Graph& graph, size_t count, const std::set<size_t>& bases = {},
+                    const std::vector<SourceLoc>& lines = {});
 
 }  // namespace tandem

@@ -82,7 +82,7 @@ std::shared_ptr<const Planned> lookup(const Key& key, Make&& make) {
 std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints) {
   graph.name = "eager";
   Graph optimized = optimize(graph, {});
-  detach_results(optimized, {0});
+  detach_results(optimized, 1);
   return build_plan(optimized, hints, default_backend()).program;
 }
 

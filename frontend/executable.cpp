@@ -1,5 +1,6 @@
 #include "frontend/executable.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "frontend/detach.h"
@@ -28,10 +29,15 @@ Executable::Executable(Capture capture, std::string numerics)
   captured_ = std::move(capture_.graph);
   node_count = captured_.nodes.size();
   optimized_ = optimize(captured_);
-  std::vector<int> owners;
-  for (const CapturedOutput& output : capture_.outputs)
-    if (output.kind == CapturedOutput::Kind::value) owners.push_back(output.owner);
-  detach_results(optimized_, owners, result_lines(captured_));
+  size_t results = 0;
+  std::set<size_t> bases;
+  for (const CapturedOutput& output : capture_.outputs) {
+    if (output.kind == CapturedOutput::Kind::argument_view) continue;
+    const auto index = static_cast<size_t>(output.index);
+    results = std::max(results, index + 1);
+    if (output.kind == CapturedOutput::Kind::result_view) bases.insert(index);
+  }
+  detach_results(optimized_, results, bases, result_lines(captured_));
   plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks, capture_.host);
   symbol_seen_.assign(capture_.hints.size(), false);
   for (const Param& param : captured_.params) {
@@ -46,7 +52,8 @@ Executable::Executable(Capture capture, std::string numerics)
 
 Executable::DimCheck Executable::check_of(Dim dim) {
   if (dim.is_constant()) return {dim.constant(), -1, false};
-  const int symbol = dim.symbol_count() - 1;  // inputs have plain symbols
+  const int symbol = dim.symbol_count() - 1;
+  if (!(dim == Dim::symbol(symbol))) return {0, -1, false, dim};
   const bool first = !symbol_seen_[static_cast<size_t>(symbol)];
   symbol_seen_[static_cast<size_t>(symbol)] = true;
   return {0, symbol, first};
@@ -89,11 +96,16 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
     if (x.is_contiguous()) return fail(i, fmt::runtime("it was not contiguous, is now"));
     for (int k = 0; k < x.strides.size(); ++k) {
       const DimCheck& d = check.strides[static_cast<size_t>(k)];
+      if (d.expression) continue;
       if (d.symbol < 0 ? d.value != x.strides[k] : !d.first && symbols[d.symbol] != x.strides[k])
         return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
                     x.strides[k]);
       if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.strides[k];
     }
+    for (int k = 0; k < x.strides.size(); ++k)
+      if (const auto& wanted = check.strides[static_cast<size_t>(k)].expression;
+          wanted && wanted->evaluate(symbols) != x.strides[k])
+        return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.strides[k]);
   }
   for (const ShapeGuard& guard : capture_.guards)
     if (!guard.holds(symbols)) return fail(0, fmt::runtime("sizes: {} no longer holds"), to_text(guard));
@@ -128,7 +140,9 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
       outputs[k] = output_tensor(program, i, std::move(made[i]), symbols);
       continue;
     }
-    const Tensor& base = *inputs[i];
+    const TensorRef result =
+        output.kind == CapturedOutput::Kind::result_view ? output_tensor(program, i, made[i], symbols) : nullptr;
+    const Tensor& base = result ? *result : *inputs[i];
     Sizes sizes, strides;
     for (const Dim& d : output.type.shape) sizes.push_back(d.evaluate(symbols));
     for (const Dim& s : output.layout.strides) strides.push_back(s.evaluate(symbols));

@@ -35,9 +35,10 @@ class Executable {
 
  private:
   struct DimCheck {
-    int64_t value;  // when symbol < 0
+    int64_t value;  // when symbol < 0 and it is no expression
     int symbol;
     bool first;  // the place the symbol is read from; others must agree
+    std::optional<Dim> expression = std::nullopt;  // of strides: what the symbols found must give
   };
   struct InputCheck {
     DType dtype;

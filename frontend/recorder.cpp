@@ -118,7 +118,7 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   TensorType type{tensor->dtype, {}, tensor->device};
   for (int k = 0; k < tensor->rank(); ++k) {
     const int64_t size = tensor->sizes[k];
-    const bool symbolic = k < static_cast<int>(dynamic.size()) && dynamic[static_cast<size_t>(k)];
+    const bool symbolic = size > 1 && k < static_cast<int>(dynamic.size()) && dynamic[static_cast<size_t>(k)];
     if (!symbolic) {
       type.shape.emplace_back(size);
       continue;
@@ -132,8 +132,7 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   const ValueId value = graph.add_param(type, name.empty() ? fmt::format("x{}", graph.params.size()) : name);
   if (!tensor->is_contiguous()) {
     graph.params.back().contiguous = false;
-    for (int64_t stride : tensor->strides)
-      graph.params.back().strides.push_back(stride == 0 || stride == 1 ? Dim(stride) : env_.add_symbol(stride));
+    graph.params.back().strides = symbolic_strides(*tensor, type.shape);
   }
   auto cell = std::make_shared<Cell>();
   cell->now = {frames_[0].id, value};
@@ -143,6 +142,32 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   return wrapped;
+}
+
+// Strides that are the product of the next axis say so: what is one view of an argument, and what takes a copy, depends
+// on that.
+Shape Recorder::symbolic_strides(const Tensor& tensor, const Shape& shape) {
+  Shape strides(shape.size());
+  for (int k = tensor.rank(); k-- > 0;) {
+    const auto at = static_cast<size_t>(k);
+    const int64_t stride = tensor.strides[k];
+    if (stride >= -1 && stride <= 1) {
+      strides[at] = stride;
+      continue;
+    }
+    if (k + 1 < tensor.rank()) {
+      const Dim product = strides[at + 1] * shape[at + 1];
+      if (stride == env_.hint(product)) {
+        strides[at] = product;
+        continue;
+      }
+      strides[at] = env_.add_symbol(stride);
+      env_.equal(strides[at], product);  // becomes a guard that it is not
+      continue;
+    }
+    strides[at] = env_.add_symbol(stride);
+  }
+  return strides;
 }
 
 TensorRef Recorder::number_input(const std::string& name) {
@@ -230,13 +255,29 @@ bool Recorder::is_weak_result(const OpDef& op, std::span<const TensorRef> inputs
          std::all_of(inputs.begin(), inputs.end(), [](const TensorRef& t) { return t->recorded && t->recorded->weak; });
 }
 
+bool Recorder::settle(const OpDef& op, Attrs& attrs) {
+  bool changed = false;
+  for (size_t k = 0; k < op.attrs.size(); ++k) {
+    auto* sizes = std::get_if<std::vector<Dim>>(&attrs[k]);
+    if (!sizes || (op.attrs[k].kind != AttrKind::shape && op.attrs[k].name != "sizes")) continue;
+    for (Dim& size : *sizes) {
+      if (size.is_constant() || env_.hint(size) > 1 || env_.hint(size) < 0) continue;
+      size = env_.specialize(size);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
 TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
   attrs = complete_attrs(op, std::move(attrs));
+  settle(op, attrs);
   if (is_view_op(op)) {
     const TensorRef x = inputs[0]->recorded ? inputs[0] : constant(inputs[0]);
     if (x->recorded->recorder.get() != this) throw_leaked(op.name, *x);
     const TensorType type = x->recorded->type;
     TensorType result = infer_type(op, {&type, 1}, attrs, env_);
+    if (settle(op, attrs)) result = infer_type(op, {&type, 1}, attrs, env_);  // a size that was -1
     // A view where strides allow it, as in eager code; else a copy, which writes do not go through.
     Layout layout;
     const Cell& cell = *x->recorded->cell;
@@ -397,7 +438,10 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   check_internal(frames_.size() == 1, "a region is still open");
   Capture capture;
   Graph& graph = frames_[0].graph;
-  std::vector<const Cell*> cells;
+  // Results that are views of one tensor: it is computed once, and they are made as views of it.
+  std::unordered_map<const Cell*, int> uses, bases;
+  for (const TensorRef& output : outputs)
+    if (output->recorded && output->recorded->cell->argument < 0) ++uses[output->recorded->cell.get()];
   for (const TensorRef& output : outputs) {
     CapturedOutput out;
     const TensorRef tensor = output->recorded ? output : constant(output);
@@ -412,12 +456,18 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
       out.type = r.type;
       out.layout = {0, param.contiguous ? contiguous_strides(r.cell->type.shape) : param.strides};
       for (const ViewStep& step : r.views) out.layout = layout_after(step, std::move(out.layout));
+    } else if (!copied && uses[r.cell.get()] > 1) {
+      out.kind = CapturedOutput::Kind::result_view;
+      const auto [base, first] = bases.try_emplace(r.cell.get(), static_cast<int>(graph.results.size()));
+      if (first) graph.results.push_back(read(r.cell, 0));
+      out.index = base->second;
+      out.weak = r.weak;
+      out.type = r.type;
+      out.layout = {0, contiguous_strides(r.cell->type.shape)};
+      for (const ViewStep& step : r.views) out.layout = layout_after(step, std::move(out.layout));
     } else {
       line_ = r.born;  // the user's function has returned: views it made are put into the graph only now
       const ValueId value = read(tensor);
-      const auto owner = copied ? cells.end() : std::find(cells.begin(), cells.end(), r.cell.get());
-      out.owner = static_cast<int>(owner - cells.begin());
-      if (owner == cells.end()) cells.push_back(copied ? nullptr : r.cell.get());
       out.index = static_cast<int>(graph.results.size());
       out.weak = r.weak;
       graph.results.push_back(value);

@@ -29,12 +29,11 @@ struct Cell {
 };
 
 struct CapturedOutput {
-  enum class Kind : uint8_t { value, argument_view } kind = Kind::value;
+  enum class Kind : uint8_t { value, argument_view, result_view } kind = Kind::value;
   int index = -1;          // of the graph's results, or of the input
-  int owner = 0;           // outputs with equal numbers share memory (views of one tensor)
   bool weak = false;       // hand back a Python number
   bool identical = false;  // the argument itself
-  TensorType type;         // of an argument view
+  TensorType type;         // of a view
   Layout layout;
 };
 
@@ -119,6 +118,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
 
   Frame& top() { return frames_.back(); }
   size_t level_of(int frame) const;
+  Shape symbolic_strides(const Tensor& tensor, const Shape& shape);
+  // Sizes of 0 and 1 are never symbols: they broadcast, or stand for nothing. Settles those of shapes among attributes.
+  bool settle(const OpDef& op, Attrs& attrs);
   std::vector<TensorRef> add_carried(const OpenWhile& open);
   ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
   ValueId read(const TensorRef& tensor);  // in the top frame, views applied

@@ -135,10 +135,11 @@ TensorRef scalar_tensor(DType dtype, int64_t value) {
 
 namespace {
 
-void check_assignable(const Tensor& target, const TensorType& value) {
+void check_assignable(const Tensor& target, const TensorType& value, bool weak) {
   if (!target.recorded && !target.writable)
     throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
-  if (info(value.dtype).kind > info(target.dtype).kind)
+  const Kind kind = info(value.dtype).kind;
+  if (kind > info(target.dtype).kind && (!weak || kind == Kind::floating))
     throw_error(ErrorKind::dtype,
                 "assignment: got {} values for a {} tensor; need a cast that keeps the kind of number; "
                 "try value.astype(td.{})",
@@ -164,7 +165,8 @@ void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env) {
 }
 
 void assign(const TensorRef& target, const TensorRef& value) {
-  check_assignable(*target, value->type());
+  // What stands for a Python number is converted as one.
+  check_assignable(*target, value->type(), value->recorded && value->recorded->weak);
   if (target->recorded || value->recorded || Recorder::current()) {
     Recorder* recorder = Recorder::current();
     if (!recorder) throw_leaked("assignment", target->recorded ? *target : *value);

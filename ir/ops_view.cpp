@@ -142,6 +142,8 @@ TensorType broadcast_type(InferContext& c) {
            to_text(c.inputs[0].shape), to_text(shape));
   };
   if (c.inputs[0].shape.size() > shape.size()) misfit();
+  for (const Dim& size : shape)
+    if (size.is_constant() && size.constant() < 0) misfit();
   const Shape out = broadcast_shapes(c.op.name, shapes, c.env);
   for (size_t k = 0; k < shape.size(); ++k)
     if (!c.env.equal(out[k], shape[k])) misfit();

@@ -111,7 +111,7 @@ class Normalizer {
     if (kind == ReduceKind::argmax || kind == ReduceKind::argmin)
       return add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out);
     x = with_shape(to_dtype(x, out.dtype), out.shape);
-    if (kind != ReduceKind::sum || !is_floating(out.dtype)) return x;
+    if (kind != ReduceKind::sum || !is_floating(out.dtype)) return add("copy", {x}, {}, out);  // never the memory of x
     return add("add", {x, constant(0.0)}, {}, out);
   }
 

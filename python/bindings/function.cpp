@@ -138,7 +138,7 @@ class CompiledFunction {
       if (type.rank() != x.rank() || type.dtype != x.dtype) continue;
       for (int k = 0; k < x.rank(); ++k) {
         const Dim d = type.shape[static_cast<size_t>(k)];
-        if (x.sizes[k] != 1 && !d.is(1) && !d.is(x.sizes[k])) out[static_cast<size_t>(k)] = true;
+        if (x.sizes[k] > 1 && !d.is(0) && !d.is(1) && !d.is(x.sizes[k])) out[static_cast<size_t>(k)] = true;
       }
     }
     return out;
