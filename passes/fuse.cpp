@@ -172,7 +172,12 @@ class Fuser {
   static bool is_identity(const Shape& dims, const IndexMap& map, const Group& g, std::vector<bool>& covered) {
     covered.assign(g.axes.size(), false);
     for (size_t d = 0; d < dims.size(); ++d) {
-      if (dims[d].is(1)) continue;
+      if (dims[d].is(1)) {
+        // Its one element is there even if the axis that walks a part of it has none.
+        for (size_t a = 0; a < g.axes.size(); ++a)
+          if (!map[d].coefficients[a].is(0) && !g.axes[a].is(1)) return false;
+        continue;
+      }
       if (!map[d].offset.is(0)) return false;
       int axis = -1;
       for (size_t a = 0; a < g.axes.size(); ++a) {

@@ -31,18 +31,6 @@ SHAPE_ERRORS = ("ShapeError", "ArgumentError", "OutOfBoundsError")
 # Bugs that are known: each has a test in test_regressions.py that is expected to fail. When it passes, its line goes.
 OPEN = {
     "test_an_index_out_of_bounds_that_nothing_reads": r"OutOfBoundsError / no error",
-    "test_a_branch_that_copies_its_argument": r"shared on paths",
-    "test_a_full_slice_of_an_empty_axis_in_a_branch": r"breaks the rule 'regions'",
-    "test_a_value_of_a_size_that_happens_to_be_1_is_assigned_to_an_element": r"rule 'type': (reshape|broadcast_to)",
-    "test_a_size_that_happens_to_be_1_is_broadcast": r"'type': .* need sizes that are equal or 1 along every axis",
-    "test_an_empty_argument_is_reshaped_with_dynamic_sizes": r"got a number of elements beyond 64 bits",
-    "test_a_number_that_a_loop_carries_is_assigned_to_bools": r"assignment: got int64 values for a",
-    "test_an_element_is_taken_from_a_constant_and_written_back": r"take\w* reads a value that is not stored",
-    "test_a_negative_size_to_broadcast_to": r"breaks the rule 'sizes': got the shape \[-1",
-    "test_a_part_with_no_rows_is_assigned_with_dynamic_sizes": r"got the shape \[N.*which has no elements",
-    "test_views_of_a_tensor_that_is_overwritten_as_a_whole": r"^shared$",
-    "test_nothing_is_assigned_to_no_rows": r"slice_update: got values of shape .*; need a shape that broadcasts to it",
-    "test_a_row_is_assigned_to_a_scalar_with_dynamic_sizes": r"rule: slots exist|reshape of a value that is not",
 }
 
 Outcome = dict[str, Any]

@@ -125,9 +125,6 @@ def program(x, y):
     )
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the branch hands on the memory of the argument, which is overwritten at the end"
-)
 def test_a_branch_hands_on_an_argument_that_is_written_afterwards(modes: Modes) -> None:
     modes.check(
         """
@@ -174,7 +171,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the copy is simplified away, and what a branch passes through is not detached")
 def test_a_branch_that_copies_its_argument(modes: Modes) -> None:
     modes.check(
         """
@@ -185,7 +181,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in the results of branches")
 def test_a_full_slice_of_an_empty_axis_in_a_branch(modes: Modes) -> None:
     modes.check(
         """
@@ -198,7 +193,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="assignment does not guard that a symbolic size is 1")
 def test_a_value_of_a_size_that_happens_to_be_1_is_assigned_to_an_element(modes: Modes) -> None:
     modes.check(
         """
@@ -212,7 +206,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="assignment does not guard that a symbolic size is 1")
 def test_a_row_is_assigned_to_a_scalar_with_dynamic_sizes(modes: Modes) -> None:
     modes.check(
         """
@@ -225,7 +218,6 @@ def program(x, y):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a derived size that is 1 for the sizes at hand is not guarded")
 def test_a_size_that_happens_to_be_1_is_broadcast(modes: Modes) -> None:
     modes.check(
         """
@@ -237,7 +229,6 @@ def program(x, y):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in assignments")
 def test_nothing_is_assigned_to_no_rows(modes: Modes) -> None:
     modes.check(
         """
@@ -264,7 +255,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="strides are unknown to capture: a reshape is a copy where eager makes a view")
 def test_a_strided_argument_is_reshaped_and_written(modes: Modes) -> None:
     modes.check(
         """
@@ -277,7 +267,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="eager reductions over axes of size 1 return the memory of their argument")
 def test_an_eager_reduction_of_one_element(modes: Modes) -> None:
     modes.check(
         """
@@ -290,7 +279,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="with dynamic=True, sizes of 0 and of the product of two sizes are not unified")
 def test_an_empty_argument_is_reshaped_with_dynamic_sizes(modes: Modes) -> None:
     modes.check(
         """
@@ -303,9 +291,6 @@ def program(x, y):
     )
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a number that became a tensor is not cast like a Python number in an assignment"
-)
 def test_a_number_that_a_loop_carries_is_assigned_to_bools(modes: Modes) -> None:
     modes.check(
         """
@@ -320,9 +305,6 @@ def program(x, b):
     )
 
 
-@pytest.mark.xfail(
-    strict=True, reason="results that are views of one tensor become two when it is overwritten as a whole"
-)
 def test_views_of_a_tensor_that_is_overwritten_as_a_whole(modes: Modes) -> None:
     modes.check(
         """
@@ -336,7 +318,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a constant is not stored before a library call reads it")
 def test_an_element_is_taken_from_a_constant_and_written_back(modes: Modes) -> None:
     modes.check(
         """
@@ -349,7 +330,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a view of a constant becomes a constant of its own")
 def test_a_view_of_a_constant_shares_its_memory(modes: Modes) -> None:
     modes.check(
         """
@@ -380,7 +360,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a constant is not stored before a library call reads it")
 def test_elements_are_taken_from_a_constant(modes: Modes) -> None:
     modes.check(
         """
@@ -391,13 +370,11 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="eager takes a negative size, and capture ends in an internal error")
 def test_a_negative_size_to_broadcast_to() -> None:
     with pytest.raises(td.Error):
         td.broadcast_to(td.asarray([1.0]), (-1,))
 
 
-@pytest.mark.xfail(strict=True, reason="a symbolic size and 0 are not unified in assignments")
 def test_a_part_with_no_rows_is_assigned_with_dynamic_sizes(modes: Modes) -> None:
     modes.check(
         """
@@ -410,7 +387,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="only the first row of a broadcast value is written with dynamic=True")
 def test_an_argument_is_overwritten_by_a_broadcast_value(modes: Modes) -> None:
     modes.check(
         """
@@ -423,7 +399,6 @@ def program(x, y):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a value joins the kernel of an empty part of it and is not computed")
 def test_a_value_of_which_no_element_is_read(modes: Modes) -> None:
     modes.check(
         """
