@@ -37,7 +37,7 @@ class Executable {
   struct DimCheck {
     int64_t value;  // when symbol < 0 and it is no expression
     int symbol;
-    bool first;  // the place the symbol is read from; others must agree
+    bool first;                                    // the place the symbol is read from; others must agree
     std::optional<Dim> expression = std::nullopt;  // of strides: what the symbols found must give
   };
   struct InputCheck {

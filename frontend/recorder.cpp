@@ -175,8 +175,7 @@ TensorRef Recorder::number_input(const std::string& name) {
   Graph& graph = frames_[0].graph;
   const TensorType type{DType::f64, {}, {}};
   auto cell = std::make_shared<Cell>();
-  cell->now = {frames_[0].id,
-               graph.add_param(type, name.empty() ? fmt::format("x{}", graph.params.size()) : name)};
+  cell->now = {frames_[0].id, graph.add_param(type, name.empty() ? fmt::format("x{}", graph.params.size()) : name)};
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
@@ -246,6 +245,13 @@ ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, 
 ValueId Recorder::read(const TensorRef& tensor) {
   if (!tensor->recorded) return read(constant(tensor));
   if (tensor->recorded->recorder.get() != this) throw_leaked("capture", *tensor);
+  if (const auto& lost = tensor->recorded->cell->uncertain)
+    throw_error(
+        ErrorKind::capture,
+        "read: got a tensor that is another variable's, too, on some paths only, after a write through that one "
+        "(at {}:{}); need names that are one tensor on every path, or on none; try 'x = x + ...' instead of "
+        "'x += ...'",
+        lost->file, lost->line);
   const ValueId base = read(tensor->recorded->cell, frames_.size() - 1);
   return apply_views(base, tensor->recorded->views, tensor->recorded->views.size());
 }
@@ -335,7 +341,12 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
   // A cell of its own, because the index may be written to later.
   const ValueId value = read(index);
   std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
-  if (!cell) cell = std::make_shared<Cell>(Cell{{top().id, value}, top().graph.type(value), -1, top().id});
+  if (!cell) {
+    cell = std::make_shared<Cell>();
+    cell->now = {top().id, value};
+    cell->type = top().graph.type(value);
+    cell->home = top().id;
+  }
   auto recorded = std::make_unique<Recorded>(*x->recorded);
   recorded->views.push_back({&take, std::move(attrs), x->recorded->type, result, cell});
   recorded->type = result;
@@ -430,6 +441,8 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   if (shape != type.shape) id = emit(op("reshape"), {id}, {shape});
   const ValueId base = read(r.cell, frames_.size() - 1);
   write(r.cell, updated(base, r.views, 0, id));
+  std::vector<const Cell*> done;
+  write_aliases(r.cell, done);
 }
 
 // ---- the result ----

@@ -21,11 +21,25 @@ struct Variable {
   ValueId value = -1;
 };
 
+struct Cell;
+
+// The result of a branch or loop may be a tensor from outside of it, or a view of one: where `predicate` is `when`, or,
+// where there is none, on paths that cannot be told apart afterwards.
+struct MaybeView {
+  std::shared_ptr<Cell> base;
+  std::vector<ViewStep> views;
+  TensorRef predicate;
+  bool when = true;
+};
+
 struct Cell {
   Variable now;
   TensorType type;
-  int argument = -1;  // which input of the function this is
-  int home = 0;       // the frame it was made in
+  int argument = -1;                         // which input of the function this is
+  int home = 0;                              // the frame it was made in
+  std::vector<MaybeView> maybe;              // what this may be a view of
+  std::vector<std::weak_ptr<Cell>> shadows;  // what may be a view of this
+  std::optional<SourceLoc> uncertain;        // the write after which its contents depend on the path
 };
 
 struct CapturedOutput {
@@ -80,7 +94,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   // while
   std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names);
   std::vector<TensorRef> while_body(const TensorRef& condition);
-  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts);
+  // `runs`: the body is known to run at least once.
+  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts, bool runs);
   // Where an open region began, so that an exception inside it can be undone.
   struct Mark {
     size_t frames, ifs, whiles;
@@ -127,6 +142,11 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
   ValueId emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs);
   void write(const std::shared_ptr<Cell>& cell, ValueId value);
+  // recorder_aliases.cpp: tensors that are one on some paths only.
+  void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
+  void write_aliases(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done);
+  void lose(const std::shared_ptr<Cell>& cell) const;
+  bool is_open(int frame) const;
   void undo_writes(Frame& frame);
   TensorRef wrap(ValueId value, bool weak = false);
   TensorRef wrap_cell(std::shared_ptr<Cell> cell, bool weak);

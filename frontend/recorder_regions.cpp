@@ -138,7 +138,11 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
                   std::make_shared<Graph>(std::move(else_frame.graph))};
   const std::vector<ValueId> results = node.outputs;
   std::vector<TensorRef> out;
-  for (size_t i = 0; i < outputs.size(); ++i) out.push_back(wrap(results[i], weak[i]));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    out.push_back(wrap(results[i], weak[i]));
+    note_alias(out.back(), open.then_outputs[i], open.predicate, true);
+    note_alias(out.back(), outputs[i], open.predicate, false);
+  }
   for (size_t i = 0; i < written.size(); ++i) write(written[i], results[outputs.size() + i]);
   return out;
 }
@@ -183,7 +187,7 @@ std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
   return add_carried(open);
 }
 
-std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts) {
+std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, bool runs) {
   OpenWhile open = std::move(whiles_.back());
   whiles_.pop_back();
   const size_t n = open.inits.size();
@@ -253,7 +257,11 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts) 
   node.regions = {std::make_shared<Graph>(std::move(condition.graph)), std::make_shared<Graph>(std::move(body.graph))};
   const std::vector<ValueId> made = node.outputs;
   std::vector<TensorRef> out;
-  for (size_t i = 0; i < n; ++i) out.push_back(wrap(made[i], open.inits[i]->recorded->weak));
+  for (size_t i = 0; i < n; ++i) {
+    out.push_back(wrap(made[i], open.inits[i]->recorded->weak));
+    if (!runs) note_alias(out.back(), open.inits[i], nullptr, true);
+    note_alias(out.back(), nexts[i], nullptr, true);
+  }
   for (size_t i = 0; i < written.size(); ++i) write(written[i], made[n + i]);
   return out;
 }

@@ -230,7 +230,8 @@ void bind_capture(py::module_& m) {
           py::gil_scoped_acquire gil;
           delete f;
         });
-        recorder().host_call({std::move(text), [held, weak](std::span<const HostTensor> values) {
+        recorder().host_call({std::move(text),
+                              [held, weak](std::span<const HostTensor> values) {
                                 py::gil_scoped_acquire gil;
                                 py::list arguments;
                                 for (size_t i = 0; i < values.size(); ++i) {
@@ -250,7 +251,12 @@ void bind_capture(py::module_& m) {
   py::class_<WhileObject>(m, "While")
       .def_property_readonly("params", [](const WhileObject& self) { return self.params; })
       .def("body", [](WhileObject&, const TensorRef& condition) { return recorder().while_body(condition); })
-      .def("end", [](WhileObject&, const std::vector<TensorRef>& nexts) { return recorder().while_end(nexts); })
+      .def(
+          "end",
+          [](WhileObject&, const std::vector<TensorRef>& nexts, bool runs) {
+            return recorder().while_end(nexts, runs);
+          },
+          py::arg("nexts"), py::arg("runs") = false)
       .def("abort", [](WhileObject& self) { recorder().rewind(self.mark); });
   m.def(
       "while_begin",

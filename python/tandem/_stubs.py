@@ -211,7 +211,7 @@ CLASSES = {
     "While": [
         "params: list[Tensor]",
         "body(self, condition: Tensor, /) -> list[Tensor]",
-        "end(self, nexts: _Tensors, /) -> list[Tensor]",
+        "end(self, nexts: _Tensors, runs: _bool = ...) -> list[Tensor]",
         "abort(self) -> None",
     ],
 }

@@ -19,7 +19,7 @@ Value = tuple[Any, ...]  # one per world
 
 # A variable that is another tensor's memory on one path and its own on the other cannot be written to: the graph does
 # not know which. Until capture refuses such writes (test_regressions.py, `test_write_through_...`), none are drawn.
-AVOID_UNCERTAIN_WRITES = True
+AVOID_UNCERTAIN_WRITES = False
 
 
 def addresses(x: td.Tensor) -> frozenset[int]:

@@ -71,6 +71,7 @@ class Carried:
         self.params: tuple[Any, ...] = ()
         self.results: tuple[Any, ...] = ()
         self.attempts = 0
+        self.runs = False  # whether the body is known to run at least once
 
     def _entries(self) -> list[Entry]:
         """The variables at the start of an iteration, as far as they are carried."""
@@ -160,7 +161,9 @@ class Carried:
         problems = problems or self._aliases(after, live, item) or self._collect(after)
         if problems:
             return problems
-        results = list(self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts]))
+        results = list(
+            self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts], self.runs)
+        )
         regions.pop(self.region)
         self._finish(after, dict(zip(self.extras, results, strict=False)), results[len(self.extras) :])
         return []

@@ -193,6 +193,8 @@ class For:
             # The list has as many items as there are iterations, so their number is fixed for this compilation.
             stacks = Stacks(self._lists, before, self._index, int(self._sequence.length))
         self._loop = loop = Carried(before, self._updated, f"'for' at line {self._line}", stacks)
+        length = self._sequence.length
+        loop.runs = not (self._stoppable or is_symbolic(length) or is_dim(length)) and length > self._index
         loop.runs = self._trial and not is_dim(self._sequence.length) and not self._stoppable
         if self._target is not None and not (self._stoppable and self._target in self._live):
             loop.masked[self._target] = f"it is the variable of the 'for' at line {self._line}, which may not run"

@@ -1,0 +1,91 @@
+// Tensors that are one on some paths only.
+//
+//     if c:            y is a new tensor where c holds, and x itself where it does not;
+//         y = x * 2    `y += 1` then changes x, too, on that path.
+//     else:
+//         y = x
+//
+// In the graph the two are values, so a write to one also gives the other a new value: where(c, old, new). For the results
+// of loops there is no such condition; after a write to one of the two the other must not be read.
+#include <algorithm>
+
+#include "frontend/recorder.h"
+
+namespace tandem {
+
+bool Recorder::is_open(int frame) const {
+  return std::any_of(frames_.begin(), frames_.end(), [frame](const Frame& open) { return open.id == frame; });
+}
+
+// `result` of a region that has been closed may be `source`, if that is a tensor from outside.
+void Recorder::note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when) {
+  const auto add = [&](MaybeView maybe) {
+    maybe.base->shadows.push_back(result->recorded->cell);
+    result->recorded->cell->maybe.push_back(std::move(maybe));
+  };
+  if (!source->recorded || source->recorded->weak || result->recorded->weak) return;
+  const Recorded& r = *source->recorded;
+  if (is_open(r.cell->home)) {
+    const bool indexed =
+        std::any_of(r.views.begin(), r.views.end(), [](const ViewStep& v) { return v.index != nullptr; });
+    add({r.cell, r.views, indexed ? nullptr : predicate, when});
+    return;
+  }
+  for (const MaybeView& further : r.cell->maybe)
+    if (is_open(further.base->home)) add({further.base, further.views, nullptr, true});
+}
+
+void Recorder::lose(const std::shared_ptr<Cell>& cell) const {
+  if (cell->argument >= 0)
+    throw_error(ErrorKind::capture,
+                "assignment: got a write into a tensor that is an argument on some paths only; need one that is the "
+                "argument on every path, or on none; try 'x = x + ...' instead of 'x += ...'");
+  cell->uncertain = locate ? locate() : SourceLoc{};
+}
+
+// After a write to `cell`: what else may have changed.
+void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) {
+  done.push_back(cell.get());
+  const auto visited = [&](const Cell* other) { return std::find(done.begin(), done.end(), other) != done.end(); };
+  const size_t level = frames_.size() - 1;
+  const auto choose = [&](const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
+    const ValueId flag = read(link.predicate), old = read(target, level);
+    write(target, link.when ? emit(op("where"), {flag, changed, old}, {}) : emit(op("where"), {flag, old, changed}, {}));
+  };
+  // On several paths it may be several views of one tensor.
+  std::vector<std::shared_ptr<Cell>> changed;
+  const auto note = [&](const std::shared_ptr<Cell>& other) {
+    if (std::find(changed.begin(), changed.end(), other) == changed.end()) changed.push_back(other);
+  };
+  const std::vector<MaybeView> bases = cell->maybe;
+  for (const MaybeView& link : bases) {
+    if (visited(link.base.get())) continue;
+    if (!link.predicate || !is_open(link.base->home)) {
+      lose(link.base);
+      continue;
+    }
+    choose(link, link.base, updated(read(link.base, level), link.views, 0, read(cell, level)));
+    note(link.base);
+  }
+  const std::vector<std::weak_ptr<Cell>> shadows = cell->shadows;
+  for (const auto& weak : shadows) {
+    const std::shared_ptr<Cell> shadow = weak.lock();
+    if (!shadow || visited(shadow.get()) || !is_open(shadow->home) ||
+        std::find(changed.begin(), changed.end(), shadow) != changed.end())
+      continue;
+    const auto links = shadow->maybe;
+    for (const MaybeView& link : links) {
+      if (link.base != cell) continue;
+      if (!link.predicate) {
+        lose(shadow);
+        continue;
+      }
+      choose(link, shadow, apply_views(read(cell, level), link.views, link.views.size()));
+      note(shadow);
+    }
+  }
+  for (const std::shared_ptr<Cell>& other : changed)
+    if (!visited(other.get())) write_aliases(other, done);
+}
+
+}  // namespace tandem
