@@ -51,7 +51,11 @@ TensorType reshape_type(InferContext& c) {
 // Splits and merges axes while the strides allow it, group by group of equal element counts.
 std::optional<Layout> reshape_view(const TensorType& input, const Layout& layout, const OpDef&, const Attrs&,
                                    const TensorType& output) {
-  if (element_count(input.shape).is(0)) return Layout{layout.offset, contiguous_strides(output.shape)};
+  const Shape plain = contiguous_strides(input.shape);
+  bool contiguous = true;  // then it is whatever the shapes look like: symbolic ones need not be seen to fit
+  for (size_t k = 0; k < input.shape.size(); ++k)
+    contiguous = contiguous && (input.shape[k].is(1) || layout.strides[k] == plain[k]);
+  if (contiguous || element_count(input.shape).is(0)) return Layout{layout.offset, contiguous_strides(output.shape)};
   struct Part {
     Dim size, stride;
   };

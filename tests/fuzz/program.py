@@ -22,6 +22,7 @@ REFUSALS = {
     "types differ in branches": r"^if: got .* in one branch and .* in the other",
     "type changes in a loop": r"need one dtype, shape and structure in every iteration",
     "bound and written in a loop": r"need either writes in place or assignments",
+    "one tensor on some paths": r"on some paths only",
     "arguments share memory": r"need arguments that do not share memory with one that is written to",
 }
 

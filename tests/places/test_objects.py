@@ -199,3 +199,33 @@ def test_annotations_in_a_loop_do_not_pile_up():
             td.script(lambda x: x + 2)(x())
         gc.collect()
         assert len(td.jit._latest) <= before + 1
+
+
+def test_an_annotation_kept_by_what_it_guards_is_collected():
+    class Model:
+        def __init__(self):
+            self.factor = 2.0
+
+        def forward(self, x):
+            return x * self.factor
+
+    model = Model()
+    model.forward = td.script(model.forward)
+    model.forward(td.ones((2,)))
+    kept = weakref.ref(model)
+    del model
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_reshape_before_a_reduction_takes_other_sizes():
+    """It was an internal error: the product of the sizes was compared with a size that only this call has."""
+
+    @td.script
+    def f(x):
+        return x.reshape((-1, 2)).sum(axis=0)
+
+    for size in (4, 6, 10):
+        x = td.asarray([float(k) for k in range(size)])
+        assert f(x).tolist() == f.eager(x).tolist()
+    assert f.stats()["captures"] == 2

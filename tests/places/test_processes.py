@@ -222,3 +222,32 @@ def test_sub_interpreters_are_refused(first):
         "multiprocessing"
     )
     assert done.stdout.splitlines() == [*[refused] * 3, "[2.0, 2.0]"]
+
+
+def test_numbers_that_differ_between_threads():
+    """Guards may run Python code, so another thread may change the order of the specialisations meanwhile."""
+    table, wrong = [1.0] * 50, []
+
+    @td.script
+    def f(x, n):
+        return x * n + table[0]
+
+    def work(k):
+        for i in range(200):
+            n = float((k * 7 + i) % 9)
+            result = f(td.ones((2,)), n).tolist()
+            if result != [n + 1.0] * 2:
+                wrong.append((n, result))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not wrong
+    assert f.stats()["captures"] == 2
