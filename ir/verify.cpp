@@ -183,10 +183,10 @@ class Verifier {
     } catch (const Error& error) {
       problem = error.what();
     }
-    // An inequality between symbols that capture checked by their values cannot be judged here.
+    // What capture checked by the values of symbols cannot be judged here.
     const auto& guards = env.guards();
     const bool undecided = std::any_of(guards.begin(), guards.end(), [](const ShapeGuard& guard) {
-      return guard.relation == Relation::lt || guard.relation == Relation::le;
+      return guard.relation != Relation::eq && (!guard.left.is_constant() || !guard.right.is_constant());
     });
     if (!undecided) fail("type", problem);
   }

@@ -439,3 +439,14 @@ def program(x):
         "(td.asarray([1], dtype=td.int8),)",
         "(td.asarray([2], dtype=td.int8),)",
     )
+
+
+def test_a_derived_size_that_happens_to_fit_is_assigned(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x, y):
+    x[1] = y[4::-2]
+""",
+        "(td.asarray([[[2, 1]]]).T, td.asarray([1, 1, 3])[1:])",
+        "(td.asarray([[[2, 1]], [[1, 2]]]), td.asarray([1, 2, 3]))",
+    )
