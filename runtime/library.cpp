@@ -23,7 +23,7 @@ constexpr int64_t kWorthACall = 32768;
 // would lose its speed.
 constexpr double kPart = 1 << 22;
 constexpr double kPartNanoseconds = 40e3;
-constexpr int64_t kPartRows = 64, kPartColumns = 256;
+constexpr int64_t kPartRows = 128, kPartColumns = 256;
 
 std::atomic<int64_t> dnnl_calls{0}, own_calls{0};
 

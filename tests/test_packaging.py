@@ -79,7 +79,7 @@ import sys, numpy
 before = {name.partition('.')[0] for name in sys.modules}
 import tandem
 after = {name.partition('.')[0] for name in sys.modules}
-print(sorted(after - before - set(sys.stdlib_module_names) - {'tandem', '_xxsubinterpreters'})  # CPython's own)
+print(sorted(after - before - set(sys.stdlib_module_names) - {'tandem', '_xxsubinterpreters'}))
 """
     assert run_python(program) == "[]"
 

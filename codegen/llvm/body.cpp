@@ -89,7 +89,8 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
     s_.parts.push_back({k, stage.body[static_cast<size_t>(r.value)].dtype, false});
     if (is_arg(r)) s_.parts.push_back({k, DType::i64, true});
   }
-  s_.prefetches = !is_column_mode(k_) && varying_nodes() >= kPrefetchFrom;
+  // Later stages find what they read in the caches.
+  s_.prefetches = first_result == 0 && !is_column_mode(k_) && varying_nodes() >= kPrefetchFrom;
 }
 
 void Emitter::emit_level(int level) {

@@ -450,3 +450,14 @@ def program(x, y):
         "(td.asarray([[[2, 1]]]).T, td.asarray([1, 1, 3])[1:])",
         "(td.asarray([[[2, 1]], [[1, 2]]]), td.asarray([1, 2, 3]))",
     )
+
+
+def test_two_parts_of_one_axis_are_added(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    x[::2] += x[:-1]
+""",
+        "(td.asarray([[1.0, 1.0, 1.0]], dtype=td.float32).T,)",
+        options="dynamic=True",
+    )

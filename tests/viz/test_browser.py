@@ -3,6 +3,7 @@
 import html
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -54,6 +55,7 @@ CATCH = "<script>window.failures = []; window.onerror = (text) => { window.failu
 
 
 def chromium(tmp_path, *arguments):
+    without = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # of the sanitizers
     done = subprocess.run(
         [
             CHROMIUM,
@@ -66,6 +68,7 @@ def chromium(tmp_path, *arguments):
             *arguments,
         ],
         capture_output=True,
+        env=without,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
