@@ -176,6 +176,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
 // Whether a write into one recorded tensor may be seen through the other: false where slices of one memory are apart.
 bool may_overlap(const Recorded& a, const Recorded& b);
 
+// The layout of a view, given that of what it is a view of; only the strides matter after a step to an index that is not
+// known.
+Layout layout_after(const ViewStep& step, Layout layout);
+
 [[noreturn]] void throw_leaked(std::string_view what, const Tensor& tensor);
 
 }  // namespace tandem

@@ -50,7 +50,8 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, std::vector<cons
   const size_t level = frames_.size() - 1;
   const auto choose = [&](const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
     const ValueId flag = read(link.predicate), old = read(target, level);
-    write(target, link.when ? emit(op("where"), {flag, changed, old}, {}) : emit(op("where"), {flag, old, changed}, {}));
+    write(target,
+          link.when ? emit(op("where"), {flag, changed, old}, {}) : emit(op("where"), {flag, old, changed}, {}));
   };
   // On several paths it may be several views of one tensor.
   std::vector<std::shared_ptr<Cell>> changed;

@@ -33,6 +33,13 @@ py::object dict_with(py::handle owner, py::handle name) {
   return PyDict_Contains(dict, name.ptr()) == 1 ? found : py::object();
 }
 
+// Null when there is none; never raises.
+py::object attribute_of(const py::object& owner, const py::object& name) {
+  PyObject* value = PyObject_GetAttr(owner.ptr(), name.ptr());
+  if (!value) PyErr_Clear();
+  return py::reinterpret_steal<py::object>(value);
+}
+
 bool matches(PyObject* now, const py::object& expected, bool by_value) {
   return now && (now == expected.ptr() || (by_value && same_value(now, expected.ptr())));
 }
@@ -85,7 +92,7 @@ py::object Origin::now() const {
       value = PyCell_GET(owner_.ptr());
       Py_XINCREF(value);
       break;
-    case Kind::attribute: value = PyObject_GetAttr(owner_.ptr(), key_.ptr()); break;
+    case Kind::attribute: return attribute_of(owner_, key_);
   }
   if (!value) PyErr_Clear();
   return py::reinterpret_steal<py::object>(value);
@@ -140,6 +147,24 @@ uint64_t GuardSet::Group::current() const {
   return dict_version(dict.ptr());
 }
 
+// Says, where it is wanted, what does not hold any more.
+bool GuardSet::failed(const Guard& guard, std::string* reason) {
+  if (reason) {
+    const py::object value = guard.place.now();
+    *reason = fmt::format("{}, is {}", guard.place.text(), value ? std::string(py::repr(value)) : "gone");
+  }
+  return false;
+}
+
+bool GuardSet::all_hold(const std::vector<Contents>& contents, std::string* reason) {
+  for (const Contents& c : contents) {
+    if (c.holds()) continue;
+    if (reason) *reason = c.text;
+    return false;
+  }
+  return true;
+}
+
 bool GuardSet::Group::hold(std::string* reason) const {
   const uint64_t now = current();
   if (now != 0 && now == version && !reason) return true;
@@ -147,20 +172,10 @@ bool GuardSet::Group::hold(std::string* reason) const {
     // Another dict may have taken the place of the one that was seen.
     const bool moved = owner.ptr() != dict.ptr() && !PyType_Check(owner.ptr()) && now == 0;
     const bool ok =
-        moved ? matches(py::getattr(owner, guard.place.key_, py::none()).ptr(), guard.expected, guard.by_value)
-              : guard.holds();
-    if (ok) continue;
-    if (reason) {
-      const py::object value = guard.place.now();
-      *reason = fmt::format("{}, is {}", guard.place.text(), value ? std::string(py::repr(value)) : "gone");
-    }
-    return false;
+        moved ? matches(attribute_of(owner, guard.place.key_).ptr(), guard.expected, guard.by_value) : guard.holds();
+    if (!ok) return failed(guard, reason);
   }
-  for (const Contents& c : contents) {
-    if (c.holds()) continue;
-    if (reason) *reason = c.text;
-    return false;
-  }
+  if (!all_hold(contents, reason)) return false;
   version = now;
   return true;
 }
@@ -223,20 +238,9 @@ GuardSet::GuardSet(const py::list& guards, const std::function<bool(py::handle)>
 bool GuardSet::hold(std::string* reason) const {
   for (const Group& group : groups_)
     if (!group.hold(reason)) return false;
-  for (const Guard& guard : others_) {
-    if (guard.holds()) continue;
-    if (reason) {
-      const py::object value = guard.place.now();
-      *reason = fmt::format("{}, is {}", guard.place.text(), value ? std::string(py::repr(value)) : "gone");
-    }
-    return false;
-  }
-  for (const Contents& c : contents_) {
-    if (c.holds()) continue;
-    if (reason) *reason = c.text;
-    return false;
-  }
-  return true;
+  for (const Guard& guard : others_)
+    if (!guard.holds()) return failed(guard, reason);
+  return all_hold(contents_, reason);
 }
 
 int Origin::visit(visitproc visit, void* arg) const {

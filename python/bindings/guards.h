@@ -50,6 +50,8 @@ class GuardSet {
     std::string text;
     bool holds() const;
   };
+  static bool failed(const Guard& guard, std::string* reason);
+  static bool all_hold(const std::vector<Contents>& contents, std::string* reason);
   // Guards behind one version: `version` is that of the last check that held.
   struct Group {
     py::object owner;  // a dict, a class, or an object whose attributes lie in `dict`
