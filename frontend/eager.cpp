@@ -189,7 +189,8 @@ PointwiseLayout layout_of(const Domain& d) {
     l.unit_inner[i] = d.strides[i][0] == 1;
     for (int k = 0; k < d.rank; ++k) {
       const int64_t stride = d.strides[i][d.rank - 1 - k];
-      if (stride != 0 && !(k == d.rank - 1 && stride == 1)) l.symbols[l.symbol_count++] = stride;
+      const bool unit = k == d.rank - 1 && stride == 1;
+      if (stride != 0 && !unit) l.symbols[l.symbol_count++] = stride;
     }
   }
   return l;

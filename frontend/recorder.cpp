@@ -221,13 +221,14 @@ ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
   return value;
 }
 
-ValueId Recorder::emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs) {
+ValueId Recorder::emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs) {
   GraphBuilder builder(top().graph, env_);
   if (line_.known())
     builder.set_location(line_);
   else if (locate)
     builder.set_location(locate());
   std::vector<Value> values;
+  values.reserve(inputs.size());
   for (ValueId input : inputs) values.push_back(builder.at(input));
   return builder.emit(op, values, std::move(attrs)).id;
 }
@@ -307,8 +308,9 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
   const bool weak = is_weak_result(op, inputs);
   std::vector<ValueId> ids;
   std::optional<DType> strong;
+  const auto is_condition = [&](const TensorRef& input) { return op.name == "where" && &input == inputs.data(); };
   for (const TensorRef& input : inputs)
-    if (!(input->recorded && input->recorded->weak) && !(op.name == "where" && &input == &inputs[0]))
+    if (!(input->recorded && input->recorded->weak) && !is_condition(input))
       strong = strong ? promote(*strong, input->dtype) : input->dtype;
   for (const TensorRef& input : inputs) {
     ValueId id = read(input);
@@ -319,8 +321,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
                           : kind == Kind::integer ? DType::i64
                                                   : DType::boolean;
       const DType to = strong ? weak_result(*strong, kind) : alone;
-      if (to != input->dtype && !(op.name == "where" && &input == &inputs[0]))
-        id = emit(tandem::op("cast"), {id}, {to});
+      if (to != input->dtype && !is_condition(input)) id = emit(tandem::op("cast"), {id}, {to});
     }
     ids.push_back(id);
   }

@@ -140,7 +140,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
   ValueId read(const TensorRef& tensor);  // in the top frame, views applied
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
-  ValueId emit(const OpDef& op, std::vector<ValueId> inputs, Attrs attrs);
+  ValueId emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs);
   void write(const std::shared_ptr<Cell>& cell, ValueId value);
   // recorder_aliases.cpp: tensors that are one on some paths only.
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);

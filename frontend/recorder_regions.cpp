@@ -92,6 +92,7 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
 
   // Cells written on either side leave as further results.
   std::vector<std::shared_ptr<Cell>> written;
+  written.reserve(open.then_written.size());
   for (auto& [cell, value] : open.then_written) written.push_back(cell);
   for (auto& [cell, before] : top().written)
     if (std::find(written.begin(), written.end(), cell) == written.end()) written.push_back(cell);
@@ -111,6 +112,7 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
 
   // Both regions take the union of what either imports, in one order.
   std::vector<std::shared_ptr<Cell>> captured;
+  captured.reserve(then_frame.imports.size());
   for (const auto& [cell, value] : then_frame.imports) captured.push_back(cell);
   for (const auto& [cell, value] : else_frame.imports)
     if (!then_frame.imported.contains(cell.get())) captured.push_back(cell);
@@ -132,6 +134,7 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
   then_frame.graph.results = then_ids;
   else_frame.graph.results = else_ids;
   std::vector<TensorType> types;
+  types.reserve(then_ids.size());
   for (ValueId id : then_ids) types.push_back(then_frame.graph.type(id));
   Node& node = top().graph.add_node(op("if"), inputs, {}, types, locate ? locate() : SourceLoc{});
   node.regions = {std::make_shared<Graph>(std::move(then_frame.graph)),
@@ -251,6 +254,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
   condition.graph.results = {open.predicate};
   body.graph.results = results;
   std::vector<TensorType> types;
+  types.reserve(n + written.size());
   for (size_t i = 0; i < n; ++i) types.push_back(open.inits[i]->type());
   for (const auto& cell : written) types.push_back(cell->type);
   Node& node = top().graph.add_node(op("while"), inputs, {}, types, locate ? locate() : SourceLoc{});

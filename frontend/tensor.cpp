@@ -98,6 +98,7 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   if (op.name == "transpose" || op.name == "matrix_transpose") {
     const int rank = inputs[0]->rank();
     std::vector<Dim> axes;
+    axes.reserve(static_cast<size_t>(rank));
     for (int k = 0; k < rank; ++k) axes.emplace_back(op.name == "transpose" ? rank - 1 - k : k);
     if (op.name == "matrix_transpose") {
       if (rank < 2)

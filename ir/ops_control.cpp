@@ -34,7 +34,8 @@ std::vector<OpDef> control_ops() {
         .lower = Structure::host_call,
         .grad = NoGrad{"it yields nothing but a token that orders it among other calls"},
         .onnx = "none: it calls back into the program that runs the graph",
-        .doc = "Call a function of the host with tensors: printing, assertions. Takes the token of the call before it."}});
+        .doc =
+            "Call a function of the host with tensors: printing, assertions. Takes the token of the call before it."}});
 }
 
 }  // namespace tandem

@@ -170,6 +170,7 @@ class Verifier {
   void check_inferred(const Node& node) const {
     require(node.outputs.size() == 1, "arity", "got {} results; need 1", node.outputs.size());
     std::vector<TensorType> inputs;
+    inputs.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) inputs.push_back(graph_.type(in));
     const TensorType& written = graph_.type(node.outputs[0]);
     Attrs attrs = node.attrs;

@@ -90,6 +90,7 @@ class Fuser {
     std::vector<Use> reads = uses(value);
     const bool external = std::any_of(reads.begin(), reads.end(), [](const Use& u) { return u.group < 0; });
     std::vector<int> by_address;
+    by_address.reserve(reads.size());
     for (const Use& use : reads) by_address.push_back(use.by_address);
     std::erase_if(reads, [](const Use& u) { return u.group < 0; });
     if (reads.empty() && !external) return;  // dead

@@ -51,6 +51,7 @@ class Normalizer {
   void visit(const Node& node) {
     loc_ = node.loc;
     std::vector<ValueId> inputs;
+    inputs.reserve(node.inputs.size());
     for (ValueId input : node.inputs) inputs.push_back(map_[static_cast<size_t>(input)]);
     Node copy = node;
     if (const auto* structure = std::get_if<Structure>(&node.op->lower)) {
@@ -91,6 +92,7 @@ class Normalizer {
     if (node.op->name == "reshape" && !reshape_fits(inputs[0], in_.type(node.outputs[0])))
       inputs[0] = add("copy", {inputs[0]}, {}, type(inputs[0]));
     std::vector<TensorType> types;
+    types.reserve(node.outputs.size());
     for (ValueId out : node.outputs) types.push_back(in_.type(out));
     Node& made = out_.add_node(*node.op, std::move(inputs), node.attrs, types, node.loc);
     made.regions = copy.regions;

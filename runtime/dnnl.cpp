@@ -157,7 +157,8 @@ PrimitiveRef make_primitive(const MatmulArgs& args, const Problem& problem) {
       dnnl::describe_matmul(library, engine(), attributes.get(), *made->source, *made->weights, *made->result);
   const char* implementation = nullptr;
   if (!made->description ||
-      library.primitive_desc_query(made->description, dnnl::kQueryImplementation, 0, &implementation) != 0 ||
+      library.primitive_desc_query(made->description, dnnl::kQueryImplementation, 0,
+                                   static_cast<void*>(&implementation)) != 0 ||
       std::string_view(implementation).find("ref") != std::string_view::npos)
     return made;
   made->scratch = library.primitive_desc_query_md(made->description, dnnl::kQueryScratchpad, 0);

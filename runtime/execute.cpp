@@ -176,7 +176,7 @@ class Frame {
       } else if (name == "kernel") {
         message += kernel.name;
       } else {
-        const auto index = static_cast<size_t>(std::atoll(name.data() + 1));
+        const auto index = static_cast<size_t>(std::strtoll(name.data() + 1, nullptr, 10));
         message += index < program_.dims.size() ? fmt::to_string(dims_[index]) : std::string(name);
       }
     }

@@ -157,14 +157,14 @@ bool share_dnnl(const MatmulArgs& args) {
 bool call_dnnl(const MatmulArgs& given) {
   if (share_dnnl(given)) return true;
   MatmulArgs args = given;
-  int64_t a_batch[kMostBatchAxes], b_batch[kMostBatchAxes];
+  int64_t a_batch[kMostBatchAxes] = {}, b_batch[kMostBatchAxes] = {};
   std::copy_n(args.a_batch, args.batch_rank, a_batch);
   std::copy_n(args.b_batch, args.batch_rank, b_batch);
   args.a_batch = a_batch;
   args.b_batch = b_batch;
   StorageRef a, b;
   const auto negative = [&](const int64_t* strides) {
-    return std::any_of(strides, strides + args.batch_rank, [](int64_t stride) { return stride < 0; });
+    return std::any_of(strides, strides + kMostBatchAxes, [](int64_t stride) { return stride < 0; });
   };
   if (negative(a_batch) || !is_unit_strided(args.m, args.k, args.a_row, args.a_col))
     a = copy_plain(args.dtype, args.batch_rank, args.batch, a_batch, args.m, args.k, args.a_row, args.a_col, args.a);

@@ -1,10 +1,9 @@
 #include "runtime/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <thread>
 
@@ -124,12 +123,16 @@ class Pool {
   int started_ = 0;
 };
 
+Pool& pool();
+
 Pool& pool() {
-  static Pool* const instance = new Pool;  // its threads may run until the very end of the process
+  // Its threads may run until the very end of the process.
+  static Pool* const instance = [] {
+    pthread_atfork(nullptr, nullptr, [] { pool().forget_threads(); });
+    return new Pool;
+  }();
   return *instance;
 }
-
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { pool().forget_threads(); });
 
 }  // namespace
 

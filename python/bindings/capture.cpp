@@ -224,6 +224,7 @@ void bind_capture(py::module_& m) {
       [](std::string text, py::function function, const std::vector<TensorRef>& tensors) {
         // Values that promote like Python numbers are numbers for the function, too.
         std::vector<bool> weak;
+        weak.reserve(tensors.size());
         for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
         // Released with the GIL held, wherever the program dies.
         const std::shared_ptr<py::function> held(new py::function(std::move(function)), [](py::function* f) {

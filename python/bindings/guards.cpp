@@ -1,6 +1,6 @@
 #include "python/bindings/guards.h"
 
-#include <cstring>
+#include <bit>
 
 namespace tandem {
 
@@ -50,8 +50,8 @@ bool same_value(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
   if (PyFloat_CheckExact(a)) {
-    const double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
-    return std::memcmp(&x, &y, sizeof x) == 0;  // tells 0.0 from -0.0 and lets NaN be itself
+    const auto x = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(a)), y = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(b));
+    return x == y;  // tells 0.0 from -0.0 and lets NaN be itself
   }
   const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
   if (equal < 0) PyErr_Clear();

@@ -132,7 +132,7 @@ ShapeEnv& environment(ShapeEnv& none) { return Recorder::current() ? Recorder::c
 TensorRef get_item(const TensorRef& x, py::handle key) {
   ShapeEnv none;
   const IndexPlan plan = plan_index(x, key, environment(none));
-  const TensorRef out = view_of(x, plan);
+  TensorRef out = view_of(x, plan);
   // x[...] and x[:] are views of their own, not x itself.
   if (out == x && !x->recorded) return call("slice", {x}, {plan.starts, plan.sizes, plan.steps});
   return out;

@@ -12,9 +12,10 @@ class ShortList {
  public:
   void push_back(T value) {
     if (size_ < Few)
-      few_[size_++] = value;
+      few_[size_] = value;
     else
-      more_.push_back(value), ++size_;
+      more_.push_back(value);
+    ++size_;
   }
   size_t size() const { return size_; }
   T operator[](size_t i) const {

@@ -92,12 +92,11 @@ void bind_operators(Class& tensor) {
       what, to_text(x.type()), born.known() ? fmt::format(" (made at {}:{})", born.file, born.line) : "");
 }
 
-const Tensor& single(const Tensor& x, const std::string& what) {
+void single(const Tensor& x, const std::string& what) {
   if (x.recorded) throw_recorded(x, what);
   if (element_count(x.sizes) != 1)
     throw_error(ErrorKind::value, "{}: got a tensor of shape {}; need exactly one element; try .any(), .all() or x[i]",
                 what, to_text(x.type().shape));
-  return x;
 }
 
 py::object first_element(const Tensor& x, const void* data) {
@@ -129,7 +128,10 @@ TensorRef copy_of(const TensorRef& x) {
 
 }  // namespace
 
-py::object item_of(const Tensor& x) { return first_element(single(x, "item"), x.data); }
+py::object item_of(const Tensor& x) {
+  single(x, "item");
+  return first_element(x, x.data);
+}
 
 bool is_tensor(py::handle value) { return tensor_pointer(value) != nullptr; }
 
