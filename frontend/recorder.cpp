@@ -237,7 +237,7 @@ ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, 
   for (size_t i = 0; i < count; ++i) {
     std::vector<ValueId> inputs = {base};
     if (views[i].index) inputs.push_back(read(views[i].index, frames_.size() - 1));
-    base = emit(*views[i].op, std::move(inputs), views[i].attrs);
+    base = emit(*views[i].op, inputs, views[i].attrs);
   }
   return base;
 }
@@ -328,7 +328,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
   if (weak && op.name == "divide")
     for (size_t i = 0; i < ids.size(); ++i)
       if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});
-  return wrap(emit(op, std::move(ids), std::move(attrs)), weak);
+  return wrap(emit(op, ids, std::move(attrs)), weak);
 }
 
 TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64_t axis) {
@@ -379,7 +379,7 @@ void Recorder::host_call(HostFunction function, std::span<const TensorRef> tenso
   }
   std::vector<ValueId> inputs{read(token_, frames_.size() - 1)};
   for (const TensorRef& tensor : tensors) inputs.push_back(read(tensor));
-  write(token_, emit(op("host_call"), std::move(inputs), {static_cast<int64_t>(host_.size())}));
+  write(token_, emit(op("host_call"), inputs, {static_cast<int64_t>(host_.size())}));
   host_.push_back(std::move(function));
 }
 

@@ -25,6 +25,7 @@ class Printer {
     for (size_t i = 0; i < program_.kernels.size(); ++i) line("kernel k{}: {}", i, kernel(*program_.kernels[i]));
     block(program_.body);
     std::vector<std::string> outputs;
+    outputs.reserve(program_.outputs.size());
     for (const View& output : program_.outputs) outputs.push_back(view(output));
     line("return {}", join(outputs));
     --depth_;
@@ -97,11 +98,13 @@ class Printer {
     line("}} s{} {{", op.predicate);
     nested(op.body);
     std::vector<std::string> carried;
+    carried.reserve(op.carried.size());
     for (const auto& [to, from] : op.carried) carried.push_back(fmt::format("s{} <- s{}", to, from));
     line("}} carry {}", join(carried));
   }
   void print(const HostCall& op) {
     std::vector<std::string> args;
+    args.reserve(op.args.size());
     for (const View& arg : op.args) args.push_back(view(arg));
     line("host {} ({})", program_.host[static_cast<size_t>(op.function)].text, join(args));
   }

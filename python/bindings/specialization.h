@@ -12,7 +12,7 @@ class ShortList {
  public:
   void push_back(T value) {
     if (size_ < Few)
-      few_[size_] = value;
+      few_[size_] = value;  // NOLINT(clang-analyzer-security.ArrayBound): it has just been checked
     else
       more_.push_back(value);
     ++size_;

@@ -54,7 +54,7 @@ void bind_operators(Class& tensor) {
     if (o.in_place)
       tensor.attr(o.in_place) = py::cpp_function(
           [row](py::object a, py::handle b) -> py::object {
-            const py::object result = binary(*row, a, b);
+            py::object result = binary(*row, a, b);
             if (result.is(not_implemented())) return result;
             const TensorRef target = a.cast<TensorRef>();
             if (target->recorded && target->recorded->weak) return result;  // a Python number: it gets another value
@@ -251,7 +251,7 @@ void bind_tensor(py::module_& m) {
              return d.is_constant() ? d.constant() : Recorder::current()->env().specialize(d);
            })
       .def("__iter__",
-           [](py::object x) {
+           [](const py::object& x) {
              if (x.cast<const Tensor&>().rank() == 0)
                throw_error(ErrorKind::type, "iter: got a tensor without axes; need at least one; try x.item()");
              const py::module_ builtins = py::module_::import("builtins");
