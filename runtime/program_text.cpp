@@ -49,6 +49,7 @@ class Printer {
   }
   static std::string dims(const std::vector<DimRef>& refs) {
     std::vector<std::string> names;
+    names.reserve(refs.size());
     for (const DimRef ref : refs) names.push_back(fmt::format("d{}", ref));
     return join(names);
   }
@@ -74,6 +75,7 @@ class Printer {
   }
   void print(const Launch& op) {
     std::vector<std::string> args;
+    args.reserve(op.args.size());
     for (const Operand& arg : op.args) args.push_back(operand(arg));
     line("launch k{}({}) vals [{}] range d{} grain {} cost {}{}", op.kernel, join(args), dims(op.vals), op.range,
          op.grain, op.cost, op.scratch_bytes < 0 ? "" : fmt::format(" scratch d{}", op.scratch_bytes));

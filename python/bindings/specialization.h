@@ -12,15 +12,16 @@ class ShortList {
  public:
   void push_back(T value) {
     if (size_ < Few)
-      few_[size_] = value;  // NOLINT(clang-analyzer-security.ArrayBound): it has just been checked
+      few_[size_] = value;
     else
       more_.push_back(value);
     ++size_;
   }
   size_t size() const { return size_; }
   T operator[](size_t i) const {
-    if (size_ <= Few) return few_[i];
-    return more_.size() == size_ ? more_[i] : i < Few ? few_[i] : more_[i - Few];
+    const bool together = size_ > Few && more_.size() == size_;
+    if (i < Few && !together) return few_[i];
+    return more_[together ? i : i - Few];
   }
   // All of them in one place.
   std::span<const T> span() {
