@@ -27,7 +27,7 @@ REFUSALS = {
 }
 
 JUMPS = (ast.Return, ast.Break, ast.Continue)
-SHAPE_ERRORS = ("ShapeError", "ArgumentError", "OutOfBoundsError")
+SHAPE_ERRORS = ("ShapeError", "DTypeError", "ArgumentError", "OutOfBoundsError")
 
 # Bugs that are known: each has a test in test_regressions.py that is expected to fail. When it passes, its line goes.
 OPEN = {
