@@ -52,7 +52,7 @@ class InPlace {
       const auto written = std::find_if(chain.begin(), chain.end(), [&](int slot) { return uses(i, slot); });
       if (uses(i, argument)) {
         const auto* launch = std::get_if<Launch>(&program_.body[i].op);
-        if (changed || (written != chain.end() && !(launch && reads_in_place(*launch, *written, argument))))
+        if (changed || (written != chain.end() && !(launch && reads_in_place(*launch, *written, argument, shareable_))))
           return false;
       }
       changed = changed || written != chain.end();
@@ -111,21 +111,11 @@ class InPlace {
       const bool writes = uses(i, now);
       if (uses(i, old)) {
         const auto* launch = std::get_if<Launch>(&program_.body[i].op);
-        if (changed || (writes && !(launch && reads_in_place(*launch, now, old)))) return false;
+        if (changed || (writes && !(launch && reads_in_place(*launch, now, old, shareable_)))) return false;
       }
       changed = changed || writes;
     }
     return true;
-  }
-
-  // The launch reads nothing of the argument but the very element that it is about to write.
-  bool reads_in_place(const Launch& launch, int slot, int argument) const {
-    const auto reads = std::count_if(launch.args.begin(), launch.args.end(),
-                                     [argument](const Operand& arg) { return arg.slot == argument; });
-    return reads == 1 && std::any_of(shareable_.begin(), shareable_.end(), [&](const SharePair& pair) {
-             return pair.kernel == launch.kernel && launch.args[static_cast<size_t>(pair.output)].slot == slot &&
-                    launch.args[static_cast<size_t>(pair.input)].slot == argument;
-           });
   }
 
   void replace(size_t back, int argument, const Slots& chain) {

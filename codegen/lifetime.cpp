@@ -104,15 +104,9 @@ class Lifetimes {
       take_over(out, copy.to.slot, copy.from.slot);
   }
 
-  // Whether the launch reads `from` only at the very places it writes in `to`.
   bool replaces(const Launch& launch, int to, int from) const {
     const auto pairs = shareable_.find(launch.kernel);
-    const auto reads =
-        std::count_if(launch.args.begin(), launch.args.end(), [from](const Operand& arg) { return arg.slot == from; });
-    return pairs != shareable_.end() && reads == 1 &&
-           std::any_of(pairs->second.begin(), pairs->second.end(), [&](const SharePair& pair) {
-             return launch.args[index(pair.output)].slot == to && launch.args[index(pair.input)].slot == from;
-           });
+    return pairs != shareable_.end() && reads_in_place(launch, to, from, pairs->second);
   }
 
   bool take_over(Block& out, int to, int from) {
@@ -135,6 +129,15 @@ class Lifetimes {
 };
 
 }  // namespace
+
+bool reads_in_place(const Launch& launch, int to, int from, std::span<const SharePair> shareable) {
+  const auto reads =
+      std::count_if(launch.args.begin(), launch.args.end(), [from](const Operand& arg) { return arg.slot == from; });
+  return reads == 1 && std::any_of(shareable.begin(), shareable.end(), [&](const SharePair& pair) {
+           return pair.kernel == launch.kernel && launch.args[static_cast<size_t>(pair.output)].slot == to &&
+                  launch.args[static_cast<size_t>(pair.input)].slot == from;
+         });
+}
 
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable) {
   Slots kept;

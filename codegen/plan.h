@@ -37,6 +37,8 @@ struct SharePair {
   int output;  // argument numbers of the launch
   int input;
 };
+// Whether the launch reads of `from` nothing but the very element of `to` that it is about to write.
+bool reads_in_place(const Launch& launch, int to, int from, std::span<const SharePair> shareable);
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
 // Before that (codegen/inplace.cpp): buffers that the last `writebacks` steps, all copies, write back to inputs become
 // the inputs' own memory where nobody can tell.

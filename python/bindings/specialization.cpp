@@ -156,7 +156,7 @@ bool Specialization::has_structure(const Flat& flat) const {
   return true;
 }
 
-bool Specialization::match_leaves(const Flat& flat, Call&, std::string* reason) const {
+bool Specialization::match_leaves(const Flat& flat, std::string* reason) const {
   for (size_t i = 0; i < others_.size(); ++i) {
     if (!constant_[i]) continue;
     PyObject* leaf = flat.leaves[i];
@@ -234,7 +234,7 @@ bool Specialization::matches(const Flat& flat, Call& call, std::string* reason) 
     if (reason) *reason = "the arguments have another structure";
     return false;
   }
-  if (!match_leaves(flat, call, reason)) return false;
+  if (!match_leaves(flat, reason)) return false;
   for (const SymbolSource& symbol : symbols_)
     if (!fetch_symbol(symbol, flat, call, reason)) return false;
   for (const InputSource& source : inputs_)

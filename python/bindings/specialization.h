@@ -103,7 +103,7 @@ class Specialization {
   int visit(visitproc visit, void* arg) const;  // for the garbage collector
 
  private:
-  bool match_leaves(const Flat& flat, Call& call, std::string* reason) const;
+  bool match_leaves(const Flat& flat, std::string* reason) const;
   bool fetch(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;
   bool fetch_symbol(const SymbolSource& source, const Flat& flat, Call& call, std::string* reason) const;
   py::object wrapped(int index, const Call& call, std::span<const TensorRef> outputs) const;
