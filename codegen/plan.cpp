@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "passes/layout.h"
+#include "passes/relax.h"
 
 namespace tandem {
 
@@ -15,7 +16,8 @@ const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&
 // State of the whole program; regions of control flow share its slots and sizes.
 class ProgramBuilder {
  public:
-  ProgramBuilder(std::span<const int64_t> hints, Backend& backend) : hints(hints), backend_(backend) {}
+  ProgramBuilder(std::span<const int64_t> hints, Backend& backend, const PlanOptions& options)
+      : hints(hints), backend_(backend), options_(options) {}
 
   int new_slot(DType dtype, const Shape& shape) {
     Slot slot{dtype, {}};
@@ -38,10 +40,11 @@ class ProgramBuilder {
     return {place.slot, dim(place.layout.offset), dims(shape), dims(place.layout.strides)};
   }
 
-  void launch(const LoweredKernel& lowered, Block& block) {
+  void launch(LoweredKernel lowered, Block& block) {
     const auto start = std::chrono::steady_clock::now();
+    if (options_.numerics == Numerics::fast) lowered.kernel = relax(std::move(lowered.kernel));
     auto code = std::make_shared<KernelCode>();
-    code->code = backend_.compile(lowered.kernel);
+    code->code = backend_.compile(lowered.kernel, options_.disk_cache);
     plan.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     code->name = lowered.kernel.name;
     code->sources = lowered.kernel.sources;
@@ -57,7 +60,7 @@ class ProgramBuilder {
     if (!lowered.scratch_bytes.is(0)) step.scratch_bytes = dim(lowered.scratch_bytes);
     note_shareable(lowered, step.kernel);
     program->kernels.push_back(std::move(code));
-    plan.kernels.push_back(lowered.kernel);
+    plan.kernels.push_back(std::move(lowered.kernel));
     block.push_back({std::move(step)});
   }
 
@@ -111,6 +114,7 @@ class ProgramBuilder {
     size_t operator()(const Dim& d) const { return d.hash(); }
   };
   Backend& backend_;
+  const PlanOptions& options_;
   std::unordered_map<Dim, DimRef, DimHash> dims_;
 };
 
@@ -396,8 +400,9 @@ class BlockBuilder {
 }  // namespace
 
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
-                const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host) {
-  ProgramBuilder builder(hints, backend);
+                const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host,
+                const PlanOptions& options) {
+  ProgramBuilder builder(hints, backend, options);
   builder.plan.graph = std::make_shared<Graph>(normalize_layout(graph));
   const Graph& normal = *builder.plan.graph;
   Program& program = *builder.program;

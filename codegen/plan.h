@@ -3,6 +3,7 @@
 #pragma once
 #include "codegen/backend.h"
 #include "passes/lower.h"
+#include "passes/pipeline.h"
 #include "runtime/program.h"
 
 namespace tandem {
@@ -13,6 +14,11 @@ struct KernelGroup {
   std::vector<int> nodes;
   int first_kernel;
   int kernel_count;
+};
+
+struct PlanOptions {
+  Numerics numerics = Numerics::strict;
+  bool disk_cache = true;  // kernels are looked for there, and kept
 };
 
 struct Plan {
@@ -28,7 +34,8 @@ struct Plan {
 // `writebacks`: results that are copied into an input at the end instead of being returned; they are the last results.
 // `host`: what `host_call` nodes call. With any, the result before the writebacks is their last token.
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
-                const std::vector<std::pair<int, int>>& writebacks = {}, std::vector<HostFunction> host = {});
+                const std::vector<std::pair<int, int>>& writebacks = {}, std::vector<HostFunction> host = {},
+                const PlanOptions& options = {});
 
 // Lifetimes (codegen/lifetime.cpp): releases every buffer after its last use, and lets the output of a kernel take over
 // an input that dies in it where each element is read before it is written.

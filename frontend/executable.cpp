@@ -23,12 +23,11 @@ std::vector<SourceLoc> result_lines(const Graph& graph) {
 
 }  // namespace
 
-Executable::Executable(Capture capture, std::string numerics)
-    : capture_(std::move(capture)), numerics_(std::move(numerics)) {
+Executable::Executable(Capture capture, const PlanOptions& options) : capture_(std::move(capture)), options_(options) {
   const auto start = std::chrono::steady_clock::now();
   captured_ = std::move(capture_.graph);
   node_count = captured_.nodes.size();
-  optimized_ = optimize(captured_);
+  optimized_ = optimize(captured_, {}, options.numerics);
   size_t results = 0;
   std::set<size_t> bases;
   for (const CapturedOutput& output : capture_.outputs) {
@@ -38,7 +37,7 @@ Executable::Executable(Capture capture, std::string numerics)
     if (output.kind == CapturedOutput::Kind::result_view) bases.insert(index);
   }
   detach_results(optimized_, results, bases, result_lines(captured_));
-  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks, capture_.host);
+  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks, capture_.host, options);
   symbol_seen_.assign(capture_.hints.size(), false);
   for (const Param& param : captured_.params) {
     const TensorType& type = captured_.type(param.value);
@@ -178,9 +177,10 @@ std::string Executable::ir(std::string_view stage) const {
 const std::vector<std::pair<std::string, std::string>>& Executable::passes() const {
   std::call_once(passes_once_, [this] {
     passes_.emplace_back("captured", to_text(captured_));
-    optimize(captured_, [this](std::string_view pass, const Graph& graph, bool, double) {
+    const auto keep = [this](std::string_view pass, const Graph& graph, bool, double) {
       passes_.emplace_back(std::string(pass), to_text(graph));
-    });
+    };
+    optimize(captured_, keep, options_.numerics);
   });
   return passes_;
 }

@@ -9,8 +9,8 @@ namespace tandem {
 
 class Executable {
  public:
-  // Optimises, plans and compiles. `numerics` is "strict" or "fast" and part of every cache key.
-  Executable(Capture capture, std::string numerics);
+  // Optimises, plans and compiles.
+  Executable(Capture capture, const PlanOptions& options);
 
   // What an input must be like for this program. Inputs are the arguments, then the tensors of the function itself.
   // Symbols are filled in as the inputs are checked. False at the first mismatch; `reason`, when wanted, says which.
@@ -50,7 +50,7 @@ class Executable {
   Capture capture_;
   Graph captured_, optimized_;
   Plan plan_;
-  std::string numerics_;
+  PlanOptions options_;
   DType default_dtype_ = default_dtype();  // Python floats became this when the function was captured
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;

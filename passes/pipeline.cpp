@@ -35,17 +35,19 @@ void verify_after(std::string_view pass, const Graph& graph) {
 
 const std::vector<GraphPass>& graph_passes() {
   static const std::vector<GraphPass> passes = {
-      {"expand", expand}, {"fold", fold}, {"simplify", simplify}, {"cse", cse}, {"dce", dce},
+      {"expand", expand}, {"fold", fold}, {"simplify", simplify}, {"reassociate", reassociate, true},
+      {"cse", cse},       {"dce", dce},
   };
   return passes;
 }
 
-Graph optimize(const Graph& graph, const PassObserver& observer) {
+Graph optimize(const Graph& graph, const PassObserver& observer, Numerics numerics) {
   using Clock = std::chrono::steady_clock;
   const bool check = verify_wanted();
   if (check) verify_after("capture", graph);
   Graph now = graph;
   for (const GraphPass& pass : graph_passes()) {
+    if (pass.fast_only && numerics != Numerics::fast) continue;
     const auto start = Clock::now();
     Graph next = pass.run(now);
     const std::chrono::duration<double> seconds = Clock::now() - start;

@@ -18,23 +18,22 @@ struct Variant {
   Pattern replacement;
 };
 
-// The rules by outermost operation, with every order of commutative operands.
-const std::vector<Variant>& variants_of(const OpDef& op) {
-  static const auto table = [] {
-    std::unordered_map<const OpDef*, std::vector<Variant>> by_op;
-    for (const Rule& rule : simplify_rules())
-      for (Pattern& pattern : commuted(parse_pattern(rule.pattern)))
-        by_op[pattern.op].push_back({&rule, std::move(pattern), parse_pattern(rule.replacement)});
-    return by_op;
-  }();
-  static const std::vector<Variant> none;
-  const auto found = table.find(&op);
-  return found == table.end() ? none : found->second;
+// Rules by outermost operation, with every order of commutative operands.
+using RuleTable = std::unordered_map<const OpDef*, std::vector<Variant>>;
+
+RuleTable table_of(std::span<const Rule> rules) {
+  RuleTable by_op;
+  for (const Rule& rule : rules)
+    for (Pattern& pattern : commuted(parse_pattern(rule.pattern)))
+      by_op[pattern.op].push_back({&rule, std::move(pattern), parse_pattern(rule.replacement)});
+  return by_op;
 }
 
 class Simplifier : public Folder {
  public:
-  using Folder::Folder;
+  Simplifier(const Graph& source, const ShapeEnv& env, const RuleTable& rules,
+             std::vector<std::optional<int64_t>> known = {})
+      : Folder(source, env, std::move(known)), rules_(rules) {}
 
  private:
   void visit(const Node& node) override {
@@ -48,7 +47,7 @@ class Simplifier : public Folder {
   }
 
   Graph fold_region(const Graph& region, std::vector<std::optional<int64_t>> known) override {
-    return Simplifier(region, env_, std::move(known)).run();
+    return Simplifier(region, env_, rules_, std::move(known)).run();
   }
 
   // ---- matching ----
@@ -107,7 +106,9 @@ class Simplifier : public Folder {
   // ---- replacing ----
   std::optional<ValueId> rewritten(const OpDef& op, const std::vector<ValueId>& inputs, const Attrs& attrs,
                                    const TensorType& type) {
-    for (const Variant& variant : variants_of(op)) {
+    const auto found = rules_.find(&op);
+    if (found == rules_.end()) return std::nullopt;
+    for (const Variant& variant : found->second) {
       Match m{attrs, type, graph_};
       if (!matches_args(variant.pattern, inputs, m) || !dtypes_agree(*variant.rule, m)) continue;
       for (size_t k = 0; k < m.bits.size(); ++k)
@@ -170,10 +171,20 @@ class Simplifier : public Folder {
     if (const auto value = rewritten(op, inputs, attrs, type)) return *value;
     return graph_.add_node(op, std::move(inputs), std::move(attrs), {&type, 1}, loc_).outputs[0];
   }
+
+  const RuleTable& rules_;
 };
 
 }  // namespace
 
-Graph simplify(const Graph& graph) { return Simplifier(graph, assumed_env(graph)).run(); }
+Graph simplify(const Graph& graph) {
+  static const RuleTable rules = table_of(simplify_rules());
+  return Simplifier(graph, assumed_env(graph), rules).run();
+}
+
+Graph reassociate(const Graph& graph) {
+  static const RuleTable rules = table_of(reassociate_rules());
+  return Simplifier(graph, assumed_env(graph), rules).run();
+}
 
 }  // namespace tandem

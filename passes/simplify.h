@@ -12,5 +12,7 @@
 namespace tandem {
 
 Graph simplify(const Graph& graph);
+// The same with the rules that `numerics="fast"` allows: they keep results only up to rounding.
+Graph reassociate(const Graph& graph);
 
 }  // namespace tandem

@@ -1,4 +1,4 @@
-// One rule per line. A rule must leave every bit of the result as it was, for every input of the dtypes it claims;
+// One rule per line. A rule of simplify must leave every bit of the result as it was, for every input of the dtypes it claims;
 // only the payload of a NaN may differ. That leaves out much of school algebra: x + 0.0 turns -0.0 into 0.0, x * 0 is
 // not 0 for NaN, -x flips the sign of a NaN where 0 - x does not, a sum starts from 0.0 and so loses the sign of -0.0,
 // and not (a < b) holds for NaN where a >= b does not.
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "ir/scalar.h"
 
@@ -29,19 +30,33 @@ size_t at(const Dim& axis) { return static_cast<size_t>(axis.constant()); }
 const Dims& dims(const Attrs& attrs, size_t k) { return std::get<Dims>(attrs[k]); }
 bool has_axes(const Attrs& attrs) { return std::holds_alternative<Dims>(attrs[0]); }
 
+double float_value(DType dtype, int64_t bits) {
+  return std::bit_cast<double>(evaluate(ScalarOp::cast, DType::f64, dtype, bits));
+}
+
 // y is a power of two whose reciprocal is a number of the same dtype: both quotient and product are the exact result,
 // rounded once.
 bool has_exact_reciprocal(const Match& m) {
   const DType dtype = m['y'].dtype;
   if (!m.bits[1]) return false;
-  const auto value_of = [dtype](int64_t bits) {
-    return std::bit_cast<double>(evaluate(ScalarOp::cast, DType::f64, dtype, bits));
-  };
   int exponent = 0;
-  const double value = value_of(*m.bits[1]);
+  const double value = float_value(dtype, *m.bits[1]);
   if (!std::isfinite(value) || std::abs(std::frexp(value, &exponent)) != 0.5) return false;
-  return value_of(constant_bits_of(dtype, 1 / value)) == 1 / value;
+  return float_value(dtype, constant_bits_of(dtype, 1 / value)) == 1 / value;
 }
+
+// ---- numerics="fast" ----
+
+// y has a reciprocal that is a normal number, in f32 and f64; in 16 bits rounding it would cost more than one ulp.
+bool has_reciprocal(const Match& m) {
+  const DType dtype = m['y'].dtype;
+  if (!m.bits[1]) return false;
+  const double reciprocal = 1 / float_value(dtype, *m.bits[1]);
+  const double smallest = dtype == DType::f32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  const double largest = dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  return std::abs(reciprocal) >= smallest && std::abs(reciprocal) <= largest;
+}
+bool both_constant(const Match& m) { return m.bits[1].has_value() && m.bits[2].has_value(); }
 
 // ---- casts ----
 
@@ -226,11 +241,34 @@ constexpr Rule kRules[] = {
     {"all over no axes",         "all(x)",                               "x",                          kBool,
      over_no_axes},
 };
+
+// What `numerics="fast"` allows besides: the results differ in the last bits, or where a step in between overflows.
+constexpr uint32_t kWide = dtype_bit(DType::f32) | dtype_bit(DType::f64);
+constexpr Rule kFastRules[] = {
+    {"divide by constant",       "divide(x, y)",                         "multiply(x, reciprocal(y))", kWide,
+     has_reciprocal},
+    {"divide twice",             "divide(divide(x, y), z)",              "divide(x, multiply(y, z))",  kFloat},
+    {"multiply twice",           "multiply(multiply(x, y), z)",          "multiply(x, multiply(y, z))", kFloat,
+     both_constant},
+    {"add twice",                "add(add(x, y), z)",                    "add(x, add(y, z))",          kFloat,
+     both_constant},
+    {"subtract twice",           "subtract(subtract(x, y), z)",          "subtract(x, add(y, z))",     kFloat,
+     both_constant},
+    {"add and subtract",         "subtract(add(x, y), z)",               "add(x, subtract(y, z))",     kFloat,
+     both_constant},
+    {"subtract and add",         "add(subtract(x, y), z)",               "add(x, subtract(z, y))",     kFloat,
+     both_constant},
+    {"power two",                "pow(x, 2)",                            "square(x)",                  kFloat},
+    {"power three",              "pow(x, 3)",                            "multiply(square(x), x)",     kFloat},
+    {"power minus one",          "pow(x, -1)",                           "reciprocal(x)",              kFloat},
+    {"power one half",           "pow(x, 0.5)",                          "sqrt(x)",                    kFloat},
+};
 // clang-format on
 
 }  // namespace
 
 std::span<const Rule> simplify_rules() { return kRules; }
+std::span<const Rule> reassociate_rules() { return kFastRules; }
 
 bool is_lossless(DType from, DType to) {
   if (from == to || from == DType::boolean) return true;

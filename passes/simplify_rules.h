@@ -1,4 +1,4 @@
-// The rules of simplify, as data: see passes/simplify_rules.cpp.
+// The rules of simplify and reassociate, as data: see passes/simplify_rules.cpp.
 #pragma once
 #include <array>
 #include <optional>
@@ -35,7 +35,8 @@ struct Rule {
   Attrs (*attrs)(const Match& m) = nullptr;  // of the replacement; else those of the same outermost operation
 };
 
-std::span<const Rule> simplify_rules();
+std::span<const Rule> simplify_rules();     // keep every bit
+std::span<const Rule> reassociate_rules();  // keep what real numbers have in common
 
 constexpr uint32_t dtype_bit(DType dtype) { return uint32_t{1} << static_cast<int>(dtype); }
 

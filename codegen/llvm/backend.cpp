@@ -115,10 +115,10 @@ class LlvmBackend final : public Backend {
   explicit LlvmBackend(const Target& target) : target_(target) {}
   std::string_view name() const override { return "llvm"; }
 
-  KernelRef compile(const Kernel& kernel) override {
+  KernelRef compile(const Kernel& kernel, bool disk) override {
     std::string text = to_text(kernel);
     text += target_.name;
-    return memory().get(hash128(text), [&] { return make(kernel); });
+    return memory().get(hash128(text), [&] { return make(kernel, disk); });
   }
 
   std::string text(const Kernel& kernel, std::string_view stage) override {
@@ -128,12 +128,12 @@ class LlvmBackend final : public Backend {
   }
 
  private:
-  KernelRef make(const Kernel& kernel) {
+  KernelRef make(const Kernel& kernel, bool disk) {
     const auto start = std::chrono::steady_clock::now();
     const std::string text = emit(kernel, target_);
     const CacheKey key = hash128(
         fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features, TANDEM_LLVM_VERSION));
-    if (const std::optional<std::vector<char>> blob = cache_read(key)) {
+    if (const std::optional<std::vector<char>> blob = disk ? cache_read(key) : std::nullopt) {
       try {
         auto loaded = std::make_shared<NativeKernel>(LoadedObject::load({blob->data(), blob->size()}, kEntryPoint));
         memory().count_disk_hit();
@@ -144,7 +144,7 @@ class LlvmBackend final : public Backend {
     }
     const std::string object = compile_text(text, target_, false);
     auto loaded = std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint));
-    cache_write(key, object);
+    if (disk) cache_write(key, object);
     memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     return loaded;
   }

@@ -46,8 +46,8 @@ SourceLoc user_location() {
 
 class CaptureObject {
  public:
-  CaptureObject(std::string name, std::string numerics)
-      : recorder_(std::make_shared<Recorder>(std::move(name))), numerics_(std::move(numerics)) {}
+  CaptureObject(std::string name, const PlanOptions& options)
+      : recorder_(std::make_shared<Recorder>(std::move(name))), options_(options) {}
   ~CaptureObject() { stop(); }
   CaptureObject(const CaptureObject&) = delete;
   CaptureObject& operator=(const CaptureObject&) = delete;
@@ -65,7 +65,7 @@ class CaptureObject {
     Capture capture = recorder_->finish(outputs);
     stop();
     py::gil_scoped_release release;
-    return std::make_shared<Executable>(std::move(capture), numerics_);
+    return std::make_shared<Executable>(std::move(capture), options_);
   }
   void stop() {
     if (running_) recorder_->stop();
@@ -74,7 +74,7 @@ class CaptureObject {
 
  private:
   std::shared_ptr<Recorder> recorder_;
-  std::string numerics_;
+  PlanOptions options_;
   bool running_ = false;
 };
 
@@ -202,7 +202,11 @@ void bind_capture(py::module_& m) {
   });
 
   py::class_<CaptureObject>(m, "Capture")
-      .def(py::init<std::string, std::string>(), py::arg("name"), py::arg("numerics") = "strict")
+      .def(py::init([](std::string name, bool fast, bool disk_cache) {
+             const Numerics numerics = fast ? Numerics::fast : Numerics::strict;
+             return std::make_unique<CaptureObject>(std::move(name), PlanOptions{numerics, disk_cache});
+           }),
+           py::arg("name"), py::arg("fast") = false, py::arg("disk_cache") = true)
       .def("start", &CaptureObject::start)
       .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"), py::arg("name") = "")
       .def("number_input", &CaptureObject::number_input, py::arg("name") = "")

@@ -17,11 +17,16 @@ BUDGET = 0.3  # seconds of measurement for each of the two
 
 @dataclass
 class Comparison:
-    """The result of `td.compare`; prints as a table. Times are in seconds, each the median of several calls."""
+    """The result of `td.compare`; prints as a table. Times are in seconds, each the median of several calls.
+
+    max_ulp: the largest difference of two floating-point elements in units in the last place, that is, how many
+    numbers of their dtype lie between them, plus one; infinite where one is NaN and the other is not.
+    """
 
     name: str
     bitwise_equal: bool
     max_difference: float
+    max_ulp: float
     eager_seconds: float
     compiled_seconds: float
     compile_seconds: float
@@ -34,6 +39,7 @@ class Comparison:
         rows = [
             ("bitwise equal", "yes" if self.bitwise_equal else "no"),
             ("max |difference|", f"{self.max_difference:.3g}"),
+            ("in ulp", f"{self.max_ulp:.0f}"),
             ("eager", _duration(self.eager_seconds)),
             ("compiled", _duration(self.compiled_seconds)),
             ("speed-up", f"{self.speedup:.2f} x"),
@@ -52,22 +58,51 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def _bits(value: Any) -> tuple[Any, ...]:
-    array = np.ascontiguousarray(np.asarray(value))
-    return array.dtype.str, array.shape, array.tobytes()
+def _array(tensor: Any) -> Any:
+    """The elements as a NumPy array of the same bits; bfloat16, which NumPy does not have, as the upper half of float32."""
+    return np.ascontiguousarray(np.asarray(tensor.astype(_core.float32) if tensor.dtype == _core.bfloat16 else tensor))
+
+
+def _bits(tensor: Any) -> tuple[Any, ...]:
+    array = _array(tensor)
+    return tensor.dtype, array.shape, array.tobytes()
+
+
+def _unequal(x: Any, y: Any) -> Any:
+    return ~((x == y) | ((x != x) & (y != y)))
 
 
 def _difference(a: Any, b: Any) -> float:
-    x, y = np.asarray(a), np.asarray(b)
+    x, y = _array(a), _array(b)
     if x.shape != y.shape:
         return float("inf")
-    if x.size == 0 or x.dtype.kind not in "biufcV":
-        return 0.0
-    x, y = (v.astype(np.complex128 if v.dtype.kind == "c" else np.float64) for v in (x, y))
-    same = (x == y) | (np.isnan(x) & np.isnan(y))
+    wide = np.result_type(x, y, np.float64)
+    x, y = x.astype(wide), y.astype(wide)
     with np.errstate(invalid="ignore"):
-        gap = np.where(same, 0.0, np.abs(x - y))
-    return float(np.max(np.where(np.isnan(gap), np.inf, gap)))
+        gap = np.where(_unequal(x, y), np.abs(x - y), 0.0)
+    return float(np.max(np.where(np.isnan(gap), np.inf, gap), initial=0.0))
+
+
+def _ordered(array: Any) -> Any:
+    """Integers in the order of the floating-point numbers, with neighbours one apart; both zeros are 0."""
+    bits = array.view(f"i{array.dtype.itemsize}")
+    low = int(np.iinfo(bits.dtype).min)
+    bits = bits.astype(object)  # Python integers: no difference of two overflows
+    return np.where(bits < 0, low - bits, bits)
+
+
+def _ulps(a: Any, b: Any) -> float:
+    x, y = _array(a), _array(b)
+    if x.shape != y.shape or a.dtype != b.dtype:
+        return float("inf")
+    if x.dtype.kind != "f":
+        return 0.0
+    unequal = _unequal(x, y)
+    x, y = x[unequal], y[unequal]
+    if (x != x).any() or (y != y).any():
+        return float("inf")
+    step = 2**16 if a.dtype == _core.bfloat16 else 1
+    return float(np.max(np.abs(_ordered(x) - _ordered(y)), initial=0)) / step
 
 
 def _leaf_pairs(a: Any, b: Any) -> list[tuple[Any, Any]] | None:
@@ -105,17 +140,19 @@ def compare(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Comparis
     compile_seconds = getattr(compiled, "__func__", compiled).specializations[0].executable.compile_seconds
     pairs = _leaf_pairs(expected, (first, first_args, first_kwargs))
     if pairs is None:
-        equal, difference = False, float("inf")
+        equal, difference, ulps = False, float("inf"), float("inf")
     else:
         tensors = [(a, b) for a, b in pairs if isinstance(a, _core.Tensor) and isinstance(b, _core.Tensor)]
         others = [(a, b) for a, b in pairs if not (isinstance(a, _core.Tensor) and isinstance(b, _core.Tensor))]
         equal = all(_bits(a) == _bits(b) for a, b in tensors) and all(a is b or bool(a == b) for a, b in others)
         difference = max((_difference(a, b) for a, b in tensors), default=0.0)
+        ulps = max((_ulps(a, b) for a, b in tensors), default=0.0)
     run_args, run_kwargs = copies()
     return Comparison(
         name=getattr(compiled, "__name__", "function"),
         bitwise_equal=equal,
         max_difference=difference,
+        max_ulp=ulps,
         eager_seconds=_time(lambda: compiled.eager(*run_args, **run_kwargs)),
         compiled_seconds=_time(lambda: compiled(*run_args, **run_kwargs)),
         compile_seconds=compile_seconds,

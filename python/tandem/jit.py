@@ -107,10 +107,8 @@ class Compiled(_core.CompiledFunction):
     ) -> None:
         what = "script" if rewriting else "trace"
         _check_function(function, what)
-        if numerics != "strict":
-            raise ValueError(f"{what}: got numerics={numerics!r}; need 'strict', the only one there is so far")
-        if cache is not True:
-            raise ValueError(f"{what}: got cache=False; need True; try TANDEM_CACHE_DIR='' to keep nothing on disk")
+        if numerics not in ("strict", "fast"):
+            raise ValueError(f"{what}: got numerics={numerics!r}; need 'strict' or 'fast'")
         super().__init__()
         self.__wrapped__ = function
         named: Any = function
@@ -341,9 +339,12 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     `@td.script` and as `@td.script(option=...)`, on functions, methods, lambdas and callable objects.
 
     fallback: warn once and run eagerly what cannot be captured, instead of raising CaptureError.
-    numerics: "strict": the same bits as eager. No other is there yet.
+    numerics: "strict": the same bits as eager. "fast": products may be fused into sums, constants combined, divisions
+        replaced by products, and 16-bit values stay in 32 bits between operations; `td.compare` shows the difference.
+        Functions that this one calls are compiled like it, whatever their own annotation says.
     dynamic: True makes every dimension symbolic at once, False never does, None does for those that change.
-    cache: True: compiled kernels are kept on disk; TANDEM_CACHE_DIR='' turns that off for all functions.
+    cache: True: compiled kernels are looked for and kept on disk; False does neither. TANDEM_CACHE_DIR='' turns that off
+        for all functions.
     """
     _check_options(options, "script")
     if function is None:

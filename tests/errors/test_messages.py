@@ -307,7 +307,7 @@ def test_settings():
     raises(TypeError, "script: got 3; need a function, method, lambda or callable object", lambda: td.script(3))
     raises(
         ValueError,
-        "script: got numerics='x'; need 'strict', the only one there is so far",
+        "script: got numerics='x'; need 'strict' or 'fast'",
         lambda: td.script(lambda x: x, numerics="x"),
     )
     raises(

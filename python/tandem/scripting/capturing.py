@@ -131,8 +131,7 @@ def _once(request: _Request) -> tuple[Any, Record]:
     compiled = request.compiled
     package = compiled.__module__.partition(".")[0]
     state = context.Capture(compiled.__name__, compiled.rewriting, "" if package == "__main__" else package)
-    options = {} if compiled.numerics == "strict" else {"numerics": compiled.numerics}
-    recorder = _core.Capture(compiled.__name__, **options)
+    recorder = _core.Capture(compiled.__name__, fast=compiled.numerics == "fast", disk_cache=compiled.cache)
     outer, stack = context.enter(state), regions.swap([])
     recorder.start()
     try:
