@@ -195,7 +195,7 @@ CLASSES = {
         "specializations: list[Specialization]",
     ],
     "Capture": [
-        "__init__(self, name: str, fast: bool = ..., disk_cache: bool = ...) -> None",
+        "__init__(self, name: str, fast: _bool = ..., disk_cache: _bool = ...) -> None",
         "start(self) -> None",
         "input(self, tensor: Tensor, dynamic: Sequence[_bool], name: str = ...) -> Tensor",
         "number_input(self, name: str = ...) -> Tensor",

@@ -59,7 +59,7 @@ def _duration(seconds: float) -> str:
 
 
 def _array(tensor: Any) -> Any:
-    """The elements as a NumPy array of the same bits; bfloat16, which NumPy does not have, as the upper half of float32."""
+    """The elements as a NumPy array of the same bits; bfloat16, which NumPy lacks, as the upper half of float32."""
     return np.ascontiguousarray(np.asarray(tensor.astype(_core.float32) if tensor.dtype == _core.bfloat16 else tensor))
 
 

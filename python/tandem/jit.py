@@ -343,8 +343,8 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
         replaced by products, and 16-bit values stay in 32 bits between operations; `td.compare` shows the difference.
         Functions that this one calls are compiled like it, whatever their own annotation says.
     dynamic: True makes every dimension symbolic at once, False never does, None does for those that change.
-    cache: True: compiled kernels are looked for and kept on disk; False does neither. TANDEM_CACHE_DIR='' turns that off
-        for all functions.
+    cache: True: compiled kernels are looked for and kept on disk; False does neither. TANDEM_CACHE_DIR='' turns that
+        off for all functions.
     """
     _check_options(options, "script")
     if function is None:
