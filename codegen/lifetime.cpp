@@ -55,6 +55,7 @@ class Lifetimes {
 
  private:
   void nested(Step& step, const Slots& kept, const std::unordered_map<int, size_t>& last, size_t now) {
+    if (!std::holds_alternative<Branch>(step.op) && !std::holds_alternative<Loop>(step.op)) return;
     Slots live = kept;
     for (const auto& [slot, when] : last)
       if (when > now) live.insert(slot);

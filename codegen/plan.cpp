@@ -214,7 +214,11 @@ class BlockBuilder {
       }
     for (ValueId value : group.outputs)
       if (places_[index(value)].slot < 0) places_[index(value)] = fresh(type(value));
-    const LowerContext context{graph_, fusion_, p_.hints, [this](ValueId value) { return place(value); },
+    const LowerContext context{graph_,
+                               producers_,
+                               fusion_,
+                               p_.hints,
+                               [this](ValueId value) { return place(value); },
                                [this](DType dtype, const Shape& shape) { return allocate(dtype, shape); }};
     const auto first = static_cast<int>(p_.plan.kernels.size());
     for (const LoweredKernel& kernel : lower_group(context, g)) p_.launch(kernel, block_);

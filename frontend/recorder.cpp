@@ -395,13 +395,13 @@ void Recorder::undo_writes(Frame& frame) {
   for (auto& [cell, before] : frame.written) cell->now = before;
 }
 
+ValueId Recorder::with_shape(ValueId value, const Shape& shape) {
+  return top().graph.type(value).shape == shape ? value : emit(op("broadcast_to"), {value}, {shape});
+}
+
 // The base with what `views[step:]` show of it replaced by `value`.
 ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value) {
-  if (step == views.size()) {
-    const TensorType& want = top().graph.type(base);
-    if (top().graph.type(value).shape != want.shape) value = emit(op("broadcast_to"), {value}, {want.shape});
-    return value;
-  }
+  if (step == views.size()) return with_shape(value, top().graph.type(base).shape);
   const ViewStep& view = views[step];
   const std::string_view name = view.op->name;
   if (name == "slice" && step + 1 == views.size()) return emit(op("slice_update"), {base, value}, view.attrs);

@@ -150,6 +150,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void undo_writes(Frame& frame);
   TensorRef wrap(ValueId value, bool weak = false);
   TensorRef wrap_cell(std::shared_ptr<Cell> cell, bool weak);
+  // The same value with the sizes written as in `shape`, where they are equal by a guard only; or broadcast to it.
+  ValueId with_shape(ValueId value, const Shape& shape);
   ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
   Frame open_frame();
   TensorRef constant(const TensorRef& tensor);

@@ -64,13 +64,6 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
   std::vector<bool> weak;
   const auto weak_of = [](const TensorRef& t) { return t->recorded && t->recorded->weak; };
 
-  // Casts of the other branch are recorded in its own graph.
-  const auto cast_in = [this](Frame& frame, ValueId value, DType to) {
-    std::swap(frames_.back(), frame);
-    const ValueId out = emit(op("cast"), {value}, {to});
-    std::swap(frames_.back(), frame);
-    return out;
-  };
   for (size_t i = 0; i < outputs.size(); ++i) {
     const TensorType a = open.then_frame.graph.type(then_ids[i]), b = top().graph.type(else_ids[i]);
     const bool weak_a = weak_of(open.then_outputs[i]), weak_b = weak_of(outputs[i]);
@@ -85,8 +78,14 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
                   "if: got {} as {} in one branch and {} in the other; need one dtype and shape; try "
                   "converting one of them",
                   label(names, i), to_text(a), to_text(b));
-    if (a.dtype != common) then_ids[i] = cast_in(open.then_frame, then_ids[i], common);
+    if (a.dtype != common) {
+      // Recorded in the graph of the other branch.
+      std::swap(frames_.back(), open.then_frame);
+      then_ids[i] = emit(op("cast"), {then_ids[i]}, {common});
+      std::swap(frames_.back(), open.then_frame);
+    }
     if (b.dtype != common) else_ids[i] = emit(op("cast"), {else_ids[i]}, {common});
+    else_ids[i] = with_shape(else_ids[i], a.shape);
     weak.push_back(weak_a && weak_b);
   }
 
@@ -211,7 +210,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
                   "throughout; try converting it before the loop",
                   label(open.names, i), to_text(want), to_text(have));
     if (have.dtype != want.dtype) id = emit(op("cast"), {id}, {want.dtype});
-    results.push_back(id);
+    results.push_back(with_shape(id, want.shape));
   }
   // Cells written in the body are carried, too. Reading them first makes sure they are params.
   std::vector<std::shared_ptr<Cell>> written;

@@ -19,8 +19,7 @@ bool is(const OpDef& op, Structure structure) {
 
 }  // namespace
 
-BodyBuilder::BodyBuilder(const LowerContext& context, const Group& group)
-    : c_(context), g_(group), producers_(context.graph.producers()) {
+BodyBuilder::BodyBuilder(const LowerContext& context, const Group& group) : c_(context), g_(group) {
   for (size_t a = 0; a < group.reduced.size(); ++a)
     if (group.reduced[a]) reduced_axes_.push_back(static_cast<int>(a));
   for (int n : group.members) note_source(context.graph.nodes[static_cast<size_t>(n)]);

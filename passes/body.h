@@ -47,7 +47,7 @@ class BodyBuilder {
   void reduce(int node);
   void scan(int node);
 
-  int producer(ValueId value) const { return producers_[static_cast<size_t>(value)]; }
+  int producer(ValueId value) const { return c_.producers[static_cast<size_t>(value)]; }
   bool is_scan(int node) const;
 
  private:
@@ -75,7 +75,6 @@ class BodyBuilder {
 
   const LowerContext& c_;
   const Group& g_;
-  std::vector<int> producers_;
   std::vector<int> reduced_axes_;
   LoopNest nest_;
   ScalarBuilder builder_;

@@ -13,6 +13,9 @@ bool is_fusable(const OpDef& op) { return is_pointwise(op) || is_reduction(op) |
 // What recomputing costs little: about a memory access.
 constexpr int kCheap = 4;
 constexpr size_t kMaxMembers = 256;
+// A value with more readers, counted through what is evaluated where it is read, is stored: chains of such values would
+// be computed, and looked through here, a number of times that is exponential in their length.
+constexpr size_t kMostReads = 8;
 // Below this many outer points a long reduction is cut into blocks for the threads instead of being fused with what
 // needs its result along the same axis.
 constexpr int64_t kFewRows = 16;
@@ -84,6 +87,13 @@ class Fuser {
     return out;
   }
 
+  static std::vector<int> groups_of(const std::vector<Use>& reads) {
+    std::vector<int> groups;
+    for (const Use& use : reads)
+      if (std::find(groups.begin(), groups.end(), use.group) == groups.end()) groups.push_back(use.group);
+    return groups;
+  }
+
   void place(int n) {
     const Node& me = node(n);
     const ValueId value = me.outputs[0];
@@ -103,19 +113,25 @@ class Fuser {
       start_group(n, true);
       return;
     }
-    int target = reads[0].group;
-    bool one = true;
-    for (const Use& use : reads) one = one && use.group == target;
-    if (!one && !external && is_pointwise(*me.op) && scalar_cost(*me.op, input_dtype(me)) <= 1 &&
-        me.inputs.size() <= 2) {
+    const std::vector<int> groups = groups_of(reads);
+    const bool inlinable = !external && is_pointwise(*me.op) && reads.size() <= kMostReads && me.inputs.size() <= 2;
+    if (groups.size() > 1 && inlinable && scalar_cost(*me.op, input_dtype(me)) <= 1) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;
     }
-    if (!one) target = merge_all(reads);
+    size_t members = 0;
+    for (const int g : groups) members += group(g).members.size();
+    const bool full = members >= kMaxMembers;
+    int target = groups.size() > 1 ? merge_all(groups) : groups[0];
+    bool stored = external;
+    // Too large to be one group: a part of the one that was started last, which the others read from memory.
+    if (target < 0 && full) {
+      target = *std::max_element(groups.begin(), groups.end());
+      stored = true;
+    }
     const bool blocked = std::find(by_address.begin(), by_address.end(), target) != by_address.end();
-    if (target >= 0 && !blocked && (!external || !reaches_group(n, target)) && try_join(n, target, reads, external))
-      return;
-    if (!external && is_pointwise(*me.op) && cheap(me)) {
+    if (target >= 0 && !blocked && (!stored || !reaches_group(n, target)) && try_join(n, target, reads, stored)) return;
+    if (inlinable && !full && cheap(me)) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;
     }
@@ -297,10 +313,7 @@ class Fuser {
   }
 
   // Siblings over the same axes become one group when neither depends on the other. Returns the group or -1.
-  int merge_all(const std::vector<Use>& reads) {
-    std::vector<int> groups;
-    for (const Use& use : reads)
-      if (std::find(groups.begin(), groups.end(), use.group) == groups.end()) groups.push_back(use.group);
+  int merge_all(const std::vector<int>& groups) {
     if (groups.size() > 4) return -1;
     int target = groups[0];
     for (size_t i = 1; i < groups.size(); ++i) {

@@ -34,6 +34,7 @@ struct LoweredKernel {
 
 struct LowerContext {
   const Graph& graph;
+  std::span<const int> producers;  // of `graph`
   const Fusion& fusion;
   std::span<const int64_t> hints;
   // Place of a value that is stored, or a view of one; slot -1 when it has none yet.

@@ -461,3 +461,48 @@ def program(x):
         "(td.asarray([[1.0, 1.0, 1.0]], dtype=td.float32).T,)",
         options="dynamic=True",
     )
+
+
+def test_a_loop_variable_whose_size_is_a_number_by_a_guard_only(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a3):
+    t2 = td.ones(shape=a3.shape)
+    for i3, t4 in enumerate(t2):
+        f6 = 1
+        f6 -= 1
+        t2 = t2[4::-1]
+    return t2
+""",
+        "(td.asarray([[1.0], [1.0]], dtype=td.bool),)",
+        "(td.asarray([[1.0], [1.0], [1.0], [1.0], [1.0], [1.0]], dtype=td.bool)[1:],)",
+    )
+
+
+def test_branches_whose_sizes_are_equal_by_a_guard_only(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a1, a2):
+    if a0:
+        a2 = a1
+    return a2
+""",
+        "(td.asarray([[1.0]]), td.ones((2, 7)), td.broadcast_to(td.ones((1, 7)), (2, 7)))",
+        "(td.asarray([[0.0]]), td.ones((2, 7)), td.broadcast_to(td.ones((1, 7)), (2, 7)))",
+        options="dynamic=True",
+    )
+
+
+def test_branches_one_of_which_is_transposed(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    t2 = a0.T
+    if a0.max():
+        t2 = a0
+    return t2
+""",
+        "(td.asarray([[2, 0], [1, 1]], dtype=td.int8),)",
+        "(td.asarray([[0, 0], [-1, 0]], dtype=td.int8),)",
+        options="dynamic=True",
+    )

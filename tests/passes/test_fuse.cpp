@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "ir/builder.h"
 #include "passes/layout.h"
 #include "passes/pipeline.h"
 #include "tests/passes/cases.h"
@@ -366,4 +367,26 @@ TEST_CASE("fuse: dead nodes and nodes that are not fusable belong to no group") 
   const Fusion fusion = fuse(graph, {});
   CHECK(fusion.groups.empty());
   CHECK(fusion.group_of == std::vector<int>{-1, -1});
+}
+
+TEST_CASE("fuse: values with many readers, deeper than a group may grow") {
+  // Fibonacci: every value has two readers. Evaluating them where they are read would take time and code that are
+  // exponential in the depth.
+  Graph graph;
+  ShapeEnv env;
+  for (const char* name : {"a", "b"}) graph.add_param({DType::f32, {Dim(64)}, {}}, name);
+  GraphBuilder builder(graph, env);
+  Value a = builder.at(0), b = builder.at(1);
+  constexpr int kSteps = 1500;
+  for (int k = 0; k < kSteps; ++k) {
+    const Value sum = builder.emit(op("add"), std::vector<Value>{a, b}, {});
+    a = b;
+    b = sum;
+  }
+  graph.results = {a.id, b.id};
+  const Graph normal = normalize_layout(optimize(graph));
+  const Fusion fusion = fuse(normal, {});
+  check_sound(normal, fusion);
+  CHECK(fusion.groups.size() <= 2 + kSteps / 200);
+  CHECK(std::count(fusion.inlined.begin(), fusion.inlined.end(), true) <= kSteps / 50);
 }

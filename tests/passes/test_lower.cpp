@@ -21,7 +21,11 @@ struct Lowered {
     for (const Param& param : graph.params) stored[static_cast<size_t>(param.value)] = true;
     for (const Group& group : fusion.groups)
       for (ValueId value : group.outputs) stored[static_cast<size_t>(value)] = true;
-    const LowerContext context{graph, fusion, hints, [this](ValueId value) { return place(value); },
+    const LowerContext context{graph,
+                               producers,
+                               fusion,
+                               hints,
+                               [this](ValueId value) { return place(value); },
                                [this](DType, const Shape& shape) {
                                  temporaries.push_back(shape);
                                  return kFirstTemporary + static_cast<int>(temporaries.size()) - 1;
