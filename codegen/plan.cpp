@@ -245,7 +245,7 @@ class BlockBuilder {
     switch (*structure) {
       case Structure::matmul: return emit_matmul(node);
       case Structure::concat: return emit_concat(node);
-      case Structure::slice_update: return emit_slice_update(node);
+      case Structure::view_update: return emit_view_update(node);
       case Structure::host_call: return emit_host_call(node);
       case Structure::index_update: return emit_index_update(node);
       case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
@@ -305,15 +305,14 @@ class BlockBuilder {
     block_.push_back({Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape)}});
   }
 
-  void emit_slice_update(const Node& node) {
+  void emit_view_update(const Node& node) {
     require(node.inputs[0]);
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
     block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
-    const OpDef& slice = op("slice");
-    const auto target =
-        std::get<ViewRule>(slice.lower)(type(out), whole.layout, slice, node.attrs, type(node.inputs[1]));
+    const OpDef& view = view_of_update(*node.op);
+    const auto target = std::get<ViewRule>(view.lower)(type(out), whole.layout, view, node.attrs, type(node.inputs[1]));
     write_part(node.inputs[1], {whole.slot, *target});
   }
 

@@ -111,8 +111,9 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
   // A program that writes to an input was captured with memory of its own behind every input.
   for (const auto& [result, written] : capture_.writebacks) {
     const Tensor& target = *inputs[static_cast<size_t>(written)];
+    const Extent memory = extent_of(target);
     for (size_t i = 0; i < inputs.size(); ++i)
-      if (static_cast<int>(i) != written && inputs[i]->storage.get() == target.storage.get())
+      if (static_cast<int>(i) != written && extent_of(*inputs[i]).overlaps(memory))
         return fail(i, fmt::runtime("it shares memory with input {}, which the function writes to"), written);
     if (!target.writable)
       return fail(static_cast<size_t>(written), fmt::runtime("it is read-only, and the function writes to it"));

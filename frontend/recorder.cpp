@@ -169,6 +169,15 @@ Shape Recorder::symbolic_strides(const Tensor& tensor, const Shape& shape) {
   return strides;
 }
 
+TensorRef Recorder::part_of(const TensorRef& whole, const TensorRef& tensor, int64_t offset) {
+  std::vector<Dim> sizes, strides;
+  for (const int64_t size : tensor->sizes) sizes.emplace_back(size);
+  for (const int64_t stride : tensor->strides) strides.emplace_back(stride);
+  const TensorRef part = record(op("as_strided"), {&whole, 1}, {sizes, strides, std::vector<Dim>{offset}});
+  part->writable = tensor->writable;
+  return part;
+}
+
 TensorRef Recorder::number_input(const std::string& name) {
   check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
   Graph& graph = frames_[0].graph;
@@ -404,7 +413,9 @@ ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size
   if (step == views.size()) return with_shape(value, top().graph.type(base).shape);
   const ViewStep& view = views[step];
   const std::string_view name = view.op->name;
-  if (name == "slice" && step + 1 == views.size()) return emit(op("slice_update"), {base, value}, view.attrs);
+  const bool strided = name == "as_strided";
+  const std::string_view update = strided ? "strided_update" : "slice_update";
+  if ((name == "slice" || strided) && step + 1 == views.size()) return emit(op(update), {base, value}, view.attrs);
   if (view.index) {
     const ValueId chosen = read(view.index, frames_.size() - 1);
     if (step + 1 < views.size()) value = updated(emit(*view.op, {base, chosen}, view.attrs), views, step + 1, value);
@@ -412,7 +423,7 @@ ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size
   }
   const ValueId seen = emit(*view.op, {base}, view.attrs);
   const ValueId changed = updated(seen, views, step + 1, value);
-  if (name == "slice") return emit(op("slice_update"), {base, changed}, view.attrs);
+  if (name == "slice" || strided) return emit(op(update), {base, changed}, view.attrs);
   if (name == "flip") return emit(*view.op, {changed}, view.attrs);
   if (name == "permute_dims") {
     const auto& axes = std::get<std::vector<Dim>>(view.attrs[0]);

@@ -72,6 +72,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
 
   TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name = "");
   // A Python float or int that differs from call to call.
+  // An argument that shares memory with others: a view of `whole`, the input that stands for the memory of them all.
+  TensorRef part_of(const TensorRef& whole, const TensorRef& tensor, int64_t offset);
+  std::vector<int> written_inputs() const;  // those that have been written to so far
   TensorRef number_input(const std::string& name);
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);

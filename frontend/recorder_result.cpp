@@ -5,6 +5,14 @@
 
 namespace tandem {
 
+std::vector<int> Recorder::written_inputs() const {
+  std::vector<int> written;
+  for (const auto& cell : arguments_)
+    if (cell->now.value != frames_[0].graph.params[static_cast<size_t>(cell->argument)].value)
+      written.push_back(cell->argument);
+  return written;
+}
+
 Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   check_internal(frames_.size() == 1, "a region is still open");
   Capture capture;
@@ -23,7 +31,7 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
       const Param& param = graph.params[static_cast<size_t>(r.cell->argument)];
       out.kind = CapturedOutput::Kind::argument_view;
       out.index = r.cell->argument;
-      out.identical = r.views.empty();
+      out.identical = r.views.empty() || (r.views.size() == 1 && r.views[0].op->name == "as_strided");
       out.type = r.type;
       out.layout = {0, param.contiguous ? contiguous_strides(r.cell->type.shape) : param.strides};
       for (const ViewStep& step : r.views) out.layout = layout_after(step, std::move(out.layout));
@@ -47,11 +55,9 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   }
   if (token_) graph.results.push_back(token_->now.value);
   capture.host = host_;
-  for (const auto& cell : arguments_) {
-    const ValueId param = graph.params[static_cast<size_t>(cell->argument)].value;
-    if (cell->now.value == param) continue;
-    capture.writebacks.emplace_back(static_cast<int>(graph.results.size()), cell->argument);
-    graph.results.push_back(cell->now.value);
+  for (const int argument : written_inputs()) {
+    capture.writebacks.emplace_back(static_cast<int>(graph.results.size()), argument);
+    graph.results.push_back(arguments_[static_cast<size_t>(argument)]->now.value);
   }
   // Arguments come first among the params; constants met on the way were appended after them.
   capture.constants = constants_;

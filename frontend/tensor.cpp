@@ -45,6 +45,18 @@ TensorRef Tensor::empty(DType dtype, const Sizes& sizes) {
   return std::make_shared<Tensor>(dtype, sizes, contiguous_strides(sizes), std::move(storage), data);
 }
 
+Extent extent_of(const Tensor& tensor) {
+  int64_t low = 0, high = 1;
+  for (int k = 0; k < tensor.sizes.size(); ++k) {
+    if (tensor.sizes[k] == 0) high = 0;
+    const int64_t reach = (tensor.sizes[k] - 1) * tensor.strides[k];
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto* data = static_cast<const char*>(tensor.data);
+  if (high <= 0) return {data, data};
+  return {data + low * size_of(tensor.dtype), data + high * size_of(tensor.dtype)};
+}
+
 bool Tensor::is_contiguous() const {
   if (recorded) return true;
   int64_t stride = 1;

@@ -86,6 +86,14 @@ class Tensor {
   TensorType type() const;  // sizes as constants, or the recorded type
 };
 
+// The memory from a tensor's first element to its last, with what may lie in between; empty if it has none.
+struct Extent {
+  const char* begin;
+  const char* end;
+  bool overlaps(const Extent& other) const { return begin < other.end && other.begin < end; }
+};
+Extent extent_of(const Tensor& tensor);
+
 // Runs or records one operation. The only way operations are made.
 TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
 inline TensorRef call(std::string_view name, std::initializer_list<TensorRef> inputs, Attrs attrs = {}) {

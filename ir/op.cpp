@@ -141,4 +141,6 @@ const OpDef& op(std::string_view name) {
   return *row;
 }
 
+const OpDef& view_of_update(const OpDef& update) { return op(update.name == "slice_update" ? "slice" : "as_strided"); }
+
 }  // namespace tandem

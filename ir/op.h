@@ -108,7 +108,7 @@ enum class Structure : uint8_t {
   take,
   take_along_axis,
   concat,
-  slice_update,
+  view_update,
   index_update,
   matmul,
   control,
@@ -178,6 +178,8 @@ struct OpDef {
 const std::vector<const OpDef*>& all_ops();
 const OpDef* find_op(std::string_view name);
 const OpDef& op(std::string_view name);  // throws InternalError when there is none
+// The view that a Structure::view_update writes through; it has the same attributes.
+const OpDef& view_of_update(const OpDef& update);
 
 // Families, each in ir/ops_<family>.cpp.
 std::vector<OpDef> creation_ops();

@@ -271,10 +271,68 @@ TensorType slice_update_type(InferContext& c) {
   return base;
 }
 
+TensorType strided_type(InferContext& c) {
+  const auto &sizes = c.get<Dims>("sizes"), &strides = c.get<Dims>("strides"), &offset = c.get<Dims>("offset");
+  const TensorType& x = c.inputs[0];
+  if (x.rank() != 1 || sizes.size() != strides.size() || offset.size() != 1)
+    c.fail(ErrorKind::value,
+           "got a tensor with {} axes, {} sizes, {} strides and {} offsets; need one axis, a stride "
+           "for every size and one offset",
+           x.rank(), sizes.size(), strides.size(), offset.size());
+  Dim low = offset[0], high = offset[0];
+  for (size_t k = 0; k < sizes.size(); ++k) {
+    if (sizes[k].is(0)) return {x.dtype, sizes, {}};
+    const Dim reach = (sizes[k] - Dim(1)) * strides[k];
+    Dim& end = c.env.decide(0, Relation::le, strides[k]) ? high : low;
+    end = end + reach;
+  }
+  if (!c.env.decide(0, Relation::le, low) || !c.env.decide(high, Relation::lt, x.shape[0]))
+    c.fail(ErrorKind::index, "got elements {} to {}; need indices in [0, {})", to_text(low), to_text(high),
+           to_text(x.shape[0]));
+  return {x.dtype, sizes, {}};
+}
+
+std::optional<Layout> strided_view(const TensorType&, const Layout& layout, const OpDef& op, const Attrs& attrs,
+                                   const TensorType&) {
+  Layout out{layout.offset + attr_as<Dims>(op, attrs, "offset")[0] * layout.strides[0], {}};
+  for (const Dim& stride : attr_as<Dims>(op, attrs, "strides")) out.strides.push_back(stride * layout.strides[0]);
+  return out;
+}
+
+// Every place must be written once: counted from the smallest stride on, the elements below one step fit into it.
+TensorType strided_update_type(InferContext& c) {
+  const TensorType base = c.inputs[0];
+  const TensorType region = strided_type(c);
+  const Shape shapes[] = {region.shape, c.inputs[1].shape};
+  if (broadcast_shapes(c.op.name, shapes, c.env) != region.shape)
+    c.fail(ErrorKind::shape, "got values of shape {} for a region of shape {}; need a shape that broadcasts to it",
+           to_text(c.inputs[1].shape), to_text(region.shape));
+  std::vector<std::pair<int64_t, int64_t>> steps;  // stride and size, of axes with more than one element
+  for (size_t k = 0; k < region.shape.size(); ++k) {
+    const Dim stride = c.get<Dims>("strides")[k];
+    if (region.shape[k].is(0)) return base;
+    if (region.shape[k].is(1)) continue;
+    if (!stride.is_constant() || !region.shape[k].is_constant())
+      c.fail(ErrorKind::value, "got sizes or strides that are symbols; need numbers");
+    steps.emplace_back(std::abs(stride.constant()), region.shape[k].constant());
+  }
+  std::sort(steps.begin(), steps.end());
+  int64_t reach = 0;
+  for (const auto& [stride, size] : steps) {
+    if (stride <= reach)
+      c.fail(ErrorKind::value, "got a view that has some elements several times; need a place of its own for each");
+    reach += stride * (size - 1);
+  }
+  return base;
+}
+
+constexpr NoGrad kOfArguments{"it stands for arguments that share memory, of which one is written to"};
+
 }  // namespace
 
 std::vector<OpDef> view_ops() {
   const AttrSpec starts{"starts", AttrKind::dims}, sizes{"sizes", AttrKind::dims}, steps{"steps", AttrKind::dims};
+  const AttrSpec strides{"strides", AttrKind::dims}, offset{"offset", AttrKind::dims, std::nullopt, "one number"};
   const AttrSpec axis_or_all{"axis", AttrKind::axes, Attr{}};
   return with(
       {.inputs = {"x"}, .traits = static_cast<uint32_t>(Trait::exact)},
@@ -381,14 +439,31 @@ std::vector<OpDef> view_ops() {
         .attrs = {starts, sizes, steps},
         .traits = Trait::internal | Trait::mixed,
         .infer = slice_update_type,
-        .lower = Structure::slice_update,
+        .lower = Structure::view_update,
         .grad = [](const GradContext& c) -> Grads {
           const Value hole = c.b.scalar(c.upstream.dtype(), 0);
           const Value rest = c.b.emit("slice_update", {c.upstream, hole}, c.attrs);
           return {rest, unbroadcast(c.b.emit("slice", {c.upstream}, c.attrs), c.inputs[1])};
         },
         .onnx = "ScatterND",
-        .doc = "Return x with the elements that `slice` would return replaced by value, converted to x's dtype."}});
+        .doc = "Return x with the elements that `slice` would return replaced by value, converted to x's dtype."},
+       {.name = "as_strided",
+        .attrs = {sizes, strides, offset},
+        .traits = static_cast<uint32_t>(Trait::internal),
+        .infer = strided_type,
+        .lower = strided_view,
+        .grad = kOfArguments,
+        .onnx = "none: it stands for arguments that share memory",
+        .doc = "Return a view of a vector: element i is at offset + the sum of strides[k] * i[k]."},
+       {.name = "strided_update",
+        .inputs = {"x", "value"},
+        .attrs = {sizes, strides, offset},
+        .traits = Trait::internal | Trait::mixed,
+        .infer = strided_update_type,
+        .lower = Structure::view_update,
+        .grad = kOfArguments,
+        .onnx = "none: it stands for arguments that share memory",
+        .doc = "Return x with the elements that `as_strided` would return replaced by value, in x's dtype."}});
 }
 
 }  // namespace tandem

@@ -66,7 +66,7 @@ class Normalizer {
           for (ValueId& input : inputs) input = part(input, out.dtype, type(input).shape);
           break;
         }
-        case Structure::slice_update: {
+        case Structure::view_update: {
           const TensorType& out = in_.type(node.outputs[0]);
           inputs[1] = part(inputs[1], out.dtype, attr_as<Dims>(*node.op, node.attrs, "sizes"));
           break;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "frontend/eager.h"
+#include "frontend/sharing.h"
 #include "ir/text.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cache.h"
@@ -58,6 +59,17 @@ class CaptureObject {
   }
   TensorRef input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name) {
     return recorder_->input(tensor, dynamic, name);
+  }
+  std::vector<int> written_inputs() const { return recorder_->written_inputs(); }
+  std::vector<TensorRef> shared_input(const std::vector<TensorRef>& tensors, const std::string& name) {
+    const Memory memory = memory_of(tensors);
+    const TensorRef whole = recorder_->input(memory.vector(), {false}, name);
+    std::vector<TensorRef> parts;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const auto same = static_cast<size_t>(std::find(tensors.begin(), tensors.end(), tensors[i]) - tensors.begin());
+      parts.push_back(same < i ? parts[same] : recorder_->part_of(whole, tensors[i], memory.offsets[i]));
+    }
+    return parts;
   }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
   py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
@@ -124,7 +136,7 @@ std::string_view node_kind(const Node& node, bool grouped) {
   if (std::holds_alternative<ViewRule>(node.op->lower)) return "view";
   const auto* structure = std::get_if<Structure>(&node.op->lower);
   if (structure && *structure == Structure::matmul) return "library";
-  return structure && (*structure == Structure::concat || *structure == Structure::slice_update) ? "place" : "inline";
+  return structure && (*structure == Structure::concat || *structure == Structure::view_update) ? "place" : "inline";
 }
 
 py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) {
@@ -209,6 +221,8 @@ void bind_capture(py::module_& m) {
            py::arg("name"), py::arg("fast") = false, py::arg("disk_cache") = true)
       .def("start", &CaptureObject::start)
       .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"), py::arg("name") = "")
+      .def("written_inputs", &CaptureObject::written_inputs)
+      .def("shared_input", &CaptureObject::shared_input, py::arg("tensors"), py::arg("name"))
       .def("number_input", &CaptureObject::number_input, py::arg("name") = "")
       .def("size_input", &CaptureObject::size_input, py::arg("value"))
       .def("finish", &CaptureObject::finish, py::arg("outputs"))
@@ -295,6 +309,10 @@ void bind_capture(py::module_& m) {
           "Return what the sizes of the arguments must satisfy.")
       .def_readonly("compile_seconds", &Executable::compile_seconds)
       .def_readonly("node_count", &Executable::node_count);
+
+  m.def(
+      "sharing", [](const std::vector<TensorRef>& tensors) { return sharing(tensors); }, py::arg("tensors"),
+      "Return the numbers of the tensors whose memory overlaps with that of others among them, group by group.");
 
   m.def("stats", [] {
     const CompileStats c = compile_stats();

@@ -38,8 +38,8 @@ class CompiledFunction {
     if (!made->matches(flat, call, &reason))
       throw_error(ErrorKind::capture,
                   "call: got arguments that the program just captured for them does not accept ({}); "
-                  "need arguments that do not share memory with one that is written to, and state that does not change "
-                  "during capture",
+                  "need tensors in attributes, variables and the like that share no memory with an argument which is "
+                  "written to, and state that does not change during capture; try passing the tensor as an argument",
                   reason);
     return made->run(flat, call);
   }

@@ -10,13 +10,24 @@ bool is_named_tuple(PyObject* value) { return PyTuple_Check(value) && PyObject_H
 
 InputSource source_from(const py::tuple& description) {
   const auto kind = description[0].cast<std::string>();
-  InputSource source{InputSource::Kind::fixed, -1, {}, {}};
+  InputSource source;
   if (kind == "leaf") {
     source.kind = InputSource::Kind::leaf;
     source.leaf = description[1].cast<int>();
   } else if (kind == "state") {
     source.kind = InputSource::Kind::state;
     for (py::handle place : description[1]) source.places.emplace_back(py::reinterpret_borrow<py::tuple>(place));
+  } else if (kind == "shared") {
+    source.kind = InputSource::Kind::shared;
+    const auto leaves = description[1].cast<std::vector<int>>();
+    const auto tensors = description[2].cast<std::vector<TensorRef>>();
+    const Memory memory = memory_of(tensors);
+    source.dtype = tensors[0]->dtype;
+    source.count = memory.count;
+    for (size_t i = 0; i < leaves.size(); ++i) {
+      const auto same = static_cast<size_t>(std::find(tensors.begin(), tensors.end(), tensors[i]) - tensors.begin());
+      source.parts.push_back({leaves[i], tensors[i]->sizes, tensors[i]->strides, memory.offsets[i], same});
+    }
   } else {
     source.fixed = description[1];
   }
@@ -54,6 +65,17 @@ bool is_brief(const Executable& executable) {
       return false;
   }
   return cost < kBrief;
+}
+
+// An output that is an argument which shares memory with others, as it is.
+bool is_part(const CapturedOutput& output, const SharedPart& part) {
+  const auto equal = [](const std::vector<Dim>& dims, const Sizes& sizes) {
+    for (size_t k = 0; k < dims.size(); ++k)
+      if (!dims[k].is(sizes[static_cast<int>(k)])) return false;
+    return dims.size() == static_cast<size_t>(sizes.size());
+  };
+  return output.layout.offset.is(part.offset) && equal(output.type.shape, part.sizes) &&
+         equal(output.layout.strides, part.strides);
 }
 
 bool has_fields(py::handle node) {
@@ -111,9 +133,10 @@ Specialization::Specialization(std::shared_ptr<Executable> executable, const py:
   for (py::handle item : inputs) {
     inputs_.push_back(source_from(py::reinterpret_borrow<py::tuple>(item)));
     const InputSource& source = inputs_.back();
-    names.push_back(source.kind == InputSource::Kind::leaf ? fmt::format("input {}", names.size())
-                    : source.places.empty()                ? "a tensor of the function"
-                                                           : source.places[0].text());
+    const bool argument = source.kind == InputSource::Kind::leaf || source.kind == InputSource::Kind::shared;
+    names.push_back(argument                ? fmt::format("input {}", names.size())
+                    : source.places.empty() ? "a tensor of the function"
+                                            : source.places[0].text());
     for (const Origin& place : source.places)
       if (const py::object value = place.now()) lifted.push_back(value.ptr());
   }
@@ -135,11 +158,13 @@ void Specialization::remember(const Flat& flat) {
   const size_t count = flat.leaves.size();
   inputs_of_.assign(count, -1);
   constant_.assign(count, 1);
-  for (size_t i = 0; i < inputs_.size(); ++i)
+  for (size_t i = 0; i < inputs_.size(); ++i) {
     if (inputs_[i].kind == InputSource::Kind::leaf) {
       inputs_of_[static_cast<size_t>(inputs_[i].leaf)] = static_cast<int>(i);
       constant_[static_cast<size_t>(inputs_[i].leaf)] = 0;
     }
+    for (const SharedPart& part : inputs_[i].parts) constant_[static_cast<size_t>(part.leaf)] = 0;
+  }
   for (const SymbolSource& symbol : symbols_)
     if (symbol.source.kind == InputSource::Kind::leaf) constant_[static_cast<size_t>(symbol.source.leaf)] = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -169,6 +194,32 @@ bool Specialization::match_leaves(const Flat& flat, std::string* reason) const {
   return true;
 }
 
+bool Specialization::fetch_shared(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const {
+  const auto fail = [&](const SharedPart& part, std::string_view what) {
+    if (reason) *reason = fmt::format("argument {} shares memory with others: {}", part.leaf, what);
+    return false;
+  };
+  std::vector<TensorRef> tensors;
+  for (const SharedPart& part : source.parts) {
+    const TensorRef* tensor = tensor_pointer(flat.leaves[static_cast<size_t>(part.leaf)]);
+    if (!tensor || (*tensor)->recorded) return fail(part, "it was a tensor");
+    if ((*tensor)->dtype != source.dtype) return fail(part, "its dtype was another");
+    if (!((*tensor)->sizes == part.sizes) || !((*tensor)->strides == part.strides))
+      return fail(part, "its shape or strides were others");
+    tensors.push_back(*tensor);
+  }
+  const Memory memory = memory_of(tensors);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (memory.offsets[i] != source.parts[i].offset ||
+        std::find(tensors.begin(), tensors.end(), tensors[i]) - tensors.begin() !=
+            static_cast<ptrdiff_t>(source.parts[i].same))
+      return fail(source.parts[i], "they lay otherwise");
+  call.made.push_back(memory.vector());
+  call.tensors.push_back(call.made.back().get());
+  call.objects.push_back(nullptr);
+  return true;
+}
+
 bool Specialization::fetch(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const {
   PyObject* object = nullptr;
   const auto fail = [&](const std::string& what, const char* wanted) {
@@ -177,6 +228,7 @@ bool Specialization::fetch(const InputSource& source, const Flat& flat, Call& ca
   };
   std::string_view place_text;
   switch (source.kind) {
+    case InputSource::Kind::shared: return fetch_shared(source, flat, call, reason);
     case InputSource::Kind::leaf: object = flat.leaves[static_cast<size_t>(source.leaf)]; break;
     case InputSource::Kind::fixed: object = source.fixed.ptr(); break;
     case InputSource::Kind::state:
@@ -199,8 +251,8 @@ bool Specialization::fetch(const InputSource& source, const Flat& flat, Call& ca
   const bool number = executable_->is_number(static_cast<int>(call.tensors.size()));
   if (number) {
     if (!object || !PyFloat_CheckExact(object)) return reason ? fail(what(), "a float") : false;
-    call.numbers.push_back(scalar_tensor(DType::f64, PyFloat_AS_DOUBLE(object)));
-    call.tensors.push_back(call.numbers.back().get());
+    call.made.push_back(scalar_tensor(DType::f64, PyFloat_AS_DOUBLE(object)));
+    call.tensors.push_back(call.made.back().get());
     call.objects.push_back(nullptr);
     return true;
   }
@@ -235,6 +287,7 @@ bool Specialization::matches(const Flat& flat, Call& call, std::string* reason) 
     return false;
   }
   if (!match_leaves(flat, reason)) return false;
+  call.flat = &flat;
   for (const SymbolSource& symbol : symbols_)
     if (!fetch_symbol(symbol, flat, call, reason)) return false;
   for (const InputSource& source : inputs_)
@@ -263,7 +316,11 @@ py::object Specialization::wrapped(int index, const Call& call, std::span<const 
   const auto i = static_cast<size_t>(index);
   const CapturedOutput& output = executable_->outputs()[i];
   if (output.identical) {
-    PyObject* object = call.objects[static_cast<size_t>(output.index)];
+    const auto input = static_cast<size_t>(output.index);
+    for (const SharedPart& part : inputs_[input].parts)
+      if (is_part(output, part))
+        return py::reinterpret_borrow<py::object>(call.flat->leaves[static_cast<size_t>(part.leaf)]);
+    PyObject* object = call.objects[input];
     if (object) return py::reinterpret_borrow<py::object>(object);
     return py::float_(*static_cast<const double*>(call.tensors[static_cast<size_t>(output.index)]->data));
   }

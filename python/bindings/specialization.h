@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "frontend/sharing.h"
 #include "python/bindings/guards.h"
 
 namespace tandem {
@@ -52,12 +53,23 @@ struct SlotObject {  // stands for an output of the program in a returned tree
   int index;
 };
 
+// An argument that shares memory with others: it must lie as it did when the function was captured.
+struct SharedPart {
+  int leaf;
+  Sizes sizes, strides;
+  int64_t offset;  // in elements, from the first one of them all
+  size_t same;     // the first part that is the same object
+};
+
 // Where an input comes from.
 struct InputSource {
-  enum class Kind : uint8_t { leaf, state, fixed } kind;
+  enum class Kind : uint8_t { leaf, state, fixed, shared } kind = Kind::fixed;
   int leaf = -1;               // of the arguments: a tensor or a number
   std::vector<Origin> places;  // of a state: all must yield the same object
   py::object fixed;
+  std::vector<SharedPart> parts;  // of shared memory: the arguments in it
+  DType dtype = DType::f32;
+  int64_t count = 0;  // its elements
 };
 
 // An integer that is a symbol of the program.
@@ -75,8 +87,9 @@ struct Effect {
 
 class Specialization {
  public:
-  // `inputs`: one per input of the program, ("leaf", number), ("state", places) or ("fixed", tensor); `symbols`: pairs of
-  // a symbol's number and such a description; `effects`: (kind, owner, key, tree of new values).
+  // `inputs`: one per input of the program, ("leaf", number), ("state", places), ("fixed", tensor) or ("shared", numbers
+  // of leaves, tensors); `symbols`: pairs of a symbol's number and such a description; `effects`: (kind, owner, key, tree
+  // of new values).
   Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
                  py::object output, const py::list& guards, const py::list& effects);
 
@@ -88,7 +101,8 @@ class Specialization {
     ShortList<Tensor*, 24> tensors;
     ShortList<PyObject*, 24> objects;  // what the tensors are in Python; null for numbers
     std::vector<py::object> held;
-    std::vector<TensorRef> numbers;
+    std::vector<TensorRef> made;  // numbers, and vectors of shared memory
+    const Flat* flat = nullptr;
     int64_t symbols[64];
   };
   bool matches(const Flat& flat, Call& call, std::string* reason) const;
@@ -104,6 +118,7 @@ class Specialization {
 
  private:
   bool match_leaves(const Flat& flat, std::string* reason) const;
+  bool fetch_shared(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;
   bool fetch(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;
   bool fetch_symbol(const SymbolSource& source, const Flat& flat, Call& call, std::string* reason) const;
   py::object wrapped(int index, const Call& call, std::span<const TensorRef> outputs) const;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,14 @@ LARGE = (33, 70, 130)
 EDGES = (0, 1, 1, 2)
 DOMAINS = ("normal", "normal", "normal", "small", "unit", "special")
 DTYPES = ("float32",) * 5 + samples.DTYPES
+# Two parts of one tensor that have n rows each, and how many rows it has.
+PARTS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("", "", lambda n: n),
+    ("", "[::-1]", lambda n: n),
+    ("[:-1]", "[1:]", lambda n: n + 1),
+    ("[1:]", "[-2::-1]", lambda n: n + 1),
+    ("[::2]", "[1::2]", lambda n: 2 * n),
+)
 LITERAL = 60  # elements; larger tensors are computed
 
 Sizes = dict[str, int]
@@ -114,10 +123,13 @@ def call(rng: random.Random, wanted: list[Parameter], sizes: Sizes, fixed: dict[
             continue
         twin = next((j for j in range(k) if wanted[j].shape == parameter.shape), None)
         if share and twin is not None and wanted[twin].dtype == parameter.dtype and wanted[twin].shape:
-            # Two overlapping parts of one tensor, bound by a walrus in the tuple's first use of it.
-            base = Parameter("", parameter.shape, parameter.dtype, parameter.domain, "contiguous")
-            texts[twin] = f"(shared := {tensor(rng, base, sizes)})"
-            texts.append(f"shared{rng.choice(['', '[::-1]'])}")
+            # Two parts of one tensor, bound by a walrus in the tuple's first use of it.
+            first, second, rows = rng.choice(PARTS)
+            size = rows(sizes.get(str(parameter.shape[0]), parameter.shape[0]))
+            shape = (size, *parameter.shape[1:])
+            base = Parameter("", shape, parameter.dtype, parameter.domain, "contiguous")
+            texts[twin] = f"(shared := {tensor(rng, base, sizes)}){first}"
+            texts.append(f"shared{second}")
             share = False
             continue
         texts.append(tensor(rng, parameter, sizes))

@@ -23,7 +23,7 @@ REFUSALS = {
     "type changes in a loop": r"need one dtype, shape and structure in every iteration",
     "bound and written in a loop": r"need either writes in place or assignments",
     "one tensor on some paths": r"on some paths only",
-    "arguments share memory": r"need arguments that do not share memory with one that is written to",
+    "elements several times": r"got a view that has some elements several times",
 }
 
 JUMPS = (ast.Return, ast.Break, ast.Continue)

@@ -122,17 +122,22 @@ Tensor concat(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
   return out;
 }
 
-// The elements that `slice` would return are replaced.
-Tensor slice_update(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
-  const auto starts = numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, "starts"));
-  const auto sizes = numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, "sizes"));
-  const auto steps = numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, "steps"));
+// The elements that a view would return are replaced.
+Tensor view_update(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
+  const auto of = [&](std::string_view name) { return numbers(attr_as<std::vector<Dim>>(*node.op, node.attrs, name)); };
+  const auto sizes = of("sizes");
+  const bool slice = node.op->name == "slice_update";
+  const auto starts = slice ? of("starts") : of("offset"), steps = slice ? of("steps") : of("strides");
   out.bits = inputs[0].bits;
   for (int64_t flat = 0; flat < count(sizes); ++flat) {
     auto indices = indices_of(flat, sizes);
     const int64_t bits = evaluate(ScalarOp::cast, out.dtype, inputs[1].dtype, broadcast_element(inputs[1], indices));
-    for (size_t k = 0; k < indices.size(); ++k) indices[k] = starts[k] + steps[k] * indices[k];
-    out.bits[static_cast<size_t>(flat_of(indices, out.shape))] = bits;
+    int64_t place = slice ? 0 : starts[0];
+    for (size_t k = 0; k < indices.size(); ++k) {
+      place += slice ? 0 : steps[k] * indices[k];
+      indices[k] = slice ? starts[k] + steps[k] * indices[k] : 0;
+    }
+    out.bits[static_cast<size_t>(slice ? flat_of(indices, out.shape) : place)] = bits;
   }
   return out;
 }
@@ -219,7 +224,7 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
       return out;
     }
     case Structure::concat: return concat(node, inputs, std::move(out));
-    case Structure::slice_update: return slice_update(node, inputs, std::move(out));
+    case Structure::view_update: return view_update(node, inputs, std::move(out));
     case Structure::index_update: return index_update(node, inputs, std::move(out));
     case Structure::matmul: return matmul(inputs, std::move(out));
     case Structure::take: return take(node, inputs, std::move(out));

@@ -89,6 +89,13 @@ class _Changing(Exception):
         self.effects = effects
 
 
+class _Sharing(Exception):
+    """Raised inside a capture: it writes to an argument that shares memory with others, which should be one input."""
+
+    def __init__(self, groups: list[list[int]]) -> None:
+        self.groups = groups
+
+
 @dataclass
 class _Request:
     """What is to be captured. `leaves` are those of the arguments; `dynamic` says which sizes and numbers differ."""
@@ -99,6 +106,7 @@ class _Request:
     leaves: list[Any]
     dynamic: list[Any]
     changing: list[Effect]  # numbers that the function itself changes: inputs from the start
+    shared: list[list[int]]  # groups of leaves that share memory, of which one is written to: one input each
     plain: bool = False  # all numbers are constants: the function does not take them otherwise
 
 
@@ -112,12 +120,14 @@ def capture(
 ) -> tuple[Any, Record]:
     """Capture one call."""
     dump.log("capture", f"{compiled.__name__}: capturing" + (f" again: {'; '.join(reasons)}" if reasons else ""))
-    request = _Request(compiled, args, kwargs, leaves, dynamic, [])
+    request = _Request(compiled, args, kwargs, leaves, dynamic, [], [])
     while True:
         try:
             return _once(request)
         except _Changing as found:
             request.changing = found.effects
+        except _Sharing as found:
+            request.shared = found.groups
         except Exception:
             # Some code needs a number, not a symbol of one; errors of its own come again.
             if not request.changing and not any(part is True for part in dynamic):
@@ -138,7 +148,7 @@ def _once(request: _Request) -> tuple[Any, Record]:
         return _record(request, recorder, state)
     except BaseException as error:
         recorder.abort()
-        if isinstance(error, _Changing) or not isinstance(error, Exception):
+        if isinstance(error, (_Changing, _Sharing)) or not isinstance(error, Exception):
             raise
         raise _explained(compiled, state, error) from error.__cause__
     finally:
@@ -153,12 +163,16 @@ class _Inputs:
 
     def __init__(self, recorder: Any) -> None:
         self.recorder = recorder
-        self.sources: list[tuple[str, Any]] = []
+        self.sources: list[tuple[Any, ...]] = []
         self.symbols: list[tuple[int, tuple[str, Any]]] = []
 
     def tensor(self, value: Any, sizes: tuple[bool, ...], name: str, source: tuple[str, Any]) -> Any:
         self.sources.append(source)
         return self.recorder.input(value, sizes, name)
+
+    def shared(self, tensors: list[Any], names: list[str], leaves: list[int]) -> list[Any]:
+        self.sources.append(("shared", leaves, tensors))
+        return list(self.recorder.shared_input(tensors, "_".join(names)))
 
     def number(self, value: float, name: str, source: tuple[str, Any]) -> Any:
         if type(value) is int:
@@ -187,7 +201,13 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
             inputs.number(effect.before, str(effect.key or ""), ("state", [place])),
         )
     tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, _core.Tensor)]
+    for group in request.shared:
+        parts = inputs.shared([leaves[k] for k in group], [names[k] for k in group], group)
+        for k, part in zip(group, parts, strict=True):
+            recorded[k] = part
     for k in tensors:
+        if recorded[k] is not leaves[k]:
+            continue
         sizes = request.dynamic[k]
         if compiled.dynamic is not None:
             sizes = (compiled.dynamic,) * len(leaves[k].shape)
@@ -211,6 +231,8 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     changing = [e for e in effects if e.is_number() and (e.kind, id(e.owner), e.key) not in known]
     if changing and not request.plain and compiled.dynamic is not False:
         raise _Changing(request.changing + changing)
+    if not request.shared:
+        _check_sharing(leaves, tensors, inputs.sources, recorder.written_inputs())
     outputs = Outputs()
     template = outputs.template(result)
     after = [outputs.effect(effect, MISSING) for effect in effects] + changed_arguments(given, outputs)
@@ -228,6 +250,14 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     for note in state.notes:
         dump.log("capture", f"{compiled.__name__}: {note}")
     return specialization, Record(specialization, [names[k] for k in tensors], shown, guards, state.notes)
+
+
+def _check_sharing(leaves: list[Any], tensors: list[int], sources: list[Any], written: list[int]) -> None:
+    """Raise _Sharing if an argument that was written to shares memory with another one."""
+    groups = [[tensors[i] for i in group] for group in _core.sharing([leaves[k] for k in tensors])] if written else []
+    changed = {sources[k][1] for k in written if k < len(sources) and sources[k][0] == "leaf"}
+    if groups := [group for group in groups if changed.intersection(group)]:
+        raise _Sharing(groups)
 
 
 def _current_value(effect: Effect) -> Any:
