@@ -18,23 +18,27 @@ from fuzz.generate import generate
 from fuzz.program import RUNNERS, Outcome, Program, difference, known, refusal
 
 TESTS = Path(__file__).resolve().parent.parent
-SECONDS = 10.0  # a program that takes longer is in a loop without end, which a shrunk one can be
+SECONDS = 10.0  # of the processor: a program that takes longer is in a loop without end, which a shrunk one can be
+WAITING = 180.0  # seconds in all, even on a busy machine: it waits for something that does not come
 
 
 @contextlib.contextmanager
-def limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Raise TimeoutError when the block takes longer."""
+def limit() -> Iterator[None]:
+    """Raise TimeoutError when the block computes, or waits, for too long."""
 
     def late(number: int, frame: FrameType | None) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = ((signal.ITIMER_PROF, signal.SIGPROF, SECONDS), (signal.ITIMER_REAL, signal.SIGALRM, WAITING))
+    before = [signal.signal(number, late) for _, number, _ in timers]
+    for timer, _, seconds in timers:
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (timer, number, _), handler in zip(timers, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
 
 
 class Worker:

@@ -74,7 +74,7 @@ def _copies(tree: ast.Module, places: list[ast.AST]) -> Iterator[tuple[ast.Modul
 def _edit_statements(tree: ast.Module) -> Iterator[ast.Module]:
     fields = ("body", "orelse")
     holders = [node for node in ast.walk(tree) if any(isinstance(getattr(node, name, None), list) for name in fields)]
-    for node in holders:
+    for node in holders[1:]:  # the function itself stays
         for name in fields:
             block = getattr(node, name, None)
             if not isinstance(block, list):
