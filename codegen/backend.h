@@ -16,7 +16,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
   // Thread-safe. Uses the kernel cache (memory, then disk); throws Error{compile} when it cannot.
-  virtual std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel) = 0;
+  // `symbol`: what perf and gdb are to call the machine code if this call makes it.
+  virtual std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, std::string_view symbol) = 0;
   // Text for f.ir(stage): "llvm", "asm" ...; throws Error{value} for a stage this back end does not have.
   virtual std::string text(const Kernel& kernel, std::string_view stage) = 0;
 };

@@ -41,7 +41,8 @@ class ProgramBuilder {
   void launch(const LoweredKernel& lowered, Block& block) {
     const auto start = std::chrono::steady_clock::now();
     auto code = std::make_shared<KernelCode>();
-    code->code = backend_.compile(lowered.kernel);
+    code->code = backend_.compile(
+        lowered.kernel, fmt::format("{}.k{}_{}", plan.graph->name, program->kernels.size(), lowered.kernel.name));
     plan.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     code->name = lowered.kernel.name;
     code->sources = lowered.kernel.sources;

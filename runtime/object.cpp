@@ -145,6 +145,7 @@ class Loader {
     void* memory;
     size_t size;
     void* entry;
+    size_t entry_size;
   };
 
   Loaded map() {
@@ -165,7 +166,10 @@ class Loader {
     }
     auto* begin = static_cast<char*>(memory);
     __builtin___clear_cache(begin, begin + code_size_);
-    return {memory, size_, base_ + sections_[entry_.st_shndx].offset + entry_.st_value};
+    const Section& section = sections_[entry_.st_shndx];
+    const size_t rest = section.header.sh_size - entry_.st_value;  // a size is optional, and not to be trusted
+    const size_t entry_size = entry_.st_size > 0 ? std::min<size_t>(entry_.st_size, rest) : rest;
+    return {memory, size_, base_ + section.offset + entry_.st_value, entry_size};
   }
 
  private:
@@ -357,16 +361,19 @@ class Loader {
 
 }  // namespace
 
-std::shared_ptr<const LoadedObject> LoadedObject::load(std::string_view bytes, std::string_view symbol) {
+std::shared_ptr<const LoadedObject> LoadedObject::load(std::string_view bytes, std::string_view symbol,
+                                                       std::optional<CodeSymbol> published) {
   std::shared_ptr<LoadedObject> object(new LoadedObject);
   const auto loaded = Loader(bytes, symbol).map();
   object->memory_ = loaded.memory;
   object->size_ = loaded.size;
   object->entry_ = loaded.entry;
+  if (published) object->published_.emplace(std::move(*published), loaded.entry, loaded.entry_size);
   return object;
 }
 
 LoadedObject::~LoadedObject() {
+  published_.reset();  // while the code is still there
   if (memory_) ::munmap(memory_, size_);
 }
 

@@ -11,6 +11,7 @@ namespace tandem::llvm {
 
 inline constexpr const char* kEntryPoint = "tandem_kernel";
 
-std::string emit(const Kernel& kernel, const Target& target);
+// `frame_pointer`: keep one, so that debuggers and profilers see who called the kernel.
+std::string emit(const Kernel& kernel, const Target& target, bool frame_pointer = false);
 
 }  // namespace tandem::llvm
