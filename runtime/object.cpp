@@ -125,6 +125,7 @@ enum class Part : uint8_t { none, code, constants, data };
 struct Section {
   Elf64_Shdr header;
   Part part = Part::none;
+  bool frames = false;  // unwind table
   uint64_t offset = 0;  // in the mapping
 };
 
@@ -134,7 +135,8 @@ bool belongs(std::string_view name, std::string_view family) {
 
 class Loader {
  public:
-  Loader(std::string_view bytes, std::string_view entry) : file_(bytes) {
+  // `frames`: load the unwind tables, too.
+  Loader(std::string_view bytes, std::string_view entry, bool frames) : file_(bytes), want_frames_(frames) {
     read_sections();
     read_symbols(entry);
     read_relocations();
@@ -144,8 +146,8 @@ class Loader {
   struct Loaded {
     void* memory;
     size_t size;
-    void* entry;
-    size_t entry_size;
+    std::string_view entry;  // the function
+    std::string_view frames;
   };
 
   Loaded map() {
@@ -169,7 +171,10 @@ class Loader {
     const Section& section = sections_[entry_.st_shndx];
     const size_t rest = section.header.sh_size - entry_.st_value;  // a size is optional, and not to be trusted
     const size_t entry_size = entry_.st_size > 0 ? std::min<size_t>(entry_.st_size, rest) : rest;
-    return {memory, size_, base_ + section.offset + entry_.st_value, entry_size};
+    Loaded loaded{memory, size_, {begin + section.offset + entry_.st_value, entry_size}, {}};
+    for (const Section& other : sections_)
+      if (other.frames) loaded.frames = {begin + other.offset, other.header.sh_size};
+    return loaded;
   }
 
  private:
@@ -192,11 +197,13 @@ class Loader {
   void classify(Section& section, std::string_view name) {
     const Elf64_Shdr& header = section.header;
     if ((header.sh_flags & SHF_ALLOC) == 0) return;
-    const bool bits = header.sh_type == SHT_PROGBITS, zeros = header.sh_type == SHT_NOBITS;
-    if (belongs(name, ".eh_frame") || header.sh_type == SHT_NOTE) return;  // no exception passes through a kernel
+    section.frames = want_frames_ && name == ".eh_frame";
+    const bool bits = header.sh_type == SHT_PROGBITS || section.frames, zeros = header.sh_type == SHT_NOBITS;
+    // No exception passes through a kernel.
+    if ((belongs(name, ".eh_frame") && !section.frames) || header.sh_type == SHT_NOTE) return;
     const uint64_t access = header.sh_flags & (SHF_WRITE | SHF_EXECINSTR | SHF_TLS);
     if (bits && belongs(name, ".text") && access == SHF_EXECINSTR) section.part = Part::code;
-    if (bits && belongs(name, ".rodata") && access == 0) section.part = Part::constants;
+    if (bits && (belongs(name, ".rodata") || section.frames) && access == 0) section.part = Part::constants;
     if (bits && belongs(name, ".data") && access == SHF_WRITE) section.part = Part::data;
     if (zeros && belongs(name, ".bss") && access == SHF_WRITE) section.part = Part::data;
     if (section.part == Part::none) malformed("section {} of type {} is not supported", name, header.sh_type);
@@ -347,6 +354,7 @@ class Loader {
   }
 
   Reader file_;
+  bool want_frames_;
   std::vector<Section> sections_;
   std::vector<Elf64_Sym> symbols_;
   std::string_view symbol_names_;
@@ -364,11 +372,11 @@ class Loader {
 std::shared_ptr<const LoadedObject> LoadedObject::load(std::string_view bytes, std::string_view symbol,
                                                        std::optional<CodeSymbol> published) {
   std::shared_ptr<LoadedObject> object(new LoadedObject);
-  const auto loaded = Loader(bytes, symbol).map();
+  const auto loaded = Loader(bytes, symbol, published.has_value()).map();
   object->memory_ = loaded.memory;
   object->size_ = loaded.size;
-  object->entry_ = loaded.entry;
-  if (published) object->published_.emplace(std::move(*published), loaded.entry, loaded.entry_size);
+  object->entry_ = const_cast<char*>(loaded.entry.data());
+  if (published) object->published_.emplace(std::move(*published), loaded.entry, loaded.frames);
   return object;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -106,12 +107,12 @@ std::string symbol_name(std::string_view text) {
   return name;
 }
 
-PublishedCode::PublishedCode(CodeSymbol symbol, const void* code, size_t bytes)
-    : address_(reinterpret_cast<uint64_t>(code)) {
+PublishedCode::PublishedCode(CodeSymbol symbol, std::string_view code, std::string_view frames)
+    : address_(reinterpret_cast<uint64_t>(code.data())) {
   Registry& all = registry();
   const std::lock_guard lock(all.mutex);
   Entry& entry = all.live[address_];
-  entry.code = {std::move(symbol), address_, bytes};
+  entry.code = {std::move(symbol), address_, code.size(), frames};
   all.tell(entry.code);
   if (wanted().gdb) entry.gdb = std::make_unique<GdbSymbols>(entry.code);
 }

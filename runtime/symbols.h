@@ -7,10 +7,9 @@
 //
 // Without it none of this does or costs anything. Test: tests/places/test_symbols.py.
 #pragma once
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/error.h"
@@ -39,8 +38,8 @@ std::string symbol_name(std::string_view text);
 // fails: what cannot be written is reported on standard error, once.
 class PublishedCode {
  public:
-  // `code` must stay where it is until this object is gone.
-  PublishedCode(CodeSymbol symbol, const void* code, size_t bytes);
+  // `code` and `frames`, its unwind table (.eh_frame) if it has one, must stay where they are until this object is gone.
+  PublishedCode(CodeSymbol symbol, std::string_view code, std::string_view frames);
   ~PublishedCode();
   PublishedCode(const PublishedCode&) = delete;
   PublishedCode& operator=(const PublishedCode&) = delete;

@@ -33,10 +33,11 @@ class Bytes {
     for (; value < -0x40 || value >= 0x40; value >>= 7) put(static_cast<uint8_t>((value & 0x7F) | 0x80));
     put(static_cast<uint8_t>(value & 0x7F));
   }
+  void append(const Bytes& more) { text_ += more.text_; }
   // What follows a length of four bytes.
   void put_counted(const Bytes& content) {
     put(static_cast<uint32_t>(content.text_.size()));
-    text_ += content.text_;
+    append(content);
   }
   const std::string& text() const { return text_; }
 
@@ -166,9 +167,10 @@ std::string line_table(const NamedCode& code) {
   Bytes unit;
   unit.put(uint16_t{4});  // version
   unit.put_counted(header);
+  unit.append(program);
   Bytes out;
   out.put_counted(unit);
-  return out.text() + program.text();
+  return out.text();
 }
 
 struct Section {
@@ -204,6 +206,12 @@ std::string symbol_object(const NamedCode& code) {
   table.sh_entsize = sizeof(Elf64_Sym);
   table.sh_addralign = 8;
   add(".strtab", SHT_STRTAB, std::string(1, '\0') + code.symbol.name + '\0');
+  if (!code.frames.empty()) {
+    Elf64_Shdr& frames = add(".eh_frame", SHT_PROGBITS, std::string(code.frames));
+    frames.sh_flags = SHF_ALLOC;
+    frames.sh_addr = reinterpret_cast<uint64_t>(code.frames.data());  // what they say is relative to it
+    frames.sh_addralign = 8;
+  }
   if (!code.symbol.lines.empty()) {
     add(".debug_abbrev", SHT_PROGBITS, abbreviations());
     add(".debug_info", SHT_PROGBITS, information(code));

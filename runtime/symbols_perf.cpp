@@ -142,13 +142,15 @@ void JitDump::add(const NamedCode& code) {
   if (!code.symbol.lines.empty()) {  // comes before the code it is about
     Record lines(kDebugInfo);
     lines.put(code.address);
-    lines.put(uint64_t{code.symbol.lines.size()});
-    for (const CodeLine& line : code.symbol.lines) {
-      lines.put(code.address + line.offset);
-      lines.put(static_cast<int32_t>(line.source.line));
+    lines.put(uint64_t{code.symbol.lines.size() + 1});
+    const auto put = [&](uint64_t offset, const SourceLoc& source) {
+      lines.put(code.address + offset);
+      lines.put(static_cast<int32_t>(source.line));
       lines.put(int32_t{0});  // discriminator
-      lines.put_text(line.source.file);
-    }
+      lines.put_text(source.file);
+    };
+    for (const CodeLine& line : code.symbol.lines) put(line.offset, line.source);
+    put(code.bytes, code.symbol.lines.back().source);  // a line lasts until the next one
     out = lines.take();
   }
   Record load(kCodeLoad);

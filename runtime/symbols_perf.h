@@ -14,6 +14,7 @@ struct NamedCode {
   CodeSymbol symbol;
   uint64_t address = 0;
   size_t bytes = 0;
+  std::string_view frames;  // how to find the caller: .eh_frame where it was loaded, or empty
 };
 
 // A new file of this process that nobody else may write; after the first failure, which it reports, it does nothing.

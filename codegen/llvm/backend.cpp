@@ -1,5 +1,6 @@
 #include "codegen/llvm/backend.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <list>
@@ -134,7 +135,9 @@ class LlvmBackend final : public Backend {
     std::optional<CodeSymbol> published;
     if (symbols_wanted()) {
       published.emplace(symbol_name(fmt::format("tandem.{}", symbol)), std::vector<CodeLine>{});
-      if (!kernel.sources.empty()) published->lines.push_back({0, kernel.sources.front()});
+      const auto first = std::min_element(kernel.sources.begin(), kernel.sources.end(),
+                                          [](const SourceLoc& a, const SourceLoc& b) { return a.line < b.line; });
+      if (first != kernel.sources.end()) published->lines.push_back({0, *first});
     }
     return std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint, std::move(published)));
   }
