@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -38,6 +39,8 @@ namespace {
 
 constexpr size_t kLargestObject = size_t{256} << 20;  // zeroed data costs no file bytes: bound what one may ask for
 constexpr size_t kStubBytes = 32;
+
+std::atomic<int64_t> live{0};  // bytes of loaded objects
 
 template <class... Args>
 [[noreturn]] void malformed(fmt::format_string<Args...> format, Args&&... args) {
@@ -375,14 +378,19 @@ std::shared_ptr<const LoadedObject> LoadedObject::load(std::string_view bytes, s
   const auto loaded = Loader(bytes, symbol, published.has_value()).map();
   object->memory_ = loaded.memory;
   object->size_ = loaded.size;
+  live.fetch_add(static_cast<int64_t>(loaded.size), std::memory_order_relaxed);
   object->entry_ = const_cast<char*>(loaded.entry.data());
   if (published) object->published_.emplace(std::move(*published), loaded.entry, loaded.frames);
   return object;
 }
 
+int64_t LoadedObject::live_bytes() { return live.load(std::memory_order_relaxed); }
+
 LoadedObject::~LoadedObject() {
   published_.reset();  // while the code is still there
-  if (memory_) ::munmap(memory_, size_);
+  if (memory_ == nullptr) return;
+  ::munmap(memory_, size_);
+  live.fetch_sub(static_cast<int64_t>(size_), std::memory_order_relaxed);
 }
 
 }  // namespace tandem

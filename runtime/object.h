@@ -20,6 +20,7 @@ class LoadedObject {
   LoadedObject(const LoadedObject&) = delete;
   LoadedObject& operator=(const LoadedObject&) = delete;
   void* entry() const { return entry_; }
+  static int64_t live_bytes();  // of all that are loaded now
 
  private:
   LoadedObject() = default;

@@ -45,30 +45,15 @@ class Bytes {
   std::string text_;
 };
 
-// Names from the DWARF standard.
-enum : uint8_t { DW_TAG_compile_unit = 0x11, DW_TAG_subprogram = 0x2e };
-enum : uint8_t {
-  DW_AT_name = 0x03,
-  DW_AT_stmt_list = 0x10,
-  DW_AT_low_pc = 0x11,
-  DW_AT_high_pc = 0x12,
-  DW_AT_language = 0x13,
-  DW_AT_decl_file = 0x3a,
-  DW_AT_decl_line = 0x3b,
-  DW_AT_external = 0x3f
-};
-enum : uint8_t {
-  DW_FORM_addr = 0x01,
-  DW_FORM_data2 = 0x05,
-  DW_FORM_data8 = 0x07,
-  DW_FORM_string = 0x08,
-  DW_FORM_udata = 0x0f,
-  DW_FORM_sec_offset = 0x17,
-  DW_FORM_flag_present = 0x19
-};
-enum : uint8_t { DW_LNS_copy = 1, DW_LNS_advance_pc = 2, DW_LNS_advance_line = 3, DW_LNS_set_file = 4 };
-enum : uint8_t { DW_LNE_end_sequence = 1, DW_LNE_set_address = 2 };
-constexpr uint16_t DW_LANG_C99 = 0x0c;
+// Names as in the DWARF standard: DW_TAG_, DW_AT_, DW_FORM_, DW_LNS_ and DW_LNE_.
+constexpr uint8_t kTagCompileUnit = 0x11, kTagSubprogram = 0x2e;
+constexpr uint8_t kAtName = 0x03, kAtStmtList = 0x10, kAtLowPc = 0x11, kAtHighPc = 0x12, kAtLanguage = 0x13,
+                  kAtDeclFile = 0x3a, kAtDeclLine = 0x3b, kAtExternal = 0x3f;
+constexpr uint8_t kFormAddr = 0x01, kFormData2 = 0x05, kFormData8 = 0x07, kFormString = 0x08, kFormUdata = 0x0f,
+                  kFormSecOffset = 0x17, kFormFlagPresent = 0x19;
+constexpr uint8_t kStepCopy = 1, kStepAdvancePc = 2, kStepAdvanceLine = 3, kStepSetFile = 4;
+constexpr uint8_t kLongEndSequence = 1, kLongSetAddress = 2;
+constexpr uint16_t kLanguageC99 = 0x0c;
 
 std::string abbreviations() {
   Bytes out;
@@ -77,19 +62,19 @@ std::string abbreviations() {
     list.emplace_back(0, 0);
     for (const auto& [attribute, form] : list) out.put(attribute), out.put(form);
   };
-  add(1, DW_TAG_compile_unit, 1,
-      {{DW_AT_language, DW_FORM_data2},
-       {DW_AT_name, DW_FORM_string},
-       {DW_AT_low_pc, DW_FORM_addr},
-       {DW_AT_high_pc, DW_FORM_data8},
-       {DW_AT_stmt_list, DW_FORM_sec_offset}});
-  add(2, DW_TAG_subprogram, 0,
-      {{DW_AT_name, DW_FORM_string},
-       {DW_AT_decl_file, DW_FORM_udata},
-       {DW_AT_decl_line, DW_FORM_udata},
-       {DW_AT_low_pc, DW_FORM_addr},
-       {DW_AT_high_pc, DW_FORM_data8},
-       {DW_AT_external, DW_FORM_flag_present}});
+  add(1, kTagCompileUnit, 1,
+      {{kAtLanguage, kFormData2},
+       {kAtName, kFormString},
+       {kAtLowPc, kFormAddr},
+       {kAtHighPc, kFormData8},
+       {kAtStmtList, kFormSecOffset}});
+  add(2, kTagSubprogram, 0,
+      {{kAtName, kFormString},
+       {kAtDeclFile, kFormUdata},
+       {kAtDeclLine, kFormUdata},
+       {kAtLowPc, kFormAddr},
+       {kAtHighPc, kFormData8},
+       {kAtExternal, kFormFlagPresent}});
   out.put(uint8_t{0});
   return out.text();
 }
@@ -101,7 +86,7 @@ std::string information(const NamedCode& code) {
   unit.put(uint32_t{0});  // place of its abbreviations
   unit.put(uint8_t{8});   // size of an address
   unit.put_unsigned(1);
-  unit.put(DW_LANG_C99);
+  unit.put(kLanguageC99);
   unit.put_text(source.file);
   unit.put(code.address);
   unit.put(uint64_t{code.bytes});
@@ -143,26 +128,26 @@ std::string line_table(const NamedCode& code) {
     program.put_unsigned(bytes + 1);
     program.put(opcode);
   };
-  extended(DW_LNE_set_address, sizeof code.address);
+  extended(kLongSetAddress, sizeof code.address);
   program.put(code.address);
   uint64_t offset = 0, file = 1;
   int64_t at = 1;
   for (const CodeLine& line : code.symbol.lines) {
-    program.put(DW_LNS_advance_pc);
+    program.put(kStepAdvancePc);
     program.put_unsigned(line.offset - offset);
     offset = line.offset;
     if (const uint64_t other = files.at(line.source.file); other != file) {
-      program.put(DW_LNS_set_file);
+      program.put(kStepSetFile);
       program.put_unsigned(file = other);
     }
-    program.put(DW_LNS_advance_line);
+    program.put(kStepAdvanceLine);
     program.put_signed(line.source.line - at);
     at = line.source.line;
-    program.put(DW_LNS_copy);
+    program.put(kStepCopy);
   }
-  program.put(DW_LNS_advance_pc);
+  program.put(kStepAdvancePc);
   program.put_unsigned(code.bytes - offset);
-  extended(DW_LNE_end_sequence, 0);
+  extended(kLongEndSequence, 0);
 
   Bytes unit;
   unit.put(uint16_t{4});  // version

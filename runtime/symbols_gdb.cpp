@@ -15,7 +15,7 @@ struct GdbEntry {
 
 // "JIT Compilation Interface" in the manual of gdb: it stops at the function to hear of changes. Both names are
 // exported, since a stripped module has no others, and protected, so that another compiler in the process has its own.
-extern "C" {
+extern "C" {  // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): gdb chose them
 
 struct GdbDescriptor {
   uint32_t version;
@@ -29,13 +29,13 @@ __attribute__((visibility("protected"), used)) GdbDescriptor __jit_debug_descrip
 __attribute__((visibility("protected"), noinline, used)) void __jit_debug_register_code() {
   asm volatile("" ::: "memory");
 }
-}
+}  // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace tandem {
 
 namespace {
 
-enum : uint32_t { kNothing = 0, kRegister = 1, kUnregister = 2 };
+constexpr uint32_t kNothing = 0, kRegister = 1, kUnregister = 2;
 
 void announce(GdbEntry* entry, uint32_t action) {
   __jit_debug_descriptor.relevant = entry;

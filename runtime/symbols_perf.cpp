@@ -21,7 +21,7 @@ namespace {
 
 // See "jitdump specification" in the documentation of perf.
 constexpr uint32_t kDumpMagic = 0x4A695444, kDumpVersion = 1;
-enum : uint32_t { kCodeLoad = 0, kDebugInfo = 2 };
+constexpr uint32_t kCodeLoad = 0, kDebugInfo = 2;
 
 uint64_t now() {  // the clock of perf record -k mono
   timespec time{};

@@ -76,8 +76,9 @@ class KernelMemory {
     }
   }
   void clear() {
+    std::unordered_map<CacheKey, Entry, CacheKeyHash> gone;  // let go of without the lock
     const std::lock_guard lock(mutex_);
-    entries_.clear();
+    gone.swap(entries_);
     order_.clear();
   }
   void count_disk_hit() {
