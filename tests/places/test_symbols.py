@@ -347,7 +347,8 @@ def test_a_folder_that_cannot_be_written_is_reported_once(run_python, tmp_path):
     program = PROGRAM + "\nos.dup2(1, 2)\nprint(mlp(x, x)[0].item() == mlp.eager(x, x)[0].item())"
     out = run_python(program, TANDEM_SYMBOLS="jitdump", JITDUMPDIR=str(tmp_path / "missing"))
     assert re.fullmatch(
-        rf"tandem: {tmp_path}/missing/jit-\d+.dump cannot be opened for TANDEM_SYMBOLS: No such file or directory\nTrue",
+        rf"tandem: {tmp_path}/missing/jit-\d+.dump cannot be opened for TANDEM_SYMBOLS: "
+        r"No such file or directory\nTrue",
         out,
     )
 
