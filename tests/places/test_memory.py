@@ -89,9 +89,11 @@ def test_code_that_is_in_use_stays_known():
 def test_text_of_exec_is_not_forgotten():
     """Only the caller of exec knew it, while exec ran."""
     scope = {"td": td}
-    text = "@td.script\ndef f(x):\n    return g(x) * 2 if x.sum() > 0 else x\n"
-    text += "def g(x):\n    return x if x.sum() > 9 else -x\n"
-    exec(text, scope)
+    exec(
+        "@td.script\ndef f(x):\n    return g(x) * 2 if x.sum() > 0 else x\n"
+        "def g(x):\n    return x if x.sum() > 9 else -x\n",
+        scope,
+    )
     first = scope["f"](X).tolist()
     td.clear_cache()
     assert scope["f"](X).tolist() == first
