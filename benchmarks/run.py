@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import memory
 import startup
 from peers import PEERS, Tandem, TandemEager, available, limit_threads
 from startup import Samples
@@ -23,7 +24,7 @@ def main() -> int:
     from cases import CASES
     from table import OWN, Row, render
 
-    names = [case.name for case in CASES] + STARTUP
+    names = [case.name for case in CASES] + [*STARTUP, "memory"]
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: a rough idea")
     parser.add_argument("--only", default="", help=f"comma-separated cases, of {', '.join(names)}")
@@ -69,12 +70,16 @@ def main() -> int:
         for name, what, samples, goal in startups(chosen, ["tandem", *(p.name for p in peers)], rounds, Path(folder)):
             add(name, what, samples, goal_seconds=goal)
 
+    kept = memory.measure(100 if options.quick else memory.COMPILATIONS) if "memory" in chosen else None
     columns = [name for name in (*OWN, *PEERS) if any(name in row.seconds for row in rows)]
     print(render(rows, columns))
+    if kept is not None:
+        print(f"\nmemory: {kept.text()}")
     load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     shown = "fastest" if options.best else "medians"
     print(f"\n{cores} cores, 2 threads each, float32, {shown} of {rounds} rounds, load average {load:.1f}")
-    options.json.write_text(json.dumps({"load": load, "rounds": rounds, "rows": results}, indent=1) + "\n")
+    about = {"load": load, "rounds": rounds, "memory": kept and kept.as_json()}
+    options.json.write_text(json.dumps({**about, "rows": results}, indent=1) + "\n")
     return 0
 
 

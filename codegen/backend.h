@@ -11,12 +11,17 @@
 
 namespace tandem {
 
+struct CompileOptions {
+  bool disk_cache = true;  // looks for it among the kernels on disk, and keeps it there
+  std::string symbol;      // what perf and gdb are to call the machine code if this call makes it
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
-  // Thread-safe. Uses the kernel cache (memory, then `disk`, if wanted); throws Error{compile} when it cannot.
-  virtual std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, bool disk = true) = 0;
+  // Thread-safe. Uses the kernel cache; throws Error{compile} when it cannot.
+  virtual std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, const CompileOptions& options = {}) = 0;
   // Text for f.ir(stage): "llvm", "asm" ...; throws Error{value} for a stage this back end does not have.
   virtual std::string text(const Kernel& kernel, std::string_view stage) = 0;
 };

@@ -44,7 +44,9 @@ class ProgramBuilder {
     const auto start = std::chrono::steady_clock::now();
     if (options_.numerics == Numerics::fast) lowered.kernel = relax(std::move(lowered.kernel));
     auto code = std::make_shared<KernelCode>();
-    code->code = backend_.compile(lowered.kernel, options_.disk_cache);
+    code->code = backend_.compile(
+        lowered.kernel, {.disk_cache = options_.disk_cache,
+                         .symbol = fmt::format("{}.k{}_{}", plan.graph->name, program->kernels.size(), lowered.kernel.name)});
     plan.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     code->name = lowered.kernel.name;
     code->sources = lowered.kernel.sources;

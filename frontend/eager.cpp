@@ -373,8 +373,9 @@ EagerStats eager_stats() { return {planned.load(), calls.load()}; }
 
 void clear_eager_programs() {
   Table& t = table();
+  decltype(t.programs) gone;  // let go of without the lock
   std::unique_lock lock(t.mutex);
-  t.programs.clear();
+  gone.swap(t.programs);
 }
 
 }  // namespace tandem

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -38,6 +39,8 @@ namespace {
 
 constexpr size_t kLargestObject = size_t{256} << 20;  // zeroed data costs no file bytes: bound what one may ask for
 constexpr size_t kStubBytes = 32;
+
+std::atomic<int64_t> live{0};  // bytes of loaded objects
 
 template <class... Args>
 [[noreturn]] void malformed(fmt::format_string<Args...> format, Args&&... args) {
@@ -125,6 +128,7 @@ enum class Part : uint8_t { none, code, constants, data };
 struct Section {
   Elf64_Shdr header;
   Part part = Part::none;
+  bool frames = false;  // unwind table
   uint64_t offset = 0;  // in the mapping
 };
 
@@ -134,7 +138,8 @@ bool belongs(std::string_view name, std::string_view family) {
 
 class Loader {
  public:
-  Loader(std::string_view bytes, std::string_view entry) : file_(bytes) {
+  // `frames`: load the unwind tables, too.
+  Loader(std::string_view bytes, std::string_view entry, bool frames) : file_(bytes), want_frames_(frames) {
     read_sections();
     read_symbols(entry);
     read_relocations();
@@ -144,7 +149,8 @@ class Loader {
   struct Loaded {
     void* memory;
     size_t size;
-    void* entry;
+    std::string_view entry;  // the function
+    std::string_view frames;
   };
 
   Loaded map() {
@@ -165,7 +171,13 @@ class Loader {
     }
     auto* begin = static_cast<char*>(memory);
     __builtin___clear_cache(begin, begin + code_size_);
-    return {memory, size_, base_ + sections_[entry_.st_shndx].offset + entry_.st_value};
+    const Section& section = sections_[entry_.st_shndx];
+    const size_t rest = section.header.sh_size - entry_.st_value;  // a size is optional, and not to be trusted
+    const size_t entry_size = entry_.st_size > 0 ? std::min<size_t>(entry_.st_size, rest) : rest;
+    Loaded loaded{memory, size_, {begin + section.offset + entry_.st_value, entry_size}, {}};
+    for (const Section& other : sections_)
+      if (other.frames) loaded.frames = {begin + other.offset, other.header.sh_size};
+    return loaded;
   }
 
  private:
@@ -188,11 +200,13 @@ class Loader {
   void classify(Section& section, std::string_view name) {
     const Elf64_Shdr& header = section.header;
     if ((header.sh_flags & SHF_ALLOC) == 0) return;
-    const bool bits = header.sh_type == SHT_PROGBITS, zeros = header.sh_type == SHT_NOBITS;
-    if (belongs(name, ".eh_frame") || header.sh_type == SHT_NOTE) return;  // no exception passes through a kernel
+    section.frames = want_frames_ && name == ".eh_frame";
+    const bool bits = header.sh_type == SHT_PROGBITS || section.frames, zeros = header.sh_type == SHT_NOBITS;
+    // No exception passes through a kernel.
+    if ((belongs(name, ".eh_frame") && !section.frames) || header.sh_type == SHT_NOTE) return;
     const uint64_t access = header.sh_flags & (SHF_WRITE | SHF_EXECINSTR | SHF_TLS);
     if (bits && belongs(name, ".text") && access == SHF_EXECINSTR) section.part = Part::code;
-    if (bits && belongs(name, ".rodata") && access == 0) section.part = Part::constants;
+    if (bits && (belongs(name, ".rodata") || section.frames) && access == 0) section.part = Part::constants;
     if (bits && belongs(name, ".data") && access == SHF_WRITE) section.part = Part::data;
     if (zeros && belongs(name, ".bss") && access == SHF_WRITE) section.part = Part::data;
     if (section.part == Part::none) malformed("section {} of type {} is not supported", name, header.sh_type);
@@ -343,6 +357,7 @@ class Loader {
   }
 
   Reader file_;
+  bool want_frames_;
   std::vector<Section> sections_;
   std::vector<Elf64_Sym> symbols_;
   std::string_view symbol_names_;
@@ -357,17 +372,25 @@ class Loader {
 
 }  // namespace
 
-std::shared_ptr<const LoadedObject> LoadedObject::load(std::string_view bytes, std::string_view symbol) {
+std::shared_ptr<const LoadedObject> LoadedObject::load(std::string_view bytes, std::string_view symbol,
+                                                       std::optional<CodeSymbol> published) {
   std::shared_ptr<LoadedObject> object(new LoadedObject);
-  const auto loaded = Loader(bytes, symbol).map();
+  const auto loaded = Loader(bytes, symbol, published.has_value()).map();
   object->memory_ = loaded.memory;
   object->size_ = loaded.size;
-  object->entry_ = loaded.entry;
+  live.fetch_add(static_cast<int64_t>(loaded.size), std::memory_order_relaxed);
+  object->entry_ = const_cast<char*>(loaded.entry.data());
+  if (published) object->published_.emplace(std::move(*published), loaded.entry, loaded.frames);
   return object;
 }
 
+int64_t LoadedObject::live_bytes() { return live.load(std::memory_order_relaxed); }
+
 LoadedObject::~LoadedObject() {
-  if (memory_) ::munmap(memory_, size_);
+  published_.reset();  // while the code is still there
+  if (memory_ == nullptr) return;
+  ::munmap(memory_, size_);
+  live.fetch_sub(static_cast<int64_t>(size_), std::memory_order_relaxed);
 }
 
 }  // namespace tandem

@@ -1,5 +1,6 @@
 #include "runtime/system_memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -74,6 +75,12 @@ char* map_memory(size_t bytes) {
 void unmap_memory(void* memory, size_t bytes) {
   ::munmap(memory, bytes);
   mapped.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+}
+
+void trim_heap() {
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
 }
 
 int64_t mapped_bytes() { return mapped.load(std::memory_order_relaxed); }

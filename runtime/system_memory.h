@@ -20,6 +20,8 @@ MemoryLimit memory_limit();  // of everything mapped: the machine's, or $TANDEM_
 char* map_memory(size_t bytes);
 void unmap_memory(void* memory, size_t bytes);
 
+void trim_heap();  // gives pages that malloc keeps for later back to the system
+
 int64_t mapped_bytes();
 int64_t mappings_made();
 

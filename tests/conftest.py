@@ -33,8 +33,8 @@ if "TANDEM_TEST_CACHE" not in os.environ:
     os.environ["TANDEM_TEST_CACHE"] = tempfile.mkdtemp(prefix="tandem-test-cache-")
 os.environ["TANDEM_CACHE_DIR"] = os.environ["TANDEM_TEST_CACHE"]
 # Left over from the user's shell, these would change what is tested.
-for variable in ("TANDEM_DISABLE", "TANDEM_LOG", "TANDEM_DUMP_DIR", "TANDEM_BACKEND", "TANDEM_TARGET"):
-    os.environ.pop(variable, None)
+for variable in ("DISABLE", "LOG", "DUMP_DIR", "BACKEND", "TARGET", "SYMBOLS"):
+    os.environ.pop(f"TANDEM_{variable}", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -107,15 +107,20 @@ def run(*arguments):
 @pytest.mark.skipif(SANITIZED, reason="measures nothing under a sanitizer")
 def test_runs_and_writes_json(tmp_path):
     file = tmp_path / "results.json"
-    only = "softmax,compiled_add8,eager_add8,compile_disk,import,first_result_disk"
-    done = run("--quick", "--only", only, "--against", "numpy", "--json", str(file))
+    rows_of = "softmax,compiled_add8,eager_add8,compile_disk,import,first_result_disk"
+    done = run("--quick", "--only", f"{rows_of},memory", "--against", "numpy", "--json", str(file))
     assert done.returncode == 0, done.stderr
-    rows = json.loads(file.read_text())["rows"]
-    assert [row["name"] for row in rows] == only.split(",")
+    results = json.loads(file.read_text())
+    rows = results["rows"]
+    assert [row["name"] for row in rows] == rows_of.split(",")
     for row in rows:
         assert f"\n{row['name']} " in done.stdout
         assert row["fastest"].keys() == row["seconds"].keys()
         assert all(0 < row["fastest"][name] <= row["seconds"][name] for name in row["seconds"])
+    kept = results["memory"]
+    assert "memory: 100 compilations" in done.stdout and len(kept["seconds"]) == 100
+    assert kept["kernels"] >= 100 and kept["code"] <= 0
+    assert kept["before"] < kept["most"] and kept["left"] == kept["after"] - kept["before"]
     assert "eager" in rows[0]["seconds"] and "tandem" in rows[0]["seconds"] and "numpy" in rows[0]["seconds"]
 
 

@@ -103,7 +103,8 @@ def test_modules_show_only_their_interface(module: Path) -> None:
     listing = subprocess.run([nm, "-D", "--defined-only", module], capture_output=True, text=True, check=True).stdout
     symbols = [line.split()[-1] for line in listing.splitlines()]
     assert symbols
-    assert [name for name in symbols if not re.match(r"PyInit__core$|tandem_llvm_", name)] == []
+    ours = r"PyInit__core$|tandem_llvm_|__jit_debug_(descriptor|register_code)$"  # the last two are for gdb
+    assert [name for name in symbols if not re.match(ours, name)] == []
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizers add libraries and symbols of their own")

@@ -312,7 +312,7 @@ class InterpretedKernel final : public CompiledKernel {
 class Interpreter final : public Backend {
  public:
   std::string_view name() const override { return "interp"; }
-  std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, bool) override {
+  std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, const CompileOptions&) override {
     return std::make_shared<InterpretedKernel>(kernel);
   }
   std::string text(const Kernel&, std::string_view stage) override {

@@ -1,5 +1,6 @@
 #include "codegen/llvm/backend.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <list>
@@ -75,8 +76,9 @@ class KernelMemory {
     }
   }
   void clear() {
+    std::unordered_map<CacheKey, Entry, CacheKeyHash> gone;  // let go of without the lock
     const std::lock_guard lock(mutex_);
-    entries_.clear();
+    gone.swap(entries_);
     order_.clear();
   }
   void count_disk_hit() {
@@ -115,27 +117,40 @@ class LlvmBackend final : public Backend {
   explicit LlvmBackend(const Target& target) : target_(target) {}
   std::string_view name() const override { return "llvm"; }
 
-  KernelRef compile(const Kernel& kernel, bool disk) override {
+  KernelRef compile(const Kernel& kernel, const CompileOptions& options) override {
     std::string text = to_text(kernel);
     text += target_.name;
-    return memory().get(hash128(text), [&] { return make(kernel, disk); });
+    return memory().get(hash128(text), [&] { return make(kernel, options); });
   }
 
   std::string text(const Kernel& kernel, std::string_view stage) override {
-    if (stage == "llvm") return emit(kernel, target_);
-    if (stage == "asm") return compile_text(emit(kernel, target_), target_, true);
+    if (stage == "llvm") return emit_text(kernel);
+    if (stage == "asm") return compile_text(emit_text(kernel), target_, true);
     throw_error(ErrorKind::value, "ir: got stage '{}'; the LLVM back end has 'llvm' and 'asm'", stage);
   }
 
  private:
-  KernelRef make(const Kernel& kernel, bool disk) {
+  std::string emit_text(const Kernel& kernel) const { return emit(kernel, target_, symbols_wanted()); }
+
+  static KernelRef load(std::string_view object, const Kernel& kernel, std::string_view symbol) {
+    std::optional<CodeSymbol> published;
+    if (symbols_wanted()) {
+      published.emplace(symbol_name(fmt::format("tandem.{}", symbol)), std::vector<CodeLine>{});
+      const auto first = std::min_element(kernel.sources.begin(), kernel.sources.end(),
+                                          [](const SourceLoc& a, const SourceLoc& b) { return a.line < b.line; });
+      if (first != kernel.sources.end()) published->lines.push_back({0, *first});
+    }
+    return std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint, std::move(published)));
+  }
+
+  KernelRef make(const Kernel& kernel, const CompileOptions& options) {
     const auto start = std::chrono::steady_clock::now();
-    const std::string text = emit(kernel, target_);
+    const std::string text = emit_text(kernel);
     const CacheKey key = hash128(
         fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features, TANDEM_LLVM_VERSION));
-    if (const std::optional<std::vector<char>> blob = disk ? cache_read(key) : std::nullopt) {
+    if (const std::optional<std::vector<char>> blob = options.disk_cache ? cache_read(key) : std::nullopt) {
       try {
-        auto loaded = std::make_shared<NativeKernel>(LoadedObject::load({blob->data(), blob->size()}, kEntryPoint));
+        auto loaded = load({blob->data(), blob->size()}, kernel, options.symbol);
         memory().count_disk_hit();
         return loaded;
       } catch (const Error&) {
@@ -143,8 +158,8 @@ class LlvmBackend final : public Backend {
       }
     }
     const std::string object = compile_text(text, target_, false);
-    auto loaded = std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint));
-    if (disk) cache_write(key, object);
+    auto loaded = load(object, kernel, options.symbol);
+    if (options.disk_cache) cache_write(key, object);
     memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     return loaded;
   }

@@ -4,7 +4,9 @@
 
 namespace tandem::llvm {
 
-std::string emit(const Kernel& kernel, const Target& target) { return Emitter(kernel, target).run(); }
+std::string emit(const Kernel& kernel, const Target& target, bool debuggable) {
+  return Emitter(kernel, target).run(debuggable);
+}
 
 Value Emitter::coef(const Coef& c) {
   if (c.literal) return fmt::format("{}", c.value);
@@ -37,7 +39,7 @@ Value Emitter::minimum(const Value& a, const Value& b) {
   return t_.def("call i64 @llvm.smin.i64(i64 {}, i64 {})", a, b);
 }
 
-std::string Emitter::run() {
+std::string Emitter::run(bool debuggable) {
   index_.resize(k_.axes.size());
   position_.resize(static_cast<size_t>(inner_rank()) + 1, "0");
   load_arguments();
@@ -54,8 +56,8 @@ std::string Emitter::run() {
 
   std::string out = fmt::format(
       "define void @{}(i64 %begin, i64 %end, ptr %ptrs, ptr %vals, ptr %scratch, ptr %status) nounwind "
-      "\"prefer-vector-width\"=\"512\" \"min-legal-vector-width\"=\"512\" {{\nentry:\n",
-      kEntryPoint);
+      "\"prefer-vector-width\"=\"512\" \"min-legal-vector-width\"=\"512\" {}{{\nentry:\n",
+      kEntryPoint, debuggable ? "uwtable \"frame-pointer\"=\"all\" " : "");
   out += slots_;
   for (size_t k = 0; k < vals_.size(); ++k) {
     if (vals_[k].empty()) continue;

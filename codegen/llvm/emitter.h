@@ -64,7 +64,7 @@ struct StageState {
 class Emitter {
  public:
   Emitter(const Kernel& kernel, const Target& target) : k_(kernel), target_(target), ops_(t_, target) {}
-  std::string run();
+  std::string run(bool debuggable);
 
  private:
   // emit.cpp

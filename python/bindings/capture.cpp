@@ -8,7 +8,9 @@
 #include "python/bindings/bindings.h"
 #include "runtime/cache.h"
 #include "runtime/library.h"
+#include "runtime/object.h"
 #include "runtime/parallel.h"
+#include "runtime/system_memory.h"
 
 namespace tandem {
 
@@ -345,19 +347,23 @@ void bind_capture(py::module_& m) {
         out["in_use"] = s.in_use;
         out["peak"] = s.peak;
         out["reserved"] = s.reserved;
+        out["code"] = LoadedObject::live_bytes();
         out["allocations"] = s.allocations;
         out["system_allocations"] = s.system_allocations;
         return out;
       },
-      "Return bytes in use, their peak, bytes reserved from the system, and numbers of allocations.");
+      "Return bytes in use, their peak, bytes reserved from the system, bytes of machine code, and numbers of "
+      "allocations.");
   m.def("empty_cache", &empty_cache, "Give free memory back to the system.");
   m.def(
-      "clear_cache",
+      "clear_kernels",
       [] {
         clear_eager_programs();
         clear_kernel_memory();
+        empty_cache();
+        trim_heap();
       },
-      "Forget compiled kernels held in memory; those in use stay.");
+      "Forget compiled kernels and eager programs held in memory, and give free memory back; those in use stay.");
   m.def("num_threads", &num_threads, "Return how many threads kernels may use.");
   m.def(
       "set_num_threads",

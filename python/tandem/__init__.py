@@ -28,7 +28,6 @@ from tandem._core import (  # noqa: E402
     asarray,
     bfloat16,
     bool,
-    clear_cache,
     default_dtype,
     empty,
     empty_cache,
@@ -57,6 +56,7 @@ from tandem._creation import (  # noqa: E402
 )
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
+    clear_cache,
     disabled,
     is_enabled,
     no_recompile,

@@ -34,7 +34,6 @@ from tandem._core import (
     broadcast_to,
     cast,
     ceil,
-    clear_cache,
     clip,
     concat,
     cos,
@@ -140,7 +139,7 @@ from tandem._creation import (
     zeros_like,
 )
 from tandem.compare import compare
-from tandem.jit import disabled, is_enabled, no_recompile, script, set_enabled, stats, trace, viz
+from tandem.jit import clear_cache, disabled, is_enabled, no_recompile, script, set_enabled, stats, trace, viz
 
 __version__: str
 newaxis: None

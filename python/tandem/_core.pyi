@@ -394,14 +394,16 @@ def set_num_threads(n: int) -> None:
     """Choose how many threads kernels may use. Results do not depend on it."""
 
 def memory_stats() -> dict[str, int]:
-    """Return bytes in use, their peak, bytes reserved from the system, and numbers of allocations."""
+    """Return bytes in use, their peak, bytes reserved from the system, bytes of machine code, and numbers of
+    allocations.
+    """
 
 def stats() -> dict[str, Any]: ...
 def empty_cache() -> None:
     """Give free memory back to the system."""
 
-def clear_cache() -> None:
-    """Forget compiled kernels held in memory; those in use stay."""
+def clear_kernels() -> None:
+    """Forget compiled kernels and eager programs held in memory, and give free memory back; those in use stay."""
 
 def cache_folder() -> str:
     """Return the folder compiled kernels are kept in."""

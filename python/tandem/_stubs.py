@@ -75,7 +75,7 @@ FUNCTIONS = [
     "memory_stats() -> dict[str, int]",
     "stats() -> dict[str, Any]",
     "empty_cache() -> None",
-    "clear_cache() -> None",
+    "clear_kernels() -> None",
     "cache_folder() -> str",
     "backend_name() -> str",
     "library_versions() -> str",

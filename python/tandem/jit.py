@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import gc
 import os
 import sys
 import threading
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
 
     from tandem._viz.explanation import Explanation
 
-__all__ = ["Compiled", "disabled", "is_enabled", "no_recompile", "script", "set_enabled", "stats", "trace", "viz"]
+__all__ = [
+    "Compiled",
+    "clear_cache",
+    "disabled",
+    "is_enabled",
+    "no_recompile",
+    "script",
+    "set_enabled",
+    "stats",
+    "trace",
+    "viz",
+]
 
 _GENERATOR = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators (inspect.CO_*)
 
@@ -73,6 +85,23 @@ def stats() -> dict[str, Any]:
     return dict(_core.stats())
 
 
+def clear_cache() -> None:
+    """Forget everything compiled that is held in memory, and give free memory back to the system.
+
+    All annotated functions are captured again when they are next called; kernels on disk stay, and so does what is
+    running. For a process that has compiled very many different functions, or measures compilation.
+    """
+    for reference in _annotated.valuerefs():
+        if (function := reference()) is not None:
+            function.clear()
+    for name in ("rewriter", "texts", "source", "purity", "reads"):
+        module: Any = sys.modules.get(f"tandem.scripting.{name}")
+        if module is not None:
+            module.forget()
+    gc.collect()  # what guards hold often holds them
+    _core.clear_kernels()
+
+
 def viz(function: Callable[..., Any], path: str | os.PathLike[str] | None = None) -> Path:
     """Write what is known of a compiled function as one HTML page, and return where it is.
 
@@ -86,6 +115,9 @@ def viz(function: Callable[..., Any], path: str | os.PathLike[str] | None = None
 
 # The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.
 _latest: weakref.WeakValueDictionary[tuple[Any, ...], Compiled] = weakref.WeakValueDictionary()
+
+
+_annotated: weakref.WeakValueDictionary[int, Compiled] = weakref.WeakValueDictionary()  # all, by address
 
 
 class Compiled(_core.CompiledFunction):
@@ -126,6 +158,7 @@ class Compiled(_core.CompiledFunction):
         self.records: list[Any] = []  # one for each capture, for `explain`
         self._fallbacks = 0
         self._refused: str | None = None
+        _annotated[id(self)] = self
         if isinstance(function, types.FunctionType):
             if not os.path.exists(function.__code__.co_filename):
                 from tandem.scripting import texts

@@ -121,7 +121,7 @@ Outcome execute(Backend& backend, const Case& c, int cuts) {
   std::vector<char> memory(bytes + 64 + kGuard, char{0x55});
   char* scratch = memory.data() + round_up(reinterpret_cast<intptr_t>(memory.data()), 64) -
                   reinterpret_cast<intptr_t>(memory.data());
-  const auto compiled = backend.compile(c.kernel);
+  const auto compiled = backend.compile(c.kernel, {.symbol = "test"});
   int64_t status[2] = {0, 0};
   for (int cut = 0; cut < cuts; ++cut)
     compiled->run(range * cut / cuts, range * (cut + 1) / cuts, ptrs.data(), vals, scratch, status);

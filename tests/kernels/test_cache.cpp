@@ -41,12 +41,12 @@ TEST_CASE("a kernel is compiled once, then comes from memory, then from disk") {
   Backend& backend = *native_backends().back().second;
   clear_kernel_memory();
   const CompileStats start = compile_stats();
-  backend.compile(c.kernel);
+  backend.compile(c.kernel, {.symbol = "test"});
   CHECK(compile_stats().compiled == start.compiled + 1);
   CHECK(compile_stats().disk_hits == start.disk_hits);
   CHECK(compile_stats().compile_seconds > start.compile_seconds);
   Case other = affine(7);  // another size, the same code
-  backend.compile(other.kernel);
+  backend.compile(other.kernel, {.symbol = "test"});
   CHECK(compile_stats().memory_hits == start.memory_hits + 1);
 
   clear_kernel_memory();
@@ -72,7 +72,7 @@ TEST_CASE("threads that want the same kernel share one compilation") {
   const CompileStats start = compile_stats();
   std::vector<std::shared_ptr<const CompiledKernel>> made(8);
   std::vector<std::thread> threads;
-  for (auto& slot : made) threads.emplace_back([&] { slot = backend.compile(kernel); });
+  for (auto& slot : made) threads.emplace_back([&] { slot = backend.compile(kernel, {.symbol = "test"}); });
   for (std::thread& thread : threads) thread.join();
   for (const auto& kernel_of : made) CHECK(kernel_of == made[0]);
   CHECK(compile_stats().compiled == start.compiled + 1);
@@ -83,7 +83,7 @@ TEST_CASE("a kernel stays callable after the memory was cleared") {
   Random random(2);
   Case c = affine(50);
   c.fill(random, false);
-  const auto kernel = native_backends().front().second->compile(c.kernel);
+  const auto kernel = native_backends().front().second->compile(c.kernel, "test");
   clear_kernel_memory();
   std::vector<float> x(50, 2), w(50, 3), b(50, 1), out(50);
   void* ptrs[] = {x.data(), w.data(), b.data(), out.data()};

@@ -118,7 +118,7 @@ TEST_CASE("a bad index is reported with its access and value, and only if it is 
       std::vector<float> numbers(10, 2.5F), result(static_cast<size_t>(n) + 20, -1.0F);
       void* ptrs[] = {indices.data(), numbers.data(), result.data()};
       int64_t status[2] = {0, 0};
-      backend.compile(c.kernel)->run(0, n, ptrs, c.vals.data(), nullptr, status);
+      backend.compile(c.kernel, {.symbol = "test"})->run(0, n, ptrs, c.vals.data(), nullptr, status);
       CHECK(result[static_cast<size_t>(n) - 1] == 2.5F);
       CHECK(result[static_cast<size_t>(n)] == -1.0F);
       return std::pair(status[0], status[1]);

@@ -215,3 +215,24 @@ TEST_CASE("relocations of both machines") {
     if (example.fits) CHECK(after == example.after);
   }
 }
+
+TEST_CASE("a published function is loaded with its unwind table, and both go with the object") {
+  const int64_t base = LoadedObject::live_bytes();
+  const std::string bytes = compile(kProgram, "-O2 -fPIC -fasynchronous-unwind-tables");
+  {
+    const auto plain = LoadedObject::load(bytes, "entry");
+    const int64_t one = LoadedObject::live_bytes() - base;
+    CHECK(one >= 4096);
+    const CodeSymbol symbol{"tandem.entry", {{0, {"model.py", 3}}}};
+    const auto published = LoadedObject::load(bytes, "entry", symbol);
+    CHECK(LoadedObject::live_bytes() - base >= 2 * one);
+    CHECK(entry<double(int, double)>(published)(1, 1.5) == entry<double(int, double)>(plain)(1, 1.5));
+  }
+  CHECK(LoadedObject::live_bytes() == base);
+}
+
+TEST_CASE("names keep what no tool gives a meaning to") {
+  CHECK(symbol_name("tandem.Net.<locals>.<lambda>.k0_add") == "tandem.Net.locals.lambda.k0_add");
+  CHECK(symbol_name("f x\n:'\"(1)") == "fx1");
+  CHECK(symbol_name("größe") == "größe");
+}

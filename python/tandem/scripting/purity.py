@@ -114,6 +114,11 @@ def is_pure_operand(root: ast.expr) -> bool:
 _functions: dict[types.CodeType, str | None] = {}
 
 
+def forget() -> None:
+    """Look at every function again when it is next called."""
+    _functions.clear()
+
+
 def _function(function: types.FunctionType) -> str | None:
     code = function.__code__
     if code not in _functions:

@@ -54,6 +54,12 @@ def stored_cells(code: types.CodeType) -> frozenset[str]:
     return frozenset(stored & set(code.co_freevars))
 
 
+def forget() -> None:
+    """Scan every code object again when it is next needed."""
+    reads.cache_clear()
+    stored_cells.cache_clear()
+
+
 def _scan(code: types.CodeType, free: frozenset[str], found: Reads, nested: bool) -> None:
     count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
     arguments = frozenset() if nested else frozenset(code.co_varnames[:count])

@@ -9,13 +9,14 @@ from typing import Any
 
 from tandem._locks import shared_lock
 from tandem.scripting import primitives, source, texts
+from tandem.scripting.codes import CodeTable
 from tandem.scripting.transform import transform
 
 _lock = shared_lock()
 # By file too: code is equal when two files have the same function at the same line.
 _codes: dict[tuple[types.CodeType, str], types.CodeType | None] = {}
-rewritten: set[types.CodeType] = set()  # all code this module made, functions inside functions too
-originals: dict[types.CodeType, types.CodeType] = {}  # the code that each rewritten function had
+rewritten: CodeTable[None] = CodeTable()  # all code this module made, functions inside functions too
+originals: CodeTable[types.CodeType] = CodeTable()  # the code that each rewritten function had
 
 
 def _mark(code: types.CodeType, new_prefix: str, old_prefix: str, in_class: bool = False) -> types.CodeType:
@@ -37,7 +38,7 @@ def _mark(code: types.CodeType, new_prefix: str, old_prefix: str, in_class: bool
         changes["co_qualname"] = old_prefix + code.co_qualname[len(new_prefix) :]
     code = code.replace(**changes)
     if not in_class:
-        rewritten.add(code)
+        rewritten[code] = None
     return code
 
 
@@ -95,3 +96,10 @@ def rewrite(function: types.FunctionType) -> types.FunctionType:
 
 # Why some functions run as they are: their source cannot be found.
 missing: dict[types.CodeType, str] = {}
+
+
+def forget() -> None:
+    """Rewrite every function again when it is next needed."""
+    with _lock:
+        _codes.clear()
+        missing.clear()

@@ -22,6 +22,12 @@ _lock = shared_lock()
 _files: dict[str, tuple[list[str], ast.Module]] = {}
 
 
+def forget() -> None:
+    """Parse every file again when it is next needed."""
+    with _lock:
+        _files.clear()
+
+
 def _first_line(node: FunctionNode) -> int:
     decorators = getattr(node, "decorator_list", [])
     return min([node.lineno, *(d.lineno for d in decorators)])

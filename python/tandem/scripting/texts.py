@@ -18,6 +18,7 @@ from functools import reduce
 from importlib import import_module
 
 from tandem._locks import shared_lock
+from tandem.scripting.codes import CodeTable
 
 _future = import_module("__future__")
 FUTURE = reduce(lambda flags, name: flags | getattr(_future, name).compiler_flag, _future.all_feature_names, 0)
@@ -30,6 +31,7 @@ _started = time.time()
 
 _lock = shared_lock()
 _known: dict[types.CodeType, list[str]] = {}  # code of texts that linecache does not have
+_made: CodeTable[list[str]] = CodeTable()  # the same for code that was made from such code
 _noted: dict[str, None] = {}  # such texts, the latest last
 _checked: dict[str, tuple[list[str], frozenset[types.CodeType]]] = {}
 
@@ -46,7 +48,7 @@ def lines(code: types.CodeType, scope: dict[str, object]) -> list[str]:
     """Return the lines of the text that `code` comes from, or [] when they cannot be told for sure."""
     filename = code.co_filename
     with _lock:
-        known = _known.get(code)
+        known = _known.get(code) or _made.get(code)
     if known is not None:
         return known
     found = linecache.getlines(filename, scope)
@@ -77,7 +79,14 @@ def share(code: types.CodeType, original: types.CodeType, scope: dict[str, objec
     if original in _known or _doubtful(original.co_filename):
         found = lines(original, scope)
         with _lock:
-            _known.update(dict.fromkeys(inside(code), found))
+            for item in inside(code):
+                _made[item] = found
+
+
+def forget() -> None:
+    """Drop what can be found out again; the texts themselves stay, since functions made from them do."""
+    with _lock:
+        _checked.clear()
 
 
 def note(function: types.FunctionType) -> None:
