@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "passes/layout.h"
+#include "runtime/parallel.h"
 
 namespace tandem {
 
@@ -15,7 +16,8 @@ const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&
 // State of the whole program; regions of control flow share its slots and sizes.
 class ProgramBuilder {
  public:
-  ProgramBuilder(std::span<const int64_t> hints, Backend& backend) : hints(hints), backend_(backend) {}
+  ProgramBuilder(std::span<const int64_t> hints, Backend& backend, std::stop_token stop)
+      : hints(hints), backend_(backend), stop_(std::move(stop)) {}
 
   int new_slot(DType dtype, const Shape& shape) {
     Slot slot{dtype, {}};
@@ -39,10 +41,8 @@ class ProgramBuilder {
   }
 
   void launch(const LoweredKernel& lowered, Block& block) {
-    const auto start = std::chrono::steady_clock::now();
+    check_stop();
     auto code = std::make_shared<KernelCode>();
-    code->code = backend_.compile(lowered.kernel);
-    plan.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     code->name = lowered.kernel.name;
     code->sources = lowered.kernel.sources;
     for (const auto& check : lowered.checks) code->access_messages.push_back(message(check));
@@ -56,9 +56,22 @@ class ProgramBuilder {
     step.grain = is_flat_map(lowered.kernel) ? 1024 : 1;
     if (!lowered.scratch_bytes.is(0)) step.scratch_bytes = dim(lowered.scratch_bytes);
     note_shareable(lowered, step.kernel);
-    program->kernels.push_back(std::move(code));
+    program->kernels.push_back(code);
+    codes_.push_back(std::move(code));
     plan.kernels.push_back(lowered.kernel);
     block.push_back({std::move(step)});
+  }
+
+  void compile() {
+    constexpr double kKernel = 5e6;  // ns, roughly
+    const auto start = std::chrono::steady_clock::now();
+    parallel_for(static_cast<int64_t>(codes_.size()), 1, kKernel, [&](int64_t begin, int64_t end) {
+      for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end); ++k) {
+        check_stop();
+        codes_[k]->code = backend_.compile(plan.kernels[k]);
+      }
+    });
+    plan.compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
   int64_t hint(Dim value) const {
@@ -72,6 +85,10 @@ class ProgramBuilder {
   std::vector<SharePair> shareable;
 
  private:
+  void check_stop() const {
+    if (stop_.stop_requested()) throw Stopped{};
+  }
+
   std::string message(const LoweredKernel::Check& check) {
     std::string text = check.message;
     for (size_t at = text.find("{size}"); at != std::string::npos; at = text.find("{size}"))
@@ -111,6 +128,8 @@ class ProgramBuilder {
     size_t operator()(const Dim& d) const { return d.hash(); }
   };
   Backend& backend_;
+  std::stop_token stop_;
+  std::vector<std::shared_ptr<KernelCode>> codes_;  // those of `program`, which sees them as constants
   std::unordered_map<Dim, DimRef, DimHash> dims_;
 };
 
@@ -396,8 +415,9 @@ class BlockBuilder {
 }  // namespace
 
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
-                const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host) {
-  ProgramBuilder builder(hints, backend);
+                const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host,
+                std::stop_token stop) {
+  ProgramBuilder builder(hints, backend, std::move(stop));
   builder.plan.graph = std::make_shared<Graph>(normalize_layout(graph));
   const Graph& normal = *builder.plan.graph;
   Program& program = *builder.program;
@@ -431,6 +451,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
   write_in_place(program, static_cast<int>(copies.size()), builder.shareable);
   plan_lifetimes(program, builder.shareable);
+  builder.compile();
   verify(program);
   builder.plan.program = builder.program;
   return std::move(builder.plan);
