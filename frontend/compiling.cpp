@@ -57,6 +57,12 @@ class CompileQueue {
     if (executable.state_ == State::compiling) executable.stop_.request_stop();
   }
 
+  void hold(bool held) {
+    const std::lock_guard lock(mutex_);
+    held_ = held;
+    start();
+  }
+
   void stop() {
     std::unique_lock lock(mutex_);
     stopped_ = true;
@@ -73,6 +79,7 @@ class CompileQueue {
     auto* fresh = new CompileQueue;
     fresh->waiting_ = waiting_;
     fresh->stopped_ = stopped_;
+    fresh->held_ = held_;
     for (Executable* executable : compiling_) {
       const bool later = executable->deadline != Executable::kNever;
       executable->state_ = later ? State::waiting : State::captured;
@@ -108,7 +115,7 @@ class CompileQueue {
 
   // With the mutex held: sees to it that there is a thread, unless the process is about to end.
   void start() {
-    if (working_ || stopped_) return;
+    if (working_ || stopped_ || held_ || waiting_.empty()) return;
     if (thread_.joinable()) thread_.join();  // it has released the mutex for the last time
     // Signals are for the threads of the program.
     sigset_t all, before;
@@ -129,7 +136,7 @@ class CompileQueue {
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
     const SerialScope alone;
     std::unique_lock lock(mutex_);
-    while (!stopped_ && !waiting_.empty()) {
+    while (!stopped_ && !held_ && !waiting_.empty()) {
       std::shared_ptr<Executable> next = waiting_.front().lock();
       waiting_.pop_front();
       if (next && next->state_ == State::waiting) compile(*next, lock, next->stop_.get_token());
@@ -146,7 +153,7 @@ class CompileQueue {
   std::deque<std::weak_ptr<Executable>> waiting_;
   std::vector<Executable*> compiling_;
   std::thread thread_;
-  bool working_ = false, stopped_ = false;
+  bool working_ = false, stopped_ = false, held_ = false;
 };
 
 namespace {
@@ -174,6 +181,8 @@ bool await(Executable& executable, Executable::Clock::time_point deadline) {
 void abandon(Executable& executable) {
   if (!executable.ready()) current()->abandon(executable);
 }
+
+void hold_compiling(bool held) { current()->hold(held); }
 
 void stop_compiling() { current()->stop(); }
 

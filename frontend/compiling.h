@@ -18,6 +18,9 @@ bool await(Executable& executable, Executable::Clock::time_point deadline = Exec
 // Nobody wants it any more: it is not compiled, or no further, behind anybody's back.
 void abandon(Executable& executable);
 
+// While held, the thread begins with nothing: for tests that look at what waits.
+void hold_compiling(bool held);
+
 // Ends the thread and waits for its end. From then on only `await` compiles.
 void stop_compiling();
 

@@ -101,6 +101,8 @@ class KernelMemory {
   // LLVM that nobody holds.
   void before_fork() { making_.lock(), mutex_.lock(); }
   void after_fork() { mutex_.unlock(), making_.unlock(); }
+  // This lock knows its owner by a number that the child's thread does not have.
+  void in_child() { mutex_.unlock(), std::construct_at(&making_); }
 
  private:
   struct Entry {
@@ -119,8 +121,7 @@ KernelMemory& memory();
 
 KernelMemory& memory() {
   static auto* const shared = [] {
-    const auto release = [] { memory().after_fork(); };
-    pthread_atfork([] { memory().before_fork(); }, release, release);
+    pthread_atfork([] { memory().before_fork(); }, [] { memory().after_fork(); }, [] { memory().in_child(); });
     return new KernelMemory;
   }();
   return *shared;

@@ -324,13 +324,16 @@ void bind_capture(py::module_& m) {
         stop_compiling();
       },
       "End the thread that compiles in the background.");
+  m.def("_hold_compiling", &hold_compiling, py::arg("held"), "Let the thread that compiles begin with nothing, or on.");
   // The tensors of a specification: they are looked at for what they are like, and never read.
   m.def(
       "_example",
       [](const std::vector<int64_t>& shape, py::handle dtype) {
         Sizes sizes;
         for (const int64_t size : shape) sizes.push_back(size);
-        return std::make_shared<Tensor>(dtype_from(dtype), sizes, contiguous_strides(sizes), StorageRef(), nullptr);
+        auto out = std::make_shared<Tensor>(dtype_from(dtype), sizes, contiguous_strides(sizes), StorageRef(), nullptr);
+        out->writable = true;
+        return out;
       },
       py::arg("shape"), py::arg("dtype"), "Make a tensor without memory, as an example of a shape.");
   m.def("stats", [] {

@@ -140,17 +140,18 @@ class CompiledFunction {
   bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
-  // The result of a specialisation that fits; null when none does, or when that one, `pending`, is not compiled yet.
+  // The result of a specialisation that fits; null when none does, or when those that do are not compiled yet: `pending`
+  // is the first of them.
   py::object run_known(const Flat& flat, SpecializationRef& pending, bool is_hit) {
     for (size_t i = 0; i < specializations_.size(); ++i) {
       Specialization::Call call;
       const SpecializationRef found = specializations_[i].made;
       if (!found->matches(flat, call, nullptr)) continue;
-      use_first(i, found);
       if (!found->executable()->ready()) {
-        pending = found;
-        return {};
+        if (!pending) pending = found;
+        continue;
       }
+      use_first(i, found);
       hits_ += is_hit;
       return found->run(flat, call);
     }

@@ -137,7 +137,10 @@ def gather(compiled: Compiled, seconds: Seconds | None = None) -> Report:
 def _specialization(number: int, record: Any, seconds: Seconds) -> Specialization:
     executable = record.specialization.executable
     pending = not executable.ready
-    graph = Graph([], [], []) if pending else _graph(executable.graph(), "n")
+    if pending:
+        graph = Graph([(f"%{name}", kind) for name, kind in zip(record.names, record.inputs, strict=True)], [], [])
+    else:
+        graph = _graph(executable.graph(), "n")
     rows = [] if pending else executable.kernels()
     kernels = [
         Kernel(

@@ -13,7 +13,7 @@ from tandem.tensor_spec import TensorSpec
 
 # Sizes for dimensions that differ: divisible by what sizes are divided by, and none the sum or a small multiple of
 # others, so that what the function asks about them ("is this one equal to that one?") is answered as for most sizes.
-_UNIT = 240
+_UNIT, _SMALL_UNIT, _FEW = 240, 12, 4  # the small one for tensors of more such dimensions than a few
 _FACTORS = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 
 
@@ -41,7 +41,9 @@ def examples(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     leaves = list(_leaves((args, kwargs)))
     shaped = [leaf for leaf in leaves if isinstance(leaf, (TensorSpec, _core.Tensor))]
     fixed = {size for leaf in shaped for size in leaf.shape if isinstance(size, int)}
-    free = [_UNIT * factor for factor in _FACTORS if _UNIT * factor not in fixed]
+    most = max((sum(not isinstance(size, int) for size in leaf.shape) for leaf in shaped), default=0)
+    unit = _UNIT if most <= _FEW else _SMALL_UNIT
+    free = [unit * factor for factor in _FACTORS if unit * factor not in fixed]
     sizes: dict[str, int] = {}
     marks: dict[int, tuple[bool, ...]] = {}
 
