@@ -131,7 +131,7 @@ class CompileQueue {
   }
 
   void work() {
-    constexpr int kNice = 10;
+    constexpr int kNice = 5;
     pthread_setname_np(pthread_self(), "tandem-compile");
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
     const SerialScope alone;

@@ -373,11 +373,13 @@ def test_compile_errors_are_raised_by_the_next_call(tmp_path):
         [sys.executable, str(program), "broken"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
+    broken = "the LLVM module could not be loaded: PACKAGE/tandem_llvm.so: file too short"
     assert done.stdout.splitlines() == [
-        "the LLVM module could not be loaded: PACKAGE/tandem_llvm.so: file too short",
+        broken,
         "{'captures': 1, 'compiles': 0, 'pending': 0, 'eager_calls': 1} 0",
+        broken,
         "{'captures': 2, 'compiles': 0, 'pending': 1, 'eager_calls': 2} 1",
-        "the LLVM module could not be loaded: PACKAGE/tandem_llvm.so: file too short",
+        broken,
         "  --> FILE:29:17",
         "   | attempt(lambda: f(x))  # and forgets it",
         "   |                 ^^^^",
