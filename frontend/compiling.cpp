@@ -121,11 +121,11 @@ class CompileQueue {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    working_ = true;
     try {
       thread_ = std::thread([this] { work(); });
-      working_ = true;
     } catch (const std::system_error&) {
-      // The next call tries again.
+      working_ = false;  // the next call tries again
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }

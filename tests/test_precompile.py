@@ -197,8 +197,14 @@ def test_switches():
     with td.disabled():
         assert f.precompile(td.TensorSpec((3,))) is f
     assert f.stats()["captures"] == 0
-    with td.no_recompile(), pytest.raises(td.CompileError, match="no_recompile: got a call of 'f'"):
+    with td.no_recompile(), pytest.raises(td.CompileError) as caught:
         f.precompile(td.TensorSpec((3,)))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == (
+        "no_recompile: got a call of 'f' that needs a new compilation (it has not been called with such arguments "
+        "before); need a call that an earlier one prepared; try calling it before the block with such arguments"
+    )
+    assert lines[2:] == ["   | f.precompile(td.TensorSpec((3,)))", "   | " + "^" * 33] and len(caught.traceback) == 1
 
     @td.trace(fallback=True)
     def g(x):

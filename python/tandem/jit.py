@@ -273,17 +273,17 @@ class Compiled(_core.CompiledFunction):
         """
         if not _core.enabled() or self._refused is not None:
             return self
-        from tandem.scripting import specs
+        from tandem.scripting import errors, specs
 
         call = specs.examples(self.__wrapped__, args, kwargs, self.dynamic)
         try:
             self._precompile(call.args, call.kwargs, call.marks)
-        except _core.CaptureError as error:
-            if not self._fallback:
-                raise call.explained(error) from error.__cause__
-            self._refuse(error)
         except _core.Error as error:
-            raise call.explained(error) from error.__cause__
+            if self._fallback and isinstance(error, _core.CaptureError):
+                self._refuse(error)
+            else:
+                errors.locate_call(error, sys._getframe(1))
+                raise call.explained(error) from error.__cause__
         return self
 
     @public
