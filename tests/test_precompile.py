@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import tandem as td
-from tandem import _core
 
 
 def test_specifications_of_tensors():
@@ -170,20 +169,15 @@ def test_after_calls_and_before_them():
         f(td.ones((3, 4))), f(td.ones((5, 4)))
 
 
-def test_in_the_background():
-    _core._hold_compiling(True)
-    try:
+def test_in_the_background(held):
+    @td.script(background=True)
+    def f(x):
+        return x * 2
 
-        @td.script(background=True)
-        def f(x):
-            return x * 2
-
-        f.precompile(td.TensorSpec((3,))).precompile(td.TensorSpec((None, 2)))
-        assert (f.stats()["pending"], f.stats()["compiles"]) == (2, 0)
-        f.wait()
-        assert (f.stats()["pending"], f.stats()["compiles"]) == (0, 2)
-    finally:
-        _core._hold_compiling(False)
+    f.precompile(td.TensorSpec((3,))).precompile(td.TensorSpec((None, 2)))
+    assert (f.stats()["pending"], f.stats()["compiles"]) == (2, 0)
+    f.wait()
+    assert (f.stats()["pending"], f.stats()["compiles"]) == (0, 2)
     with td.no_recompile():
         f(td.ones((3,))), f(td.ones((4, 2)))
     assert f.stats()["eager_calls"] == 0
