@@ -6,6 +6,7 @@
 
 #include "passes/layout.h"
 #include "passes/relax.h"
+#include "runtime/parallel.h"
 
 namespace tandem {
 
@@ -16,8 +17,8 @@ const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&
 // State of the whole program; regions of control flow share its slots and sizes.
 class ProgramBuilder {
  public:
-  ProgramBuilder(std::span<const int64_t> hints, Backend& backend, const PlanOptions& options)
-      : hints(hints), backend_(backend), options_(options) {}
+  ProgramBuilder(std::span<const int64_t> hints, Backend& backend, const PlanOptions& options, std::stop_token stop)
+      : hints(hints), backend_(backend), options_(options), stop_(std::move(stop)) {}
 
   int new_slot(DType dtype, const Shape& shape) {
     Slot slot{dtype, {}};
@@ -41,13 +42,9 @@ class ProgramBuilder {
   }
 
   void launch(LoweredKernel lowered, Block& block) {
-    const auto start = std::chrono::steady_clock::now();
+    check_stop();
     if (options_.numerics == Numerics::fast) lowered.kernel = relax(std::move(lowered.kernel));
     auto code = std::make_shared<KernelCode>();
-    code->code = backend_.compile(
-        lowered.kernel, {.disk_cache = options_.disk_cache,
-                         .symbol = fmt::format("{}.k{}_{}", plan.graph->name, program->kernels.size(), lowered.kernel.name)});
-    plan.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     code->name = lowered.kernel.name;
     code->sources = lowered.kernel.sources;
     for (const auto& check : lowered.checks) code->access_messages.push_back(message(check));
@@ -61,9 +58,23 @@ class ProgramBuilder {
     step.grain = is_flat_map(lowered.kernel) ? 1024 : 1;
     if (!lowered.scratch_bytes.is(0)) step.scratch_bytes = dim(lowered.scratch_bytes);
     note_shareable(lowered, step.kernel);
-    program->kernels.push_back(std::move(code));
+    program->kernels.push_back(code);
+    codes_.push_back(std::move(code));
     plan.kernels.push_back(std::move(lowered.kernel));
     block.push_back({std::move(step)});
+  }
+
+  void compile() {
+    constexpr double kKernel = 5e6;  // ns, roughly
+    const auto start = std::chrono::steady_clock::now();
+    parallel_for(static_cast<int64_t>(codes_.size()), 1, kKernel, [&](int64_t begin, int64_t end) {
+      for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end); ++k) {
+        check_stop();
+        const std::string symbol = fmt::format("{}.k{}_{}", plan.graph->name, k, plan.kernels[k].name);
+        codes_[k]->code = backend_.compile(plan.kernels[k], {.disk_cache = options_.disk_cache, .symbol = symbol});
+      }
+    });
+    plan.compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
   int64_t hint(Dim value) const {
@@ -77,6 +88,10 @@ class ProgramBuilder {
   std::vector<SharePair> shareable;
 
  private:
+  void check_stop() const {
+    if (stop_.stop_requested()) throw Stopped{};
+  }
+
   std::string message(const LoweredKernel::Check& check) {
     std::string text = check.message;
     for (size_t at = text.find("{size}"); at != std::string::npos; at = text.find("{size}"))
@@ -117,6 +132,8 @@ class ProgramBuilder {
   };
   Backend& backend_;
   const PlanOptions& options_;
+  std::stop_token stop_;
+  std::vector<std::shared_ptr<KernelCode>> codes_;  // those of `program`, which sees them as constants
   std::unordered_map<Dim, DimRef, DimHash> dims_;
 };
 
@@ -406,8 +423,8 @@ class BlockBuilder {
 
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
                 const std::vector<std::pair<int, int>>& writebacks, std::vector<HostFunction> host,
-                const PlanOptions& options) {
-  ProgramBuilder builder(hints, backend, options);
+                const PlanOptions& options, std::stop_token stop) {
+  ProgramBuilder builder(hints, backend, options, std::move(stop));
   builder.plan.graph = std::make_shared<Graph>(normalize_layout(graph));
   const Graph& normal = *builder.plan.graph;
   Program& program = *builder.program;
@@ -441,6 +458,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
   write_in_place(program, static_cast<int>(copies.size()), builder.shareable);
   plan_lifetimes(program, builder.shareable);
+  builder.compile();
   verify(program);
   builder.plan.program = builder.program;
   return std::move(builder.plan);

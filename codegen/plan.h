@@ -1,6 +1,8 @@
 // Graph -> Program: fusion, lowering and compilation of every group, library calls, control flow, buffers and their
 // lifetimes. Test: tests/passes/test_plan.cpp.
 #pragma once
+#include <stop_token>
+
 #include "codegen/backend.h"
 #include "passes/lower.h"
 #include "passes/pipeline.h"
@@ -33,9 +35,12 @@ struct Plan {
 // how things are computed but never what is computed.
 // `writebacks`: results that are copied into an input at the end instead of being returned; they are the last results.
 // `host`: what `host_call` nodes call. With any, the result before the writebacks is their last token.
+// `stop`: ends the work, between two kernels, by throwing Stopped.
+// Kernels are compiled at the end, side by side on the threads of the pool where there are several.
+struct Stopped {};
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
                 const std::vector<std::pair<int, int>>& writebacks = {}, std::vector<HostFunction> host = {},
-                const PlanOptions& options = {});
+                const PlanOptions& options = {}, std::stop_token stop = {});
 
 // Lifetimes (codegen/lifetime.cpp): releases every buffer after its last use, and lets the output of a kernel take over
 // an input that dies in it where each element is read before it is written.

@@ -1,7 +1,6 @@
 #include "frontend/executable.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "frontend/detach.h"
 #include "frontend/eager.h"
@@ -21,23 +20,26 @@ std::vector<SourceLoc> result_lines(const Graph& graph) {
   return lines;
 }
 
+// Launches of known size that take some microseconds, and nothing else.
+bool is_brief(const Program& program, size_t symbols) {
+  constexpr double kBrief = 5e3;  // ns
+  if (symbols > 0) return false;
+  double cost = 0;
+  for (const Step& step : program.body) {
+    if (const auto* launch = std::get_if<Launch>(&step.op))
+      cost += launch->cost * static_cast<double>(program.dims[static_cast<size_t>(launch->range)].constant());
+    else if (!std::holds_alternative<Allocate>(step.op) && !std::holds_alternative<Release>(step.op))
+      return false;
+  }
+  return cost < kBrief;
+}
+
 }  // namespace
 
-Executable::Executable(Capture capture, const PlanOptions& options) : capture_(std::move(capture)), options_(options) {
-  const auto start = std::chrono::steady_clock::now();
+Executable::Executable(Capture capture, const PlanOptions& options, Clock::time_point deadline)
+    : deadline(deadline), capture_(std::move(capture)), options_(options) {
   captured_ = std::move(capture_.graph);
   node_count = captured_.nodes.size();
-  optimized_ = optimize(captured_, {}, options.numerics);
-  size_t results = 0;
-  std::set<size_t> bases;
-  for (const CapturedOutput& output : capture_.outputs) {
-    if (output.kind == CapturedOutput::Kind::argument_view) continue;
-    const auto index = static_cast<size_t>(output.index);
-    results = std::max(results, index + 1);
-    if (output.kind == CapturedOutput::Kind::result_view) bases.insert(index);
-  }
-  detach_results(optimized_, results, bases, result_lines(captured_));
-  plan_ = build_plan(optimized_, capture_.hints, default_backend(), capture_.writebacks, capture_.host, options);
   symbol_seen_.assign(capture_.hints.size(), false);
   for (const Param& param : captured_.params) {
     const TensorType& type = captured_.type(param.value);
@@ -46,7 +48,28 @@ Executable::Executable(Capture capture, const PlanOptions& options) : capture_(s
     for (const Dim& s : param.strides) check.strides.push_back(check_of(s));
     checks_.push_back(std::move(check));
   }
-  compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void Executable::compile(std::stop_token stop) {
+  const auto start = Clock::now();
+  // Nothing of this object changes until all is made: a forked child may have to begin again.
+  auto made = std::make_unique<Made>();
+  made->optimized = optimize(captured_, {}, options_.numerics);
+  size_t results = 0;
+  std::set<size_t> bases;
+  for (const CapturedOutput& output : capture_.outputs) {
+    if (output.kind == CapturedOutput::Kind::argument_view) continue;
+    const auto index = static_cast<size_t>(output.index);
+    results = std::max(results, index + 1);
+    if (output.kind == CapturedOutput::Kind::result_view) bases.insert(index);
+  }
+  detach_results(made->optimized, results, bases, result_lines(captured_));
+  made->plan = build_plan(made->optimized, capture_.hints, default_backend(), capture_.writebacks, capture_.host,
+                          options_, std::move(stop));
+  made->brief = is_brief(*made->plan.program, capture_.hints.size());
+  made->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  made_ = std::move(made);
+  ready_.store(made_.get(), std::memory_order_release);
 }
 
 Executable::DimCheck Executable::check_of(Dim dim) {
@@ -122,7 +145,7 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
 }
 
 void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, std::span<TensorRef> outputs) const {
-  const Program& program = *plan_.program;
+  const Program& program = *plan().program;
   std::array<Buffer, 16> few;
   std::vector<Buffer> many(inputs.size() > few.size() ? inputs.size() : 0);
   Buffer* buffers = inputs.size() > few.size() ? many.data() : few.data();
@@ -155,11 +178,11 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
 
 std::string Executable::ir(std::string_view stage) const {
   if (stage == "captured") return to_text(captured_);
-  if (stage == "optimized") return to_text(optimized_);
-  if (stage == "program") return to_text(*plan_.program);
+  if (stage == "optimized") return to_text(made().optimized);
+  if (stage == "program") return to_text(*plan().program);
   std::string text;
   if (stage == "kernels") {
-    for (const Kernel& kernel : plan_.kernels) text += to_text(kernel) + "\n";
+    for (const Kernel& kernel : plan().kernels) text += to_text(kernel) + "\n";
     return text;
   }
   if (stage == "llvm" || stage == "asm") {
@@ -167,7 +190,7 @@ std::string Executable::ir(std::string_view stage) const {
     if (!llvm)
       throw_error(ErrorKind::backend, "ir: got the stage '{}'; need the LLVM back end: {}", stage,
                   llvm_unavailable_reason());
-    for (const Kernel& kernel : plan_.kernels)
+    for (const Kernel& kernel : plan().kernels)
       text += fmt::format("; kernel {}\n{}\n", kernel.name, llvm->text(kernel, stage));
     return text;
   }

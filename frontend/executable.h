@@ -1,5 +1,7 @@
-// Executable: a captured graph, compiled, and how its inputs and outputs map to tensors.
+// Executable: a captured graph, the program made from it, and how its inputs and outputs map to tensors.
 #pragma once
+#include <atomic>
+#include <chrono>
 #include <mutex>
 
 #include "codegen/plan.h"
@@ -7,10 +9,18 @@
 
 namespace tandem {
 
-class Executable {
+class Executable : public std::enable_shared_from_this<Executable> {
  public:
-  // Optimises, plans and compiles.
-  Executable(Capture capture, const PlanOptions& options);
+  using Clock = std::chrono::steady_clock;
+  static constexpr Clock::time_point kNever = Clock::time_point::max();
+
+  // Calls wait for the code until `deadline`.
+  Executable(Capture capture, const PlanOptions& options, Clock::time_point deadline = kNever);
+  // Optimises, plans and compiles, once; frontend/compiling.h says on which thread. Throws Stopped when told to stop;
+  // then, and after any other failure, it may be called again.
+  void compile(std::stop_token stop = {});
+  // Whether it is compiled. What needs the code (run, plan, most stages of ir) needs that.
+  bool ready() const { return ready_.load(std::memory_order_acquire) != nullptr; }
 
   // What an input must be like for this program. Inputs are the arguments, then the tensors of the function itself.
   // Symbols are filled in as the inputs are checked. False at the first mismatch; `reason`, when wanted, says which.
@@ -29,11 +39,27 @@ class Executable {
 
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use
-  const Plan& plan() const { return plan_; }
-  double compile_seconds = 0;  // passes, lowering and compilation
+  const Plan& plan() const { return made().plan; }
+  double compile_seconds() const { return ready() ? made().seconds : 0; }  // passes, lowering and compilation
+  bool brief() const { return made().brief; }  // so short that letting other Python threads run meanwhile costs more
   size_t node_count = 0;
+  const Clock::time_point deadline;
 
  private:
+  friend class CompileQueue;
+  enum class State : uint8_t { captured, waiting, compiling, ready, failed };  // guarded by the queue's mutex
+
+  struct Made {
+    Graph optimized;
+    Plan plan;
+    double seconds;
+    bool brief;
+  };
+  const Made& made() const {
+    const Made* made = ready_.load(std::memory_order_acquire);
+    check_internal(made != nullptr, "a program was used before it was compiled");
+    return *made;
+  }
   struct DimCheck {
     int64_t value;  // when symbol < 0 and it is no expression
     int symbol;
@@ -48,8 +74,12 @@ class Executable {
   DimCheck check_of(Dim dim);
 
   Capture capture_;
-  Graph captured_, optimized_;
-  Plan plan_;
+  Graph captured_;
+  std::unique_ptr<const Made> made_;
+  std::atomic<const Made*> ready_{nullptr};
+  State state_ = State::captured;
+  std::exception_ptr failure_;
+  std::stop_source stop_;
   PlanOptions options_;
   DType default_dtype_ = default_dtype();  // Python floats became this when the function was captured
   std::vector<InputCheck> checks_;

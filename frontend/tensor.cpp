@@ -53,7 +53,7 @@ Extent extent_of(const Tensor& tensor) {
     (reach < 0 ? low : high) += reach;
   }
   const auto* data = static_cast<const char*>(tensor.data);
-  if (high <= 0) return {data, data};
+  if (high <= 0 || !data) return {data, data};  // an example of a shape has no memory
   return {data + low * size_of(tensor.dtype), data + high * size_of(tensor.dtype)};
 }
 

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "ir/error.h"
 #include "runtime/pool.h"
@@ -62,11 +63,6 @@ int default_threads() {
   return std::min(affinity_cores(), quota_cores());
 }
 
-struct Inside {
-  Inside() { inside = true; }
-  ~Inside() { inside = false; }
-};
-
 struct Shared {
   int64_t count, piece;
   LoopBody body;
@@ -78,7 +74,7 @@ struct Shared {
 
 void work(void* loop) {
   Shared& shared = *static_cast<Shared*>(loop);
-  const Inside mark;
+  const SerialScope mark;
   while (!shared.failed.load(std::memory_order_relaxed)) {
     const int64_t begin = shared.next.fetch_add(shared.piece, std::memory_order_relaxed);
     if (begin >= shared.count) return;
@@ -93,6 +89,9 @@ void work(void* loop) {
 }  // namespace
 
 bool inside_parallel_for() { return inside; }
+
+SerialScope::SerialScope() : before_(std::exchange(inside, true)) {}
+SerialScope::~SerialScope() { inside = before_; }
 
 int num_threads() {
   int n = chosen_threads.load(std::memory_order_relaxed);

@@ -12,6 +12,18 @@ void set_num_threads(int n);  // throws Error{value} unless 1 <= n
 
 bool inside_parallel_for();  // on this thread: a further loop would be serial
 
+// While it lives, loops of its thread are serial, whoever runs them: they leave the pool to others.
+class SerialScope {
+ public:
+  SerialScope();
+  ~SerialScope();
+  SerialScope(const SerialScope&) = delete;
+  SerialScope& operator=(const SerialScope&) = delete;
+
+ private:
+  bool before_;
+};
+
 // Calls body(begin, end) over pieces of [0, count); serial when count * cost (rough nanoseconds) is too small to share,
 // inside another parallel_for, or while another thread's loop has the pool. Exceptions thrown by `body` are passed on
 // (one of them, when several pieces fail; pieces not yet begun are then left out).

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that depend on the test's name only."""
     return np.random.default_rng(list(request.node.name.encode()))
+
+
+@pytest.fixture
+def held() -> Iterator[None]:
+    """Keep the background from compiling, so that what waits stays as it is."""
+    from tandem import _core
+
+    _core._hold_compiling(True)
+    yield
+    _core._hold_compiling(False)
 
 
 RunPython = Callable[..., str]

@@ -1,11 +1,14 @@
 #include "codegen/llvm/backend.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
 #include <list>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <unordered_map>
 
 #include "codegen/llvm/emit.h"
@@ -41,6 +44,7 @@ class KernelMemory {
   // The kernel of `key`, made by `make` if there is none. Threads that ask for the same one wait for the first.
   template <class Make>
   KernelRef get(const CacheKey& key, Make&& make) {
+    const std::shared_lock whole(making_);
     std::promise<KernelRef> promise;
     std::shared_future<KernelRef> known;
     {
@@ -95,11 +99,19 @@ class KernelMemory {
     return stats_;
   }
 
+  // No kernel is being made while the process forks: its child would wait for what nobody makes, or for a lock inside
+  // LLVM that nobody holds.
+  void before_fork() { making_.lock(), mutex_.lock(); }
+  void after_fork() { mutex_.unlock(), making_.unlock(); }
+  // This lock knows its owner by a number that the child's thread does not have.
+  void in_child() { mutex_.unlock(), std::construct_at(&making_); }
+
  private:
   struct Entry {
     std::shared_future<KernelRef> kernel;
     std::list<CacheKey>::iterator place;
   };
+  std::shared_mutex making_;
   std::mutex mutex_;
   std::unordered_map<CacheKey, Entry, CacheKeyHash> entries_;
   std::list<CacheKey> order_;  // most recently used first
@@ -107,8 +119,13 @@ class KernelMemory {
 };
 
 // Never destroyed: kernels may still be compiled while the process ends.
+KernelMemory& memory();
+
 KernelMemory& memory() {
-  static auto* const shared = new KernelMemory;
+  static auto* const shared = [] {
+    pthread_atfork([] { memory().before_fork(); }, [] { memory().after_fork(); }, [] { memory().in_child(); });
+    return new KernelMemory;
+  }();
   return *shared;
 }
 

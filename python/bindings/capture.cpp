@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "frontend/compiling.h"
 #include "frontend/eager.h"
 #include "frontend/sharing.h"
 #include "ir/text.h"
@@ -75,11 +76,22 @@ class CaptureObject {
   }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
   py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
-  std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
+  // `budget`: seconds after which calls no longer wait for the code; without one it is compiled here.
+  std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs, std::optional<double> budget) {
     Capture capture = recorder_->finish(outputs);
     stop();
-    py::gil_scoped_release release;
-    return std::make_shared<Executable>(std::move(capture), options_);
+    auto deadline = Executable::kNever;
+    if (budget)
+      deadline = Executable::Clock::now() +
+                 std::chrono::duration_cast<Executable::Clock::duration>(std::chrono::duration<double>(*budget));
+    auto executable = std::make_shared<Executable>(std::move(capture), options_, deadline);
+    if (budget) {
+      compile_later(*executable);
+    } else {
+      py::gil_scoped_release release;
+      await(*executable);
+    }
+    return executable;
   }
   void stop() {
     if (running_) recorder_->stop();
@@ -114,7 +126,16 @@ struct WhileObject {
   std::vector<TensorRef> params;
 };
 
-py::list kernel_list(const Executable& executable) {
+Executable& compiled(Executable& executable) {
+  if (!executable.ready()) {
+    py::gil_scoped_release release;
+    await(executable);
+  }
+  return executable;
+}
+
+py::list kernel_list(Executable& executable) {
+  compiled(executable);
   py::list out;
   const Plan& plan = executable.plan();
   for (size_t i = 0; i < plan.kernels.size(); ++i) {
@@ -227,7 +248,7 @@ void bind_capture(py::module_& m) {
       .def("shared_input", &CaptureObject::shared_input, py::arg("tensors"), py::arg("name"))
       .def("number_input", &CaptureObject::number_input, py::arg("name") = "")
       .def("size_input", &CaptureObject::size_input, py::arg("value"))
-      .def("finish", &CaptureObject::finish, py::arg("outputs"))
+      .def("finish", &CaptureObject::finish, py::arg("outputs"), py::arg("budget") = py::none())
       .def("abort", &CaptureObject::stop);
 
   py::class_<IfObject>(m, "If")
@@ -289,13 +310,16 @@ void bind_capture(py::module_& m) {
       py::arg("inits"), py::arg("names") = std::vector<std::string>{});
 
   py::class_<Executable, std::shared_ptr<Executable>>(m, "Executable", "A captured and compiled function.")
-      .def("ir", &Executable::ir, py::arg("stage"))
+      .def(
+          "ir", [](Executable& e, std::string_view stage) { return (stage == "captured" ? e : compiled(e)).ir(stage); },
+          py::arg("stage"))
       .def("passes", [](const Executable& e) { return e.passes(); })
       .def("kernels", kernel_list)
       .def_property_readonly("constants", [](const Executable& e) { return e.constants(); })
       .def(
           "graph",
-          [](const Executable& e) {
+          [](Executable& e) {
+            compiled(e);
             py::dict out = graph_data(*e.plan().graph, e.plan().groups);
             out["writebacks"] = e.writebacks();
             return out;
@@ -309,13 +333,32 @@ void bind_capture(py::module_& m) {
             return out;
           },
           "Return what the sizes of the arguments must satisfy.")
-      .def_readonly("compile_seconds", &Executable::compile_seconds)
+      .def_property_readonly("ready", &Executable::ready, "Whether it is compiled; what shows the code waits for that.")
+      .def_property_readonly("compile_seconds", &Executable::compile_seconds)
       .def_readonly("node_count", &Executable::node_count);
 
   m.def(
       "sharing", [](const std::vector<TensorRef>& tensors) { return sharing(tensors); }, py::arg("tensors"),
       "Return the numbers of the tensors whose memory overlaps with that of others among them, group by group.");
-
+  m.def(
+      "_stop_compiling",
+      [] {
+        py::gil_scoped_release release;
+        stop_compiling();
+      },
+      "End the thread that compiles in the background.");
+  m.def("_hold_compiling", &hold_compiling, py::arg("held"), "Let the thread that compiles begin with nothing, or on.");
+  // The tensors of a specification: they are looked at for what they are like, and never read.
+  m.def(
+      "_example",
+      [](const std::vector<int64_t>& shape, py::handle dtype) {
+        Sizes sizes;
+        for (const int64_t size : shape) sizes.push_back(size);
+        auto out = std::make_shared<Tensor>(dtype_from(dtype), sizes, contiguous_strides(sizes), StorageRef(), nullptr);
+        out->writable = true;
+        return out;
+      },
+      py::arg("shape"), py::arg("dtype"), "Make a tensor without memory, as an example of a shape.");
   m.def("stats", [] {
     const CompileStats c = compile_stats();
     const EagerStats e = eager_stats();

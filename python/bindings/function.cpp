@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "frontend/compiling.h"
 #include "python/bindings/specialization.h"
 
 namespace tandem {
@@ -18,37 +19,110 @@ std::atomic<bool>& enabled_flag() {
 // More specialisations than this are a sign that something differs in every call; the least recently used go.
 constexpr size_t kMostSpecializations = 64;
 
+// While this thread runs a function as it is, because its code is not there yet: what it calls captures nothing either.
+thread_local int standing_in = 0;
+
+struct StandIn {
+  StandIn() { ++standing_in; }
+  ~StandIn() { --standing_in; }
+  StandIn(const StandIn&) = delete;
+  StandIn& operator=(const StandIn&) = delete;
+};
+
+// An exception of the user's function that ran as it is: raised as it is.
+struct Unexplained {
+  py::error_already_set error;
+};
+
+class CaptureLock {
+ public:
+  explicit CaptureLock(py::handle self) : lock_(self.attr("_lock")) { lock_.attr("acquire")(); }
+  ~CaptureLock() { lock_.attr("release")(); }
+  CaptureLock(const CaptureLock&) = delete;
+  CaptureLock& operator=(const CaptureLock&) = delete;
+
+ private:
+  py::object lock_;
+};
+
 class CompiledFunction {
  public:
   py::object call(py::handle self, py::handle args, py::handle kwargs) {
     ++calls_;
+    bool captured = false;
+    for (;;) {
+      const Flat flat(args.ptr(), kwargs.ptr());
+      SpecializationRef pending;
+      if (py::object result = run_known(flat, pending, !captured)) return result;
+      if (!pending) {
+        // One thread captures, the others wait and then find what it made.
+        const int64_t before = captures_;
+        SpecializationRef made;
+        {
+          const CaptureLock lock(self);
+          if (captures_ != before) continue;
+          made = capture(self, args, kwargs, flat, {});
+        }
+        captured = true;
+        Specialization::Call call;
+        std::string reason;
+        if (!made->matches(flat, call, &reason))
+          throw_error(
+              ErrorKind::capture,
+              "call: got arguments that the program just captured for them does not accept ({}); "
+              "need tensors in attributes, variables and the like that share no memory with an argument which is "
+              "written to, and state that does not change during capture; try passing the tensor as an argument",
+              reason);
+        if (made->executable()->ready()) return made->run(flat, call);
+        pending = std::move(made);
+      }
+      if (!wait_for(self, pending, pending->executable()->deadline)) return run_eagerly(self, args, kwargs);
+    }
+  }
+
+  // Part of a call of another function that is not compiled yet: a program if there is one, but none is made.
+  py::object call_inside(py::handle self, py::handle args, py::handle kwargs) {
+    ++calls_;
     const Flat flat(args.ptr(), kwargs.ptr());
-    if (py::object result = run_known(flat)) return result;
-    // One thread captures, the others wait and then find what it made.
-    const int64_t before = captures_;
-    const py::object lock = self.attr("_lock");
-    lock.attr("acquire")();
-    const std::unique_ptr<const py::object, void (*)(const py::object*)> held(
-        &lock, [](const py::object* l) { l->attr("release")(); });
-    if (captures_ != before)
-      if (py::object result = run_known(flat)) return result;
-    const SpecializationRef made = capture(self, args, kwargs, flat);
-    Specialization::Call call;
-    std::string reason;
-    if (!made->matches(flat, call, &reason))
-      throw_error(ErrorKind::capture,
-                  "call: got arguments that the program just captured for them does not accept ({}); "
-                  "need tensors in attributes, variables and the like that share no memory with an argument which is "
-                  "written to, and state that does not change during capture; try passing the tensor as an argument",
-                  reason);
-    return made->run(flat, call);
+    SpecializationRef pending;
+    if (py::object result = run_known(flat, pending, true)) return result;
+    return run_eagerly(self, args, kwargs);
+  }
+
+  // Makes the program for calls with arguments like these. `marks`: which sizes of a tensor differ from call to call, by
+  // the tensor's id.
+  void precompile(py::handle self, py::handle args, py::handle kwargs, const py::dict& marks) {
+    for (;;) {
+      const Flat flat(args.ptr(), kwargs.ptr());
+      if (is_prepared(flat, marks)) return;
+      const int64_t before = captures_;
+      const CaptureLock lock(self);
+      if (captures_ != before) continue;
+      capture(self, args, kwargs, flat, marks);
+      return;
+    }
+  }
+
+  // Until everything is compiled.
+  void wait(py::handle self) {
+    for (;;) {
+      const auto pending = std::find_if(specializations_.begin(), specializations_.end(),
+                                        [](const Kept& kept) { return !kept.made->executable()->ready(); });
+      if (pending == specializations_.end()) return;
+      wait_for(self, SpecializationRef(pending->made), Executable::kNever);
+    }
   }
 
   py::dict stats() const {
     py::dict out;
     out["captures"] = captures_;
+    const auto pending = std::count_if(specializations_.begin(), specializations_.end(),
+                                       [](const Kept& kept) { return !kept.made->executable()->ready(); });
+    out["compiles"] = captures_ - failed_ - pending;
+    out["pending"] = pending;
     out["cache_hits"] = hits_;
     out["calls"] = calls_;
+    out["eager_calls"] = eager_calls_;
     out["guard_failures"] = failures_;
     return out;
   }
@@ -66,17 +140,75 @@ class CompiledFunction {
   bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
-  // The result of a specialisation that fits; null when none does.
-  py::object run_known(const Flat& flat) {
+  // The result of a specialisation that fits; null when none does, or when those that do are not compiled yet: `pending`
+  // is the first of them.
+  py::object run_known(const Flat& flat, SpecializationRef& pending, bool is_hit) {
     for (size_t i = 0; i < specializations_.size(); ++i) {
       Specialization::Call call;
       const SpecializationRef found = specializations_[i].made;
       if (!found->matches(flat, call, nullptr)) continue;
+      if (!found->executable()->ready()) {
+        if (!pending) pending = found;
+        continue;
+      }
       use_first(i, found);
-      ++hits_;
+      hits_ += is_hit;
       return found->run(flat, call);
     }
     return {};
+  }
+
+  // Whether it is compiled, no later than at `deadline`. If that failed it is forgotten, and the error thrown.
+  bool wait_for(py::handle self, const SpecializationRef& pending, Executable::Clock::time_point deadline) {
+    try {
+      if (deadline <= Executable::Clock::now()) return await(*pending->executable(), deadline);
+      py::gil_scoped_release release;
+      return await(*pending->executable(), deadline);
+    } catch (...) {
+      const auto at = std::find_if(specializations_.begin(), specializations_.end(),
+                                   [&](const Kept& kept) { return kept.made == pending; });
+      if (at != specializations_.end()) {
+        const Kept gone = std::move(*at);
+        specializations_.erase(at);
+        ++failed_;
+        self.attr("_dropped")(gone.object);
+      }
+      throw;
+    }
+  }
+
+  py::object run_eagerly(py::handle self, py::handle args, py::handle kwargs) {
+    ++eager_calls_;
+    const StandIn mark;
+    const py::object function = self.attr("__wrapped__");
+    PyObject* result = PyObject_Call(function.ptr(), args.ptr(), kwargs.ptr());
+    if (!result) throw Unexplained{py::error_already_set()};
+    return py::reinterpret_steal<py::object>(result);
+  }
+
+  // Whether there is a program that takes such arguments, also when the marked sizes are others.
+  bool is_prepared(const Flat& flat, const py::dict& marks) const {
+    const std::vector<Kept> now = specializations_;
+    return std::any_of(now.begin(), now.end(), [&](const Kept& kept) {
+      Specialization::Call call;
+      if (!kept.made->has_structure(flat)) return false;
+      for (size_t i = 0; i < flat.leaves.size(); ++i) {
+        const std::vector<bool> mark = mark_of(marks, flat.leaves[i]);
+        for (size_t k = 0; k < mark.size(); ++k) {
+          if (!mark[k]) continue;
+          const int input = kept.made->input_of(i);
+          if (input < 0) return false;
+          const Shape& shape = kept.made->executable()->input_type(input).shape;
+          if (k >= shape.size() || shape[k].is_constant()) return false;
+        }
+      }
+      return kept.made->matches(flat, call, nullptr);
+    });
+  }
+
+  static std::vector<bool> mark_of(const py::dict& marks, PyObject* leaf) {
+    const py::int_ id(reinterpret_cast<intptr_t>(leaf));
+    return marks.contains(id) ? marks[id].cast<std::vector<bool>>() : std::vector<bool>{};
   }
 
   // Guards may run Python code, and with it other threads, so the place is looked at again.
@@ -86,7 +218,8 @@ class CompiledFunction {
     std::rotate(first, at, at + 1);
   }
 
-  SpecializationRef capture(py::handle self, py::handle args, py::handle kwargs, const Flat& flat) {
+  SpecializationRef capture(py::handle self, py::handle args, py::handle kwargs, const Flat& flat,
+                            const py::dict& marks) {
     py::list leaves, dynamic, reasons;
     const std::vector<Kept> now = specializations_;
     for (const auto& [object, s] : now) {
@@ -98,7 +231,7 @@ class CompiledFunction {
     if (!reasons.empty()) failures_.push_back(reasons[0].cast<std::string>());
     for (size_t i = 0; i < flat.leaves.size(); ++i) {
       leaves.append(py::reinterpret_borrow<py::object>(flat.leaves[i]));
-      dynamic.append(dynamic_part(flat, i));
+      dynamic.append(dynamic_part(flat, i, mark_of(marks, flat.leaves[i])));
     }
     const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
     const py::object object = self.attr("_capture")(args, keywords, leaves, dynamic, reasons);
@@ -116,10 +249,13 @@ class CompiledFunction {
 
   // What earlier specialisations saw otherwise: of a tensor, a tuple that says so for every size (1 never is a symbol, as
   // it broadcasts); of an int or float, whether its value differed; else None.
-  py::object dynamic_part(const Flat& flat, size_t leaf) const {
+  py::object dynamic_part(const Flat& flat, size_t leaf, const std::vector<bool>& marks) const {
     PyObject* object = flat.leaves[leaf];
-    if (const TensorRef* tensor = tensor_pointer(object))
-      return py::tuple(py::cast(dynamic_sizes(flat, leaf, **tensor)));
+    if (const TensorRef* tensor = tensor_pointer(object)) {
+      std::vector<bool> sizes = dynamic_sizes(flat, leaf, **tensor);
+      for (size_t k = 0; k < marks.size(); ++k) sizes[k] = sizes[k] || marks[k];
+      return py::tuple(py::cast(sizes));
+    }
     if (!PyLong_CheckExact(object) && !PyFloat_CheckExact(object)) return py::none();
     for (const auto& [object_of, s] : specializations_) {
       if (!s->has_structure(flat)) continue;
@@ -145,7 +281,7 @@ class CompiledFunction {
   }
 
   std::vector<Kept> specializations_;  // the one used last comes first
-  int64_t calls_ = 0, hits_ = 0, captures_ = 0;
+  int64_t calls_ = 0, hits_ = 0, captures_ = 0, eager_calls_ = 0, failed_ = 0;
   std::vector<std::string> failures_;
   bool warned_ = false;
 };
@@ -165,7 +301,11 @@ PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
       const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
       return py::handle(self).attr("_uncompiled")(py::handle(args), keywords).release().ptr();
     }
+    if (standing_in > 0) return function->call_inside(self, args, given).release().ptr();
     return function->call(self, args, given).release().ptr();
+  } catch (Unexplained& raised) {
+    raised.error.restore();
+    return nullptr;
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (...) {
@@ -239,6 +379,13 @@ void bind_function(py::module_& m) {
       .def(py::init<>())
       .def("_set_direct", [](CompiledFunction& self, bool direct) { self.direct = direct; })
       .def("_adopt", &CompiledFunction::adopt, py::arg("other"))
+      .def(
+          "_precompile",
+          [](py::object self, const py::tuple& args, const py::dict& kwargs, const py::dict& marks) {
+            function_of(self.ptr())->precompile(self, args, kwargs, marks);
+          },
+          py::arg("args"), py::arg("kwargs"), py::arg("marks"))
+      .def("_wait", [](py::object self) { function_of(self.ptr())->wait(self); })
       .def("_counters", &CompiledFunction::stats)
       .def("_forget", &CompiledFunction::clear)
       .def_property_readonly("specializations", [](const CompiledFunction& self) {

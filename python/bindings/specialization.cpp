@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "frontend/compiling.h"
 #include "python/bindings/specialization.h"
 
 namespace tandem {
@@ -50,21 +51,6 @@ Effect effect_from(const py::tuple& description) {
     effect.container = description[1].cast<int>();
   }
   return effect;
-}
-
-// Launches of known size that take some microseconds, and nothing else.
-bool is_brief(const Executable& executable) {
-  constexpr double kBrief = 5e3;  // ns
-  if (executable.symbol_count() > 0) return false;
-  const Program& program = *executable.plan().program;
-  double cost = 0;
-  for (const Step& step : program.body) {
-    if (const auto* launch = std::get_if<Launch>(&step.op))
-      cost += launch->cost * static_cast<double>(program.dims[static_cast<size_t>(launch->range)].constant());
-    else if (!std::holds_alternative<Allocate>(step.op) && !std::holds_alternative<Release>(step.op))
-      return false;
-  }
-  return cost < kBrief;
 }
 
 // An output that is an argument which shares memory with others, as it is.
@@ -150,8 +136,9 @@ Specialization::Specialization(std::shared_ptr<Executable> executable, const py:
   });
   for (py::handle item : effects) effects_.push_back(effect_from(py::reinterpret_borrow<py::tuple>(item)));
   if (py::isinstance<SlotObject>(output_)) single_ = output_.cast<SlotObject>().index;
-  brief_ = is_brief(*executable_);
 }
+
+Specialization::~Specialization() { abandon(*executable_); }
 
 void Specialization::remember(const Flat& flat) {
   for (size_t i = 0; i < flat.structure.size(); ++i) structure_.push_back(flat.structure[i]);
@@ -300,7 +287,7 @@ py::object Specialization::run(const Flat& flat, Call& call) const {
   TensorRef few[4];
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
-  if (brief_) {
+  if (executable_->brief()) {
     executable_->run(call.tensors.span(), call.symbols, outputs);
   } else {
     const auto tensors = call.tensors.span();

@@ -93,6 +93,10 @@ class Specialization {
   Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
                  py::object output, const py::list& guards, const py::list& effects);
 
+  ~Specialization();
+  Specialization(const Specialization&) = delete;
+  Specialization& operator=(const Specialization&) = delete;
+
   // What the first call looked like; to be told once.
   void remember(const Flat& flat);
 
@@ -132,7 +136,6 @@ class Specialization {
   std::unique_ptr<GuardSet> guards_;
   std::vector<Effect> effects_;
   int single_ = -1;
-  bool brief_ = false;  // so short that letting other Python threads run meanwhile costs more than it gives
   std::vector<int64_t> structure_;
   std::vector<int> inputs_of_;
   std::vector<char> constant_, by_value_;

@@ -66,6 +66,7 @@ from tandem.jit import (  # noqa: E402
     trace,
     viz,
 )
+from tandem.tensor_spec import TensorSpec  # noqa: E402
 
 __version__ = _core.__version__
 

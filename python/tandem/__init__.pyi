@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, pytree
+from tandem import jit, pytree, tensor_spec
 from tandem._core import (
     BackendError,
     CaptureError,
@@ -140,6 +140,7 @@ from tandem._creation import (
 )
 from tandem.compare import compare
 from tandem.jit import clear_cache, disabled, is_enabled, no_recompile, script, set_enabled, stats, trace, viz
+from tandem.tensor_spec import TensorSpec
 
 __version__: str
 newaxis: None
@@ -156,6 +157,7 @@ __all__ = [
     "ShapeError",
     "Size",
     "Tensor",
+    "TensorSpec",
     "abs",
     "add",
     "all",
@@ -284,6 +286,7 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tensor_spec",
     "trace",
     "transpose",
     "trunc",

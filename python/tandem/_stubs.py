@@ -93,6 +93,9 @@ FUNCTIONS = [
     "_op_table() -> list[dict[str, Any]]",
     "_result_type(values: tuple[Any, ...], /) -> DType",
     "_set_package_folder(folder: str, /) -> None",
+    "_example(shape: Sequence[int], dtype: _DTypeLike) -> Tensor",
+    "_hold_compiling(held: _bool) -> None",
+    "_stop_compiling() -> None",
 ]
 
 OPERATORS = ["add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
@@ -179,6 +182,7 @@ CLASSES = {
         "graph(self) -> dict[str, Any]",
         "size_guards(self) -> list[str]",
         "compile_seconds: float",
+        "ready: _bool",
         "node_count: int",
     ],
     "Specialization": [
@@ -192,6 +196,8 @@ CLASSES = {
         "_counters(self) -> dict[str, Any]",
         "_forget(self) -> None",
         "_adopt(self, other: CompiledFunction) -> None",
+        "_precompile(self, args: tuple[Any, ...], kwargs: dict[str, Any], marks: dict[int, tuple[_bool, ...]]) -> None",
+        "_wait(self) -> None",
         "_set_direct(self, direct: _bool, /) -> None",
         "specializations: list[Specialization]",
     ],
@@ -203,7 +209,7 @@ CLASSES = {
         "written_inputs(self) -> list[int]",
         "number_input(self, name: str = ...) -> Tensor",
         "size_input(self, value: int) -> Size",
-        "finish(self, outputs: _Tensors) -> Executable",
+        "finish(self, outputs: _Tensors, budget: float | None = None) -> Executable",
         "abort(self) -> None",
     ],
     "If": [
@@ -314,7 +320,8 @@ def core_stub() -> str:
 
 def package_stub() -> str:
     """Return the text of `__init__.pyi`: where each public name comes from."""
-    sources = [importlib.import_module(name) for name in ("math", "tandem.jit", "tandem._creation", "tandem.compare")]
+    modules = ("math", "tandem.jit", "tandem._creation", "tandem.compare", "tandem.tensor_spec")
+    sources = [importlib.import_module(name) for name in modules]
     sources.insert(1, _core)
     found: dict[str, list[str]] = {}
     constants = []

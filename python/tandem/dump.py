@@ -39,7 +39,7 @@ def _write(path: str, text: str) -> None:
 
 
 def executable(name: str, number: int, value: Any) -> None:
-    """Log and dump the passes and stages of a newly captured function."""
+    """Log and dump the passes and stages of a newly captured function; waits for the code, also in the background."""
     folder = os.environ.get("TANDEM_DUMP_DIR", "")
     wanted = "passes" in topics()
     if not folder and not wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
 import functools
@@ -38,6 +39,9 @@ __all__ = [
 
 _GENERATOR = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators (inspect.CO_*)
 
+# The thread that compiles in the background, if there is one, must be gone when the interpreter is.
+atexit.register(_core._stop_compiling)
+
 if os.environ.get("TANDEM_DISABLE", "").strip().lower() not in ("", "0", "false", "no", "off"):
     _core.set_enabled(False)
 
@@ -61,6 +65,9 @@ def disabled() -> Iterator[None]:
         yield
     finally:
         set_enabled(before)
+
+
+_LONGEST = 86400  # a longer wait is none for a budget
 
 
 class _Frozen(threading.local):
@@ -136,11 +143,14 @@ class Compiled(_core.CompiledFunction):
         numerics: str = "strict",
         dynamic: bool | None = None,
         cache: bool = True,
+        background: bool = False,
+        compile_budget: float | None = None,
     ) -> None:
         what = "script" if rewriting else "trace"
         _check_function(function, what)
         if numerics not in ("strict", "fast"):
             raise ValueError(f"{what}: got numerics={numerics!r}; need 'strict' or 'fast'")
+        self.compile_budget = _budget(what, background, compile_budget)
         super().__init__()
         self.__wrapped__ = function
         named: Any = function
@@ -154,7 +164,13 @@ class Compiled(_core.CompiledFunction):
         self.__doc__ = function.__doc__
         self.rewriting, self._fallback = rewriting, fallback
         self.numerics, self.dynamic, self.cache = numerics, dynamic, cache
-        self._options = {"fallback": fallback, "numerics": numerics, "dynamic": dynamic, "cache": cache}
+        self._options = {
+            "fallback": fallback,
+            "numerics": numerics,
+            "dynamic": dynamic,
+            "cache": cache,
+            "compile_budget": self.compile_budget,
+        }
         self.records: list[Any] = []  # one for each capture, for `explain`
         self._fallbacks = 0
         self._refused: str | None = None
@@ -249,6 +265,11 @@ class Compiled(_core.CompiledFunction):
         return self.__wrapped__(*args, **kwargs)
 
     def _fall_back(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._refuse(error)
+        self._fallbacks += 1
+        return self.__wrapped__(*args, **kwargs)
+
+    def _refuse(self, error: Exception) -> None:
         if self._refused is None:
             self._refused = str(error)
             self._set_direct(False)
@@ -259,8 +280,54 @@ class Compiled(_core.CompiledFunction):
                 filename, line = user_line()
             text = f"{self.__name__} runs eagerly, because it cannot be captured:\n{error}"
             warnings.warn_explicit(text, RuntimeWarning, filename, line)
-        self._fallbacks += 1
-        return self.__wrapped__(*args, **kwargs)
+
+    # Ahead of the calls, or behind their backs
+
+    @public
+    def precompile(self, *args: Any, **kwargs: Any) -> Compiled:
+        """Compile for calls with such arguments, without running the function; return the function itself.
+
+        The arguments are those of a call. In place of a tensor there may be a `td.TensorSpec`, which says its shape and
+        dtype; a dimension in it may be None or a name, for a size that differs from call to call. A tensor is an
+        example of its shape, dtype and strides. All else is taken as it is. With `background` or `compile_budget` it
+        does not wait for the code (see `wait`); while compilation is disabled it does nothing.
+
+        Raises TypeError for arguments the function does not take, CaptureError and CompileError as a call does.
+
+        >>> @td.script
+        ... def scaled(x, factor):
+        ...     return x * factor
+        >>> f = scaled.precompile(td.TensorSpec((None, 4), td.float32), 2.0)
+        >>> with td.no_recompile():
+        ...     scaled(td.ones((3, 4)), 2.0).sum()
+        tensor(24., dtype=float32)
+        """
+        if not _core.enabled() or self._refused is not None:
+            return self
+        from tandem.scripting import errors, specs
+
+        call = specs.examples(self.__wrapped__, args, kwargs, self.dynamic)
+        try:
+            self._precompile(call.args, call.kwargs, call.marks)
+        except _core.Error as error:
+            if self._fallback and isinstance(error, _core.CaptureError):
+                self._refuse(error)
+            else:
+                errors.locate_call(error, sys._getframe(1))
+                raise call.explained(error) from error.__cause__
+        return self
+
+    @public
+    def wait(self) -> None:
+        """Wait until everything that was captured is compiled; raise the error of what could not be.
+
+        The waiting thread compiles what the background has not begun with.
+        """
+        self._wait()
+
+    def _dropped(self, specialization: Any) -> None:
+        """Called when a specialisation could not be compiled."""
+        self.records = [record for record in self.records if record.specialization is not specialization]
 
     # Capture
 
@@ -301,9 +368,11 @@ class Compiled(_core.CompiledFunction):
         return str(self.records[-1].specialization.executable.ir(stage))
 
     def stats(self) -> dict[str, Any]:
-        """Return counters: captures, compiles, cache_hits, calls, fallbacks, guard_failures."""
-        counters = self._counters()
-        return {**counters, "compiles": counters["captures"], "fallbacks": self._fallbacks}
+        """Return counters: captures, compiles, pending, cache_hits, calls, eager_calls, fallbacks, guard_failures.
+
+        `pending` captures are being compiled in the background, and `eager_calls` ran as plain Python meanwhile.
+        """
+        return {**self._counters(), "fallbacks": self._fallbacks}
 
     def explain(self) -> Explanation:
         """Return a report: specialisations, guards, kernels with source lines, and why loops were unrolled.
@@ -343,6 +412,24 @@ def _check_function(function: Any, what: str) -> None:
         )
 
 
+def _budget(what: str, background: bool, compile_budget: float | None) -> float | None:
+    """The seconds that a call waits for its code; None: until it is there."""
+    if background is not True and background is not False:
+        raise TypeError(f"{what}: got background={background!r}; need True or False")
+    if compile_budget is None:
+        return 0.0 if background else None
+    if isinstance(compile_budget, bool) or not isinstance(compile_budget, (int, float)):
+        raise TypeError(f"{what}: got compile_budget={compile_budget!r}; need seconds as a number, or None")
+    if not 0 <= compile_budget <= _LONGEST:
+        raise ValueError(f"{what}: got compile_budget={compile_budget!r}; need 0 to {_LONGEST} seconds, or None")
+    if background and compile_budget > 0:
+        raise ValueError(
+            f"{what}: got background=True and compile_budget={compile_budget!r}; need one of them; background=True is "
+            "compile_budget=0"
+        )
+    return float(compile_budget)
+
+
 def _restore(function: Any, rewriting: bool, options: dict[str, Any]) -> Compiled:
     """Make a pickled annotation again that is not found under its function's name."""
     return Compiled(function, rewriting=rewriting, **options)
@@ -361,7 +448,13 @@ def _annotate(function: Any, rewriting: bool, options: dict[str, Any]) -> Any:
 def script(function: Callable[..., Any], /) -> Compiled: ...
 @overload
 def script(
-    *, fallback: bool = False, numerics: str = "strict", dynamic: bool | None = None, cache: bool = True
+    *,
+    fallback: bool = False,
+    numerics: str = "strict",
+    dynamic: bool | None = None,
+    cache: bool = True,
+    background: bool = False,
+    compile_budget: float | None = None,
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
 @public
 def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -378,6 +471,9 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     dynamic: True makes every dimension symbolic at once, False never does, None does for those that change.
     cache: True: compiled kernels are looked for and kept on disk; False does neither. TANDEM_CACHE_DIR='' turns that
         off for all functions.
+    compile_budget: seconds that calls wait for their code. Calls after that run as plain Python, with the same
+        results, until the code is there. The function itself is still captured in the first call. None: wait.
+    background: True is compile_budget=0: no call waits.
     """
     _check_options(options, "script")
     if function is None:
@@ -402,6 +498,9 @@ def trace(function: Callable[..., Any] | None = None, /, *example_args: Any, **o
 
 
 def _check_options(options: dict[str, Any], what: str) -> None:
-    unknown = set(options) - {"fallback", "numerics", "dynamic", "cache"}
+    unknown = set(options) - {"fallback", "numerics", "dynamic", "cache", "background", "compile_budget"}
     if unknown:
-        raise TypeError(f"{what}: got the option '{min(unknown)}'; need fallback, numerics, dynamic or cache")
+        raise TypeError(
+            f"{what}: got the option '{min(unknown)}'; need fallback, numerics, dynamic, cache, background or "
+            "compile_budget"
+        )

@@ -83,7 +83,7 @@ TEST_CASE("a kernel stays callable after the memory was cleared") {
   Random random(2);
   Case c = affine(50);
   c.fill(random, false);
-  const auto kernel = native_backends().front().second->compile(c.kernel, "test");
+  const auto kernel = native_backends().front().second->compile(c.kernel, {.symbol = "test"});
   clear_kernel_memory();
   std::vector<float> x(50, 2), w(50, 3), b(50, 1), out(50);
   void* ptrs[] = {x.data(), w.data(), b.data(), out.data()};

@@ -47,7 +47,8 @@ def text(report: Report) -> str:
 
 
 def _head(item: Specialization) -> str:
-    return f"({', '.join(item.inputs)}), compiled in {item.compile_seconds * 1e3:.1f} ms"
+    state = "pending" if item.pending else f"compiled in {item.compile_seconds * 1e3:.1f} ms"
+    return f"({', '.join(item.inputs)}), {state}"
 
 
 def _details(item: Specialization) -> list[str]:

@@ -94,7 +94,7 @@ class _Section:
             _count(drawn, "operation"),
             _count(len(item.kernels), "kernel"),
             _count(libraries, "library call") if libraries else "",
-            f"compiled in <b>{item.compile_seconds * 1e3:.1f} ms</b>",
+            "being compiled" if item.pending else f"compiled in <b>{item.compile_seconds * 1e3:.1f} ms</b>",
         ]
         parts = [
             _facts(facts),

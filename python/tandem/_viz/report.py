@@ -86,6 +86,7 @@ class Specialization:
     size_guards: list[str]
     notes: list[str]
     compile_seconds: float
+    pending: bool  # being compiled in the background: no graph, kernels and texts but the captured one yet
     graph: Graph
     kernels: list[Kernel]
     executable: Any  # makes the texts of the stages when they are asked for
@@ -101,7 +102,7 @@ class Specialization:
         from tandem import _core
 
         texts = {}
-        for stage in STAGES:
+        for stage in STAGES[:1] if self.pending else STAGES:
             try:
                 texts[stage] = str(self.executable.ir(stage))
             except _core.BackendError as error:
@@ -135,7 +136,12 @@ def gather(compiled: Compiled, seconds: Seconds | None = None) -> Report:
 
 def _specialization(number: int, record: Any, seconds: Seconds) -> Specialization:
     executable = record.specialization.executable
-    graph = _graph(executable.graph(), "n")
+    pending = not executable.ready
+    if pending:
+        graph = Graph([(f"%{name}", kind) for name, kind in zip(record.names, record.inputs, strict=True)], [], [])
+    else:
+        graph = _graph(executable.graph(), "n")
+    rows = [] if pending else executable.kernels()
     kernels = [
         Kernel(
             number=k,
@@ -145,7 +151,7 @@ def _specialization(number: int, record: Any, seconds: Seconds) -> Specializatio
             lines=[tuple(line) for line in row["lines"]],
             seconds=seconds.get((number, k)),
         )
-        for k, row in enumerate(executable.kernels())
+        for k, row in enumerate(rows)
     ]
     for node in graph.walk():
         for k in node.kernels:
@@ -158,6 +164,7 @@ def _specialization(number: int, record: Any, seconds: Seconds) -> Specializatio
         size_guards=executable.size_guards(),
         notes=list(record.notes),
         compile_seconds=executable.compile_seconds,
+        pending=pending,
         graph=graph,
         kernels=kernels,
         executable=executable,

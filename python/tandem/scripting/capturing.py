@@ -236,7 +236,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     outputs = Outputs()
     template = outputs.template(result)
     after = [outputs.effect(effect, MISSING) for effect in effects] + changed_arguments(given, outputs)
-    executable = recorder.finish(outputs.tensors)
+    executable = recorder.finish(outputs.tensors, compiled.compile_budget)
     symbolic = {id(_current_value(effect)) for effect in request.changing}
     guards = [guard for guard in collector.result() if id(guard[-2]) not in symbolic]
     for constant in executable.constants:
@@ -245,8 +245,9 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     specialization = _core.Specialization(executable, inputs.sources, inputs.symbols, template, guards, after)
     shown = [describe_input(leaves[k], request.dynamic[k]) for k in tensors]
     dump.executable(compiled.__name__, len(compiled.records) + 1, executable)
-    seconds = getattr(executable, "compile_seconds", 0.0)
-    dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(shown)}), compiled in {seconds * 1e3:.1f} ms")
+    seconds = executable.compile_seconds
+    how = f"compiled in {seconds * 1e3:.1f} ms" if executable.ready else "compiling in the background"
+    dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(shown)}), {how}")
     for note in state.notes:
         dump.log("capture", f"{compiled.__name__}: {note}")
     return specialization, Record(specialization, [names[k] for k in tensors], shown, guards, state.notes)
