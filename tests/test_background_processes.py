@@ -70,9 +70,10 @@ def test_from_many_threads():
     assert sum(f.stats()["calls"] for f in made) == THREADS * 12
     for f in made:
         f.wait()
-        assert f.stats()["pending"] == 0 and f.stats()["captures"] <= 2
         count = f.stats()
-        assert count["calls"] == count["cache_hits"] + count["eager_calls"]
+        assert count["pending"] == 0 and count["captures"] <= 2
+        # The call that captured is neither if its code was there at once.
+        assert 0 <= count["calls"] - count["cache_hits"] - count["eager_calls"] <= count["captures"]
 
 
 def forked(work, seconds=60):

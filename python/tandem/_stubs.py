@@ -196,7 +196,7 @@ CLASSES = {
         "_counters(self) -> dict[str, Any]",
         "_forget(self) -> None",
         "_adopt(self, other: CompiledFunction) -> None",
-        "_precompile(self, args: tuple[Any, ...], kwargs: dict[str, Any], marks: dict[int, tuple[_bool, ...]]) -> None",
+        "_precompile(self, args: tuple[Any, ...], kwargs: dict[str, Any], marks: dict[int, Any]) -> None",
         "_wait(self) -> None",
         "_set_direct(self, direct: _bool, /) -> None",
         "specializations: list[Specialization]",

@@ -311,7 +311,9 @@ def test_settings():
         lambda: td.script(lambda x: x, numerics="x"),
     )
     raises(
-        TypeError, "script: got the option 'nope'; need fallback, numerics, dynamic or cache", lambda: td.script(nope=1)
+        TypeError,
+        "script: got the option 'nope'; need fallback, numerics, dynamic, cache, background or compile_budget",
+        lambda: td.script(nope=1),
     )
     assert td.ones((1,)).dtype == td.float32
 
