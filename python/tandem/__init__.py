@@ -57,15 +57,19 @@ from tandem._creation import (  # noqa: E402
 )
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
+    debug_nans,
     disabled,
     is_enabled,
     no_recompile,
     script,
+    set_debug_nans,
     set_enabled,
     stats,
     trace,
     viz,
 )
+
+from tandem.profiling import profiler  # noqa: E402
 
 __version__ = _core.__version__
 

@@ -21,8 +21,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tandem._viz.explanation import Explanation
+    from tandem.profiling import Profiler
 
-__all__ = ["Compiled", "disabled", "is_enabled", "no_recompile", "script", "set_enabled", "stats", "trace", "viz"]
+__all__ = [
+    "Compiled",
+    "debug_nans",
+    "disabled",
+    "is_enabled",
+    "no_recompile",
+    "script",
+    "set_debug_nans",
+    "set_enabled",
+    "stats",
+    "trace",
+    "viz",
+]
 
 _GENERATOR = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators (inspect.CO_*)
 
@@ -51,6 +64,46 @@ def disabled() -> Iterator[None]:
         set_enabled(before)
 
 
+_NANS, _INFINITIES = 1, 2  # bits of what C++ looks for
+
+
+@contextlib.contextmanager
+def debug_nans(*, inf: bool = False) -> Iterator[None]:
+    """Raise FloatingPointError at the first operation inside a `with` block whose result has a NaN no input had.
+
+    The error names the operation and the user's line. Every result is looked at, and annotated functions run eagerly,
+    with the same bits. It holds for the present thread; `td.set_debug_nans` for all.
+
+    inf: infinities are looked for, too.
+
+    >>> with td.debug_nans():
+    ...     td.log(td.asarray(-1.0))
+    Traceback (most recent call last):
+      ...
+    tandem.NonFiniteError: log: got 1 NaN in the 1 element of its result f32[] from f32[] without any, first log(-1)...
+    """
+    _not_in_capture("debug_nans")
+    before = _core._thread_checks(_NANS | (_INFINITIES if inf else 0))
+    try:
+        yield
+    finally:
+        _core._thread_checks(before)
+
+
+def set_debug_nans(enabled: bool, *, inf: bool = False) -> None:
+    """Look for NaNs in every result from now on, as inside `td.debug_nans`, on all threads; or stop doing so."""
+    _not_in_capture("set_debug_nans")
+    _core._process_checks((_NANS | (_INFINITIES if inf else 0)) if enabled else 0)
+
+
+def _not_in_capture(what: str) -> None:
+    if _core.recording():
+        raise _core.CaptureError(
+            f"{what}: got a call inside a function that is being captured, where there are no values to look at; need "
+            "it outside; try it around the call of the compiled function"
+        )
+
+
 class _Frozen(threading.local):
     depth = 0
 
@@ -73,15 +126,19 @@ def stats() -> dict[str, Any]:
     return dict(_core.stats())
 
 
-def viz(function: Callable[..., Any], path: str | os.PathLike[str] | None = None) -> Path:
+def viz(
+    function: Callable[..., Any], path: str | os.PathLike[str] | None = None, *, profile: Profiler | None = None
+) -> Path:
     """Write what is known of a compiled function as one HTML page, and return where it is.
 
     It shows the graph, the kernels as coloured groups linked to the source lines they come from, guards, and the text
     of every stage. It needs no network and no other file. By default it is `<name>.html` in the current folder.
+
+    profile: a finished `td.profiler`, whose times of the kernels are shown.
     """
     from tandem._viz import write
 
-    return write(function, path)
+    return write(function, path, profile)
 
 
 # The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.
@@ -274,14 +331,15 @@ class Compiled(_core.CompiledFunction):
         counters = self._counters()
         return {**counters, "compiles": counters["captures"], "fallbacks": self._fallbacks}
 
-    def explain(self) -> Explanation:
+    def explain(self, profile: Profiler | None = None) -> Explanation:
         """Return a report: specialisations, guards, kernels with source lines, and why loops were unrolled.
 
-        It is text; a notebook shows it as a page with the graph and the source (see `td.viz`).
+        It is text; a notebook shows it as a page with the graph and the source (see `td.viz`). With a finished
+        `td.profiler` it has the times of the kernels.
         """
         from tandem._viz.explanation import explain
 
-        return explain(self)
+        return explain(self, profile)
 
     def clear(self) -> None:
         """Forget all specialisations, and that a capture was refused."""
