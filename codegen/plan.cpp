@@ -274,8 +274,8 @@ class BlockBuilder {
     };
     View a = operand(node.inputs[0]), b = operand(node.inputs[1]);
     places_[index(out)] = fresh(type(out));
-    block_.push_back(
-        {Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape), origin(node.op->name, node)}});
+    block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape),
+                             origin(node.op->name, node)}});
   }
 
   // Every part is written to its place by the kernel that computes it.
@@ -303,8 +303,8 @@ class BlockBuilder {
       return;
     }
     require(part);
-    block_.push_back({Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape),
-                           origin("copy", whole)}});
+    block_.push_back(
+        {Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape), origin("copy", whole)}});
   }
 
   void emit_slice_update(const Node& node) {

@@ -1,7 +1,7 @@
 #include "frontend/checks.h"
 
-#include <atomic>
 #include <fmt/ranges.h>
+#include <atomic>
 
 #include <algorithm>
 #include <cmath>
@@ -125,7 +125,8 @@ void check_result(unsigned wanted, const OpDef& op, std::span<const TensorRef> i
   if ((wanted & kFindInfinities) != 0 && found.infinities > 0)
     what += (what.empty() ? "" : " and ") + counted(found.infinities, "infinity", "infinities");
   for (const TensorRef& input : inputs) types += (types.empty() ? "" : ", ") + to_text(input->type());
-  throw_error(ErrorKind::nonfinite, "{}: got {} in the {} of its result {}{}{}; need inputs it has finite values for; "
+  throw_error(ErrorKind::nonfinite,
+              "{}: got {} in the {} of its result {}{}{}; need inputs it has finite values for; "
               "try looking at them, or masking them with td.where before the operation",
               op.name, what, counted(element_count(result->sizes), "element", "elements"), to_text(result->type()),
               types.empty() ? "" : fmt::format(" from {} without any", types),

@@ -176,8 +176,7 @@ Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
   const int outside = std::exchange(accounted_, 0);
   const Scalar x = compute(value, map);
   const int emitted = static_cast<int>(builder_.body().size() - before), made_by = producer(value);
-  const bool noted =
-      made_by >= 0 && note_work(c_.graph.nodes[static_cast<size_t>(made_by)], emitted - accounted_);
+  const bool noted = made_by >= 0 && note_work(c_.graph.nodes[static_cast<size_t>(made_by)], emitted - accounted_);
   accounted_ = outside + (noted ? emitted : accounted_);
   int cost = 0;
   for (size_t i = before; i < builder_.body().size(); ++i) {

@@ -95,6 +95,9 @@ struct Store {
   Anchor first{0, 0};
   std::string (*namer)() = nullptr;
 
+  SpinLock spare_lock;  // taken last
+  std::vector<std::unique_ptr<EventChunk>> spare;
+
   std::atomic<int64_t> room{0};  // events that may still be claimed
   std::atomic<int64_t> dropped{0};
 };
@@ -114,8 +117,10 @@ Store& store() {
 void fork_prepare() {
   store().mutex.lock();
   for (const auto& buffer : store().buffers) buffer->lock.lock();
+  store().spare_lock.lock();
 }
 void fork_done() {
+  store().spare_lock.unlock();
   for (const auto& buffer : store().buffers) buffer->lock.unlock();
   store().mutex.unlock();
 }
@@ -147,6 +152,29 @@ ThreadBuffer* make_buffer() {
   return this_buffer = made.get();
 }
 
+// Fresh memory costs more than what is written to it, so some of it is kept.
+constexpr size_t kSpareChunks = 64;
+
+void give_back(EventChunk* chunk) {
+  std::unique_ptr<EventChunk> owned(chunk);
+  for (ProfileEvent& event : owned->events) event.origin.reset();
+  const std::lock_guard lock(store().spare_lock);
+  if (store().spare.size() < kSpareChunks) store().spare.push_back(std::move(owned));
+}
+
+std::shared_ptr<EventChunk> new_chunk() {
+  std::unique_ptr<EventChunk> chunk;
+  {
+    const std::lock_guard lock(store().spare_lock);
+    if (!store().spare.empty()) {
+      chunk = std::move(store().spare.back());
+      store().spare.pop_back();
+    }
+  }
+  if (!chunk) chunk = std::make_unique<EventChunk>();
+  return {chunk.release(), give_back};
+}
+
 // Claims room for another chunk of events, or for what is left.
 bool extend(ThreadBuffer& buffer) {
   Store& all = store();
@@ -156,7 +184,7 @@ bool extend(ThreadBuffer& buffer) {
     if (claimed <= 0) return false;
   } while (!all.room.compare_exchange_weak(room, room - claimed, std::memory_order_relaxed));
   // A last claim that is less than a chunk may have left the chunk unfilled.
-  if (buffer.size == buffer.chunks.size() * kEventsPerChunk) buffer.chunks.push_back(std::make_shared<EventChunk>());
+  if (buffer.size == buffer.chunks.size() * kEventsPerChunk) buffer.chunks.push_back(new_chunk());
   buffer.limit = std::min(buffer.size + static_cast<size_t>(claimed), buffer.chunks.size() * kEventsPerChunk);
   return true;
 }

@@ -394,7 +394,8 @@ MemoryStats memory_stats() {
   int64_t allocations = all.past_allocations;
   for (const ThreadCache* cache = all.threads; cache; cache = cache->next)
     allocations += cache->allocations.load(std::memory_order_relaxed);
-  return {all.in_use.load(), std::max(all.peak.load(), all.past_peak.load()), mapped_bytes(), allocations, mappings_made()};
+  return {all.in_use.load(), std::max(all.peak.load(), all.past_peak.load()), mapped_bytes(), allocations,
+          mappings_made()};
 }
 
 void reset_peak_memory() {

@@ -71,8 +71,8 @@ void bind_errors(py::module_& m) {
   c.serialization = define(m, "SerializationError", "A file that cannot be read.", c.error, nullptr);
   c.backend = define(m, "BackendError", "A device or back end that is not available.", c.error, nullptr);
   c.memory = define(m, "OutOfMemoryError", "More memory than there is.", c.error, PyExc_MemoryError);
-  c.nonfinite = define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error,
-                       PyExc_FloatingPointError);
+  c.nonfinite =
+      define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error, PyExc_FloatingPointError);
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);

@@ -163,8 +163,7 @@ OriginRef origin_of(py::handle function) {
   StepOrigin origin{function.attr("__qualname__").cast<std::string>(), {}};
   const py::object code = py::getattr(function.attr("__wrapped__"), "__code__", py::none());
   if (!code.is_none())
-    origin.sources.push_back(
-        {code.attr("co_filename").cast<std::string>(), code.attr("co_firstlineno").cast<int>()});
+    origin.sources.push_back({code.attr("co_filename").cast<std::string>(), code.attr("co_firstlineno").cast<int>()});
   return std::make_shared<const StepOrigin>(std::move(origin));
 }
 

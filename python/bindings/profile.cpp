@@ -77,9 +77,9 @@ class ProfileObject {
     py::list out;
     for_each([&](const ProfileEvent& event, const ThreadEvents& thread) {
       const std::string_view kind = to_text(event.kind);
-      out.append(py::make_tuple(py::str(kind.data(), kind.size()), event.origin ? event.origin->name : std::string(kind),
-                                since(event.start), ticks(event.end - event.start), thread.thread, event.read,
-                                event.written, event.memory, key(event.origin)));
+      out.append(py::make_tuple(
+          py::str(kind.data(), kind.size()), event.origin ? event.origin->name : std::string(kind), since(event.start),
+          ticks(event.end - event.start), thread.thread, event.read, event.written, event.memory, key(event.origin)));
     });
     return out;
   }

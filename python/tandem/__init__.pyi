@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, pytree
+from tandem import jit, profiling, pytree
 from tandem._core import (
     BackendError,
     CaptureError,
@@ -140,7 +140,19 @@ from tandem._creation import (
     zeros_like,
 )
 from tandem.compare import compare
-from tandem.jit import disabled, is_enabled, no_recompile, script, set_enabled, stats, trace, viz
+from tandem.jit import (
+    debug_nans,
+    disabled,
+    is_enabled,
+    no_recompile,
+    script,
+    set_debug_nans,
+    set_enabled,
+    stats,
+    trace,
+    viz,
+)
+from tandem.profiling import profiler
 
 __version__: str
 newaxis: None
@@ -186,6 +198,7 @@ __all__ = [
     "cos",
     "cosh",
     "cumsum",
+    "debug_nans",
     "default_dtype",
     "disabled",
     "divide",
@@ -257,6 +270,8 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "profiler",
+    "profiling",
     "pytree",
     "reciprocal",
     "relu",
@@ -265,6 +280,7 @@ __all__ = [
     "round",
     "rsqrt",
     "script",
+    "set_debug_nans",
     "set_default_dtype",
     "set_enabled",
     "set_num_threads",

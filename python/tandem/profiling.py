@@ -75,6 +75,8 @@ class Profiler:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._number is None:
+            return
         number, self._number = self._number, None
         self._profile = _core._profile_stop(number)
         self._counted = {name: value - self._before[name] for name, value in _counters().items()}
@@ -99,7 +101,8 @@ class Profiler:
     @property
     def memory(self) -> Memory:
         """Memory in use at the beginning, the end and at most, and what was allocated."""
-        return Memory(*self._finished().memory, self._counted["allocations"], self._counted["allocated_bytes"])
+        start, end, peak = self._finished().memory
+        return Memory(start, end, peak, self._counted["allocations"], self._counted["allocated_bytes"])
 
     @property
     def events(self) -> list[Event]:
@@ -212,7 +215,8 @@ class Profiler:
     def _by_line(self) -> list[_Row]:
         found: dict[Line | None, _Row] = {}
         for event in self._steps():
-            for line, share in _shares(event) or [(None, 1.0)]:
+            shares: Sequence[tuple[Line | None, float]] = _shares(event) or [(None, 1.0)]
+            for line, share in shares:
                 row = found.setdefault(line, _Row(_places([line]) if line else UNKNOWN, rest=[_source(line)]))
                 row.add(share * event.own)
         return list(found.values())
@@ -300,6 +304,8 @@ def profiler(*, max_events: int = 1_000_000) -> Profiler:
 
 # Nesting
 
+NOWHERE: tuple[Any, ...] = ((), (), "")  # lines, weights, detail of what has no origin
+
 
 def _nested(rows: Iterable[Sequence[Any]], origins: Mapping[int, tuple[Any, ...]]) -> Iterator[Event]:
     """Events with what follows from the ones around them: the function, own times, lines of eager kernels."""
@@ -316,25 +322,15 @@ def _nested(rows: Iterable[Sequence[Any]], origins: Mapping[int, tuple[Any, ...]
             own[outer[-1]] -= seconds
         parent = outer[-1] if outer else None
         functions.append(name if kind == "call" else functions[parent] if parent is not None else "")
-        known = origins.get(key, ((), (), ""))[:2]
+        known = origins.get(key, NOWHERE)[:2]
         inherits = not known[0] and parent is not None and ordered[parent][0] != "call"
         lines.append(lines[parent] if inherits and parent is not None else known)
         outer.append(k)
-    for k, (kind, name, start, seconds, thread, *bytes_and_memory, key) in enumerate(ordered):
-        detail = origins.get(key, ((), (), ""))[2]
-        yield Event(
-            kind,
-            name,
-            start,
-            seconds,
-            max(own[k], 0.0),
-            thread,
-            functions[k],
-            *lines[k],
-            *bytes_and_memory,
-            detail,
-            key,
-        )
+    for k, (kind, name, start, seconds, thread, read, written, memory, key) in enumerate(ordered):
+        where, weights = lines[k]
+        times = start, seconds, max(own[k], 0.0)
+        detail = origins.get(key, NOWHERE)[2]
+        yield Event(kind, name, *times, thread, functions[k], where, weights, read, written, memory, detail, key)
 
 
 def _holds(row: Sequence[Any], thread: int, end: float) -> bool:

@@ -1,4 +1,4 @@
-"""td.profiler: what is recorded, how it is attributed to lines and functions, and that it is off outside of its block."""
+"""td.profiler: what is recorded, how it is attributed to lines and functions, and that it is off elsewhere."""
 
 import gc
 import json
