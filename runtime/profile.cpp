@@ -42,7 +42,7 @@ bool counter_is_reliable() { return false; }
 uint64_t counter() { return 0; }
 #endif
 
-const bool use_counter = counter_is_reliable();
+std::atomic<bool> use_counter{false};  // decided before the first profile
 
 struct Anchor {
   uint64_t ticks, nanoseconds;
@@ -175,7 +175,7 @@ std::shared_ptr<EventChunk> new_chunk() {
   return {chunk.release(), give_back};
 }
 
-// Claims room for another chunk of events, or for what is left.
+// Claims room for another chunk of events, or for what is left. False when there is none.
 bool extend(ThreadBuffer& buffer) {
   Store& all = store();
   int64_t room = all.room.load(std::memory_order_relaxed), claimed;
@@ -183,8 +183,15 @@ bool extend(ThreadBuffer& buffer) {
     claimed = std::min<int64_t>(room, kEventsPerChunk);
     if (claimed <= 0) return false;
   } while (!all.room.compare_exchange_weak(room, room - claimed, std::memory_order_relaxed));
-  // A last claim that is less than a chunk may have left the chunk unfilled.
-  if (buffer.size == buffer.chunks.size() * kEventsPerChunk) buffer.chunks.push_back(new_chunk());
+  // A last claim of less than a chunk may have left one unfilled.
+  if (buffer.size == buffer.chunks.size() * kEventsPerChunk) {
+    try {
+      buffer.chunks.push_back(new_chunk());
+    } catch (const std::bad_alloc&) {
+      all.room.fetch_add(claimed, std::memory_order_relaxed);
+      return false;
+    }
+  }
   buffer.limit = std::min(buffer.size + static_cast<size_t>(claimed), buffer.chunks.size() * kEventsPerChunk);
   return true;
 }
@@ -197,7 +204,7 @@ void note_peak(Store& all) {
 
 }  // namespace
 
-uint64_t profile_clock() { return use_counter ? counter() : nanoseconds(); }
+uint64_t profile_clock() { return use_counter.load(std::memory_order_relaxed) ? counter() : nanoseconds(); }
 
 void detail::record(ProfileEvent event) noexcept {
   ThreadBuffer* buffer = this_buffer ? this_buffer : make_buffer();
@@ -213,23 +220,22 @@ void detail::record(ProfileEvent event) noexcept {
   }
   const std::lock_guard lock(buffer->lock);
   if (!profiling()) return;  // it ended meanwhile
-  try {
-    if (buffer->size < buffer->limit || extend(*buffer)) {
-      buffer->chunks[buffer->size / kEventsPerChunk]->events[buffer->size % kEventsPerChunk] = std::move(event);
-      ++buffer->size;
-      return;
-    }
-  } catch (const std::bad_alloc&) {
-    // As if there were no room.
+  if (buffer->size == buffer->limit && !extend(*buffer)) {
+    store().dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
   }
-  store().dropped.fetch_add(1, std::memory_order_relaxed);
+  buffer->chunks[buffer->size / kEventsPerChunk]->events[buffer->size % kEventsPerChunk] = std::move(event);
+  ++buffer->size;
 }
 
 uint64_t start_profile(int64_t capacity) {
   Store& all = store();
   const std::lock_guard lock(all.mutex);
   note_peak(all);
-  if (all.first.ticks == 0) all.first = anchor();
+  if (all.first.ticks == 0) {
+    use_counter = counter_is_reliable();
+    all.first = anchor();
+  }
   const uint64_t number = all.next_number++;
   all.room.fetch_add(capacity, std::memory_order_relaxed);
   all.windows.push_back({number, profile_clock(), capacity, all.dropped.load(), memory_in_use()});

@@ -17,14 +17,14 @@ namespace {
 struct CallSite {
   PyCodeObject* code;
   int instruction;
-  const void* operation;  // its name: the table of operations lives as long as the process
+  std::string_view operation;  // of the table, which lives as long as the process
   bool operator==(const CallSite&) const = default;
 };
 struct CallSiteHash {
   size_t operator()(const CallSite& site) const {
     const auto mix = [](size_t a, size_t b) { return (a ^ b) * 0x9E3779B97F4A7C15ull; };
     return mix(mix(reinterpret_cast<size_t>(site.code), static_cast<size_t>(site.instruction)) >> 7,
-               reinterpret_cast<size_t>(site.operation));
+               std::hash<std::string_view>()(site.operation));
   }
 };
 struct CallSites {
@@ -41,7 +41,7 @@ OriginRef eager_origin_here(std::string_view operation) {
   PyFrameObject* frame = user_frame();
   if (!frame) return nullptr;
   PyCodeObject* code = PyFrame_GetCode(frame);
-  const CallSite site{code, PyFrame_GetLasti(frame), operation.data()};
+  const CallSite site{code, PyFrame_GetLasti(frame), operation};
   CallSites& all = call_sites();
   OriginRef& origin = all.origins[site];
   if (origin) {

@@ -1,5 +1,6 @@
 """td.profiler: what is recorded, how it is attributed to lines and functions, and that it is off elsewhere."""
 
+import doctest
 import gc
 import json
 import threading
@@ -403,3 +404,27 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen)
 
 def test_fork(run_python):
     assert run_python(FORKING) == "0 ['add']"
+
+
+def test_times_of_a_functions_kernels():
+    f = td.script(lambda x: td.exp(x) * 2)
+    for shape in ((10,), (3, 10)):
+        f(normal(*shape))
+    with td.profiler() as p:
+        for _ in range(4):
+            f(normal(3, 10))
+    seconds = p.seconds_of(f)
+    assert set(seconds) == {(2, 0)}
+    assert seconds[2, 0] == pytest.approx(sum(event.seconds for event in of_kind(p, "kernel")))
+    assert f"seconds={seconds[2, 0]:.3g}" in f.explain(p)
+    assert "seconds=" not in f.explain()
+
+
+@pytest.mark.parametrize("function", [td.profiler, td.debug_nans], ids=lambda f: f.__name__)
+def test_examples(function):
+    finder = doctest.DocTestFinder(exclude_empty=False)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in finder.find(function, function.__name__, globs={"td": td}):
+        assert test.examples
+        runner.run(test)
+    assert runner.summarize().failed == 0
