@@ -256,8 +256,7 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   const Place place = c_.place(node.inputs[0]);
   check_internal(place.slot >= 0, "{} reads a value that is not stored", node.op->name);
   IndexMap data_map;
-  Place data = place;
-  const Dim stride = data.layout.strides[static_cast<size_t>(axis)];
+  const Dim stride = place.layout.strides[static_cast<size_t>(axis)];
   const auto index_rank = static_cast<int64_t>(index_map->size());
   const bool along = is(*node.op, Structure::take_along_axis);
   for (int64_t d = 0; d < x.rank(); ++d) {
@@ -266,7 +265,7 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
     else
       data_map.push_back(map[static_cast<size_t>(along || d < axis ? d : d - 1 + index_rank)]);
   }
-  NestAccess access = address(data, x.dtype, data_map);
+  NestAccess access = address(place, x.dtype, data_map);
   access.gathers.push_back({index.id, stride, extent});
   access.message =
       fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);

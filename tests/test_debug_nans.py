@@ -223,8 +223,8 @@ def test_inside_a_captured_function():
     with pytest.raises(td.CaptureError) as caught:
         f(td.asarray(1.0))
     assert str(caught.value).startswith(
-        "debug_nans: got a call inside a function that is being captured, where there are no values to look at; need "
-        "it outside; try it around the call of the compiled function\n"
+        "debug_nans: got a call inside a function that is being captured, whose Python code runs only once; "
+        "need it outside; try it around the call of the compiled function\n"
     )
 
 

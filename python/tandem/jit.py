@@ -82,7 +82,7 @@ def debug_nans(*, inf: bool = False) -> Iterator[None]:
       ...
     tandem.NonFiniteError: log: got 1 NaN in the 1 element of its result f32[] from f32[] without any, first log(-1)...
     """
-    _not_in_capture("debug_nans")
+    outside_of_capture("debug_nans")
     before = _core._thread_checks(_NANS | (_INFINITIES if inf else 0))
     try:
         yield
@@ -92,15 +92,16 @@ def debug_nans(*, inf: bool = False) -> Iterator[None]:
 
 def set_debug_nans(enabled: bool, *, inf: bool = False) -> None:
     """Look for NaNs in every result from now on, as inside `td.debug_nans`, on all threads; or stop doing so."""
-    _not_in_capture("set_debug_nans")
+    outside_of_capture("set_debug_nans")
     _core._process_checks((_NANS | (_INFINITIES if inf else 0)) if enabled else 0)
 
 
-def _not_in_capture(what: str) -> None:
+def outside_of_capture(what: str) -> None:
+    """Refuse a call in a function that is being captured: the compiled program would know nothing of it."""
     if _core.recording():
         raise _core.CaptureError(
-            f"{what}: got a call inside a function that is being captured, where there are no values to look at; need "
-            "it outside; try it around the call of the compiled function"
+            f"{what}: got a call inside a function that is being captured, whose Python code runs only once; "
+            "need it outside; try it around the call of the compiled function"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tandem import _core
 from tandem._boundary import public
+from tandem.jit import outside_of_capture
 
 __all__ = ["Event", "Memory", "Profiler", "profiler"]
 
@@ -67,6 +68,7 @@ class Profiler:
 
     @public
     def __enter__(self) -> Profiler:
+        outside_of_capture("profiler")
         if self._number is not None:
             raise _core.Error("profiler: got a block inside its own block; need another profiler; try td.profiler()")
         self._profile = self._events = None

@@ -304,6 +304,21 @@ def test_an_exception_leaves_it_off():
     assert [event.name for event in of_kind(p, "operation")] == ["add"]
 
 
+def test_inside_a_captured_function():
+    @td.script
+    def f(x):
+        with td.profiler():
+            return x + 1
+
+    with pytest.raises(td.CaptureError) as caught:
+        f(normal(3))
+    assert str(caught.value).splitlines()[0] == (
+        "profiler: got a call inside a function that is being captured, whose Python code runs only once; need it "
+        "outside; try it around the call of the compiled function"
+    )
+    assert _core._profile_clock() == 0
+
+
 def test_failing_calls_are_recorded():
     f = td.script(lambda x, i: td.take(x, i))
     x = normal(4)
