@@ -61,6 +61,7 @@ from tandem.jit import (  # noqa: E402
     disabled,
     is_enabled,
     no_recompile,
+    profiler,
     script,
     set_debug_nans,
     set_enabled,
@@ -68,8 +69,6 @@ from tandem.jit import (  # noqa: E402
     trace,
     viz,
 )
-
-from tandem.profiling import profiler  # noqa: E402
 
 __version__ = _core.__version__
 

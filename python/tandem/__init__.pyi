@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, profiling, pytree
+from tandem import jit, pytree
 from tandem._core import (
     BackendError,
     CaptureError,
@@ -145,6 +145,7 @@ from tandem.jit import (
     disabled,
     is_enabled,
     no_recompile,
+    profiler,
     script,
     set_debug_nans,
     set_enabled,
@@ -152,7 +153,6 @@ from tandem.jit import (
     trace,
     viz,
 )
-from tandem.profiling import profiler
 
 __version__: str
 newaxis: None
@@ -271,7 +271,6 @@ __all__ = [
     "pow",
     "prod",
     "profiler",
-    "profiling",
     "pytree",
     "reciprocal",
     "relu",

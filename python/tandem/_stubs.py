@@ -325,7 +325,7 @@ def core_stub() -> str:
 
 def package_stub() -> str:
     """Return the text of `__init__.pyi`: where each public name comes from."""
-    named = ("math", "tandem.jit", "tandem._creation", "tandem.compare", "tandem.profiling")
+    named = ("math", "tandem.jit", "tandem._creation", "tandem.compare")
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)
     found: dict[str, list[str]] = {}

@@ -29,6 +29,7 @@ __all__ = [
     "disabled",
     "is_enabled",
     "no_recompile",
+    "profiler",
     "script",
     "set_debug_nans",
     "set_enabled",
@@ -140,6 +141,24 @@ def viz(
     from tandem._viz import write
 
     return write(function, path, profile)
+
+
+def profiler(*, max_events: int = 1_000_000) -> Profiler:
+    """Record what runs inside a `with` block, on all threads: kernels, eager operations, captures, memory.
+
+    max_events: what comes after so many events is only counted. Profilers may be nested.
+
+    >>> with td.profiler() as p:
+    ...     y = td.ones((1000,)) + 1
+    >>> [event.name for event in p.events if event.kind == "operation"]
+    ['ones', 'add']
+
+    `print(p)` shows a table; `p.table(by="line")` the times of source lines, `p.save("trace.json")` is for Perfetto
+    or chrome://tracing, and `td.viz(f, profile=p)` draws the kernels of a function with their times.
+    """
+    from tandem.profiling import Profiler
+
+    return Profiler(max_events)
 
 
 # The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.

@@ -11,7 +11,7 @@ from tandem import _core
 from tandem._boundary import public
 from tandem.jit import outside_of_capture
 
-__all__ = ["Event", "Memory", "Profiler", "profiler"]
+__all__ = ["Event", "Memory", "Profiler"]
 
 Line = tuple[str, int]
 
@@ -286,22 +286,6 @@ class Profiler:
         data = {"traceEvents": trace, "displayTimeUnit": "ms", "otherData": {"dropped events": self.dropped}}
         with open(path, "w", encoding="utf-8") as file:
             json.dump(data, file)
-
-
-def profiler(*, max_events: int = 1_000_000) -> Profiler:
-    """Record what runs inside a `with` block, on all threads: kernels, eager operations, captures, memory.
-
-    max_events: what comes after so many events is only counted. Profilers may be nested.
-
-    >>> with td.profiler() as p:
-    ...     y = td.ones((1000,)) + 1
-    >>> [event.name for event in p.events if event.kind == "operation"]
-    ['ones', 'add']
-
-    `print(p)` shows a table; `p.table(by="line")` the times of source lines, `p.save("trace.json")` is for Perfetto
-    or chrome://tracing, and `td.viz(f, profile=p)` draws the kernels of a function with their times.
-    """
-    return Profiler(max_events)
 
 
 # Nesting
