@@ -47,6 +47,9 @@ class ProgramBuilder {
     auto code = std::make_shared<KernelCode>();
     code->name = lowered.kernel.name;
     code->sources = lowered.kernel.sources;
+    code->weights = lowered.kernel.weights;
+    code->bytes_read = lowered.bytes_read;
+    code->bytes_written = lowered.bytes_written;
     for (const auto& check : lowered.checks) code->access_messages.push_back(message(check));
     Launch step;
     step.kernel = static_cast<int>(program->kernels.size());
@@ -178,6 +181,11 @@ class BlockBuilder {
 
  private:
   static size_t index(int i) { return static_cast<size_t>(i); }
+  static OriginRef origin(std::string_view name, const Node& node) {
+    StepOrigin made{std::string(name), {}};
+    if (node.loc.known()) made.sources.push_back(node.loc);
+    return std::make_shared<const StepOrigin>(std::move(made));
+  }
   const TensorType& type(ValueId value) const { return graph_.type(value); }
 
   // Place of a stored value or of a view of one; slot -1 when there is none (yet).
@@ -293,7 +301,8 @@ class BlockBuilder {
     };
     View a = operand(node.inputs[0]), b = operand(node.inputs[1]);
     places_[index(out)] = fresh(type(out));
-    block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape)}});
+    block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape),
+                             origin(node.op->name, node)}});
   }
 
   // Every part is written to its place by the kernel that computes it.
@@ -306,12 +315,12 @@ class BlockBuilder {
     for (ValueId part : node.inputs) {
       Place target = whole;
       target.layout.offset = start * whole.layout.strides[axis];
-      write_part(part, target);
+      write_part(node, part, target);
       start = start + type(part).shape[axis];
     }
   }
 
-  void write_part(ValueId part, const Place& target) {
+  void write_part(const Node& whole, ValueId part, const Place& target) {
     const int made_by = producers_[index(part)];
     const bool computed = made_by >= 0 && fusion_.group_of[index(made_by)] >= 0 && places_[index(part)].slot < 0 &&
                           fusion_.groups[index(fusion_.group_of[index(made_by)])].outputs.size() == 1;
@@ -321,7 +330,8 @@ class BlockBuilder {
       return;
     }
     require(part);
-    block_.push_back({Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape)}});
+    block_.push_back(
+        {Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape), origin("copy", whole)}});
   }
 
   void emit_view_update(const Node& node) {
@@ -329,10 +339,11 @@ class BlockBuilder {
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
-    block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
+    block_.push_back(
+        {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
     const OpDef& view = view_of_update(*node.op);
     const auto target = std::get<ViewRule>(view.lower)(type(out), whole.layout, view, node.attrs, type(node.inputs[1]));
-    write_part(node.inputs[1], {whole.slot, *target});
+    write_part(node, node.inputs[1], {whole.slot, *target});
   }
 
   // The value is computed first: it may read the base, which the copy then takes over where it can.
@@ -342,10 +353,11 @@ class BlockBuilder {
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
-    block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape)}});
+    block_.push_back(
+        {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
     const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
     block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
-                          axis, chosen, node.loc}});
+                          axis, chosen, origin("put", node)}});
   }
 
   std::vector<Place> region_inputs(const Node& node, size_t first) {
@@ -360,7 +372,8 @@ class BlockBuilder {
 
   void emit_host_call(const Node& node) {
     const std::vector<Place> args = region_inputs(node, 0);
-    HostCall call{static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function")), {}};
+    const auto function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
+    HostCall call{function, {}, origin(p_.program->host[index(function)].text, node)};
     for (size_t k = 1; k < args.size(); ++k) call.args.push_back(p_.view(args[k], type(node.inputs[k]).shape));
     block_.push_back({std::move(call)});
     places_[index(node.outputs[0])] = args[0];  // the token has no contents

@@ -349,6 +349,8 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
 
 }  // namespace
 
+OriginRef (*eager_origin)(std::string_view operation) = nullptr;
+
 TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, const int64_t* symbols) {
   const View& view = program.outputs[index];
   Sizes sizes, strides;
@@ -360,6 +362,8 @@ TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, con
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
   calls.fetch_add(1, std::memory_order_relaxed);
+  const OriginRef origin = origin_now(op.name);
+  const ProfileScope profile(EventKind::operation, origin);
   attrs = complete_attrs(op, std::move(attrs));
   if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
     return run_view(op, inputs[0], std::move(attrs));

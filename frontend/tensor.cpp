@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "frontend/checks.h"
 #include "frontend/eager.h"
 #include "frontend/recorder.h"
 #include "runtime/copy.h"
@@ -128,7 +129,12 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   if (Recorder* recorder = Recorder::current()) return recorder->record(op, inputs, std::move(attrs));
   for (const TensorRef& input : inputs)
     if (input->recorded) throw_leaked(op.name, *input);
-  return run_eager(op, inputs, std::move(attrs));
+  const unsigned wanted = result_checks();
+  if (wanted == 0) [[likely]]
+    return run_eager(op, inputs, std::move(attrs));
+  TensorRef result = run_eager(op, inputs, attrs);
+  check_result(wanted, op, inputs, attrs, result);
+  return result;
 }
 
 TensorRef scalar_tensor(DType dtype, double value) {
@@ -199,12 +205,18 @@ void assign(const TensorRef& target, const TensorRef& value) {
       source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});
     source = call("broadcast_to", {source}, {target->type().shape});
   }
+  const OriginRef origin = origin_now("assignment");
+  ProfileScope profile(EventKind::copy, origin);
+  profile.read = profile.written = element_count(target->sizes) * size_of(target->dtype);
   copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
                target->data, target->strides.begin());
 }
 
 TensorRef contiguous_copy(const TensorRef& x) {
   TensorRef out = Tensor::empty(x->dtype, x->sizes);
+  const OriginRef origin = origin_now("copy");
+  ProfileScope profile(EventKind::copy, origin);
+  profile.read = profile.written = element_count(x->sizes) * size_of(x->dtype);
   copy_strided(size_of(x->dtype), x->rank(), x->sizes.begin(), x->data, x->strides.begin(), out->data,
                out->strides.begin());
   return out;

@@ -16,7 +16,20 @@ struct SourceLoc {
 };
 
 // Mirrors the Python exception classes one to one (python/bindings/errors.cpp).
-enum class ErrorKind { error, shape, dtype, index, value, type, capture, compile, serialization, backend, memory };
+enum class ErrorKind {
+  error,
+  shape,
+  dtype,
+  index,
+  value,
+  type,
+  capture,
+  compile,
+  serialization,
+  backend,
+  memory,
+  nonfinite,
+};
 
 class Error : public std::runtime_error {
  public:

@@ -185,6 +185,7 @@ struct Kernel {
   std::vector<Access> accesses;
   std::vector<Stage> stages;
   std::vector<SourceLoc> sources;  // user's lines this kernel came from; not part of equality of code
+  std::vector<int> weights;        // of the sources: scalar primitives that a line contributed, at least 1
 };
 
 // Native signature. The runtime cuts the parallel range into [begin, end) and calls it from several threads.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace tandem {
 
@@ -37,8 +38,18 @@ bool BodyBuilder::is_scan(int node) const {
 }
 
 void BodyBuilder::note_source(const Node& node) {
-  if (node.loc.known() && std::find(nest_.sources.begin(), nest_.sources.end(), node.loc) == nest_.sources.end())
-    nest_.sources.push_back(node.loc);
+  if (!node.loc.known() || std::find(nest_.sources.begin(), nest_.sources.end(), node.loc) != nest_.sources.end())
+    return;
+  nest_.sources.push_back(node.loc);
+  nest_.weights.push_back(1);
+}
+
+// Whether the node's line is one of the kernel's; if not, the work counts for whoever reads the value.
+bool BodyBuilder::note_work(const Node& node, int primitives) {
+  const auto line = std::find(nest_.sources.begin(), nest_.sources.end(), node.loc);
+  if (line == nest_.sources.end()) return false;
+  nest_.weights[static_cast<size_t>(line - nest_.sources.begin())] += primitives;
+  return true;
 }
 
 void BodyBuilder::begin_stage(bool inner) {
@@ -161,7 +172,11 @@ Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
     }
   }
   const size_t before = builder_.body().size();
+  const int outside = std::exchange(accounted_, 0);
   const Scalar x = compute(value, map);
+  const int emitted = static_cast<int>(builder_.body().size() - before), made_by = producer(value);
+  const bool noted = made_by >= 0 && note_work(c_.graph.nodes[static_cast<size_t>(made_by)], emitted - accounted_);
+  accounted_ = outside + (noted ? emitted : accounted_);
   int cost = 0;
   for (size_t i = before; i < builder_.body().size(); ++i) {
     const ScalarOp op = builder_.body()[i].op;
@@ -240,8 +255,7 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   const Place place = c_.place(node.inputs[0]);
   check_internal(place.slot >= 0, "{} reads a value that is not stored", node.op->name);
   IndexMap data_map;
-  Place data = place;
-  const Dim stride = data.layout.strides[static_cast<size_t>(axis)];
+  const Dim stride = place.layout.strides[static_cast<size_t>(axis)];
   const auto index_rank = static_cast<int64_t>(index_map->size());
   const bool along = is(*node.op, Structure::take_along_axis);
   for (int64_t d = 0; d < x.rank(); ++d) {
@@ -250,7 +264,7 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
     else
       data_map.push_back(map[static_cast<size_t>(along || d < axis ? d : d - 1 + index_rank)]);
   }
-  NestAccess access = address(data, x.dtype, data_map);
+  NestAccess access = address(place, x.dtype, data_map);
   access.gathers.push_back({index.id, stride, extent});
   access.message =
       fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
@@ -274,6 +288,7 @@ void BodyBuilder::reduce(int n) {
   const bool index = kind == ReduceKind::argmax || kind == ReduceKind::argmin;
   x = x.cast(index ? compute_type(x.dtype) : compute_type(out));
   stage_.reductions.push_back({kind, x.id});
+  note_work(node, 1);
   result_of_[n] = results_++;
   result_dtype_[n] = index ? DType::i64 : x.dtype;
 }

@@ -33,6 +33,7 @@ struct LoopNest {
   std::vector<DType> scratch;  // dtypes of the scratch rows
   std::vector<Dim> vals;       // run-time values bodies refer to by ScalarOp::extent
   std::vector<SourceLoc> sources;
+  std::vector<int> weights;  // of the sources: scalar primitives
   bool is_scan = false;
 };
 
@@ -72,6 +73,7 @@ class BodyBuilder {
   Scalar converted(Scalar x, DType storage);
   bool keeps_in_scratch(ValueId value, const Evaluated& earlier, const IndexMap& map) const;
   void note_source(const Node& node);
+  bool note_work(const Node& node, int primitives);
 
   const LowerContext& c_;
   const Group& g_;
@@ -83,6 +85,7 @@ class BodyBuilder {
   std::unordered_map<int, int> result_of_;  // reduction or scan node -> result number
   std::unordered_map<int, DType> result_dtype_;
   int results_ = 0;
+  int accounted_ = 0;  // primitives of the value being evaluated that belong to the lines of others
 };
 
 }  // namespace tandem

@@ -18,11 +18,12 @@ struct Place {
 
 struct LoweredKernel {
   Kernel kernel;
-  std::vector<int> slots;  // per kernel buffer that is no scratch: the slot passed for it
-  std::vector<Dim> vals;   // run-time values in the order of Coef slots
-  Dim range = 1;           // parallel range
-  Dim points = 1;          // scalar evaluations in all, for the cost
-  double cost = 1;         // rough nanoseconds per point
+  std::vector<int> slots;                 // per kernel buffer that is no scratch: the slot passed for it
+  std::vector<Dim> vals;                  // run-time values in the order of Coef slots
+  Dim range = 1;                          // parallel range
+  Dim points = 1;                         // scalar evaluations in all, for the cost
+  double cost = 1;                        // rough nanoseconds per point
+  Dim bytes_read = 0, bytes_written = 0;  // each buffer counted once, and of it the part that is walked
   Dim scratch_bytes = 0;
   // Per access: what to say when its gather is out of bounds, "{size}" standing for the extent.
   struct Check {

@@ -247,6 +247,7 @@ class Scheduler {
     Kernel& k = out.kernel;
     k.name = nest_.name;
     k.sources = nest_.sources;
+    k.weights = nest_.weights;
     std::vector<int> place(nest_.axes.size(), -1);
     for (const auto* axes : {&outer_, &inner_})
       for (int a : *axes) {
@@ -315,8 +316,30 @@ class Scheduler {
       out.scratch_bytes = out.scratch_bytes + ceil_div(row, 64) * Dim(64);
     }
     out.points = product(outer_) * walked;
+    count_bytes(out);
     out.cost = 0.05 + 0.03 * nodes + 0.05 * static_cast<double>(k.accesses.size());
     return out;
+  }
+
+  // What one launch moves, for profiles. A gather may hit any place, so it counts one element for every point.
+  void count_bytes(LoweredKernel& out) const {
+    std::vector<std::pair<int, Dim>> read, written;
+    for (const NestAccess& access : nest_.accesses) {
+      if (access.slot < 0) continue;
+      Shape walked{size_of(access.dtype)};
+      for (const auto* axes : {&outer_, &inner_})
+        for (const int a : *axes)
+          if (!access.gathers.empty() || !access.strides[static_cast<size_t>(a)].is(0)) walked.push_back(extent(a));
+      const Dim bytes = element_count(walked);
+      auto& known = access.output ? written : read;
+      const auto same = std::find_if(known.begin(), known.end(), [&](const auto& k) { return k.first == access.slot; });
+      if (same == known.end())
+        known.emplace_back(access.slot, bytes);
+      else if (same->second != bytes)
+        same->second = dim_max(same->second, bytes);
+    }
+    for (const auto& [slot, bytes] : read) out.bytes_read = out.bytes_read + bytes;
+    for (const auto& [slot, bytes] : written) out.bytes_written = out.bytes_written + bytes;
   }
 
   void set_range(LoweredKernel& out, bool column) const {

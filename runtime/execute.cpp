@@ -2,7 +2,6 @@
 // kept in the frame and added to the global ones at the end.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -10,13 +9,13 @@
 #include "runtime/copy.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
+#include "runtime/profile.h"
 #include "runtime/program.h"
 
 namespace tandem {
 
 namespace {
 
-std::atomic<ProfileHook> profile_hook{nullptr};
 std::atomic<LoopHook> loop_hook{nullptr};
 
 struct Totals {
@@ -57,7 +56,7 @@ struct Failure {
 class Frame {
  public:
   Frame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
-      : program_(program), dims_(program.dims.size()), slots_(program.slots.size()) {
+      : program_(program), symbols_(symbols), dims_(program.dims.size()), slots_(program.slots.size()) {
     check_internal(inputs.size() == static_cast<size_t>(program.input_count), "program {} got {} inputs instead of {}",
                    program.name, inputs.size(), program.input_count);
     for (size_t i = 0; i < program.dims.size(); ++i) dims_[i] = program.dims[i].evaluate(symbols);
@@ -97,6 +96,13 @@ class Frame {
   Held& at(int slot) { return slots_[static_cast<size_t>(slot)]; }
   int64_t element_size(int slot) const { return size_of(program_.slots[static_cast<size_t>(slot)].dtype); }
   char* address(int slot, DimRef offset) { return at(slot).data + dim(offset) * element_size(slot); }
+  // Of the elements of a view, broadcast ones counted once.
+  int64_t bytes_of(const View& view) {
+    int64_t bytes = element_size(view.slot);
+    for (size_t i = 0; i < view.shape.size(); ++i)
+      if (dim(view.strides[i]) != 0) bytes *= dim(view.shape[i]);
+    return bytes;
+  }
   bool truth(int slot) { return *at(slot).data != 0; }
 
   static void clear(Held& held) {
@@ -136,14 +142,14 @@ class Frame {
   }
 
   void execute(const Launch& op) {
-    const KernelCode& kernel = *program_.kernels[static_cast<size_t>(op.kernel)];
+    const std::shared_ptr<const KernelCode>& held = program_.kernels[static_cast<size_t>(op.kernel)];
+    const KernelCode& kernel = *held;
     Scratch<void*, 24> pointers(op.args.size());
     for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = address(op.args[i].slot, op.args[i].offset);
     Scratch<int64_t, 48> values(op.vals.size());
     for (size_t i = 0; i < op.vals.size(); ++i) values[i] = dim(op.vals[i]);
     const int64_t scratch_bytes = op.scratch_bytes < 0 ? 0 : dim(op.scratch_bytes);
-    const ProfileHook hook = profile_hook.load(std::memory_order_relaxed);
-    const auto start = hook ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+    const uint64_t start = profile_start();
     Failure failure;
     parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
       int64_t status[2] = {0, 0};
@@ -154,7 +160,9 @@ class Frame {
     });
     ++stats_.launches;
     kernel.launches.fetch_add(1, std::memory_order_relaxed);
-    if (hook) hook(kernel, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (start != 0) [[unlikely]]
+      record(EventKind::kernel, start, held, kernel.bytes_read.evaluate(symbols_),
+             kernel.bytes_written.evaluate(symbols_));
     if (failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
       throw_out_of_bounds(kernel, failure.status);
   }
@@ -180,12 +188,13 @@ class Frame {
         message += index < program_.dims.size() ? fmt::to_string(dims_[index]) : std::string(name);
       }
     }
-    for (const SourceLoc& source : kernel.sources) {
-      if (!source.known() || message.find(" (at ") != std::string::npos) continue;
-      message += fmt::format(" (at {}:{})", source.file, source.line);
-      break;
-    }
+    if (message.find(" (at ") == std::string::npos) message += line_of(kernel);
     throw Error(ErrorKind::index, message);
+  }
+  static std::string line_of(const StepOrigin& origin) {
+    for (const SourceLoc& source : origin.sources)
+      if (source.known()) return fmt::format(" (at {}:{})", source.file, source.line);
+    return "";
   }
 
   void execute(const Matmul& op) {
@@ -196,6 +205,11 @@ class Frame {
       extents[i] = dim(op.out.shape[i]);
       a[i] = dim(op.a.strides[i]);
       b[i] = dim(op.b.strides[i]);
+    }
+    ProfileScope profile(EventKind::library, op.origin);
+    if (profile.on()) [[unlikely]] {
+      profile.read = bytes_of(op.a) + bytes_of(op.b);
+      profile.written = bytes_of(op.out);
     }
     matmul({.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
             .m = dim(op.out.shape[rank - 2]),
@@ -226,6 +240,9 @@ class Frame {
     const void* source = address(op.from.slot, op.from.offset);
     void* target = address(op.to.slot, op.to.offset);
     if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
+    ProfileScope profile(EventKind::copy, op.origin);
+    if (profile.on()) [[unlikely]]
+      profile.read = profile.written = bytes_of(op.to);
     copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target, to);
     ++stats_.copies;
   }
@@ -244,9 +261,12 @@ class Frame {
     const int64_t size = dim(op.to.shape[axis]);
     if (index < -size || index >= size) [[unlikely]]
       throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, op.axis,
-                  size, size, size, op.loc.known() ? fmt::format(" (at {}:{})", op.loc.file, op.loc.line) : "");
+                  size, size, size, op.origin ? line_of(*op.origin) : "");
     if (index < 0) index += size;
     const int64_t bytes = element_size(op.to.slot);
+    ProfileScope profile(EventKind::put, op.origin);
+    if (profile.on()) [[unlikely]]
+      profile.read = profile.written = bytes_of(op.from);
     copy_strided(static_cast<int>(bytes), static_cast<int>(rank), sizes, address(op.from.slot, op.from.offset), from,
                  address(op.to.slot, op.to.offset) + index * dim(op.to.strides[axis]) * bytes, to);
     ++stats_.copies;
@@ -283,10 +303,12 @@ class Frame {
       for (const DimRef extent : arg.shape) tensor.shape.push_back(dim(extent));
       tensor.data = address(arg.slot, arg.offset);
     }
+    const ProfileScope profile(EventKind::host, op.origin);
     program_.host[static_cast<size_t>(op.function)].call(tensors);
   }
 
   const Program& program_;
+  const int64_t* symbols_;
   Scratch<int64_t, 128> dims_;
   Scratch<Held, 48> slots_;
   ProgramStats stats_;
@@ -323,7 +345,6 @@ ProgramStats ProgramStats::operator-(const ProgramStats& earlier) const {
           allocated_bytes - earlier.allocated_bytes};
 }
 
-void set_profile_hook(ProfileHook hook) { profile_hook.store(hook); }
 void set_loop_hook(LoopHook hook) { loop_hook.store(hook); }
 
 }  // namespace tandem

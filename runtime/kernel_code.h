@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ir/dim.h"
 #include "ir/error.h"
 
 namespace tandem {
@@ -18,11 +19,19 @@ class CompiledKernel {
                    int64_t* status) const = 0;
 };
 
-// A kernel as one Program uses it. Machine code is shared between programs, names and source lines are not.
-struct KernelCode {
-  std::shared_ptr<const CompiledKernel> code;
+// What to call something that takes time, and the user's lines it comes from.
+struct StepOrigin {
   std::string name;
   std::vector<SourceLoc> sources;
+  std::vector<int> weights = {};  // how the time is shared among the sources; empty: evenly
+  std::string detail = {};        // more to say about it: why a function was captured
+};
+using OriginRef = std::shared_ptr<const StepOrigin>;
+
+// A kernel as one Program uses it. Machine code is shared between programs, names and source lines are not.
+struct KernelCode : StepOrigin {
+  std::shared_ptr<const CompiledKernel> code;
+  Dim bytes_read = 0, bytes_written = 0;  // each buffer counted once, and of it the part that is walked
   // Per access: the message of a failed bounds check. "{}" becomes the offending value, "{d3}" the value of entry 3 of
   // the program's table of sizes: "take: got index {}; need 0 <= index < {d3}". Empty: a general text.
   std::vector<std::string> access_messages;

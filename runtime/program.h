@@ -74,11 +74,13 @@ struct Launch {
 // is contiguous and overlaps neither operand.
 struct Matmul {
   View a, b, out;
+  OriginRef origin = {};
 };
 
 // Same dtype and shape; may overlap.
 struct Copy {
   View from, to;
+  OriginRef origin = {};
 };
 
 // to[..., index, ...] = from along `axis`, where `index` is one i64 in a slot; from -size on it counts from the end.
@@ -87,7 +89,7 @@ struct Put {
   View from, to;
   int axis;
   int index;
-  SourceLoc loc;
+  OriginRef origin = {};
 };
 
 struct Release {
@@ -118,6 +120,7 @@ struct Loop {
 struct HostCall {
   int function;
   std::vector<View> args;
+  OriginRef origin = {};
 };
 
 struct Step {
@@ -171,9 +174,6 @@ struct ProgramStats {
 };
 ProgramStats program_stats();
 
-// Called after every launch with its wall time. Null turns profiling off; while off it costs nothing.
-using ProfileHook = void (*)(const KernelCode& kernel, double seconds);
-void set_profile_hook(ProfileHook hook);
 // Called before every iteration of a Loop; may throw to end the program (Ctrl-C in an endless loop).
 using LoopHook = void (*)();
 void set_loop_hook(LoopHook hook);

@@ -107,7 +107,8 @@ struct Shared {
   ThreadCache* threads = nullptr;
   int64_t past_allocations = 0;  // of threads that are gone
 
-  std::atomic<int64_t> in_use{0}, peak{0};
+  std::atomic<int64_t> in_use{0}, peak{0};  // the peak since it was taken
+  std::atomic<int64_t> past_peak{0};        // before that
 };
 
 void fork_prepare();
@@ -393,9 +394,24 @@ MemoryStats memory_stats() {
   int64_t allocations = all.past_allocations;
   for (const ThreadCache* cache = all.threads; cache; cache = cache->next)
     allocations += cache->allocations.load(std::memory_order_relaxed);
-  return {all.in_use.load(), all.peak.load(), mapped_bytes(), allocations, mappings_made()};
+  return {all.in_use.load(), std::max(all.peak.load(), all.past_peak.load()), mapped_bytes(), allocations,
+          mappings_made()};
 }
 
-void reset_peak_memory() { shared().peak.store(shared().in_use.load()); }
+void reset_peak_memory() {
+  const std::lock_guard lock(shared().mutex);
+  shared().past_peak = 0;
+  shared().peak.store(shared().in_use.load());
+}
+
+int64_t memory_in_use() { return shared().in_use.load(std::memory_order_relaxed); }
+
+int64_t take_peak_memory() {
+  Shared& all = shared();
+  const std::lock_guard lock(all.mutex);
+  const int64_t peak = all.peak.exchange(all.in_use.load());
+  all.past_peak = std::max(all.past_peak.load(), peak);
+  return peak;
+}
 
 }  // namespace tandem

@@ -73,6 +73,8 @@ struct MemoryStats {
 };
 MemoryStats memory_stats();
 void reset_peak_memory();
-void empty_cache();  // gives free blocks of 32 KB and more back to the system; smaller ones stay for reuse
+int64_t memory_in_use();     // the first of the statistics, for a nanosecond
+int64_t take_peak_memory();  // the largest in_use since the last call; the statistics do not notice
+void empty_cache();          // gives free blocks of 32 KB and more back to the system; smaller ones stay for reuse
 
 }  // namespace tandem

@@ -14,6 +14,7 @@
 #include "codegen/llvm/emit.h"
 #include "runtime/cache.h"
 #include "runtime/object.h"
+#include "runtime/profile.h"
 
 namespace tandem::llvm {
 
@@ -162,6 +163,11 @@ class LlvmBackend final : public Backend {
 
   KernelRef make(const Kernel& kernel, const CompileOptions& options) {
     const auto start = std::chrono::steady_clock::now();
+    const uint64_t profile = profile_start();
+    const auto note = [&](EventKind kind) {
+      if (profile != 0)
+        record(kind, profile, std::make_shared<const StepOrigin>(StepOrigin{kernel.name, kernel.sources}));
+    };
     const std::string text = emit_text(kernel);
     const CacheKey key = hash128(
         fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features, TANDEM_LLVM_VERSION));
@@ -169,6 +175,7 @@ class LlvmBackend final : public Backend {
       try {
         auto loaded = load({blob->data(), blob->size()}, kernel, options.symbol);
         memory().count_disk_hit();
+        note(EventKind::load);
         return loaded;
       } catch (const Error&) {
         // Written by something else under our key: compile and overwrite it.
@@ -177,6 +184,7 @@ class LlvmBackend final : public Backend {
     const std::string object = compile_text(text, target_, false);
     auto loaded = load(object, kernel, options.symbol);
     if (options.disk_cache) cache_write(key, object);
+    note(EventKind::compile);
     memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     return loaded;
   }

@@ -17,6 +17,10 @@ void bind_ops(py::module_& m);
 void bind_interop(py::module_& m);
 void bind_capture(py::module_& m);
 void bind_function(py::module_& m);
+void bind_profile(py::module_& m);
+
+// The innermost frame outside of the tandem package: a new reference, null when there is none.
+PyFrameObject* user_frame();
 
 // A dtype as Python sees it: one object per row of the table.
 struct DTypeObject {

@@ -22,28 +22,13 @@ std::string& package_folder() {
   return *folder;
 }
 
-// The innermost line outside of the tandem package.
 SourceLoc user_location() {
-  PyFrameObject* frame = PyEval_GetFrame();  // borrowed
-  Py_XINCREF(frame);
   SourceLoc loc;
-  while (frame) {
+  if (PyFrameObject* frame = user_frame()) {
     PyCodeObject* code = PyFrame_GetCode(frame);
-    Py_ssize_t size = 0;
-    const char* file = PyUnicode_AsUTF8AndSize(code->co_filename, &size);
-    const std::string_view name(file ? file : "", static_cast<size_t>(file ? size : 0));
-    // The demonstration is a user of the package, not a part of it; "<frozen ...>" is the interpreter itself.
-    const bool own =
-        (name.starts_with(package_folder()) && !name.substr(package_folder().size()).starts_with("_demo")) ||
-        name.starts_with("<frozen ");
-    if (!own) {
-      loc.file = std::string(name);
-      loc.line = PyFrame_GetLineNumber(frame);
-    }
+    loc = {py::handle(code->co_filename).cast<std::string>(), PyFrame_GetLineNumber(frame)};
     Py_DECREF(code);
-    PyFrameObject* back = own ? PyFrame_GetBack(frame) : nullptr;
     Py_DECREF(frame);
-    frame = back;
   }
   return loc;
 }
@@ -142,6 +127,7 @@ py::list kernel_list(Executable& executable) {
     py::dict row;
     row["name"] = plan.kernels[i].name;
     row["stages"] = plan.kernels[i].stages.size();
+    row["origin"] = reinterpret_cast<intptr_t>(static_cast<const StepOrigin*>(plan.program->kernels[i].get()));
     row["launches"] = plan.program->kernels[i]->launches.load();
     py::list lines;
     for (const SourceLoc& loc : plan.kernels[i].sources) lines.append(py::make_tuple(loc.file, loc.line));
@@ -206,6 +192,27 @@ py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) 
 }
 
 }  // namespace
+
+PyFrameObject* user_frame() {
+  PyFrameObject* frame = PyEval_GetFrame();  // borrowed
+  Py_XINCREF(frame);
+  while (frame) {
+    PyCodeObject* code = PyFrame_GetCode(frame);
+    Py_ssize_t size = 0;
+    const char* file = PyUnicode_AsUTF8AndSize(code->co_filename, &size);
+    const std::string_view name(file ? file : "", static_cast<size_t>(file ? size : 0));
+    // The demonstration is a user of the package, not a part of it; "<frozen ...>" is the interpreter itself.
+    const bool own =
+        (name.starts_with(package_folder()) && !name.substr(package_folder().size()).starts_with("_demo")) ||
+        name.starts_with("<frozen ");
+    Py_DECREF(code);
+    if (!own) return frame;
+    PyFrameObject* back = PyFrame_GetBack(frame);
+    Py_DECREF(frame);
+    frame = back;
+  }
+  return nullptr;
+}
 
 void bind_capture(py::module_& m) {
   Recorder::locate = user_location;

@@ -5,7 +5,7 @@ namespace tandem {
 namespace {
 
 struct ExceptionClasses {
-  py::object error, shape, dtype, index, value, type, capture, compile, serialization, backend, memory;
+  py::object error, shape, dtype, index, value, type, capture, compile, serialization, backend, memory, nonfinite;
 };
 ExceptionClasses& classes() {
   static ExceptionClasses* instance = new ExceptionClasses;
@@ -36,8 +36,23 @@ const py::object& class_of(ErrorKind kind) {
     case ErrorKind::serialization: return c.serialization;
     case ErrorKind::backend: return c.backend;
     case ErrorKind::memory: return c.memory;
+    case ErrorKind::nonfinite: return c.nonfinite;
   }
   return c.error;
+}
+
+// Ends the message of the current Python error with the user's line.
+void add_line() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  try {
+    const py::object frame = py::module_::import("sys").attr("_getframe")();
+    py::module_::import("tandem.scripting.errors").attr("locate_call")(py::handle(value), frame);
+  } catch (py::error_already_set&) {
+    // No Python code is running: the message stays as it is.
+  }
+  PyErr_Restore(type, value, traceback);
 }
 
 }  // namespace
@@ -56,11 +71,14 @@ void bind_errors(py::module_& m) {
   c.serialization = define(m, "SerializationError", "A file that cannot be read.", c.error, nullptr);
   c.backend = define(m, "BackendError", "A device or back end that is not available.", c.error, nullptr);
   c.memory = define(m, "OutOfMemoryError", "More memory than there is.", c.error, PyExc_MemoryError);
+  c.nonfinite =
+      define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error, PyExc_FloatingPointError);
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& error) {
       PyErr_SetString(class_of(error.kind).ptr(), error.what());
+      if (error.kind == ErrorKind::nonfinite) add_line();
     }
   });
 }

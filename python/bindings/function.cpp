@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <atomic>
 
+#include "frontend/checks.h"
 #include "frontend/compiling.h"
 #include "python/bindings/specialization.h"
+#include "runtime/profile.h"
 
 namespace tandem {
 
@@ -137,6 +139,7 @@ class CompiledFunction {
   }
   // Another annotation of the same code: what was compiled for it is good for this one.
   void adopt(const CompiledFunction& other) { *this = other; }
+  OriginRef origin;    // for profiles, once there was one
   bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
@@ -292,15 +295,27 @@ CompiledFunction* function_of(PyObject* self) {
   return static_cast<CompiledFunction*>(instance->get_value_and_holder().value_ptr());
 }
 
+OriginRef origin_of(py::handle function) {
+  StepOrigin origin{function.attr("__qualname__").cast<std::string>(), {}};
+  const py::object code = py::getattr(function.attr("__wrapped__"), "__code__", py::none());
+  if (!code.is_none())
+    origin.sources.push_back({code.attr("co_filename").cast<std::string>(), code.attr("co_firstlineno").cast<int>()});
+  return std::make_shared<const StepOrigin>(std::move(origin));
+}
+
 // tp_call. Whatever goes wrong is handed to `_failed`, which knows about fall-backs and the user's lines.
 PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
   CompiledFunction* function = function_of(self);
   const py::handle given = kwargs;
   try {
-    if (!function->direct || !enabled_flag().load(std::memory_order_relaxed) || Recorder::current()) {
+    if (!function->direct || !enabled_flag().load(std::memory_order_relaxed) || result_checks() != 0 ||
+        Recorder::current()) {
       const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
       return py::handle(self).attr("_uncompiled")(py::handle(args), keywords).release().ptr();
     }
+    if (profiling() && !function->origin) [[unlikely]]
+      function->origin = origin_of(self);
+    const ProfileScope profile(EventKind::call, function->origin);
     if (standing_in > 0) return function->call_inside(self, args, given).release().ptr();
     return function->call(self, args, given).release().ptr();
   } catch (Unexplained& raised) {

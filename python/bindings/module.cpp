@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, m) {
   bind_interop(m);
   bind_capture(m);
   bind_function(m);
+  bind_profile(m);
 }

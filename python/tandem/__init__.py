@@ -57,10 +57,13 @@ from tandem._creation import (  # noqa: E402
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
     clear_cache,
+    debug_nans,
     disabled,
     is_enabled,
     no_recompile,
+    profiler,
     script,
+    set_debug_nans,
     set_enabled,
     stats,
     trace,

@@ -139,7 +139,20 @@ from tandem._creation import (
     zeros_like,
 )
 from tandem.compare import compare
-from tandem.jit import clear_cache, disabled, is_enabled, no_recompile, script, set_enabled, stats, trace, viz
+from tandem.jit import (
+    clear_cache,
+    debug_nans,
+    disabled,
+    is_enabled,
+    no_recompile,
+    profiler,
+    script,
+    set_debug_nans,
+    set_enabled,
+    stats,
+    trace,
+    viz,
+)
 from tandem.tensor_spec import TensorSpec
 
 __version__: str
@@ -187,6 +200,7 @@ __all__ = [
     "cos",
     "cosh",
     "cumsum",
+    "debug_nans",
     "default_dtype",
     "disabled",
     "divide",
@@ -258,6 +272,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "profiler",
     "pytree",
     "reciprocal",
     "relu",
@@ -266,6 +281,7 @@ __all__ = [
     "round",
     "rsqrt",
     "script",
+    "set_debug_nans",
     "set_default_dtype",
     "set_enabled",
     "set_num_threads",

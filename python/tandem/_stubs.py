@@ -96,6 +96,12 @@ FUNCTIONS = [
     "_example(shape: Sequence[int], dtype: _DTypeLike) -> Tensor",
     "_hold_compiling(held: _bool) -> None",
     "_stop_compiling() -> None",
+    "_process_checks(wanted: int) -> int",
+    "_profile_capture(start: int, name: str, reason: str) -> None",
+    "_profile_clock() -> int",
+    "_profile_start(capacity: int) -> int",
+    "_profile_stop(number: int, /) -> Profile",
+    "_thread_checks(wanted: int) -> int",
 ]
 
 OPERATORS = ["add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
@@ -212,6 +218,14 @@ CLASSES = {
         "finish(self, outputs: _Tensors, budget: float | None = None) -> Executable",
         "abort(self) -> None",
     ],
+    "Profile": [
+        "events(self) -> list[tuple[Any, ...]]",
+        "origins(self) -> dict[int, tuple[Any, ...]]",
+        "threads(self) -> dict[int, str]",
+        "seconds: float",
+        "dropped: int",
+        "memory: tuple[int, int, int]",
+    ],
     "If": [
         "otherwise(self, outputs: _Tensors, /) -> None",
         "end(self, outputs: _Tensors, names: Sequence[str] = ...) -> list[Tensor]",
@@ -320,8 +334,8 @@ def core_stub() -> str:
 
 def package_stub() -> str:
     """Return the text of `__init__.pyi`: where each public name comes from."""
-    modules = ("math", "tandem.jit", "tandem._creation", "tandem.compare", "tandem.tensor_spec")
-    sources = [importlib.import_module(name) for name in modules]
+    named = ("math", "tandem.jit", "tandem._creation", "tandem.compare", "tandem.tensor_spec")
+    sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)
     found: dict[str, list[str]] = {}
     constants = []

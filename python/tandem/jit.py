@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tandem._viz.explanation import Explanation
+    from tandem.profiling import Profiler
 
 __all__ = [
     "Compiled",
     "clear_cache",
+    "debug_nans",
     "disabled",
     "is_enabled",
     "no_recompile",
+    "profiler",
     "script",
+    "set_debug_nans",
     "set_enabled",
     "stats",
     "trace",
@@ -68,6 +72,45 @@ def disabled() -> Iterator[None]:
 
 
 _LONGEST = 86400  # a longer wait is none for a budget
+_NANS, _INFINITIES = 1, 2  # bits of what C++ looks for
+
+
+@contextlib.contextmanager
+def debug_nans(*, inf: bool = False) -> Iterator[None]:
+    """Raise FloatingPointError at the first operation inside a `with` block whose result has a NaN no input had.
+
+    The error names the operation and the user's line. Every result is looked at, and annotated functions run eagerly,
+    with the same bits. It holds for the present thread; `td.set_debug_nans` for all.
+
+    inf: infinities are looked for, too.
+
+    >>> with td.debug_nans():
+    ...     td.log(td.asarray(-1.0))
+    Traceback (most recent call last):
+      ...
+    tandem.NonFiniteError: log: got 1 NaN in the 1 element of its result f32[] from f32[] without any, first log(-1)...
+    """
+    outside_of_capture("debug_nans")
+    before = _core._thread_checks(_NANS | (_INFINITIES if inf else 0))
+    try:
+        yield
+    finally:
+        _core._thread_checks(before)
+
+
+def set_debug_nans(enabled: bool, *, inf: bool = False) -> None:
+    """Look for NaNs in every result from now on, as inside `td.debug_nans`, on all threads; or stop doing so."""
+    outside_of_capture("set_debug_nans")
+    _core._process_checks((_NANS | (_INFINITIES if inf else 0)) if enabled else 0)
+
+
+def outside_of_capture(what: str) -> None:
+    """Refuse a call in a function that is being captured: the compiled program would know nothing of it."""
+    if _core.recording():
+        raise _core.CaptureError(
+            f"{what}: got a call inside a function that is being captured, whose Python code runs only once; "
+            "need it outside; try it around the call of the compiled function"
+        )
 
 
 class _Frozen(threading.local):
@@ -109,15 +152,37 @@ def clear_cache() -> None:
     _core.clear_kernels()
 
 
-def viz(function: Callable[..., Any], path: str | os.PathLike[str] | None = None) -> Path:
+def viz(
+    function: Callable[..., Any], path: str | os.PathLike[str] | None = None, *, profile: Profiler | None = None
+) -> Path:
     """Write what is known of a compiled function as one HTML page, and return where it is.
 
     It shows the graph, the kernels as coloured groups linked to the source lines they come from, guards, and the text
     of every stage. It needs no network and no other file. By default it is `<name>.html` in the current folder.
+
+    profile: a finished `td.profiler`, whose times of the kernels are shown.
     """
     from tandem._viz import write
 
-    return write(function, path)
+    return write(function, path, profile)
+
+
+def profiler(*, max_events: int = 1_000_000) -> Profiler:
+    """Record what runs inside a `with` block, on all threads: kernels, eager operations, captures, memory.
+
+    max_events: what comes after so many events is only counted. Profilers may be nested.
+
+    >>> with td.profiler() as p:
+    ...     y = td.ones((1000,)) + 1
+    >>> [event.name for event in p.events if event.kind == "operation"]
+    ['ones', 'add']
+
+    `print(p)` shows a table; `p.table(by="line")` the times of source lines, `p.save("trace.json")` is for Perfetto
+    or chrome://tracing, and `td.viz(f, profile=p)` draws the kernels of a function with their times.
+    """
+    from tandem.profiling import Profiler
+
+    return Profiler(max_events)
 
 
 # The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.
@@ -374,14 +439,15 @@ class Compiled(_core.CompiledFunction):
         """
         return {**self._counters(), "fallbacks": self._fallbacks}
 
-    def explain(self) -> Explanation:
+    def explain(self, profile: Profiler | None = None) -> Explanation:
         """Return a report: specialisations, guards, kernels with source lines, and why loops were unrolled.
 
-        It is text; a notebook shows it as a page with the graph and the source (see `td.viz`).
+        It is text; a notebook shows it as a page with the graph and the source (see `td.viz`). With a finished
+        `td.profiler` it has the times of the kernels.
         """
         from tandem._viz.explanation import explain
 
-        return explain(self)
+        return explain(self, profile)
 
     def clear(self) -> None:
         """Forget all specialisations, and that a capture was refused."""

@@ -1,9 +1,11 @@
+#include "runtime/profile.h"
 #include "runtime/program.h"
 
 #include <catch2/catch.hpp>
 #include <functional>
 #include <map>
 #include <numeric>
+#include <thread>
 
 using namespace tandem;
 
@@ -351,18 +353,63 @@ TEST_CASE("matmul, copy and host steps") {
   }
 }
 
-TEST_CASE("launches can be timed") {
-  static std::vector<std::string> seen;
-  seen.clear();
-  set_profile_hook([](const KernelCode& code, double seconds) {
-    CHECK(seconds >= 0);
-    seen.push_back(code.name);
-  });
+TEST_CASE("a profile has the launches of its time") {
   const int64_t n = 10;
   const Buffer inputs[] = {buffer(Doubles(10))};
+  const auto names = [](const Profile& profile) {
+    std::vector<std::string> out;
+    for (const ThreadEvents& thread : profile.threads)
+      for (size_t i = thread.first; i < thread.last; ++i) {
+        const ProfileEvent& event = thread.chunks[i / kEventsPerChunk]->events[i % kEventsPerChunk];
+        CHECK(event.start <= event.end);
+        CHECK(event.start >= profile.start);
+        CHECK(event.end <= profile.end);
+        out.push_back(event.origin->name);
+      }
+    return out;
+  };
+  const uint64_t outer = start_profile(100);
   run(two_step(false), inputs, &n);
-  set_profile_hook(nullptr);
-  CHECK(seen == std::vector<std::string>{"increment", "twice"});
+  const uint64_t inner = start_profile(100);
+  run(two_step(false), inputs, &n);
+  CHECK(names(stop_profile(inner)) == std::vector<std::string>{"increment", "twice"});
+  CHECK(profiling());
+  const Profile all = stop_profile(outer);
+  CHECK_FALSE(profiling());
+  run(two_step(false), inputs, &n);
+  CHECK(names(all) == std::vector<std::string>{"increment", "twice", "increment", "twice"});
+  CHECK(all.dropped == 0);
+  const uint64_t small = start_profile(3);
+  run(two_step(false), inputs, &n);
+  run(two_step(false), inputs, &n);
+  const Profile cut = stop_profile(small);
+  CHECK(names(cut) == std::vector<std::string>{"increment", "twice", "increment"});
+  CHECK(cut.dropped == 1);
+}
+
+TEST_CASE("threads record side by side, and come and go") {
+  const int64_t n = 10;
+  const uint64_t number = start_profile(100'000);
+  const uint64_t start = profile_clock();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t)
+    threads.emplace_back([&] {
+      const Buffer inputs[] = {buffer(Doubles(10))};
+      for (int i = 0; i < 1000; ++i) {
+        run(two_step(false), inputs, &n);
+        if (i % 100 == 0) stop_profile(start_profile(10));
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  const Profile profile = stop_profile(number);
+  CHECK(profile.start <= start);
+  CHECK(profile.dropped == 0);
+  size_t count = 0;
+  for (const ThreadEvents& thread : profile.threads) count += thread.last - thread.first;
+  CHECK(profile.threads.size() == 8);
+  CHECK(count == 16'000);
+  const Profile empty = stop_profile(start_profile(10));
+  CHECK(empty.threads.empty());
 }
 
 TEST_CASE("the text of a program") {

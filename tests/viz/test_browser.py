@@ -114,6 +114,20 @@ def test_links_into_the_page(tmp_path, fragment, expected):
     assert attribute(result, "data-ready") == "true" and re.search(expected, result)
 
 
+def test_measured_times(tmp_path):
+    function = programs.compiled(programs.mlp)
+    with td.profiler() as p:
+        function(*programs.arguments(programs.mlp))
+    path = td.viz(function, tmp_path / "page.html", profile=p)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("<body>", "<body>" + CATCH).replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    result = dom(tmp_path, path)
+    assert json.loads(attribute(result, "data-seen"))["errors"] == []
+    assert "time while the profiler was on" in result and '<th class="number">time</th>' in result
+    shares = [int(share) for share in re.findall(r'class="bar"[^>]*></span>(\d+)%', result)]
+    assert len(shares) == len(p.seconds_of(function)) > 1 and 97 <= sum(shares) <= 103
+
+
 def test_screenshot_shows_the_kernels(tmp_path):
     image_module = pytest.importorskip("PIL.Image", reason="looking at a screenshot needs Pillow")
     path = td.viz(programs.compiled(programs.softmax), tmp_path / "page.html")

@@ -10,7 +10,6 @@ import viz_programs as programs
 
 import tandem as td
 from tandem._viz import page as pages
-from tandem._viz import write
 from tandem._viz.highlight import lines as highlighted
 from tandem._viz.report import gather
 
@@ -166,7 +165,9 @@ def test_write(tmp_path, monkeypatch):
     nameless = td.script(lambda x: x + 1)
     nameless(td.ones((2,)))
     assert td.viz(nameless) == Path("lambda.html")
-    assert write(function, "timed.html", {(1, 0): 1.0}).read_text(encoding="utf-8").count("100%") > 0
+    with td.profiler() as p:
+        function(*programs.arguments(programs.softmax))
+    assert td.viz(function, "timed.html", profile=p).read_text(encoding="utf-8").count("100%") > 0
 
 
 def test_methods_can_be_shown(tmp_path):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tandem._viz.page import render
-from tandem._viz.report import Seconds, gather
+from tandem._viz.report import gather
+
+if TYPE_CHECKING:
+    from tandem.profiling import Profiler
 
 __all__ = ["write"]
 
 
-def write(function: Any, path: str | os.PathLike[str] | None = None, seconds: Seconds | None = None) -> Path:
-    """Write the page of a compiled function and return its path. `seconds`: measured times of its kernels."""
+def write(function: Any, path: str | os.PathLike[str] | None = None, profile: Profiler | None = None) -> Path:
+    """Write the page of a compiled function and return its path. `profile`: measured times of its kernels."""
     from tandem import _core
     from tandem.jit import Compiled
 
@@ -27,5 +30,5 @@ def write(function: Any, path: str | os.PathLike[str] | None = None, seconds: Se
         )
     name = re.sub(r"[^0-9A-Za-z_.-]+", "_", compiled.__name__).strip("_") or "function"
     target = Path(f"{name}.html" if path is None else path)
-    target.write_text(render(gather(compiled, seconds)), encoding="utf-8")
+    target.write_text(render(gather(compiled, profile.seconds_of(compiled) if profile else None)), encoding="utf-8")
     return target

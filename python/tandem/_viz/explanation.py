@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tandem._viz.report import Report, Seconds, Specialization, gather
+from tandem._viz.report import Report, Specialization, gather
 from tandem._viz.sources import places
 
 if TYPE_CHECKING:
     from tandem.jit import Compiled
+    from tandem.profiling import Profiler
 
 
 class Explanation(str):
@@ -30,9 +31,9 @@ class Explanation(str):
         return frame(self.report)
 
 
-def explain(compiled: Compiled, seconds: Seconds | None = None) -> Explanation:
+def explain(compiled: Compiled, profile: Profiler | None = None) -> Explanation:
     """Return the report of a compiled function."""
-    return Explanation(gather(compiled, seconds))
+    return Explanation(gather(compiled, profile.seconds_of(compiled) if profile else None))
 
 
 def text(report: Report) -> str:

@@ -99,7 +99,7 @@ class _Section:
         parts = [
             _facts(facts),
             f'<div class="split">{self._graph(drawn)}{self._source()}</div>',
-            _panel("Kernels", self._kernels(), "launches since the first call" if item.kernels else ""),
+            _panel("Kernels", self._kernels(), self._about_kernels()),
             f'<div class="tables">{self._guards()}{self._notes()}</div>',
             self._stages(),
         ]
@@ -197,6 +197,12 @@ class _Section:
             rows.append(row)
             attributes.append(f' data-kernel="{kernel.number}" data-l="{self.line_ids(kernel.lines)}"')
         return _table(heads, rows, attributes)
+
+    def _about_kernels(self) -> str:
+        if not self.item.kernels:
+            return ""
+        timed = any(kernel.seconds is not None for kernel in self.item.kernels)
+        return "launches since the first call" + (", time while the profiler was on" if timed else "")
 
     def _guards(self) -> str:
         named = zip(self.item.names, self.item.inputs, strict=True)

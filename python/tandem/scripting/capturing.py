@@ -121,6 +121,15 @@ def capture(
     """Capture one call."""
     dump.log("capture", f"{compiled.__name__}: capturing" + (f" again: {'; '.join(reasons)}" if reasons else ""))
     request = _Request(compiled, args, kwargs, leaves, dynamic, [], [])
+    start = _core._profile_clock()
+    try:
+        return _attempts(request)
+    finally:
+        if start:
+            _core._profile_capture(start, compiled.__qualname__, "; ".join(reasons) or "the first call")
+
+
+def _attempts(request: _Request) -> tuple[Any, Record]:
     while True:
         try:
             return _once(request)
@@ -130,7 +139,7 @@ def capture(
             request.shared = found.groups
         except Exception:
             # Some code needs a number, not a symbol of one; errors of its own come again.
-            if not request.changing and not any(part is True for part in dynamic):
+            if not request.changing and not any(part is True for part in request.dynamic):
                 raise
             if request.plain:
                 raise
