@@ -146,6 +146,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs);
   void write(const std::shared_ptr<Cell>& cell, ValueId value);
   // recorder_aliases.cpp: tensors that are one on some paths only.
+  void link(const std::shared_ptr<Cell>& cell, MaybeView maybe);
+  void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
+                 bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
   void write_aliases(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done);
   void lose(const std::shared_ptr<Cell>& cell) const;

@@ -17,12 +17,35 @@ bool Recorder::is_open(int frame) const {
   return std::any_of(frames_.begin(), frames_.end(), [frame](const Frame& open) { return open.id == frame; });
 }
 
+void Recorder::link(const std::shared_ptr<Cell>& cell, MaybeView maybe) {
+  maybe.base->shadows.push_back(cell);
+  cell->maybe.push_back(std::move(maybe));
+}
+
+// Results of a region that has been closed may be one tensor, made in it, or views of one.
+void Recorder::note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources,
+                         const TensorRef& predicate, bool when) {
+  const auto is_tensor = [](const TensorRef& t) { return t->recorded && !t->recorded->weak; };
+  for (size_t i = 0; i < sources.size(); ++i)
+    for (size_t j = 0; j < i; ++j) {
+      if (!is_tensor(sources[i]) || !is_tensor(sources[j]) || !is_tensor(results[i]) || !is_tensor(results[j]))
+        continue;
+      if (sources[i]->recorded->cell != sources[j]->recorded->cell || is_open(sources[i]->recorded->cell->home))
+        continue;
+      size_t base = i, part = j;
+      if (sources[base]->recorded->views.size() > sources[part]->recorded->views.size()) std::swap(base, part);
+      const auto &whole = sources[base]->recorded->views, &views = sources[part]->recorded->views;
+      const std::vector<ViewStep> rest(views.begin() + static_cast<std::ptrdiff_t>(whole.size()), views.end());
+      const bool inside = std::equal(whole.begin(), whole.end(), views.begin()) &&
+                          std::all_of(rest.begin(), rest.end(), [](const ViewStep& v) { return v.index == nullptr; });
+      // Two parts, of which neither contains the other: nobody can say what a write to one does to the other.
+      link(results[part]->recorded->cell, {results[base]->recorded->cell, rest, inside ? predicate : nullptr, when});
+    }
+}
+
 // `result` of a region that has been closed may be `source`, if that is a tensor from outside.
 void Recorder::note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when) {
-  const auto add = [&](MaybeView maybe) {
-    maybe.base->shadows.push_back(result->recorded->cell);
-    result->recorded->cell->maybe.push_back(std::move(maybe));
-  };
+  const auto add = [&](MaybeView maybe) { link(result->recorded->cell, std::move(maybe)); };
   if (!source->recorded || source->recorded->weak || result->recorded->weak) return;
   const Recorded& r = *source->recorded;
   if (is_open(r.cell->home)) {

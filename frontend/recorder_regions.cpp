@@ -145,6 +145,8 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     note_alias(out.back(), open.then_outputs[i], open.predicate, true);
     note_alias(out.back(), outputs[i], open.predicate, false);
   }
+  note_same(out, open.then_outputs, open.predicate, true);
+  note_same(out, outputs, open.predicate, false);
   for (size_t i = 0; i < written.size(); ++i) write(written[i], results[outputs.size() + i]);
   return out;
 }
@@ -265,6 +267,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
     if (!runs) note_alias(out.back(), open.inits[i], nullptr, true);
     note_alias(out.back(), nexts[i], nullptr, true);
   }
+  note_same(out, nexts, nullptr, true);
   for (size_t i = 0; i < written.size(); ++i) write(written[i], made[n + i]);
   return out;
 }

@@ -47,14 +47,14 @@ TensorRef Tensor::empty(DType dtype, const Sizes& sizes) {
 }
 
 Extent extent_of(const Tensor& tensor) {
+  const auto* data = static_cast<const char*>(tensor.data);
+  if (!data) return {data, data};  // an example of a shape has no memory
   int64_t low = 0, high = 1;
   for (int k = 0; k < tensor.sizes.size(); ++k) {
-    if (tensor.sizes[k] == 0) high = 0;
+    if (tensor.sizes[k] == 0) return {data, data};
     const int64_t reach = (tensor.sizes[k] - 1) * tensor.strides[k];
     (reach < 0 ? low : high) += reach;
   }
-  const auto* data = static_cast<const char*>(tensor.data);
-  if (high <= 0 || !data) return {data, data};  // an example of a shape has no memory
   return {data + low * size_of(tensor.dtype), data + high * size_of(tensor.dtype)};
 }
 

@@ -330,23 +330,6 @@ def test_captured_writes_do_not_leak_into_earlier_values():
         assert np.all(np.asarray(after) == 2)
 
 
-def test_arguments_that_share_memory():
-    """Harmless while nothing is written; refused where a compiled write through one would have to show in the other."""
-    z = td.asarray(fresh((4,)))
-    np.testing.assert_array_equal(np.asarray(td.trace(lambda x, y: x + y)(z, z[::-1])), fresh((4,)) + fresh((4,))[::-1])
-
-    def program(x, y):
-        x[0] = 100.0
-        return y + 1
-
-    with pytest.raises(td.CaptureError, match="input 1: it shares memory with input 0, which the function writes to"):
-        td.trace(program)(z, z[::-1])
-    np.testing.assert_array_equal(np.asarray(z), fresh((4,)))
-    with pytest.warns(RuntimeWarning, match="shares memory"):
-        got = td.trace(program, fallback=True)(z, z[::-1])
-    assert float(got[-1]) == 101
-
-
 def test_results_that_are_views_of_an_argument():
     def program(x):
         return x[1:], x.T, x

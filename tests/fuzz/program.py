@@ -23,6 +23,7 @@ REFUSALS = {
     "type changes in a loop": r"need one dtype, shape and structure in every iteration",
     "bound and written in a loop": r"need either writes in place or assignments",
     "one tensor on some paths": r"on some paths only",
+    "exception in a body that may not run": r"got an exception in the body of the",
     "elements several times": r"got a view that has some elements several times",
 }
 

@@ -506,3 +506,49 @@ def program(a0):
         "(td.asarray([[0, 0], [-1, 0]], dtype=td.int8),)",
         options="dynamic=True",
     )
+
+
+def test_branches_that_make_one_tensor_of_two_variables(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a1):
+    a1 = a0
+    if a1.sum():
+        a1 = td.ones_like(a1)
+        a0 = a1
+    a0 += 2
+    return a1
+""",
+        "(td.asarray([[0, -7]]), td.asarray([[1.0]]))",
+        "(td.asarray([[0, 0]]), td.asarray([[1.0]]))",
+    )
+
+
+def test_a_branch_that_makes_a_tensor_and_a_view_of_it(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    y = x * 2
+    z = x[1:] * 3
+    if x.sum() > 0:
+        y = x + 1
+        z = y[1:]
+    z *= 10
+    y += 1
+    return y, z
+""",
+        "(td.asarray([1.0, 2.0, 3.0]),)",
+        "(td.asarray([1.0, 2.0, -3.0]),)",
+        "(td.asarray([1.0, -2.0, 0.0]),)",
+    )
+
+
+def test_an_empty_argument_shares_no_memory(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a2):
+    a2[1] *= 1
+""",
+        "(td.zeros((0, 130), dtype=td.float32), td.asarray([[1.0], [1.0]], dtype=td.bfloat16))",
+        "(td.zeros((0, 130), dtype=td.float32), td.asarray([[2.0], [3.0]], dtype=td.bfloat16))",
+    )
