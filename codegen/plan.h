@@ -26,7 +26,8 @@ struct Plan {
 // `graph` must be optimised (passes/pipeline.h). `hints`: values of its symbols in the present call, which may steer
 // how things are computed but never what is computed.
 // `writebacks`: results that are copied into an input at the end instead of being returned; they are the last results.
-// `host`: what `host_call` nodes call. With any, the result before the writebacks is their last token.
+// `host`: what `host_call` nodes call. With any call, the result before the writebacks is
+// their last token.
 Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& backend,
                 const std::vector<std::pair<int, int>>& writebacks = {}, std::vector<HostFunction> host = {});
 

@@ -44,6 +44,39 @@ SourceLoc user_location() {
   return loc;
 }
 
+TensorRef copy_of(const HostTensor& value) {
+  Sizes sizes;
+  for (int64_t extent : value.shape) sizes.push_back(extent);
+  TensorRef copy = Tensor::empty(value.dtype, sizes);
+  std::memcpy(copy->data, value.data, static_cast<size_t>(element_count(sizes) * size_of(value.dtype)));
+  return copy;
+}
+
+// Released with the GIL held, wherever the program dies.
+std::shared_ptr<py::function> held_with_gil(py::function function) {
+  return {new py::function(std::move(function)), [](py::function* f) {
+            py::gil_scoped_acquire gil;
+            delete f;
+          }};
+}
+
+std::function<void(std::span<const HostTensor>)> host_function(py::function function,
+                                                               const std::vector<TensorRef>& tensors) {
+  // Values that promote like Python numbers are numbers for the function, too.
+  std::vector<bool> weak;
+  weak.reserve(tensors.size());
+  for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
+  return [held = held_with_gil(std::move(function)), weak](std::span<const HostTensor> values) {
+    py::gil_scoped_acquire gil;
+    py::list arguments;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const TensorRef copy = copy_of(values[i]);
+      arguments.append(weak[i] ? item_of(*copy) : py::cast(copy));
+    }
+    (*held)(*arguments);
+  };
+}
+
 class CaptureObject {
  public:
   CaptureObject(std::string name, std::string numerics)
@@ -60,6 +93,16 @@ class CaptureObject {
     return recorder_->input(tensor, dynamic, name);
   }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
+  // `function`: gives what a failure at this point does to what is no tensor, as a function and the tensors it takes; or
+  // None.
+  void on_failure(py::function function) {
+    recorder_->pending = [held = held_with_gil(std::move(function))]() -> Recorder::Pending {
+      const py::object found = (*held)();
+      if (found.is_none()) return {};
+      const auto [failed, tensors] = found.cast<std::pair<py::function, std::vector<TensorRef>>>();
+      return {host_function(failed, tensors), tensors};
+    };
+  }
   py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
     Capture capture = recorder_->finish(outputs);
@@ -82,14 +125,6 @@ Recorder& recorder() {
   Recorder* current = Recorder::current();
   if (!current) throw_error(ErrorKind::capture, "control flow: got a captured condition outside of capture");
   return *current;
-}
-
-TensorRef copy_of(const HostTensor& value) {
-  Sizes sizes;
-  for (int64_t extent : value.shape) sizes.push_back(extent);
-  TensorRef copy = Tensor::empty(value.dtype, sizes);
-  std::memcpy(copy->data, value.data, static_cast<size_t>(element_count(sizes) * size_of(value.dtype)));
-  return copy;
 }
 
 struct IfObject {
@@ -207,6 +242,7 @@ void bind_capture(py::module_& m) {
       .def("input", &CaptureObject::input, py::arg("tensor"), py::arg("dynamic"), py::arg("name") = "")
       .def("number_input", &CaptureObject::number_input, py::arg("name") = "")
       .def("size_input", &CaptureObject::size_input, py::arg("value"))
+      .def("on_failure", &CaptureObject::on_failure, py::arg("function"))
       .def("finish", &CaptureObject::finish, py::arg("outputs"))
       .def("abort", &CaptureObject::stop);
 
@@ -222,26 +258,7 @@ void bind_capture(py::module_& m) {
   m.def(
       "host_call",
       [](std::string text, py::function function, const std::vector<TensorRef>& tensors) {
-        // Values that promote like Python numbers are numbers for the function, too.
-        std::vector<bool> weak;
-        weak.reserve(tensors.size());
-        for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
-        // Released with the GIL held, wherever the program dies.
-        const std::shared_ptr<py::function> held(new py::function(std::move(function)), [](py::function* f) {
-          py::gil_scoped_acquire gil;
-          delete f;
-        });
-        recorder().host_call({std::move(text),
-                              [held, weak](std::span<const HostTensor> values) {
-                                py::gil_scoped_acquire gil;
-                                py::list arguments;
-                                for (size_t i = 0; i < values.size(); ++i) {
-                                  const TensorRef copy = copy_of(values[i]);
-                                  arguments.append(weak[i] ? item_of(*copy) : py::cast(copy));
-                                }
-                                (*held)(*arguments);
-                              }},
-                             tensors);
+        recorder().host_call({std::move(text), host_function(std::move(function), tensors)}, tensors);
       },
       py::arg("text"), py::arg("function"), py::arg("tensors"));
   m.def("if_begin", [](const TensorRef& predicate) {

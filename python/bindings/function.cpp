@@ -221,6 +221,8 @@ void collected(PyHeapTypeObject* heap_type, traverseproc visit, inquiry clear) {
 }  // namespace
 
 void bind_function(py::module_& m) {
+  m.def("call_containers", running_containers,
+        "Return the lists and dicts among the arguments of the compiled call that is running.");
   m.def("enabled", [] { return enabled_flag().load(std::memory_order_relaxed); });
   m.def("set_enabled", [](bool on) { enabled_flag() = on; });
   py::class_<SlotObject>(m, "Slot").def(py::init<int>()).def_readonly("index", &SlotObject::index);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "python/bindings/specialization.h"
 
@@ -242,11 +243,38 @@ bool Specialization::matches(const Flat& flat, Call& call, std::string* reason) 
   return executable_->matches(call.tensors.span(), call.symbols, reason) && guards_->hold(reason);
 }
 
+namespace {
+
+thread_local const Flat* running_call = nullptr;
+
+// Says which call this thread is running.
+class RunningCall {
+ public:
+  explicit RunningCall(const Flat& flat) : before_(std::exchange(running_call, &flat)) {}
+  ~RunningCall() { running_call = before_; }
+  RunningCall(const RunningCall&) = delete;
+  RunningCall& operator=(const RunningCall&) = delete;
+
+ private:
+  const Flat* before_;
+};
+
+}  // namespace
+
+py::list running_containers() {
+  py::list out;
+  if (running_call)
+    for (size_t i = 0; i < running_call->containers.size(); ++i)
+      out.append(py::reinterpret_borrow<py::object>(running_call->containers[i]));
+  return out;
+}
+
 py::object Specialization::run(const Flat& flat, Call& call) const {
   const size_t count = executable_->outputs().size();
   TensorRef few[4];
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
+  const RunningCall running(flat);
   if (brief_) {
     executable_->run(call.tensors.span(), call.symbols, outputs);
   } else {

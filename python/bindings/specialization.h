@@ -126,4 +126,7 @@ class Specialization {
 
 using SpecializationRef = std::shared_ptr<Specialization>;
 
+// The lists and dicts among the arguments of the compiled call that this thread is running.
+py::list running_containers();
+
 }  // namespace tandem

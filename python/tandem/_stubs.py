@@ -83,6 +83,7 @@ FUNCTIONS = [
     "set_enabled(on: _bool, /) -> None",
     "recording() -> _bool",
     "lift(value: Any, /) -> Tensor",
+    "call_containers() -> list[Any]",
     "host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None",
     "if_begin(predicate: Tensor, /) -> If",
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
@@ -94,7 +95,7 @@ FUNCTIONS = [
     "_set_package_folder(folder: str, /) -> None",
 ]
 
-OPERATORS = ["add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
 
 # Lines without brackets are properties. `{operators}` and `{operations}` stand for what the tables above give.
 CLASSES = {
@@ -107,7 +108,7 @@ CLASSES = {
         "__reduce__(self) -> tuple[Any, ...]",
     ],
     "Size": [
-        *(f"__{o}__(self, other: Any, /) -> Any" for o in ("truediv", "rtruediv", "pow")),
+        *(f"__{o}__(self, other: Any, /) -> Any" for o in ("truediv", "rtruediv", "pow", "rpow")),
         *(
             f"__{r}{o}__(self, other: SupportsIndex, /) -> Size | int"
             for o in ("add", "sub", "mul", "floordiv", "mod")
@@ -116,6 +117,8 @@ CLASSES = {
         *(f"__{o}__(self, other: Any, /) -> _bool" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: object, /) -> _bool" for o in ("eq", "ne")),
         *(f"__{t}__(self) -> {t}" for t in ("int", "float")),
+        *(f"__{o}__(self, other: SupportsIndex, /) -> tuple[Size | int, Size | int]" for o in ("divmod", "rdivmod")),
+        *(f"__{o}__(self) -> Size | int" for o in ("neg", "pos", "abs")),
         "__bool__(self) -> _bool",
         "__index__(self) -> int",
         "__hash__(self) -> int",
@@ -148,6 +151,7 @@ CLASSES = {
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
         *(f"__r{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
         *(f"__i{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
+        *(f"__{o}__(self, other: _Operand, /) -> tuple[Tensor, Tensor]" for o in ("divmod", "rdivmod")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor  # type: ignore[override]" for o in ("eq", "ne")),
         *(f"__{o}__(self) -> Tensor" for o in ("neg", "pos", "abs", "invert", "round")),

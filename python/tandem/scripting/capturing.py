@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tandem import _core, dump
 from tandem._locks import shared_lock
-from tandem.scripting import context, primitives, regions
+from tandem.scripting import context, hosted, primitives, regions
 from tandem.scripting.arguments import (
     Outputs,
     changed_arguments,
@@ -201,6 +201,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     target = _target(compiled, state)
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
     collector = state.watch = Collector([compiled.__wrapped__, *others], state.functions)
+    recorder.on_failure(lambda: hosted.left_behind(collector, given))
     try:
         with collector:
             result = target(*new_args, **new_kwargs)

@@ -150,6 +150,10 @@ class Collector:
                 if isinstance(method, types.FunctionType):
                     self._functions.setdefault(method.__code__, []).append(method)
 
+    def knows(self, value: Any) -> bool:
+        """Whether this object, which is no plain value, is known to have existed before the capture."""
+        return id(value) in self._known
+
     def _contain(self, value: Any, text: str) -> None:
         """Guard the contents of a list, dict, set or tuple, and what is in there."""
         if type(value) not in (list, dict, set, tuple) or id(value) in self.contents or len(value) > MAX_CONTENTS:
@@ -352,6 +356,13 @@ class Collector:
 
     def effects(self) -> list[Effect]:
         """Undo what the capture changed outside of itself, and return it, each change once."""
+        found = self.changes()
+        for effect in found:
+            effect.undo()
+        return found
+
+    def changes(self) -> list[Effect]:
+        """What the capture has changed outside of itself so far, each change once."""
         found: dict[tuple[Any, ...], Effect] = {}
         for guard in [*self.watched.values(), *self.guards.values()]:
             now = current(guard)
@@ -367,8 +378,6 @@ class Collector:
                 where = text.removesuffix(" changed")
                 line = self._line(where)
                 found[kind, id(container)] = Effect(kind, container, None, before, container.copy(), where, line)
-        for effect in found.values():
-            effect.undo()
         return list(found.values())
 
     def _line(self, text: str) -> tuple[types.CodeType, int] | None:

@@ -7,12 +7,14 @@ costs nothing unless it is used and then says why there is no value.
 
 from __future__ import annotations
 
+import types
+from abc import ABCMeta
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tandem import _core, pytree
-from tandem.scripting.context import is_dim
+from tandem.scripting.context import current, is_dim
 from tandem.scripting.errors import capture_error
 
 PROTECTED = "__td_"  # the rewriter's own variables: read only when a flag says that they were set
@@ -146,6 +148,34 @@ class Entry:
     structure: pytree.Structure | None  # None when the variable has no value
 
 
+def opened(value: Any) -> tuple[str, ...] | None:
+    """The attributes of an object of a plain class of the user's, made during this capture; None for others.
+
+    Such an object may be taken apart, and others like it made: nobody outside of the function knows it.
+    """
+    cls = type(value)
+    capture = current()
+    if capture is None or capture.watch is None or capture.watch.knows(value) or type(cls) not in (type, ABCMeta):
+        return None
+    for base in cls.__mro__[:-1]:
+        own = vars(base)
+        if not base.__flags__ & _HEAP or base.__module__.startswith("tandem.") or not _ACCESS.isdisjoint(own):
+            return None
+    slots = [name for base in cls.__mro__ for name, item in vars(base).items() if type(item) is _Member]
+    names = (*(name for name in slots if hasattr(value, name)), *getattr(value, "__dict__", ()))
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+_HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+_ACCESS = frozenset({"__new__", "__getattribute__", "__setattr__", "__delattr__", "__del__"})
+_Member = types.MemberDescriptorType
+
+
+def open_entry(entry: Entry) -> Entry:
+    """The entry with its object, and what that holds, as a container."""
+    return entry if entry.structure is None else Entry(entry.name, entry.value, *pytree.flatten(entry.value, opened))
+
+
 class Snapshot:
     """The values of some variables of a frame. Lists and dicts are remembered with their contents."""
 
@@ -225,3 +255,13 @@ def truth(value: Any) -> Any:
             )
         value = value.reshape(())
     return value if "bool" in str(value.dtype) else value != 0
+
+
+def tested(value: Any) -> Any:
+    """What decides the truth of a value: for an object with a `__bool__` of the user's, that of its result."""
+    method = getattr(type(value), "__bool__", None)
+    if type(method) is not types.FunctionType or current() is None:
+        return value
+    from tandem.scripting.primitives import call
+
+    return call(method)(value)
