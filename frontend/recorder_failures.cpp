@@ -107,7 +107,10 @@ class Settler {
   void settle(Node& node, const std::vector<int>& arguments) {
     const bool check = node.op->name == "check_index";
     if (!check && node.op->name != "host_call") return;
-    if (check) node.attrs[static_cast<size_t>(node.op->attr_index("ordered"))] = ordered_;
+    const auto order = [&](bool ordered) {
+      if (check) node.attrs[static_cast<size_t>(node.op->attr_index("ordered"))] = ordered;
+    };
+    order(ordered_);
     const auto number = std::get<int64_t>(node.attrs[static_cast<size_t>(node.op->attr_index("function"))]);
     if (number < 0) return;
     HostFunction& function = host_[static_cast<size_t>(number)];
@@ -122,6 +125,7 @@ class Settler {
       ++at;
     }
     function.targets = std::move(targets);
+    order(ordered_ || !function.targets.empty() || function.failed);
   }
 
   std::vector<HostFunction>& host_;

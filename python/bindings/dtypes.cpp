@@ -168,7 +168,7 @@ void bind_dtypes(py::module_& m) {
   relation("__le__", Relation::le, false);
   relation("__gt__", Relation::lt, true);
   relation("__ge__", Relation::le, true);
-  // True division and powers leave the integers: they work on the number, which is then fixed.
+  // True division and some powers leave the integers: they work on the number, which is then fixed.
   size.attr("__truediv__") = py::cpp_function(
       [](const SizeObject& a, py::handle b) -> py::object {
         if (tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
@@ -182,7 +182,15 @@ void bind_dtypes(py::module_& m) {
       },
       py::name("__rtruediv__"), py::is_method(size), py::is_operator());
   size.attr("__pow__") = py::cpp_function(
-      [](const SizeObject& a, py::handle b) -> py::object { return py::int_(specialized(a)).attr("__pow__")(b); },
+      [](const SizeObject& a, py::handle b) -> py::object {
+        constexpr long kMostFactors = 8;
+        int overflow = 0;
+        const long n = PyLong_CheckExact(b.ptr()) ? PyLong_AsLongAndOverflow(b.ptr(), &overflow) : -1;
+        if (overflow != 0 || n < 0 || n > kMostFactors) return py::int_(specialized(a)).attr("__pow__")(b);
+        Dim product = 1;
+        for (long k = 0; k < n; ++k) product = product * a.dim;
+        return to_python(product);
+      },
       py::name("__pow__"), py::is_method(size), py::is_operator());
   size.attr("__rpow__") = py::cpp_function(
       [](const SizeObject& a, py::handle b) -> py::object { return py::int_(specialized(a)).attr("__rpow__")(b); },

@@ -35,6 +35,8 @@ Effect effect_from(const py::tuple& description) {
   if (kind == "list") effect.kind = Kind::list;
   if (kind == "dict") effect.kind = Kind::dict;
   if (kind == "set") effect.kind = Kind::set;
+  if (kind == "extend") effect.kind = Kind::extend;
+  if (kind == "add") effect.kind = Kind::add;
   if (kind == "argument") {
     effect.kind = Kind::argument;
     effect.container = description[1].cast<int>();
@@ -355,13 +357,15 @@ void Specialization::apply(const Effect& effect, const Flat& flat, const Call& c
     case Kind::attribute: check(PyObject_SetAttr(owner, effect.key.ptr(), value.ptr())); return;
     default: break;
   }
+  const bool further = effect.kind == Kind::extend || effect.kind == Kind::add;
   if (PyList_CheckExact(owner)) {
-    check(PyList_SetSlice(owner, 0, PyList_GET_SIZE(owner), value.ptr()));
+    const Py_ssize_t size = PyList_GET_SIZE(owner);
+    check(PyList_SetSlice(owner, further ? size : 0, size, value.ptr()));
   } else if (PyDict_CheckExact(owner)) {
     PyDict_Clear(owner);
     check(PyDict_Update(owner, value.ptr()));
   } else {
-    check(PySet_Clear(owner));
+    if (!further) check(PySet_Clear(owner));
     for (py::handle item : value) check(PySet_Add(owner, item.ptr()));
   }
 }

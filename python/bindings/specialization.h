@@ -68,7 +68,19 @@ struct SymbolSource {
 
 // What a call does after the program has run: new values of attributes and the like.
 struct Effect {
-  enum class Kind : uint8_t { item, cell, attribute, remove_item, remove_attribute, list, dict, set, argument } kind;
+  enum class Kind : uint8_t {
+    item,
+    cell,
+    attribute,
+    remove_item,
+    remove_attribute,
+    list,
+    dict,
+    set,
+    extend,
+    add,
+    argument
+  } kind;
   py::object owner, key, value;
   int container = -1;
 };

@@ -18,8 +18,9 @@ from tandem.scripting.arguments import (
     leaf_names,
     replace_leaves,
 )
+from tandem.scripting.effects import MISSING, Effect, store
 from tandem.scripting.errors import capture_error, frames_of, locate, user_traceback
-from tandem.scripting.guards import MISSING, Collector, Effect, current, store
+from tandem.scripting.guards import Collector, current
 from tandem.scripting.rewriter import missing, rewrite
 
 if TYPE_CHECKING:

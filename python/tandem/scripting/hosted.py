@@ -14,8 +14,9 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting.context import is_dim, is_symbolic
+from tandem.scripting.effects import refill, same_contents, store
 from tandem.scripting.errors import capture_error, user_line
-from tandem.scripting.guards import Collector, refill, same_contents, store
+from tandem.scripting.guards import Collector
 from tandem.scripting.state import Undefined, tested
 
 _CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda x: x, ord("s"): str, ord("r"): repr, ord("a"): ascii}

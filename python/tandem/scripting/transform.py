@@ -15,8 +15,8 @@ from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
 from tandem.scripting.templates import constant, fill, fill_expression
 
-# A branch that returns nothing may have to run again once the type of what the other one returns is known, and both when
-# they leave two objects of one class.
+# A branch that returns nothing may have to run again once the type of what the other one returns is known, and both
+# when they leave two objects of one class.
 IF = """
 if_ = __td.If(test, names, line, __td.locals())
 while if_.pending():
@@ -148,10 +148,23 @@ class FunctionRewriter(ast.NodeTransformer):
             node.body, node.orelse = self.block(node.body), self.block(node.orelse)
             node.test = fill_expression("__td.plain(test, 'if')", node.test, test=self.visit(node.test))
             return [node]
+        if isinstance(node.test, ast.BoolOp) and not self._lazy(*node.test.values[1:]):
+            return self.block(self._nested(node.test, node.body, node.orelse))
         names, _ = self._variables([*node.body, *node.orelse])
         test = self.visit(node.test)
         orelse = self.block(node.orelse) or [ast.copy_location(ast.Pass(), node.test)]
         return self._branch(names, test, self.block(node.body), orelse)
+
+    def _nested(self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
+        """`if a and (b := ...):` as one `if` in another, so that what an operand assigns is there for what follows."""
+        if not isinstance(test, ast.BoolOp) or self._lazy(*test.values[1:]):
+            return [ast.copy_location(ast.If(test, body, orelse), test)]
+        for operand in reversed(test.values):
+            if isinstance(test.op, ast.And):
+                body = self._nested(operand, body, copy.deepcopy(orelse))
+            else:
+                orelse = self._nested(operand, copy.deepcopy(body), orelse)
+        return body if isinstance(test.op, ast.And) else orelse
 
     def _branch(self, names: list[str], test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
         """An `if` whose parts are rewritten already."""
