@@ -204,6 +204,7 @@ CLASSES = {
         "input(self, tensor: Tensor, dynamic: Sequence[_bool], name: str = ...) -> Tensor",
         "number_input(self, name: str = ...) -> Tensor",
         "size_input(self, value: int) -> Size",
+        "on_failure(self, function: Callable[[], Any]) -> None",
         "finish(self, outputs: _Tensors) -> Executable",
         "abort(self) -> None",
     ],
