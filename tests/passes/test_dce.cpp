@@ -119,7 +119,7 @@ TEST_CASE("dce: what may fail stays, in regions without results, too") {
     %0 = check_index %i size=[3] axis=0 : i64[]
     %1 = take %x, %0 axis=0 : f32[]
     %2, %3 = while %n, %x, %i : i64[], f32[3] {
-      condition(%k: i64[], %a: f32[3], %j: i64[]) -> bool[] {
+      cond(%k: i64[], %a: f32[3], %j: i64[]) -> bool[] {
         %0 = equal %k, %k : bool[]
         return %0
       }
@@ -134,7 +134,7 @@ TEST_CASE("dce: what may fail stays, in regions without results, too") {
              R"(graph @f(%x: f32[3], %i: i64[], %n: i64[]) -> f32[3] {
     %0 = check_index %i size=[3] axis=0 : i64[]
     %1 = while %n, %i : i64[] {
-      condition(%k: i64[], %j: i64[]) -> bool[] {
+      cond(%k: i64[], %j: i64[]) -> bool[] {
         %0 = equal %k, %k : bool[]
         return %0
       }
