@@ -5,6 +5,7 @@
 #include "frontend/eager.h"
 #include "ir/text.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/specialization.h"
 #include "runtime/cache.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
@@ -60,20 +61,20 @@ std::shared_ptr<py::function> held_with_gil(py::function function) {
           }};
 }
 
-std::function<void(std::span<const HostTensor>)> host_function(py::function function,
+std::function<void(std::span<const HostTensor>)> host_function(std::function<void(const py::list&)> function,
                                                                const std::vector<TensorRef>& tensors) {
   // Values that promote like Python numbers are numbers for the function, too.
   std::vector<bool> weak;
   weak.reserve(tensors.size());
   for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
-  return [held = held_with_gil(std::move(function)), weak](std::span<const HostTensor> values) {
+  return [function = std::move(function), weak](std::span<const HostTensor> values) {
     py::gil_scoped_acquire gil;
     py::list arguments;
     for (size_t i = 0; i < values.size(); ++i) {
       const TensorRef copy = copy_of(values[i]);
       arguments.append(weak[i] ? item_of(*copy) : py::cast(copy));
     }
-    (*held)(*arguments);
+    function(arguments);
   };
 }
 
@@ -94,15 +95,20 @@ class CaptureObject {
   }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
   // `function`: gives what a failure at this point does to what is no tensor, as a function and the tensors it takes; or
-  // None.
+  // None. The functions are kept by the specialisation, which the collector of garbage looks into, and not by the program.
   void on_failure(py::function function) {
-    recorder_->pending = [held = held_with_gil(std::move(function))]() -> Recorder::Pending {
+    failures_ = py::list();
+    recorder_->pending = [this, held = held_with_gil(std::move(function))]() -> Recorder::Pending {
       const py::object found = (*held)();
       if (found.is_none()) return {};
       const auto [failed, tensors] = found.cast<std::pair<py::function, std::vector<TensorRef>>>();
-      return {host_function(failed, tensors), tensors};
+      const auto number = failures_.size();
+      failures_.append(failed);
+      const auto call = [number](const py::list& arguments) { running_failure(number)(*arguments); };
+      return {host_function(call, tensors), tensors};
     };
   }
+  py::list failures() const { return failures_; }
   py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs) {
     Capture capture = recorder_->finish(outputs);
@@ -113,11 +119,13 @@ class CaptureObject {
   void stop() {
     if (running_) recorder_->stop();
     running_ = false;
+    recorder_->pending = nullptr;
   }
 
  private:
   std::shared_ptr<Recorder> recorder_;
   std::string numerics_;
+  py::list failures_;
   bool running_ = false;
 };
 
@@ -243,6 +251,7 @@ void bind_capture(py::module_& m) {
       .def("number_input", &CaptureObject::number_input, py::arg("name") = "")
       .def("size_input", &CaptureObject::size_input, py::arg("value"))
       .def("on_failure", &CaptureObject::on_failure, py::arg("function"))
+      .def_property_readonly("failures", &CaptureObject::failures)
       .def("finish", &CaptureObject::finish, py::arg("outputs"))
       .def("abort", &CaptureObject::stop);
 
@@ -258,7 +267,10 @@ void bind_capture(py::module_& m) {
   m.def(
       "host_call",
       [](std::string text, py::function function, const std::vector<TensorRef>& tensors) {
-        recorder().host_call({std::move(text), host_function(std::move(function), tensors)}, tensors);
+        recorder().host_call({std::move(text), host_function([held = held_with_gil(std::move(function))](
+                                                                 const py::list& arguments) { (*held)(*arguments); },
+                                                             tensors)},
+                             tensors);
       },
       py::arg("text"), py::arg("function"), py::arg("tensors"));
   m.def("if_begin", [](const TensorRef& predicate) {

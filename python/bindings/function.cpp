@@ -230,9 +230,9 @@ void bind_function(py::module_& m) {
                                                   collected(type, visit_specialization, nullptr);
                                                 }))
       .def(py::init<std::shared_ptr<Executable>, const py::list&, const py::list&, py::object, const py::list&,
-                    const py::list&>(),
+                    const py::list&, py::list>(),
            py::arg("executable"), py::arg("inputs"), py::arg("symbols"), py::arg("output"), py::arg("guards"),
-           py::arg("effects"))
+           py::arg("effects"), py::arg("failures"))
       .def_property_readonly("executable", &Specialization::executable);
   py::class_<CompiledFunction>(m, "CompiledFunction", py::custom_type_setup([](PyHeapTypeObject* type) {
                                  type->ht_type.tp_call = call_compiled;

@@ -107,8 +107,8 @@ void Flat::add(PyObject* value) {
 }
 
 Specialization::Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
-                               py::object output, const py::list& guards, const py::list& effects)
-    : executable_(std::move(executable)), output_(std::move(output)) {
+                               py::object output, const py::list& guards, const py::list& effects, py::list failures)
+    : executable_(std::move(executable)), output_(std::move(output)), failures_(std::move(failures)) {
   std::vector<PyObject*> lifted;
   std::vector<std::string> names;
   for (py::handle item : inputs) {
@@ -247,36 +247,47 @@ bool Specialization::matches(const Flat& flat, Call& call, std::string* reason) 
 
 namespace {
 
-thread_local const Flat* running_call = nullptr;
-
 // Says which call this thread is running.
 class RunningCall {
  public:
-  explicit RunningCall(const Flat& flat) : before_(std::exchange(running_call, &flat)) {}
-  ~RunningCall() { running_call = before_; }
+  RunningCall(const Specialization& program, const Flat& flat) : program(program), flat(flat), before_(now) {
+    now = this;
+  }
+  ~RunningCall() { now = before_; }
   RunningCall(const RunningCall&) = delete;
   RunningCall& operator=(const RunningCall&) = delete;
 
+  static thread_local const RunningCall* now;
+  const Specialization& program;
+  const Flat& flat;
+
  private:
-  const Flat* before_;
+  const RunningCall* before_;
 };
+thread_local const RunningCall* RunningCall::now = nullptr;
+
+const RunningCall& running_call() {
+  check_internal(RunningCall::now != nullptr, "no compiled call is running");
+  return *RunningCall::now;
+}
 
 }  // namespace
 
 py::list running_containers() {
   py::list out;
-  if (running_call)
-    for (size_t i = 0; i < running_call->containers.size(); ++i)
-      out.append(py::reinterpret_borrow<py::object>(running_call->containers[i]));
+  const auto& containers = running_call().flat.containers;
+  for (size_t i = 0; i < containers.size(); ++i) out.append(py::reinterpret_borrow<py::object>(containers[i]));
   return out;
 }
+
+py::object running_failure(size_t number) { return running_call().program.failure(number); }
 
 py::object Specialization::run(const Flat& flat, Call& call) const {
   const size_t count = executable_->outputs().size();
   TensorRef few[4];
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
-  const RunningCall running(flat);
+  const RunningCall running(*this, flat);
   if (brief_) {
     executable_->run(call.tensors.span(), call.symbols, outputs);
   } else {
@@ -372,6 +383,7 @@ void Specialization::apply(const Effect& effect, const Flat& flat, const Call& c
 
 int Specialization::visit(visitproc visit, void* arg) const {
   Py_VISIT(output_.ptr());
+  Py_VISIT(failures_.ptr());
   for (const py::object& other : others_) Py_VISIT(other.ptr());
   const auto visit_source = [&](const InputSource& source) -> int {
     Py_VISIT(source.fixed.ptr());

@@ -88,9 +88,10 @@ struct Effect {
 class Specialization {
  public:
   // `inputs`: one per input of the program, ("leaf", number), ("state", places) or ("fixed", tensor); `symbols`: pairs of
-  // a symbol's number and such a description; `effects`: (kind, owner, key, tree of new values).
+  // a symbol's number and such a description; `effects`: (kind, owner, key, tree of new values);
+  // `failures`: what exceptions do instead, by number.
   Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
-                 py::object output, const py::list& guards, const py::list& effects);
+                 py::object output, const py::list& guards, const py::list& effects, py::list failures);
 
   // What the first call looked like; to be told once.
   void remember(const Flat& flat);
@@ -111,6 +112,7 @@ class Specialization {
   bool has_structure(const Flat& flat) const;
   // An int or a float that this program was made for as a constant.
   const py::object& constant(size_t leaf) const { return others_[leaf]; }
+  py::object failure(size_t number) const { return failures_[number]; }
   const std::shared_ptr<Executable>& executable() const { return executable_; }
   int visit(visitproc visit, void* arg) const;  // for the garbage collector
 
@@ -126,6 +128,7 @@ class Specialization {
   std::vector<InputSource> inputs_;
   std::vector<SymbolSource> symbols_;
   py::object output_;
+  py::list failures_;
   std::unique_ptr<GuardSet> guards_;
   std::vector<Effect> effects_;
   int single_ = -1;
@@ -140,5 +143,7 @@ using SpecializationRef = std::shared_ptr<Specialization>;
 
 // The lists and dicts among the arguments of the compiled call that this thread is running.
 py::list running_containers();
+// What an exception in it does.
+py::object running_failure(size_t number);
 
 }  // namespace tandem

@@ -186,7 +186,7 @@ CLASSES = {
     ],
     "Specialization": [
         "__init__(self, executable: Executable, inputs: list[Any], symbols: list[Any], output: Any, guards: list[Any],"
-        " effects: list[Any]) -> None",
+        " effects: list[Any], failures: list[Any]) -> None",
         "executable: Executable",
     ],
     "CompiledFunction": [
@@ -205,6 +205,7 @@ CLASSES = {
         "number_input(self, name: str = ...) -> Tensor",
         "size_input(self, value: int) -> Size",
         "on_failure(self, function: Callable[[], Any]) -> None",
+        "failures: list[Callable[..., None]]",
         "finish(self, outputs: _Tensors) -> Executable",
         "abort(self) -> None",
     ],

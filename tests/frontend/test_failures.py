@@ -1,5 +1,8 @@
 """What a program leaves behind when an exception ends it: all that eager code would have done before it, no more."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from failing_programs import BOX, INDEXED, LOG, PROGRAMS, Box
@@ -104,3 +107,25 @@ def test_a_checked_write_stays_in_place():
     before = td.stats()
     f(tensor(1, 2, 3), td.asarray(1))
     assert td.stats()["copies"] - before["copies"] == 1  # of the element alone
+
+
+def test_what_a_failure_changes_keeps_nothing_alive():
+    class Model:
+        def __init__(self):
+            self.count = 0
+            self.forward = td.script(self.forward)
+
+        def forward(self, x):
+            self.count += 1
+            assert x.sum() > 0
+            return x
+
+    model = Model()
+    model.forward(tensor(1.0))
+    with pytest.raises(AssertionError):
+        model.forward(tensor(-1.0))
+    assert model.count == 2
+    kept = weakref.ref(model)
+    del model
+    gc.collect()
+    assert kept() is None

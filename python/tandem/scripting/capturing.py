@@ -223,7 +223,9 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     for constant in executable.constants:
         places = collector.places(constant)
         inputs.sources.append(("state", places) if places else ("fixed", constant))
-    specialization = _core.Specialization(executable, inputs.sources, inputs.symbols, template, guards, after)
+    specialization = _core.Specialization(
+        executable, inputs.sources, inputs.symbols, template, guards, after, recorder.failures
+    )
     shown = [describe_input(leaves[k], request.dynamic[k]) for k in tensors]
     dump.executable(compiled.__name__, len(compiled.records) + 1, executable)
     seconds = getattr(executable, "compile_seconds", 0.0)

@@ -7,6 +7,7 @@ costs nothing unless it is used and then says why there is no value.
 
 from __future__ import annotations
 
+import sys
 import types
 from abc import ABCMeta
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 from tandem import _core, pytree
 from tandem.scripting.context import current, is_dim
-from tandem.scripting.errors import capture_error
+from tandem.scripting.errors import PACKAGE, capture_error
 
 PROTECTED = "__td_"  # the rewriter's own variables: read only when a flag says that they were set
 CHOICE = "__td_choice"  # the value of a ternary, `and` or `or`
@@ -186,7 +187,7 @@ class Snapshot:
             value = _read(name, scope)
             if "." in name:
                 owner, _, attribute = name.rpartition(".")
-                self.places.add(("attr", id(_read(owner, scope)), attribute))
+                self.places.add(("attr", id(_read(owner, scope, outer=True)), attribute))
             self._containers(value)
             if isinstance(value, (_Unbound, Undefined)):
                 self.entries.append(Entry(name, value, [], None))
@@ -207,12 +208,27 @@ class Snapshot:
         )
 
 
-def _read(name: str, scope: dict[str, Any]) -> Any:
+def _read(name: str, scope: dict[str, Any], outer: bool = False) -> Any:
+    """The value of `a.b.c`; `a` may be a global if there is more to it than a name, or with `outer`."""
     head, *attributes = name.split(".")
     value = scope.get(head, UNBOUND)
+    if (attributes or outer) and value is UNBOUND:
+        value = _global(head)
     for attribute in attributes:
         value = UNBOUND if isinstance(value, (_Unbound, Undefined)) else getattr(value, attribute, UNBOUND)
     return value
+
+
+def _global(name: str) -> Any:
+    """A global of the function that is running, unless the name is one of its own variables."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return UNBOUND
+    code = frame.f_code
+    own = name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars
+    return UNBOUND if own else frame.f_globals.get(name, UNBOUND)
 
 
 def zeros_like(value: Any) -> Any:
