@@ -3,7 +3,8 @@
 // An argument that the function writes to becomes, in the graph, a new value that is copied back at the end; its first
 // version often is a copy of the argument of which a part is replaced. Here such buffers become the argument's own
 // memory, and the copies go, where nobody can tell the difference: nobody reads the old contents after the first write,
-// and no other name for the buffer leaves the steps that are looked at.
+// and no other name for the buffer leaves the steps that are looked at. A step that may fail after the first write must say
+// what the argument holds then.
 #include <algorithm>
 #include <optional>
 
@@ -56,12 +57,33 @@ class InPlace {
           return false;
       }
       changed = changed || written != chain.end();
+      if (changed && !settles(program_.body[i], argument)) return false;
     }
     replace(back, argument, chain);
     return true;
   }
 
  private:
+  // False when the step may fail without saying what the argument then holds.
+  bool settles(const Step& step, int argument) const {
+    const auto gives = [argument](const OnFailure& failure) {
+      return std::any_of(failure.copies.begin(), failure.copies.end(),
+                         [argument](const auto& copy) { return copy.second.slot == argument; });
+    };
+    const auto all = [&](const Block& block) {
+      return std::all_of(block.begin(), block.end(), [&](const Step& inner) { return settles(inner, argument); });
+    };
+    if (const auto* call = std::get_if<HostCall>(&step.op)) return gives(call->failure);
+    if (const auto* check = std::get_if<CheckIndex>(&step.op)) return gives(check->failure);
+    if (const auto* put = std::get_if<Put>(&step.op)) return put->checked;
+    if (const auto* branch = std::get_if<Branch>(&step.op)) return all(branch->then_block) && all(branch->else_block);
+    if (const auto* loop = std::get_if<Loop>(&step.op)) return all(loop->condition) && all(loop->body);
+    const auto* launch = std::get_if<Launch>(&step.op);
+    if (!launch) return true;
+    const auto& messages = program_.kernels[static_cast<size_t>(launch->kernel)]->access_messages;
+    return std::all_of(messages.begin(), messages.end(), [](const std::string& message) { return message.empty(); });
+  }
+
   bool uses(size_t step, int slot) const {
     Slots used, defined;
     collect(program_.body[step], used, defined);

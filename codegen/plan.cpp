@@ -89,6 +89,7 @@ class ProgramBuilder {
   Plan plan;
   std::shared_ptr<Program> program = std::make_shared<Program>();
   std::vector<SharePair> shareable;
+  std::vector<Place> inputs;  // of the program
 
  private:
   void check_stop() const {
@@ -158,8 +159,8 @@ class BlockBuilder {
 
   Block run(std::vector<Place>& results) {
     // In the order of the program, as far as what they need allows.
-    for (const Node& node : graph_.nodes)
-      if (const Structure* s = structure_of(*node.op); s && *s == Structure::host_call) require(node.outputs[0]);
+    for (size_t n = 0; n < graph_.nodes.size(); ++n)
+      if (has_effects(graph_.nodes[n])) require_node(static_cast<int>(n));
     for (ValueId result : graph_.results) require(result);
     for (ValueId result : graph_.results) results.push_back(place(result));
     return std::move(block_);
@@ -215,10 +216,15 @@ class BlockBuilder {
       for (ValueId input : node.inputs) require(input);
     } else if (group >= 0) {
       emit_group(group);
-    } else if (!emitted_[index(made_by)]) {
-      emitted_[index(made_by)] = true;
-      emit_node(made_by);
+    } else {
+      require_node(made_by);
     }
+  }
+
+  void require_node(int n) {
+    if (emitted_[index(n)]) return;
+    emitted_[index(n)] = true;
+    emit_node(n);
   }
 
   int allocate(DType dtype, const Shape& shape) {
@@ -274,6 +280,7 @@ class BlockBuilder {
       case Structure::concat: return emit_concat(node);
       case Structure::view_update: return emit_view_update(node);
       case Structure::host_call: return emit_host_call(node);
+      case Structure::check_index: return emit_check_index(node);
       case Structure::index_update: return emit_index_update(node);
       case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
       default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
@@ -357,7 +364,7 @@ class BlockBuilder {
         {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
     const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
     block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
-                          axis, chosen, origin("put", node)}});
+                          axis, chosen, origin("put", node), is_checked(node.inputs[1])}});
   }
 
   std::vector<Place> region_inputs(const Node& node, size_t first) {
@@ -373,10 +380,46 @@ class BlockBuilder {
   void emit_host_call(const Node& node) {
     const std::vector<Place> args = region_inputs(node, 0);
     const auto function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
-    HostCall call{function, {}, origin(p_.program->host[index(function)].text, node)};
-    for (size_t k = 1; k < args.size(); ++k) call.args.push_back(p_.view(args[k], type(node.inputs[k]).shape));
+    HostCall call{function, {}, origin(p_.program->host[index(function)].text, node), {}};
+    const size_t count = p_.program->host[index(function)].arguments + 1;
+    for (size_t k = 1; k < count; ++k) call.args.push_back(p_.view(args[k], type(node.inputs[k]).shape));
+    call.failure = on_failure(node, args, count, function);
     block_.push_back({std::move(call)});
     places_[index(node.outputs[0])] = args[0];  // the token has no contents
+  }
+
+  // The operands from `first` on: what is copied into inputs, then what the function gets.
+  OnFailure on_failure(const Node& node, const std::vector<Place>& args, size_t first, int function) {
+    OnFailure out;
+    for (const int target : p_.program->host[index(function)].targets) {
+      const Shape& shape = type(node.inputs[first]).shape;
+      out.copies.emplace_back(p_.view(args[first], shape), p_.view(p_.inputs[index(target)], shape));
+      ++first;
+    }
+    for (; first < args.size(); ++first) out.args.push_back(p_.view(args[first], type(node.inputs[first]).shape));
+    return out;
+  }
+
+  void emit_check_index(const Node& node) {
+    const std::vector<Place> args = region_inputs(node, 0);
+    CheckIndex check{p_.view(args[0], type(node.inputs[0]).shape),
+                     p_.dim(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0]),
+                     static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis")),
+                     attr_as<bool>(*node.op, node.attrs, "element"), origin("check", node)};
+    check.function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
+    if (check.function >= 0)
+      check.failure = on_failure(node, args, 1 + p_.program->host[index(check.function)].arguments, check.function);
+    block_.push_back({std::move(check)});
+    places_[index(node.outputs[0])] = args[0];
+  }
+
+  bool is_checked(ValueId index_value) const {
+    const int made_by = producers_[index(index_value)];
+    if (made_by < 0) return false;
+    const Node& node = graph_.nodes[index(made_by)];
+    if (node.op->name == "cast") return is_checked(node.inputs[0]);
+    const Structure* structure = structure_of(*node.op);
+    return structure && *structure == Structure::check_index;
   }
 
   void emit_if(const Node& node) {
@@ -442,7 +485,8 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   const Graph& normal = *builder.plan.graph;
   Program& program = *builder.program;
   program.name = graph.name;
-  const size_t hidden = writebacks.size() + (host.empty() ? 0 : 1);
+  const bool has_token = std::any_of(host.begin(), host.end(), [](const HostFunction& f) { return f.call != nullptr; });
+  const size_t hidden = writebacks.size() + (has_token ? 1 : 0);
   program.host = std::move(host);
   program.input_count = static_cast<int>(normal.params.size());
   std::vector<Place> params;
@@ -450,6 +494,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     const TensorType& type = normal.type(param.value);
     params.push_back({builder.new_slot(type.dtype, type.shape), layout_of_param(normal, param.value)});
   }
+  builder.inputs = params;
   std::vector<Place> results;
   program.body = BlockBuilder(builder, normal, params).run(results);
   // What is written back may be an input as it was: everything is read before anything is written.

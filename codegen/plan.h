@@ -34,7 +34,7 @@ struct Plan {
 // `graph` must be optimised (passes/pipeline.h). `hints`: values of its symbols in the present call, which may steer
 // how things are computed but never what is computed.
 // `writebacks`: results that are copied into an input at the end instead of being returned; they are the last results.
-// `host`: what `host_call` nodes call. With any, the result before the writebacks is their last token.
+// `host`: what `host_call` nodes call. With any call, the result before the writebacks is their last token.
 // `stop`: ends the work, between two kernels, by throwing Stopped.
 // Kernels are compiled at the end, side by side on the threads of the pool where there are several.
 struct Stopped {};

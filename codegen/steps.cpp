@@ -22,6 +22,12 @@ void collect_nested(const Block& block, Slots& needed, Slots& defined) {
   defined.insert(made.begin(), made.end());
 }
 
+// The inputs that a failure writes to do not count: the program has ended by then.
+void use_of_failure(const OnFailure& failure, Slots& used) {
+  for (const auto& [from, to] : failure.copies) used.insert(from.slot);
+  for (const View& arg : failure.args) used.insert(arg.slot);
+}
+
 }  // namespace
 
 void collect(const Step& step, Slots& used, Slots& defined) {
@@ -56,7 +62,9 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                       },
                       [&](const HostCall& s) {
                         for (const View& arg : s.args) use(arg.slot);
-                      }},
+                        use_of_failure(s.failure, used);
+                      },
+                      [&](const CheckIndex& s) { use(s.indices.slot), use_of_failure(s.failure, used); }},
              step.op);
 }
 

@@ -30,6 +30,10 @@ void for_each_slot(Step& step, Visit&& visit) {
   const auto inside = [&](Block& block) {
     for (Step& inner : block) for_each_slot(inner, visit);
   };
+  const auto on_failure = [&](OnFailure& failure) {
+    for (auto& [from, to] : failure.copies) visit(from.slot), visit(to.slot);
+    for (View& arg : failure.args) visit(arg.slot);
+  };
   std::visit(Overload{[&](Allocate& s) {
                         visit(s.slot);
                         if (s.reuse >= 0) visit(s.reuse);
@@ -48,7 +52,9 @@ void for_each_slot(Step& step, Visit&& visit) {
                       },
                       [&](HostCall& s) {
                         for (View& arg : s.args) visit(arg.slot);
-                      }},
+                        on_failure(s.failure);
+                      },
+                      [&](CheckIndex& s) { visit(s.indices.slot), on_failure(s.failure); }},
              step.op);
 }
 

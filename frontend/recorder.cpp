@@ -12,11 +12,11 @@ bool is_view_op(const OpDef& op) { return std::holds_alternative<ViewRule>(op.lo
 
 // Operators that Python itself has for numbers: on weak values only, their result is a number again.
 bool is_number_operator(const OpDef& op) {
-  constexpr std::string_view names[] = {
-      "add",        "subtract",      "multiply",       "divide",     "pow",         "negative",
-      "positive",   "abs",           "equal",          "not_equal",  "less",        "less_equal",
-      "greater",    "greater_equal", "logical_and",    "logical_or", "logical_not", "bitwise_and",
-      "bitwise_or", "bitwise_xor",   "bitwise_invert", "minimum",    "maximum"};
+  constexpr std::string_view names[] = {"add",           "subtract",    "multiply",       "divide",      "floor_divide",
+                                        "remainder",     "pow",         "negative",       "positive",    "abs",
+                                        "equal",         "not_equal",   "less",           "less_equal",  "greater",
+                                        "greater_equal", "logical_and", "logical_or",     "logical_not", "bitwise_and",
+                                        "bitwise_or",    "bitwise_xor", "bitwise_invert", "minimum",     "maximum"};
   return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
 }
 
@@ -337,6 +337,17 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
   if (weak && op.name == "divide")
     for (size_t i = 0; i < ids.size(); ++i)
       if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});
+  if (op.checks) {
+    const auto [indices, table] = *op.checks;
+    std::vector<TensorType> types;
+    for (const ValueId id : ids) types.push_back(top().graph.type(id));
+    const TensorType made = infer_type(op, types, attrs, env_);
+    const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, attrs, "axis");
+    const Dim size = types[static_cast<size_t>(table)].shape[static_cast<size_t>(axis)];
+    const bool none = std::any_of(made.shape.begin(), made.shape.end(), [](const Dim& d) { return d.is(0); });
+    ValueId& id = ids[static_cast<size_t>(indices)];
+    if (!none) id = checked(id, size, axis, false);
+  }
   return wrap(emit(op, ids, std::move(attrs)), weak);
 }
 
@@ -348,7 +359,9 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
   const TensorType types[] = {x->recorded->type, index->type()};
   const TensorType result = infer_type(take, types, attrs, env_);
   // A cell of its own, because the index may be written to later.
-  const ValueId value = read(index);
+  const bool none = std::any_of(result.shape.begin(), result.shape.end(), [](const Dim& d) { return d.is(0); });
+  const Dim size = types[0].shape[static_cast<size_t>(std::get<int64_t>(attrs[0]))];
+  const ValueId value = none ? read(index) : checked(read(index), size, std::get<int64_t>(attrs[0]), true);
   std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
   if (!cell) {
     cell = std::make_shared<Cell>();
@@ -374,22 +387,6 @@ TensorRef Recorder::lift(Kind kind, double real, int64_t whole) {
 TensorRef Recorder::from_dim(Dim dim) {
   if (dim.is_constant()) return lift(Kind::integer, 0, dim.constant());
   return wrap(emit(op("from_dim"), {}, {std::vector<Dim>{dim}, DType::i64}), true);
-}
-
-void Recorder::host_call(HostFunction function, std::span<const TensorRef> tensors) {
-  if (!token_) {
-    // Made in the function itself, whatever region is open.
-    Graph& graph = frames_[0].graph;
-    GraphBuilder builder(graph, env_);
-    const ValueId none = builder.emit(op("full"), {}, {std::vector<Dim>{}, int64_t{0}, DType::boolean}).id;
-    token_ = std::make_shared<Cell>();
-    token_->now = {frames_[0].id, none};
-    token_->type = graph.type(none);
-  }
-  std::vector<ValueId> inputs{read(token_, frames_.size() - 1)};
-  for (const TensorRef& tensor : tensors) inputs.push_back(read(tensor));
-  write(token_, emit(op("host_call"), inputs, {static_cast<int64_t>(host_.size())}));
-  host_.push_back(std::move(function));
 }
 
 // ---- in-place writes ----

@@ -6,6 +6,7 @@
 // At the end, cells of arguments that were written are written back.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -19,6 +20,7 @@ namespace tandem {
 struct Variable {
   int frame = -1;
   ValueId value = -1;
+  bool operator==(const Variable&) const = default;
 };
 
 struct Cell;
@@ -57,7 +59,7 @@ struct Capture {
   std::vector<ShapeGuard> guards;
   std::vector<CapturedOutput> outputs;
   std::vector<std::pair<int, int>> writebacks;  // result of the graph -> input
-  std::vector<HostFunction> host;               // with any, the result before those written back is the last token
+  std::vector<HostFunction> host;               // with any call, the result before those written back is the last token
   std::vector<TensorRef> constants;             // bound to the inputs that follow the arguments
   std::vector<bool> numbers;                    // per input: a Python float, as a weak f64[]
 };
@@ -86,6 +88,12 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef from_dim(Dim dim);
   // Calls `function` with these tensors whenever the program comes here, in order with the other such calls.
   void host_call(HostFunction function, std::span<const TensorRef> tensors);
+  // What a failure at this point of the program leaves behind outside of tensors: a function, and what it is called with.
+  struct Pending {
+    std::function<void(std::span<const HostTensor>)> failed;
+    std::vector<TensorRef> tensors;
+  };
+  std::function<Pending()> pending;  // set by the Python bindings
   Capture finish(const std::vector<TensorRef>& outputs);
   ShapeEnv& env() { return env_; }
   size_t node_count() const;
@@ -145,6 +153,19 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
   ValueId emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs);
   void write(const std::shared_ptr<Cell>& cell, ValueId value);
+  // recorder_failures.cpp: what an exception at run time leaves behind.
+  struct Failure {
+    std::vector<std::shared_ptr<Cell>> arguments;  // that may have been written to
+    Pending pending;
+    bool empty() const { return arguments.empty() && !pending.failed; }
+  };
+  Failure failure();
+  // Appends the operands, and notes the rest.
+  void append(Failure failure, std::vector<ValueId>& inputs, HostFunction& function);
+  ValueId token();
+  // The indices, after a check that they lie within `size`.
+  ValueId checked(ValueId indices, Dim size, int64_t axis, bool element);
+  void settle_failures(Graph& graph, bool ordered);
   // recorder_aliases.cpp: tensors that are one on some paths only.
   void link(const std::shared_ptr<Cell>& cell, MaybeView maybe);
   void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
@@ -173,7 +194,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<bool> numbers_;
   std::vector<TensorRef> constants_;
   std::vector<HostFunction> host_;
-  std::shared_ptr<Cell> token_;  // of the last host call
+  std::shared_ptr<Cell> token_;                                                      // of the last host call
+  std::map<std::pair<int, ValueId>, std::vector<std::pair<Dim, ValueId>>> checked_;  // by frame and value
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
   SourceLoc line_;  // of what is recorded, where that is not the line that runs
   std::unordered_map<int64_t, std::shared_ptr<Cell>> index_cells_;  // by frame and value: equal views compare equal

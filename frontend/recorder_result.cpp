@@ -54,11 +54,12 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
     capture.outputs.push_back(std::move(out));
   }
   if (token_) graph.results.push_back(token_->now.value);
-  capture.host = host_;
   for (const int argument : written_inputs()) {
     capture.writebacks.emplace_back(static_cast<int>(graph.results.size()), argument);
     graph.results.push_back(arguments_[static_cast<size_t>(argument)]->now.value);
   }
+  settle_failures(graph, token_ || !capture.writebacks.empty());
+  capture.host = host_;
   // Arguments come first among the params; constants met on the way were appended after them.
   capture.constants = constants_;
   capture.graph = std::move(graph);

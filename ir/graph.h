@@ -55,6 +55,8 @@ struct Graph {
 };
 
 int while_carried(const Node& node);  // number of carried values of a `while`
+// Whether the node does something although nobody may use its results: it calls the host, may fail, or holds such a node.
+bool has_effects(const Node& node);
 
 std::string to_text(const Graph& graph, bool with_locations = true);
 Graph parse_graph(std::string_view text);  // throws Error{value} with line and column

@@ -215,6 +215,9 @@ class Verifier {
         require(is_floating(node.dtype) && !is_half(node.dtype) && same(), "operands and result are f32 or f64");
         break;
       case ScalarOp::rem:
+        require(node.dtype != DType::boolean && !is_half(node.dtype) && same(),
+                "operands and result are of one integer dtype, f32 or f64");
+        break;
       case ScalarOp::shl:
       case ScalarOp::shr:
       case ScalarOp::shr_logical:

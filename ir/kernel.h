@@ -46,7 +46,7 @@ enum class ScalarOp : uint8_t {
   sub,
   mul,
   div,  // floats: IEEE. Integers: truncates toward zero; division by zero gives 0, INT_MIN / -1 gives INT_MIN
-  rem,  // integers only: a - div(a, b) * b; a rem 0 gives a
+  rem,  // a - trunc(a / b) * b, exactly, with a's sign. Integers: a rem 0 gives a; floats: NaN, as C's fmod
   neg,
   abs,  // integer abs and neg wrap
   min,

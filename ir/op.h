@@ -112,7 +112,8 @@ enum class Structure : uint8_t {
   index_update,
   matmul,
   control,
-  host_call
+  host_call,
+  check_index
 };
 
 class Builder;
@@ -135,6 +136,12 @@ struct NoGrad {
   std::string_view reason;  // shown to the user
 };
 using Gradient = std::variant<std::monostate, GradRule, NoGrad>;
+
+// Which input holds indices into an axis of which other one. They must lie in [-size, size), whether or not anybody uses
+// the result; the axis is the attribute of that name, or else the first.
+struct IndexCheck {
+  int indices, table;
+};
 
 // ---- The row -------------------------------------------------------------------------------------------------------
 enum class Trait : uint32_t {
@@ -162,6 +169,7 @@ struct OpDef {
   Accepts accepts = Accepts::any;
   TensorType (*infer)(InferContext& c) = nullptr;
   Lowering lower = {};
+  std::optional<IndexCheck> checks = std::nullopt;
   Gradient grad = {};
   std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
   std::string_view doc = {};      // first line: one imperative sentence

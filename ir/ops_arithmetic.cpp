@@ -1,4 +1,5 @@
 // Pointwise arithmetic, rounding and bit operations.
+#include "ir/math_parts.h"
 #include "ir/rules.h"
 
 namespace tandem {
@@ -46,6 +47,33 @@ Scalar integer_power(Scalar x, Scalar n) {
 
 Scalar power(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   return is_floating(x[0].dtype) ? math::pow(x[0], x[1]) : integer_power(x[0], x[1]);
+}
+
+// Python's and NumPy's division: rounded toward minus infinity, the remainder with the divisor's sign. Integers divided by
+// 0 give 0 and 0. Floats as in NumPy: the quotient is what is left without the exact remainder, snapped to an integer.
+struct Division {
+  Scalar quotient, remainder;
+};
+
+Division floor_divided(Scalar a, Scalar b) {
+  const Scalar zero = a.constant(0), one = a.constant(1);
+  const Scalar rest = rem(a, b);
+  const bool is_signed = info(a.dtype).is_signed || is_floating(a.dtype);
+  if (!is_floating(a.dtype)) {
+    const Scalar quotient = a / b, exact = select(b == zero, zero, rest);
+    if (!is_signed) return {quotient, exact};
+    const Scalar down = (exact != zero) & ((exact < zero) != (b < zero));
+    return {select(down, quotient - one, quotient), select(down, exact + b, exact)};
+  }
+  const Scalar down = (rest != zero) & ((b < zero) != (rest < zero));
+  const Scalar near = (a - rest) / b;
+  const Scalar quotient = select(down, near - one, near);
+  const Scalar low = floor(quotient);
+  const Scalar snapped = select(a.constant(0.5) < quotient - low, low + one, low);
+  const auto signed_zero = [&](Scalar like) { return math::flip_sign(zero, math::sign_of(like)); };
+  const Scalar whole = select(quotient != zero, snapped, signed_zero(a / b));
+  const Scalar left = select(rest != zero, select(down, rest + b, rest), signed_zero(b));
+  return {select(b == zero, a / b, whole), select(b == zero, rest, left)};
 }
 
 TensorType shifted_type(InferContext& c) {
@@ -133,6 +161,29 @@ std::vector<OpDef> arithmetic_ops() {
         .onnx = "Div",
         .doc = "Divide x1 by x2 element by element, giving a floating-point result.",
         .example = "td.divide(td.asarray([1., 2.]), 4)  # tensor([0.25, 0.5 ], dtype=float32)"},
+       {.name = "floor_divide",
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return floor_divided(x[0], x[1]).quotient; },
+        .grad = kNotDifferentiable,
+        .onnx = "compose",
+        .doc = "Divide x1 by x2 and round toward minus infinity; integers divided by 0 give 0.",
+        .example = "td.floor_divide(td.asarray([7, -7]), 2)  # tensor([ 3, -4])",
+        .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):any", "() (2,):negative", "(0, 3) (3,)"}},
+       {.name = "remainder",
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return floor_divided(x[0], x[1]).remainder; },
+        .grad = [](const GradContext& c) -> Grads {
+          const Value quotient = binary("floor_divide", c.inputs[0], c.inputs[1]);
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-(c.upstream * quotient), c.inputs[1])};
+        },
+        .onnx = "compose",
+        .doc = "Return what floor division leaves, with the sign of x2; integers modulo 0 give 0.",
+        .example = "td.remainder(td.asarray([7, -7]), 3)  # tensor([1, 2])",
+        .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):negative", "() (2,):negative", "(0, 3) (3,)"}},
        {.name = "pow",
         .accepts = Accepts::numeric,
         .lower = power,

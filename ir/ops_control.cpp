@@ -13,6 +13,8 @@ TensorType no_single_type(InferContext& c) {
 
 TensorType token_type(InferContext&) { return {DType::boolean, {}, {}}; }
 
+TensorType checked_type(InferContext& c) { return c.inputs[0]; }
+
 constexpr NoGrad kThroughRegions{"its gradient is taken through its sub-graphs, which is not built yet"};
 
 }  // namespace
@@ -34,8 +36,21 @@ std::vector<OpDef> control_ops() {
         .lower = Structure::host_call,
         .grad = NoGrad{"it yields nothing but a token that orders it among other calls"},
         .onnx = "none: it calls back into the program that runs the graph",
-        .doc =
-            "Call a function of the host with tensors: printing, assertions. Takes the token of the call before it."}});
+        .doc = "Call a function of the host with tensors: printing, assertions. Takes the token of the call before it. "
+               "The "
+               "last operands are what a failure leaves behind: new contents of arguments, then of what is no tensor."},
+       {.name = "check_index",
+        .attrs = {{"size", AttrKind::dims, std::nullopt, "of the axis"},
+                  {"axis", AttrKind::integer, std::nullopt, "for the message"},
+                  {"element", AttrKind::boolean, Attr{false}, "for the message: of x[index], not of take"},
+                  {"ordered", AttrKind::boolean, Attr{false}, "a failure can be told from one that comes later"},
+                  {"function", AttrKind::integer, Attr{int64_t{-1}}, "its number among host calls, if any"}},
+        .infer = checked_type,
+        .lower = Structure::check_index,
+        .grad = NoGrad{"indices have no gradient"},
+        .onnx = "Identity",
+        .doc = "Return the first operand after checking that all of it lies in [-size, size). With a function, the "
+               "other operands are as for host_call."}});
 }
 
 }  // namespace tandem

@@ -192,6 +192,7 @@ std::vector<OpDef> indexing_ops() {
                 .traits = Trait::mixed | Trait::method,
                 .infer = take_type,
                 .lower = Structure::take,
+                .checks = IndexCheck{1, 0},
                 .grad = kNeedsScatter,
                 .onnx = "Gather",
                 .doc = "Return the elements at given indices along an axis; an index outside [-size, size) raises "
@@ -204,6 +205,7 @@ std::vector<OpDef> indexing_ops() {
                 .traits = static_cast<uint32_t>(Trait::mixed),
                 .infer = take_along_type,
                 .lower = Structure::take_along_axis,
+                .checks = IndexCheck{1, 0},
                 .grad = kNeedsScatter,
                 .onnx = "GatherElements",
                 .doc = "Return, for every position, the element of x at the given index along an axis.",
@@ -215,6 +217,7 @@ std::vector<OpDef> indexing_ops() {
                 .traits = Trait::internal | Trait::mixed,
                 .infer = index_update_type,
                 .lower = Structure::index_update,
+                .checks = IndexCheck{1, 0},
                 .grad = index_update_grad,
                 .onnx = "ScatterElements",
                 .doc = "Return x with what `take` would return at one index, known when it runs, replaced by value, "
@@ -225,6 +228,7 @@ std::vector<OpDef> indexing_ops() {
                 .infer = embedding_type,
                 .lower = [](Builder& b, std::span<const Value> x, const OpDef&,
                             const Attrs&) { return b.emit("take", {x[1], x[0]}, {int64_t{0}}); },
+                .checks = IndexCheck{0, 1},
                 .grad = kNeedsScatter,
                 .onnx = "Gather",
                 .doc = "Return the rows of weight [entries, features] at the given indices.",

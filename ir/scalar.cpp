@@ -87,6 +87,7 @@ int64_t evaluate_float(ScalarOp op, DType dtype, int64_t a_bits, int64_t b_bits,
     case ScalarOp::sub: return to_bits(a - b);
     case ScalarOp::mul: return to_bits(a * b);
     case ScalarOp::div: return to_bits(a / b);
+    case ScalarOp::rem: return to_bits(std::fmod(a, b));
     case ScalarOp::neg: return canonical(dtype, a_bits ^ sign);
     case ScalarOp::abs: return canonical(dtype, a_bits & ~sign);
     case ScalarOp::min: return canonical(dtype, a != a ? a_bits : (a < b ? a_bits : b_bits));

@@ -266,6 +266,9 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   }
   NestAccess access = address(place, x.dtype, data_map);
   access.gathers.push_back({index.id, stride, extent});
+  const int made_by = producer(node.inputs[1]);
+  if (made_by >= 0 && is(*c_.graph.nodes[static_cast<size_t>(made_by)].op, Structure::check_index))
+    return builder_.emit(ScalarOp::load, x.dtype, -1, -1, -1, add_access(std::move(access)));  // it cannot fail
   access.message =
       fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
   if (node.loc.known()) access.message += fmt::format(" (at {}:{})", node.loc.file, node.loc.line);

@@ -18,13 +18,14 @@ std::vector<Item> kept(const std::vector<Item>& items, const Flags& keep) {
   return all;
 }
 
-// Which params of a region the given results depend on.
-Flags params_used(const Graph& region, const std::vector<ValueId>& results) {
+// Which params of a region the given results depend on; and, with `effects`, what must happen without anybody's use.
+Flags params_used(const Graph& region, const std::vector<ValueId>& results, bool effects = true) {
   Flags live(region.types.size(), false);
   for (const ValueId result : results) live[static_cast<size_t>(result)] = true;
   for (size_t i = region.nodes.size(); i-- > 0;) {
     const Node& node = region.nodes[i];
-    if (std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return live[static_cast<size_t>(v)]; }))
+    if ((effects && has_effects(node)) ||
+        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return live[static_cast<size_t>(v)]; }))
       for (const ValueId in : node.inputs) live[static_cast<size_t>(in)] = true;
   }
   Flags used;
@@ -86,10 +87,11 @@ void prune_if(Node& node, const Flags& wanted) {
 void prune_while(Node& node, const Flags& wanted) {
   const Graph condition = dce(*node.regions[0]), body = dce(*node.regions[1]);
   Flags used = params_used(condition, condition.results);
-  for (size_t k = 0; k < wanted.size(); ++k) used[k] = used[k] || wanted[k];
+  const Flags acts = params_used(body, {});
+  for (size_t k = 0; k < used.size(); ++k) used[k] = used[k] || acts[k] || (k < wanted.size() && wanted[k]);
   // A carried value that is needed needs what its next value depends on.
   std::vector<Flags> depends;
-  for (const ValueId result : body.results) depends.push_back(params_used(body, {result}));
+  for (const ValueId result : body.results) depends.push_back(params_used(body, {result}, false));
   Flags done(depends.size(), false);
   for (bool more = true; more;) {
     more = false;
@@ -116,7 +118,7 @@ Graph dce(const Graph& graph) {
     Node node = graph.nodes[i];
     Flags wanted;
     for (const ValueId value : node.outputs) wanted.push_back(live[static_cast<size_t>(value)]);
-    if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) continue;
+    if (std::find(wanted.begin(), wanted.end(), true) == wanted.end() && !has_effects(node)) continue;
     const auto labels = region_labels(*node.op);
     if (!labels.empty()) (labels[0] == "then" ? prune_if : prune_while)(node, wanted);
     for (const ValueId in : node.inputs) live[static_cast<size_t>(in)] = true;

@@ -2,9 +2,10 @@
 //
 // Effect: removes nodes none of whose values are used; results of `if` that nobody uses, in both branches; carried
 //   values of `while` that neither its condition, nor its users, nor a carried value that is itself needed depends on;
-//   and inputs of both that no region uses. A loop without users goes as a whole, whether or not it would end.
+//   and inputs of both that no region uses. A loop without users goes as a whole, whether or not it would end,
+//   unless it calls the host or checks indices: such nodes stay (has_effects).
 // Needs: nothing but a graph that verifies.
-// Guarantees: every node is needed for a result. The params and results of the graph itself stay: they are its
+// Guarantees: every node is needed for a result or has effects. The params and results of the graph itself stay: they are its
 //   calling convention. The order of what remains is kept.
 // Test: tests/passes/test_dce.cpp
 #pragma once

@@ -152,6 +152,7 @@ bool Folder::fold_if(const Node& node) {
 
 bool Folder::fold_while(const Node& node) {
   const Graph& condition = *node.regions[0];
+  if (std::any_of(condition.nodes.begin(), condition.nodes.end(), has_effects)) return false;
   std::vector<std::optional<int64_t>> known;
   for (const ValueId input : node.inputs) {
     const ValueId value = mapped(input);

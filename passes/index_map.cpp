@@ -52,7 +52,7 @@ int scalar_cost(const OpDef& op, DType dtype) {
   int cost = 0;
   for (const ScalarNode& node : builder.body())
     if (node.op != ScalarOp::constant && node.op != ScalarOp::load)
-      cost += node.op == ScalarOp::div || node.op == ScalarOp::sqrt ? 4 : 1;
+      cost += node.op == ScalarOp::div || node.op == ScalarOp::rem || node.op == ScalarOp::sqrt ? 4 : 1;
   return it->second = std::max(cost, 1);
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "passes/checks.h"
 #include "passes/cse.h"
 #include "passes/dce.h"
 #include "passes/expand.h"
@@ -36,7 +37,7 @@ void verify_after(std::string_view pass, const Graph& graph) {
 const std::vector<GraphPass>& graph_passes() {
   static const std::vector<GraphPass> passes = {
       {"expand", expand}, {"fold", fold}, {"simplify", simplify}, {"reassociate", reassociate, true},
-      {"cse", cse},       {"dce", dce},
+      {"cse", cse},       {"dce", dce},   {"checks", checks},
   };
   return passes;
 }

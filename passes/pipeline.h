@@ -7,6 +7,7 @@
 //   reassociate  only under `numerics="fast"`: rules that keep results up to rounding; folds, too
 //   cse       leaves no two equal nodes in one graph; makes no node
 //   dce       leaves no unused node, carried value or capture; makes no node
+//   checks    leaves no check of indices that a kernel makes anyway; makes no node
 // After them come fusion and lowering, which make kernels.
 //
 // TANDEM_VERIFY=1 checks the graph before the first and after every pass; builds without NDEBUG always do.

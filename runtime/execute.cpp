@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/copy.h"
@@ -47,6 +49,32 @@ struct Held {
   char* data;
   bool counted;
 };
+
+// Most indices are good, so that finding out is one pass without branches.
+template <class T>
+std::optional<int64_t> first_outside(const T* indices, int64_t count, int64_t size) {
+  const auto outside = [size](T index) {
+    if constexpr (std::is_unsigned_v<T>)
+      return static_cast<uint64_t>(index) >= static_cast<uint64_t>(size);
+    else
+      return static_cast<int64_t>(index) < -size || static_cast<int64_t>(index) >= size;
+  };
+  bool any = false;
+  for (int64_t i = 0; i < count; ++i) any |= outside(indices[i]);
+  if (!any) return std::nullopt;
+  return static_cast<int64_t>(*std::find_if(indices, indices + count, outside));
+}
+
+template <class Use>
+std::optional<int64_t> with_integer(DType dtype, Use&& use) {
+  const bool is_signed = info(dtype).is_signed;
+  switch (size_of(dtype)) {
+    case 1: return is_signed ? use(int8_t{}) : use(uint8_t{});
+    case 2: return is_signed ? use(int16_t{}) : use(uint16_t{});
+    case 4: return is_signed ? use(int32_t{}) : use(uint32_t{});
+    default: return is_signed ? use(int64_t{}) : use(uint64_t{});
+  }
+}
 
 struct Failure {
   std::atomic<bool> seen{false};
@@ -260,8 +288,7 @@ class Frame {
     std::memcpy(&index, at(op.index).data, sizeof index);
     const int64_t size = dim(op.to.shape[axis]);
     if (index < -size || index >= size) [[unlikely]]
-      throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, op.axis,
-                  size, size, size, op.origin ? line_of(*op.origin) : "");
+      throw_no_element(index, op.axis, size, op.origin ? line_of(*op.origin) : "");
     if (index < 0) index += size;
     const int64_t bytes = element_size(op.to.slot);
     ProfileScope profile(EventKind::put, op.origin);
@@ -296,15 +323,53 @@ class Frame {
   }
 
   void execute(const HostCall& op) {
+    const HostFunction& function = program_.host[static_cast<size_t>(op.function)];
+    const ProfileScope profile(EventKind::host, op.origin);
+    try {
+      function.call(host_tensors(op.args));
+    } catch (...) {
+      settle(op.failure, op.function);
+      throw;
+    }
+  }
+
+  std::vector<HostTensor> host_tensors(const std::vector<View>& args) {
     std::vector<HostTensor> tensors;
-    for (const View& arg : op.args) {
+    for (const View& arg : args) {
       HostTensor& tensor = tensors.emplace_back();
       tensor.dtype = program_.slots[static_cast<size_t>(arg.slot)].dtype;
       for (const DimRef extent : arg.shape) tensor.shape.push_back(dim(extent));
       tensor.data = address(arg.slot, arg.offset);
     }
-    const ProfileScope profile(EventKind::host, op.origin);
-    program_.host[static_cast<size_t>(op.function)].call(tensors);
+    return tensors;
+  }
+
+  void settle(const OnFailure& failure, int function) {
+    for (const auto& [from, to] : failure.copies) execute(Copy{from, to});
+    if (function < 0) return;
+    if (const auto& failed = program_.host[static_cast<size_t>(function)].failed) failed(host_tensors(failure.args));
+  }
+
+  void execute(const CheckIndex& op) {
+    int64_t count = 1;
+    for (const DimRef extent : op.indices.shape) count *= dim(extent);
+    const void* data = address(op.indices.slot, op.indices.offset);
+    const int64_t size = dim(op.size);
+    const auto bad = with_integer(program_.slots[static_cast<size_t>(op.indices.slot)].dtype, [&](auto zero) {
+      return first_outside(static_cast<const decltype(zero)*>(data), count, size);
+    });
+    if (!bad) [[likely]]
+      return;
+    settle(op.failure, op.function);
+    const std::string place = op.origin ? line_of(*op.origin) : "";
+    if (op.element) throw_no_element(*bad, op.axis, size, place);
+    throw_error(ErrorKind::index, "take: got index {} along axis {}; need -{} <= index < {}{}", *bad, op.axis, size,
+                size, place);
+  }
+
+  [[noreturn]] static void throw_no_element(int64_t index, int axis, int64_t size, std::string_view place) {
+    throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, axis, size,
+                size, size, place);
   }
 
   const Program& program_;

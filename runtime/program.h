@@ -90,6 +90,7 @@ struct Put {
   int axis;
   int index;
   OriginRef origin = {};
+  bool checked = false;  // there is such a place: a CheckIndex has seen the index
 };
 
 struct Release {
@@ -116,15 +117,35 @@ struct Loop {
   std::vector<std::pair<int, int>> carried;
 };
 
+// What a step that fails leaves behind: arguments as they are written to so far, and what host[function].failed does
+// with the elements of `args`, contiguous buffers.
+struct OnFailure {
+  std::vector<std::pair<View, View>> copies;  // from, to
+  std::vector<View> args;
+};
+
 // Calls host[function] with the elements of `args`, each a contiguous buffer of its own.
 struct HostCall {
   int function;
   std::vector<View> args;
   OriginRef origin = {};
+  OnFailure failure = {};
+};
+
+// Throws Error{index} unless all of `indices`, contiguous, lie in [-size, size). `axis` and `element` (of x[index], not
+// of take) are for the message. `function`: -1, or whose `failed` it is.
+struct CheckIndex {
+  View indices;
+  DimRef size;
+  int axis;
+  bool element;
+  OriginRef origin = {};
+  int function = -1;
+  OnFailure failure = {};
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Copy, Put, Release, Bind, Branch, Loop, HostCall> op;
+  std::variant<Allocate, Launch, Matmul, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex> op;
 };
 
 // What a host function gets; the memory is good for the time of the call.
@@ -137,6 +158,9 @@ struct HostTensor {
 struct HostFunction {
   std::string text;  // for dumps
   std::function<void(std::span<const HostTensor>)> call;
+  size_t arguments = 0;           // of `call`; without one, of a check: the token of the host call before it, if any
+  std::vector<int> targets = {};  // the inputs of the program that a failure gives new contents
+  std::function<void(std::span<const HostTensor>)> failed = nullptr;
 };
 
 struct Program {

@@ -108,7 +108,18 @@ class Printer {
     std::vector<std::string> args;
     args.reserve(op.args.size());
     for (const View& arg : op.args) args.push_back(view(arg));
-    line("host {} ({})", program_.host[static_cast<size_t>(op.function)].text, join(args));
+    line("host {} ({}){}", program_.host[static_cast<size_t>(op.function)].text, join(args), failure(op.failure));
+  }
+  void print(const CheckIndex& op) {
+    line("check {} axis {} size d{}{}", view(op.indices), op.axis, op.size, failure(op.failure));
+  }
+  std::string failure(const OnFailure& op) {
+    std::vector<std::string> copies;
+    copies.reserve(op.copies.size());
+    for (const auto& [from, to] : op.copies) copies.push_back(fmt::format("{} <- {}", view(to), view(from)));
+    std::string text = copies.empty() ? "" : fmt::format(" else copy {}", join(copies));
+    for (const View& arg : op.args) text += fmt::format(" else {}", view(arg));
+    return text;
   }
 
   const Program& program_;

@@ -172,6 +172,24 @@ class Verifier {
     step_ = "host call";
     require(op.function >= 0 && static_cast<size_t>(op.function) < program_.host.size(), "host functions exist");
     for (const View& arg : op.args) check_view(arg);
+    check(op.failure);
+  }
+  void check(const CheckIndex& op) {
+    step_ = "check";
+    require(op.function < static_cast<int>(program_.host.size()), "host functions exist");
+    require(is_integer(dtype(op.indices.slot)), "indices are integers");
+    check_view(op.indices);
+    check_dim(op.size);
+    check(op.failure);
+  }
+  void check(const OnFailure& op) {
+    for (const auto& [from, to] : op.copies) {
+      check_view(from);
+      check_view(to);
+      require(dtype(from.slot) == dtype(to.slot), "a copy has one dtype");
+      require(from.shape.size() == to.shape.size(), "a copy has one rank");
+    }
+    for (const View& arg : op.args) check_view(arg);
   }
 
   const Program& program_;

@@ -65,7 +65,7 @@ WRONG = [
     ("td.full((2,), 'x')", "arg-type"),
     ("td.sofmax(x)", "attr-defined"),
     ("x + 'one'", "operator"),
-    ("x % 2", "operator"),
+    ("x % 'a'", "operator"),
     ("x.sum(axs=0)", "call-arg"),
     ("x.shape = (2,)", "misc"),
     ("x['row']", "index"),

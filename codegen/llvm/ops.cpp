@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace tandem::llvm {
 
@@ -100,6 +101,82 @@ Value Ops::divide(DType dtype, int width, const Value& a, const Value& b, bool s
   return t_.def("select {} {}, {} {}, {} {}", mask, by_zero, type, zero, type, signed_quotient);
 }
 
+// The remainder of a division is exact, whatever the quotient: a is reduced by multiples of b that are scaled up by powers
+// of 2, 48 bits of the quotient at a time; nearly always once. Lanes that are done stay as they are.
+Value Ops::remainder(DType dtype, int width, const Value& a, const Value& b) {
+  if (dtype != DType::f64) {
+    const auto wide = [&](const Value& x) {
+      return t_.def("fpext {} {} to {}", type_of(dtype, width), x, type_of(DType::f64, width));
+    };
+    const Value result = remainder(DType::f64, width, wide(a), wide(b));
+    return t_.def("fptrunc {} {} to {}", type_of(DType::f64, width), result, type_of(dtype, width));
+  }
+  const std::string real = type_of(DType::f64, width), whole = type_of(DType::i64, width);
+  const std::string mask = vector_of("i1", width);
+  const auto number = [&](double x) { return literal(DType::f64, std::bit_cast<int64_t>(x), width); };
+  const auto integer = [&](int64_t x) { return literal(DType::i64, x, width); };
+  const auto choose = [&](const Value& when, const Value& yes, const Value& no) {
+    return t_.def("select {} {}, {} {}, {} {}", mask, when, real, yes, real, no);
+  };
+  const auto is = [&](std::string_view how, const Value& x, const Value& y) {
+    return t_.def("fcmp {} {} {}, {}", how, real, x, y);
+  };
+  const auto least = [&](const Value& x, const Value& y) {
+    return call("smin", DType::i64, width, fmt::format("{0} {1}, {0} {2}", whole, x, y));
+  };
+  // The exponent, also of subnormal numbers.
+  const auto exponent = [&](const Value& x) {
+    const Value small = is("olt", x, number(0x1p-1022));
+    const Value normal = choose(small, t_.def("fmul {} {}, {}", real, x, number(0x1p53)), x);
+    const Value field =
+        t_.def("lshr {} {}, {}", whole, t_.def("bitcast {} {} to {}", real, normal, whole), integer(52));
+    return t_.def("select {0} {1}, {2} {3}, {2} {4}", mask, small, whole,
+                  t_.def("sub {} {}, {}", whole, field, integer(53)), field);
+  };
+  const auto magnitude = [&](const Value& x) { return call("fabs", DType::f64, width, fmt::format("{} {}", real, x)); };
+  const auto times = [&](const Value& x, const Value& y) { return t_.def("fmul {} {}, {}", real, x, y); };
+
+  // Lanes without meaning must not decide how often the loop runs.
+  const Value dividend = t_.def("freeze {} {}", real, a), divisor = t_.def("freeze {} {}", real, b);
+  const Value infinity = number(std::numeric_limits<double>::infinity());
+  const Value is_nan = is("uno", dividend, divisor);
+  const Value endless = is("oeq", magnitude(dividend), infinity), by_zero = is("oeq", divisor, number(0));
+  const Value invalid = t_.def("or {} {}, {}", mask, endless, by_zero);
+  const Value whole_range = is("oeq", magnitude(divisor), infinity);
+  const Value special = t_.def("or {} {}, {}", mask, t_.def("or {} {}, {}", mask, is_nan, invalid), whole_range);
+  const Value step = choose(special, number(1), magnitude(divisor));
+  const Value step_exponent = exponent(step);
+  Loop loop(t_, {{real, choose(special, number(0), magnitude(dividend))}});
+  const Value rest = loop[0];
+  Value more = is("oge", rest, step);
+  if (width > 1) more = t_.def("icmp ne i{0} {1}, 0", width, t_.def("bitcast {} {} to i{}", mask, more, width));
+  loop.enter(more);
+  const Value apart = t_.def("sub {} {}, {}", whole, exponent(rest), step_exponent);
+  Value scale = t_.def("sub {} {}, {}", whole, apart, integer(48));
+  scale = call("smax", DType::i64, width, fmt::format("{0} {1}, {0} {2}", whole, scale, integer(0)));
+  Value scaled = step;
+  for (int part = 0; part < 3; ++part) {  // the exponents of two numbers may be 2100 apart
+    const Value by = least(scale, integer(1000));
+    const Value biased = t_.def("add {} {}, {}", whole, by, integer(1023));
+    const Value bits = t_.def("shl {} {}, {}", whole, biased, integer(52));
+    scaled = times(scaled, t_.def("bitcast {} {} to {}", whole, bits, real));
+    scale = t_.def("sub {} {}, {}", whole, scale, by);
+  }
+  const Value quotient =
+      call("trunc", DType::f64, width, fmt::format("{} {}", real, t_.def("fdiv {} {}, {}", real, rest, scaled)));
+  const Value less =
+      call("fma", DType::f64, width,
+           fmt::format("{0} {1}, {0} {2}, {0} {3}", real, t_.def("fneg {} {}", real, quotient), scaled, rest));
+  // The rounded quotient may be 1 too large.
+  loop.close({choose(is("olt", less, number(0)), t_.def("fadd {} {}, {}", real, less, scaled), less)});
+  Value result = call("copysign", DType::f64, width, fmt::format("{0} {1}, {0} {2}", real, loop[0], dividend));
+  result = choose(whole_range, dividend, result);
+  // The sign of a NaN is that of x86's, as from C's fmod.
+  const Value none = literal(DType::f64, static_cast<int64_t>(0xfff8000000000000), width);
+  result = choose(invalid, none, result);
+  return choose(is_nan, t_.def("fadd {} {}, {}", real, dividend, divisor), result);
+}
+
 Value Ops::extremum(ScalarOp op, DType dtype, int width, const Value& a, const Value& b) {
   const bool is_min = op == ScalarOp::min;
   const std::string type = type_of(dtype, width);
@@ -144,6 +221,7 @@ Value Ops::emit(ScalarOp op, DType dtype, DType operand, int width, const Value&
     case ScalarOp::mul: return binary(is_float ? "fmul" : "mul");
     case ScalarOp::div: return is_float ? binary("fdiv") : divide(dtype, width, a, b, safe_divisor);
     case ScalarOp::rem: {
+      if (is_float) return remainder(dtype, width, a, b);
       if (safe_divisor) return binary(is_signed(dtype) ? "srem" : "urem");
       const Value product = t_.def("mul {} {}, {}", type, divide(dtype, width, a, b, false), b);
       return t_.def("sub {} {}, {}", type, a, product);

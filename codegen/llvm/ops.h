@@ -33,6 +33,7 @@ class Ops {
   Value to_memory(DType dtype, int width, const Value& value);
 
  private:
+  Value remainder(DType dtype, int width, const Value& a, const Value& b);
   Value divide(DType dtype, int width, const Value& a, const Value& b, bool safe_divisor);
   Value extremum(ScalarOp op, DType dtype, int width, const Value& a, const Value& b);
   Value compare(ScalarOp op, DType operand, int width, const Value& a, const Value& b);

@@ -7,6 +7,7 @@
 #include "frontend/sharing.h"
 #include "ir/text.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/specialization.h"
 #include "runtime/cache.h"
 #include "runtime/library.h"
 #include "runtime/object.h"
@@ -31,6 +32,39 @@ SourceLoc user_location() {
     Py_DECREF(frame);
   }
   return loc;
+}
+
+TensorRef copy_of(const HostTensor& value) {
+  Sizes sizes;
+  for (int64_t extent : value.shape) sizes.push_back(extent);
+  TensorRef copy = Tensor::empty(value.dtype, sizes);
+  std::memcpy(copy->data, value.data, static_cast<size_t>(element_count(sizes) * size_of(value.dtype)));
+  return copy;
+}
+
+// Released with the GIL held, wherever the program dies.
+std::shared_ptr<py::function> held_with_gil(py::function function) {
+  return {new py::function(std::move(function)), [](py::function* f) {
+            py::gil_scoped_acquire gil;
+            delete f;
+          }};
+}
+
+std::function<void(std::span<const HostTensor>)> host_function(std::function<void(const py::list&)> function,
+                                                               const std::vector<TensorRef>& tensors) {
+  // Values that promote like Python numbers are numbers for the function, too.
+  std::vector<bool> weak;
+  weak.reserve(tensors.size());
+  for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
+  return [function = std::move(function), weak](std::span<const HostTensor> values) {
+    py::gil_scoped_acquire gil;
+    py::list arguments;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const TensorRef copy = copy_of(values[i]);
+      arguments.append(weak[i] ? item_of(*copy) : py::cast(copy));
+    }
+    function(arguments);
+  };
 }
 
 class CaptureObject {
@@ -60,6 +94,21 @@ class CaptureObject {
     return parts;
   }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
+  // `function`: gives what a failure at this point does to what is no tensor, as a function and the tensors it takes; or
+  // None. The functions are kept by the specialisation, which the collector of garbage looks into, and not by the program.
+  void on_failure(py::function function) {
+    failures_ = py::list();
+    recorder_->pending = [this, held = held_with_gil(std::move(function))]() -> Recorder::Pending {
+      const py::object found = (*held)();
+      if (found.is_none()) return {};
+      const auto [failed, tensors] = found.cast<std::pair<py::function, std::vector<TensorRef>>>();
+      const auto number = failures_.size();
+      failures_.append(failed);
+      const auto call = [number](const py::list& arguments) { running_failure(number)(*arguments); };
+      return {host_function(call, tensors), tensors};
+    };
+  }
+  py::list failures() const { return failures_; }
   py::object size_input(int64_t value) { return to_python(recorder_->size_input(value)); }
   // `budget`: seconds after which calls no longer wait for the code; without one it is compiled here.
   std::shared_ptr<Executable> finish(const std::vector<TensorRef>& outputs, std::optional<double> budget) {
@@ -81,11 +130,13 @@ class CaptureObject {
   void stop() {
     if (running_) recorder_->stop();
     running_ = false;
+    recorder_->pending = nullptr;
   }
 
  private:
   std::shared_ptr<Recorder> recorder_;
   PlanOptions options_;
+  py::list failures_;
   bool running_ = false;
 };
 
@@ -93,14 +144,6 @@ Recorder& recorder() {
   Recorder* current = Recorder::current();
   if (!current) throw_error(ErrorKind::capture, "control flow: got a captured condition outside of capture");
   return *current;
-}
-
-TensorRef copy_of(const HostTensor& value) {
-  Sizes sizes;
-  for (int64_t extent : value.shape) sizes.push_back(extent);
-  TensorRef copy = Tensor::empty(value.dtype, sizes);
-  std::memcpy(copy->data, value.data, static_cast<size_t>(element_count(sizes) * size_of(value.dtype)));
-  return copy;
 }
 
 struct IfObject {
@@ -255,6 +298,8 @@ void bind_capture(py::module_& m) {
       .def("shared_input", &CaptureObject::shared_input, py::arg("tensors"), py::arg("name"))
       .def("number_input", &CaptureObject::number_input, py::arg("name") = "")
       .def("size_input", &CaptureObject::size_input, py::arg("value"))
+      .def("on_failure", &CaptureObject::on_failure, py::arg("function"))
+      .def_property_readonly("failures", &CaptureObject::failures)
       .def("finish", &CaptureObject::finish, py::arg("outputs"), py::arg("budget") = py::none())
       .def("abort", &CaptureObject::stop);
 
@@ -270,25 +315,9 @@ void bind_capture(py::module_& m) {
   m.def(
       "host_call",
       [](std::string text, py::function function, const std::vector<TensorRef>& tensors) {
-        // Values that promote like Python numbers are numbers for the function, too.
-        std::vector<bool> weak;
-        weak.reserve(tensors.size());
-        for (const TensorRef& tensor : tensors) weak.push_back(tensor->recorded && tensor->recorded->weak);
-        // Released with the GIL held, wherever the program dies.
-        const std::shared_ptr<py::function> held(new py::function(std::move(function)), [](py::function* f) {
-          py::gil_scoped_acquire gil;
-          delete f;
-        });
-        recorder().host_call({std::move(text),
-                              [held, weak](std::span<const HostTensor> values) {
-                                py::gil_scoped_acquire gil;
-                                py::list arguments;
-                                for (size_t i = 0; i < values.size(); ++i) {
-                                  const TensorRef copy = copy_of(values[i]);
-                                  arguments.append(weak[i] ? item_of(*copy) : py::cast(copy));
-                                }
-                                (*held)(*arguments);
-                              }},
+        recorder().host_call({std::move(text), host_function([held = held_with_gil(std::move(function))](
+                                                                 const py::list& arguments) { (*held)(*arguments); },
+                                                             tensors)},
                              tensors);
       },
       py::arg("text"), py::arg("function"), py::arg("tensors"));

@@ -141,6 +141,19 @@ void bind_dtypes(py::module_& m) {
   arithmetic("__mul__", "__rmul__", [](Dim a, Dim b) { return a * b; });
   arithmetic("__floordiv__", "__rfloordiv__", [](Dim a, Dim b) { return floor_div(a, b); });
   arithmetic("__mod__", "__rmod__", [](Dim a, Dim b) { return a - floor_div(a, b) * b; });
+  const auto both = [](Dim a, Dim b) {
+    const Dim quotient = floor_div(a, b);
+    return py::make_tuple(to_python(quotient), to_python(a - quotient * b));
+  };
+  for (const bool reflected : {false, true}) {
+    const char* name = reflected ? "__rdivmod__" : "__divmod__";
+    size.attr(name) = py::cpp_function(
+        [both, reflected](const SizeObject& a, py::handle b) -> py::object {
+          if (!comparable(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+          return reflected ? both(dim_from(b), a.dim) : both(a.dim, dim_from(b));
+        },
+        py::name(name), py::is_method(size), py::is_operator());
+  }
   const auto relation = [&size](const char* name, Relation r, bool swap) {
     size.attr(name) = py::cpp_function(
         [r, swap](const SizeObject& a, py::handle b) -> py::object {
@@ -155,7 +168,7 @@ void bind_dtypes(py::module_& m) {
   relation("__le__", Relation::le, false);
   relation("__gt__", Relation::lt, true);
   relation("__ge__", Relation::le, true);
-  // True division and powers leave the integers: they work on the number, which is then fixed.
+  // True division and some powers leave the integers: they work on the number, which is then fixed.
   size.attr("__truediv__") = py::cpp_function(
       [](const SizeObject& a, py::handle b) -> py::object {
         if (tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
@@ -169,8 +182,28 @@ void bind_dtypes(py::module_& m) {
       },
       py::name("__rtruediv__"), py::is_method(size), py::is_operator());
   size.attr("__pow__") = py::cpp_function(
-      [](const SizeObject& a, py::handle b) -> py::object { return py::int_(specialized(a)).attr("__pow__")(b); },
+      [](const SizeObject& a, py::handle b) -> py::object {
+        constexpr long kMostFactors = 8;
+        int overflow = 0;
+        const long n = PyLong_CheckExact(b.ptr()) ? PyLong_AsLongAndOverflow(b.ptr(), &overflow) : -1;
+        if (overflow != 0 || n < 0 || n > kMostFactors) return py::int_(specialized(a)).attr("__pow__")(b);
+        Dim product = 1;
+        for (long k = 0; k < n; ++k) product = product * a.dim;
+        return to_python(product);
+      },
       py::name("__pow__"), py::is_method(size), py::is_operator());
+  size.attr("__rpow__") = py::cpp_function(
+      [](const SizeObject& a, py::handle b) -> py::object { return py::int_(specialized(a)).attr("__rpow__")(b); },
+      py::name("__rpow__"), py::is_method(size), py::is_operator());
+  size.attr("__neg__") = py::cpp_function([](const SizeObject& a) { return to_python(Dim(0) - a.dim); },
+                                          py::name("__neg__"), py::is_method(size));
+  size.attr("__pos__") =
+      py::cpp_function([](const SizeObject& a) { return to_python(a.dim); }, py::name("__pos__"), py::is_method(size));
+  size.attr("__abs__") = py::cpp_function(
+      [](const SizeObject& a) {
+        return to_python(compare(a, py::int_(0), Relation::lt) != 0 ? Dim(0) - a.dim : a.dim);
+      },
+      py::name("__abs__"), py::is_method(size));
   size.attr("__index__") = py::cpp_function(specialized, py::name("__index__"), py::is_method(size));
   size.attr("__int__") = py::cpp_function(specialized, py::name("__int__"), py::is_method(size));
   size.attr("__float__") = py::cpp_function([](const SizeObject& a) { return static_cast<double>(specialized(a)); },

@@ -376,6 +376,8 @@ void collected(PyHeapTypeObject* heap_type, traverseproc visit, inquiry clear) {
 }  // namespace
 
 void bind_function(py::module_& m) {
+  m.def("call_containers", running_containers,
+        "Return the lists and dicts among the arguments of the compiled call that is running.");
   m.def("enabled", [] { return enabled_flag().load(std::memory_order_relaxed); });
   m.def("set_enabled", [](bool on) { enabled_flag() = on; });
   py::class_<SlotObject>(m, "Slot").def(py::init<int>()).def_readonly("index", &SlotObject::index);
@@ -383,9 +385,9 @@ void bind_function(py::module_& m) {
                                                   collected(type, visit_specialization, nullptr);
                                                 }))
       .def(py::init<std::shared_ptr<Executable>, const py::list&, const py::list&, py::object, const py::list&,
-                    const py::list&>(),
+                    const py::list&, py::list>(),
            py::arg("executable"), py::arg("inputs"), py::arg("symbols"), py::arg("output"), py::arg("guards"),
-           py::arg("effects"))
+           py::arg("effects"), py::arg("failures"))
       .def_property_readonly("executable", &Specialization::executable);
   py::class_<CompiledFunction>(m, "CompiledFunction", py::custom_type_setup([](PyHeapTypeObject* type) {
                                  type->ht_type.tp_call = call_compiled;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "frontend/compiling.h"
 #include "python/bindings/specialization.h"
@@ -46,6 +47,8 @@ Effect effect_from(const py::tuple& description) {
   if (kind == "list") effect.kind = Kind::list;
   if (kind == "dict") effect.kind = Kind::dict;
   if (kind == "set") effect.kind = Kind::set;
+  if (kind == "extend") effect.kind = Kind::extend;
+  if (kind == "add") effect.kind = Kind::add;
   if (kind == "argument") {
     effect.kind = Kind::argument;
     effect.container = description[1].cast<int>();
@@ -112,8 +115,8 @@ void Flat::add(PyObject* value) {
 }
 
 Specialization::Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
-                               py::object output, const py::list& guards, const py::list& effects)
-    : executable_(std::move(executable)), output_(std::move(output)) {
+                               py::object output, const py::list& guards, const py::list& effects, py::list failures)
+    : executable_(std::move(executable)), output_(std::move(output)), failures_(std::move(failures)) {
   std::vector<PyObject*> lifted;
   std::vector<std::string> names;
   for (py::handle item : inputs) {
@@ -282,11 +285,49 @@ bool Specialization::matches(const Flat& flat, Call& call, std::string* reason) 
   return executable_->matches(call.tensors.span(), call.symbols, reason) && guards_->hold(reason);
 }
 
+namespace {
+
+// Says which call this thread is running.
+class RunningCall {
+ public:
+  RunningCall(const Specialization& program, const Flat& flat) : program(program), flat(flat), before_(now) {
+    now = this;
+  }
+  ~RunningCall() { now = before_; }
+  RunningCall(const RunningCall&) = delete;
+  RunningCall& operator=(const RunningCall&) = delete;
+
+  static thread_local const RunningCall* now;
+  const Specialization& program;
+  const Flat& flat;
+
+ private:
+  const RunningCall* before_;
+};
+thread_local const RunningCall* RunningCall::now = nullptr;
+
+const RunningCall& running_call() {
+  check_internal(RunningCall::now != nullptr, "no compiled call is running");
+  return *RunningCall::now;
+}
+
+}  // namespace
+
+py::list running_containers() {
+  py::list out;
+  const auto& containers = running_call().flat.containers;
+  for (size_t i = 0; i < containers.size(); ++i) out.append(py::reinterpret_borrow<py::object>(containers[i]));
+  return out;
+}
+
+py::object running_failure(size_t number) { return running_call().program.failure(number); }
+
 py::object Specialization::run(const Flat& flat, Call& call) const {
   const size_t count = executable_->outputs().size();
   TensorRef few[4];
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
+  const RunningCall running(*this, flat);
   if (executable_->brief()) {
     executable_->run(call.tensors.span(), call.symbols, outputs);
   } else {
@@ -371,19 +412,22 @@ void Specialization::apply(const Effect& effect, const Flat& flat, const Call& c
     case Kind::attribute: check(PyObject_SetAttr(owner, effect.key.ptr(), value.ptr())); return;
     default: break;
   }
+  const bool further = effect.kind == Kind::extend || effect.kind == Kind::add;
   if (PyList_CheckExact(owner)) {
-    check(PyList_SetSlice(owner, 0, PyList_GET_SIZE(owner), value.ptr()));
+    const Py_ssize_t size = PyList_GET_SIZE(owner);
+    check(PyList_SetSlice(owner, further ? size : 0, size, value.ptr()));
   } else if (PyDict_CheckExact(owner)) {
     PyDict_Clear(owner);
     check(PyDict_Update(owner, value.ptr()));
   } else {
-    check(PySet_Clear(owner));
+    if (!further) check(PySet_Clear(owner));
     for (py::handle item : value) check(PySet_Add(owner, item.ptr()));
   }
 }
 
 int Specialization::visit(visitproc visit, void* arg) const {
   Py_VISIT(output_.ptr());
+  Py_VISIT(failures_.ptr());
   for (const py::object& other : others_) Py_VISIT(other.ptr());
   const auto visit_source = [&](const InputSource& source) -> int {
     Py_VISIT(source.fixed.ptr());

@@ -80,7 +80,19 @@ struct SymbolSource {
 
 // What a call does after the program has run: new values of attributes and the like.
 struct Effect {
-  enum class Kind : uint8_t { item, cell, attribute, remove_item, remove_attribute, list, dict, set, argument } kind;
+  enum class Kind : uint8_t {
+    item,
+    cell,
+    attribute,
+    remove_item,
+    remove_attribute,
+    list,
+    dict,
+    set,
+    extend,
+    add,
+    argument
+  } kind;
   py::object owner, key, value;
   int container = -1;
 };
@@ -89,9 +101,9 @@ class Specialization {
  public:
   // `inputs`: one per input of the program, ("leaf", number), ("state", places), ("fixed", tensor) or ("shared", numbers
   // of leaves, tensors); `symbols`: pairs of a symbol's number and such a description; `effects`: (kind, owner, key, tree
-  // of new values).
+  // of new values); `failures`: what exceptions do instead, by number.
   Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
-                 py::object output, const py::list& guards, const py::list& effects);
+                 py::object output, const py::list& guards, const py::list& effects, py::list failures);
 
   ~Specialization();
   Specialization(const Specialization&) = delete;
@@ -117,6 +129,7 @@ class Specialization {
   bool has_structure(const Flat& flat) const;
   // An int or a float that this program was made for as a constant.
   const py::object& constant(size_t leaf) const { return others_[leaf]; }
+  py::object failure(size_t number) const { return failures_[number]; }
   const std::shared_ptr<Executable>& executable() const { return executable_; }
   int visit(visitproc visit, void* arg) const;  // for the garbage collector
 
@@ -133,6 +146,7 @@ class Specialization {
   std::vector<InputSource> inputs_;
   std::vector<SymbolSource> symbols_;
   py::object output_;
+  py::list failures_;
   std::unique_ptr<GuardSet> guards_;
   std::vector<Effect> effects_;
   int single_ = -1;
@@ -143,5 +157,10 @@ class Specialization {
 };
 
 using SpecializationRef = std::shared_ptr<Specialization>;
+
+// The lists and dicts among the arguments of the compiled call that this thread is running.
+py::list running_containers();
+// What an exception in it does.
+py::object running_failure(size_t number);
 
 }  // namespace tandem

@@ -30,6 +30,8 @@ void bind_operators(Class& tensor) {
       {"__sub__", "__rsub__", "__isub__", "subtract"},
       {"__mul__", "__rmul__", "__imul__", "multiply"},
       {"__truediv__", "__rtruediv__", "__itruediv__", "divide"},
+      {"__floordiv__", "__rfloordiv__", "__ifloordiv__", "floor_divide"},
+      {"__mod__", "__rmod__", "__imod__", "remainder"},
       {"__pow__", "__rpow__", "__ipow__", "pow"},
       {"__matmul__", "__rmatmul__", "__imatmul__", "matmul"},
       {"__and__", "__rand__", "__iand__", "bitwise_and"},
@@ -62,6 +64,17 @@ void bind_operators(Class& tensor) {
             return a;
           },
           py::name(o.in_place), py::is_method(tensor), py::is_operator());
+  }
+  for (const bool reflected : {false, true}) {
+    const char* name = reflected ? "__rdivmod__" : "__divmod__";
+    tensor.attr(name) = py::cpp_function(
+        [reflected](py::handle a, py::handle b) -> py::object {
+          if (reflected) std::swap(a, b);
+          py::object quotient = binary(op("floor_divide"), a, b);
+          if (quotient.is(not_implemented())) return quotient;
+          return py::make_tuple(std::move(quotient), binary(op("remainder"), a, b));
+        },
+        py::name(name), py::is_method(tensor), py::is_operator());
   }
   const auto unary = [&tensor](const char* name, std::string_view op_name) {
     const OpDef* row = &op(op_name);

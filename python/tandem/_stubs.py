@@ -84,6 +84,7 @@ FUNCTIONS = [
     "recording() -> _bool",
     "lift(value: Any, /) -> Tensor",
     "sharing(tensors: _Tensors) -> list[list[int]]",
+    "call_containers() -> list[Any]",
     "host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None",
     "if_begin(predicate: Tensor, /) -> If",
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
@@ -104,7 +105,7 @@ FUNCTIONS = [
     "_thread_checks(wanted: int) -> int",
 ]
 
-OPERATORS = ["add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
 
 # Lines without brackets are properties. `{operators}` and `{operations}` stand for what the tables above give.
 CLASSES = {
@@ -117,7 +118,7 @@ CLASSES = {
         "__reduce__(self) -> tuple[Any, ...]",
     ],
     "Size": [
-        *(f"__{o}__(self, other: Any, /) -> Any" for o in ("truediv", "rtruediv", "pow")),
+        *(f"__{o}__(self, other: Any, /) -> Any" for o in ("truediv", "rtruediv", "pow", "rpow")),
         *(
             f"__{r}{o}__(self, other: SupportsIndex, /) -> Size | int"
             for o in ("add", "sub", "mul", "floordiv", "mod")
@@ -126,6 +127,8 @@ CLASSES = {
         *(f"__{o}__(self, other: Any, /) -> _bool" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: object, /) -> _bool" for o in ("eq", "ne")),
         *(f"__{t}__(self) -> {t}" for t in ("int", "float")),
+        *(f"__{o}__(self, other: SupportsIndex, /) -> tuple[Size | int, Size | int]" for o in ("divmod", "rdivmod")),
+        *(f"__{o}__(self) -> Size | int" for o in ("neg", "pos", "abs")),
         "__bool__(self) -> _bool",
         "__index__(self) -> int",
         "__hash__(self) -> int",
@@ -158,6 +161,7 @@ CLASSES = {
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
         *(f"__r{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
         *(f"__i{o}__(self, other: _Operand, /) -> Tensor" for o in OPERATORS),
+        *(f"__{o}__(self, other: _Operand, /) -> tuple[Tensor, Tensor]" for o in ("divmod", "rdivmod")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor  # type: ignore[override]" for o in ("eq", "ne")),
         *(f"__{o}__(self) -> Tensor" for o in ("neg", "pos", "abs", "invert", "round")),
@@ -193,7 +197,7 @@ CLASSES = {
     ],
     "Specialization": [
         "__init__(self, executable: Executable, inputs: list[Any], symbols: list[Any], output: Any, guards: list[Any],"
-        " effects: list[Any]) -> None",
+        " effects: list[Any], failures: list[Any]) -> None",
         "executable: Executable",
     ],
     "CompiledFunction": [
@@ -215,6 +219,8 @@ CLASSES = {
         "written_inputs(self) -> list[int]",
         "number_input(self, name: str = ...) -> Tensor",
         "size_input(self, value: int) -> Size",
+        "on_failure(self, function: Callable[[], Any]) -> None",
+        "failures: list[Callable[..., None]]",
         "finish(self, outputs: _Tensors, budget: float | None = None) -> Executable",
         "abort(self) -> None",
     ],

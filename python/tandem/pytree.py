@@ -41,7 +41,10 @@ class Structure:
 LEAF = Structure(None)
 
 
-def _children(tree: Any) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
+Opens = Callable[[Any], "tuple[str, ...] | None"]  # the attributes of an object that counts as a container
+
+
+def _children(tree: Any, opens: Opens | None = None) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
     """Class, keys and children of a container; None for a leaf."""
     kind = type(tree)
     if kind is tuple or kind is list:
@@ -53,15 +56,17 @@ def _children(tree: Any) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         names = tuple(field.name for field in dataclasses.fields(tree))
         return kind, names, [getattr(tree, name) for name in names]
+    if opens is not None and (names := opens(tree) or ()):
+        return kind, names, [getattr(tree, name) for name in names]
     return None
 
 
-def flatten(tree: Any) -> tuple[list[Any], Structure]:
-    """Return the leaves of `tree` in order, and its structure."""
+def flatten(tree: Any, opens: Opens | None = None) -> tuple[list[Any], Structure]:
+    """Return the leaves of `tree` in order, and its structure. `opens` may make containers of further objects."""
     out: list[Any] = []
 
     def walk(node: Any) -> Structure:
-        found = _children(node)
+        found = _children(node, opens)
         if found is None:
             out.append(node)
             return LEAF
@@ -83,7 +88,7 @@ def _build(kind: Any, meta: tuple[Any, ...], children: list[Any]) -> Any:
         return dict(zip(meta, children, strict=True))
     if issubclass(kind, tuple):
         return kind(*children)
-    # A dataclass: its __init__ may take other arguments or have effects, so the fields are set directly.
+    # A dataclass or an object: its __init__ may take other arguments or have effects, so the fields are set directly.
     value = object.__new__(kind)
     for name, child in zip(meta, children, strict=True):
         object.__setattr__(value, name, child)

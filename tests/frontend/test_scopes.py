@@ -232,7 +232,7 @@ def test_a_yield_under_a_tensor_condition_is_refused():
 
         return list(parts())
 
-    refused(program, "truth value")
+    refused(program, "'if' around a 'yield': got a condition that depends on a tensor")
 
 
 def test_return_through_finally_leaves_variables_unset():

@@ -172,7 +172,6 @@ def program(x):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="unused reads are removed before they are checked")
 def test_an_index_out_of_bounds_that_nothing_reads(modes: Modes) -> None:
     modes.check(
         """

@@ -65,6 +65,8 @@ _exact(
     subtract=np.subtract,
     multiply=np.multiply,
     divide=np.divide,
+    floor_divide=np.floor_divide,
+    remainder=np.remainder,
     minimum=np.minimum,
     maximum=np.maximum,
     clip=lambda x, low, high: np.minimum(np.maximum(x, low), high),

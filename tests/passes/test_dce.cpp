@@ -113,3 +113,36 @@ TEST_CASE("dce: nothing to do") {
     return %2, %0
   })");
 }
+
+TEST_CASE("dce: what may fail stays, in regions without results, too") {
+  check_pass(dce, R"(graph @f(%x: f32[3], %i: i64[], %n: i64[]) -> f32[3] {
+    %0 = check_index %i size=[3] axis=0 : i64[]
+    %1 = take %x, %0 axis=0 : f32[]
+    %2, %3 = while %n, %x, %i : i64[], f32[3] {
+      cond(%k: i64[], %a: f32[3], %j: i64[]) -> bool[] {
+        %0 = equal %k, %k : bool[]
+        return %0
+      }
+      body(%k: i64[], %a: f32[3], %j: i64[]) -> i64[], f32[3] {
+        %0 = check_index %j size=[3] axis=0 : i64[]
+        %1 = exp %a : f32[3]
+        return %k, %1
+      }
+    }
+    return %x
+  })",
+             R"(graph @f(%x: f32[3], %i: i64[], %n: i64[]) -> f32[3] {
+    %0 = check_index %i size=[3] axis=0 : i64[]
+    %1 = while %n, %i : i64[] {
+      cond(%k: i64[], %j: i64[]) -> bool[] {
+        %0 = equal %k, %k : bool[]
+        return %0
+      }
+      body(%k: i64[], %j: i64[]) -> i64[] {
+        %0 = check_index %j size=[3] axis=0 : i64[]
+        return %k
+      }
+    }
+    return %x
+  })");
+}

@@ -322,7 +322,7 @@ TEST_CASE("matmul, copy and host steps") {
                        if (!*static_cast<const bool*>(args[0].data))
                          throw Error(ErrorKind::shape, "reshape: got 5 elements; need 6");
                      }}};
-  w.program.body = {{HostCall{0, {{ok, zero, {}, {}}, {x, zero, {two, three}, {three, one}}}}},
+  w.program.body = {{HostCall{0, {{ok, zero, {}, {}}, {x, zero, {two, three}, {three, one}}}, {}}},
                     {Allocate{t, six}},
                     {Copy{{x, zero, {three, two}, {one, three}}, {t, zero, {three, two}, {two, one}}}},
                     {Allocate{y, w.dim(4)}},

@@ -7,8 +7,8 @@ import types
 from typing import Any
 
 from tandem import _core, pytree
+from tandem.scripting.effects import Effect
 from tandem.scripting.errors import capture_error, locate_line
-from tandem.scripting.guards import Effect
 from tandem.scripting.state import Undefined, undefined_error
 
 
@@ -110,7 +110,7 @@ class Outputs:
         if effect.now is missing:
             return (f"remove {effect.kind}", effect.owner, effect.key, None)
         try:
-            now = list(effect.now) if effect.kind == "set" else effect.now
+            now = list(effect.now) if effect.kind in ("set", "add") else effect.now
             return (effect.kind, effect.owner, effect.key, self.template(now))
         except _core.CaptureError as error:
             named = _core.CaptureError(f"{effect.text}: {error}")

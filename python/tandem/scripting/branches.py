@@ -20,8 +20,10 @@ from tandem.scripting.state import (
     is_weak,
     kind,
     lift,
+    open_entry,
     same_plain,
     same_type,
+    tested,
     truth,
     widens,
     zeros_later,
@@ -43,6 +45,7 @@ class If:
         "_before",
         "_line",
         "_names",
+        "_opened",
         "_region",
         "_results",
         "_taken",
@@ -52,8 +55,10 @@ class If:
     )
 
     def __init__(self, test: Any, names: tuple[str, ...], line: int, scope: dict[str, Any]) -> None:
+        test = tested(test)
         self.restore = is_symbolic(test)
         self._names, self._line = names, line
+        self._opened: frozenset[str] = frozenset()  # variables whose objects are merged attribute by attribute
         self._attempts = 1
         if not self.restore:
             self._taken = bool(test)
@@ -78,10 +83,34 @@ class If:
         if not self.restore:
             return not self._taken
         regions.check(self._region)
-        self._then = Snapshot(self._names, scope)
+        self._then = self._snapshot(scope)
         self._region.handle.otherwise([lift(leaf) for entry in self._then.entries for leaf in _outgoing(entry)])
         self._results = self._before.values()
         return True
+
+    def _snapshot(self, scope: dict[str, Any]) -> Snapshot:
+        found = Snapshot(self._names, scope)
+        found.entries = [open_entry(entry) if entry.name in self._opened else entry for entry in found.entries]
+        return found
+
+    def _open_objects(self, after: Snapshot) -> bool:
+        """Start over if the branches leave two objects of one class: this time as what they hold."""
+        names = {
+            a.name
+            for a, b in zip(self._then.entries, after.entries, strict=True)
+            if a.value is not b.value and a.name not in self._opened and open_entry(a).structure != a.structure
+        }
+        if not names:
+            return False
+        self._opened |= names
+        regions.abort(self._region)
+        self._restart()
+        return True
+
+    def _restart(self) -> None:
+        self._results = self._before.values()
+        self._attempts += 1
+        self._open()
 
     def _again(self, after: Snapshot) -> bool:
         """Start over if the else branch alone returns: this time the variable has zeros from the beginning."""
@@ -97,9 +126,7 @@ class If:
         regions.abort(self._region)
         for entry in self._before.entries:
             entry.leaves = [leaf() if isinstance(leaf, Later) else leaf for leaf in entry.leaves]
-        self._results = self._before.values()
-        self._attempts += 1
-        self._open()
+        self._restart()
         return True
 
     def values(self) -> tuple[Any, ...]:
@@ -109,8 +136,8 @@ class If:
         if not self.restore:
             return False
         regions.check(self._region)
-        after = Snapshot(self._names, scope)
-        if self._again(after):
+        after = self._snapshot(scope)
+        if self._again(after) or self._open_objects(after):
             return False
         left = _returned(after.entries)
         names: list[str] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tandem import _core, dump
 from tandem._locks import shared_lock
-from tandem.scripting import context, primitives, regions
+from tandem.scripting import context, hosted, primitives, regions
 from tandem.scripting.arguments import (
     Outputs,
     changed_arguments,
@@ -18,8 +18,9 @@ from tandem.scripting.arguments import (
     leaf_names,
     replace_leaves,
 )
+from tandem.scripting.effects import MISSING, Effect, store
 from tandem.scripting.errors import capture_error, frames_of, locate, user_traceback
-from tandem.scripting.guards import MISSING, Collector, Effect, current, store
+from tandem.scripting.guards import Collector, current
 from tandem.scripting.rewriter import missing, rewrite
 
 if TYPE_CHECKING:
@@ -229,6 +230,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     target = _target(compiled, state)
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
     collector = state.watch = Collector([compiled.__wrapped__, *others], state.functions)
+    recorder.on_failure(lambda: hosted.left_behind(collector, given))
     try:
         with collector:
             result = target(*new_args, **new_kwargs)
@@ -251,7 +253,9 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     for constant in executable.constants:
         places = collector.places(constant)
         inputs.sources.append(("state", places) if places else ("fixed", constant))
-    specialization = _core.Specialization(executable, inputs.sources, inputs.symbols, template, guards, after)
+    specialization = _core.Specialization(
+        executable, inputs.sources, inputs.symbols, template, guards, after, recorder.failures
+    )
     shown = [describe_input(leaves[k], request.dynamic[k]) for k in tensors]
     dump.executable(compiled.__name__, len(compiled.records) + 1, executable)
     seconds = executable.compile_seconds

@@ -23,6 +23,7 @@ from tandem.scripting.state import (
     is_number,
     is_weak,
     lift,
+    open_entry,
     same_plain,
     same_type,
     widens,
@@ -38,7 +39,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll" or "stack"
+    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open" or "stack"
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -61,6 +62,7 @@ class Carried:
         self.updated = frozenset(updated)
         self.stacks = stacks
         self.masked: dict[str, str] = {}
+        self.opened: set[str] = set()  # variables whose objects are carried attribute by attribute
         self.promoted: dict[tuple[str, int], Any] = {}
         self.filled: dict[str, tuple[list[Later], pytree.Structure]] = {}
         self.in_place: dict[int, Any] = {}  # tensors that the body writes into and the variables keep, by id
@@ -82,6 +84,8 @@ class Carried:
                 entry = Entry(entry.name, None, [make() for make in makers], structure)
             elif self._stacked(entry):
                 entry = Entry(entry.name, entry.value, [], EMPTY)
+            elif entry.name in self.opened:
+                entry = open_entry(entry)
             elif entry.name in self.masked:
                 entry = Entry(entry.name, Undefined(entry.name, self.masked[entry.name]), [], None)
             entries.append(entry)
@@ -152,6 +156,7 @@ class Carried:
         `live`: names that must have a value afterwards, if the loop may be unrolled; `item`: that of this iteration.
         """
         regions.check(self.region)
+        after.entries = [open_entry(entry) if entry.name in self.opened else entry for entry in after.entries]
         problems: list[Problem] = []
         nexts: list[Any] = []
         for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
@@ -251,6 +256,8 @@ class Carried:
             return self._compare_unset(entry, new, live), []
         change = f"it is {describe(entry.value)} before and {describe(new.value)} after an iteration of the {self.what}"
         mask = [Problem(name, change, "mask")]
+        if name not in self.opened and new.value is not entry.value and open_entry(entry).structure != entry.structure:
+            mask = [Problem(name, change, "open")]
         if new.structure != entry.structure:
             return mask, []
         if entry.structure is pytree.LEAF and is_symbolic(entry.value) and new.value is params[0] is not entry.value:
@@ -320,6 +327,8 @@ class Carried:
                 self.promoted[problem.name, problem.leaf] = problem.dtype
             elif problem.kind == "fill":
                 self.filled[problem.name] = problem.fill
+            elif problem.kind == "open":
+                self.opened.add(problem.name)
             elif problem.kind == "stack":
                 continue  # the tables are known now
             elif problem.kind == "in_place":

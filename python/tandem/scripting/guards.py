@@ -18,49 +18,19 @@ import os
 import sys
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from tandem import _core
 from tandem.scripting import rewriter
 from tandem.scripting.context import is_user_file
+from tandem.scripting.effects import CONTAINERS, MISSING, PLAIN, Effect, grows, same, same_contents
 from tandem.scripting.errors import PACKAGE, capture_error
 from tandem.scripting.reads import Chain, reads
 
-MISSING = object()
 MAX_CONTENTS = 10_000
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _NN = os.path.join(PACKAGE, "nn", "")
 
 Guard = tuple[Any, ...]
-
-
-def same(a: Any, b: Any) -> bool:
-    """The comparison of a guard: identity, or equal plain values of one type."""
-    return a is b or (type(a) is type(b) and isinstance(a, _PLAIN) and bool(a == b))
-
-
-_CONTAINERS: dict[type, str] = {list: "list", dict: "dict", set: "set"}
-
-
-def same_contents(value: Any, before: Any) -> bool:
-    """Whether a list, dict or set holds what its earlier copy does."""
-    if len(value) != len(before):
-        return False
-    if isinstance(value, dict):
-        return all(same(a, b) and same(value[a], before[b]) for a, b in zip(value, before, strict=True))
-    if isinstance(value, list):
-        return all(map(same, value, before))
-    return bool(value == before)
-
-
-def refill(value: Any, contents: Any) -> None:
-    """Give a list, dict or set other contents."""
-    if isinstance(value, list):
-        value[:] = contents
-    else:
-        value.clear()
-        value.update(contents)
 
 
 def show(value: Any) -> str:
@@ -69,7 +39,7 @@ def show(value: Any) -> str:
         return "not set"
     if isinstance(value, _core.Tensor):
         return f"a tensor {value.dtype}{list(value.shape)}"
-    if isinstance(value, _PLAIN):
+    if isinstance(value, PLAIN):
         text = repr(value)
         return text if len(text) <= 40 else text[:37] + "..."
     name = getattr(value, "__name__", None)
@@ -95,6 +65,8 @@ class Collector:
         self.guards: dict[tuple[Any, ...], Guard] = {}
         self.watched: dict[tuple[Any, ...], Guard] = {}
         self.contents: dict[int, Guard] = {}
+        self.growing: dict[int, Guard] = {}  # containers that are only added to: what they hold does not matter
+        self._set_keys: dict[int, set[Any]] = {}  # of dicts among them: the keys that the code sets
         self._cell_names: dict[int, str] = {}
         self._known: dict[int, Any] = {}
         self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
@@ -131,7 +103,7 @@ class Collector:
     # What is known to exist before the capture
 
     def _know(self, value: Any) -> None:
-        if isinstance(value, (*_PLAIN, _core.Tensor)):
+        if isinstance(value, (*PLAIN, _core.Tensor)):
             return
         self._known[id(value)] = value
         if isinstance(value, types.MethodType):
@@ -150,16 +122,37 @@ class Collector:
                 if isinstance(method, types.FunctionType):
                     self._functions.setdefault(method.__code__, []).append(method)
 
+    def knows(self, value: Any) -> bool:
+        """Whether this object, which is no plain value, is known to have existed before the capture."""
+        return id(value) in self._known
+
     def _contain(self, value: Any, text: str) -> None:
         """Guard the contents of a list, dict, set or tuple, and what is in there."""
         if type(value) not in (list, dict, set, tuple) or id(value) in self.contents or len(value) > MAX_CONTENTS:
             return
-        if type(value) is not tuple:
+        if id(value) in self.growing:
+            self.contents[id(value)] = self.growing[id(value)]  # this capture may have added to it since
+        elif type(value) is not tuple:
             text_now = f"contents of {text} changed"
-            self.contents[id(value)] = (_CONTAINERS[type(value)], value, value.copy(), text_now)
+            self.contents[id(value)] = (CONTAINERS[type(value)], value, value.copy(), text_now)
         for item in value.values() if isinstance(value, dict) else value:
             self._know(item)
             self._contain(item, text)
+
+    def _look(self, value: Any, text: str, following: tuple[tuple[str, Any], ...]) -> None:
+        """Guard the contents of a container, unless the next step only adds to it."""
+        if not following or not grows(value, following[0]):
+            self._contain(value, text)
+        elif id(value) not in self.contents:
+            kind, name = following[0]
+            if kind == "set":
+                self._set_keys.setdefault(id(value), set()).add(name)
+            if id(value) not in self.growing:
+                text_now = f"contents of {text} changed"
+                self.growing[id(value)] = (CONTAINERS[type(value)], value, value.copy(), text_now)
+
+    def _containers(self) -> dict[int, Guard]:
+        return {**self.growing, **self.contents}
 
     # Frames
 
@@ -245,23 +238,24 @@ class Collector:
                 self._cell_names[id(cell)] = name
                 self.guards["cell", id(cell), None] = ("cell", cell, value, f"{text} was {show(value)}")
                 self._know(value)
-                self._contain(value, text)
-                for chain in chains:
-                    if chain.kind == "cell" and chain.root == name:
-                        self._follow(value, chain, f"'{name}", code)
+                uses = [chain for chain in chains if chain.kind == "cell" and chain.root == name]
+                if not uses:
+                    self._contain(value, text)
+                for chain in uses:
+                    self._follow(value, chain, f"'{name}", code)
 
     def _follow(self, value: Any, chain: Chain, text: str, code: types.CodeType) -> None:
         """Guard `value.a.b[0]` as far as reading it has no effects."""
         where = f"({self._place(code, chain.line)})"
-        self._contain(value, f"{text}' {where}")
-        for kind, name in chain.path:
-            if isinstance(value, (*_PLAIN, _core.Tensor)) or id(value) not in self._known:
+        self._look(value, f"{text}' {where}", chain.path)
+        for place, (kind, name) in enumerate(chain.path):
+            if kind == "set" or isinstance(value, (*PLAIN, _core.Tensor)) or id(value) not in self._known:
                 return
             text += f"[{name!r}]" if kind == "key" else f".{name}"
             value = self._step(value, kind, name, f"attribute {text}' {where}")
             if value is MISSING:
                 return
-            self._contain(value, f"{text}' {where}")
+            self._look(value, f"{text}' {where}", chain.path[place + 1 :])
         if chain.stores and id(value) in self._known and not isinstance(value, types.ModuleType):
             if isinstance(inspect.getattr_static(type(value), chain.stores, None), property):
                 return  # what its setter stores is seen when that runs
@@ -332,7 +326,7 @@ class Collector:
         now: dict[Any, Any] = {}
         for key, guard in [*self.watched.items(), *self.guards.items()]:
             now[key] = current(guard)
-        for number, (_, container, _, _) in self.contents.items():
+        for number, (_, container, _, _) in self._containers().items():
             now[number] = container.copy()
         return now
 
@@ -345,13 +339,21 @@ class Collector:
             carried = key in places or (key[0] == "cell" and self._cell_names.get(key[1]) in names)
             if not carried and not same(current(guard), before.get(key, guard[-2])):
                 return str(guard[-1].split(" was ")[0])
-        for number, (_, container, first, text) in self.contents.items():
+        for number, (_, container, first, text) in self._containers().items():
             if number not in places and not same_contents(container, before.get(number, first)):
                 return text.removesuffix(" changed")
         return None
 
     def effects(self) -> list[Effect]:
         """Undo what the capture changed outside of itself, and return it, each change once."""
+        self._doubtful()
+        found = self.changes()
+        for effect in found:
+            effect.undo()
+        return found
+
+    def changes(self) -> list[Effect]:
+        """What the capture has changed outside of itself so far, each change once."""
         found: dict[tuple[Any, ...], Effect] = {}
         for guard in [*self.watched.values(), *self.guards.values()]:
             now = current(guard)
@@ -362,53 +364,45 @@ class Collector:
             if identity not in found:
                 text = guard[-1].split(" was ")[0]
                 found[identity] = Effect(guard[0], guard[1], key, guard[-2], now, text, self._line(text))
-        for kind, container, before, text in self.contents.values():
-            if not same_contents(container, before):
-                where = text.removesuffix(" changed")
-                line = self._line(where)
-                found[kind, id(container)] = Effect(kind, container, None, before, container.copy(), where, line)
-        for effect in found.values():
-            effect.undo()
+        for number, (kind, container, before, text) in self._containers().items():
+            if same_contents(container, before):
+                continue
+            where = text.removesuffix(" changed")
+            line = self._line(where)
+            if number in self.contents:
+                found[kind, number] = Effect(kind, container, None, before, container.copy(), where, line)
+            elif kind == "dict":
+                for key in container:
+                    old = before.get(key, MISSING)
+                    if not same(container[key], old):
+                        found[kind, number, key] = Effect("item", container, key, old, container[key], where, line)
+            elif kind == "list":
+                items = container[len(before) :]
+                found[kind, number] = Effect("extend", container, None, before, items, where, line)
+            else:
+                found[kind, number] = Effect("add", container, None, before, container - before, where, line)
         return list(found.values())
+
+    def _doubtful(self) -> None:
+        """Guard what containers that are only added to hold, where that has changed more or less than additions show.
+
+        An item that was there already may have been set again or not: the next call need not find it there.
+        """
+        for number, guard in self.growing.items():
+            kind, container, before, _ = guard
+            if kind == "dict":
+                keys = self._set_keys.get(number, set())
+                plain = all(key in container and not same(container[key], before.get(key, MISSING)) for key in keys)
+                plain = plain and all(key in keys or same(container.get(key, MISSING), before[key]) for key in before)
+            elif kind == "list":
+                plain = len(container) >= len(before) and all(map(same, container, before))
+            else:
+                plain = container > before
+            if not plain:
+                self.contents.setdefault(number, guard)
 
     def _line(self, text: str) -> tuple[types.CodeType, int] | None:
         return self._places.get(text.rpartition(" (")[2].rstrip(")"))
-
-
-@dataclass
-class Effect:
-    """A change outside of tensors: what a compiled call does after it has run."""
-
-    kind: str  # "item", "cell" and "attr" as guards; "list", "dict" and "set" for new contents
-    owner: Any
-    key: Any
-    before: Any
-    now: Any
-    text: str
-    line: tuple[types.CodeType, int] | None  # of the code that reads or stores it
-
-    def is_number(self) -> bool:
-        return type(self.before) in (int, float) and self.kind in ("item", "cell", "attr")
-
-    def undo(self) -> None:
-        store(self.kind, self.owner, self.key, self.before)
-
-
-def store(kind: str, owner: Any, key: Any, value: Any) -> None:
-    """Put a value where a guard or an effect says; MISSING takes it away."""
-    if kind in ("list", "dict", "set"):
-        refill(owner, value)
-    elif kind == "cell":
-        owner.cell_contents = value
-    elif kind == "item":
-        if value is MISSING:
-            owner.pop(key, None)
-        else:
-            owner[key] = value
-    elif value is MISSING:
-        delattr(owner, key)
-    else:
-        setattr(owner, key, value)
 
 
 def _static(value: Any, name: str) -> Any:

@@ -14,7 +14,10 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting.context import is_dim, is_symbolic
+from tandem.scripting.effects import refill, same_contents, store
 from tandem.scripting.errors import capture_error, user_line
+from tandem.scripting.guards import Collector
+from tandem.scripting.state import Undefined, tested
 
 _CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda x: x, ord("s"): str, ord("r"): repr, ord("a"): ascii}
 
@@ -129,6 +132,7 @@ def tensor_print(*values: Any, **options: Any) -> None:
 
 def asserted(test: Any, message: Callable[[], Any] | None = None) -> Any:
     """The condition of an `assert`; one that depends on tensors is tested when the program runs."""
+    test = tested(test)
     if not is_symbolic(test):
         return test
     deferred = _Deferred()
@@ -162,6 +166,37 @@ def _truth(test: Any) -> Any:
     from tandem.scripting.state import truth
 
     return truth(test)
+
+
+def left_behind(collector: Collector, given: list[tuple[Any, Any]]) -> tuple[Callable[..., None], list[Any]] | None:
+    """What an exception at this point of the program does to what is no tensor: a function, and the tensors it takes.
+
+    Eager code would have made these changes before it. `given` are the containers among the arguments, and copies.
+    """
+    deferred = _Deferred()
+    changes = []
+    for effect in collector.changes():
+        if not _is_lost(effect.now):
+            changes.append((effect.kind, effect.owner, effect.key, deferred.template(effect.now)))
+    contents = [
+        (number, deferred.template(now))
+        for number, (now, before) in enumerate(given)
+        if not same_contents(now, before) and not _is_lost(now)
+    ]
+    if not changes and not contents:
+        return None
+
+    def apply(*values: Any) -> None:
+        for kind, owner, key, template in changes:
+            store(kind, owner, key, _filled(template, values))
+        for number, template in contents:
+            refill(_core.call_containers()[number], _filled(template, values))
+
+    return apply, deferred.tensors
+
+
+def _is_lost(tree: Any) -> bool:
+    return any(isinstance(leaf, Undefined) for leaf in pytree.flatten(tree)[0])
 
 
 class _Place:

@@ -13,7 +13,7 @@ from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.purity import MIN_TRIPS
 from tandem.scripting.sequences import Sequence, sequence
 from tandem.scripting.stacking import Stacks
-from tandem.scripting.state import Snapshot, is_weak, lift, truth
+from tandem.scripting.state import Snapshot, is_weak, lift, tested, truth
 
 
 def _condition(test: Any) -> Any:
@@ -37,6 +37,7 @@ class While:
         self.restore = False
 
     def next(self, test: Any, scope: dict[str, Any]) -> bool:
+        test = tested(test)
         if self._loop is None:
             if not is_symbolic(test):
                 return bool(test)
@@ -236,7 +237,7 @@ class For:
             return self._resumed()
         problems = [] if why is not None else loop.close(after, self._live if self._trial else (), self._item)
         kinds = {problem.kind for problem in problems}
-        if (self._trial and not kinds <= {"stack", "in_place"}) or why is not None:
+        if (self._trial and not kinds <= {"stack", "in_place", "open"}) or why is not None:
             if self._peeled or kinds & {"unroll"}:
                 self._abandon(why or problems[0].reason)
             else:

@@ -24,7 +24,8 @@ from tandem.scripting.overloads import OVERLOADS
 from tandem.scripting.purity import effects
 from tandem.scripting.reads import stored_cells
 from tandem.scripting.regions import innermost
-from tandem.scripting.state import CHOICE, UNBOUND, Undefined, lift, truth, undefined_error
+from tandem.scripting.sequences import sequence
+from tandem.scripting.state import CHOICE, UNBOUND, Undefined, lift, tested, truth, undefined_error
 
 __all__ = [
     "For",
@@ -42,6 +43,8 @@ __all__ = [
     "made",
     "not_",
     "or_",
+    "plain",
+    "plain_items",
     "raised",
     "text",
     "unbound",
@@ -68,14 +71,16 @@ def unbound(value: Any) -> bool:
 
 def ifexp(test: Any, then: Thunk, otherwise: Thunk) -> Any:
     """`then() if test else otherwise()`."""
+    test = tested(test)
     if not is_symbolic(test):
         return then() if test else otherwise()
     branch = If(test, (CHOICE,), context.here()[1], {})
-    branch.then()
-    first = then()
-    branch.otherwise({CHOICE: first})
-    second = otherwise()
-    branch.merge({CHOICE: second})
+    while branch.pending():
+        branch.then()
+        first = then()
+        branch.otherwise({CHOICE: first})
+        second = otherwise()
+        branch.merge({CHOICE: second})
     return ld(branch.values()[0])
 
 
@@ -98,8 +103,8 @@ def _is_condition(value: Any) -> bool:
 def and_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
     """`value and rest[0]() and ...`; `pure` says which operands may be evaluated although Python would not."""
     for harmless, thunk in zip(pure, rest, strict=True):
-        if not is_symbolic(value):
-            if not value:
+        if not is_symbolic(test := tested(value)):
+            if not test:
                 return value
             value = thunk()
         elif harmless:
@@ -116,8 +121,8 @@ def and_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
 def or_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
     """`value or rest[0]() or ...`, as `and_`."""
     for harmless, thunk in zip(pure, rest, strict=True):
-        if not is_symbolic(value):
-            if value:
+        if not is_symbolic(test := tested(value)):
+            if test:
                 return value
             value = thunk()
         elif harmless:
@@ -132,6 +137,7 @@ def or_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
 
 
 def not_(value: Any) -> Any:
+    value = tested(value)
     return ~truth(value) if is_symbolic(value) else not value
 
 
@@ -156,6 +162,30 @@ def chain(operators: tuple[str, ...], pure: tuple[bool, ...], left: Any, *rest: 
     if len(rest) == 1:
         return result
     return and_((all(pure[1:]),), result, lambda: chain(operators[1:], pure[1:], right, *rest[1:]))
+
+
+def plain(test: Any, what: str) -> Any:
+    """The condition of a statement with a `yield` inside, which is left and entered again."""
+    if is_symbolic(test):
+        raise _yields(f"'{what}' around a 'yield'", "a condition that depends on a tensor")
+    return test
+
+
+def plain_items(items: Any) -> Any:
+    """What a `for` with a `yield` inside runs over."""
+    found = sequence(items)
+    if found is not None and is_symbolic(found.length):
+        raise _yields("'for' around a 'yield'", "a length that depends on a tensor")
+    return items
+
+
+def _yields(what: str, got: str) -> Exception:
+    return capture_error(
+        what,
+        f"{got}, so that it is not known how many items there are",
+        "a generator whose control flow is known while the function is captured",
+        "doing with each item in the loop itself what the caller does with it",
+    )
 
 
 def under_condition() -> bool:

@@ -15,7 +15,7 @@ class Chain:
 
     kind: str  # "global", "cell" or "argument"
     root: str
-    path: tuple[tuple[str, Any], ...]  # ("attr", name) or ("key", constant)
+    path: tuple[tuple[str, Any], ...]  # ("attr", name) or ("key", constant); at the end also ("set", constant)
     line: int
     stores: str = ""  # the attribute that is set on what the chain yields
 
@@ -93,6 +93,9 @@ def _scan(code: types.CodeType, free: frozenset[str], found: Reads, nested: bool
                 has_pending = False
             else:
                 flush()
+        elif opname == "STORE_SUBSCR" and has_pending and isinstance(pending, (str, int)):
+            path.append(("set", pending))
+            flush()
         elif opname == "STORE_GLOBAL":
             flush()
             found.stored_globals[instruction.argval] = line

@@ -7,13 +7,16 @@ costs nothing unless it is used and then says why there is no value.
 
 from __future__ import annotations
 
+import sys
+import types
+from abc import ABCMeta
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tandem import _core, pytree
-from tandem.scripting.context import is_dim
-from tandem.scripting.errors import capture_error
+from tandem.scripting.context import current, is_dim
+from tandem.scripting.errors import PACKAGE, capture_error
 
 PROTECTED = "__td_"  # the rewriter's own variables: read only when a flag says that they were set
 CHOICE = "__td_choice"  # the value of a ternary, `and` or `or`
@@ -146,6 +149,34 @@ class Entry:
     structure: pytree.Structure | None  # None when the variable has no value
 
 
+def opened(value: Any) -> tuple[str, ...] | None:
+    """The attributes of an object of a plain class of the user's, made during this capture; None for others.
+
+    Such an object may be taken apart, and others like it made: nobody outside of the function knows it.
+    """
+    cls = type(value)
+    capture = current()
+    if capture is None or capture.watch is None or capture.watch.knows(value) or type(cls) not in (type, ABCMeta):
+        return None
+    for base in cls.__mro__[:-1]:
+        own = vars(base)
+        if not base.__flags__ & _HEAP or base.__module__.startswith("tandem.") or not _ACCESS.isdisjoint(own):
+            return None
+    slots = [name for base in cls.__mro__ for name, item in vars(base).items() if type(item) is _Member]
+    names = (*(name for name in slots if hasattr(value, name)), *getattr(value, "__dict__", ()))
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+_HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+_ACCESS = frozenset({"__new__", "__getattribute__", "__setattr__", "__delattr__", "__del__"})
+_Member = types.MemberDescriptorType
+
+
+def open_entry(entry: Entry) -> Entry:
+    """The entry with its object, and what that holds, as a container."""
+    return entry if entry.structure is None else Entry(entry.name, entry.value, *pytree.flatten(entry.value, opened))
+
+
 class Snapshot:
     """The values of some variables of a frame. Lists and dicts are remembered with their contents."""
 
@@ -156,7 +187,7 @@ class Snapshot:
             value = _read(name, scope)
             if "." in name:
                 owner, _, attribute = name.rpartition(".")
-                self.places.add(("attr", id(_read(owner, scope)), attribute))
+                self.places.add(("attr", id(_read(owner, scope, outer=True)), attribute))
             self._containers(value)
             if isinstance(value, (_Unbound, Undefined)):
                 self.entries.append(Entry(name, value, [], None))
@@ -177,12 +208,27 @@ class Snapshot:
         )
 
 
-def _read(name: str, scope: dict[str, Any]) -> Any:
+def _read(name: str, scope: dict[str, Any], outer: bool = False) -> Any:
+    """The value of `a.b.c`; `a` may be a global if there is more to it than a name, or with `outer`."""
     head, *attributes = name.split(".")
     value = scope.get(head, UNBOUND)
+    if (attributes or outer) and value is UNBOUND:
+        value = _global(head)
     for attribute in attributes:
         value = UNBOUND if isinstance(value, (_Unbound, Undefined)) else getattr(value, attribute, UNBOUND)
     return value
+
+
+def _global(name: str) -> Any:
+    """A global of the function that is running, unless the name is one of its own variables."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return UNBOUND
+    code = frame.f_code
+    own = name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars
+    return UNBOUND if own else frame.f_globals.get(name, UNBOUND)
 
 
 def zeros_like(value: Any) -> Any:
@@ -225,3 +271,13 @@ def truth(value: Any) -> Any:
             )
         value = value.reshape(())
     return value if "bool" in str(value.dtype) else value != 0
+
+
+def tested(value: Any) -> Any:
+    """What decides the truth of a value: for an object with a `__bool__` of the user's, that of its result."""
+    method = getattr(type(value), "__bool__", None)
+    if type(method) is not types.FunctionType or current() is None:
+        return value
+    from tandem.scripting.primitives import call
+
+    return call(method)(value)

@@ -9,25 +9,15 @@ from typing import Any
 
 from tandem.scripting import source
 from tandem.scripting.appends import FreshLists, appended_lists, fresh_lists
-from tandem.scripting.jumps import RESULT, Lowering, Unsupported
+from tandem.scripting.jumps import Lowering, Unsupported
 from tandem.scripting.names import MUTATORS, bound, changed, has, own_nodes, shared_names
 from tandem.scripting.purity import is_pure_operand, why_not_simple
 from tandem.scripting.scopes import LoadCarried, Mangle, owner_class
 from tandem.scripting.templates import constant, fill, fill_expression
 
+# A branch that returns nothing may have to run again once the type of what the other one returns is known, and both
+# when they leave two objects of one class.
 IF = """
-if_ = __td.If(test, names, line, __td.locals())
-if if_.then():
-    body
-if if_.otherwise(__td.locals()):
-    if if_.restore:
-        assign
-    orelse
-if if_.merge(__td.locals()):
-    assign_again
-"""
-# A branch that returns nothing may have to run again once the type of what the other one returns is known.
-IF_RETURNS = """
 if_ = __td.If(test, names, line, __td.locals())
 while if_.pending():
     if if_.restore:
@@ -155,18 +145,32 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> list[ast.stmt]:
         if has([node], *YIELDS):  # a region cannot be left and entered again: this one is for plain conditions
-            node.test, node.body, node.orelse = self.visit(node.test), self.block(node.body), self.block(node.orelse)
+            node.body, node.orelse = self.block(node.body), self.block(node.orelse)
+            node.test = fill_expression("__td.plain(test, 'if')", node.test, test=self.visit(node.test))
             return [node]
+        if isinstance(node.test, ast.BoolOp) and not self._lazy(*node.test.values[1:]):
+            return self.block(self._nested(node.test, node.body, node.orelse))
         names, _ = self._variables([*node.body, *node.orelse])
         test = self.visit(node.test)
         orelse = self.block(node.orelse) or [ast.copy_location(ast.Pass(), node.test)]
         return self._branch(names, test, self.block(node.body), orelse)
 
+    def _nested(self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
+        """`if a and (b := ...):` as one `if` in another, so that what an operand assigns is there for what follows."""
+        if not isinstance(test, ast.BoolOp) or self._lazy(*test.values[1:]):
+            return [ast.copy_location(ast.If(test, body, orelse), test)]
+        for operand in reversed(test.values):
+            if isinstance(test.op, ast.And):
+                body = self._nested(operand, body, copy.deepcopy(orelse))
+            else:
+                orelse = self._nested(operand, copy.deepcopy(body), orelse)
+        return body if isinstance(test.op, ast.And) else orelse
+
     def _branch(self, names: list[str], test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> list[ast.stmt]:
         """An `if` whose parts are rewritten already."""
         holder = self.root.fresh("if")
         return fill(
-            IF_RETURNS if RESULT in names else IF,
+            IF,
             test,
             if_=holder,
             test=test,
@@ -181,7 +185,8 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def visit_While(self, node: ast.While) -> list[ast.stmt]:
         if has([node], *YIELDS):
-            node.test, node.body = self.visit(node.test), self.block(node.body)
+            node.body = self.block(node.body)
+            node.test = fill_expression("__td.plain(test, 'while')", node.test, test=self.visit(node.test))
             return [node]
         names, updated = self._variables([node.test, *node.body])
         holder = self.root.fresh("while")
@@ -206,8 +211,10 @@ class FunctionRewriter(ast.NodeTransformer):
         at = node.iter
         stop = [ast.copy_location(ast.Name(name, ast.Load()), at) for name in getattr(node, "stop", [])]
         if has([node], *YIELDS):
-            node.iter, node.body = self.visit(node.iter), self.block(node.body)
-            node.body += fill("if stop:\n    break", at, stop=self._stop(stop, at)) if stop else []
+            node.body = self.block(node.body)
+            node.iter = fill_expression("__td.plain_items(items)", at, items=self.visit(node.iter))
+            if stop:
+                node.body += fill("if __td.plain(stop, 'for'):\n    break", at, stop=self._stop(stop, at))
             return [node]
         head = ast.copy_location(ast.Assign([node.target], ast.copy_location(ast.Constant(None), at)), node.target)
         names, updated = self._variables([head, *node.body])

@@ -1,0 +1,84 @@
+#include "passes/checks.h"
+
+#include <algorithm>
+
+#include "passes/fold.h"
+#include "passes/index_map.h"
+#include "passes/rewrite.h"
+
+namespace tandem {
+
+namespace {
+
+bool is(const Node& node, Structure wanted) {
+  const auto* structure = std::get_if<Structure>(&node.op->lower);
+  return structure != nullptr && *structure == wanted;
+}
+
+bool has_elements(const TensorType& type) {
+  return std::none_of(type.shape.begin(), type.shape.end(), [](const Dim& size) { return size.is(0); });
+}
+
+// The values of which every element is computed. A kernel evaluates only what its readers ask for.
+std::vector<bool> complete_values(const Graph& graph) {
+  std::vector<bool> complete(graph.types.size(), false);
+  const auto mark = [&complete](ValueId value) { complete[static_cast<size_t>(value)] = true; };
+  for (const ValueId result : graph.results) mark(result);
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    const bool evaluated = is_view(*node.op) || is_pointwise(*node.op) || is_reduction(*node.op) || is_scan(*node.op);
+    if (!evaluated) {
+      for (const ValueId input : node.inputs) mark(input);
+      continue;
+    }
+    if (!complete[static_cast<size_t>(node.outputs[0])] || !has_elements(graph.type(node.outputs[0])) ||
+        node.op->name == "slice")
+      continue;
+    for (size_t k = is_take(*node.op) ? 1 : 0; k < node.inputs.size(); ++k) mark(node.inputs[k]);
+  }
+  return complete;
+}
+
+class Dropper : public Rewriter {
+ public:
+  Dropper(const Graph& source, const ShapeEnv& env) : Rewriter(source, env), complete_(complete_values(source)) {}
+
+ private:
+  void visit(const Node& node) override {
+    if (is(node, Structure::check_index) && (within(node) || checked_by_readers(node)))
+      map(node.outputs[0], mapped(node.inputs[0]));
+    else
+      copy(node);
+  }
+  Graph rewrite_region(const Node& node, size_t index) override { return Dropper(*node.regions[index], env_).run(); }
+
+  bool within(const Node& node) {
+    const Node* made_by = maker(mapped(node.inputs[0]));
+    const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
+    if (made_by == nullptr || !is(*made_by, Structure::full) || !size.is_constant()) return false;
+    const int64_t index = fill_bits(made_by->attrs);
+    return -size.constant() <= index && index < size.constant();
+  }
+
+  bool checked_by_readers(const Node& node) const {
+    if (attr_as<bool>(*node.op, node.attrs, "ordered")) return false;
+    const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
+    return std::any_of(source_.nodes.begin(), source_.nodes.end(), [&](const Node& reader) {
+      if (!reader.op->checks) return false;
+      const auto [indices, table] = *reader.op->checks;
+      if (reader.inputs[static_cast<size_t>(indices)] != node.outputs[0]) return false;
+      const auto axis = static_cast<size_t>(attr_as<int64_t>(*reader.op, reader.attrs, "axis"));
+      const TensorType& made = source_type(reader.outputs[0]);
+      return source_type(reader.inputs[static_cast<size_t>(table)]).shape[axis] == size && has_elements(made) &&
+             (is(reader, Structure::index_update) || complete_[static_cast<size_t>(reader.outputs[0])]);
+    });
+  }
+
+  std::vector<bool> complete_;
+};
+
+}  // namespace
+
+Graph checks(const Graph& graph) { return Dropper(graph, ShapeEnv()).run(); }
+
+}  // namespace tandem
