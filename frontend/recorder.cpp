@@ -340,6 +340,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
   if (op.checks) {
     const auto [indices, table] = *op.checks;
     std::vector<TensorType> types;
+    types.reserve(ids.size());
     for (const ValueId id : ids) types.push_back(top().graph.type(id));
     const TensorType made = infer_type(op, types, attrs, env_);
     const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, attrs, "axis");

@@ -90,6 +90,7 @@ class Settler {
     for (size_t k = 0; k < given.size(); ++k) argument[static_cast<size_t>(graph.params[k].value)] = given[k];
     for (Node& node : graph.nodes) {
       std::vector<int> inputs;
+      inputs.reserve(node.inputs.size());
       for (const ValueId value : node.inputs) inputs.push_back(argument[static_cast<size_t>(value)]);
       const bool is_if = node.op->name == "if";
       for (auto& region : node.regions) {

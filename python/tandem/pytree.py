@@ -64,16 +64,16 @@ def _children(tree: Any, opens: Opens | None = None) -> tuple[Any, tuple[Any, ..
 def flatten(tree: Any, opens: Opens | None = None) -> tuple[list[Any], Structure]:
     """Return the leaves of `tree` in order, and its structure. `opens` may make containers of further objects."""
     out: list[Any] = []
+    return out, _flatten(tree, opens, out)
 
-    def walk(node: Any) -> Structure:
-        found = _children(node, opens)
-        if found is None:
-            out.append(node)
-            return LEAF
-        kind, meta, children = found
-        return Structure(kind, meta, tuple(walk(child) for child in children))
 
-    return out, walk(tree)
+def _flatten(node: Any, opens: Opens | None, out: list[Any]) -> Structure:
+    found = _children(node, opens)
+    if found is None:
+        out.append(node)
+        return LEAF
+    kind, meta, children = found
+    return Structure(kind, meta, tuple(_flatten(child, opens, out) for child in children))
 
 
 def leaves(tree: Any) -> list[Any]:

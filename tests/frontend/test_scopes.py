@@ -250,3 +250,51 @@ def test_return_through_finally_leaves_variables_unset():
         return x, log
 
     check(program)
+
+
+class Plain:
+    def __init__(self, value):
+        self.value = value
+
+
+def _held_by_a_variable(x):
+    one = Plain(x)
+    other = one
+    if x.sum() > 0:
+        one = Plain(x * 2)
+    one.value = one.value * 3
+    return other.value
+
+
+def _held_by_a_list(x):
+    kept = [Plain(x)]
+    one = kept[0] if x.sum() > 0 else Plain(x + 1)
+    one.value = one.value - 5
+    return kept[0].value
+
+
+def _two_names_on_every_path(x):
+    if x.sum() > 0:
+        one = other = Plain(x)
+    else:
+        one = other = Plain(-x)
+    one.value = one.value + 1
+    return other.value
+
+
+def _held_by_the_caller(x):
+    def inner(given):
+        while given.value.sum() < 10:
+            given = Plain(given.value + 1)
+        given.value = given.value * 0
+        return given.value
+
+    one = Plain(x)
+    return inner(one) + one.value
+
+
+@pytest.mark.parametrize(
+    "program", [_held_by_a_variable, _held_by_a_list, _two_names_on_every_path, _held_by_the_caller]
+)
+def test_an_object_with_several_names_is_not_made_anew(program):
+    refused(program, "no single value, because it is Plain")

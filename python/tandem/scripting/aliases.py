@@ -1,10 +1,15 @@
-"""Which variables of a loop share memory: in eager code a write into one is seen through the other."""
+"""Which variables share memory, and which objects have several names: a change of one is seen through the other."""
 
 from __future__ import annotations
 
+import gc
+import sys
+import types
 from typing import Any
 
 from tandem import _core
+from tandem.scripting.errors import PACKAGE
+from tandem.scripting.state import PROTECTED, Entry
 
 
 def sharing(rows: list[tuple[str, Any, Any]], home: int, live: tuple[str, ...], writes: bool, runs: bool) -> str | None:
@@ -37,3 +42,36 @@ def sharing(rows: list[tuple[str, Any, Any]], home: int, live: tuple[str, ...], 
                 if value._overlaps(tensor) and (writes or not runs or value is not tensor):
                     return f"'{other}' and '{name}' share memory"
     return None
+
+
+def is_held(value: Any, name: str, ignored: tuple[Any, ...]) -> bool:
+    """Whether an object may be reached in another way than by variable `name` of the function that is running.
+
+    Then somebody could see that a branch or loop makes another one of it. `ignored`: what we ourselves keep it in.
+    """
+    known = {id(item) for item in ignored}
+    frame: types.FrameType | None = sys._getframe(1)
+    own: str | None = name
+    while frame is not None:
+        variables = frame.f_locals
+        known.add(id(variables))
+        if frame.f_code.co_filename.startswith(PACKAGE):
+            known.update(id(item) for item in variables.values() if isinstance(item, (dict, list, tuple)))
+        else:
+            if any(item is value and key != own for key, item in variables.items()):
+                return True
+            own = None
+            for key, item in variables.items():
+                if key.startswith(PROTECTED):  # what ran or runs a branch or loop keeps the values it gave to variables
+                    for part in (item, getattr(item, "_loop", None)):
+                        known.update(
+                            id(getattr(part, kept, None)) for kept in ("_results", "_values", "params", "results")
+                        )
+        frame = frame.f_back
+    ours = (Entry, types.FrameType, types.CellType)  # a variable that inner functions use is in a cell
+    others = [item for item in gc.get_referrers(value) if id(item) not in known and not isinstance(item, ours)]
+    return not all(type(item) is list and _is_leaves(item) for item in others)
+
+
+def _is_leaves(found: list[Any]) -> bool:
+    return any(isinstance(item, Entry) and item.leaves is found for item in gc.get_referrers(found))

@@ -6,6 +6,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
+from tandem.scripting.aliases import is_held
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.jumps import RESULT, RETURNED
 from tandem.scripting.state import (
@@ -98,7 +99,7 @@ class If:
         names = {
             a.name
             for a, b in zip(self._then.entries, after.entries, strict=True)
-            if a.value is not b.value and a.name not in self._opened and open_entry(a).structure != a.structure
+            if a.value is not b.value and a.name not in self._opened and self._opens(a) and self._opens(b)
         }
         if not names:
             return False
@@ -106,6 +107,10 @@ class If:
         regions.abort(self._region)
         self._restart()
         return True
+
+    def _opens(self, entry: Entry) -> bool:
+        opened = open_entry(entry).structure != entry.structure
+        return opened and not is_held(entry.value, entry.name, (self._results,))
 
     def _restart(self) -> None:
         self._results = self._before.values()

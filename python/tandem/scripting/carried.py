@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
-from tandem.scripting.aliases import sharing
+from tandem.scripting.aliases import is_held, sharing
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.errors import capture_error
 from tandem.scripting.stacking import EMPTY, Stacked, Stacks
@@ -256,7 +256,7 @@ class Carried:
             return self._compare_unset(entry, new, live), []
         change = f"it is {describe(entry.value)} before and {describe(new.value)} after an iteration of the {self.what}"
         mask = [Problem(name, change, "mask")]
-        if name not in self.opened and new.value is not entry.value and open_entry(entry).structure != entry.structure:
+        if name not in self.opened and new.value is not entry.value and self._opens(entry) and self._opens(new):
             mask = [Problem(name, change, "open")]
         if new.structure != entry.structure:
             return mask, []
@@ -296,6 +296,10 @@ class Carried:
                 tensor = tensor.astype(param.dtype)
             nexts.append(tensor)
         return problems, nexts
+
+    def _opens(self, entry: Entry) -> bool:
+        opened = open_entry(entry).structure != entry.structure
+        return opened and not is_held(entry.value, entry.name, (self.params, self.results, *self.current))
 
     def _shared(self, param: Any) -> bool:
         """True when another variable starts as the same tensor, which then has a parameter of its own."""

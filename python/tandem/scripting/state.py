@@ -139,7 +139,7 @@ def lift(value: Any) -> Any:
     return _core.lift(value)
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One variable at one moment."""
 
