@@ -31,24 +31,29 @@ char* map_huge(size_t bytes) {
   return memory + before;
 }
 
+size_t find_machine_memory() {
+  size_t total = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string key; meminfo >> key;) {
+    if (key != "SwapTotal:") continue;
+    size_t kilobytes = 0;
+    if (meminfo >> kilobytes) total += kilobytes * 1024;
+    break;
+  }
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    size_t limit = 0;
+    if (std::ifstream file(path); file >> limit) total = std::min(total, limit);  // "max" does not parse
+  }
+  return total;
+}
+
 }  // namespace
 
 size_t machine_memory() {
-  static const size_t bytes = [] {
-    size_t total = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    std::ifstream meminfo("/proc/meminfo");
-    for (std::string key; meminfo >> key;) {
-      if (key != "SwapTotal:") continue;
-      size_t kilobytes = 0;
-      if (meminfo >> kilobytes) total += kilobytes * 1024;
-      break;
-    }
-    for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-      size_t limit = 0;
-      if (std::ifstream file(path); file >> limit) total = std::min(total, limit);  // "max" does not parse
-    }
-    return total;
-  }();
+  // Not a static with an initializer: a child that is forked while another thread runs it would wait for its end.
+  static std::atomic<size_t> known{0};
+  size_t bytes = known.load(std::memory_order_relaxed);
+  if (bytes == 0) known.store(bytes = find_machine_memory(), std::memory_order_relaxed);
   return bytes;
 }
 
