@@ -54,22 +54,7 @@ double value_at(const Tensor& x, std::span<const int64_t> index) {
   int64_t offset = 0;
   for (int k = 0; k < x.rank(); ++k) offset += x.sizes[k] == 1 ? 0 : index[static_cast<size_t>(k)] * x.strides[k];
   const char* at = static_cast<const char*>(x.data) + offset * size_of(x.dtype);
-  const auto as = [at](auto value) {
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  };
-  switch (x.dtype) {
-    case DType::boolean:
-    case DType::u8: return as(uint8_t{});
-    case DType::i8: return as(int8_t{});
-    case DType::i32: return as(int32_t{});
-    case DType::i64: return static_cast<double>(as(int64_t{}));
-    case DType::f16: return half_to_float(as(uint16_t{}));
-    case DType::bf16: return bfloat_to_float(as(uint16_t{}));
-    case DType::f32: return as(float{});
-    case DType::f64: return as(double{});
-  }
-  return 0;
+  return to_double(x.dtype, read_element(x.dtype, at));
 }
 
 std::string counted(int64_t count, const char* one, const char* more) {

@@ -1,5 +1,6 @@
 #include "ir/dtype.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace tandem {
@@ -51,9 +52,13 @@ DType promote(DType a, DType b) {
   const DTypeInfo& left = info(a);
   const DTypeInfo& right = info(b);
   if (left.kind != right.kind) return left.kind < right.kind ? b : a;
-  if (left.size != right.size) return left.size < right.size ? b : a;
-  // Same kind and size but different: int8 with uint8, float16 with bfloat16. Neither holds the other's values.
-  return left.kind == Kind::integer ? DType::i32 : DType::f32;
+  if (left.kind == Kind::floating && left.size == right.size) return DType::f32;  // float16 with bfloat16
+  if (left.is_signed == right.is_signed) return left.size < right.size ? b : a;
+  // The least signed integer that holds both.
+  const int size = std::max(left.is_signed ? left.size : 2 * left.size, right.is_signed ? right.size : 2 * right.size);
+  for (const DTypeInfo& row : kDTypes)
+    if (is_signed_integer(row.dtype) && row.size == size) return row.dtype;
+  return DType::f64;
 }
 
 std::optional<DType> dtype_from_name(std::string_view name) {

@@ -21,6 +21,7 @@ enum class ErrorKind {
   shape,
   dtype,
   index,
+  overflow,
   value,
   type,
   capture,

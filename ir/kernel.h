@@ -34,10 +34,10 @@ struct Coef {
 };
 
 // Operand types: both operands and the result have the node's `dtype` unless said otherwise. Arithmetic is done in
-// bool, i8, u8, i32, i64, f32 and f64 only; f16 and bf16 values can be loaded, stored, selected, bitcast and cast.
+// bool, integers, f32 and f64 only; f16 and bf16 values can be loaded, stored, selected, bitcast and cast.
 // Integer arithmetic wraps. Floating arithmetic is IEEE, round to nearest even, never contracted or reassociated.
 enum class ScalarOp : uint8_t {
-  constant,  // imm: integer value, or the bit pattern of a float in the node's dtype
+  constant,  // imm: integer value (of u64 its bits), or the bit pattern of a float in the node's dtype
   index,     // i64: index along axis `imm`
   extent,    // i64: run-time value `vals[imm]`
   load,      // element of accesses[imm]
@@ -70,7 +70,7 @@ enum class ScalarOp : uint8_t {
   shr_logical,
   select,   // a (bool) ? b : c
   cast,     // numeric conversion from a's dtype, see below
-  bitcast,  // same size reinterpretation: f32<->i32, f64<->i64
+  bitcast,  // same size reinterpretation
 };
 // cast: to bool = (x != 0); from bool = 0 or 1; int -> int wraps; int -> float and float -> float round to nearest even
 // (f64 -> f16/bf16 rounds once); float -> int truncates toward zero and saturates, NaN gives 0.

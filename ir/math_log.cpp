@@ -1,4 +1,4 @@
-// log, log2, log1p, pow.
+// log, log2, log10, log1p, asinh, acosh, atanh, pow.
 //
 // All write x = 2^k (1 + f) with 1 + f in [2/3, 4/3), so that k = 0 around 1 and nothing cancels, and
 // log(1 + f) = f + f^2 q(f). The sum k ln 2 + f keeps its rounding error.
@@ -161,7 +161,92 @@ Scalar pow_single(Scalar x, Scalar y) {
   return with_power_rules((value * exponent_field(bits_of(sum))).cast(DType::f32), x, y);
 }
 
+// ---- inverse hyperbolic functions: logarithms of sums that keep their rounding error ----
+
+constexpr double kHuge = 0x1p500;         // its square is finite
+constexpr double kTinyInverse = 0x1p-28;  // f(x) = x + O(x^3) rounds to x below, in f64
+
+Scalar log_of(Pair sum) { return log_of(split(sum.hi), sum.lo / sum.hi); }
+
+// log(x + sqrt(x^2 + one)) of a positive x, where one is 1 or -1.
+Scalar log_with_root(Scalar x, double one) {
+  const Scalar huge = x.constant(kHuge) < x;
+  const Scalar limited = select(huge, x.constant(2), x);
+  const Scalar square = limited * limited;
+  const Pair total = two_sum(square, x.constant(one));
+  const Scalar low = total.lo + fma(limited, limited, -square);
+  const Scalar root = sqrt(total.hi), zero = x.constant(0);
+  const Scalar correction = (fma(-root, root, total.hi) + low) / (root + root);
+  const Pair sum = two_sum(limited, root);
+  const Scalar hi = select(huge, x, sum.hi);
+  const Scalar lo = select(huge | (root == zero), zero, sum.lo + correction);
+  const Split parts = split(hi);
+  return log_of({select(huge, parts.k + x.constant(1), parts.k), parts.f}, lo / hi);
+}
+
+// The same of an x that was an f32, for a result in f32.
+Scalar log_with_root_single(Scalar x, double one) {
+  return log_of(split(x + sqrt(fma(x, x, x.constant(one)))), x.constant(0));
+}
+
+// Below 2^-14 the first two terms of the series give an f32, where the logarithm has lost too much.
+Scalar or_series(Scalar value, Scalar x, double cubic) {
+  return select(x < x.constant(0x1p-14), fma(x * x * x, x.constant(cubic), x), value);
+}
+
 }  // namespace
+
+Scalar log10(Scalar x) {
+  if (x.dtype == DType::f32) {
+    const Scalar wide = x.cast(DType::f64);
+    const Scalar value = log_of(split(wide), wide.constant(0)) * wide.constant(kLog10e[0]);
+    return with_special_values(value.cast(DType::f32), x, 0);
+  }
+  const auto [k, f] = split_any(x);
+  const Scalar scale = x.constant(kLog10e[0]);
+  const Scalar scaled = f * scale;
+  const Scalar scaled_error = fma(f, x.constant(kLog10e[1]), fma(f, scale, -scaled));
+  const Pair total = fast_two_sum(k * x.constant(kLog10Of2[0]), scaled);  // an exact product
+  const Scalar rest = fma(f * f * scale, horner(f, kLogF64), fma(k, x.constant(kLog10Of2[1]), scaled_error));
+  return with_special_values(total.hi + (total.lo + rest), x, 0);
+}
+
+Scalar asinh(Scalar x) {
+  const Scalar size = abs(x);
+  Scalar value = size;
+  if (x.dtype == DType::f32) {
+    const Scalar wide = size.cast(DType::f64);
+    value = or_series(log_with_root_single(wide, 1), wide, -1.0 / 6).cast(DType::f32);
+  } else {
+    value = select(size < x.constant(kTinyInverse), size, log_with_root(size, 1));
+  }
+  return flip_sign(select(size < x.constant(kInfinity), value, size), sign_of(x));
+}
+
+Scalar acosh(Scalar x) {
+  const Scalar value =
+      x.dtype == DType::f32 ? log_with_root_single(x.cast(DType::f64), -1).cast(DType::f32) : log_with_root(x, -1);
+  const Scalar finite = select(x < x.constant(kInfinity), value, x);
+  return select(x.constant(1) <= x, finite, x.constant(kNaN));
+}
+
+Scalar atanh(Scalar x) {
+  const Scalar size = abs(x), unit = x.constant(1);
+  Scalar value = size;
+  if (x.dtype == DType::f32) {
+    const Scalar wide = size.cast(DType::f64), one = wide.constant(1);
+    const Scalar half_log = log_of(split((one + wide) / (one - wide)), wide.constant(0)) * wide.constant(0.5);
+    value = or_series(half_log, wide, 1.0 / 3).cast(DType::f32);
+  } else {
+    const Pair above = fast_two_sum(unit, size), below = fast_two_sum(unit, -size);
+    const Scalar ratio = above.hi / below.hi;
+    const Scalar rest = fma(-ratio, below.hi, above.hi) + fma(-ratio, below.lo, above.lo);
+    const Scalar half_log = log_of({ratio, rest / below.hi}) * x.constant(0.5);
+    value = select(size < x.constant(kTinyInverse), size, half_log);
+  }
+  const Scalar beyond = select(size == unit, x.constant(kInfinity), x.constant(kNaN));
+  return flip_sign(select(size < unit, value, beyond), sign_of(x));
+}
 
 Scalar log(Scalar x) { return with_special_values(log_of(split_any(x), x.constant(0)), x, 0); }
 

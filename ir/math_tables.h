@@ -167,4 +167,27 @@ inline constexpr std::array<double, 15> kErfcF64{
     0x1.6dabe0d3e1d65p-13, 0x1.cf548a0415172p-16, -0x1.cb80c7c74a32bp-16, -0x1.e0cfb7927ba2bp-17,
     -0x1.58c090bad771cp-21, 0x1.d72f13c810c5fp-21};
 
+// (atan t - t) / (t z), z = t^2, |t| <= 7/16 (error 2^-57.7)
+inline constexpr std::array<double, 11> kAtanF64{
+    -0x1.555555555550bp-2, 0x1.999999998e7d2p-3, -0x1.2492491ff28d9p-3, 0x1.c71c6fdaca23bp-4, -0x1.745cdb9ac55bp-4,
+    0x1.3b0f1fac1af89p-4, -0x1.10d5f9cdf9b26p-4, 0x1.dddd4004c1338p-5, -0x1.979eabfa1a65dp-5, 0x1.2b133a3c0a0b8p-5,
+    -0x1.0a75806a86285p-6};
+
+// the same for a float32 result (error 2^-39.0)
+inline constexpr std::array<double, 7> kAtanSingle{
+    -0x1.555555484e0f4p-2, 0x1.99998bd11b2acp-3, -0x1.248fcf0948193p-3, 0x1.c6af94143051fp-4, -0x1.6f4c4240f286p-4,
+    0x1.190026221dd4fp-4, -0x1.243eddae17b02p-5};
+
+// atan(1/2)
+inline constexpr std::array<double, 2> kAtanHalf{
+    0x1.dac670561bb4fp-2, 0x1.a2b7f222f65e2p-56};
+
+// log10(2), the first part short enough for exact products with exponents
+inline constexpr std::array<double, 2> kLog10Of2{
+    0x1.34413509f8p-2, -0x1.80433b83b532ap-44};
+
+// 1 / ln 10
+inline constexpr std::array<double, 2> kLog10e{
+    0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57};
+
 }  // namespace tandem::math

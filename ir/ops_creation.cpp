@@ -101,7 +101,7 @@ Value linspace_formula(Builder& b, std::span<const Value>, const OpDef& op, cons
   Value x = i * step + start;
   if (endpoint && num > 1)
     x = where(binary("equal", i, b.scalar(DType::f64, static_cast<double>(num - 1))), b.scalar(DType::f64, stop), x);
-  return cast(x, dtype);
+  return cast(is_integer(dtype) ? unary("floor", x) : x, dtype);
 }
 
 Value eye_formula(Builder& b, std::span<const Value>, const OpDef& op, const Attrs& attrs) {

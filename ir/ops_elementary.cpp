@@ -22,6 +22,8 @@ std::vector<OpDef> elementary_ops() {
                   .infer = same_type,
                   .samples = {"(3, 5)", "()", "(0,)", "(1000,):wide"}};
   const std::vector<std::string_view> positive = {"(3, 5):positive", "():positive", "(0,)", "(1000,):wide_positive"};
+  const std::vector<std::string_view> inside = {"(3, 5):fraction", "():fraction", "(0,)", "(1000,):fraction"};
+  const std::vector<std::string_view> above = {"(3, 5):above_one", "():above_one", "(0,)", "(1000,):above_one"};
   return with(row,
               {{.name = "exp",
                 .lower = lift<math::exp>,
@@ -54,6 +56,13 @@ std::vector<OpDef> elementary_ops() {
                 .onnx = "compose",
                 .doc = "Return the logarithm to base 2.",
                 .example = "td.log2(td.asarray([8.]))  # tensor([3.], dtype=float32)",
+                .samples = positive},
+               {.name = "log10",
+                .lower = lift<math::log10>,
+                .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.inputs[0] * M_LN10)}; },
+                .onnx = "compose",
+                .doc = "Return the logarithm to base 10.",
+                .example = "td.log10(td.asarray([1000.]))  # tensor([3.], dtype=float32)",
                 .samples = positive},
                {.name = "log1p",
                 .lower = lift<math::log1p>,
@@ -95,6 +104,64 @@ std::vector<OpDef> elementary_ops() {
                 .onnx = "Tan",
                 .doc = "Return the tangent of x in radians.",
                 .example = "td.tan(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+               {.name = "asin",
+                .lower = lift<math::asin>,
+                .grad = [](const GradContext& c) -> Grads {
+                  const Value x = c.inputs[0];
+                  return {c.upstream * unary("rsqrt", 1.0 - x * x)};
+                },
+                .onnx = "Asin",
+                .doc = "Return the angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1].",
+                .example = "td.asin(td.asarray([0.]))  # tensor([0.], dtype=float32)",
+                .samples = inside},
+               {.name = "acos",
+                .lower = lift<math::acos>,
+                .grad = [](const GradContext& c) -> Grads {
+                  const Value x = c.inputs[0];
+                  return {-(c.upstream * unary("rsqrt", 1.0 - x * x))};
+                },
+                .onnx = "Acos",
+                .doc = "Return the angle in [0, pi] whose cosine is x; NaN outside [-1, 1].",
+                .example = "td.acos(td.asarray([1.]))  # tensor([0.], dtype=float32)",
+                .samples = inside},
+               {.name = "atan",
+                .lower = lift<math::atan>,
+                .grad = [](const GradContext& c) -> Grads {
+                  const Value x = c.inputs[0];
+                  return {c.upstream / (x * x + 1.0)};
+                },
+                .onnx = "Atan",
+                .doc = "Return the angle in [-pi/2, pi/2] whose tangent is x.",
+                .example = "td.atan(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+               {.name = "asinh",
+                .lower = lift<math::asinh>,
+                .grad = [](const GradContext& c) -> Grads {
+                  const Value x = c.inputs[0];
+                  return {c.upstream * unary("rsqrt", x * x + 1.0)};
+                },
+                .onnx = "Asinh",
+                .doc = "Return the number whose hyperbolic sine is x.",
+                .example = "td.asinh(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
+               {.name = "acosh",
+                .lower = lift<math::acosh>,
+                .grad = [](const GradContext& c) -> Grads {
+                  const Value x = c.inputs[0];
+                  return {c.upstream * unary("rsqrt", x * x - 1.0)};
+                },
+                .onnx = "Acosh",
+                .doc = "Return the number of 0 or more whose hyperbolic cosine is x; NaN below 1.",
+                .example = "td.acosh(td.asarray([1.]))  # tensor([0.], dtype=float32)",
+                .samples = above},
+               {.name = "atanh",
+                .lower = lift<math::atanh>,
+                .grad = [](const GradContext& c) -> Grads {
+                  const Value x = c.inputs[0];
+                  return {c.upstream / (1.0 - x * x)};
+                },
+                .onnx = "Atanh",
+                .doc = "Return the number whose hyperbolic tangent is x; NaN outside [-1, 1].",
+                .example = "td.atanh(td.asarray([0.]))  # tensor([0.], dtype=float32)",
+                .samples = inside},
                {.name = "tanh",
                 .lower = lift<math::tanh>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * (1.0 - c.output * c.output)}; },

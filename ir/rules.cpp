@@ -31,7 +31,13 @@ Shape reduced_shape(InferContext& c, const std::vector<Dim>& axes) {
 
 }  // namespace
 
-TensorType broadcast_promote(InferContext& c) { return {promoted(c), broadcast_inputs(c), {}}; }
+TensorType broadcast_promote(InferContext& c) {
+  const DType dtype = promoted(c);
+  if (c.op.accepts == Accepts::integral_or_bool && is_floating(dtype))
+    c.fail(ErrorKind::dtype,
+           "got dtypes uint64 and a signed integer; need dtypes that one integer dtype holds; try x.astype(...)");
+  return {dtype, broadcast_inputs(c), {}};
+}
 TensorType broadcast_compare(InferContext& c) { return {DType::boolean, broadcast_inputs(c), {}}; }
 TensorType same_type(InferContext& c) { return c.inputs[0]; }
 TensorType same_shape_bool(InferContext& c) { return {DType::boolean, c.inputs[0].shape, {}}; }
@@ -54,7 +60,10 @@ std::vector<Dim> normalized_axes(InferContext& c) {
   return axes;
 }
 
-DType sum_dtype(DType dtype) { return is_floating(dtype) ? dtype : DType::i64; }
+DType sum_dtype(DType dtype) {
+  if (is_floating(dtype)) return dtype;
+  return is_unsigned(dtype) ? DType::u64 : DType::i64;
+}
 
 TensorType reduced(InferContext& c) {
   const auto axes = normalized_axes(c);

@@ -13,13 +13,13 @@ TensorType broadcast_compare(InferContext& c);  // the same with dtype bool
 TensorType same_type(InferContext& c);          // of the only input
 TensorType same_shape_bool(InferContext& c);
 TensorType reduced(InferContext& c);        // attributes axis, keepdims; dtype of the input
-TensorType reduced_sum(InferContext& c);    // the same; small integers and bool become i64, `dtype` overrides
+TensorType reduced_sum(InferContext& c);    // the same in `dtype`, or else sum_dtype
 TensorType reduced_index(InferContext& c);  // argmax, argmin
 TensorType reduced_bool(InferContext& c);
 
 // Normalises `axis` (none: all axes) into a sorted list.
 std::vector<Dim> normalized_axes(InferContext& c);
-DType sum_dtype(DType dtype);
+DType sum_dtype(DType dtype);  // floats as they are; bool and integers in the widest of their sign
 
 // ---- lower ----
 template <Scalar (*F)(Scalar)>

@@ -2,29 +2,13 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
 namespace tandem {
 
 namespace {
-
-// The one form in which a value of `dtype` is held in an int64: integers by value, floats zero-extended. Hash-consing
-// relies on it.
-int64_t canonical(DType dtype, int64_t bits) {
-  switch (dtype) {
-    case DType::boolean: return bits & 1;
-    case DType::i8: return static_cast<int8_t>(bits);
-    case DType::u8: return static_cast<uint8_t>(bits);
-    case DType::i32: return static_cast<int32_t>(bits);
-    case DType::f16:
-    case DType::bf16: return static_cast<uint16_t>(bits);
-    case DType::f32: return static_cast<uint32_t>(bits);
-    case DType::i64:
-    case DType::f64: return bits;
-  }
-  return bits;
-}
 
 template <class Float>
 Float from_bits(int64_t bits) {
@@ -42,14 +26,15 @@ int64_t to_bits(double value) { return std::bit_cast<int64_t>(value); }
                                   static_cast<int>(op), info(dtype).text));
 }
 
-int bit_width(DType dtype) { return dtype == DType::boolean ? 1 : 8 * size_of(dtype); }
-
 int64_t evaluate_integer(ScalarOp op, DType dtype, int64_t a, int64_t b) {
   const auto ua = static_cast<uint64_t>(a);
   const auto ub = static_cast<uint64_t>(b);
   const auto wrap = [dtype](uint64_t value) { return canonical(dtype, static_cast<int64_t>(value)); };
+  const bool is_signed = info(dtype).is_signed;
+  const bool less = is_signed ? a < b : ua < ub;
   const auto quotient = [&]() -> uint64_t {
     if (b == 0) return 0;
+    if (!is_signed) return ua / ub;
     return b == -1 ? 0 - ua : static_cast<uint64_t>(a / b);  // INT_MIN / -1 wraps instead of trapping
   };
   switch (op) {
@@ -59,19 +44,17 @@ int64_t evaluate_integer(ScalarOp op, DType dtype, int64_t a, int64_t b) {
     case ScalarOp::div: return wrap(quotient());
     case ScalarOp::rem: return wrap(ua - quotient() * ub);
     case ScalarOp::neg: return wrap(0 - ua);
-    case ScalarOp::abs: return wrap(a < 0 ? 0 - ua : ua);
-    case ScalarOp::min: return a < b ? a : b;
-    case ScalarOp::max: return a < b ? b : a;
+    case ScalarOp::abs: return wrap(is_signed && a < 0 ? 0 - ua : ua);
+    case ScalarOp::min: return less ? a : b;
+    case ScalarOp::max: return less ? b : a;
     case ScalarOp::bit_and: return a & b;
     case ScalarOp::bit_or: return a | b;
     case ScalarOp::bit_xor: return a ^ b;
     case ScalarOp::bit_not: return wrap(~ua);
     case ScalarOp::shl: return wrap(ua << (b & 63));
-    case ScalarOp::shr: return a >> (b & 63);  // values are sign- or zero-extended, which makes it right for both
+    case ScalarOp::shr: return is_signed ? a >> (b & 63) : static_cast<int64_t>(ua >> (b & 63));
     case ScalarOp::shr_logical: {
-      const int bits = bit_width(dtype);
-      const uint64_t mask = bits == 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
-      return wrap((ua & mask) >> (b & 63));
+      return wrap((ua & ~uint64_t{0} >> (64 - bits_of(dtype))) >> (b & 63));
     }
     default: unsupported(op, dtype);
   }
@@ -115,24 +98,22 @@ bool compare(ScalarOp op, Value a, Value b) {
 // float -> int: truncates toward zero and saturates; NaN gives 0.
 int64_t saturate(DType dtype, double value) {
   if (std::isnan(value)) return 0;
-  const int bits = bit_width(dtype);
-  const bool is_signed = info(dtype).is_signed;
-  const double above = std::ldexp(1.0, is_signed ? bits - 1 : bits);  // the first value that no longer fits
-  const int64_t highest = is_signed ? static_cast<int64_t>((uint64_t{1} << (bits - 1)) - 1) : (int64_t{1} << bits) - 1;
-  const int64_t lowest = is_signed ? -highest - 1 : 0;
-  if (value >= above) return highest;
-  if (value <= static_cast<double>(lowest)) return lowest;
-  return static_cast<int64_t>(value);
+  const double above =
+      std::ldexp(1.0, bits_of(dtype) - (info(dtype).is_signed ? 1 : 0));  // the first that no longer fits
+  if (value >= above) return static_cast<int64_t>(highest_integer(dtype));
+  if (value <= static_cast<double>(lowest_integer(dtype))) return lowest_integer(dtype);
+  return info(dtype).is_signed ? static_cast<int64_t>(value) : static_cast<int64_t>(static_cast<uint64_t>(value));
 }
 
 // A double that any 16-bit float rounds from as it would from `value`: bits beyond the 53rd are folded into a sticky
 // one ("round to odd"), because rounding twice to nearest is not rounding once.
-double sticky_double(int64_t value) {
+double sticky_double(int64_t value, bool is_signed) {
   const auto bits = static_cast<uint64_t>(value);
-  uint64_t magnitude = value < 0 ? 0 - bits : bits;
+  const bool negative = is_signed && value < 0;
+  uint64_t magnitude = negative ? 0 - bits : bits;
   if (magnitude >> 53 != 0) magnitude = (magnitude & ~uint64_t{0x7ff}) | ((magnitude & 0x7ff) != 0 ? 0x800 : 0);
   const auto result = static_cast<double>(magnitude);
-  return value < 0 ? -result : result;
+  return negative ? -result : result;
 }
 
 int64_t from_double(DType to, double value) {
@@ -142,12 +123,8 @@ int64_t from_double(DType to, double value) {
     case DType::f32: return to_bits(static_cast<float>(value));
     case DType::f64: return to_bits(value);
     case DType::boolean: return value != 0 ? 1 : 0;
-    case DType::i8:
-    case DType::u8:
-    case DType::i32:
-    case DType::i64: return saturate(to, value);
+    default: return saturate(to, value);
   }
-  unsupported(ScalarOp::cast, to);
 }
 
 int64_t evaluate_cast(DType to, DType from, int64_t a) {
@@ -162,16 +139,14 @@ int64_t evaluate_cast(DType to, DType from, int64_t a) {
     }
     case DType::f32: return from_double(to, from_bits<float>(a));
     case DType::f64: return from_double(to, from_bits<double>(a));
-    case DType::boolean:
-    case DType::i8:
-    case DType::u8:
-    case DType::i32:
-    case DType::i64: break;
+    default: break;
   }
+  const bool is_signed = info(from).is_signed;
+  const auto ua = static_cast<uint64_t>(a);
   if (to == DType::boolean) return a != 0 ? 1 : 0;
-  if (to == DType::f32) return to_bits(static_cast<float>(a));
-  if (to == DType::f64) return to_bits(static_cast<double>(a));
-  if (is_half(to)) return from_double(to, sticky_double(a));
+  if (to == DType::f32) return to_bits(is_signed ? static_cast<float>(a) : static_cast<float>(ua));
+  if (to == DType::f64) return to_bits(is_signed ? static_cast<double>(a) : static_cast<double>(ua));
+  if (is_half(to)) return from_double(to, sticky_double(a, is_signed));
   return canonical(to, a);
 }
 
@@ -193,6 +168,22 @@ Scalar comparison(ScalarOp op, Scalar a, Scalar b) {
 
 }  // namespace
 
+int64_t canonical(DType dtype, int64_t bits) {
+  const int unused = 64 - bits_of(dtype);
+  if (is_signed_integer(dtype)) return static_cast<int64_t>(static_cast<uint64_t>(bits) << unused) >> unused;
+  return static_cast<int64_t>(static_cast<uint64_t>(bits) << unused >> unused);
+}
+
+int64_t read_element(DType dtype, const void* place) {
+  int64_t bits = 0;  // little-endian: the low bytes are the element
+  std::memcpy(&bits, place, static_cast<size_t>(size_of(dtype)));
+  return dtype == DType::boolean ? bits != 0 : canonical(dtype, bits);
+}
+
+double to_double(DType dtype, int64_t bits) {
+  return std::bit_cast<double>(evaluate(ScalarOp::cast, DType::f64, dtype, bits));
+}
+
 int64_t evaluate(ScalarOp op, DType dtype, DType operand, int64_t a, int64_t b, int64_t c) {
   switch (op) {
     case ScalarOp::constant:
@@ -206,6 +197,7 @@ int64_t evaluate(ScalarOp op, DType dtype, DType operand, int64_t a, int64_t b, 
       if (operand == DType::f32) return compare(op, from_bits<float>(a), from_bits<float>(b));
       if (operand == DType::f64) return compare(op, from_bits<double>(a), from_bits<double>(b));
       if (is_half(operand)) unsupported(op, operand);
+      if (!info(operand).is_signed) return compare(op, static_cast<uint64_t>(a), static_cast<uint64_t>(b));
       return compare(op, a, b);
     default: break;
   }

@@ -71,10 +71,16 @@ Scalar trunc(Scalar a);
 Scalar round(Scalar a);
 Scalar select(Scalar condition, Scalar a, Scalar b);
 
+// The one form in which a value of `dtype` is held in an int64: integers by value (u64 by its bits), floats
+// zero-extended. Hash-consing relies on it.
+int64_t canonical(DType dtype, int64_t bits);
+int64_t read_element(DType dtype, const void* place);  // from memory, where a bool may be any byte
+double to_double(DType dtype, int64_t bits);           // the value, rounded where a double does not hold it
+
 // Bit pattern of `value` in `dtype`, as ScalarOp::constant holds it.
 int64_t constant_bits_of(DType dtype, double value);
 
-// What one node computes, on bit patterns (integers: sign- or zero-extended values). Defines the scalar primitives; the
+// What one node computes, on canonical bit patterns. Defines the scalar primitives; the
 // interpreter and constant folding call it. `index`, `extent`, `load` and `result` are not handled here.
 int64_t evaluate(ScalarOp op, DType dtype, DType operand, int64_t a, int64_t b = 0, int64_t c = 0);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <utility>
 
 namespace tandem {
@@ -246,7 +247,9 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   const auto axis = attr_as<int64_t>(*node.op, node.attrs, "axis");
   const TensorType& x = c_.graph.type(node.inputs[0]);
   const auto index_map = input_map(c_.graph, node, 1, map, reduced_axes_, g_.axes.size());
-  Scalar index = evaluate(node.inputs[1], *index_map).cast(DType::i64);
+  Scalar index = evaluate(node.inputs[1], *index_map);
+  if (index.dtype == DType::u64) index = min(index, index.constant_bits(std::numeric_limits<int64_t>::max()));
+  index = index.cast(DType::i64);
   const Dim extent = x.shape[static_cast<size_t>(axis)];
   // An index below -size stays as it is, so that the error can name it.
   const Scalar wrapped = index + run_time_value(extent);

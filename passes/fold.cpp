@@ -11,11 +11,6 @@ namespace tandem {
 
 namespace {
 
-double to_double(DType dtype, int64_t bits) {
-  const DType wide = DType::f64;
-  return std::bit_cast<double>(evaluate(ScalarOp::cast, wide, dtype, bits));
-}
-
 bool is_full(const OpDef& op) {
   const auto* structure = std::get_if<Structure>(&op.lower);
   return structure != nullptr && *structure == Structure::full;

@@ -17,12 +17,17 @@ namespace {
 
 using Dims = std::vector<Dim>;
 
+constexpr uint32_t dtypes_where(bool (*holds)(DType)) {
+  uint32_t bits = 0;
+  for (const DTypeInfo& row : kDTypes)
+    if (holds(row.dtype)) bits |= dtype_bit(row.dtype);
+  return bits;
+}
 constexpr uint32_t kBool = dtype_bit(DType::boolean);
-constexpr uint32_t kUnsigned = dtype_bit(DType::u8);
-constexpr uint32_t kSigned = dtype_bit(DType::i8) | dtype_bit(DType::i32) | dtype_bit(DType::i64);
+constexpr uint32_t kUnsigned = dtypes_where(is_unsigned);
+constexpr uint32_t kSigned = dtypes_where(is_signed_integer);
 constexpr uint32_t kInt = kSigned | kUnsigned;
-constexpr uint32_t kFloat =
-    dtype_bit(DType::f16) | dtype_bit(DType::bf16) | dtype_bit(DType::f32) | dtype_bit(DType::f64);
+constexpr uint32_t kFloat = dtypes_where(is_floating);
 constexpr uint32_t kNumber = kInt | kFloat;
 constexpr uint32_t kAll = kBool | kNumber;
 
@@ -30,19 +35,15 @@ size_t at(const Dim& axis) { return static_cast<size_t>(axis.constant()); }
 const Dims& dims(const Attrs& attrs, size_t k) { return std::get<Dims>(attrs[k]); }
 bool has_axes(const Attrs& attrs) { return std::holds_alternative<Dims>(attrs[0]); }
 
-double float_value(DType dtype, int64_t bits) {
-  return std::bit_cast<double>(evaluate(ScalarOp::cast, DType::f64, dtype, bits));
-}
-
 // y is a power of two whose reciprocal is a number of the same dtype: both quotient and product are the exact result,
 // rounded once.
 bool has_exact_reciprocal(const Match& m) {
   const DType dtype = m['y'].dtype;
   if (!m.bits[1]) return false;
   int exponent = 0;
-  const double value = float_value(dtype, *m.bits[1]);
+  const double value = to_double(dtype, *m.bits[1]);
   if (!std::isfinite(value) || std::abs(std::frexp(value, &exponent)) != 0.5) return false;
-  return float_value(dtype, constant_bits_of(dtype, 1 / value)) == 1 / value;
+  return to_double(dtype, constant_bits_of(dtype, 1 / value)) == 1 / value;
 }
 
 // ---- numerics="fast" ----
@@ -51,7 +52,7 @@ bool has_exact_reciprocal(const Match& m) {
 bool has_reciprocal(const Match& m) {
   const DType dtype = m['y'].dtype;
   if (!m.bits[1]) return false;
-  const double reciprocal = 1 / float_value(dtype, *m.bits[1]);
+  const double reciprocal = 1 / to_double(dtype, *m.bits[1]);
   const double smallest = dtype == DType::f32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
   const double largest = dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
   return std::abs(reciprocal) >= smallest && std::abs(reciprocal) <= largest;

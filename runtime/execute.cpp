@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -62,7 +63,8 @@ std::optional<int64_t> first_outside(const T* indices, int64_t count, int64_t si
   bool any = false;
   for (int64_t i = 0; i < count; ++i) any |= outside(indices[i]);
   if (!any) return std::nullopt;
-  return static_cast<int64_t>(*std::find_if(indices, indices + count, outside));
+  const T bad = *std::find_if(indices, indices + count, outside);
+  return std::in_range<int64_t>(bad) ? static_cast<int64_t>(bad) : std::numeric_limits<int64_t>::max();
 }
 
 template <class Use>

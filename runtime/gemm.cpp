@@ -265,9 +265,13 @@ void gemm(const MatmulArgs& args, Isa isa) {
   switch (args.dtype) {
     case DType::boolean: return run_gemm<bool, uint32_t>(args, isa);
     case DType::i8:
-    case DType::u8: return run_gemm<uint8_t, uint32_t>(args, isa);
-    case DType::i32: return run_gemm<uint32_t, uint32_t>(args, isa);
-    case DType::i64: return run_gemm<uint64_t, uint64_t>(args, isa);
+    case DType::u8: return run_gemm<uint8_t, uint32_t>(args, isa);  // modulo 2^n, signs make no difference
+    case DType::i16:
+    case DType::u16: return run_gemm<uint16_t, uint32_t>(args, isa);
+    case DType::i32:
+    case DType::u32: return run_gemm<uint32_t, uint32_t>(args, isa);
+    case DType::i64:
+    case DType::u64: return run_gemm<uint64_t, uint64_t>(args, isa);
     case DType::f16: return run_gemm<Half, float>(args, isa);
     case DType::bf16: return run_gemm<Bfloat, float>(args, isa);
     case DType::f32: return run_gemm<float, float>(args, isa);

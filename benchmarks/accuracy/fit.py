@@ -310,6 +310,26 @@ def erf_tables():
     )
 
 
+def inverse_tables():
+    def arctangent(z):
+        return (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    def weight(z):
+        return z * mp.sqrt(z) / mp.atan(mp.sqrt(z))
+
+    limit = (mpf(7) / 16 * mpf("1.0001")) ** 2
+    emit_fit("kAtanF64", "(atan t - t) / (t z), z = t^2, |t| <= 7/16", arctangent, weight, 0, limit, 11, 53)
+    emit_fit("kAtanSingle", "the same for a float32 result", arctangent, weight, 0, limit, 7, 53)
+    emit("kAtanHalf", "atan(1/2)", parts(mp.atan(mpf(1) / 2), [53, 53]))
+    ln10 = mp.log(10)
+    emit(
+        "kLog10Of2",
+        "log10(2), the first part short enough for exact products with exponents",
+        parts(LN2 / ln10, [41, 53]),
+    )
+    emit("kLog10e", "1 / ln 10", parts(1 / ln10, [53, 53]))
+
+
 def main():
     print(
         "// Constants of the mathematical functions, made by benchmarks/accuracy/fit.py, which says how. Coefficients"
@@ -321,6 +341,7 @@ def main():
     log_tables()
     trig_tables()
     erf_tables()
+    inverse_tables()
     print("\n}  // namespace tandem::math")
 
 

@@ -10,25 +10,6 @@ namespace tandem {
 
 namespace {
 
-int64_t read_element(DType dtype, const char* place) {
-  const auto read = [place]<class T>(T value) {
-    std::memcpy(&value, place, sizeof value);
-    return static_cast<int64_t>(value);
-  };
-  switch (dtype) {
-    case DType::boolean: return read(uint8_t{}) != 0 ? 1 : 0;
-    case DType::i8: return read(int8_t{});
-    case DType::u8: return read(uint8_t{});
-    case DType::i32: return read(int32_t{});
-    case DType::f16:
-    case DType::bf16: return read(uint16_t{});
-    case DType::f32: return read(uint32_t{});
-    case DType::i64:
-    case DType::f64: return read(int64_t{});
-  }
-  return 0;
-}
-
 // Little-endian: the low bytes of the bit pattern are the element.
 void write_element(DType dtype, char* place, int64_t bits) {
   std::memcpy(place, &bits, static_cast<size_t>(size_of(dtype)));

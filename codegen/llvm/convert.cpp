@@ -112,14 +112,18 @@ Value Ops::round_to_odd(int width, const Value& a) {
   return t_.def("bitcast {} {} to {}", i32, chosen, f32);
 }
 
-// i64 -> f64 such that rounding it to 16 bits equals rounding the integer once: the bits that do not fit are folded
+// i64 or u64 -> f64 such that rounding it to 16 bits equals rounding the integer once: the bits that do not fit are folded
 // into the lowest one that does.
-Value Ops::sticky_double(int width, const Value& a) {
+Value Ops::sticky_double(DType from, int width, const Value& a) {
   const std::string i64 = vector_of("i64", width);
   const std::string i1 = vector_of("i1", width);
-  const Value negative = bits("icmp slt", "i64", width, a, 0);
-  const Value negated = t_.def("sub {} {}, {}", i64, literal(DType::i64, 0, width), a);
-  const Value size = t_.def("select {} {}, {} {}, {} {}", i1, negative, i64, negated, i64, a);
+  const bool is_signed = info(from).is_signed;
+  Value negative, size = a;
+  if (is_signed) {
+    negative = bits("icmp slt", "i64", width, a, 0);
+    const Value negated = t_.def("sub {} {}, {}", i64, literal(DType::i64, 0, width), a);
+    size = t_.def("select {} {}, {} {}, {} {}", i1, negative, i64, negated, i64, a);
+  }
   const Value lost = bits("and", "i64", width, size, 0x7ff);
   const Value inexact = bits("icmp ne", "i64", width, lost, 0);
   const Value sticky = t_.def("select {} {}, {} {}, {} {}", i1, inexact, i64, literal(DType::i64, 0x800, width), i64,
@@ -129,6 +133,7 @@ Value Ops::sticky_double(int width, const Value& a) {
   const Value magnitude = t_.def("select {} {}, {} {}, {} {}", i1, large, i64, kept, i64, size);
   const std::string f64 = vector_of("double", width);
   const Value positive = t_.def("uitofp {} {} to {}", i64, magnitude, f64);
+  if (!is_signed) return positive;
   const Value opposite = t_.def("fneg {} {}", f64, positive);
   return t_.def("select {} {}, {} {}, {} {}", i1, negative, f64, opposite, f64, positive);
 }
@@ -137,9 +142,9 @@ Value Ops::narrow(DType to, DType from, int width, const Value& a) {
   Value single = a;
   if (from == DType::f64)
     single = round_to_odd(width, a);
-  else if (from == DType::i64)
-    single = round_to_odd(width, sticky_double(width, a));
-  else if (from == DType::i32)
+  else if (is_integer(from) && size_of(from) == 8)
+    single = round_to_odd(width, sticky_double(from, width, a));
+  else if (is_integer(from) && size_of(from) == 4)
     single = round_to_odd(width, cast(DType::f64, from, width, a));
   else if (from != DType::f32)
     single = cast(DType::f32, from, width, a);

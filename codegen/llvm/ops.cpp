@@ -1,6 +1,5 @@
 #include "codegen/llvm/ops.h"
 
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -8,9 +7,6 @@
 namespace tandem::llvm {
 
 namespace {
-
-constexpr std::array<std::string_view, kDTypeCount> kRegisterTypes{"i1",  "i8",  "i8",    "i32",   "i64",
-                                                                   "i16", "i16", "float", "double"};
 
 // LLVM writes a float as the bits of the double of the same value; that form loses the payload of a NaN.
 std::string scalar_literal(DType dtype, int64_t bits) {
@@ -22,14 +18,11 @@ std::string scalar_literal(DType dtype, int64_t bits) {
       return fmt::format("0x{:016X}", std::bit_cast<uint64_t>(static_cast<double>(value)));
     }
     case DType::f64: return fmt::format("0x{:016X}", static_cast<uint64_t>(bits));
-    case DType::f16:
-    case DType::bf16: return fmt::format("{}", static_cast<int16_t>(bits));
-    case DType::i8:
-    case DType::u8: return fmt::format("{}", static_cast<int8_t>(bits));
-    case DType::i32: return fmt::format("{}", static_cast<int32_t>(bits));
-    case DType::i64: return fmt::format("{}", bits);
+    default: {  // integers of either sign, and the bits of 16-bit floats
+      const int unused = 64 - bits_of(dtype);
+      return fmt::format("{}", static_cast<int64_t>(static_cast<uint64_t>(bits) << unused) >> unused);
+    }
   }
-  return {};
 }
 
 std::string_view suffix_of(DType dtype) {
@@ -44,7 +37,18 @@ bool is_signed(DType dtype) { return info(dtype).is_signed; }
 
 }  // namespace
 
-std::string_view register_type(DType dtype) { return kRegisterTypes[static_cast<size_t>(dtype)]; }
+// Integers of either sign are the same in LLVM, and 16-bit floats are their bits.
+std::string_view register_type(DType dtype) {
+  if (dtype == DType::boolean) return "i1";
+  if (dtype == DType::f32) return "float";
+  if (dtype == DType::f64) return "double";
+  switch (size_of(dtype)) {
+    case 1: return "i8";
+    case 2: return "i16";
+    case 4: return "i32";
+    default: return "i64";
+  }
+}
 std::string_view memory_type(DType dtype) { return dtype == DType::boolean ? "i8" : register_type(dtype); }
 
 std::string vector_of(std::string_view type, int width) {

@@ -45,7 +45,7 @@ class Ops {
   Value bfloat_to_float(int width, const Value& a);
   Value float_to_bfloat(int width, const Value& a);
   Value round_to_odd(int width, const Value& a);
-  Value sticky_double(int width, const Value& a);
+  Value sticky_double(DType from, int width, const Value& a);
   Value narrow(DType to, DType from, int width, const Value& a);
 
   Text& t_;

@@ -46,7 +46,10 @@ bool is_tensor(py::handle value);
 const TensorRef* tensor_pointer(py::handle value);  // null when it is none
 std::optional<Kind> number_kind(py::handle value);  // of Python bool, int, float and symbolic sizes
 // A Python number as a 0-d tensor of the given dtype, recorded while capturing.
-TensorRef number_tensor(py::handle value, DType dtype);
+// A Python number as a 0-d tensor; NumberRangeError, which names `what`, when an integer dtype does not hold it.
+TensorRef number_tensor(py::handle value, DType dtype, std::string_view what);
+[[noreturn]] void throw_out_of_range(std::string_view what, py::handle number, DType dtype);
+DType integer_dtype(py::handle value);  // int64, or uint64 for what only that holds
 // Operands of one operation: Python numbers adapt to the tensors among them.
 std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle> values);
 py::object item_of(const Tensor& x);

@@ -114,10 +114,20 @@ void bind_dtypes(py::module_& m) {
                               py::make_tuple(std::string(info(d.dtype).name)));
       });
   m.def("_dtype_by_name", [](const std::string& name) { return to_python(*dtype_from_name(name)); });
+  py::list all;
   for (const DTypeInfo& row : kDTypes) {
     objects()[static_cast<size_t>(row.dtype)] = py::cast(DTypeObject{row.dtype});
     m.attr(std::string(row.name).c_str()) = objects()[static_cast<size_t>(row.dtype)];
+    all.append(objects()[static_cast<size_t>(row.dtype)]);
   }
+  m.attr("_dtypes") = all;
+  m.def("_as_dtype", [](py::handle value) { return to_python(dtype_from(value)); });
+  // For td.iinfo and td.finfo: (signed, lowest, highest) of an integer dtype, (mantissa, least exponent) of a float.
+  m.def("_dtype_limits", [](const DTypeObject& d) -> py::tuple {
+    const DTypeInfo& row = info(d.dtype);
+    if (row.kind == Kind::floating) return py::make_tuple(row.mantissa, row.exponent);
+    return py::make_tuple(row.is_signed, lowest_integer(d.dtype), highest_integer(d.dtype));
+  });
   m.def(
       "default_dtype", [] { return to_python(default_dtype()); },
       "Return the dtype of Python floats: float32 or float64.");

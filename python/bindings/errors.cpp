@@ -5,7 +5,8 @@ namespace tandem {
 namespace {
 
 struct ExceptionClasses {
-  py::object error, shape, dtype, index, value, type, capture, compile, serialization, backend, memory, nonfinite;
+  py::object error, shape, dtype, index, overflow, value, type, capture, compile, serialization, backend, memory,
+      nonfinite;
 };
 ExceptionClasses& classes() {
   static ExceptionClasses* instance = new ExceptionClasses;
@@ -29,6 +30,7 @@ const py::object& class_of(ErrorKind kind) {
     case ErrorKind::shape: return c.shape;
     case ErrorKind::dtype: return c.dtype;
     case ErrorKind::index: return c.index;
+    case ErrorKind::overflow: return c.overflow;
     case ErrorKind::value: return c.value;
     case ErrorKind::type: return c.type;
     case ErrorKind::capture: return c.capture;
@@ -64,6 +66,8 @@ void bind_errors(py::module_& m) {
   c.shape = define(m, "ShapeError", "Shapes that do not fit together.", c.error, PyExc_ValueError);
   c.dtype = define(m, "DTypeError", "A dtype an operation does not take.", c.error, PyExc_TypeError);
   c.index = define(m, "OutOfBoundsError", "An axis or index outside its range.", c.error, PyExc_IndexError);
+  c.overflow =
+      define(m, "NumberRangeError", "A Python number that a dtype does not hold.", c.error, PyExc_OverflowError);
   c.value = define(m, "ArgumentError", "An argument with an impossible value.", c.error, PyExc_ValueError);
   c.type = define(m, "ArgumentTypeError", "An argument of the wrong type.", c.error, PyExc_TypeError);
   c.capture = define(m, "CaptureError", "Code that cannot be captured as a graph.", c.error, nullptr);

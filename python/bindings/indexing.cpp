@@ -157,7 +157,8 @@ void set_item(const TensorRef& x, py::handle key, py::handle value) {
                            "assignment: got the number {} for a {} tensor; need a number of its kind; try int(...)",
                            std::string(py::repr(value)), info(x->dtype).name);
                      return x->dtype;
-                   }())
+                   }(),
+                   "assignment")
              : as_tensor(value));
 }
 

@@ -13,32 +13,22 @@ void release_python(Storage* storage) {
   Py_DECREF(static_cast<PyObject*>(storage->owner));
 }
 
-std::optional<DType> dtype_of_typestr(const std::string& typestr) {
-  if (typestr.size() < 3 || typestr[0] == '>') return std::nullopt;
-  const std::string code = typestr.substr(1);
-  if (code == "b1") return DType::boolean;
-  if (code == "i1") return DType::i8;
-  if (code == "u1") return DType::u8;
-  if (code == "i4") return DType::i32;
-  if (code == "i8") return DType::i64;
-  if (code == "f2") return DType::f16;
-  if (code == "f4") return DType::f32;
-  if (code == "f8") return DType::f64;
+// NumPy's code of a dtype ("<f4"); empty for bfloat16, which NumPy lacks.
+std::string typestr(DType dtype) {
+  const DTypeInfo& row = info(dtype);
+  if (dtype == DType::bf16) return {};
+  const char kind = row.kind == Kind::boolean ? 'b' : row.kind == Kind::floating ? 'f' : row.is_signed ? 'i' : 'u';
+  return fmt::format("{}{}{}", row.size == 1 ? '|' : '<', kind, row.size);
+}
+
+std::optional<DType> dtype_of_typestr(const std::string& code) {
+  for (const DTypeInfo& row : kDTypes)
+    if (!code.empty() && typestr(row.dtype) == code) return row.dtype;
   return std::nullopt;
 }
 
 std::string typestr_of(DType dtype) {
-  switch (dtype) {
-    case DType::boolean: return "|b1";
-    case DType::i8: return "|i1";
-    case DType::u8: return "|u1";
-    case DType::i32: return "<i4";
-    case DType::i64: return "<i8";
-    case DType::f16: return "<f2";
-    case DType::f32: return "<f4";
-    case DType::f64: return "<f8";
-    case DType::bf16: break;
-  }
+  if (std::string code = typestr(dtype); !code.empty()) return code;
   throw_error(ErrorKind::dtype, "numpy: got a bfloat16 tensor; need a dtype that NumPy has; try x.astype(td.float32)");
 }
 
@@ -53,10 +43,13 @@ TensorRef from_numpy(py::object array, bool must_copy, std::optional<bool> copy)
   auto dtype = dtype_of_typestr(facts["typestr"].cast<std::string>());
   if (!dtype) {
     const std::string name = py::str(array.attr("dtype"));
-    throw_error(ErrorKind::dtype,
-                "asarray: got a NumPy array of dtype {}; need bool, int8, uint8, int32, int64, float16, "
-                "float32 or float64; try array.astype(...)",
-                name);
+    throw_error(ErrorKind::dtype, "asarray: got a NumPy array of dtype {}; need one of {}; try array.astype(...)", name,
+                [] {
+                  std::string known;
+                  for (const DTypeInfo& row : kDTypes)
+                    if (!typestr(row.dtype).empty()) known += (known.empty() ? "" : ", ") + std::string(row.name);
+                  return known;
+                }());
   }
   const int64_t item = size_of(*dtype);
   const auto usable = [&](const py::dict& f) {
@@ -89,7 +82,8 @@ TensorRef from_numpy(py::object array, bool must_copy, std::optional<bool> copy)
   return std::make_shared<Tensor>(*dtype, sizes, strides, std::move(storage), address);
 }
 
-TensorRef from_nested(py::handle value) {
+// `dtype`: what the elements will become, if that is said. Numbers that it does not hold are an error.
+TensorRef from_nested(py::handle value, std::optional<DType> dtype) {
   if (py::isinstance<py::sequence>(value)) {
     // Tensors inside a list are stacked.
     for (py::handle item : value)
@@ -107,6 +101,11 @@ TensorRef from_nested(py::handle value) {
                 std::string(py::repr(value)));
   }
   const std::string kind = array.attr("dtype").attr("kind").cast<std::string>();
+  if (dtype && is_integer(*dtype) && (kind == "i" || kind == "u") && array.attr("size").cast<int64_t>() > 0) {
+    const py::int_ least = array.attr("min")().attr("item")(), most = array.attr("max")().attr("item")();
+    if (least < py::int_(lowest_integer(*dtype))) throw_out_of_range("asarray", least, *dtype);
+    if (most > py::int_(highest_integer(*dtype))) throw_out_of_range("asarray", most, *dtype);
+  }
   if (kind == "O" || kind == "U" || kind == "S")
     throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array",
                 std::string(py::repr(value)));
@@ -126,16 +125,11 @@ void delete_exported(DLManagedTensor* managed) {
 
 DLDataType dlpack_dtype(DType dtype) {
   const auto bits = static_cast<uint8_t>(size_of(dtype) * 8);
-  switch (dtype) {
-    case DType::boolean: return {kDLBool, bits, 1};
-    case DType::u8: return {kDLUInt, bits, 1};
-    case DType::i8:
-    case DType::i32:
-    case DType::i64: return {kDLInt, bits, 1};
-    case DType::bf16: return {kDLBfloat, bits, 1};
-    case DType::f16:
-    case DType::f32:
-    case DType::f64: return {kDLFloat, bits, 1};
+  if (dtype == DType::bf16) return {kDLBfloat, bits, 1};
+  switch (info(dtype).kind) {
+    case Kind::boolean: return {kDLBool, bits, 1};
+    case Kind::integer: return {static_cast<uint8_t>(is_unsigned(dtype) ? kDLUInt : kDLInt), bits, 1};
+    case Kind::floating: return {kDLFloat, bits, 1};
   }
   return {};
 }
@@ -214,9 +208,11 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
   if (const TensorRef* tensor = tensor_pointer(value)) {
     out = *tensor;
   } else if (const auto kind = number_kind(value); kind && !is_size(value)) {
-    DType to = *kind == Kind::floating ? default_dtype() : *kind == Kind::integer ? DType::i64 : DType::boolean;
-    if (wants) to = dtype_from(dtype);
-    return number_tensor(value, to);
+    const DType to = wants                     ? dtype_from(dtype)
+                     : *kind == Kind::floating ? default_dtype()
+                     : *kind == Kind::integer  ? integer_dtype(value)
+                                               : DType::boolean;
+    return number_tensor(value, to, "asarray");
   } else if (is_size(value)) {
     out = Recorder::current()->from_dim(dim_from(value));
     out = call("cast", {out}, {DType::i64});
@@ -226,7 +222,7 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
   } else if (py::hasattr(value, "__dlpack__")) {
     out = from_dlpack(value);
   } else {
-    out = from_nested(value);
+    out = from_nested(value, wants ? std::optional(dtype_from(dtype)) : std::nullopt);
     fresh = true;
   }
   if (wants && dtype_from(dtype) != out->dtype) {

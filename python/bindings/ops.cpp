@@ -1,6 +1,8 @@
 // Python functions for the rows of the operation table.
 #include <algorithm>
+#include <limits>
 
+#include "ir/rules.h"
 #include "python/bindings/bindings.h"
 
 namespace tandem {
@@ -89,8 +91,39 @@ std::string docstring(const OpDef& op) {
   return text;
 }
 
+// The bits of a Python int as an element of a dtype; nothing when an integer dtype does not hold it.
+std::optional<int64_t> integer_bits(py::handle value, DType dtype) {
+  int overflow = 0;
+  const int64_t whole = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  if (dtype == DType::boolean) return overflow != 0 || whole != 0;
+  if (overflow == 0) {
+    const bool above = whole > 0 && static_cast<uint64_t>(whole) > highest_integer(dtype);
+    return above || whole < lowest_integer(dtype) ? std::nullopt : std::optional(whole);
+  }
+  if (overflow < 0 || dtype != DType::u64) return std::nullopt;
+  const uint64_t large = PyLong_AsUnsignedLongLong(value.ptr());
+  if (!PyErr_Occurred()) return static_cast<int64_t>(large);
+  PyErr_Clear();
+  return std::nullopt;
+}
+
+// A Python number as it is given to `full`.
+Attr number_from(py::handle value, DType dtype, std::string_view what) {
+  if (PyFloat_Check(value.ptr())) return value.cast<double>();
+  if (PyBool_Check(value.ptr())) return static_cast<int64_t>(value.cast<bool>());
+  if (!is_floating(dtype)) {
+    if (const auto bits = integer_bits(value, dtype)) return *bits;
+    throw_out_of_range(what, value, dtype);
+  }
+  if (const auto whole = integer_bits(value, DType::i64)) return *whole;
+  const double real = PyLong_AsDouble(value.ptr());
+  if (!PyErr_Occurred()) return real;
+  PyErr_Clear();
+  throw_error(ErrorKind::overflow, "{}: got a number beyond float64; need a smaller one", what);
+}
+
 // Dtype of a creation function that was given none: the numbers decide where the row has no opinion.
-void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<bool>& given) {
+void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<bool>& given, py::handle fill) {
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     if (op.attrs[i].kind != AttrKind::dtype || given[i] || !op.inputs.empty()) continue;
     if (op.name == "arange") {
@@ -99,9 +132,10 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
       attrs[i] = real ? default_dtype() : DType::i64;
     } else if (op.name == "full") {
       const Attr& value = attrs[1];
-      attrs[i] = std::holds_alternative<double>(value) ? default_dtype()
-                 : std::holds_alternative<bool>(value) ? DType::boolean
-                                                       : DType::i64;
+      attrs[i] = fill                                    ? integer_dtype(fill)
+                 : std::holds_alternative<double>(value) ? default_dtype()
+                 : std::holds_alternative<bool>(value)   ? DType::boolean
+                                                         : DType::i64;
     } else {
       attrs[i] = default_dtype();
     }
@@ -110,31 +144,35 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
 
 }  // namespace
 
-TensorRef number_tensor(py::handle value, DType dtype) {
+void throw_out_of_range(std::string_view what, py::handle number, DType dtype) {
+  throw_error(ErrorKind::overflow, "{}: got the number {} for {}; need a number from {} to {}; try another dtype", what,
+              std::string(py::repr(number)), info(dtype).name, lowest_integer(dtype), highest_integer(dtype));
+}
+
+DType integer_dtype(py::handle value) {
+  return integer_bits(value, DType::i64) || !integer_bits(value, DType::u64) ? DType::i64 : DType::u64;
+}
+
+TensorRef number_tensor(py::handle value, DType dtype, std::string_view what) {
   if (!number_kind(value)) throw_error(ErrorKind::type, "got {}; need a Python number", std::string(py::repr(value)));
-  if (Recorder* recorder = Recorder::current()) {
-    if (is_size(value)) return call("cast", {recorder->from_dim(dim_from(value))}, {dtype});
-    Attr number;
-    if (PyFloat_Check(value.ptr()))
-      number = value.cast<double>();
-    else if (PyBool_Check(value.ptr()))
-      number = static_cast<int64_t>(value.cast<bool>());
-    else
-      number = dim_from(value).constant();
+  Recorder* recorder = Recorder::current();
+  if (is_size(value)) {
+    // That a size fits is a condition of the capture like any other.
+    const Dim size = dim_from(value);
+    if (is_integer(dtype) && size_of(dtype) < 8 &&
+        (recorder->env().decide(size, Relation::lt, lowest_integer(dtype)) ||
+         !recorder->env().decide(size, Relation::le, static_cast<int64_t>(highest_integer(dtype)))))
+      throw_out_of_range(what, value, dtype);
+    return call("cast", {recorder->from_dim(size)}, {dtype});
+  }
+  Attr number = number_from(value, dtype, what);
+  if (recorder) {
     if (is_floating(dtype) && std::holds_alternative<int64_t>(number))
       number = static_cast<double>(std::get<int64_t>(number));
     return call("full", {}, {std::vector<Dim>{}, number, dtype});
   }
-  if (PyFloat_Check(value.ptr())) return scalar_tensor(dtype, PyFloat_AS_DOUBLE(value.ptr()));
-  if (PyBool_Check(value.ptr())) return scalar_tensor(dtype, static_cast<int64_t>(value.ptr() == Py_True));
-  int overflow = 0;
-  const int64_t whole = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
-  if (overflow != 0) {
-    if (is_floating(dtype)) return scalar_tensor(dtype, PyLong_AsDouble(value.ptr()));
-    throw_error(ErrorKind::value, "asarray: got the number {}; need one of at most 64 bits; try a float",
-                std::string(py::repr(value)));
-  }
-  return scalar_tensor(dtype, whole);
+  if (const auto* real = std::get_if<double>(&number)) return scalar_tensor(dtype, *real);
+  return scalar_tensor(dtype, std::get<int64_t>(number));
 }
 
 std::optional<Kind> number_kind(py::handle value) {
@@ -165,22 +203,20 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
     if (out[i]) continue;
     const Kind kind = *number_kind(values[i]);
     if (choice && i == 0) {
-      out[i] = number_tensor(values[i], DType::boolean);
+      out[i] = number_tensor(values[i], DType::boolean, op.name);
     } else if (strong) {
       const DType to = weak_result(*strong, kind);
-      const bool fits = kind != Kind::integer || !is_integer(to) || is_size(values[i]) || [&] {
-        const int64_t whole = PyLong_AsLongLong(values[i].ptr());
-        PyErr_Clear();
-        if (to == DType::i8) return whole >= -128 && whole <= 127;
-        if (to == DType::u8) return whole >= 0 && whole <= 255;
-        if (to == DType::i32) return whole >= INT32_MIN && whole <= INT32_MAX;
-        return true;
-      }();
-      if (!fits)
-        throw_error(ErrorKind::value,
-                    "{}: got the number {} with a {} tensor; need a number that fits; try x.astype(td.int64)", op.name,
-                    std::string(py::repr(values[i])), info(to).name);
-      out[i] = number_tensor(values[i], to);
+      const bool fits = kind != Kind::integer || !is_integer(to) || is_size(values[i]) || integer_bits(values[i], to);
+      if (fits) {
+        out[i] = number_tensor(values[i], to, op.name);
+      } else if (op.infer == rules::broadcast_compare) {
+        // Every element of the tensor is on one side of it.
+        const double beyond = std::numeric_limits<double>::infinity();
+        const bool below = py::reinterpret_borrow<py::object>(values[i]) < py::int_(0);
+        out[i] = number_tensor(py::float_(below ? -beyond : beyond), DType::f64, op.name);
+      } else {
+        throw_out_of_range(op.name, values[i], to);
+      }
     } else if (recorder) {
       // Numbers among numbers of the captured function stay numbers.
       if (is_size(values[i]))
@@ -240,11 +276,14 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   }
   Attrs attrs(op.attrs.size());
   std::vector<bool> given(op.attrs.size(), false);
+  py::handle fill;
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     const py::handle value = argument(op.attrs[i].name);
     // dtype=None is the same as leaving it out.
     const bool left_out = !value || (op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback);
-    if (!left_out) {
+    if (!left_out && op.name == "full" && i == 1 && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
+      fill = value;  // read below, when the dtype is known
+    } else if (!left_out) {
       attrs[i] = attr_from(op, op.attrs[i], value);
       given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
     } else if (op.attrs[i].fallback) {
@@ -256,7 +295,8 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   if (next < args.size() || used < (kwargs ? kwargs.size() : 0))
     throw_error(ErrorKind::type, "{}: got {} arguments, some of which it does not have; need {}", op.name,
                 args.size() + (kwargs ? kwargs.size() : 0), signature(op));
-  default_creation_dtype(op, attrs, given);
+  default_creation_dtype(op, attrs, given, fill);
+  if (fill) attrs[1] = number_from(fill, std::get<DType>(attrs[2]), op.name);
   const auto operands = operands_from(op, inputs);
   return py::cast(call(op, operands, std::move(attrs)));
 }

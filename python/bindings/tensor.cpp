@@ -113,16 +113,11 @@ void single(const Tensor& x, const std::string& what) {
 }
 
 py::object first_element(const Tensor& x, const void* data) {
-  switch (x.dtype) {
-    case DType::boolean: return py::bool_(*static_cast<const uint8_t*>(data) != 0);
-    case DType::i8: return py::int_(*static_cast<const int8_t*>(data));
-    case DType::u8: return py::int_(*static_cast<const uint8_t*>(data));
-    case DType::i32: return py::int_(*static_cast<const int32_t*>(data));
-    case DType::i64: return py::int_(*static_cast<const int64_t*>(data));
-    case DType::f16: return py::float_(half_to_float(*static_cast<const uint16_t*>(data)));
-    case DType::bf16: return py::float_(bfloat_to_float(*static_cast<const uint16_t*>(data)));
-    case DType::f32: return py::float_(*static_cast<const float*>(data));
-    case DType::f64: return py::float_(*static_cast<const double*>(data));
+  const int64_t bits = read_element(x.dtype, data);
+  switch (info(x.dtype).kind) {
+    case Kind::boolean: return py::bool_(bits != 0);
+    case Kind::integer: return is_unsigned(x.dtype) ? py::int_(static_cast<uint64_t>(bits)) : py::int_(bits);
+    case Kind::floating: return py::float_(to_double(x.dtype, bits));
   }
   return py::none();
 }
@@ -245,7 +240,7 @@ void bind_tensor(py::module_& m) {
           [](const TensorRef& x, py::handle value) {
             if (!number_kind(value))
               throw_error(ErrorKind::type, "fill: got {}; need a number", std::string(py::repr(value)));
-            assign(x, number_tensor(value, x->dtype));
+            assign(x, number_tensor(value, x->dtype, "fill"));
           },
           py::arg("value"), "Set every element to one number.")
       .def(

@@ -20,40 +20,49 @@ from tandem._core import (  # noqa: E402
     DType,
     DTypeError,
     Error,
+    NumberRangeError,
     OutOfMemoryError,
     SerializationError,
     ShapeError,
     Size,
     Tensor,
     asarray,
-    bfloat16,
-    bool,
     default_dtype,
     empty,
     empty_cache,
-    float16,
-    float32,
-    float64,
     from_dlpack,
-    int8,
-    int32,
-    int64,
     memory_stats,
     num_threads,
     set_default_dtype,
     set_num_threads,
-    uint8,
+)
+from tandem._array_api import (  # noqa: E402
+    broadcast_shapes,
+    count_nonzero,
+    cumulative_sum,
+    diff,
+    isin,
+    meshgrid,
+    moveaxis,
+    outer,
+    repeat,
+    roll,
+    tensordot,
+    tile,
+    tril,
+    triu,
+    unstack,
+    vecdot,
 )
 from tandem._creation import (  # noqa: E402
     astype,
     broadcast_arrays,
-    can_cast,
     empty_like,
     full_like,
     ones_like,
-    result_type,
     zeros_like,
 )
+from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type  # noqa: E402
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
     clear_cache,
@@ -73,7 +82,7 @@ from tandem.tensor_spec import TensorSpec  # noqa: E402
 
 __version__ = _core.__version__
 
-for _name in _core._op_names:
+for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
     globals()[_name] = getattr(_core, _name)
 
 from math import e, inf, nan, pi  # noqa: E402

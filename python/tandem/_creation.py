@@ -49,16 +49,3 @@ def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
     """Return read-only views of all tensors with the shape they broadcast to."""
     shape = _core._broadcast_shape([x.shape for x in arrays])
     return [_core.broadcast_to(x, shape) for x in arrays]
-
-
-@public
-def result_type(*arrays_and_dtypes: Any) -> Any:
-    """Return the dtype that an operation on the given tensors, dtypes and Python numbers would have."""
-    return _core._result_type(arrays_and_dtypes)
-
-
-@public
-def can_cast(from_: Any, to: Any, /) -> bool:
-    """Return whether values of one dtype or tensor can become another without a change of kind or loss of range."""
-    source = from_.dtype if isinstance(from_, Tensor) else from_
-    return bool(_core._result_type((source, to)) == to)

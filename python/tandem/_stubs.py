@@ -89,7 +89,9 @@ FUNCTIONS = [
     "if_begin(predicate: Tensor, /) -> If",
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
+    "_as_dtype(value: Any, /) -> DType",
     "_dtype_by_name(name: str, /) -> DType",
+    "_dtype_limits(dtype: DType, /) -> tuple[int, ...]",
     "_location() -> tuple[str, int]",
     "_op_table() -> list[dict[str, Any]]",
     "_result_type(values: tuple[Any, ...], /) -> DType",
@@ -323,7 +325,7 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-    parts = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n"]
+    parts = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n"]
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)
@@ -340,7 +342,15 @@ def core_stub() -> str:
 
 def package_stub() -> str:
     """Return the text of `__init__.pyi`: where each public name comes from."""
-    named = ("math", "tandem.jit", "tandem._creation", "tandem.compare", "tandem.tensor_spec")
+    named = (
+        "math",
+        "tandem.jit",
+        "tandem._array_api",
+        "tandem._creation",
+        "tandem._dtypes",
+        "tandem.compare",
+        "tandem.tensor_spec",
+    )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)
     found: dict[str, list[str]] = {}

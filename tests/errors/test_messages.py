@@ -15,7 +15,8 @@ ArgumentType = td._core.ArgumentTypeError
 BROADCAST = "need sizes that are equal or 1 along every axis, counted from the last; try reshape or expand_dims"
 ARRAY = "need numbers, nested lists of equal lengths, or an array"
 DTYPES = (
-    "need one of bool, int8, uint8, int32, int64, float16, bfloat16, float32, float64; try x.astype(...) in NumPy first"
+    "need one of bool, int8, uint8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64; "
+    "try x.astype(...) in NumPy first"
 )
 
 # (expression over x: f32[3, 4], v: f32[3], i: i64[3], class, built-in base, message)
@@ -155,15 +156,15 @@ VALUES = [
     ("td.linspace(0, 1, -1)", "linspace: got num=-1; need 0 or more"),
     (
         "td.ones((3,), dtype=td.int8) + 300",
-        "add: got the number 300 with a int8 tensor; need a number that fits; try x.astype(td.int64)",
+        "add: got the number 300 for int8; need a number from -128 to 127; try another dtype",
     ),
     (
         "td.ones((3,), dtype=td.uint8) - 1000",
-        "subtract: got the number 1000 with a uint8 tensor; need a number that fits; try x.astype(td.int64)",
+        "subtract: got the number 1000 for uint8; need a number from 0 to 255; try another dtype",
     ),
     (
         "td.ones((3,), dtype=td.uint8) * -1",
-        "multiply: got the number -1 with a uint8 tensor; need a number that fits; try x.astype(td.int64)",
+        "multiply: got the number -1 for uint8; need a number from 0 to 255; try another dtype",
     ),
 ]
 

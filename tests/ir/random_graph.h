@@ -24,7 +24,8 @@ class RandomGraph {
   static std::vector<TensorType> param_types() {
     return {{DType::f32, {3, 4}, {}}, {DType::f32, {}, {}},    {DType::i64, {3, 4}, {}},  {DType::boolean, {3, 4}, {}},
             {DType::boolean, {}, {}}, {DType::i64, {}, {}},    {DType::f16, {4}, {}},     {DType::f64, {3, 1}, {}},
-            {DType::u8, {4}, {}},     {DType::i8, {1, 4}, {}}, {DType::bf16, {3, 4}, {}}, {DType::i32, {4, 3}, {}}};
+            {DType::u8, {4}, {}},     {DType::i8, {1, 4}, {}}, {DType::bf16, {3, 4}, {}}, {DType::i32, {4, 3}, {}},
+            {DType::u64, {3, 4}, {}}, {DType::i16, {4}, {}},   {DType::u16, {}, {}},      {DType::u32, {3, 1}, {}}};
   }
 
   int below(int bound) { return static_cast<int>(random_() % static_cast<uint64_t>(bound)); }

@@ -39,10 +39,17 @@ const Function kFunctions[] = {
     {"expm1", math::expm1, TANDEM_LIBM(expm1), 1.0, 1.0, 750},
     {"log", math::log, TANDEM_LIBM(log), 1.0, 1.0, 4},
     {"log2", math::log2, TANDEM_LIBM(log2), 1.0, 1.0, 4},
+    {"log10", math::log10, TANDEM_LIBM(log10), 1.0, 1.0, 4},
     {"log1p", math::log1p, TANDEM_LIBM(log1p), 1.0, 1.0, 4},
     {"sin", math::sin, TANDEM_LIBM(sin), 1.0, 1.0, 1e4},
     {"cos", math::cos, TANDEM_LIBM(cos), 1.0, 1.0, 1e4},
     {"tan", math::tan, TANDEM_LIBM(tan), 1.0, 1.0, 1e4},
+    {"asin", math::asin, TANDEM_LIBM(asin), 1.0, 1.0, 1},
+    {"acos", math::acos, TANDEM_LIBM(acos), 1.0, 1.0, 1},
+    {"atan", math::atan, TANDEM_LIBM(atan), 1.0, 1.0, 10},
+    {"asinh", math::asinh, TANDEM_LIBM(asinh), 1.0, 1.0, 100},
+    {"acosh", math::acosh, TANDEM_LIBM(acosh), 1.0, 1.0, 100},
+    {"atanh", math::atanh, TANDEM_LIBM(atanh), 1.0, 1.0, 1},
     {"tanh", math::tanh, TANDEM_LIBM(tanh), 1.0, 1.0, 20},
     {"sinh", math::sinh, TANDEM_LIBM(sinh), 1.0, 1.0, 715},
     {"cosh", math::cosh, TANDEM_LIBM(cosh), 1.0, 1.0, 715},
@@ -232,6 +239,63 @@ TEST_CASE("pow is within its limits") {
   const int64_t blocks = env("TANDEM_EXHAUSTIVE") ? 50'000 : 1000;
   report("pow", DType::f32, sample_pow<float, double>(blocks), 1.0);
   report("pow", DType::f64, sample_pow<double, long double>(blocks), 1.5);
+}
+
+// Points all around, at all distances.
+template <class Float, class Wide>
+Worst sample_atan2(int64_t blocks) {
+  constexpr DType kType = std::is_same_v<Float, float> ? DType::f32 : DType::f64;
+  using Bits = std::conditional_t<std::is_same_v<Float, float>, uint32_t, uint64_t>;
+  return parallel(blocks, [&](int64_t begin, int64_t end) {
+    ScalarBuilder builder;
+    const Scalar first = builder.emit(ScalarOp::load, kType, -1, -1, -1, 0);
+    const Scalar result = math::atan2(first, builder.emit(ScalarOp::load, kType, -1, -1, -1, 1));
+    Batch batch(builder.take(), result.id);
+    std::vector<Float> y(kBlock), x(kBlock);
+    const void* inputs[] = {y.data(), x.data()};
+    Worst worst;
+    for (int64_t block = begin; block < end; ++block) {
+      std::mt19937_64 random(static_cast<uint64_t>(block) + 1);
+      std::uniform_real_distribution<double> unit(-1, 1);
+      for (size_t i = 0; i < kBlock; ++i) {
+        y[i] = std::bit_cast<Float>(static_cast<Bits>(random()));
+        x[i] = i % 4 == 0 ? std::bit_cast<Float>(static_cast<Bits>(random())) : y[i] * static_cast<Float>(unit(random));
+        if (i % 4 == 1) x[i] = static_cast<Float>(unit(random)), y[i] = static_cast<Float>(unit(random));
+        if (i % 4 == 2) std::swap(x[i], y[i]);
+      }
+      const auto* z = static_cast<const Float*>(batch.run(inputs));
+      for (size_t i = 0; i < kBlock; ++i) {
+        const double error = ulps<Float, Wide>(z[i], std::atan2(static_cast<Wide>(y[i]), static_cast<Wide>(x[i])));
+        if (error > worst.ulps) worst = {error, y[i], x[i]};
+      }
+    }
+    return worst;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("atan2 is within its limits") {
+  if (!chosen("atan2")) return;
+  const int64_t blocks = env("TANDEM_EXHAUSTIVE") ? 50'000 : 1000;
+  report("atan2", DType::f32, sample_atan2<float, double>(blocks), 1.0);
+  report("atan2", DType::f64, sample_atan2<double, long double>(blocks), 1.0);
+}
+
+TEST_CASE("log10 of powers of ten") {
+  for (const auto& [dtype, most] : {std::pair{DType::f32, 38}, std::pair{DType::f64, 308}}) {
+    ScalarBuilder builder;
+    const Scalar result = math::log10(builder.emit(ScalarOp::load, dtype, -1, -1, -1, 0));
+    for (int k = -most; k <= most; ++k) {
+      INFO("1e" << k << " " << info(dtype).text);
+      const double power = std::stod(fmt::format("1e{}", k));
+      if (dtype == DType::f32)
+        CHECK(testing::evaluate_body<float>(builder.body(), result.id, static_cast<float>(power)) ==
+              static_cast<float>(k));
+      else
+        CHECK(testing::evaluate_body<double>(builder.body(), result.id, power) == k);
+    }
+  }
 }
 
 namespace {

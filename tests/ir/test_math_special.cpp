@@ -1,5 +1,6 @@
 // Special values of the mathematical functions: zeros, infinities, NaN, subnormals and exact cases, as C99 Annex F says.
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <limits>
 
 #include "ir/math.h"
@@ -44,6 +45,28 @@ const Special kSpecial[] = {
     {math::erf, -kInf, -1}, {math::erf, 7, 1}, {math::erf, kNaN, kNaN}, {math::rsqrt, 4, 0.5}, {math::rsqrt, 0, kInf},
     {math::rsqrt, -0.0, -kInf}, {math::rsqrt, kInf, 0}, {math::rsqrt, 0x1p-148, 0x1p74}, {math::rsqrt, -1, kNaN},
     {math::rsqrt, -kInf, kNaN}, {math::rsqrt, kNaN, kNaN},
+    {math::log10, 1, 0}, {math::log10, 100, 2}, {math::log10, 0, -kInf}, {math::log10, -0.0, -kInf},
+    {math::log10, -1, kNaN}, {math::log10, kInf, kInf}, {math::log10, kNaN, kNaN},
+    {math::asin, 0, 0}, {math::asin, -0.0, -0.0}, {math::asin, 0x1p-140, 0x1p-140}, {math::asin, 1.5, kNaN},
+    {math::asin, -kInf, kNaN}, {math::asin, kNaN, kNaN}, {math::asin, 1, M_PI_2}, {math::asin, -1, -M_PI_2},
+    {math::acos, 1, 0}, {math::acos, 0, M_PI_2}, {math::acos, -0.0, M_PI_2}, {math::acos, -1, M_PI},
+    {math::acos, -1.5, kNaN}, {math::acos, kInf, kNaN}, {math::acos, kNaN, kNaN},
+    {math::atan, 0, 0}, {math::atan, -0.0, -0.0}, {math::atan, kInf, M_PI_2}, {math::atan, -kInf, -M_PI_2},
+    {math::atan, -0x1p-140, -0x1p-140}, {math::atan, 1, M_PI_4}, {math::atan, kNaN, kNaN},
+    {math::asinh, 0, 0}, {math::asinh, -0.0, -0.0}, {math::asinh, kInf, kInf}, {math::asinh, -kInf, -kInf},
+    {math::asinh, 0x1p-140, 0x1p-140}, {math::asinh, kNaN, kNaN},
+    {math::acosh, 1, 0}, {math::acosh, 0.5, kNaN}, {math::acosh, -kInf, kNaN}, {math::acosh, kInf, kInf},
+    {math::acosh, kNaN, kNaN}, {math::atanh, 0, 0}, {math::atanh, -0.0, -0.0}, {math::atanh, 1, kInf},
+    {math::atanh, -1, -kInf}, {math::atanh, 1.5, kNaN}, {math::atanh, 0x1p-140, 0x1p-140}, {math::atanh, kInf, kNaN},
+    {math::atanh, kNaN, kNaN},
+};
+
+// y, x
+const double kAtan2Special[][3] = {
+    {0, 1, 0}, {-0.0, 1, -0.0}, {0, -1, M_PI}, {-0.0, -1, -M_PI}, {0, 0, 0}, {-0.0, 0, -0.0}, {0, -0.0, M_PI},
+    {-0.0, -0.0, -M_PI}, {1, 0, M_PI_2}, {-1, -0.0, -M_PI_2}, {kInf, kInf, M_PI_4}, {-kInf, kInf, -M_PI_4},
+    {kInf, -kInf, 3 * M_PI_4}, {1, kInf, 0}, {-1, kInf, -0.0}, {1, -kInf, M_PI}, {-1, -kInf, -M_PI}, {kInf, 7, M_PI_2},
+    {-kInf, -7, -M_PI_2}, {kNaN, 1, kNaN}, {1, kNaN, kNaN}, {kNaN, kInf, kNaN}, {1, 1, M_PI_4},
 };
 
 const double kPowSpecial[][3] = {
@@ -78,6 +101,14 @@ void check_special() {
     const Float got =
         evaluate_body<Float>(builder.body(), result.id, static_cast<Float>(base), static_cast<Float>(exponent));
     INFO(fmt::format("pow({}, {}) = {}, expected {}", base, exponent, got, expected));
+    CHECK(same(got, expected));
+  }
+  ScalarBuilder second;
+  const Scalar height = second.emit(ScalarOp::load, kType, -1, -1, -1, 0);
+  const Scalar angle = math::atan2(height, second.emit(ScalarOp::load, kType, -1, -1, -1, 1));
+  for (const auto& [at_y, at_x, expected] : kAtan2Special) {
+    const Float got = evaluate_body<Float>(second.body(), angle.id, static_cast<Float>(at_y), static_cast<Float>(at_x));
+    INFO(fmt::format("atan2({}, {}) = {}, expected {}", at_y, at_x, got, expected));
     CHECK(same(got, expected));
   }
 }

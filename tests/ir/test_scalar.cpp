@@ -59,7 +59,13 @@ TEST_CASE("promotion follows the array API") {
   CHECK(promote(DType::i8, DType::i32) == DType::i32);
   CHECK(promote(DType::i32, DType::i64) == DType::i64);
   CHECK(promote(DType::u8, DType::i64) == DType::i64);
-  CHECK(promote(DType::u8, DType::i8) == DType::i32);
+  CHECK(promote(DType::u8, DType::i8) == DType::i16);
+  CHECK(promote(DType::i8, DType::u16) == DType::i32);
+  CHECK(promote(DType::u16, DType::i32) == DType::i32);
+  CHECK(promote(DType::u32, DType::i32) == DType::i64);
+  CHECK(promote(DType::u32, DType::i16) == DType::i64);
+  CHECK(promote(DType::u64, DType::u16) == DType::u64);
+  CHECK(promote(DType::u64, DType::i8) == DType::f64);
   CHECK(promote(DType::f16, DType::f32) == DType::f32);
   CHECK(promote(DType::f16, DType::bf16) == DType::f32);
 }
@@ -142,6 +148,41 @@ TEST_CASE("integer primitives wrap and never trap") {
   CHECK(evaluate(ScalarOp::bit_not, DType::boolean, DType::boolean, 1) == 0);
   CHECK(binary(ScalarOp::min, DType::u8, 200, 100) == 100);
   CHECK(evaluate(ScalarOp::lt, DType::boolean, DType::i32, -1, 1) == 1);
+}
+
+TEST_CASE("unsigned integers of 64 bits are held by their bits and are not negative") {
+  constexpr auto kU64 = DType::u64;
+  CHECK(binary(ScalarOp::add, kU64, -1, 1) == 0);
+  CHECK(binary(ScalarOp::div, kU64, -1, 10) == 1844674407370955161);
+  CHECK(binary(ScalarOp::div, kU64, -1, -1) == 1);
+  CHECK(binary(ScalarOp::div, kU64, 5, 0) == 0);
+  CHECK(binary(ScalarOp::rem, kU64, -1, 10) == 5);
+  CHECK(binary(ScalarOp::rem, kU64, 5, 0) == 5);
+  CHECK(binary(ScalarOp::rem, kU64, kMin64, -1) == kMin64);
+  CHECK(binary(ScalarOp::min, kU64, -1, 1) == 1);
+  CHECK(binary(ScalarOp::max, kU64, -1, 1) == -1);
+  CHECK(binary(ScalarOp::shr, kU64, -1, 63) == 1);
+  CHECK(evaluate(ScalarOp::abs, kU64, kU64, -1) == -1);
+  CHECK(evaluate(ScalarOp::lt, DType::boolean, kU64, -1, 1) == 0);
+  CHECK(evaluate(ScalarOp::le, DType::boolean, kU64, 1, -1) == 1);
+  CHECK(to_double(kU64, -1) == 0x1p64);
+  CHECK(cast(kU64, DType::f32, kMin64) == bits(0x1p63F));
+  CHECK(cast(kU64, DType::bf16, -1) == 0x5f80);
+  CHECK(cast(kU64, DType::f16, -1) == 0x7c00);
+  // Halfway between two bfloat16 numbers but for the last bit, which a double does not hold.
+  CHECK(cast(kU64, DType::bf16, kMin64 + (int64_t{1} << 55) + 1) == 0x5f01);
+  CHECK(cast(DType::f64, kU64, bits(0x1p64)) == -1);
+  CHECK(cast(DType::f64, kU64, bits(0x1.8p63)) == kMin64 + (int64_t{1} << 62));
+  CHECK(cast(DType::f32, kU64, bits(-1.0F)) == 0);
+  CHECK(cast(DType::f64, kU64, bits(std::nan(""))) == 0);
+  CHECK(cast(DType::i8, kU64, -1) == -1);
+  CHECK(cast(kU64, DType::i32, -2) == -2);
+  CHECK(cast(DType::u32, DType::i64, 0xffffffff) == 0xffffffff);
+  CHECK(cast(DType::u16, DType::i16, 0xffff) == -1);
+  CHECK(cast(DType::f64, DType::u16, bits(70000.0)) == 65535);
+  CHECK(lowest_integer(DType::i64) == kMin64);
+  CHECK(highest_integer(DType::u64) == ~uint64_t{0});
+  CHECK(highest_integer(DType::i16) == 32767);
 }
 
 TEST_CASE("float minimum and maximum treat NaN and signed zeros as specified") {

@@ -11,9 +11,14 @@ namespace tandem::test {
 
 namespace {
 
-constexpr DType kCompute[] = {DType::boolean, DType::i8, DType::u8, DType::i32, DType::i64, DType::f32, DType::f64};
-constexpr DType kAll[] = {DType::boolean, DType::i8,   DType::u8,  DType::i32, DType::i64,
-                          DType::f16,     DType::bf16, DType::f32, DType::f64};
+// Those that arithmetic is done in.
+constexpr auto kCompute = [] {
+  std::array<DType, kDTypeCount - 2> list{};
+  size_t n = 0;
+  for (const DTypeInfo& row : kDTypes)
+    if (!is_half(row.dtype)) list[n++] = row.dtype;
+  return list;
+}();
 
 enum class Mode { flat, row, column, split, scalar };
 
@@ -21,6 +26,11 @@ template <class T, size_t N>
 T pick(Random& random, const T (&list)[N]) {
   return list[random() % N];
 }
+template <size_t N>
+DType pick(Random& random, const std::array<DType, N>& list) {
+  return list[random() % N];
+}
+DType any_dtype(Random& random) { return kDTypes[random() % kDTypeCount].dtype; }
 
 // Grows a body by random nodes over what it already has.
 class Grower {
@@ -62,10 +72,10 @@ class Grower {
         return body_.b.emit(pick(random_, {eq, ne, lt, le}), DType::boolean, a.id, b.id);
       }
       case 5: {
-        const DType chosen = pick(random_, kAll);
+        const DType chosen = any_dtype(random_);
         return tandem::select(any(DType::boolean), any(chosen), any(chosen));
       }
-      case 6: return any(pick(random_, kAll)).cast(pick(random_, kAll));
+      case 6: return any(any_dtype(random_)).cast(any_dtype(random_));
       case 7:
         if (is_float) return node(pick(random_, {sqrt, floor, ceil, trunc, round}), any(dtype));
         return node(pick(random_, {bit_and, bit_or, bit_xor}), any(dtype), any(dtype));
@@ -202,7 +212,7 @@ class Generator {
       if (chance(4)) grower.offer(body.index(static_cast<int>(a)));
     if (!c_.vals.empty() && chance(4)) grower.offer(body.extent(0));
     for (int k = 0; k < static_cast<int>(1 + random_() % 3); ++k) {
-      const DType dtype = pick(random_, kAll);
+      const DType dtype = any_dtype(random_);
       const int access = c_.access(c_.buffer(dtype, BufferRole::input), input_strides(!once), chance(2),
                                    static_cast<int64_t>(random_() % 3));
       if (chance(4)) {
@@ -225,7 +235,7 @@ class Generator {
     const size_t reductions = collects ? 1 + random_() % 2 : 0;
     if (scans) {
       for (size_t k = 0; k < 1 + random_() % 2; ++k) {
-        const DType dtype = pick(random_, kAll);
+        const DType dtype = any_dtype(random_);
         carries.push_back({-1, static_cast<int64_t>(constant_bits_of(dtype, 1)), dtype});
         grower.offer(body.result(static_cast<int>(results_.size() + reductions + k), dtype));
       }
@@ -241,12 +251,12 @@ class Generator {
       stage.scans.push_back(scan);
     }
     if (uses_scratch && !last) {
-      const DType dtype = pick(random_, kAll);
+      const DType dtype = any_dtype(random_);
       scratch_ = c_.scratch_access(c_.buffer(dtype, BufferRole::scratch));
       stage.stores.push_back({scratch_, grower.any(dtype).id});
     }
     if (last || once || stage.stores.empty() || chance(2)) {
-      const DType dtype = pick(random_, kAll);
+      const DType dtype = any_dtype(random_);
       std::vector<int64_t> strides = dense(rank, !once);
       if (chance(4)) {  // elements stay distinct: the order of stores to one place is not defined
         const int64_t spread = chance(2) ? 2 : 1;

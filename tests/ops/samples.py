@@ -16,7 +16,8 @@ import tandem as td
 from tandem import _core
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-INTS = ("int8", "uint8", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+INTS = ("int8", "int16", "int32", "int64", *UNSIGNED)
 DTYPES = ("bool", *INTS, *FLOATS)
 
 ACCEPTED = {
@@ -135,15 +136,17 @@ def draw(rng, shape, domain, dtype):
     if domain.startswith("index"):
         size = int(domain.removeprefix("index"))
         dtype = dtype if dtype in INTS else "int64"
-        return np.asarray(rng.integers(0 if dtype == "uint8" else -size, size, shape)).astype(dtype)
+        return np.asarray(rng.integers(0 if dtype in UNSIGNED else -size, size, shape)).astype(dtype)
     if dtype in INTS:
         ends = np.iinfo(dtype)
-        unsigned = dtype == "uint8"
+        unsigned = dtype in UNSIGNED
         low, high = {
             "normal": (0, 21) if unsigned else (-9, 10),
             "positive": (4, 12),
             "negative": (0, 4) if unsigned else (-9, 0),
             "unit": (1, 3),
+            "fraction": (0, 2) if unsigned else (-1, 2),
+            "above_one": (1, 100),
             "small": (0, 4),
             "wide": (0, 101) if unsigned else (-100, 101),
             "wide_positive": (1, 101),
@@ -162,6 +165,10 @@ def draw(rng, shape, domain, dtype):
         values = -np.abs(normal) - 0.125
     elif domain == "unit":
         values = rng.uniform(0.5, 1.5, shape)
+    elif domain == "fraction":
+        values = np.sin(normal)
+    elif domain == "above_one":
+        values = 1 + np.abs(normal)
     elif domain == "small":
         values = rng.integers(-1, 3, shape).astype(np.float64)
     elif domain == "special":

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from samples import INTS
 
 import tandem as td
 
-INTS = ("int8", "uint8", "int32", "int64")
 FLOATS = ("float16", "float32", "float64")
 
 

@@ -21,18 +21,8 @@ namespace {
 
 // Element access of any dtype, in double or int64.
 double get(DType dtype, const void* data, int64_t i) {
-  switch (dtype) {
-    case DType::boolean: return static_cast<const bool*>(data)[i];
-    case DType::i8: return static_cast<const int8_t*>(data)[i];
-    case DType::u8: return static_cast<const uint8_t*>(data)[i];
-    case DType::i32: return static_cast<const int32_t*>(data)[i];
-    case DType::i64: return static_cast<double>(static_cast<const int64_t*>(data)[i]);
-    case DType::f16: return half_to_float(static_cast<const uint16_t*>(data)[i]);
-    case DType::bf16: return bfloat_to_float(static_cast<const uint16_t*>(data)[i]);
-    case DType::f32: return static_cast<double>(static_cast<const float*>(data)[i]);
-    case DType::f64: return static_cast<const double*>(data)[i];
-  }
-  return 0;
+  const char* place = static_cast<const char*>(data) + i * size_of(dtype);
+  return to_double(dtype, read_element(dtype, place));
 }
 
 void fill(DType dtype, std::vector<char>& data, std::mt19937& random) {
@@ -189,15 +179,13 @@ std::vector<Isa> instruction_sets() {
   return sets;
 }
 
-constexpr DType kAll[] = {DType::boolean, DType::i8,   DType::u8,  DType::i32, DType::i64,
-                          DType::f16,     DType::bf16, DType::f32, DType::f64};
-
 }  // namespace
 
 TEST_CASE("our own product is one chain of fused multiply-adds, on every instruction set and layout") {
   std::mt19937 random(1);
   const int64_t sizes[] = {1, 2, 5, 12, 13, 31, 33, 64, 70};
-  for (const DType dtype : kAll) {
+  for (const DTypeInfo& row : kDTypes) {
+    const DType dtype = row.dtype;
     for (int trial = 0; trial < 25; ++trial) {
       const auto pick = [&] { return sizes[random() % std::size(sizes)]; };
       std::vector<int64_t> batch(random() % 3);
@@ -269,7 +257,8 @@ TEST_CASE("every 16-bit float is widened exactly") {
 TEST_CASE("matmul is right for all dtypes, batches and layouts") {
   std::mt19937 random(3);
   const int64_t sizes[] = {1, 3, 16, 40, 65, 100};
-  for (const DType dtype : kAll) {
+  for (const DTypeInfo& row : kDTypes) {
+    const DType dtype = row.dtype;
     for (int trial = 0; trial < 40; ++trial) {
       const auto pick = [&] { return sizes[random() % std::size(sizes)]; };
       std::vector<int64_t> batch(random() % 4);

@@ -1,0 +1,285 @@
+"""Functions of the array API and NumPy that are formulas over operations, eager and captured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tandem import _core
+from tandem._boundary import public
+
+Tensor = _core.Tensor
+
+
+def _axis(what: str, axis: int, rank: int) -> int:
+    if not -rank <= axis < rank:
+        raise _core.OutOfBoundsError(f"{what}: got axis {axis} for {rank} axes; need {-rank} <= axis < {rank}")
+    return axis % rank
+
+
+def _axes(what: str, axes: int | Sequence[int], rank: int) -> list[int]:
+    each = [_axis(what, a, rank) for a in ((axes,) if isinstance(axes, int) else axes)]
+    if len(set(each)) < len(each):
+        raise _core.ArgumentError(f"{what}: got the axes {axes} with one axis twice; need each axis once")
+    return each
+
+
+def _part(x: Tensor, axis: int, part: slice) -> Tensor:
+    return x[(slice(None),) * axis + (part,)]
+
+
+@public
+def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that tensors of the given shapes broadcast to.
+
+    >>> td.broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    return _core._broadcast_shape(shapes)
+
+
+@public
+def moveaxis(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int], /) -> Tensor:
+    """Return a view with axes moved to other places; the others keep their order.
+
+    >>> td.moveaxis(td.ones((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    old, new = _axes("moveaxis", source, x.ndim), _axes("moveaxis", destination, x.ndim)
+    if len(old) != len(new):
+        raise _core.ArgumentError(f"moveaxis: got {len(old)} axes and {len(new)} places; need as many")
+    order = [a for a in range(x.ndim) if a not in old]
+    for place, axis in sorted(zip(new, old, strict=True)):
+        order.insert(place, axis)
+    return _core.permute_dims(x, tuple(order))
+
+
+@public
+def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """Return the parts of a tensor along an axis as views without that axis.
+
+    >>> td.unstack(td.asarray([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
+    axis = _axis("unstack", axis, x.ndim)
+    return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
+
+
+@public
+def roll(x: Tensor, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> Tensor:
+    """Move elements along axes, or of the flattened tensor; what leaves at the end comes back at the start.
+
+    >>> td.roll(td.asarray([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
+    if axis is None:
+        return roll(x.reshape((-1,)), shift, axis=0).reshape(x.shape)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
+    if len(shifts) != len(axes):
+        raise _core.ArgumentError(f"roll: got {len(shifts)} shifts for {len(axes)} axes; need as many")
+    out = x
+    for one, by in zip(axes, shifts, strict=True):
+        place = _axis("roll", one, x.ndim)
+        size = x.shape[place]
+        if size != 0:
+            cut = -by % size
+            out = _core.concat([_part(out, place, slice(cut, None)), _part(out, place, slice(0, cut))], axis=place)
+    return out.copy() if out is x else out
+
+
+@public
+def repeat(x: Tensor, repeats: int, /, *, axis: int | None = None) -> Tensor:
+    """Repeat each element a number of times along an axis, or of the flattened tensor.
+
+    >>> td.repeat(td.asarray([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    """
+    if not isinstance(repeats, int) or repeats < 0:
+        raise _core.ArgumentError(f"repeat: got repeats={repeats!r}; need one number of 0 or more; try td.take")
+    if axis is None:
+        return repeat(x.reshape((-1,)), repeats, axis=0)
+    place = _axis("repeat", axis, x.ndim)
+    before, after = x.shape[: place + 1], x.shape[place + 1 :]
+    many = _core.broadcast_to(_core.expand_dims(x, axis=place + 1), (*before, repeats, *after))
+    return many.reshape((*before[:-1], before[-1] * repeats, *after))
+
+
+@public
+def tile(x: Tensor, repetitions: int | Sequence[int], /) -> Tensor:
+    """Repeat a whole tensor along each axis; missing axes are put in front.
+
+    >>> td.tile(td.asarray([1, 2]), (2, 2))
+    tensor([[1, 2, 1, 2], [1, 2, 1, 2]])
+    """
+    times = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    if any(n < 0 for n in times):
+        raise _core.ArgumentError(f"tile: got the repetitions {times}; need numbers of 0 or more")
+    rank = max(len(times), x.ndim)
+    times = (1,) * (rank - len(times)) + times
+    shape = (1,) * (rank - x.ndim) + tuple(x.shape)
+    parted = x.reshape(tuple(size for n in shape for size in (1, n)))
+    many = _core.broadcast_to(parted, tuple(size for pair in zip(times, shape, strict=True) for size in pair))
+    return many.reshape(tuple(n * size for n, size in zip(times, shape, strict=True)))
+
+
+def _triangle(what: str, x: Tensor, k: int, keep: Any) -> Tensor:
+    if x.ndim < 2:
+        raise _core.ShapeError(f"{what}: got the shape {x.shape}; need at least two axes")
+    rows = _core.expand_dims(_core.arange(x.shape[-2]), axis=1)
+    return _core.where(keep(_core.arange(x.shape[-1]) - rows, k), x, _core.zeros((), dtype=x.dtype))
+
+
+@public
+def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """Return matrices with zeros above the k-th diagonal.
+
+    >>> td.tril(td.ones((2, 2)))
+    tensor([[1., 0.], [1., 1.]], dtype=float32)
+    """
+    return _triangle("tril", x, k, _core.less_equal)
+
+
+@public
+def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """Return matrices with zeros below the k-th diagonal.
+
+    >>> td.triu(td.ones((2, 2)))
+    tensor([[1., 1.], [0., 1.]], dtype=float32)
+    """
+    return _triangle("triu", x, k, _core.greater_equal)
+
+
+@public
+def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
+    """Return the coordinates of the grid that vectors span, one read-only tensor each.
+
+    indexing="ij" has the axes in the order of the vectors; "xy" exchanges the first two.
+
+    >>> td.meshgrid(td.asarray([1, 2]), td.asarray([3]))[0]
+    tensor([[1, 2]])
+    """
+    if indexing not in ("xy", "ij"):
+        raise _core.ArgumentError(f"meshgrid: got indexing={indexing!r}; need 'xy' or 'ij'")
+    if any(x.ndim > 1 for x in arrays):
+        raise _core.ShapeError(f"meshgrid: got the shapes {[x.shape for x in arrays]}; need vectors")
+    order = list(range(len(arrays)))
+    if indexing == "xy" and len(arrays) > 1:
+        order[:2] = [1, 0]
+    lines = [x.reshape(tuple(-1 if a == order[n] else 1 for a in range(len(arrays)))) for n, x in enumerate(arrays)]
+    shape = _core._broadcast_shape([x.shape for x in lines])
+    return [_core.broadcast_to(x, shape) for x in lines]
+
+
+@public
+def count_nonzero(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """Count the elements that are not zero, as int64.
+
+    >>> td.count_nonzero(td.asarray([0, 3, 4]))
+    tensor(2)
+    """
+    return _core.sum(_core.not_equal(x, 0), axis=axis, keepdims=keepdims)
+
+
+@public
+def diff(
+    x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
+    """Return the n-th differences of neighbours along an axis.
+
+    >>> td.diff(td.asarray([1, 4, 9]))
+    tensor([3, 5])
+    """
+    if n < 0:
+        raise _core.ArgumentError(f"diff: got n={n}; need 0 or more")
+    if x.ndim == 0:
+        raise _core.ShapeError("diff: got a tensor without axes; need at least one axis")
+    place = _axis("diff", axis, x.ndim)
+    parts = [part for part in (prepend, x, append) if part is not None]
+    out = _core.concat(parts, axis=place) if len(parts) > 1 and n > 0 else x
+    for _ in range(n):
+        subtract = _core.not_equal if out.dtype == _core.bool else _core.subtract
+        out = subtract(_part(out, place, slice(1, None)), _part(out, place, slice(None, -1)))
+    return out
+
+
+@public
+def cumulative_sum(
+    x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Return running sums along an axis, with a zero in front if include_initial; see td.cumsum.
+
+    >>> td.cumulative_sum(td.asarray([1, 2, 3]), include_initial=True)
+    tensor([0, 1, 3, 6])
+    """
+    out = _core.cumsum(x, axis=axis, dtype=dtype)
+    if not include_initial:
+        return out
+    place = _axis("cumulative_sum", axis or 0, x.ndim)
+    start = _core.zeros(tuple(1 if a == place else size for a, size in enumerate(x.shape)), dtype=out.dtype)
+    return _core.concat([start, out], axis=place)
+
+
+@public
+def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
+    """Return the sums of products along an axis, in the promoted dtype.
+
+    >>> td.vecdot(td.asarray([1, 2]), td.asarray([3, 4]))
+    tensor(11)
+    """
+    return _core.sum(_core.multiply(x1, x2), axis=axis, dtype=_core._result_type((x1, x2)))
+
+
+@public
+def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
+    """Return the product of every element of one vector with every one of another.
+
+    >>> td.outer(td.asarray([1, 2]), td.asarray([3, 4]))
+    tensor([[3, 4], [6, 8]])
+    """
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise _core.ShapeError(f"outer: got shapes {x1.shape} and {x2.shape}; need two vectors")
+    return _core.multiply(_core.expand_dims(x1, axis=1), x2)
+
+
+@public
+def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
+    """Sum products over several axes: the last of x1 and the first of x2, or those that are listed for each.
+
+    >>> td.tensordot(td.ones((2, 3)), td.ones((3, 4)), axes=1).shape
+    (2, 4)
+    """
+    if isinstance(axes, int):
+        if not 0 <= axes <= min(x1.ndim, x2.ndim):
+            raise _core.ArgumentError(f"tensordot: got axes={axes} for {x1.ndim} and {x2.ndim} axes; need fewer")
+        first, second = list(range(x1.ndim - axes, x1.ndim)), list(range(axes))
+    else:
+        first, second = _axes("tensordot", axes[0], x1.ndim), _axes("tensordot", axes[1], x2.ndim)
+    if len(first) != len(second) or any(x1.shape[a] != x2.shape[b] for a, b in zip(first, second, strict=True)):
+        raise _core.ShapeError(
+            f"tensordot: got shapes {x1.shape} and {x2.shape} with the axes {first} and {second}; need equal sizes"
+        )
+    rows = [a for a in range(x1.ndim) if a not in first]
+    columns = [a for a in range(x2.ndim) if a not in second]
+    depth = _product(x1.shape[a] for a in first)
+    left = _core.permute_dims(x1, (*rows, *first)).reshape((_product(x1.shape[a] for a in rows), depth))
+    right = _core.permute_dims(x2, (*second, *columns)).reshape((depth, _product(x2.shape[a] for a in columns)))
+    return _core.matmul(left, right).reshape((*(x1.shape[a] for a in rows), *(x2.shape[a] for a in columns)))
+
+
+def _product(sizes: Any) -> Any:
+    out = 1
+    for size in sizes:
+        out = out * size
+    return out
+
+
+@public
+def isin(x1: Tensor, x2: Tensor, /, *, invert: bool = False) -> Tensor:
+    """Return whether each element of x1 is one of x2's; every pair is compared.
+
+    >>> td.isin(td.asarray([1, 2, 3]), td.asarray([3, 1]))
+    tensor([ True, False,  True])
+    """
+    found = _core.any(_core.equal(_core.expand_dims(x1, axis=-1), x2.reshape((-1,))), axis=-1)
+    return _core.logical_not(found) if invert else found
