@@ -158,6 +158,24 @@ TensorType embedding_type(InferContext& c) {
   return out;
 }
 
+TensorType triangle_type(InferContext& c) {
+  if (c.inputs[0].rank() < 2)
+    c.fail(ErrorKind::shape, "got the shape {}; need at least two axes", to_text(c.inputs[0].shape));
+  return c.inputs[0];
+}
+
+// Keeps what lies at most k to the right of the diagonal, or at least.
+template <bool Lower>
+Value triangle_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const Shape shape(x[0].shape().end() - 2, x[0].shape().end());
+  const auto places = [&](int64_t axis) { return b.emit("iota", {}, {shape, axis, DType::i64}); };
+  const Value k = b.emit("full", {}, {Shape{}, attr_as<int64_t>(op, attrs, "k"), DType::i64});
+  const Value kept = binary(Lower ? "less_equal" : "greater_equal", places(1) - places(0), k);
+  return where(kept, x[0], b.scalar(x[0].dtype(), 0));
+}
+
+Grads triangle_grad(const GradContext& c) { return {c.b.emit(c.op, {&c.upstream, 1}, c.attrs)}; }
+
 constexpr NoGrad kNeedsScatter{"it needs scatter_add, which is not an operation yet"};
 
 }  // namespace
@@ -211,6 +229,28 @@ std::vector<OpDef> indexing_ops() {
                 .doc = "Return, for every position, the element of x at the given index along an axis.",
                 .example = "td.take_along_axis(td.asarray([[5, 6]]), td.asarray([[1]]))  # tensor([[6]])",
                 .samples = {"(3, 6) (3, 2):index6", "(6, 3) (2, 3):index6 | axis=0"}},
+               {.name = "tril",
+                .inputs = {"x"},
+                .attrs = {{"k", AttrKind::integer, Attr{int64_t{0}}, "the diagonal, counted to the right"}},
+                .traits = static_cast<uint32_t>(Trait::exact),
+                .infer = triangle_type,
+                .lower = triangle_formula<true>,
+                .grad = triangle_grad,
+                .onnx = "Trilu",
+                .doc = "Return matrices with zeros above the k-th diagonal.",
+                .example = "td.tril(td.ones((2, 2)))  # tensor([[1., 0.], [1., 1.]], dtype=float32)",
+                .samples = {"(3, 5)", "(4, 3) | k=1", "(2, 3, 3) | k=-1", "(0, 3)"}},
+               {.name = "triu",
+                .inputs = {"x"},
+                .attrs = {{"k", AttrKind::integer, Attr{int64_t{0}}, "the diagonal, counted to the right"}},
+                .traits = static_cast<uint32_t>(Trait::exact),
+                .infer = triangle_type,
+                .lower = triangle_formula<false>,
+                .grad = triangle_grad,
+                .onnx = "Trilu",
+                .doc = "Return matrices with zeros below the k-th diagonal.",
+                .example = "td.triu(td.ones((2, 2)))  # tensor([[1., 1.], [0., 1.]], dtype=float32)",
+                .samples = {"(3, 5)", "(4, 3) | k=1", "(2, 3, 3) | k=-1", "(0, 3)"}},
                {.name = "index_update",
                 .inputs = {"x", "index", "value"},
                 .attrs = {{"axis", AttrKind::axis, Attr{int64_t{0}}}},

@@ -49,8 +49,6 @@ from tandem._array_api import (  # noqa: E402
     roll,
     tensordot,
     tile,
-    tril,
-    triu,
     unstack,
     vecdot,
 )

@@ -123,33 +123,6 @@ def tile(x: Tensor, repetitions: int | Sequence[int], /) -> Tensor:
     return many.reshape(tuple(n * size for n, size in zip(times, shape, strict=True)))
 
 
-def _triangle(what: str, x: Tensor, k: int, keep: Any) -> Tensor:
-    if x.ndim < 2:
-        raise _core.ShapeError(f"{what}: got the shape {x.shape}; need at least two axes")
-    rows = _core.expand_dims(_core.arange(x.shape[-2]), axis=1)
-    return _core.where(keep(_core.arange(x.shape[-1]) - rows, k), x, _core.zeros((), dtype=x.dtype))
-
-
-@public
-def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """Return matrices with zeros above the k-th diagonal.
-
-    >>> td.tril(td.ones((2, 2)))
-    tensor([[1., 0.], [1., 1.]], dtype=float32)
-    """
-    return _triangle("tril", x, k, _core.less_equal)
-
-
-@public
-def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """Return matrices with zeros below the k-th diagonal.
-
-    >>> td.triu(td.ones((2, 2)))
-    tensor([[1., 1.], [0., 1.]], dtype=float32)
-    """
-    return _triangle("triu", x, k, _core.greater_equal)
-
-
 @public
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
     """Return the coordinates of the grid that vectors span, one read-only tensor each.

@@ -20,6 +20,7 @@ _Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
 
 __version__: str
 _op_names: list[str]
+_dtypes: list[DType]
 
 class Error(Exception):
     """Any error that Tandem raises on purpose."""
@@ -32,6 +33,9 @@ class DTypeError(Error, TypeError):
 
 class OutOfBoundsError(Error, IndexError):
     """An axis or index outside its range."""
+
+class NumberRangeError(Error, OverflowError):
+    """A Python number that a dtype does not hold."""
 
 class ArgumentError(Error, ValueError):
     """An argument with an impossible value."""
@@ -166,6 +170,8 @@ class Tensor:
         """Return the natural logarithm; NaN for negative x, -inf for 0."""
     def log2(self) -> Tensor:
         """Return the logarithm to base 2."""
+    def log10(self) -> Tensor:
+        """Return the logarithm to base 10."""
     def log1p(self) -> Tensor:
         """Return log(1 + x), accurate for small x."""
     def sqrt(self) -> Tensor:
@@ -178,6 +184,18 @@ class Tensor:
         """Return the cosine of x in radians."""
     def tan(self) -> Tensor:
         """Return the tangent of x in radians."""
+    def asin(self) -> Tensor:
+        """Return the angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def acos(self) -> Tensor:
+        """Return the angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def atan(self) -> Tensor:
+        """Return the angle in [-pi/2, pi/2] whose tangent is x."""
+    def asinh(self) -> Tensor:
+        """Return the number whose hyperbolic sine is x."""
+    def acosh(self) -> Tensor:
+        """Return the number of 0 or more whose hyperbolic cosine is x; NaN below 1."""
+    def atanh(self) -> Tensor:
+        """Return the number whose hyperbolic tangent is x; NaN outside [-1, 1]."""
     def tanh(self) -> Tensor:
         """Return the hyperbolic tangent."""
     def sinh(self) -> Tensor:
@@ -397,8 +415,12 @@ class While:
 bool: DType
 int8: DType
 uint8: DType
+int16: DType
+uint16: DType
 int32: DType
+uint32: DType
 int64: DType
+uint64: DType
 float16: DType
 bfloat16: DType
 float32: DType
@@ -466,7 +488,9 @@ def host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> No
 def if_begin(predicate: Tensor, /) -> If: ...
 def while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While: ...
 def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...
+def _as_dtype(value: Any, /) -> DType: ...
 def _dtype_by_name(name: str, /) -> DType: ...
+def _dtype_limits(dtype: DType, /) -> tuple[int, ...]: ...
 def _location() -> tuple[str, int]: ...
 def _op_table() -> list[dict[str, Any]]: ...
 def _result_type(values: tuple[Any, ...], /) -> DType: ...
@@ -540,6 +564,21 @@ def floor_divide(x1: _TensorLike, x2: _TensorLike) -> Tensor:
 def remainder(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return what floor division leaves, with the sign of x2; integers modulo 0 give 0."""
 
+def fmod(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return what division rounded toward zero leaves, with the sign of x1; integers modulo 0 give 0."""
+
+def hypot(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return sqrt(x1^2 + x2^2) without overflow."""
+
+def atan2(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the angle in [-pi, pi] from the positive x axis to the point with y = x1 and x = x2."""
+
+def copysign(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the magnitude of x1 with the sign of x2."""
+
+def nextafter(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the next number after x1 toward x2."""
+
 def pow(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0."""
 
@@ -563,6 +602,9 @@ def abs(x: _TensorLike) -> Tensor:
 
 def sign(x: _TensorLike) -> Tensor:
     """Return -1, 0 or 1 by the sign of each element; NaN stays NaN."""
+
+def signbit(x: _TensorLike) -> Tensor:
+    """Return whether the sign bit is set: of negative numbers, -0.0 and some NaNs."""
 
 def square(x: _TensorLike) -> Tensor:
     """Return the square of each element."""
@@ -660,6 +702,9 @@ def log(x: _TensorLike) -> Tensor:
 def log2(x: _TensorLike) -> Tensor:
     """Return the logarithm to base 2."""
 
+def log10(x: _TensorLike) -> Tensor:
+    """Return the logarithm to base 10."""
+
 def log1p(x: _TensorLike) -> Tensor:
     """Return log(1 + x), accurate for small x."""
 
@@ -677,6 +722,24 @@ def cos(x: _TensorLike) -> Tensor:
 
 def tan(x: _TensorLike) -> Tensor:
     """Return the tangent of x in radians."""
+
+def asin(x: _TensorLike) -> Tensor:
+    """Return the angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+
+def acos(x: _TensorLike) -> Tensor:
+    """Return the angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+
+def atan(x: _TensorLike) -> Tensor:
+    """Return the angle in [-pi/2, pi/2] whose tangent is x."""
+
+def asinh(x: _TensorLike) -> Tensor:
+    """Return the number whose hyperbolic sine is x."""
+
+def acosh(x: _TensorLike) -> Tensor:
+    """Return the number of 0 or more whose hyperbolic cosine is x; NaN below 1."""
+
+def atanh(x: _TensorLike) -> Tensor:
+    """Return the number whose hyperbolic tangent is x; NaN outside [-1, 1]."""
 
 def tanh(x: _TensorLike) -> Tensor:
     """Return the hyperbolic tangent."""
@@ -772,6 +835,12 @@ def take(x: _TensorLike, indices: _TensorLike, axis: SupportsIndex | None = None
 
 def take_along_axis(x: _TensorLike, indices: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
     """Return, for every position, the element of x at the given index along an axis."""
+
+def tril(x: _TensorLike, k: SupportsIndex = 0) -> Tensor:
+    """Return matrices with zeros above the k-th diagonal."""
+
+def triu(x: _TensorLike, k: SupportsIndex = 0) -> Tensor:
+    """Return matrices with zeros below the k-th diagonal."""
 
 def embedding(indices: _TensorLike, weight: _TensorLike) -> Tensor:
     """Return the rows of weight [entries, features] at the given indices."""

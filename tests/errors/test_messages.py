@@ -10,6 +10,7 @@ import tandem as td
 
 OutOfBounds = td._core.OutOfBoundsError
 Argument = td._core.ArgumentError
+NumberRange = td.NumberRangeError
 ArgumentType = td._core.ArgumentTypeError
 
 BROADCAST = "need sizes that are equal or 1 along every axis, counted from the last; try reshape or expand_dims"
@@ -154,6 +155,9 @@ VALUES = [
     ("x[::0]", "index: got the slice step 0; need a number other than 0"),
     ("td.arange(0, 5, 0)", "arange: got step 0; need a step other than 0"),
     ("td.linspace(0, 1, -1)", "linspace: got num=-1; need 0 or more"),
+]
+
+RANGES = [
     (
         "td.ones((3,), dtype=td.int8) + 300",
         "add: got the number 300 for int8; need a number from -128 to 127; try another dtype",
@@ -200,6 +204,7 @@ MESSAGES = [
         (DTYPE, td.DTypeError, TypeError),
         (INDICES, OutOfBounds, IndexError),
         (VALUES, Argument, ValueError),
+        (RANGES, NumberRange, OverflowError),
         (TYPES, ArgumentType, TypeError),
     )
     for case in cases
@@ -331,7 +336,7 @@ def test_more_axes_than_supported():
 
 def test_numbers_beyond_64_bits():
     with pytest.raises(
-        ValueError, match="^asarray: got the number 1180591620717411303424; need one of at most 64 bits"
+        OverflowError, match="^asarray: got the number 1180591620717411303424 for int64; need a number from -9223"
     ):
         td.asarray(2**70)
     assert td.asarray(2**70, dtype=td.float32).item() == float(2**70)
