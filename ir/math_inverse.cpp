@@ -95,7 +95,13 @@ Scalar arctangent(Scalar y, Scalar x, bool exact) {
   const Scalar height = select(y_endless, one, select(x_endless, zero, abs(y)));
   const Scalar width = select(x_endless, one, select(y_endless, zero, abs(x)));
   const Scalar nothing = (height == zero) & (width == zero);
-  const Scalar value = angle({height, zero}, {select(nothing, one, width), zero}, is_negative(x), exact);
+  Scalar rise = height, run = select(nothing, one, width);
+  if (exact) {  // residuals of small coordinates would underflow
+    const Scalar most = y.constant(0x1p800);
+    const Scalar scale = select((rise < most) & (run < most), y.constant(0x1p150), one);
+    rise = rise * scale, run = run * scale;
+  }
+  const Scalar value = angle({rise, zero}, {run, zero}, is_negative(x), exact);
   return select(is_nan, x + y, flip_sign(value, sign_of(y)));
 }
 

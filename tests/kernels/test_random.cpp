@@ -26,10 +26,7 @@ template <class T, size_t N>
 T pick(Random& random, const T (&list)[N]) {
   return list[random() % N];
 }
-template <size_t N>
-DType pick(Random& random, const std::array<DType, N>& list) {
-  return list[random() % N];
-}
+DType compute_dtype(Random& random) { return kCompute[random() % kCompute.size()]; }
 DType any_dtype(Random& random) { return kDTypes[random() % kDTypeCount].dtype; }
 
 // Grows a body by random nodes over what it already has.
@@ -56,7 +53,7 @@ class Grower {
 
  private:
   Scalar one() {
-    const DType dtype = pick(random_, kCompute);
+    const DType dtype = compute_dtype(random_);
     const bool is_float = is_floating(dtype);
     const auto node = [&](ScalarOp op, Scalar a, Scalar b = {}, Scalar c = {}) {
       return body_.b.emit(op, dtype, a.id, b.id, c.id);
@@ -92,8 +89,6 @@ class Grower {
   static ScalarOp pick(Random& random, const ScalarOp (&list)[N]) {
     return list[random() % N];
   }
-  static DType pick(Random& random, const DType (&list)[7]) { return list[random() % 7]; }
-  static DType pick(Random& random, const DType (&list)[9]) { return list[random() % 9]; }
 
   Body& body_;
   Random& random_;
@@ -244,7 +239,7 @@ class Generator {
     for (size_t k = 0; k < reductions; ++k) {
       constexpr ReduceKind kKinds[] = {ReduceKind::sum, ReduceKind::sum,    ReduceKind::prod,  ReduceKind::max,
                                        ReduceKind::min, ReduceKind::argmax, ReduceKind::argmin};
-      stage.reductions.push_back({pick(random_, kKinds), grower.any(pick(random_, kCompute)).id});
+      stage.reductions.push_back({pick(random_, kKinds), grower.any(compute_dtype(random_)).id});
     }
     for (Scan& scan : carries) {
       scan.next = grower.any(scan.dtype).id;

@@ -1,3 +1,4 @@
+#include "ir/scalar.h"
 #include "runtime/library.h"
 
 #include <catch2/catch.hpp>
