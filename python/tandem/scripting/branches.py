@@ -6,9 +6,10 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
-from tandem.scripting.aliases import is_held
+from tandem.scripting.aliases import Merging
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.jumps import RESULT, RETURNED
+from tandem.scripting.pictures import Picture
 from tandem.scripting.state import (
     PROTECTED,
     UNBOUND,
@@ -47,6 +48,7 @@ class If:
         "_line",
         "_names",
         "_opened",
+        "_pictures",
         "_region",
         "_results",
         "_taken",
@@ -70,7 +72,8 @@ class If:
         self._open()
 
     def _open(self) -> None:
-        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}", self._before)
+        picture = Picture(self._before.variables())
+        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}", self._before, picture)
 
     def pending(self) -> bool:
         """True before each attempt; one is enough unless `merge` says otherwise."""
@@ -85,6 +88,7 @@ class If:
             return not self._taken
         regions.check(self._region)
         self._then = self._snapshot(scope)
+        self._pictures = [Picture(self._then.variables())]
         self._region.handle.otherwise([lift(leaf) for entry in self._then.entries for leaf in _outgoing(entry)])
         self._results = self._before.values()
         return True
@@ -109,8 +113,10 @@ class If:
         return True
 
     def _opens(self, entry: Entry) -> bool:
-        opened = open_entry(entry).structure != entry.structure
-        return opened and not is_held(entry.value, entry.name, (self._results,))
+        if open_entry(entry).structure == entry.structure:
+            return False
+        picture = self._pictures[0] if any(entry is item for item in self._then.entries) else self._pictures[1]
+        return not picture.held(entry.value, 1)
 
     def _restart(self) -> None:
         self._results = self._before.values()
@@ -142,6 +148,7 @@ class If:
             return False
         regions.check(self._region)
         after = self._snapshot(scope)
+        self._pictures.append(Picture(after.variables()))
         if self._again(after) or self._open_objects(after):
             return False
         left = _returned(after.entries)
@@ -155,10 +162,16 @@ class If:
             outputs += needed
         results = iter(self._region.handle.end([lift(value) for value in outputs], names))
         regions.pop(self._region)
-        merged = []
+        merging = Merging(*self._pictures)
+        kept = []
         for plan, entry, other in zip(plans, self._then.entries, after.entries, strict=True):
-            merged.append(self._build(plan, entry, other, [next(results) for _ in _outgoing(entry)]))
+            both = not plan and entry.structure is not None and other.structure is not None
+            kept.append(merging.add(entry.name, entry.structure, entry.nodes, other.nodes) if both else [])
+        merged = []
+        for plan, entry, other, nodes in zip(plans, self._then.entries, after.entries, kept, strict=True):
+            merged.append(self._build(plan, entry, other, [next(results) for _ in _outgoing(entry)], nodes))
         self._results = tuple(merged)
+        merging.note(f"'if' at line {self._line}")
         return True
 
     def _pair(self, then: Entry, other: Entry, left: bool) -> tuple[str, list[Any]]:
@@ -198,7 +211,7 @@ class If:
             f"of the 'if' at line {self._line}"
         )
 
-    def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any]) -> Any:
+    def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any], kept: list[Any]) -> Any:
         if plan == "unset":
             return next((entry.value for entry in (then, other) if isinstance(entry.value, Undefined)), UNBOUND)
         if plan:
@@ -210,9 +223,7 @@ class If:
             result = next(results) if is_number(a) or is_symbolic(a) else a
             leaves.append(a if same_plain(a, b) else result)
         assert then.structure is not None
-        if then.value is other.value:  # the same list or dict, changed in both branches
-            return pytree.refill(other.value, then.structure, leaves)
-        return pytree.unflatten(then.structure, leaves)
+        return pytree.rebuild(then.structure, leaves, kept)  # what is the same object in both is changed in place
 
 
 def _returned(entries: list[Entry]) -> bool:

@@ -11,7 +11,7 @@ from tandem.scripting import stacking
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.hosted import tensor_print
 from tandem.scripting.sequences import tensor_enumerate, tensor_range, tensor_zip
-from tandem.scripting.state import truth
+from tandem.scripting.state import Undefined, truth, undefined_error
 
 
 def _len(value: Any) -> Any:
@@ -22,6 +22,12 @@ def _len(value: Any) -> Any:
 
 def _bool(value: Any = False) -> Any:
     return truth(value) if is_symbolic(value) else bool(value)
+
+
+def _hasattr(value: Any, name: str, /) -> bool:
+    if type(found := getattr(value, name, None)) is Undefined:
+        raise undefined_error(found)
+    return hasattr(value, name)
 
 
 def _choose(builtin: Callable[..., Any], prefers: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -67,6 +73,7 @@ OVERLOADS: dict[Any, Callable[..., Any]] = {
     builtins.zip: tensor_zip,
     builtins.len: _len,
     builtins.bool: _bool,
+    builtins.hasattr: _hasattr,
     builtins.min: _choose(min, lambda a, b: a < b),
     builtins.max: _choose(max, lambda a, b: a > b),
     builtins.print: tensor_print,

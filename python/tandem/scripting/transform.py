@@ -321,12 +321,21 @@ class FunctionRewriter(ast.NodeTransformer):
         return self._call("not_", [self.visit(node.operand)], node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        if len(node.ops) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return self._identity(node)
         if len(node.ops) == 1 or not self._lazy(*node.comparators):
             return self.generic_visit(node)  # type: ignore[return-value]
         operators = constant(tuple(type(op).__name__ for op in node.ops), node)
         pure = constant(tuple(map(is_pure_operand, node.comparators)), node)
         thunks = [self._thunk(self.visit(value)) for value in node.comparators]
         return self._call("chain", [operators, pure, self.visit(node.left), *thunks], node)
+
+    def _identity(self, node: ast.Compare) -> ast.expr:
+        sides = [node.left, *node.comparators]
+        if any(isinstance(side, ast.Constant) for side in sides):
+            return self.generic_visit(node)  # type: ignore[return-value]
+        same = self._call("identical", [self.visit(side) for side in sides], node)
+        return same if isinstance(node.ops[0], ast.Is) else ast.copy_location(ast.UnaryOp(ast.Not(), same), node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         if not self._lazy(node.body, node.orelse):
