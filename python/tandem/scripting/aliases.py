@@ -109,7 +109,9 @@ class Merging:
             ends = list(zip(self._ends, (a, b), map(len, self._places[key]), strict=True))[int(second_only) :]
             if any(picture.held(value, count) or id(value) in again for picture, value, count in ends):
                 values = [self._pairs[key].value, *(value for _, value, _ in ends)]
-                capture.remade.append(Remade(name, what, [(value, contents(value)) for value in values], place_of_user()))
+                capture.remade.append(
+                    Remade(name, what, [(value, contents(value)) for value in values], place_of_user())
+                )
 
 
 def place_of_user() -> tuple[types.CodeType, int] | None:
@@ -136,13 +138,16 @@ def identical(a: Any, b: Any) -> bool:
     return a is b
 
 
+_COPIES = {"list": "list(...)", "dict": "dict(...)"}
+
+
 def remade_error(known: Remade, got: str) -> Exception:
     kind = type(known.objects[0][0]).__name__
     error = capture_error(
         named(known.name),
-        f"{got} of a {kind} that is one object with another variable on some paths of the {known.what} only",
-        f"a {kind} of its own, or none that changes",
-        "giving it a copy, before or in the body",
+        f"{got} of a {kind} that also has another name, on some paths of the {known.what} only",
+        "one name for each object, or objects that do not change afterwards",
+        f"a copy under one of the names: {_COPIES.get(kind, 'copy.copy(...)')}",
     )
     if known.line is not None:
         locate_line(error, *known.line)

@@ -45,6 +45,7 @@ class If:
     __slots__ = (
         "_attempts",
         "_before",
+        "_changed",
         "_line",
         "_names",
         "_opened",
@@ -89,6 +90,7 @@ class If:
         regions.check(self._region)
         self._then = self._snapshot(scope)
         self._pictures = [Picture(self._then.variables())]
+        self._changed = self._region.picture.changed(node for entry in self._before.entries for node in entry.nodes)
         self._region.handle.otherwise([lift(leaf) for entry in self._then.entries for leaf in _outgoing(entry)])
         self._results = self._before.values()
         return True
@@ -149,6 +151,7 @@ class If:
         regions.check(self._region)
         after = self._snapshot(scope)
         self._pictures.append(Picture(after.variables()))
+        self._changed += self._region.picture.changed(node for entry in self._before.entries for node in entry.nodes)
         if self._again(after) or self._open_objects(after):
             return False
         left = _returned(after.entries)
@@ -165,14 +168,22 @@ class If:
         merging = Merging(*self._pictures)
         kept = []
         for plan, entry, other in zip(plans, self._then.entries, after.entries, strict=True):
-            both = not plan and entry.structure is not None and other.structure is not None
-            kept.append(merging.add(entry.name, entry.structure, entry.nodes, other.nodes) if both else [])
+            structure = None if plan or other.structure is None else entry.structure
+            kept.append([] if structure is None else merging.add(entry.name, structure, entry.nodes, other.nodes))
+        self._check_changed(after, {id(node) for nodes in kept for node in nodes})
         merged = []
         for plan, entry, other, nodes in zip(plans, self._then.entries, after.entries, kept, strict=True):
             merged.append(self._build(plan, entry, other, [next(results) for _ in _outgoing(entry)], nodes))
         self._results = tuple(merged)
         merging.note(f"'if' at line {self._line}")
         return True
+
+    def _check_changed(self, after: Snapshot, kept: set[int]) -> None:
+        """Raise if a branch has changed a container that others have, and the variable has another one after the other."""
+        for node, path in self._changed:
+            places = sum(node is item for entry in after.entries for item in entry.nodes)
+            if id(node) not in kept and self._pictures[1].held(node, places):
+                raise regions.changed(f"'{path}'", self._region.what)
 
     def _pair(self, then: Entry, other: Entry, left: bool) -> tuple[str, list[Any]]:
         """How a variable merges ("" or the reason why it cannot), and one else-value per output of the then-branch.

@@ -230,6 +230,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     new_args, new_kwargs = replace_leaves((request.args, request.kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
+    state.arguments = [*new_args, *new_kwargs.values()]
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
     collector = state.watch = Collector([compiled.__wrapped__, *others], state.functions)
     recorder.on_failure(lambda: hosted.left_behind(collector, given))

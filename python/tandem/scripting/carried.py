@@ -197,13 +197,14 @@ class Carried:
         for entry, new, params in zip(self.entries, after.entries, self.containers, strict=True):
             if entry.structure is None or new.structure != entry.structure or self._stacked(entry):
                 continue
-            where = zip(places(entry.name, entry.structure, entry.nodes), places(entry.name, new.structure, new.nodes))
-            for k, (old, param, node, (start, stop)) in enumerate(zip(entry.nodes, params, new.nodes, where)):
+            begin = places(entry.name, entry.structure, entry.nodes)
+            finish = places(entry.name, new.structure, new.nodes)
+            for k, (old, param, node) in enumerate(zip(entry.nodes, params, new.nodes, strict=True)):
                 if pytree.is_mutable(old):
                     rows.append((entry, k, old, param, node))
                     others.setdefault(id(old), set()).add(id(node))
-                    starts.setdefault(id(old), set()).add(start)
-                    ends.setdefault(id(node), set()).add(stop)
+                    starts.setdefault(id(old), set()).add(begin[k])
+                    ends.setdefault(id(node), set()).add(finish[k])
         for entry, k, old, param, node in rows:
             kept = node is param
             held = self.picture.held(old, len(starts[id(old)]))
@@ -382,6 +383,7 @@ class Carried:
 
     def abort(self) -> None:
         regions.abort(self.region)
+        self.before.values()
 
     def adjust(self, problems: list[Problem]) -> None:
         for problem in problems:

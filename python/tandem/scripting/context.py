@@ -30,6 +30,7 @@ class Capture:
     made: Any = field(default_factory=weakref.WeakKeyDictionary)
     stacked: dict[int, Any] = field(default_factory=dict)  # by the id of its last item: see stacking.py
     boundary: types.CodeType | None = None  # the function that calls what is captured
+    arguments: list[Any] = field(default_factory=list)  # which the caller holds
     remade: list[Any] = field(default_factory=list)  # see aliases.Remade
     watch: Any = None  # guards.Collector: what the function reads and changes outside of itself
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled

@@ -15,7 +15,7 @@ import random
 import sys
 import types
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -31,12 +31,8 @@ _Member = types.MemberDescriptorType
 _OPAQUE = (*PLAIN, _core.Tensor, type, types.ModuleType, types.CodeType, types.FrameType)
 _LISTS = (list, tuple, deque, set, frozenset)
 # They hand out what others hold, and say how much is left.
-_ITERATORS = tuple(type(iter(kind())) for kind in (list, tuple, str, set, dict)) + (
-    type(iter(range(0))),
-    type(iter({}.values())),
-    type(iter({}.items())),
-    type(reversed([])),
-)
+_EMPTY: tuple[Any, ...] = ([], (), "", set(), range(0), {}, {}.values(), {}.items())
+_ITERATORS = (*(type(iter(empty)) for empty in _EMPTY), type(reversed([])))
 _PIPES = (enumerate, zip, map, filter, itertools.islice, itertools.chain, itertools.takewhile, itertools.cycle)
 
 Part = tuple[str, Any]
@@ -162,6 +158,8 @@ class Picture:
                 self._shared.update((name, id(variables.get(name, now[name]))) for name in inner if name in now)
                 own = set()
             frame = frame.f_back
+        for value in [] if capture is None else capture.arguments:
+            self._meet(value, "argument")
         while self._work and len(self.found) < MAX_OBJECTS:
             self._look(*self._work.popleft())
 
@@ -190,26 +188,30 @@ class Picture:
         """Whether an object is reached in more ways than these, or from outside of the captured function."""
         return self.holders[id(value)] > places or self._knows(value)
 
+    def changed(self, values: Iterable[Any]) -> list[tuple[Any, str]]:
+        """Those of the objects that are not as they were, with the way to them."""
+        found = [self.found[id(value)] for value in values if id(value) in self.found]
+        return [(value, path) for value, path, before in found if changed_contents(value, before)]
+
     def change(self, places: frozenset[Any]) -> str | None:
         """The first object that is not as it was, apart from `places`: ids of objects, or of owners and attributes."""
         for number, (value, path, before) in self.found.items():
             if number in places or id(getattr(value, "__dict__", None)) in places:
                 continue
-            if changed_contents(value, before, lambda name, owner=number: ("attr", owner, name) in places):
+            now = contents(value)
+            if not _same(now, before) and not _same(_rest(now, number, places), _rest(before, number, places)):
                 return f"'{path}'"
         return None
 
 
-def changed_contents(value: Any, before: tuple[Part, ...], carried: Callable[[str], bool] = lambda _: False) -> bool:
-    """Whether an object holds other things than it did, apart from attributes that are `carried`."""
-    now = contents(value)
-    if len(now) == len(before) and all(a[0] == b[0] and same(a[1], b[1]) for a, b in zip(now, before, strict=True)):
-        return False
+def _same(now: tuple[Part, ...], before: tuple[Part, ...]) -> bool:
+    return len(now) == len(before) and all(a[0] == b[0] and same(a[1], b[1]) for a, b in zip(now, before, strict=True))
 
-    def rest(parts: tuple[Part, ...]) -> list[Part]:
-        return [part for part in parts if not (part[0].startswith(".") and carried(part[0][1:]))]
 
-    now_rest, before_rest = rest(now), rest(before)
-    return len(now_rest) != len(before_rest) or any(
-        a[0] != b[0] or not same(a[1], b[1]) for a, b in zip(now_rest, before_rest, strict=True)
-    )
+def _rest(parts: tuple[Part, ...], owner: int, places: frozenset[Any]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if not (part[0].startswith(".") and ("attr", owner, part[0][1:]) in places))
+
+
+def changed_contents(value: Any, before: tuple[Part, ...]) -> bool:
+    """Whether an object holds other things than it did."""
+    return not _same(contents(value), before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.scripting import context
@@ -19,7 +19,7 @@ class Region:
     names: tuple[str, ...] = ()  # the variables it carries
     places: frozenset[Any] = frozenset()  # the attributes and containers among them
     before: Any = None  # what stood outside of the function when it was opened
-    picture: Picture | None = None  # of what the function itself leads to
+    picture: Picture = field(default_factory=lambda: Picture({}))  # of what the function itself leads to
 
 
 class _Stack(threading.local):
@@ -34,7 +34,9 @@ def push(handle: Any, what: str, before: Snapshot, picture: Picture) -> Region:
     """Open a region that carries the variables of a snapshot; `picture`: of that moment."""
     watch = _watch()
     names = tuple(entry.name for entry in before.entries)
-    region = Region(handle, what, names, frozenset(before.places), watch.state() if watch is not None else None, picture)
+    region = Region(
+        handle, what, names, frozenset(before.places), watch.state() if watch is not None else None, picture
+    )
     _stack.open.append(region)
     return region
 
@@ -44,12 +46,16 @@ def check(region: Region) -> None:
     _expect(region)
     change = change_in(region)
     if change is not None:
-        raise capture_error(
-            change,
-            f"a change in the body of the {region.what}, which may not run at all",
-            "changes of variables, of attributes and items named in the body itself, or of tensors",
-            "assigning it after the body, from a variable that the body sets",
-        )
+        raise changed(change, region.what)
+
+
+def changed(change: str, what: str) -> Exception:
+    return capture_error(
+        change,
+        f"a change in the body of the {what}, which may not run at all",
+        "changes of variables, of attributes and items named in the body itself, or of tensors",
+        "assigning it after the body, from a variable that the body sets",
+    )
 
 
 def change_in(region: Region) -> str | None:
@@ -58,9 +64,7 @@ def change_in(region: Region) -> str | None:
     found = None
     if watch is not None and region.before is not None:
         found = watch.changed_since(region.before, region.places, region.names)
-    if found is None and region.picture is not None:
-        found = region.picture.change(region.places)
-    return found
+    return found or region.picture.change(region.places)
 
 
 def _expect(region: Region) -> None:

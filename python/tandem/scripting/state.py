@@ -205,9 +205,7 @@ class Snapshot:
     def values(self) -> tuple[Any, ...]:
         """The values as they were, containers refilled in place."""
         return tuple(
-            entry.value
-            if entry.structure is None
-            else pytree.rebuild(entry.structure, entry.leaves, entry.nodes)
+            entry.value if entry.structure is None else pytree.rebuild(entry.structure, entry.leaves, entry.nodes)
             for entry in self.entries
         )
 
