@@ -138,6 +138,7 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
+  cell->writable = tensor->writable;
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   return wrapped;
@@ -209,6 +210,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
   constants_.push_back(tensor);
+  cell->writable = tensor->writable;
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   constant_of_[tensor.get()] = wrapped;
@@ -451,7 +453,7 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   const ValueId base = read(r.cell, frames_.size() - 1);
   write(r.cell, updated(base, r.views, 0, id));
   std::vector<const Cell*> done;
-  write_aliases(r.cell, done);
+  write_aliases(r.cell, {}, done);
 }
 
 }  // namespace tandem

@@ -551,3 +551,17 @@ def program(a0, a2):
         "(td.zeros((0, 130), dtype=td.float32), td.asarray([[1.0], [1.0]], dtype=td.bfloat16))",
         "(td.zeros((0, 130), dtype=td.float32), td.asarray([[2.0], [3.0]], dtype=td.bfloat16))",
     )
+
+
+def test_a_read_only_argument_that_the_other_branch_takes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a1):
+    t1 = a1 - 2
+    t2 = a1 if a0 else t1
+    t1[1] *= 3
+    return t1, t2
+""",
+        "(td.asarray(True), td.broadcast_to(td.asarray([1.0, 2.0]), (3, 2)))",
+        "(td.asarray(False), td.broadcast_to(td.asarray([1.0, 2.0]), (3, 2)))",
+    )
