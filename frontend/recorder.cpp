@@ -344,12 +344,11 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     std::vector<TensorType> types;
     types.reserve(ids.size());
     for (const ValueId id : ids) types.push_back(top().graph.type(id));
-    const TensorType made = infer_type(op, types, attrs, env_);
+    infer_type(op, types, attrs, env_);  // normalises the axis
     const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, attrs, "axis");
     const Dim size = types[static_cast<size_t>(table)].shape[static_cast<size_t>(axis)];
-    const bool none = std::any_of(made.shape.begin(), made.shape.end(), [](const Dim& d) { return d.is(0); });
     ValueId& id = ids[static_cast<size_t>(indices)];
-    if (!none) id = checked(id, size, axis, false);
+    id = checked(id, size, axis, false);
   }
   return wrap(emit(op, ids, std::move(attrs)), weak);
 }
@@ -362,9 +361,8 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
   const TensorType types[] = {x->recorded->type, index->type()};
   const TensorType result = infer_type(take, types, attrs, env_);
   // A cell of its own, because the index may be written to later.
-  const bool none = std::any_of(result.shape.begin(), result.shape.end(), [](const Dim& d) { return d.is(0); });
   const Dim size = types[0].shape[static_cast<size_t>(std::get<int64_t>(attrs[0]))];
-  const ValueId value = none ? read(index) : checked(read(index), size, std::get<int64_t>(attrs[0]), true);
+  const ValueId value = checked(read(index), size, std::get<int64_t>(attrs[0]), true);
   std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
   if (!cell) {
     cell = std::make_shared<Cell>();

@@ -565,3 +565,24 @@ def program(a0, a1):
         "(td.asarray(True), td.broadcast_to(td.asarray([1.0, 2.0]), (3, 2)))",
         "(td.asarray(False), td.broadcast_to(td.asarray([1.0, 2.0]), (3, 2)))",
     )
+
+
+def test_an_index_out_of_bounds_of_nothing(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1):
+    f3 = 2
+    while f3 > 0 and a1.sum() > 1:
+        f3 -= 1
+        t6 = a1[:2:-1, f3]
+""",
+        "(td.asarray([[1.016]]),)",
+    )
+    modes.check(
+        """
+def program(x, k):
+    return td.take(x, k, axis=1)
+""",
+        "(td.zeros((0, 3)), td.asarray([2, -3]))",
+        "(td.zeros((0, 3)), td.asarray([2, 3]))",
+    )
