@@ -144,28 +144,29 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   return wrapped;
 }
 
-// Strides that are the product of the next axis say so: what is one view of an argument, and what takes a copy, depends
-// on that.
+// Strides that are the product of the axis with the next smaller stride say so: what is one view of an argument, and
+// what takes a copy, depends on that.
 Shape Recorder::symbolic_strides(const Tensor& tensor, const Shape& shape) {
   Shape strides(shape.size());
-  for (int k = tensor.rank(); k-- > 0;) {
+  std::vector<int> order(shape.size());
+  for (size_t k = 0; k < order.size(); ++k) order[k] = tensor.rank() - 1 - static_cast<int>(k);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return std::abs(tensor.strides[a]) < std::abs(tensor.strides[b]); });
+  std::optional<size_t> inner;
+  for (const int k : order) {
     const auto at = static_cast<size_t>(k);
     const int64_t stride = tensor.strides[k];
     if (stride >= -1 && stride <= 1) {
       strides[at] = stride;
-      continue;
-    }
-    if (k + 1 < tensor.rank()) {
-      const Dim product = strides[at + 1] * shape[at + 1];
-      if (stride == env_.hint(product)) {
-        strides[at] = product;
-        continue;
-      }
+    } else if (!inner) {
+      strides[at] = env_.add_symbol(stride);
+    } else if (const Dim product = strides[*inner] * shape[*inner]; stride == env_.hint(product)) {
+      strides[at] = product;
+    } else {
       strides[at] = env_.add_symbol(stride);
       env_.equal(strides[at], product);  // becomes a guard that it is not
-      continue;
     }
-    strides[at] = env_.add_symbol(stride);
+    inner = at;
   }
   return strides;
 }

@@ -179,7 +179,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
                  bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
   void write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition, std::vector<const Cell*>& done);
-  void lose(const std::shared_ptr<Cell>& cell) const;
+  void lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const;
   bool is_open(int frame) const;
   void undo_writes(Frame& frame);
   TensorRef wrap(ValueId value, bool weak = false);

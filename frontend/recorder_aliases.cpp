@@ -58,12 +58,18 @@ void Recorder::note_alias(const TensorRef& result, const TensorRef& source, cons
     if (is_open(further.base->home)) add({further.base, further.views, nullptr, true});
 }
 
-void Recorder::lose(const std::shared_ptr<Cell>& cell) const {
+// What `cell` shows after a write depends on the path, and so does what it may be a view of, and what may be one of it.
+void Recorder::lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const {
+  if (std::find(done.begin(), done.end(), cell.get()) != done.end()) return;
+  done.push_back(cell.get());
   if (cell->argument >= 0)
     throw_error(ErrorKind::capture,
                 "assignment: got a write into a tensor that is an argument on some paths only; need one that is the "
                 "argument on every path, or on none; try 'x = x + ...' instead of 'x += ...'");
   cell->uncertain = locate ? locate() : SourceLoc{};
+  for (const MaybeView& link : cell->maybe) lose(link.base, done);
+  for (const auto& weak : cell->shadows)
+    if (const std::shared_ptr<Cell> shadow = weak.lock()) lose(shadow, done);
 }
 
 // After a write to `cell`, which took place where `condition` says: what else may have changed.
@@ -95,7 +101,7 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, const PathCondit
   for (const MaybeView& link : bases) {
     if (visited(link.base.get()) || excluded(link)) continue;
     if (!link.predicate || !is_open(link.base->home)) {
-      lose(link.base);
+      lose(link.base, done);
       continue;
     }
     if (!link.base->writable)
@@ -118,7 +124,7 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, const PathCondit
     for (const MaybeView& link : links) {
       if (link.base != cell || excluded(link)) continue;
       if (!link.predicate) {
-        lose(shadow);
+        lose(shadow, done);
         continue;
       }
       choose(link, shadow, apply_views(read(cell, level), link.views, link.views.size()));

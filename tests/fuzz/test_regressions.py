@@ -586,3 +586,44 @@ def program(x, k):
         "(td.zeros((0, 3)), td.asarray([2, -3]))",
         "(td.zeros((0, 3)), td.asarray([2, 3]))",
     )
+
+
+def test_strides_of_a_transposed_argument_are_products(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1):
+    return a1.mT.reshape(-1)
+""",
+        "(td.asarray([[2, 0], [1, 1]], dtype=td.int64).T,)",
+        "(td.asarray([[2, 0, 3], [1, 1, 4]], dtype=td.int64).T,)",
+        "(td.asarray([[2, 0, 3], [1, 1, 4]], dtype=td.int64)[:, :2].T,)",
+    )
+
+
+REACHES_AN_ARGUMENT = [
+    """
+def program(a0, a1):
+    for i1 in range(4):
+        if a0:
+            a1 = a1.T
+            a1 += 1
+        else:
+            break
+""",
+    """
+def program(a0, a1):
+    if a1 >= 3:
+        a1 = 1 / a1
+    f3 = 2
+    while f3 > 0 and a1.sum() < 1:
+        f3 -= 1
+        a1 = +a1
+    a1[...] = 1
+""",
+]
+
+
+@pytest.mark.parametrize("source", REACHES_AN_ARGUMENT)
+def test_a_write_that_reaches_an_argument_on_some_paths_is_refused(modes: Modes, source: str) -> None:
+    verdict = modes.verdict(Program(source, ["(td.asarray([1.0]), td.asarray([2.233]))"]), strictly=True)
+    assert verdict.failure is None and verdict.refused == "one tensor on some paths"
