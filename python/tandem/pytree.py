@@ -108,9 +108,9 @@ def unflatten(structure: Structure, values: list[Any]) -> Any:
 
 
 def refill(tree: Any, structure: Structure, values: list[Any]) -> Any:
-    """Like `unflatten`, but write into the lists and dicts of `tree` where it still has them.
+    """Like `unflatten`, but write into the lists, dicts and dataclasses of `tree` where it still has them.
 
-    Code that holds another reference to the same list sees the new contents, as it would in plain Python.
+    Code that holds another reference to the same object sees the new contents, as it would in plain Python.
     """
     rest = iter(values)
 
@@ -129,11 +129,20 @@ def refill(tree: Any, structure: Structure, values: list[Any]) -> Any:
             old.clear()
             old.update(zip(node.meta, new, strict=True))
             return old
+        if same and dataclasses.is_dataclass(node.kind) and not is_frozen(node.kind):
+            for name, child in zip(node.meta, new, strict=True):
+                object.__setattr__(old, name, child)
+            return old
         if found is not None and len(new) == len(found[2]) and all(a is b for a, b in zip(new, found[2], strict=True)):
             return old
         return _build(node.kind, node.meta, new)
 
     return walk(structure, tree)
+
+
+def is_frozen(kind: Any) -> bool:
+    """Return whether the fields of a dataclass stay as they are."""
+    return bool(kind.__dataclass_params__.frozen)
 
 
 def map(function: Callable[..., Any], tree: Any) -> Any:

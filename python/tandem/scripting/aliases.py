@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import sys
 import types
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from tandem import _core
-from tandem.scripting.errors import PACKAGE
+from tandem import _core, pytree
+from tandem.scripting.context import current, user_frame
+from tandem.scripting.errors import PACKAGE, capture_error, locate_line
 from tandem.scripting.state import PROTECTED, Entry
 
 
@@ -71,6 +73,60 @@ def is_held(value: Any, name: str, ignored: tuple[Any, ...]) -> bool:
     ours = (Entry, types.FrameType, types.CellType)  # a variable that inner functions use is in a cell
     others = [item for item in gc.get_referrers(value) if id(item) not in known and not isinstance(item, ours)]
     return not all(type(item) is list and _is_leaves(item) for item in others)
+
+
+@dataclass
+class _Twin:
+    """Two objects that are one on some paths, with their contents when that was found."""
+
+    name: str
+    what: str
+    place: tuple[types.CodeType, int] | None
+    contents: list[tuple[Any, list[Any], pytree.Structure]]
+
+    def changed(self) -> bool:
+        for value, leaves, structure in self.contents:
+            now, form = pytree.flatten(value)
+            if form != structure or any(a is not b for a, b in zip(now, leaves, strict=True)):
+                return True
+        return False
+
+
+def note_twins(name: str, merged: Any, originals: tuple[Any, ...], what: str, ignored: tuple[Any, ...]) -> None:
+    """Remember that a variable's object, made anew by a branch or loop, is in eager code one that has other names, too.
+
+    Nobody can tell the difference as long as neither changes: `check_twins` says so at the end of the capture.
+    """
+    capture = current()
+    if capture is None or not _is_mutable(merged):
+        return
+    for original in originals:
+        if original is not merged and _is_mutable(original) and is_held(original, name, ignored):
+            contents = [(value, *pytree.flatten(value)) for value in (merged, original)]
+            frame = user_frame()
+            place = None if frame is None else (frame.f_code, frame.f_lineno)
+            capture.twins.append(_Twin(name, what, place, contents))
+
+
+def check_twins(twins: list[_Twin]) -> None:
+    """Raise CaptureError if an object changed that has other names on some paths only."""
+    for twin in twins:
+        if twin.changed():
+            error = capture_error(
+                "it" if twin.name.startswith(PROTECTED) else f"variable '{twin.name}'",
+                f"a change of an object that has another name, too, but only on some paths through the {twin.what}",
+                "one name for an object that changes, or the same names on every path",
+                "a copy where it gets its second name",
+            )
+            if twin.place is not None:
+                locate_line(error, *twin.place)
+            raise error
+
+
+def _is_mutable(value: Any) -> bool:
+    if type(value) in (list, dict):
+        return True
+    return is_dataclass(value) and not isinstance(value, type) and not pytree.is_frozen(type(value))
 
 
 def _is_leaves(found: list[Any]) -> bool:

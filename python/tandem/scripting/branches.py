@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
-from tandem.scripting.aliases import is_held
+from tandem.scripting.aliases import is_held, note_twins
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.jumps import RESULT, RETURNED
 from tandem.scripting.state import (
@@ -212,7 +212,10 @@ class If:
         assert then.structure is not None
         if then.value is other.value:  # the same list or dict, changed in both branches
             return pytree.refill(other.value, then.structure, leaves)
-        return pytree.unflatten(then.structure, leaves)
+        merged = pytree.unflatten(then.structure, leaves)
+        if then.name not in (RESULT, RETURNED):
+            note_twins(then.name, merged, (then.value, other.value), f"'if' at line {self._line}", (self._results,))
+        return merged
 
 
 def _returned(entries: list[Entry]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tandem import _core, dump
 from tandem._locks import shared_lock
 from tandem.scripting import context, hosted, primitives, regions
+from tandem.scripting.aliases import check_twins
 from tandem.scripting.arguments import (
     Outputs,
     changed_arguments,
@@ -236,6 +237,7 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
             result = target(*new_args, **new_kwargs)
         if regions.innermost() is not None:
             regions.check(regions.Region(None, "capture"))
+        check_twins(state.twins)
     finally:
         effects = collector.effects()
     known = {(effect.kind, id(effect.owner), effect.key) for effect in request.changing}

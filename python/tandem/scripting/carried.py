@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
-from tandem.scripting.aliases import is_held, sharing
+from tandem.scripting.aliases import is_held, note_twins, sharing
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.errors import capture_error
 from tandem.scripting.stacking import EMPTY, Stacked, Stacks
@@ -196,7 +196,11 @@ class Carried:
                     result = leaf
                 leaves.append(result)
             if entry.name not in values:
-                values[entry.name] = self._result(entry, new, leaves)
+                values[entry.name] = result = self._result(entry, new, leaves)
+                if result is not entry.value:
+                    before = () if self.runs else (entry.value,)
+                    ignored = (self.params, self.results, *self.current)
+                    note_twins(entry.name, result, (*before, new.value), self.what, ignored)
         self.results = tuple(values[entry.name] for entry in self.entries)
 
     def _kept(self, entry: Entry, k: int, new: Entry, param: Any) -> bool:
