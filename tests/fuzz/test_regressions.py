@@ -627,3 +627,25 @@ def program(a0, a1):
 def test_a_write_that_reaches_an_argument_on_some_paths_is_refused(modes: Modes, source: str) -> None:
     verdict = modes.verdict(Program(source, ["(td.asarray([1.0]), td.asarray([2.233]))"]), strictly=True)
     assert verdict.failure is None and verdict.refused == "one tensor on some paths"
+
+
+def test_a_number_of_an_outer_loop_that_an_inner_one_assigns_to_itself(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    n1 = 7
+    k = 2
+    while k > 0 and x.sum() < 0.5:
+        k -= 1
+        j = 3
+        while j > 0 and x.mean() < 0:
+            j -= 1
+            if k == 3:
+                n1 = n1
+                x = x + n1
+            x = x + 1
+    return x, n1
+""",
+        "(td.asarray([-1.5, -2.0]),)",
+        "(td.asarray([1.5, -2.0]),)",
+    )
