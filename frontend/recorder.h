@@ -142,11 +142,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     bool in_else = false;
   };
   struct OpenWhile {
-    std::vector<TensorRef> inits;
+    std::vector<TensorRef> inits, params;  // before the loop; at the start of an iteration
     std::vector<std::string> names;  // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
-    std::vector<std::shared_ptr<Cell>> params;
   };
 
   Frame& top() { return frames_.back(); }

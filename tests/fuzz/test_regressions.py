@@ -649,3 +649,30 @@ def program(x):
         "(td.asarray([-1.5, -2.0]),)",
         "(td.asarray([1.5, -2.0]),)",
     )
+
+
+def test_variables_that_a_loop_swaps_reach_an_argument(modes: Modes) -> None:
+    source = """
+def program(a0, a1):
+    t1 = a0.copy()
+    f2 = 1
+    while f2 > 0 and a1.sum() != 1:
+        f2 -= 1
+        a0, t1 = (t1, a0)
+    t1[...] = 1
+"""
+    verdict = modes.verdict(Program(source, ["(td.asarray([10.0]), td.asarray([[0.661]]))"]), strictly=True)
+    assert verdict.failure is None and verdict.refused == "one tensor on some paths"
+
+
+def test_a_size_that_an_equation_with_itself_settles(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    t1 = a0.min()
+    a0 *= a0[-2:2][::-1]
+    return t1
+""",
+        "(td.asarray([[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], dtype=td.int64),)",
+        "(td.asarray([[1.0, 2.0], [3.0, 1.0]], dtype=td.int64),)",
+    )
