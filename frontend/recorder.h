@@ -143,7 +143,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   };
   struct OpenWhile {
     std::vector<TensorRef> inits, params;  // before the loop; at the start of an iteration
-    std::vector<std::string> names;  // of the user's variables, where they are known
+    std::vector<std::string> names;        // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
   };
