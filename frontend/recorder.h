@@ -34,11 +34,18 @@ struct MaybeView {
   bool when = true;
 };
 
+// Where `predicate` is `when`; everywhere if there is none.
+struct PathCondition {
+  TensorRef predicate = nullptr;
+  bool when = true;
+};
+
 struct Cell {
   Variable now;
   TensorType type;
   int argument = -1;                         // which input of the function this is
   int home = 0;                              // the frame it was made in
+  bool writable = true;                      // the argument
   std::vector<MaybeView> maybe;              // what this may be a view of
   std::vector<std::weak_ptr<Cell>> shadows;  // what may be a view of this
   std::optional<SourceLoc> uncertain;        // the write after which its contents depend on the path
@@ -135,11 +142,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     bool in_else = false;
   };
   struct OpenWhile {
-    std::vector<TensorRef> inits;
-    std::vector<std::string> names;  // of the user's variables, where they are known
+    std::vector<TensorRef> inits, params;  // before the loop; at the start of an iteration
+    std::vector<std::string> names;        // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
-    std::vector<std::shared_ptr<Cell>> params;
   };
 
   Frame& top() { return frames_.back(); }
@@ -171,8 +177,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
                  bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
-  void write_aliases(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done);
-  void lose(const std::shared_ptr<Cell>& cell) const;
+  void write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition, std::vector<const Cell*>& done);
+  void lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const;
   bool is_open(int frame) const;
   void undo_writes(Frame& frame);
   TensorRef wrap(ValueId value, bool weak = false);

@@ -541,7 +541,9 @@ def remainder(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return what floor division leaves, with the sign of x2; integers modulo 0 give 0."""
 
 def pow(x1: _TensorLike, x2: _TensorLike) -> Tensor:
-    """Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0."""
+    """Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0. The
+    power 2 is x1 * x1.
+    """
 
 def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return the smaller of two elements; NaN where either is NaN."""

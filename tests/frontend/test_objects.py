@@ -625,8 +625,8 @@ def message(program):
 @pytest.mark.parametrize("program", several)
 def test_an_object_with_several_names_on_some_paths_does_not_change(program):
     text = message(program)
-    assert "that also has another name, on some paths of the '" in text
-    assert "; try a copy under one of the names: " in text and "\n  --> " in text
+    assert "of an object that has another name, too, but only on some paths through the '" in text
+    assert "; try a copy where it gets its second name" in text and "\n  --> " in text
 
 
 @pytest.mark.parametrize("program", changed)
@@ -648,7 +648,7 @@ def test_lists_of_the_caller_are_other_names():
         return items[0]
 
     x = td.asarray(X)
-    with pytest.raises(td.CaptureError, match="that also has another name"):
+    with pytest.raises(td.CaptureError, match="an object that has another name, too"):
         td.script(program)(x, [x])
 
     def harmless(x, items):
@@ -672,7 +672,7 @@ def test_lists_of_modules_are_other_names():
         items[0] = items[0] * 3
         return items[0]
 
-    with pytest.raises(td.CaptureError, match="that also has another name"):
+    with pytest.raises(td.CaptureError, match="an object that has another name, too"):
         td.script(program)(td.asarray(X))
 
 

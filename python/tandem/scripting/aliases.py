@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from dataclasses import dataclass
 from typing import Any
 
 from tandem import _core, pytree
-from tandem.scripting.context import current
-from tandem.scripting.errors import PACKAGE, capture_error, locate_line
+from tandem.scripting.context import current, user_frame
+from tandem.scripting.errors import capture_error, locate_line
 from tandem.scripting.pictures import Part, Picture, changed_contents, contents
 from tandem.scripting.state import named
 
@@ -116,9 +115,7 @@ class Merging:
 
 def place_of_user() -> tuple[types.CodeType, int] | None:
     """Code and line of the nearest function of the user's."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
+    frame = user_frame()
     return None if frame is None else (frame.f_code, frame.f_lineno)
 
 
@@ -138,16 +135,12 @@ def identical(a: Any, b: Any) -> bool:
     return a is b
 
 
-_COPIES = {"list": "list(...)", "dict": "dict(...)"}
-
-
 def remade_error(known: Remade, got: str) -> Exception:
-    kind = type(known.objects[0][0]).__name__
     error = capture_error(
         named(known.name),
-        f"{got} of a {kind} that also has another name, on some paths of the {known.what} only",
-        "one name for each object, or objects that do not change afterwards",
-        f"a copy under one of the names: {_COPIES.get(kind, 'copy.copy(...)')}",
+        f"{got} of an object that has another name, too, but only on some paths through the {known.what}",
+        "one name for an object that changes, or the same names on every path",
+        "a copy where it gets its second name",
     )
     if known.line is not None:
         locate_line(error, *known.line)

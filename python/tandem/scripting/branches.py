@@ -179,7 +179,7 @@ class If:
         return True
 
     def _check_changed(self, after: Snapshot, kept: set[int]) -> None:
-        """Raise if one branch changed a container that others have, and the variable has another after the other one."""
+        """Raise if a branch changed a container that others have, and the variable has another one after the other."""
         for node, path in self._changed:
             places = sum(node is item for entry in after.entries for item in entry.nodes)
             if id(node) not in kept and self._pictures[1].held(node, places):

@@ -317,7 +317,8 @@ class Carried:
             mask = [Problem(name, change, "open")]
         if new.structure != entry.structure:
             return mask, []
-        if entry.structure is pytree.LEAF and is_symbolic(entry.value) and new.value is params[0] is not entry.value:
+        itself = entry.structure is pytree.LEAF and new.value is params[0] is not entry.value
+        if itself and is_symbolic(entry.value) and not is_weak(entry.value):
             # Assigned to itself: it stays the tensor it was, so that writes into it are seen by its other names.
             return [Problem(name, f"the {self.what} leaves it the tensor it was", "same")], []
         problems: list[Problem] = []

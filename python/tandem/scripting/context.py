@@ -31,7 +31,7 @@ class Capture:
     stacked: dict[int, Any] = field(default_factory=dict)  # by the id of its last item: see stacking.py
     boundary: types.CodeType | None = None  # the function that calls what is captured
     arguments: list[Any] = field(default_factory=list)  # which the caller holds
-    remade: list[Any] = field(default_factory=list)  # see aliases.Remade
+    remade: list[Any] = field(default_factory=list)  # objects that are one on some paths: see aliases.py
     watch: Any = None  # guards.Collector: what the function reads and changes outside of itself
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
@@ -108,7 +108,13 @@ def is_user_function(function: types.FunctionType) -> bool:
 
 def here() -> tuple[str, int]:
     """File and line of the nearest frame outside this package."""
+    frame = user_frame()
+    return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def user_frame() -> types.FrameType | None:
+    """The nearest frame outside this package."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return frame

@@ -126,10 +126,12 @@ class For:
         return ~truth(stop)
 
     def recover(self, error: BaseException) -> bool:
-        """Called when the body raised: True when the loop goes on, unrolled."""
+        """Called when the body raised: True when the loop goes on, unrolled, with `values` as they were before it."""
         if self._loop is None or not self._trial:
             return False
         self._abandon(str(error).split("\n")[0])
+        assert self._resume is not None
+        self._values = self._resume.values()
         return True
 
     def _decide(self, scope: dict[str, Any]) -> str:

@@ -55,6 +55,7 @@ try:
 except Exception as error:
     if not for_.recover(error):
         raise
+    assign
 """
 RAISE = """
 if __td.under_condition():
@@ -233,7 +234,7 @@ class FunctionRewriter(ast.NodeTransformer):
             test = fill_expression("for_.live(stop)", at, for_=holder, stop=self._stop(stop, at))
             body = self._branch(names, test, body, [ast.copy_location(ast.Pass(), at)])
         if reason is None:
-            body = fill(TRIAL, at, body=body, for_=holder, error=error)
+            body = fill(TRIAL, at, body=body, for_=holder, error=error, assign=self._assign(holder, names, at))
         return fill(
             FOR,
             at,
