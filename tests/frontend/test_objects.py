@@ -199,6 +199,20 @@ def tuples_are_values(x):
     return pair.first, other.first
 
 
+@into(same)
+def returned_as_a_tuple_from_a_loop_or_after_it(x):
+    steps = x.sum()
+    y = x
+    while steps > 3:
+        steps = steps - 1
+        y = x * 2
+        if y.max() > 7:
+            return [y, (x, {"a": y})]
+    else:
+        y = y + 1
+    return [x, (y, {"a": x})]
+
+
 # The same object on some paths only, and a change that would tell
 
 

@@ -84,7 +84,7 @@ class Carried:
         for entry in self.before.entries:
             if entry.name in self.filled:
                 makers, structure = self.filled[entry.name]
-                entry = Entry(entry.name, None, [make() for make in makers], structure)
+                entry = Entry(entry.name, None, *pytree.nodes(pytree.unflatten(structure, [make() for make in makers])))
             elif self._stacked(entry):
                 entry = Entry(entry.name, entry.value, [], EMPTY, [entry.value])
             elif entry.name in self.opened:
