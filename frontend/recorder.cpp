@@ -20,6 +20,12 @@ bool is_number_operator(const OpDef& op) {
   return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
 }
 
+bool is_arithmetic(const OpDef& op) {
+  constexpr std::string_view names[] = {"add",       "subtract", "multiply", "divide",   "floor_divide",
+                                        "remainder", "pow",      "negative", "positive", "abs"};
+  return op.name == "bitwise_invert" || std::find(std::begin(names), std::end(names), op.name) != std::end(names);
+}
+
 }  // namespace
 
 std::function<SourceLoc()> Recorder::locate;
@@ -337,6 +343,9 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     }
     ids.push_back(id);
   }
+  if (weak && is_arithmetic(op))  // Python computes with True as with 1
+    for (size_t i = 0; i < ids.size(); ++i)
+      if (top().graph.type(ids[i]).dtype == DType::boolean) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::i64});
   if (weak && op.name == "divide")
     for (size_t i = 0; i < ids.size(); ++i)
       if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});

@@ -87,12 +87,16 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef number_input(const std::string& name);
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+  // Whether Python computes this itself: an operator on numbers only.
+  bool is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const;
   // x[..., index, ...] along `axis` as a view, so that writes go through it; `index` is a recorded integer.
   TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
   TensorRef from_dim(Dim dim);
+  // What Python makes a number of (`bool(x)`): the same value, promoted like a scalar.
+  TensorRef as_number(const TensorRef& x) { return wrap(read(x), true); }
   // Calls `function` with these tensors whenever the program comes here, in order with the other such calls.
   void host_call(HostFunction function, std::span<const TensorRef> tensors);
   // What a failure at this point of the program leaves behind outside of tensors: a function, and what it is called with.
@@ -188,7 +192,6 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
   Frame open_frame();
   TensorRef constant(const TensorRef& tensor);
-  bool is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const;
 
   std::string name_;
   ShapeEnv env_;

@@ -80,10 +80,16 @@ namespace {
 
 std::atomic<DType> default_float{DType::f32};
 
+bool is_weak(const TensorRef& tensor) { return tensor->recorded && tensor->recorded->weak; }
+
 TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, Attrs attrs) {
+  if (Recorder* recorder = Recorder::current(); recorder && recorder->is_weak_result(op, inputs))
+    return recorder->record(op, inputs, std::move(attrs));  // as Python computes with numbers
   // Only the promoted dtype counts: int + float is fine for an operation on floats.
-  DType common = inputs[0]->dtype;
-  for (const TensorRef& input : inputs) common = promote(common, input->dtype);
+  std::optional<DType> strong;
+  for (const TensorRef& input : inputs)
+    if (!is_weak(input)) strong = strong ? promote(*strong, input->dtype) : input->dtype;
+  const DType common = strong.value_or(inputs[0]->dtype);
   if (!is_floating(common))
     for (TensorRef& input : inputs) input = call("cast", {input}, {default_dtype()});
   else

@@ -285,6 +285,9 @@ void bind_capture(py::module_& m) {
                            : *kind == Kind::boolean ? value.cast<bool>()
                                                     : dim_from(value).constant());
   });
+  m.def(
+      "as_number", [](const TensorRef& x) { return recorder().as_number(x); },
+      "Return a recorded 0-d tensor as the Python number that it is in eager code.");
 
   py::class_<CaptureObject>(m, "Capture")
       .def(py::init([](std::string name, bool fast, bool disk_cache) {

@@ -456,6 +456,9 @@ def recording() -> _bool:
     """Return whether this thread is capturing."""
 
 def lift(value: Any, /) -> Tensor: ...
+def as_number(x: Tensor, /) -> Tensor:
+    """Return a recorded 0-d tensor as the Python number that it is in eager code."""
+
 def sharing(tensors: _Tensors) -> list[list[int]]:
     """Return the numbers of the tensors whose memory overlaps with that of others among them, group by group."""
 

@@ -83,6 +83,7 @@ FUNCTIONS = [
     "set_enabled(on: _bool, /) -> None",
     "recording() -> _bool",
     "lift(value: Any, /) -> Tensor",
+    "as_number(x: Tensor, /) -> Tensor",
     "sharing(tensors: _Tensors) -> list[list[int]]",
     "call_containers() -> list[Any]",
     "host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None",

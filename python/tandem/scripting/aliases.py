@@ -10,7 +10,7 @@ from tandem import _core, pytree
 from tandem.scripting.context import current, user_frame
 from tandem.scripting.errors import capture_error, locate_line
 from tandem.scripting.pictures import Part, Picture, changed_contents, contents
-from tandem.scripting.state import named
+from tandem.scripting.state import kind, named
 
 
 def sharing(rows: list[tuple[str, Any, Any]], home: int, live: tuple[str, ...], writes: bool, runs: bool) -> str | None:
@@ -126,8 +126,11 @@ def check_remade(remade: list[Remade]) -> None:
             raise remade_error(known, "a change")
 
 
-def identical(a: Any, b: Any) -> bool:
+def identical(a: Any, b: Any) -> Any:
     """`a is b`; an error where that differs from path to path."""
+    for truth, other in ((a, b), (b, a)):
+        if type(other) is bool and isinstance(truth, _core.Tensor) and truth._weak and not kind(truth):
+            return truth if other else _core.as_number(_core.logical_not(truth))
     capture = current()
     for known in [] if capture is None else capture.remade:
         if a is not b and all(any(value is part for part, _ in known.objects) for value in (a, b)):

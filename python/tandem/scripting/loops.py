@@ -123,7 +123,7 @@ class For:
         """The condition under which an unrolled iteration runs; a graph loop tests it itself."""
         if self._loop is not None or not is_symbolic(stop):
             return True
-        return ~truth(stop)
+        return _core.logical_not(truth(stop))
 
     def recover(self, error: BaseException) -> bool:
         """Called when the body raised: True when the loop goes on, unrolled, with `values` as they were before it."""
@@ -202,7 +202,7 @@ class For:
         if self._target is not None and not (self._stoppable and self._target in self._live):
             loop.masked[self._target] = f"it is the variable of the 'for' at line {self._line}, which may not run"
         if self._stoppable:
-            loop.extras = {"index": index, "condition": self._sequence.has(index) & ~truth(stop)}
+            loop.extras = {"index": index, "condition": self._sequence.has(index) & _core.logical_not(truth(stop))}
         else:
             loop.extras = {"index": index}
         self._start_trial(1)
@@ -230,7 +230,7 @@ class For:
         index = loop.extra_params["index"] + 1
         loop.next_extras = {"index": index}
         if self._stoppable:
-            loop.next_extras["condition"] = self._sequence.has(index) & ~truth(stop)
+            loop.next_extras["condition"] = self._sequence.has(index) & _core.logical_not(truth(stop))
         after = Snapshot(self._names, scope)
         # With a tensor that ends the loop, its numbers are tensors afterwards either way.
         why = loop.python_numbers(after) if self._trial and not is_symbolic(stop) else None

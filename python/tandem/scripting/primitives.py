@@ -140,7 +140,7 @@ def or_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
 
 def not_(value: Any) -> Any:
     value = tested(value)
-    return ~truth(value) if is_symbolic(value) else not value
+    return _core.as_number(_core.logical_not(truth(value))) if is_symbolic(value) else not value
 
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -151,7 +151,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "Gt": operator.gt,
     "GtE": operator.ge,
     "Is": identical,
-    "IsNot": lambda a, b: not identical(a, b),
+    "IsNot": lambda a, b: not_(identical(a, b)),
     "In": lambda a, b: a in b,
     "NotIn": lambda a, b: a not in b,
 }

@@ -282,4 +282,8 @@ def tested(value: Any) -> Any:
         return value
     from tandem.scripting.primitives import call
 
-    return call(method)(value)
+    decides = call(method)(value)
+    if isinstance(decides, _core.Tensor) and not decides._weak:
+        kind_of = type(decides)
+        raise TypeError(f"__bool__ should return bool, returned {kind_of.__module__}.{kind_of.__name__}")
+    return decides

@@ -333,10 +333,10 @@ class FunctionRewriter(ast.NodeTransformer):
 
     def _identity(self, node: ast.Compare) -> ast.expr:
         sides = [node.left, *node.comparators]
-        if any(isinstance(side, ast.Constant) for side in sides):
+        if any(isinstance(side, ast.Constant) and type(side.value) is not bool for side in sides):
             return self.generic_visit(node)  # type: ignore[return-value]
         same = self._call("identical", [self.visit(side) for side in sides], node)
-        return same if isinstance(node.ops[0], ast.Is) else ast.copy_location(ast.UnaryOp(ast.Not(), same), node)
+        return same if isinstance(node.ops[0], ast.Is) else self._call("not_", [same], node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         if not self._lazy(node.body, node.orelse):

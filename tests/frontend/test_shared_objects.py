@@ -213,6 +213,21 @@ def returned_as_a_tuple_from_a_loop_or_after_it(x):
     return [x, (y, {"a": x})]
 
 
+@into(same)
+def the_last_statement_is_never_reached(x):
+    steps = x.sum()
+    while steps > 3:
+        steps = steps - 1
+        while steps > 5:
+            steps = steps - 2
+        else:
+            return x * 2, steps
+        break
+    else:
+        return x, steps
+    return x * 3, steps
+
+
 # The same object on some paths only, and a change that would tell
 
 
