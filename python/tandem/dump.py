@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from tandem import _core
+from tandem.scripting import texts
 
 TOPICS = ("capture", "passes", "kernels", "cache")
 STAGES = {
@@ -66,7 +67,7 @@ def executable(name: str, number: int, value: Any) -> None:
 
 def _log_kernels(name: str, value: Any) -> None:
     for kernel in value.kernels():
-        lines = ", ".join(f"{os.path.basename(file)}:{line}" for file, line in kernel["lines"])
+        lines = ", ".join(f"{texts.short(file)}:{line}" for file, line in kernel["lines"])
         log("kernels", f"{name}: {kernel['name']}, {kernel['stages']} stages, from {lines or 'no line'}")
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from tandem._viz import highlight, scene
 from tandem._viz.report import Kernel, Report, Specialization
-from tandem._viz.sources import Excerpt, Line, excerpts, places, short
+from tandem._viz.sources import Excerpt, Line, excerpts, places
+from tandem.scripting.texts import short
 
 DRAWN = 8  # so many specialisations, the last ones, are shown in full
 SIGNATURE = 4  # so many arguments in the line above the graph; the table of guards has them all

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tandem import _core
+from tandem.scripting import texts
 from tandem.scripting.errors import PACKAGE
 
 
@@ -36,7 +37,7 @@ class Capture:
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:
-        entry = f"{os.path.basename(filename)}:{line}: {text}"
+        entry = f"{texts.short(filename)}:{line}: {text}"
         if entry not in self.notes:
             self.notes.append(entry)
 
