@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tandem import _core
-from tandem.scripting import context
+from tandem.scripting import context, regions
 from tandem.scripting.carried import Carried
 from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.purity import MIN_TRIPS
@@ -159,12 +159,8 @@ class For:
         if self._not_simple:
             return self._not_simple
         for entry in Snapshot(self._updated, scope).entries:
-            if entry.name in self._lists and type(entry.value) is list:
-                if self._stoppable:
-                    return f"it appends to '{entry.name}' and may be left early"
-                continue
-            if entry.structure is not None and not entry.structure.is_leaf:
-                return f"the body changes '{entry.name}', a {type(entry.value).__name__}"
+            if entry.name in self._lists and type(entry.value) is list and self._stoppable:
+                return f"it appends to '{entry.name}' and may be left early"
         return None
 
     def _note(self, text: str) -> None:
@@ -234,9 +230,11 @@ class For:
         after = Snapshot(self._names, scope)
         # With a tensor that ends the loop, its numbers are tensors afterwards either way.
         why = loop.python_numbers(after) if self._trial and not is_symbolic(stop) else None
-        if self._trial and self._rebound(after):
-            self._abandon(f"the body sets its variable '{self._target}'")
-            return self._resumed()
+        if self._trial:
+            change = regions.change_in(loop.region)
+            if change is not None or self._rebound(after):
+                self._abandon(f"the body {f'changes {change}' if change else f'sets its variable {self._target!r}'}")
+                return self._resumed()
         problems = [] if why is not None else loop.close(after, self._live if self._trial else (), self._item)
         kinds = {problem.kind for problem in problems}
         if (self._trial and not kinds <= {"stack", "in_place", "open", "nodes"}) or why is not None:
