@@ -1,0 +1,95 @@
+// Which of many short events are recorded, and how many of them each record stands for.
+//
+// All are counted. One that takes long enough is recorded every time; of shorter ones some are left out, so many that
+// recording costs 1/200 of what they take. How many differs from record to record around that number, or events that
+// take turns would be recorded in step with one of them. Pure arithmetic on durations, so that what is recorded follows
+// from them alone. Test: tests/runtime/test_profile.cpp.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+
+namespace tandem {
+
+// Whoever counts holds a lock (the GIL, for most), or is the only one: counts of threads that do not may be lost.
+class Sampler {
+ public:
+  // `always`: how many are recorded before any is left out.
+  explicit Sampler(uint32_t always) : always_(always) {}
+
+  // Counts one more event. Whether it is to be recorded, with `take` or `take_alone` at its end.
+  bool due() {
+    const uint32_t count = get(pending_) + 1;
+    set(pending_, count);
+    return count >= get(gap_);
+  }
+
+  // An event took `ticks`, and recording it `cost`. How many events the record stands for, the ones before it that were
+  // left out among them. One that takes far longer than the others (a thread that was put to sleep) is no example of
+  // them and stands for itself.
+  uint32_t take(uint64_t ticks, uint64_t cost) {
+    const auto time = static_cast<float>(ticks);
+    float mean = get(mean_);
+    const uint32_t records = get(records_) + 1;
+    const float bound = records > kKnown ? mean * kOutlier : time;
+    mean += (std::min(time, bound) - mean) / static_cast<float>(std::min(records, kMemory));
+    set(mean_, mean);
+    set(records_, records);
+    const float period = static_cast<float>(cost) * kFactor / std::max(mean, 1.0f);
+    set(gap_, records < always_ ? 1 : about(std::clamp(period, 1.0f, kLongestPeriod)));
+    if (time > bound) {
+      take_alone();
+      return 1;
+    }
+    const uint32_t count = get(pending_);
+    set(pending_, 0);
+    return std::max(count, 1u);
+  }
+  // The event stands for itself, and the next one is recorded, too.
+  void take_alone() {
+    const uint32_t count = get(pending_);
+    set(pending_, count > 0 ? count - 1 : 0);
+    set(gap_, 1);
+  }
+
+  // How many events were left out since the last record; they count as told from now on.
+  uint32_t settle() {
+    const uint32_t count = get(pending_);
+    set(pending_, 0);
+    return count;
+  }
+  // Forgets all but how it draws numbers.
+  void restart() {
+    set(pending_, 0);
+    set(gap_, 1);
+    set(records_, 0);
+    set(mean_, 0.0f);
+  }
+
+ private:
+  static constexpr float kFactor = 200, kOutlier = 8, kLongestPeriod = 1000;
+  static constexpr uint32_t kKnown = 8, kMemory = 32;  // records: before outliers are told; that the mean remembers
+
+  template <class T>
+  static T get(const std::atomic<T>& value) {
+    return value.load(std::memory_order_relaxed);
+  }
+  template <class T>
+  static void set(std::atomic<T>& value, std::type_identity_t<T> to) {
+    value.store(to, std::memory_order_relaxed);
+  }
+  // 1 ... 2 * period - 1, evenly: `period` in the mean.
+  uint32_t about(float period) {
+    uint32_t x = get(random_);
+    x ^= x << 13, x ^= x >> 17, x ^= x << 5;
+    set(random_, x);
+    return 1 + static_cast<uint32_t>((2 * period - 1) * (static_cast<float>(x >> 8) * 0x1p-24f));
+  }
+
+  const uint32_t always_;
+  std::atomic<uint32_t> pending_{0}, gap_{1}, records_{0}, random_{2463534242u};
+  std::atomic<float> mean_{0.0f};  // ticks
+};
+
+}  // namespace tandem

@@ -1,0 +1,210 @@
+// What is left out of a profile, and what the records stand for. Durations are made up, so that all of it is exact.
+#include "runtime/profile_steps.h"
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <numeric>
+
+using namespace tandem;
+
+namespace {
+
+struct Sampled {
+  uint64_t records = 0, events = 0, left = 0;  // `left`: after the last record
+  double time = 0, of_first = 0;               // as estimated: of all, and of every other event
+};
+
+Sampled sample(Sampler& sampler, int count, uint64_t cost, const std::function<uint64_t(int)>& duration) {
+  Sampled out;
+  for (int i = 0; i < count; ++i) {
+    if (!sampler.due()) continue;
+    const uint64_t ticks = duration(i);
+    const uint32_t stands_for = sampler.take(ticks, cost);
+    ++out.records;
+    out.events += stands_for;
+    out.time += static_cast<double>(ticks) * stands_for;
+    if (i % 2 == 0) out.of_first += static_cast<double>(ticks) * stands_for;
+  }
+  out.left = sampler.settle();
+  return out;
+}
+
+bool is_near(double value, double expected, double tolerance) {
+  return std::abs(value - expected) <= tolerance * expected;
+}
+
+OriginRef named(const char* name) { return std::make_shared<const StepOrigin>(StepOrigin{name, {}}); }
+OriginRef ask_name(const void* about) { return named(static_cast<const char*>(about)); }
+
+std::vector<ProfileEvent> events_of(const Profile& profile) {
+  std::vector<ProfileEvent> out;
+  for (const ThreadEvents& thread : profile.threads)
+    for (size_t i = thread.first; i < thread.last; ++i)
+      out.push_back(thread.chunks[i / kEventsPerChunk]->events[i % kEventsPerChunk]);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the first events are always recorded, and long ones") {
+  Sampler sampler(100);
+  const Sampled first = sample(sampler, 100, 30, [](int) { return 50; });
+  CHECK(first.records == 100);
+  CHECK(first.events == 100);
+  CHECK(first.left == 0);
+  Sampler long_ones(0);
+  CHECK(sample(long_ones, 10'000, 30, [](int) { return 6'000; }).records == 10'000);
+}
+
+TEST_CASE("recording costs half a percent of what short events take, and every event counts") {
+  for (const uint64_t ticks : {10, 45, 600, 3000}) {
+    CAPTURE(ticks);
+    Sampler sampler(4);
+    constexpr int kCount = 1'000'000;
+    const Sampled got = sample(sampler, kCount, 30, [&](int) { return ticks; });
+    CHECK(got.events + got.left == kCount);
+    CHECK(got.left < 2000);
+    const double period = std::min(1000.0, std::max(1.0, 30.0 * 200 / static_cast<double>(ticks)));
+    CHECK(is_near(static_cast<double>(got.records), kCount / period, 0.1));
+    CHECK(is_near(got.time, static_cast<double>(kCount * ticks), 0.01));
+  }
+}
+
+TEST_CASE("events that take turns are not sampled in step with one of them") {
+  Sampler sampler(4);
+  const auto duration = [](int i) -> uint64_t { return i % 2 == 0 ? 40 : 120; };
+  const Sampled got = sample(sampler, 1'000'000, 30, duration);
+  CHECK(got.events + got.left == 1'000'000);
+  CHECK(is_near(got.time, 500'000 * 160, 0.05));
+  CHECK(is_near(got.of_first, 500'000 * 40, 0.05));
+}
+
+TEST_CASE("an event that took far longer than the others stands for itself") {
+  Sampler sampler(4);
+  bool next_is_slow = false, was_slow = false;
+  uint64_t events = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    if (!sampler.due()) continue;
+    next_is_slow = i > 50'000 && !was_slow;
+    const uint32_t stands_for = sampler.take(next_is_slow ? 1'000'000 : 50, 30);
+    if (next_is_slow) {
+      CHECK(stands_for == 1);
+      was_slow = true;
+      CHECK(sampler.due());  // those that were left out before it are told by the next one
+      CHECK(sampler.take(50, 30) > 1);
+      ++i, events += 1;
+      continue;
+    }
+    events += stands_for;
+  }
+  CHECK(was_slow);
+}
+
+TEST_CASE("events that become longer are soon recorded every time") {
+  Sampler sampler(4);
+  sample(sampler, 100'000, 30, [](int) { return 50; });
+  const Sampled later = sample(sampler, 10'000, 30, [](int) { return 50'000; });
+  CHECK(later.records > 9'000);
+  CHECK(later.events + later.left == 10'000);
+}
+
+TEST_CASE("scopes count exactly, and what is inside goes with them") {
+  const auto source = std::make_shared<EventSource>(EventKind::call);
+  const uint64_t number = start_profile(1'000'000, false);
+  const OriginRef inside = named("inside");
+  constexpr int kCount = 20'000;
+  for (int i = 0; i < kCount; ++i) {
+    const ProfileScope scope(source.get(), ask_name, "outside");
+    if (!ProfileStep::is_left_out(false)) const ProfileStep step(EventKind::copy, inside, false, nullptr);
+  }
+  const Profile profile = stop_profile(number);
+  uint64_t calls = 0, copies = 0, records = 0;
+  for (const ProfileEvent& event : events_of(profile)) {
+    if (event.kind == EventKind::copy) {
+      CHECK(event.count == 1);  // in each scope like the one around it
+      ++copies;
+      continue;
+    }
+    calls += event.count;
+    records += event.timed;
+    CHECK(event.origin->name == "outside");
+  }
+  CHECK(calls == kCount);
+  CHECK(copies == records);
+  CHECK(records >= EventSource::kAlwaysRecorded);
+}
+
+TEST_CASE("what is known to be long is recorded in scopes that are left out, and they are, too") {
+  const auto source = std::make_shared<EventSource>(EventKind::call);
+  const uint64_t number = start_profile(1'000'000, false);
+  const OriginRef inside = named("inside");
+  constexpr int kCount = 20'000, kEvery = 1000;
+  for (int i = 0; i < kCount; ++i) {
+    const ProfileScope scope(source.get(), ask_name, "outside");
+    if (i % kEvery == kEvery - 1) const ProfileStep step(EventKind::library, inside, true, nullptr);
+  }
+  const Profile profile = stop_profile(number);
+  uint64_t calls = 0, found = 0;
+  uint64_t last_start = 0;
+  for (const ProfileEvent& event : events_of(profile)) {
+    if (event.kind == EventKind::library) {
+      ++found;
+      last_start = event.start;
+    } else {
+      calls += event.count;
+      if (std::exchange(last_start, 0) != 0) {
+        CHECK(event.timed);
+        CHECK(event.count == 1);
+      }
+    }
+  }
+  CHECK(found == kCount / kEvery);
+  CHECK(calls == kCount);
+}
+
+TEST_CASE("a profile of every event leaves out nothing, also for profiles around it") {
+  const auto source = std::make_shared<EventSource>(EventKind::operation);
+  const auto run = [&](int count) {
+    for (int i = 0; i < count; ++i) const ProfileScope scope(source.get(), ask_name, "outside");
+  };
+  const auto total = [](const Profile& profile) {
+    uint64_t count = 0;
+    for (const ProfileEvent& event : events_of(profile)) count += event.count;
+    return count;
+  };
+  const uint64_t outer = start_profile(1'000'000, false);
+  run(10'000);
+  const uint64_t every = start_profile(1'000'000, true);
+  run(5'000);
+  const Profile inner = stop_profile(every);
+  CHECK(total(inner) == 5'000);
+  CHECK(events_of(inner).size() == 5'000);
+  run(10'000);
+  const Profile all = stop_profile(outer);
+  CHECK(total(all) == 25'000);
+}
+
+TEST_CASE("steps in a loop are counted to the end of the loop") {
+  const uint64_t number = start_profile(1'000'000, false);
+  const OriginRef a = named("a"), b = named("b");
+  constexpr int kCount = 20'000;
+  {
+    LoopSamplers samplers;
+    const int steps[40] = {};  // more than a table has place for at first
+    for (int i = 0; i < kCount; ++i)
+      const ProfileStep step(EventKind::copy, a, false, &samplers.of(&a, EventKind::copy, a));
+    for (const int& place : steps)
+      const ProfileStep step(EventKind::put, b, false, &samplers.of(&place, EventKind::put, b));
+    for (int i = 0; i < kCount; ++i)
+      const ProfileStep step(EventKind::copy, a, false, &samplers.of(&a, EventKind::copy, a));
+    samplers.settle();
+  }
+  uint64_t copies = 0, puts = 0, records = 0;
+  for (const ProfileEvent& event : events_of(stop_profile(number))) {
+    (event.kind == EventKind::copy ? copies : puts) += event.count;
+    ++records;
+  }
+  CHECK(copies == 2 * kCount);
+  CHECK(puts == 40);
+  CHECK(records < 2 * kCount);
+}
