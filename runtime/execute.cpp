@@ -91,12 +91,16 @@ class Frame {
     for (size_t i = 0; i < inputs.size(); ++i)
       slots_[i] = {inputs[i].storage.get(), static_cast<char*>(inputs[i].data), false};
     for (size_t i = inputs.size(); i < program.slots.size(); ++i) slots_[i] = {nullptr, nullptr, false};
+    if (profiling()) [[unlikely]] {
+      for (const auto& kernel : program.kernels) count_launches(kernel);
+      left_out_ = !ProfileScope::is_recording();
+    }
   }
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
   ~Frame() {
-    if (samplers_) samplers_->settle();
+    if (samplers_) LoopSamplers::give_back(std::move(samplers_));
     for (size_t i = 0; i < program_.slots.size(); ++i) clear(slots_[i]);
     const auto add = [](std::atomic<int64_t>& total, int64_t count) {
       if (count != 0) total.fetch_add(count, std::memory_order_relaxed);
@@ -151,13 +155,13 @@ class Frame {
   template <class Origin>
   void begin(std::optional<ProfileStep>& profile, EventKind kind, const std::shared_ptr<const Origin>& origin,
              const void* step, bool is_long) {
-    if (ProfileStep::is_left_out(is_long)) return;
+    if (left_out_ && !is_long) return;
     Sampler* sampler = nullptr;
-    if (loops_ > 0) {
-      if (!samplers_) samplers_.emplace();
+    if (loops_ > 0 && !left_out_ && !detail::records_all()) {
+      if (!samplers_) samplers_ = LoopSamplers::take();
       sampler = &samplers_->of(step, kind, origin);
     }
-    profile.emplace(kind, origin, is_long, sampler);
+    if (ProfileStep::is_due(sampler, is_long)) profile.emplace(kind, origin, is_long, sampler);
   }
   void begin_copy(std::optional<ProfileStep>& profile, EventKind kind, const OriginRef& origin, const void* step,
                   int64_t bytes) {
@@ -201,10 +205,8 @@ class Frame {
     const int64_t scratch_bytes = op.scratch_bytes < 0 ? 0 : dim(op.scratch_bytes);
     Failure failure;
     std::optional<ProfileStep> profile;
-    if (profiling()) [[unlikely]] {
-      count_launches(held);
+    if (profiling()) [[unlikely]]
       begin(profile, EventKind::kernel, held, &op, op.cost * static_cast<double>(dim(op.range)) > kLong);
-    }
     parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
       int64_t status[2] = {0, 0};
       StorageRef scratch;
@@ -215,10 +217,8 @@ class Frame {
     ++stats_.launches;
     kernel.launches.fetch_add(1, std::memory_order_relaxed);
     if (profile) [[unlikely]] {
-      if (profile->is_recorded()) {
-        profile->read = kernel.bytes_read.evaluate(symbols_);
-        profile->written = kernel.bytes_written.evaluate(symbols_);
-      }
+      profile->read = kernel.bytes_read.evaluate(symbols_);
+      profile->written = kernel.bytes_written.evaluate(symbols_);
       profile.reset();
     }
     if (failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
@@ -269,7 +269,7 @@ class Frame {
       int64_t products = dim(op.a.shape[rank - 1]);
       for (const DimRef extent : op.out.shape) products *= dim(extent);
       begin(profile, EventKind::library, op.origin, &op, products >= kLongProducts);
-      if (profile && profile->is_recorded()) {
+      if (profile) {
         profile->read = bytes_of(op.a) + bytes_of(op.b);
         profile->written = bytes_of(op.out);
       }
@@ -416,8 +416,9 @@ class Frame {
   Scratch<int64_t, 128> dims_;
   Scratch<Held, 48> slots_;
   ProgramStats stats_;
-  int loops_ = 0;                         // that the step is inside
-  std::optional<LoopSamplers> samplers_;  // while a profile is taken
+  int loops_ = 0;          // that the step is inside
+  bool left_out_ = false;  // from a profile, but for long steps
+  std::unique_ptr<LoopSamplers> samplers_;
 };
 
 }  // namespace

@@ -265,7 +265,7 @@ void record(EventKind kind, uint64_t start, const OriginRef& origin) noexcept {
   detail::record({start, profile_clock(), origin, 0, 0, 0, kind});
   if (ProfileScope* scope = detail::innermost) {
     scope->hold_long(start);
-    scope->count_record();
+    scope->count_records(1);
   }
 }
 
@@ -285,18 +285,8 @@ void detail::note_launches(const std::shared_ptr<const KernelCode>& kernel) {
 }
 
 void ProfileScope::begin(bool is_long) {
-  outer_ = std::exchange(detail::innermost, this);
   holds_long_ = is_long;
-  if (detail::records_all()) {
-    recorded_ = true;
-  } else if (!outer_ || outer_->recorded_) {
-    if (source_->epoch.load(std::memory_order_relaxed) != detail::epoch.load(std::memory_order_relaxed)) [[unlikely]]
-      detail::join(*source_);
-    counted_ = true;
-    recorded_ = source_->sampler.due();
-  }
-  recorded_ = recorded_ || is_long;
-  if (!recorded_) return;
+  recorded_ = true;
   before_ = profile_clock();
   origin_ = origin();
   start_ = profile_clock();
@@ -311,8 +301,6 @@ OriginRef ProfileScope::origin() const noexcept {
 }
 
 void ProfileScope::end() {
-  detail::innermost = outer_;
-  if (!recorded_ && !holds_long_) return;
   const uint64_t now = profile_clock();
   uint32_t count = 1;
   if (!recorded_) origin_ = origin();
@@ -324,7 +312,7 @@ void ProfileScope::end() {
   if (counted_) source_->last.store(origin_, std::memory_order_relaxed);
   detail::record({start_, now, std::move(origin_), read, written, 0, source_->kind, true, count});
   if (!outer_) return;
-  outer_->records_ += records_ + 1;
+  outer_->count_records(records_ + 1);
   if (holds_long_) outer_->hold_long(start_);
 }
 
@@ -337,9 +325,69 @@ void ProfileStep::end() noexcept {
     count = sampler_->take(now - start_, detail::record_cost.load(std::memory_order_relaxed));
   detail::record({start_, now, std::move(origin_), read, written, 0, kind_, true, count});
   if (ProfileScope* scope = detail::innermost) {
-    scope->count_record();
+    scope->count_records(1);
     if (is_long_) scope->hold_long(start_);
   }
+}
+
+void LoopSamplers::settle() {
+  uint32_t records = 0;
+  for (const auto& entry : entries_)
+    if (const uint32_t count = entry ? entry->sampler.settle() : 0) {
+      const uint64_t now = profile_clock();
+      detail::record({now, now, entry->origin, 0, 0, 0, entry->kind, false, count});
+      ++records;
+    }
+  if (detail::innermost) detail::innermost->count_records(records + steps_ / kStepsPerRecord);
+  steps_ = 0;
+}
+
+void LoopSamplers::clear() {
+  for (auto& entry : entries_) {
+    if (!entry) continue;
+    entry->origin.reset();
+    unused_.push_back(std::move(entry));
+  }
+  count_ = 0;
+}
+
+Sampler& LoopSamplers::add(const void* step, EventKind kind, const OriginRef& origin) {
+  if (2 * (count_ + 1) > entries_.size()) {
+    std::vector<std::unique_ptr<Entry>> old(std::max<size_t>(16, 2 * entries_.size()));
+    old.swap(entries_);
+    for (auto& entry : old)
+      if (entry) place(std::move(entry));
+  }
+  ++count_;
+  std::unique_ptr<Entry> entry;
+  if (unused_.empty()) {
+    entry = std::make_unique<Entry>();
+  } else {
+    entry = std::move(unused_.back());
+    unused_.pop_back();
+    entry->sampler.restart();
+  }
+  entry->step = step, entry->kind = kind, entry->origin = origin;
+  return place(std::move(entry)).sampler;
+}
+
+LoopSamplers::Entry& LoopSamplers::place(std::unique_ptr<Entry> entry) {
+  size_t i = hash(entry->step) & (entries_.size() - 1);
+  while (entries_[i]) i = (i + 1) & (entries_.size() - 1);
+  return *(entries_[i] = std::move(entry));
+}
+
+namespace {
+thread_local std::unique_ptr<LoopSamplers> spare_samplers;
+}
+
+std::unique_ptr<LoopSamplers> LoopSamplers::take() {
+  return spare_samplers ? std::move(spare_samplers) : std::make_unique<LoopSamplers>();
+}
+void LoopSamplers::give_back(std::unique_ptr<LoopSamplers> samplers) {
+  samplers->settle();
+  samplers->clear();
+  if (!thread_ended) spare_samplers = std::move(samplers);
 }
 
 void settle_samples() {

@@ -94,16 +94,19 @@ class ProfileScope {
   ProfileScope(EventSource* source, Ask ask, const void* about, bool is_long = false)
       : source_(source), ask_(ask), about_(about) {
     if (source) [[unlikely]]
-      begin(is_long);
+      if (!is_left_out(is_long)) begin(is_long);
   }
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
   ~ProfileScope() {
-    if (source_) [[unlikely]]
-      end();
+    if (!source_) [[likely]]
+      return;
+    detail::innermost = outer_;
+    if (recorded_ || holds_long_) end();
   }
-  bool is_recorded() const { return recorded_; }
-  void count_record() { ++records_; }
+  // Whether there is no scope on this thread that leaves out what is inside.
+  static bool is_recording() { return !detail::innermost || detail::innermost->recorded_ || detail::records_all(); }
+  void count_records(uint32_t count) { records_ += count; }
   // Something long was recorded inside. A scope that was to be left out is recorded after all, from then on.
   void hold_long(uint64_t start) {
     if (!holds_long_ && !recorded_) start_ = start;
@@ -112,6 +115,16 @@ class ProfileScope {
   int64_t read = 0, written = 0;
 
  private:
+  // For most, nothing else happens.
+  bool is_left_out(bool is_long) {
+    outer_ = std::exchange(detail::innermost, this);
+    if (is_long || detail::records_all()) return false;
+    if (outer_ && !outer_->recorded_) return true;
+    if (source_->epoch.load(std::memory_order_relaxed) != detail::epoch.load(std::memory_order_relaxed)) [[unlikely]]
+      detail::join(*source_);
+    counted_ = true;
+    return !source_->sampler.due();
+  }
   void begin(bool is_long);
   void end();
   OriginRef origin() const noexcept;

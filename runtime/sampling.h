@@ -1,7 +1,7 @@
 // Which of many short events are recorded, and how many of them each record stands for.
 //
 // All are counted. One that takes long enough is recorded every time; of shorter ones some are left out, so many that
-// recording costs 1/200 of what they take. How many differs from record to record around that number, or events that
+// recording costs 1/400 of what they take. How many differs from record to record around that number, or events that
 // take turns would be recorded in step with one of them. Pure arithmetic on durations, so that what is recorded follows
 // from them alone. Test: tests/runtime/test_profile.cpp.
 #pragma once
@@ -68,7 +68,7 @@ class Sampler {
   }
 
  private:
-  static constexpr float kFactor = 200, kOutlier = 8, kLongestPeriod = 1000;
+  static constexpr float kFactor = 400, kOutlier = 8, kLongestPeriod = 1000;
   static constexpr uint32_t kKnown = 8, kMemory = 32;  // records: before outliers are told; that the mean remembers
 
   template <class T>
