@@ -1,9 +1,9 @@
 """What `td.profiler` costs while it is on: `python -m benchmarks.profiling`.
 
 Off and on take turns in short pieces, so that both see the same machine. A piece with the profiler on is compared with
-the mean of the pieces before and after it; medians of those differences are shown, with their quartiles. Records of the
-first events, which a profile always has, are made before the time is taken: a profile that lasts does not notice them. What is
-small runs on one thread and is measured by that thread's own time, which other programs disturb less.
+the mean of the pieces before and after it; medians of those differences are shown, with their quartiles. Records of
+the first events, which a profile always has, are made before the time is taken: a profile that lasts does not notice
+them. What is small runs on one thread and is measured by that thread's own time, which other programs disturb less.
 """
 
 from __future__ import annotations

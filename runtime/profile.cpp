@@ -284,6 +284,8 @@ void detail::note_launches(const std::shared_ptr<const KernelCode>& kernel) {
   store().launches.push_back({kernel, epoch, kernel->launches.load()});
 }
 
+static EventRole role_of(uint32_t count) { return count == 0 ? EventRole::single : EventRole::example; }
+
 void ProfileScope::begin(bool is_long) {
   holds_long_ = is_long;
   recorded_ = true;
@@ -302,7 +304,7 @@ OriginRef ProfileScope::origin() const noexcept {
 
 void ProfileScope::end() {
   const uint64_t now = profile_clock();
-  uint32_t count = 1;
+  uint32_t count = 0;
   if (!recorded_) origin_ = origin();
   if (counted_ && holds_long_)
     source_->sampler.take_alone();
@@ -310,7 +312,8 @@ void ProfileScope::end() {
     count = source_->sampler.take(
         now - start_, start_ - before_ + (records_ + 1) * detail::record_cost.load(std::memory_order_relaxed));
   if (counted_) source_->last.store(origin_, std::memory_order_relaxed);
-  detail::record({start_, now, std::move(origin_), read, written, 0, source_->kind, true, count});
+  detail::record(
+      {start_, now, std::move(origin_), read, written, 0, source_->kind, role_of(count), std::max(count, 1u)});
   if (!outer_) return;
   outer_->count_records(records_ + 1);
   if (holds_long_) outer_->hold_long(start_);
@@ -318,12 +321,12 @@ void ProfileScope::end() {
 
 void ProfileStep::end() noexcept {
   const uint64_t now = profile_clock();
-  uint32_t count = 1;
+  uint32_t count = sampler_ ? 0 : 1;
   if (sampler_ && is_long_)
     sampler_->take_alone();
   else if (sampler_)
     count = sampler_->take(now - start_, detail::record_cost.load(std::memory_order_relaxed));
-  detail::record({start_, now, std::move(origin_), read, written, 0, kind_, true, count});
+  detail::record({start_, now, std::move(origin_), read, written, 0, kind_, role_of(count), std::max(count, 1u)});
   if (ProfileScope* scope = detail::innermost) {
     scope->count_records(1);
     if (is_long_) scope->hold_long(start_);
@@ -335,7 +338,7 @@ void LoopSamplers::settle() {
   for (const auto& entry : entries_)
     if (const uint32_t count = entry ? entry->sampler.settle() : 0) {
       const uint64_t now = profile_clock();
-      detail::record({now, now, entry->origin, 0, 0, 0, entry->kind, false, count});
+      detail::record({now, now, entry->origin, 0, 0, 0, entry->kind, EventRole::rest, count});
       ++records;
     }
   if (detail::innermost) detail::innermost->count_records(records + steps_ / kStepsPerRecord);
@@ -399,7 +402,7 @@ void settle_samples() {
   for (const auto& source : sources)
     if (const uint32_t count = source->sampler.settle()) {
       const uint64_t now = profile_clock();
-      detail::record({now, now, source->last.load(), 0, 0, 0, source->kind, false, count});
+      detail::record({now, now, source->last.load(), 0, 0, 0, source->kind, EventRole::rest, count});
     }
 }
 

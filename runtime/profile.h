@@ -35,13 +35,19 @@ enum class EventKind : uint8_t {
 };
 std::string_view to_text(EventKind kind);
 
+enum class EventRole : uint8_t {
+  example,  // was timed, and stands for others that were not
+  single,   // ... for itself only, as no others are like it
+  rest,     // was not timed: it says for how many more the last example stands
+};
+
 struct ProfileEvent {
   uint64_t start = 0, end = 0;  // of profile_clock
   OriginRef origin;             // null: there is nothing to say but the kind
   int64_t read = 0, written = 0;
   int64_t memory = 0;  // bytes in use at its end
   EventKind kind = EventKind::kernel;
-  bool timed = true;   // false: further ones like those recorded before, that were left out
+  EventRole role = EventRole::example;
   uint32_t count = 1;  // how many it stands for
 };
 

@@ -26,8 +26,8 @@ class Sampler {
   }
 
   // An event took `ticks`, and recording it `cost`. How many events the record stands for, the ones before it that were
-  // left out among them. One that takes far longer than the others (a thread that was put to sleep) is no example of
-  // them and stands for itself.
+  // left out among them. 0: it takes far longer than the others (a thread was put to sleep), is no example of them and
+  // stands for itself.
   uint32_t take(uint64_t ticks, uint64_t cost) {
     const auto time = static_cast<float>(ticks);
     float mean = get(mean_);
@@ -40,7 +40,7 @@ class Sampler {
     set(gap_, records < always_ ? 1 : about(std::clamp(period, 1.0f, kLongestPeriod)));
     if (time > bound) {
       take_alone();
-      return 1;
+      return 0;
     }
     const uint32_t count = get(pending_);
     set(pending_, 0);

@@ -72,7 +72,7 @@ class ProfileObject {
   double seconds() const { return since(profile_.end); }
   const Profile& profile() const { return profile_; }
 
-  // (kind, name, start, seconds, thread, read, written, memory, count, timed, origin), the latter a key of `origins`.
+  // (kind, name, start, seconds, thread, read, written, memory, count, role, origin), the latter a key of `origins`.
   py::list events() const {
     py::list out;
     for_each([&](const ProfileEvent& event, const ThreadEvents& thread) {
@@ -80,7 +80,7 @@ class ProfileObject {
       out.append(py::make_tuple(py::str(kind.data(), kind.size()),
                                 event.origin ? event.origin->name : std::string(kind), since(event.start),
                                 ticks(event.end - event.start), thread.thread, event.read, event.written, event.memory,
-                                event.count, event.timed, key(event.origin)));
+                                event.count, static_cast<int>(event.role), key(event.origin)));
     });
     return out;
   }

@@ -1,6 +1,6 @@
 """`td.profiler`: what ran inside a block, when and for how long, and the memory it took.
 
-Short events are recorded now and then, and counted always: an event has a `count`, for how many it stands.
+Short events are recorded now and then, and counted always: an event says how many it stands for.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ SORTS = ("time", "calls", "mean", "name")
 class Event(NamedTuple):
     """Something that took time. Times are in seconds, `start` from the beginning of the profile.
 
-    It stands for `count` events like it, of which it was the one that was timed: the seconds of all of them are about
-    `count * seconds`.
+    It may stand for others like it that were only counted: all of them took about `stands_for * seconds`.
     kind: "kernel", "library" (a matmul), "copy", "put" (an element written at an index), "host" (a call from a
     compiled program into Python); and what such steps are part of: "operation" (an eager one), "call" (of a compiled
     function), "capture", "compile" (of a kernel), "load" (of a kernel from the disk cache).
@@ -46,7 +45,7 @@ class Event(NamedTuple):
     memory: int  # bytes in use at its end
     detail: str  # of a capture: why
     origin: int  # tells kernels of one name apart
-    count: int = 1
+    stands_for: int = 1
 
 
 class Memory(NamedTuple):
@@ -117,7 +116,7 @@ class Profiler:
 
     @property
     def events(self) -> list[Event]:
-        """All that was recorded, thread by thread in the order of its beginning; `count` tells what was left out."""
+        """All that was recorded, thread by thread in the order of its beginning."""
         profile = self._finished()
         if self._events is None:
             # A count of launches is no help where records are missing.
@@ -134,7 +133,7 @@ class Profiler:
         found: dict[Line, float] = defaultdict(float)
         for event in self._steps():
             for line, share in _shares(event):
-                found[line] += share * event.own * event.count
+                found[line] += share * event.own * event.stands_for
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def _steps(self) -> Iterator[Event]:
@@ -144,7 +143,7 @@ class Profiler:
         """Return the seconds of kernels and library calls, by the number that their rows in `td.viz` have."""
         found: dict[int, float] = defaultdict(float)
         for event in self._steps():
-            found[event.origin] += event.own * event.count
+            found[event.origin] += event.own * event.stands_for
         return dict(found)
 
     # Text
@@ -177,7 +176,7 @@ class Profiler:
         return "\n".join(line.rstrip() for line in lines)
 
     def _seconds(self, kinds: Collection[str]) -> float:
-        return sum(event.own * event.count for event in self.events if event.kind in kinds)
+        return sum(event.own * event.stands_for for event in self.events if event.kind in kinds)
 
     def __str__(self) -> str:
         return self.table() if self._profile is not None else repr(self)
@@ -190,7 +189,7 @@ class Profiler:
 
     def _summary(self) -> list[str]:
         count = _count_kinds(self.events)
-        left_out = any(event.count > 1 for event in self.events)
+        left_out = any(event.stands_for > 1 for event in self.events)
         steps = _time(self._seconds(STEPS), left_out)
         compiled = self._seconds(("compile", "load"))
         facts = [f"{_duration(self.total)} in all, {steps} in {sum(count[kind] for kind in STEPS)} steps"]
@@ -222,8 +221,8 @@ class Profiler:
         for event in self._steps():
             key = (event.kind, event.name, event.lines)
             row = found.setdefault(key, _Row(event.name))
-            row.add(event.own, event.count)
-            moved[key] += (event.bytes_read + event.bytes_written) * event.count
+            row.add(event.own, event.stands_for)
+            moved[key] += (event.bytes_read + event.bytes_written) * event.stands_for
         for (kind, name, lines), row in found.items():
             rate = moved[kind, name, lines] / row.time if row.time else 0.0
             row.rest = [_size(rate) if rate else "", kind, _places(lines)]
@@ -235,7 +234,7 @@ class Profiler:
             shares: Sequence[tuple[Line | None, float]] = _shares(event) or [(None, 1.0)]
             for line, share in shares:
                 row = found.setdefault(line, _Row(_places([line]) if line else UNKNOWN, rest=[_source(line)]))
-                row.add(share * event.own, event.count)
+                row.add(share * event.own, event.stands_for)
         return list(found.values())
 
     def _by_function(self) -> list[_Row]:
@@ -247,10 +246,10 @@ class Profiler:
         for event in self.events:
             if event.kind == "call" or (event.kind == "operation" and not event.function):
                 name = event.name if event.kind == "call" else EAGER
-                found.setdefault(name, _Row(name)).add(event.seconds, event.count)
+                found.setdefault(name, _Row(name)).add(event.seconds, event.stands_for)
             elif event.kind in STEPS:
-                inside[event.function or EAGER] += event.own * event.count
-                estimated[event.function or EAGER] |= event.count > 1
+                inside[event.function or EAGER] += event.own * event.stands_for
+                estimated[event.function or EAGER] |= event.stands_for > 1
             elif event.kind in ("compile", "load"):
                 making[event.function or EAGER] += event.own
             elif event.kind == "capture":
@@ -278,8 +277,8 @@ class Profiler:
                 details |= {"bytes read": event.bytes_read, "bytes written": event.bytes_written}
             if event.function and event.kind != "call":
                 details["function"] = event.function
-            if event.count > 1:
-                details["stands for"] = event.count
+            if event.stands_for > 1:
+                details["stands for"] = event.stands_for
             if event.detail:
                 details["because"] = event.detail
             trace.append(
@@ -309,6 +308,7 @@ class Profiler:
 
 # Nesting
 
+EXAMPLE, SINGLE, REST = range(3)  # the roles of records: see EventRole in runtime/profile.h
 NOWHERE: tuple[Any, ...] = ((), (), "")  # lines, weights, detail of what has no origin
 
 
@@ -316,7 +316,8 @@ class _Record:
     """A row of the recorder, and what follows from those around it."""
 
     def __init__(self, row: Sequence[Any]) -> None:
-        self.kind, self.name, self.start, self.seconds, self.thread, *self.facts, count, self.timed, self.key = row
+        self.kind, self.name, self.start, self.seconds, self.thread, *moved, count, self.role, self.key = row
+        self.read, self.written, self.memory = moved
         self.count: int = count  # how many it stands for; in every event like the one around it, until that is known
         self.own: float = self.seconds
         self.function = ""
@@ -356,29 +357,28 @@ def _nested(
         for record, count in zip(records, counts, strict=True):
             record.count = count
     for r in ordered:
-        times = r.start, r.seconds, max(r.own, 0.0)
         detail = origins.get(r.key, NOWHERE)[2]
-        yield Event(r.kind, r.name, *times, r.thread, r.function, *r.lines, *r.facts, detail, r.key, r.count)
+        times, moved = (r.start, r.seconds, max(r.own, 0.0)), (r.read, r.written, r.memory)
+        yield Event(r.kind, r.name, *times, r.thread, r.function, *r.lines, *moved, detail, r.key, r.count)
 
 
 def _counted(records: Sequence[_Record]) -> list[_Record]:
-    """The records of what was timed. The others say how many more there were: they count for the last one before."""
-    last: dict[tuple[Any, ...], _Record] = {}
-    anywhere: dict[tuple[Any, ...], _Record] = {}
+    """The records of what was timed. The others say how many more there were: those of the last example before."""
+    last: dict[tuple[Any, ...], _Record] = {}  # by kind, origin and thread, and by the former two
     later = []
     for record in records:
-        what = record.kind, record.key
-        if record.timed:
-            last[record.thread, *what] = record
-            anywhere[what] = max(anywhere.get(what, record), record, key=lambda each: each.start)
-        elif (record.thread, *what) in last:
-            last[record.thread, *what].count += record.count
-        else:
+        here, anywhere = (record.kind, record.key, record.thread), (record.kind, record.key)
+        if record.role == EXAMPLE:
+            last[here] = record
+            last[anywhere] = max(last.get(anywhere, record), record, key=lambda each: each.start)
+        elif record.role == REST and here in last:
+            last[here].count += record.count
+        elif record.role == REST:
             later.append(record)
     for record in later:
-        if (record.kind, record.key) in anywhere:
-            anywhere[record.kind, record.key].count += record.count
-    return [record for record in records if record.timed]
+        if example := last.get((record.kind, record.key)):
+            example.count += record.count
+    return [record for record in records if record.role != REST]
 
 
 def _adjusted(counts: Sequence[int], total: int) -> Sequence[int]:
@@ -402,7 +402,7 @@ def _shares(event: Event) -> list[tuple[Line, float]]:
 def _count_kinds(events: Iterable[Event]) -> dict[str, int]:
     count: dict[str, int] = defaultdict(int)
     for event in events:
-        count[event.kind] += event.count
+        count[event.kind] += event.stands_for
     return count
 
 

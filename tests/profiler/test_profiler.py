@@ -373,11 +373,11 @@ def test_threads():
         for thread in threads:
             thread.join()
     calls = of_kind(p, "call")
-    assert sum(event.count for event in calls) == 400
-    assert sum(event.count for event in of_kind(p, "operation")) == 400
+    assert sum(event.stands_for for event in calls) == 400
+    assert sum(event.stands_for for event in of_kind(p, "operation")) == 400
     by_thread = {event.thread for event in calls}
     assert len(by_thread) == 8
-    assert sum(event.count for event in of_kind(p, "kernel") if event.function == "chain") == 400
+    assert sum(event.stands_for for event in of_kind(p, "kernel") if event.function == "chain") == 400
     for thread in by_thread:  # in the order in which they began, and calls of one thread do not overlap
         own = [event for event in calls if event.thread == thread]
         assert all(a.start + a.seconds <= b.start for a, b in zip(own, own[1:], strict=False))
@@ -452,7 +452,7 @@ def test_times_of_library_calls(tmp_path):
     assert sum(node.seconds for node in nodes) == pytest.approx(measured)
     assert f"library: matmul (seconds={nodes[0].seconds:.3g}, " in f.explain(p)
     page = td.viz(f, tmp_path / "page.html", profile=p).read_text(encoding="utf-8")
-    assert page.count('<span class="dim">library</span>') == 2 and "not measured" not in page
+    assert page.count('<span class="dim">library</span>') == 2 and 'dim">not measured' not in page
     assert 'class="number">time' not in td.viz(f, tmp_path / "page.html").read_text(encoding="utf-8")
 
 

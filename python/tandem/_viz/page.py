@@ -178,7 +178,7 @@ class _Section:
         libraries = [node for node in nodes.values() if node.kind == "library"]
         if not self.item.kernels and not libraries:
             return '<p class="file">None: nothing is left to do.</p>'
-        total = sum(each.seconds or 0.0 for each in (*self.item.kernels, *libraries))
+        total = sum(seconds or 0.0 for seconds in self._seconds())
         heads = ["kernel", "operations", "lines", "stages", "launches"]
         if total:
             heads += ["time", "share"]
@@ -212,8 +212,12 @@ class _Section:
             attributes.append(f' data-n="{_text(node.id)}" data-l="{self.line_ids(lines)}"')
         return _table(heads, rows, attributes)
 
+    def _seconds(self) -> list[float | None]:
+        libraries = (node for node in self.item.graph.walk() if node.kind == "library")
+        return [*(kernel.seconds for kernel in self.item.kernels), *(node.seconds for node in libraries)]
+
     def _about_kernels(self) -> str:
-        timed = any(each.seconds is not None for each in (*self.item.kernels, *self.item.graph.walk()))
+        timed = any(seconds is not None for seconds in self._seconds())
         facts = ["launches since the first call"] if self.item.kernels else []
         return ", ".join([*facts, "time while the profiler was on"] if timed else facts)
 
