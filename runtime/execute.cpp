@@ -157,11 +157,13 @@ class Frame {
              const void* step, bool is_long) {
     if (left_out_ && !is_long) return;
     Sampler* sampler = nullptr;
+    uint32_t count = 1;
     if (loops_ > 0 && !left_out_ && !detail::records_all()) {
       if (!samplers_) samplers_ = LoopSamplers::take();
       sampler = &samplers_->of(step, kind, origin);
+      count = sampler->due();
     }
-    if (ProfileStep::is_due(sampler, is_long)) profile.emplace(kind, origin, is_long, sampler);
+    if (count > 0 || is_long) profile.emplace(kind, origin, is_long, sampler, count);
   }
   void begin_copy(std::optional<ProfileStep>& profile, EventKind kind, const OriginRef& origin, const void* step,
                   int64_t bytes) {

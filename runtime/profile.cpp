@@ -284,8 +284,6 @@ void detail::note_launches(const std::shared_ptr<const KernelCode>& kernel) {
   store().launches.push_back({kernel, epoch, kernel->launches.load()});
 }
 
-static EventRole role_of(uint32_t count) { return count == 0 ? EventRole::single : EventRole::example; }
-
 void ProfileScope::begin(bool is_long) {
   holds_long_ = is_long;
   recorded_ = true;
@@ -304,16 +302,21 @@ OriginRef ProfileScope::origin() const noexcept {
 
 void ProfileScope::end() {
   const uint64_t now = profile_clock();
-  uint32_t count = 0;
   if (!recorded_) origin_ = origin();
-  if (counted_ && holds_long_)
-    source_->sampler.take_alone();
-  else if (counted_)
-    count = source_->sampler.take(
-        now - start_, start_ - before_ + (records_ + 1) * detail::record_cost.load(std::memory_order_relaxed));
-  if (counted_) source_->last.store(origin_, std::memory_order_relaxed);
-  detail::record(
-      {start_, now, std::move(origin_), read, written, 0, source_->kind, role_of(count), std::max(count, 1u)});
+  bool is_example = false;
+  if (is_counted_) {
+    Sampler& sampler = source_->sampler;
+    const uint64_t records = (records_ + 1) * detail::record_cost.load(std::memory_order_relaxed);
+    if (count_ == 0)
+      sampler.take_back();
+    else if (holds_long_)
+      sampler.take_alone(count_);
+    else
+      is_example = sampler.take(count_, now - start_, start_ - before_ + records);
+    source_->last.store(origin_, std::memory_order_relaxed);
+  }
+  detail::record({start_, now, std::move(origin_), read, written, 0, source_->kind,
+                  is_example ? EventRole::example : EventRole::single, is_example ? count_ : 1});
   if (!outer_) return;
   outer_->count_records(records_ + 1);
   if (holds_long_) outer_->hold_long(start_);
@@ -321,12 +324,15 @@ void ProfileScope::end() {
 
 void ProfileStep::end() noexcept {
   const uint64_t now = profile_clock();
-  uint32_t count = sampler_ ? 0 : 1;
-  if (sampler_ && is_long_)
-    sampler_->take_alone();
+  bool is_example = !sampler_;
+  if (sampler_ && count_ == 0)
+    sampler_->take_back();
+  else if (sampler_ && is_long_)
+    sampler_->take_alone(count_);
   else if (sampler_)
-    count = sampler_->take(now - start_, detail::record_cost.load(std::memory_order_relaxed));
-  detail::record({start_, now, std::move(origin_), read, written, 0, kind_, role_of(count), std::max(count, 1u)});
+    is_example = sampler_->take(count_, now - start_, detail::record_cost.load(std::memory_order_relaxed));
+  detail::record({start_, now, std::move(origin_), read, written, 0, kind_,
+                  is_example ? EventRole::example : EventRole::single, is_example ? count_ : 1});
   if (ProfileScope* scope = detail::innermost) {
     scope->count_records(1);
     if (is_long_) scope->hold_long(start_);

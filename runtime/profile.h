@@ -128,8 +128,9 @@ class ProfileScope {
     if (outer_ && !outer_->recorded_) return true;
     if (source_->epoch.load(std::memory_order_relaxed) != detail::epoch.load(std::memory_order_relaxed)) [[unlikely]]
       detail::join(*source_);
-    counted_ = true;
-    return !source_->sampler.due();
+    is_counted_ = true;
+    count_ = source_->sampler.due();
+    return count_ == 0;
   }
   void begin(bool is_long);
   void end();
@@ -141,9 +142,10 @@ class ProfileScope {
   ProfileScope* outer_ = nullptr;
   OriginRef origin_;  // when it is recorded
   uint64_t start_ = 0, before_ = 0;
+  uint32_t count_ = 0;       // of which it is an example
   uint32_t records_ = 0;     // made inside
   bool recorded_ = false;    // as decided at its beginning
-  bool counted_ = false;     // by its source
+  bool is_counted_ = false;  // by its source
   bool holds_long_ = false;  // or is long itself
 };
 

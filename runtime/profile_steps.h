@@ -9,13 +9,16 @@
 namespace tandem {
 
 // A step of a program that is recorded. `sampler`: of its own, if one run of the program runs it again and again, or
-// null.
+// null. `count`: what that said when it was `due`.
 class ProfileStep {
  public:
-  // Counts one more. Whether it is to be recorded.
-  static bool is_due(Sampler* sampler, bool is_long) { return !sampler || sampler->due() || is_long; }
-  ProfileStep(EventKind kind, OriginRef origin, bool is_long, Sampler* sampler)
-      : origin_(std::move(origin)), sampler_(sampler), start_(profile_clock()), kind_(kind), is_long_(is_long) {}
+  ProfileStep(EventKind kind, OriginRef origin, bool is_long, Sampler* sampler, uint32_t count)
+      : origin_(std::move(origin)),
+        sampler_(sampler),
+        start_(profile_clock()),
+        count_(count),
+        kind_(kind),
+        is_long_(is_long) {}
   ProfileStep(const ProfileStep&) = delete;
   ProfileStep& operator=(const ProfileStep&) = delete;
   ~ProfileStep() { end(); }
@@ -27,6 +30,7 @@ class ProfileStep {
   OriginRef origin_;
   Sampler* sampler_;
   uint64_t start_;
+  uint32_t count_;
   EventKind kind_;
   bool is_long_;
 };

@@ -18,17 +18,21 @@ class Sampler {
   // `always`: how many are recorded before any is left out.
   explicit Sampler(uint32_t always) : always_(always) {}
 
-  // Counts one more event. Whether it is to be recorded, with `take` or `take_alone` at its end.
-  bool due() {
+  // Counts one more event. 0: it is left out. Else it is to be recorded, with `take` or `take_alone` at its end, and is
+  // an example of so many: itself and those that were left out before it.
+  uint32_t due() {
     const uint32_t count = get(pending_) + 1;
-    set(pending_, count);
-    return count >= get(gap_);
+    if (count < get(gap_)) {
+      set(pending_, count);
+      return 0;
+    }
+    set(pending_, 0);
+    return count;
   }
 
-  // An event took `ticks`, and recording it `cost`. How many events the record stands for, the ones before it that were
-  // left out among them. 0: it takes far longer than the others (a thread was put to sleep), is no example of them and
-  // stands for itself.
-  uint32_t take(uint64_t ticks, uint64_t cost) {
+  // The event, an example of `count`, took `ticks`, and recording it `cost`. False: it took far longer than the others
+  // (a thread was put to sleep), so that it is no example of them and stands for itself.
+  bool take(uint32_t count, uint64_t ticks, uint64_t cost) {
     const auto time = static_cast<float>(ticks);
     float mean = get(mean_);
     const uint32_t records = get(records_) + 1;
@@ -38,16 +42,18 @@ class Sampler {
     set(records_, records);
     const float period = static_cast<float>(cost) * kFactor / std::max(mean, 1.0f);
     set(gap_, records < always_ ? 1 : about(std::clamp(period, 1.0f, kLongestPeriod)));
-    if (time > bound) {
-      take_alone();
-      return 0;
-    }
-    const uint32_t count = get(pending_);
-    set(pending_, 0);
-    return std::max(count, 1u);
+    if (time <= bound) return true;
+    take_alone(count);
+    return false;
   }
-  // The event stands for itself, and the next one is recorded, too.
-  void take_alone() {
+  // The event stands for itself; the next one is recorded, too, and is the example of the others.
+  void take_alone(uint32_t count) {
+    set(pending_, get(pending_) + count - 1);
+    set(gap_, 1);
+  }
+
+  // An event that was left out is recorded after all, and stands for itself; so is the next one.
+  void take_back() {
     const uint32_t count = get(pending_);
     set(pending_, count > 0 ? count - 1 : 0);
     set(gap_, 1);

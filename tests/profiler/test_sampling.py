@@ -127,7 +127,7 @@ def test_long_work_among_short_is_never_left_out():
             y = large if k % 1000 == 999 else x
             twice(y)
             y * 2
-    long = [event for event in p.events if event.kind == "kernel" and event.bytes_read == 4 << 20]
+    long = [event for event in p.events if event.kind == "kernel" and event.bytes_read >= 4 << 20]
     assert [event.stands_for for event in long] == [1] * 6
     assert {event.function for event in long} == {"twice", ""} and all(event.lines for event in long)
     assert count_of(p, "call") == count_of(p, "operation") == 3000

@@ -14,12 +14,13 @@ struct Sampled {
   double time = 0, of_first = 0;               // as estimated: of all, and of every other event
 };
 
-Sampled sample(Sampler& sampler, int count, uint64_t cost, const std::function<uint64_t(int)>& duration) {
+Sampled sample(Sampler& sampler, int events, uint64_t cost, const std::function<uint64_t(int)>& duration) {
   Sampled out;
-  for (int i = 0; i < count; ++i) {
-    if (!sampler.due()) continue;
+  for (int i = 0; i < events; ++i) {
+    const uint32_t count = sampler.due();
+    if (count == 0) continue;
     const uint64_t ticks = duration(i);
-    const uint32_t stands_for = std::max(sampler.take(ticks, cost), 1u);
+    const uint32_t stands_for = sampler.take(count, ticks, cost) ? count : 1;
     ++out.records;
     out.events += stands_for;
     out.time += static_cast<double>(ticks) * stands_for;
@@ -85,21 +86,36 @@ TEST_CASE("an event that took far longer than the others stands for itself") {
   uint64_t events = 0;
   constexpr int kCount = 100'000;
   for (int i = 0; i < kCount; ++i) {
-    if (!sampler.due()) continue;
+    const uint32_t count = sampler.due();
+    if (count == 0) continue;
     if (i < kCount / 2 || was_slow) {
-      events += sampler.take(50, 30);
+      CHECK(sampler.take(count, 50, 30));
+      events += count;
       continue;
     }
     was_slow = true;
-    CHECK(sampler.take(1'000'000, 30) == 0);
-    CHECK(sampler.due());  // those that were left out before it are told by the next one
-    const uint32_t next = sampler.take(50, 30);
-    CHECK(next > 1);
+    CHECK_FALSE(sampler.take(count, 1'000'000, 30));
+    const uint32_t next = sampler.due();  // those that were left out before it are told by the next one
+    CHECK(next == count);
+    CHECK(sampler.take(next, 50, 30));
     ++i;
     events += 1 + next;
   }
   CHECK(was_slow);
   CHECK(events + sampler.settle() == kCount);
+}
+
+TEST_CASE("events of several threads that overlap count once") {
+  Sampler sampler(0);
+  CHECK(sampler.due() == 1);
+  CHECK(sampler.due() == 1);  // while the first is still running
+  CHECK(sampler.take(1, 50, 1000));
+  CHECK(sampler.take(1, 50, 1000));
+  uint32_t left_out = 0;
+  while (sampler.due() == 0) ++left_out;
+  CHECK(left_out > 0);
+  sampler.take_alone(left_out + 1);
+  CHECK(sampler.settle() == left_out);
 }
 
 TEST_CASE("events that become longer are soon recorded every time") {
@@ -117,7 +133,7 @@ TEST_CASE("scopes count exactly, and what is inside goes with them") {
   constexpr int kCount = 20'000;
   for (int i = 0; i < kCount; ++i) {
     const ProfileScope scope(source.get(), ask_name, "outside");
-    if (ProfileScope::is_recording()) const ProfileStep step(EventKind::copy, inside, false, nullptr);
+    if (ProfileScope::is_recording()) const ProfileStep step(EventKind::copy, inside, false, nullptr, 1);
   }
   const Profile profile = stop_profile(number);
   uint64_t calls = 0, copies = 0, records = 0;
@@ -143,7 +159,7 @@ TEST_CASE("what is known to be long is recorded in scopes that are left out, and
   constexpr int kCount = 20'000, kEvery = 1000;
   for (int i = 0; i < kCount; ++i) {
     const ProfileScope scope(source.get(), ask_name, "outside");
-    if (i % kEvery == kEvery - 1) const ProfileStep step(EventKind::library, inside, true, nullptr);
+    if (i % kEvery == kEvery - 1) const ProfileStep step(EventKind::library, inside, true, nullptr, 1);
   }
   const Profile profile = stop_profile(number);
   uint64_t calls = 0, found = 0;
@@ -194,7 +210,7 @@ TEST_CASE("steps in a loop are counted to the end of the loop") {
     auto samplers = LoopSamplers::take();
     const auto step = [&](const void* place, EventKind kind, const OriginRef& origin) {
       Sampler& sampler = samplers->of(place, kind, origin);
-      if (ProfileStep::is_due(&sampler, false)) const ProfileStep recorded(kind, origin, false, &sampler);
+      if (const uint32_t count = sampler.due()) const ProfileStep recorded(kind, origin, false, &sampler, count);
     };
     const int steps[40] = {};  // more than a table has place for at first
     for (int i = 0; i < kCount; ++i) step(&a, EventKind::copy, a);
