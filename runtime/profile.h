@@ -55,7 +55,7 @@ struct ProfileEvent {
 struct EventSource : std::enable_shared_from_this<EventSource> {
   explicit EventSource(EventKind kind) : kind(kind) {}
   const EventKind kind;
-  Sampler sampler{kAlwaysRecorded};
+  Sampler sampler{kAlwaysRecorded, 0.25f};
   std::atomic<uint32_t> epoch{0};  // when it began to count; see detail::epoch
   std::atomic<OriginRef> last;     // of its last record
 

@@ -53,13 +53,12 @@ class LoopSamplers {
   }
 
  private:
-  static constexpr uint32_t kAlwaysRecorded = 2;
   static constexpr uint32_t kStepsPerRecord = 16;  // a look into the table costs that part of a record
   struct Entry {
     const void* step = nullptr;
     EventKind kind = EventKind::kernel;
     OriginRef origin;
-    Sampler sampler{kAlwaysRecorded};
+    Sampler sampler{2, 4.0f};  // records inside a call make it longer, so there are few
   };
   static size_t hash(const void* step) { return reinterpret_cast<size_t>(step) / sizeof(void*) * 0x9E3779B1u >> 7; }
 

@@ -1,7 +1,7 @@
 // Which of many short events are recorded, and how many of them each record stands for.
 //
 // All are counted. One that takes long enough is recorded every time; of shorter ones some are left out, so many that
-// recording costs 1/400 of what they take. How many differs from record to record around that number, or events that
+// recording costs 1/800 of what they take, and at first fewer, so that an estimate rests on many. How many differs from record to record around that number, or events that
 // take turns would be recorded in step with one of them. Pure arithmetic on durations, so that what is recorded follows
 // from them alone. Test: tests/runtime/test_profile.cpp.
 #pragma once
@@ -15,8 +15,9 @@ namespace tandem {
 // Whoever counts holds a lock (the GIL, for most), or is the only one: counts of threads that do not may be lost.
 class Sampler {
  public:
-  // `always`: how many are recorded before any is left out.
-  explicit Sampler(uint32_t always) : always_(always) {}
+  // `always`: how many are recorded before any is left out. `growth`: after n records about n * growth are left out at
+  // most before the next one.
+  Sampler(uint32_t always, float growth) : always_(always), growth_(growth) {}
 
   // Counts one more event. 0: it is left out. Else it is to be recorded, with `take` or `take_alone` at its end, and is
   // an example of so many: itself and those that were left out before it.
@@ -40,8 +41,9 @@ class Sampler {
     mean += (std::min(time, bound) - mean) / static_cast<float>(std::min(records, kMemory));
     set(mean_, mean);
     set(records_, records);
+    const float known = std::max(1.0f, std::min(static_cast<float>(records) * growth_, kLongestPeriod));
     const float period = static_cast<float>(cost) * kFactor / std::max(mean, 1.0f);
-    set(gap_, records < always_ ? 1 : about(std::clamp(period, 1.0f, kLongestPeriod)));
+    set(gap_, records < always_ ? 1 : about(std::clamp(period, 1.0f, known)));
     if (time <= bound) return true;
     take_alone(count);
     return false;
@@ -74,7 +76,7 @@ class Sampler {
   }
 
  private:
-  static constexpr float kFactor = 400, kOutlier = 8, kLongestPeriod = 1000;
+  static constexpr float kFactor = 800, kOutlier = 8, kLongestPeriod = 1000;
   static constexpr uint32_t kKnown = 8, kMemory = 32;  // records: before outliers are told; that the mean remembers
 
   template <class T>
@@ -94,6 +96,7 @@ class Sampler {
   }
 
   const uint32_t always_;
+  const float growth_;
   std::atomic<uint32_t> pending_{0}, gap_{1}, records_{0}, random_{2463534242u};
   std::atomic<float> mean_{0.0f};  // ticks
 };

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tandem as td
-from tandem.profiling import EXAMPLE, REST, SINGLE, _adjusted, _nested
+from tandem.profiling_events import EXAMPLE, REST, SINGLE, _adjusted, nested
 
 
 @td.script
@@ -174,16 +174,29 @@ def test_counts_of_nested_records():
         row("call", 0.0, 6.0, count=100, key=1),
         row("call", 9.0, 0.0, count=20, key=1, role=REST, thread=2),
     ]
-    call, *kernels = _nested(rows, {}, {})
+    call, *kernels = nested(rows, {}, {})
     assert [call.stands_for, *(kernel.stands_for for kernel in kernels)] == [120, 120, 120 * 14, 120]
     assert call.own == pytest.approx(6.0 - 0.5 - 14 * 0.25 - 0.5)
-    _, *kernels = _nested(rows, {}, {2: 125, 3: 1700})
+    _, *kernels = nested(rows, {}, {2: 125, 3: 1700})
     assert [kernel.stands_for for kernel in kernels] == [125, 1700 - kernels[2].stands_for, kernels[2].stands_for]
     assert 100 < kernels[2].stands_for < 120
 
 
 def test_what_was_left_out_of_another_profile_is_nobodys():
-    assert list(_nested([row("call", 1.0, 0.0, count=5, role=REST)], {}, {})) == []
+    assert list(nested([row("call", 1.0, 0.0, count=5, role=REST)], {}, {})) == []
+
+
+def test_a_step_that_was_interrupted_stands_for_itself():
+    rows = [row("kernel", float(k), 1e-8, count=50, key=1) for k in range(20)]
+    rows[7] = row("kernel", 7.0, 1e-5, count=60, key=1)
+    events = list(nested(rows, {}, {}))
+    assert sum(event.stands_for for event in events) == 19 * 50 + 60
+    assert events[7].stands_for == 1
+    assert sum(event.stands_for * event.seconds for event in events) == pytest.approx(1e-5 + 1009 * 1e-8)
+    # A tenth of them are long: these are no accidents.
+    rows[11] = row("kernel", 11.0, 1e-5, count=50, key=1)
+    rows += [row("kernel", 30.0 + k, 1e-5, count=50, key=1) for k in range(3)]
+    assert {event.stands_for for event in nested(rows, {}, {})} == {50, 60}
 
 
 @pytest.mark.parametrize(
