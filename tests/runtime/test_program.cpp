@@ -123,7 +123,7 @@ TEST_CASE("steps run in order, for any size, with and without reuse") {
       const ProgramStats before = program_stats();
       const std::vector<Buffer> outputs = run(program, inputs, &n);
       const ProgramStats used = program_stats() - before;
-      REQUIRE((values<double>(outputs[0], x.size()) == expected));
+      REQUIRE(values<double>(outputs[0], x.size()) == expected);
       CHECK(values<double>(inputs[0], x.size()) == x);
       CHECK(used.runs == 1);
       CHECK(used.launches == 2);
@@ -392,6 +392,7 @@ TEST_CASE("threads record side by side, and come and go") {
   const uint64_t number = start_profile(100'000, false);
   const uint64_t start = profile_clock();
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
       const Buffer inputs[] = {buffer(Doubles(10))};
