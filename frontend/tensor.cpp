@@ -189,6 +189,31 @@ void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env) {
                 to_text(from), to_text(to));
 }
 
+namespace {
+
+// A copy that is no step of a program, for profiles.
+class ProfiledCopy {
+ public:
+  ProfiledCopy(const char* name, const Tensor& x) : ProfiledCopy(name, element_count(x.sizes) * size_of(x.dtype)) {}
+
+ private:
+  ProfiledCopy(const char* name, int64_t bytes)
+      : scope_(profiling() ? &source() : nullptr, origin, name, is_long_copy(bytes)) {
+    scope_.read = scope_.written = bytes;
+  }
+  static EventSource& source() {
+    static const auto* made = new auto(std::make_shared<EventSource>(EventKind::copy));
+    return **made;
+  }
+  static OriginRef origin(const void* name) {
+    return eager_origin ? eager_origin(static_cast<const char*>(name)) : nullptr;
+  }
+
+  ProfileScope scope_;
+};
+
+}  // namespace
+
 void assign(const TensorRef& target, const TensorRef& value) {
   // What stands for a Python number is converted as one.
   check_assignable(*target, value->type(), value->recorded && value->recorded->weak);
@@ -211,18 +236,14 @@ void assign(const TensorRef& target, const TensorRef& value) {
       source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});
     source = call("broadcast_to", {source}, {target->type().shape});
   }
-  const OriginRef origin = origin_now("assignment");
-  ProfileScope profile(EventKind::copy, origin);
-  profile.read = profile.written = element_count(target->sizes) * size_of(target->dtype);
+  const ProfiledCopy profile("assignment", *target);
   copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
                target->data, target->strides.begin());
 }
 
 TensorRef contiguous_copy(const TensorRef& x) {
   TensorRef out = Tensor::empty(x->dtype, x->sizes);
-  const OriginRef origin = origin_now("copy");
-  ProfileScope profile(EventKind::copy, origin);
-  profile.read = profile.written = element_count(x->sizes) * size_of(x->dtype);
+  const ProfiledCopy profile("copy", *x);
   copy_strided(size_of(x->dtype), x->rank(), x->sizes.begin(), x->data, x->strides.begin(), out->data,
                out->strides.begin());
   return out;

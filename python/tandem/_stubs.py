@@ -101,7 +101,7 @@ FUNCTIONS = [
     "_process_checks(wanted: int) -> int",
     "_profile_capture(start: int, name: str, reason: str) -> None",
     "_profile_clock() -> int",
-    "_profile_start(capacity: int) -> int",
+    "_profile_start(capacity: int, every: _bool) -> int",
     "_profile_stop(number: int, /) -> Profile",
     "_thread_checks(wanted: int) -> int",
 ]
@@ -228,6 +228,7 @@ CLASSES = {
     "Profile": [
         "events(self) -> list[tuple[Any, ...]]",
         "origins(self) -> dict[int, tuple[Any, ...]]",
+        "launches(self) -> dict[int, int]",
         "threads(self) -> dict[int, str]",
         "seconds: float",
         "dropped: int",
