@@ -55,7 +55,9 @@ def attributes(value: Any) -> dict[str, Any]:
         return {}
     own = getattr(value, "__dict__", None)
     found = dict(own) if type(own) is dict else {}
-    for name in slots(type(value)):
+    if cls is types.FunctionType:
+        return found  # its slots lead to everything that its module knows
+    for name in slots(cls):
         item = getattr(value, name, MISSING)
         if item is not MISSING:
             found[name] = item
