@@ -167,7 +167,16 @@ class BlockBuilder {
   }
 
   // The value in a contiguous buffer of its own, at offset 0.
-  static int contiguous(ProgramBuilder& p, Block& block, const Place& from, const TensorType& type) {
+  static OriginRef origin(std::string_view name, const SourceLoc& loc) {
+    StepOrigin made{std::string(name), {}};
+    if (loc.known()) made.sources.push_back(loc);
+    return std::make_shared<const StepOrigin>(std::move(made));
+  }
+  static OriginRef origin(std::string_view name, const Node& node) { return origin(name, node.loc); }
+
+  // `reader`: for which it is.
+  static int contiguous(ProgramBuilder& p, Block& block, const Place& from, const TensorType& type,
+                        const Node& reader) {
     const Shape strides = contiguous_strides(type.shape);
     bool whole = from.layout.offset.is(0) && p.program->slots[static_cast<size_t>(from.slot)].dtype == type.dtype &&
                  p.program->slots[static_cast<size_t>(from.slot)].shape == p.dims(type.shape);
@@ -176,17 +185,12 @@ class BlockBuilder {
     if (whole) return from.slot;
     const int slot = p.new_slot(type.dtype, type.shape);
     block.push_back({Allocate{slot, p.dim(element_count(type.shape)), -1}});
-    block.push_back({Copy{p.view(from, type.shape), p.view({slot, {0, strides}}, type.shape)}});
+    block.push_back({Copy{p.view(from, type.shape), p.view({slot, {0, strides}}, type.shape), origin("copy", reader)}});
     return slot;
   }
 
  private:
   static size_t index(int i) { return static_cast<size_t>(i); }
-  static OriginRef origin(std::string_view name, const Node& node) {
-    StepOrigin made{std::string(name), {}};
-    if (node.loc.known()) made.sources.push_back(node.loc);
-    return std::make_shared<const StepOrigin>(std::move(made));
-  }
   const TensorType& type(ValueId value) const { return graph_.type(value); }
 
   // Place of a stored value or of a view of one; slot -1 when there is none (yet).
@@ -308,8 +312,9 @@ class BlockBuilder {
     };
     View a = operand(node.inputs[0]), b = operand(node.inputs[1]);
     places_[index(out)] = fresh(type(out));
-    block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape),
-                             origin(node.op->name, node)}});
+    const OriginRef made = origin(node.op->name, node);
+    block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape), made}});
+    p_.plan.libraries.push_back({&graph_, static_cast<int>(&node - graph_.nodes.data()), made});
   }
 
   // Every part is written to its place by the kernel that computes it.
@@ -356,7 +361,7 @@ class BlockBuilder {
   // The value is computed first: it may read the base, which the copy then takes over where it can.
   void emit_index_update(const Node& node) {
     for (ValueId input : node.inputs) require(input);
-    const int chosen = contiguous(p_, block_, place(node.inputs[1]), type(node.inputs[1]));
+    const int chosen = contiguous(p_, block_, place(node.inputs[1]), type(node.inputs[1]), node);
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
@@ -372,7 +377,7 @@ class BlockBuilder {
     for (size_t k = first; k < node.inputs.size(); ++k) {
       require(node.inputs[k]);
       const TensorType& t = type(node.inputs[k]);
-      out.push_back({contiguous(p_, block_, place(node.inputs[k]), t), {0, contiguous_strides(t.shape)}});
+      out.push_back({contiguous(p_, block_, place(node.inputs[k]), t, node), {0, contiguous_strides(t.shape)}});
     }
     return out;
   }
@@ -424,7 +429,7 @@ class BlockBuilder {
 
   void emit_if(const Node& node) {
     require(node.inputs[0]);
-    const int predicate = contiguous(p_, block_, place(node.inputs[0]), type(node.inputs[0]));
+    const int predicate = contiguous(p_, block_, place(node.inputs[0]), type(node.inputs[0]), node);
     const auto captured = region_inputs(node, 1);
     std::vector<int> results;
     for (ValueId out : node.outputs) {
@@ -437,7 +442,7 @@ class BlockBuilder {
       std::vector<Place> made;
       Block block = BlockBuilder(p_, region, captured).run(made);
       for (size_t i = 0; i < made.size(); ++i)
-        block.push_back({Bind{results[i], contiguous(p_, block, made[i], type(node.outputs[i]))}});
+        block.push_back({Bind{results[i], contiguous(p_, block, made[i], type(node.outputs[i]), node)}});
       (side == 0 ? branch.then_block : branch.else_block) = std::move(block);
     }
     block_.push_back({std::move(branch)});
@@ -456,10 +461,11 @@ class BlockBuilder {
     Loop loop;
     std::vector<Place> predicate, next;
     loop.condition = BlockBuilder(p_, *node.regions[0], params).run(predicate);
-    loop.predicate = contiguous(p_, loop.condition, predicate[0], node.regions[0]->type(node.regions[0]->results[0]));
+    loop.predicate =
+        contiguous(p_, loop.condition, predicate[0], node.regions[0]->type(node.regions[0]->results[0]), node);
     loop.body = BlockBuilder(p_, *node.regions[1], params).run(next);
     for (size_t i = 0; i < carried; ++i) {
-      const int slot = contiguous(p_, loop.body, next[i], type(node.outputs[i]));
+      const int slot = contiguous(p_, loop.body, next[i], type(node.outputs[i]), node);
       loop.carried.emplace_back(params[i].slot, slot);
     }
     block_.push_back({std::move(loop)});
@@ -497,19 +503,23 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   builder.inputs = params;
   std::vector<Place> results;
   program.body = BlockBuilder(builder, normal, params).run(results);
+  const std::vector<int> producers = normal.producers();
   // What is written back may be an input as it was: everything is read before anything is written.
   std::vector<Step> copies;
   for (const auto& [result, input] : writebacks) {
     const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
     const TensorType& type = normal.type(normal.results[r]);
     Place from = results[r];
+    const int made_by = producers[static_cast<size_t>(normal.results[r])];
+    const OriginRef origin =
+        BlockBuilder::origin("copy", made_by < 0 ? SourceLoc{} : normal.nodes[static_cast<size_t>(made_by)].loc);
     if (from.slot < program.input_count) {
       const Place held{builder.new_slot(type.dtype, type.shape), {0, contiguous_strides(type.shape)}};
       program.body.push_back({Allocate{held.slot, builder.dim(element_count(type.shape)), -1}});
-      program.body.push_back({Copy{builder.view(from, type.shape), builder.view(held, type.shape)}});
+      program.body.push_back({Copy{builder.view(from, type.shape), builder.view(held, type.shape), origin}});
       from = held;
     }
-    copies.push_back({Copy{builder.view(from, type.shape), builder.view(params[i], type.shape)}});
+    copies.push_back({Copy{builder.view(from, type.shape), builder.view(params[i], type.shape), origin}});
   }
   for (Step& copy : copies) program.body.push_back(std::move(copy));
   for (size_t i = 0; i + hidden < results.size(); ++i)

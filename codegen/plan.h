@@ -18,6 +18,13 @@ struct KernelGroup {
   int kernel_count;
 };
 
+// A node that a library computes, and what its step is called in profiles.
+struct LibraryNode {
+  const Graph* graph;
+  int node;
+  OriginRef origin;
+};
+
 struct PlanOptions {
   Numerics numerics = Numerics::strict;
   bool disk_cache = true;  // kernels are looked for there, and kept
@@ -28,6 +35,7 @@ struct Plan {
   std::vector<Kernel> kernels;         // in the order of program->kernels
   std::shared_ptr<const Graph> graph;  // what was planned: `graph` of build_plan after `normalize_layout`
   std::vector<KernelGroup> groups;     // in the order in which their kernels run
+  std::vector<LibraryNode> libraries;
   double compile_seconds = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -266,6 +267,18 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
   return std::make_shared<Tensor>(dtype, out_sizes, contiguous_strides(out_sizes), std::move(out.storage), out.data);
 }
 
+// x ** 2, which the row of `pow` says is x * x. In a graph, where the exponent is a constant, a rule of simplify sees it.
+bool is_square(const OpDef& op, std::span<const TensorRef> inputs) {
+  static const OpDef& power = tandem::op("pow");
+  if (&op != &power) [[likely]]
+    return false;
+  const Tensor &x = *inputs[0], &exponent = *inputs[1];
+  if (exponent.rank() != 0 || exponent.dtype != x.dtype || x.dtype == DType::boolean) return false;
+  int64_t bits = 0;
+  std::memcpy(&bits, exponent.data, static_cast<size_t>(size_of(x.dtype)));
+  return bits == constant_bits_of(x.dtype, 2);
+}
+
 // ---- views: no program at all ----
 
 TensorRef run_view(const OpDef& op, const TensorRef& x, Attrs attrs) {
@@ -309,7 +322,7 @@ Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Att
   for (const TensorRef& input : inputs) types.push_back(input->type());
   Attrs checked = attrs;
   ShapeEnv none;
-  infer_type(op, types, checked, none);
+  const TensorType result = infer_type(op, types, checked, none);
   Graph graph;
   ShapeEnv env;
   GraphBuilder builder(graph, env);
@@ -323,6 +336,13 @@ Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Att
     if (x.is_contiguous()) continue;
     graph.params.back().contiguous = false;
     for (int64_t stride : x.strides) graph.params.back().strides.push_back(symbols.of_stride(stride));
+  }
+  // Where nothing is taken, no kernel looks at the indices.
+  if (op.checks && element_count(result.shape).is(0)) {
+    const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, checked, "axis");
+    const Dim size = values[static_cast<size_t>(op.checks->table)].shape()[static_cast<size_t>(axis)];
+    Value& indices = values[static_cast<size_t>(op.checks->indices)];
+    indices = builder.emit("check_index", {indices}, {std::vector<Dim>{size}, axis, false, true, int64_t{-1}});
   }
   graph.results = {builder.emit(op, values, attrs).id};
   auto hints = env.hints();
@@ -351,6 +371,55 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
 
 OriginRef (*eager_origin)(std::string_view operation) = nullptr;
 
+namespace {
+
+// What profiles count operations by. A place for every row of the table is found by its address; none is ever freed.
+class OperationSources {
+ public:
+  EventSource& of(const OpDef& op) {
+    for (size_t i = hash(op);; i = (i + 1) % kPlaces) {
+      const Entry* entry = places_[i].load(std::memory_order_acquire);
+      if (!entry) return add(op);
+      if (entry->op == &op) return *entry->source;
+    }
+  }
+
+ private:
+  struct Entry {
+    const OpDef* op;
+    std::shared_ptr<EventSource> source;
+  };
+  static constexpr size_t kPlaces = 1024;
+  static size_t hash(const OpDef& op) {
+    return (reinterpret_cast<size_t>(&op) / alignof(OpDef) * 0x9E3779B1u >> 12) % kPlaces;
+  }
+
+  EventSource& add(const OpDef& op) {
+    const std::lock_guard lock(mutex_);
+    check_internal(2 * all_ops().size() <= kPlaces, "{} operations have {} places", all_ops().size(), kPlaces);
+    size_t i = hash(op);
+    for (; places_[i]; i = (i + 1) % kPlaces)
+      if (const Entry* entry = places_[i]; entry->op == &op) return *entry->source;
+    auto* made = new Entry{&op, std::make_shared<EventSource>(EventKind::operation)};
+    places_[i].store(made, std::memory_order_release);
+    return *made->source;
+  }
+
+  std::mutex mutex_;
+  std::atomic<const Entry*> places_[kPlaces] = {};
+};
+
+EventSource& operation_source(const OpDef& op) {
+  static auto* sources = new OperationSources;
+  return sources->of(op);
+}
+
+OriginRef operation_origin(const void* op) {
+  return eager_origin ? eager_origin(static_cast<const OpDef*>(op)->name) : nullptr;
+}
+
+}  // namespace
+
 TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, const int64_t* symbols) {
   const View& view = program.outputs[index];
   Sizes sizes, strides;
@@ -362,9 +431,9 @@ TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, con
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
   calls.fetch_add(1, std::memory_order_relaxed);
-  const OriginRef origin = origin_now(op.name);
-  const ProfileScope profile(EventKind::operation, origin);
+  const ProfileScope profile(profiling() ? &operation_source(op) : nullptr, operation_origin, &op);
   attrs = complete_attrs(op, std::move(attrs));
+  if (is_square(op, inputs)) return run_pointwise(tandem::op("square"), inputs.first(1), {});
   if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
     return run_view(op, inputs[0], std::move(attrs));
   if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&

@@ -12,9 +12,6 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
 
 // For profiles: the user's line that is asking for an operation now. Null, also as a result: unknown.
 extern OriginRef (*eager_origin)(std::string_view operation);
-inline OriginRef origin_now(std::string_view operation) {
-  return profiling() && eager_origin ? eager_origin(operation) : nullptr;
-}
 
 // Tensors for the outputs of a finished program.
 TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, const int64_t* symbols);

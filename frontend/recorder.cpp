@@ -20,6 +20,12 @@ bool is_number_operator(const OpDef& op) {
   return std::find(std::begin(names), std::end(names), op.name) != std::end(names);
 }
 
+bool is_arithmetic(const OpDef& op) {
+  constexpr std::string_view names[] = {"add",       "subtract", "multiply", "divide",   "floor_divide",
+                                        "remainder", "pow",      "negative", "positive", "abs"};
+  return op.name == "bitwise_invert" || std::find(std::begin(names), std::end(names), op.name) != std::end(names);
+}
+
 }  // namespace
 
 std::function<SourceLoc()> Recorder::locate;
@@ -138,33 +144,35 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
+  cell->writable = tensor->writable;
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   return wrapped;
 }
 
-// Strides that are the product of the next axis say so: what is one view of an argument, and what takes a copy, depends
-// on that.
+// Strides that are the product of the axis with the next smaller stride say so: what is one view of an argument, and
+// what takes a copy, depends on that.
 Shape Recorder::symbolic_strides(const Tensor& tensor, const Shape& shape) {
   Shape strides(shape.size());
-  for (int k = tensor.rank(); k-- > 0;) {
+  std::vector<int> order(shape.size());
+  for (size_t k = 0; k < order.size(); ++k) order[k] = tensor.rank() - 1 - static_cast<int>(k);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return std::abs(tensor.strides[a]) < std::abs(tensor.strides[b]); });
+  std::optional<size_t> inner;
+  for (const int k : order) {
     const auto at = static_cast<size_t>(k);
     const int64_t stride = tensor.strides[k];
     if (stride >= -1 && stride <= 1) {
       strides[at] = stride;
-      continue;
-    }
-    if (k + 1 < tensor.rank()) {
-      const Dim product = strides[at + 1] * shape[at + 1];
-      if (stride == env_.hint(product)) {
-        strides[at] = product;
-        continue;
-      }
+    } else if (!inner) {
+      strides[at] = env_.add_symbol(stride);
+    } else if (const Dim product = strides[*inner] * shape[*inner]; stride == env_.hint(product)) {
+      strides[at] = product;
+    } else {
       strides[at] = env_.add_symbol(stride);
       env_.equal(strides[at], product);  // becomes a guard that it is not
-      continue;
     }
-    strides[at] = env_.add_symbol(stride);
+    inner = at;
   }
   return strides;
 }
@@ -209,6 +217,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
   constants_.push_back(tensor);
+  cell->writable = tensor->writable;
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   constant_of_[tensor.get()] = wrapped;
@@ -334,6 +343,9 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     }
     ids.push_back(id);
   }
+  if (weak && is_arithmetic(op))  // Python computes with True as with 1
+    for (size_t i = 0; i < ids.size(); ++i)
+      if (top().graph.type(ids[i]).dtype == DType::boolean) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::i64});
   if (weak && op.name == "divide")
     for (size_t i = 0; i < ids.size(); ++i)
       if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});
@@ -342,12 +354,11 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     std::vector<TensorType> types;
     types.reserve(ids.size());
     for (const ValueId id : ids) types.push_back(top().graph.type(id));
-    const TensorType made = infer_type(op, types, attrs, env_);
+    infer_type(op, types, attrs, env_);  // normalises the axis
     const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, attrs, "axis");
     const Dim size = types[static_cast<size_t>(table)].shape[static_cast<size_t>(axis)];
-    const bool none = std::any_of(made.shape.begin(), made.shape.end(), [](const Dim& d) { return d.is(0); });
     ValueId& id = ids[static_cast<size_t>(indices)];
-    if (!none) id = checked(id, size, axis, false);
+    id = checked(id, size, axis, false);
   }
   return wrap(emit(op, ids, std::move(attrs)), weak);
 }
@@ -360,9 +371,8 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
   const TensorType types[] = {x->recorded->type, index->type()};
   const TensorType result = infer_type(take, types, attrs, env_);
   // A cell of its own, because the index may be written to later.
-  const bool none = std::any_of(result.shape.begin(), result.shape.end(), [](const Dim& d) { return d.is(0); });
   const Dim size = types[0].shape[static_cast<size_t>(std::get<int64_t>(attrs[0]))];
-  const ValueId value = none ? read(index) : checked(read(index), size, std::get<int64_t>(attrs[0]), true);
+  const ValueId value = checked(read(index), size, std::get<int64_t>(attrs[0]), true);
   std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
   if (!cell) {
     cell = std::make_shared<Cell>();
@@ -451,7 +461,7 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   const ValueId base = read(r.cell, frames_.size() - 1);
   write(r.cell, updated(base, r.views, 0, id));
   std::vector<const Cell*> done;
-  write_aliases(r.cell, done);
+  write_aliases(r.cell, {}, done);
 }
 
 }  // namespace tandem

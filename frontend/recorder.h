@@ -34,11 +34,18 @@ struct MaybeView {
   bool when = true;
 };
 
+// Where `predicate` is `when`; everywhere if there is none.
+struct PathCondition {
+  TensorRef predicate = nullptr;
+  bool when = true;
+};
+
 struct Cell {
   Variable now;
   TensorType type;
   int argument = -1;                         // which input of the function this is
   int home = 0;                              // the frame it was made in
+  bool writable = true;                      // the argument
   std::vector<MaybeView> maybe;              // what this may be a view of
   std::vector<std::weak_ptr<Cell>> shadows;  // what may be a view of this
   std::optional<SourceLoc> uncertain;        // the write after which its contents depend on the path
@@ -80,12 +87,16 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef number_input(const std::string& name);
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+  // Whether Python computes this itself: an operator on numbers only.
+  bool is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const;
   // x[..., index, ...] along `axis` as a view, so that writes go through it; `index` is a recorded integer.
   TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
   TensorRef from_dim(Dim dim);
+  // What Python makes a number of (`bool(x)`): the same value, promoted like a scalar.
+  TensorRef as_number(const TensorRef& x) { return wrap(read(x), true); }
   // Calls `function` with these tensors whenever the program comes here, in order with the other such calls.
   void host_call(HostFunction function, std::span<const TensorRef> tensors);
   // What a failure at this point of the program leaves behind outside of tensors: a function, and what it is called with.
@@ -135,11 +146,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     bool in_else = false;
   };
   struct OpenWhile {
-    std::vector<TensorRef> inits;
-    std::vector<std::string> names;  // of the user's variables, where they are known
+    std::vector<TensorRef> inits, params;  // before the loop; at the start of an iteration
+    std::vector<std::string> names;        // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
-    std::vector<std::shared_ptr<Cell>> params;
   };
 
   Frame& top() { return frames_.back(); }
@@ -171,8 +181,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
                  bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
-  void write_aliases(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done);
-  void lose(const std::shared_ptr<Cell>& cell) const;
+  void write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition, std::vector<const Cell*>& done);
+  void lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const;
   bool is_open(int frame) const;
   void undo_writes(Frame& frame);
   TensorRef wrap(ValueId value, bool weak = false);
@@ -182,7 +192,6 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
   Frame open_frame();
   TensorRef constant(const TensorRef& tensor);
-  bool is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const;
 
   std::string name_;
   ShapeEnv env_;

@@ -58,18 +58,29 @@ void Recorder::note_alias(const TensorRef& result, const TensorRef& source, cons
     if (is_open(further.base->home)) add({further.base, further.views, nullptr, true});
 }
 
-void Recorder::lose(const std::shared_ptr<Cell>& cell) const {
+// What `cell` shows after a write depends on the path, and so does what it may be a view of, and what may be one of it.
+void Recorder::lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const {
+  if (std::find(done.begin(), done.end(), cell.get()) != done.end()) return;
+  done.push_back(cell.get());
   if (cell->argument >= 0)
     throw_error(ErrorKind::capture,
                 "assignment: got a write into a tensor that is an argument on some paths only; need one that is the "
                 "argument on every path, or on none; try 'x = x + ...' instead of 'x += ...'");
   cell->uncertain = locate ? locate() : SourceLoc{};
+  for (const MaybeView& link : cell->maybe) lose(link.base, done);
+  for (const auto& weak : cell->shadows)
+    if (const std::shared_ptr<Cell> shadow = weak.lock()) lose(shadow, done);
 }
 
-// After a write to `cell`: what else may have changed.
-void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) {
+// After a write to `cell`, which took place where `condition` says: what else may have changed.
+void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition,
+                             std::vector<const Cell*>& done) {
   done.push_back(cell.get());
   const auto visited = [&](const Cell* other) { return std::find(done.begin(), done.end(), other) != done.end(); };
+  // What is the other tensor only where nothing was written to this one.
+  const auto excluded = [&](const MaybeView& link) {
+    return link.predicate && link.predicate == condition.predicate && link.when != condition.when;
+  };
   const size_t level = frames_.size() - 1;
   const auto choose = [&](const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
     const ValueId flag = read(link.predicate), old = read(target, level);
@@ -77,39 +88,51 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, std::vector<cons
           link.when ? emit(op("where"), {flag, changed, old}, {}) : emit(op("where"), {flag, old, changed}, {}));
   };
   // On several paths it may be several views of one tensor.
-  std::vector<std::shared_ptr<Cell>> changed;
-  const auto note = [&](const std::shared_ptr<Cell>& other) {
-    if (std::find(changed.begin(), changed.end(), other) == changed.end()) changed.push_back(other);
+  std::vector<std::pair<std::shared_ptr<Cell>, PathCondition>> changed;
+  const auto note = [&](const std::shared_ptr<Cell>& other, const MaybeView& link) {
+    for (auto& [known, where] : changed)
+      if (known == other) {
+        where = {};
+        return;
+      }
+    changed.emplace_back(other, PathCondition{link.predicate, link.when});
   };
   const std::vector<MaybeView> bases = cell->maybe;
   for (const MaybeView& link : bases) {
-    if (visited(link.base.get())) continue;
+    if (visited(link.base.get()) || excluded(link)) continue;
     if (!link.predicate || !is_open(link.base->home)) {
-      lose(link.base);
+      lose(link.base, done);
       continue;
     }
+    if (!link.base->writable)
+      throw_error(ErrorKind::capture,
+                  "assignment: got a write into a tensor that is a read-only argument on some paths; need a writable "
+                  "one on every path; try 'x = x + ...' instead of 'x += ...', or passing a copy");
     choose(link, link.base, updated(read(link.base, level), link.views, 0, read(cell, level)));
-    note(link.base);
+    note(link.base, link);
   }
   const std::vector<std::weak_ptr<Cell>> shadows = cell->shadows;
+  std::vector<const Cell*> seen;
   for (const auto& weak : shadows) {
     const std::shared_ptr<Cell> shadow = weak.lock();
     if (!shadow || visited(shadow.get()) || !is_open(shadow->home) ||
-        std::find(changed.begin(), changed.end(), shadow) != changed.end())
+        std::any_of(changed.begin(), changed.end(), [&](const auto& other) { return other.first == shadow; }) ||
+        std::find(seen.begin(), seen.end(), shadow.get()) != seen.end())
       continue;
+    seen.push_back(shadow.get());
     const auto links = shadow->maybe;
     for (const MaybeView& link : links) {
-      if (link.base != cell) continue;
+      if (link.base != cell || excluded(link)) continue;
       if (!link.predicate) {
-        lose(shadow);
+        lose(shadow, done);
         continue;
       }
       choose(link, shadow, apply_views(read(cell, level), link.views, link.views.size()));
-      note(shadow);
+      note(shadow, link);
     }
   }
-  for (const std::shared_ptr<Cell>& other : changed)
-    if (!visited(other.get())) write_aliases(other, done);
+  for (const auto& [other, where] : changed)
+    if (!visited(other.get())) write_aliases(other, where, done);
 }
 
 }  // namespace tandem

@@ -188,7 +188,8 @@ std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
   open.condition = std::move(frames_.back());
   frames_.pop_back();
   frames_.push_back(open_frame());
-  return add_carried(open);
+  open.params = add_carried(open);
+  return open.params;
 }
 
 std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, bool runs) {
@@ -268,6 +269,20 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
     note_alias(out.back(), nexts[i], nullptr, true);
   }
   note_same(out, nexts, nullptr, true);
+  // What an iteration hands on as it got it: after some of them a variable may be what another one was before the loop.
+  const auto handed_on = [&](size_t i) {
+    const auto same = [&](const TensorRef& p) {
+      return nexts[i]->recorded && nexts[i]->recorded->cell == p->recorded->cell;
+    };
+    return static_cast<size_t>(std::find_if(open.params.begin(), open.params.end(), same) - open.params.begin());
+  };
+  for (size_t i = 0; i < n; ++i) {
+    std::vector<bool> seen(n, false);
+    for (size_t j = handed_on(i); j < n && !seen[j]; j = handed_on(j)) {
+      seen[j] = true;
+      note_alias(out[i], open.inits[j], nullptr, true);
+    }
+  }
   for (size_t i = 0; i < written.size(); ++i) write(written[i], made[n + i]);
   return out;
 }

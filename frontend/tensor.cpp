@@ -80,10 +80,16 @@ namespace {
 
 std::atomic<DType> default_float{DType::f32};
 
+bool is_weak(const TensorRef& tensor) { return tensor->recorded && tensor->recorded->weak; }
+
 TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, Attrs attrs) {
+  if (Recorder* recorder = Recorder::current(); recorder && recorder->is_weak_result(op, inputs))
+    return recorder->record(op, inputs, std::move(attrs));  // as Python computes with numbers
   // Only the promoted dtype counts: int + float is fine for an operation on floats.
-  DType common = inputs[0]->dtype;
-  for (const TensorRef& input : inputs) common = promote(common, input->dtype);
+  std::optional<DType> strong;
+  for (const TensorRef& input : inputs)
+    if (!is_weak(input)) strong = strong ? promote(*strong, input->dtype) : input->dtype;
+  const DType common = strong.value_or(inputs[0]->dtype);
   if (!is_floating(common))
     for (TensorRef& input : inputs) input = call("cast", {input}, {default_dtype()});
   else
@@ -183,6 +189,31 @@ void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env) {
                 to_text(from), to_text(to));
 }
 
+namespace {
+
+// A copy that is no step of a program, for profiles.
+class ProfiledCopy {
+ public:
+  ProfiledCopy(const char* name, const Tensor& x) : ProfiledCopy(name, element_count(x.sizes) * size_of(x.dtype)) {}
+
+ private:
+  ProfiledCopy(const char* name, int64_t bytes)
+      : scope_(profiling() ? &source() : nullptr, origin, name, is_long_copy(bytes)) {
+    scope_.read = scope_.written = bytes;
+  }
+  static EventSource& source() {
+    static const auto* made = new auto(std::make_shared<EventSource>(EventKind::copy));
+    return **made;
+  }
+  static OriginRef origin(const void* name) {
+    return eager_origin ? eager_origin(static_cast<const char*>(name)) : nullptr;
+  }
+
+  ProfileScope scope_;
+};
+
+}  // namespace
+
 void assign(const TensorRef& target, const TensorRef& value) {
   // What stands for a Python number is converted as one.
   check_assignable(*target, value->type(), value->recorded && value->recorded->weak);
@@ -205,18 +236,14 @@ void assign(const TensorRef& target, const TensorRef& value) {
       source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});
     source = call("broadcast_to", {source}, {target->type().shape});
   }
-  const OriginRef origin = origin_now("assignment");
-  ProfileScope profile(EventKind::copy, origin);
-  profile.read = profile.written = element_count(target->sizes) * size_of(target->dtype);
+  const ProfiledCopy profile("assignment", *target);
   copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
                target->data, target->strides.begin());
 }
 
 TensorRef contiguous_copy(const TensorRef& x) {
   TensorRef out = Tensor::empty(x->dtype, x->sizes);
-  const OriginRef origin = origin_now("copy");
-  ProfileScope profile(EventKind::copy, origin);
-  profile.read = profile.written = element_count(x->sizes) * size_of(x->dtype);
+  const ProfiledCopy profile("copy", *x);
   copy_strided(size_of(x->dtype), x->rank(), x->sizes.begin(), x->data, x->strides.begin(), out->data,
                out->strides.begin());
   return out;

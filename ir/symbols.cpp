@@ -43,15 +43,23 @@ class Relations {
     return env;
   }
 
-  // Gives one of the two sizes, a bare symbol, the value of the other.
+  // Gives one of the two sizes, a bare symbol, the value that makes them equal; it may stand in the other, too.
   bool unify(Dim a, Dim b) {
     const int64_t left = a.evaluate(values_.data()), right = b.evaluate(values_.data());
     if (left == right) return false;
-    for (const auto& [size, value] : {std::pair(a, right), std::pair(b, left)}) {
+    const auto difference = [&] { return a.evaluate(values_.data()) - b.evaluate(values_.data()); };
+    for (const Dim& size : {a, b}) {
       const int id = size.is_constant() ? -1 : size.symbol_count() - 1;
       if (id < 0 || !(size == Dim::symbol(id))) continue;
-      values_[static_cast<size_t>(id)] = value;
-      return true;
+      int64_t& value = values_[static_cast<size_t>(id)];
+      const int64_t before = value, gap = difference();
+      ++value;
+      const int64_t slope = difference() - gap;
+      value = before;
+      if (slope == 0 || gap % slope != 0 || before - gap / slope < 0) continue;
+      value = before - gap / slope;
+      if (difference() == 0) return true;
+      value = before;
     }
     return false;
   }

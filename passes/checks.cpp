@@ -1,6 +1,7 @@
 #include "passes/checks.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "passes/fold.h"
 #include "passes/index_map.h"
@@ -41,7 +42,10 @@ std::vector<bool> complete_values(const Graph& graph) {
 
 class Dropper : public Rewriter {
  public:
-  Dropper(const Graph& source, const ShapeEnv& env) : Rewriter(source, env), complete_(complete_values(source)) {}
+  Dropper(const Graph& source, const ShapeEnv& env) : Rewriter(source, env), complete_(complete_values(source)) {
+    for (const Node& node : source.nodes)
+      if (node.op->checks) readers_.emplace(node.inputs[static_cast<size_t>(node.op->checks->indices)], &node);
+  }
 
  private:
   void visit(const Node& node) override {
@@ -63,18 +67,18 @@ class Dropper : public Rewriter {
   bool checked_by_readers(const Node& node) const {
     if (attr_as<bool>(*node.op, node.attrs, "ordered")) return false;
     const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
-    return std::any_of(source_.nodes.begin(), source_.nodes.end(), [&](const Node& reader) {
-      if (!reader.op->checks) return false;
-      const auto [indices, table] = *reader.op->checks;
-      if (reader.inputs[static_cast<size_t>(indices)] != node.outputs[0]) return false;
+    const auto [first, last] = readers_.equal_range(node.outputs[0]);
+    return std::any_of(first, last, [&](const auto& entry) {
+      const Node& reader = *entry.second;
       const auto axis = static_cast<size_t>(attr_as<int64_t>(*reader.op, reader.attrs, "axis"));
-      const TensorType& made = source_type(reader.outputs[0]);
-      return source_type(reader.inputs[static_cast<size_t>(table)]).shape[axis] == size && has_elements(made) &&
+      const Shape& table = source_type(reader.inputs[static_cast<size_t>(reader.op->checks->table)]).shape;
+      return table[axis] == size && has_elements(source_type(reader.outputs[0])) &&
              (is(reader, Structure::index_update) || complete_[static_cast<size_t>(reader.outputs[0])]);
     });
   }
 
   std::vector<bool> complete_;
+  std::unordered_multimap<ValueId, const Node*> readers_;  // of indices, by which they check them
 };
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include "runtime/copy.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
-#include "runtime/profile.h"
+#include "runtime/profile_steps.h"
 #include "runtime/program.h"
 
 namespace tandem {
@@ -93,11 +93,16 @@ class Frame {
     for (size_t i = 0; i < inputs.size(); ++i)
       slots_[i] = {inputs[i].storage.get(), static_cast<char*>(inputs[i].data), false};
     for (size_t i = inputs.size(); i < program.slots.size(); ++i) slots_[i] = {nullptr, nullptr, false};
+    if (profiling()) [[unlikely]] {
+      for (const auto& kernel : program.kernels) count_launches(kernel);
+      left_out_ = !ProfileScope::is_recording();
+    }
   }
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
   ~Frame() {
+    if (samplers_) LoopSamplers::give_back(std::move(samplers_));
     for (size_t i = 0; i < program_.slots.size(); ++i) clear(slots_[i]);
     const auto add = [](std::atomic<int64_t>& total, int64_t count) {
       if (count != 0) total.fetch_add(count, std::memory_order_relaxed);
@@ -145,6 +150,29 @@ class Frame {
     return {held.storage, held.data, held.storage != nullptr};
   }
 
+  // Of what takes longer than about 10 µs it is known before that it is worth a record.
+  static constexpr double kLong = 10'000;  // ns
+  static constexpr int64_t kLongProducts = 1 << 19;
+
+  template <class Origin>
+  void begin(std::optional<ProfileStep>& profile, EventKind kind, const std::shared_ptr<const Origin>& origin,
+             const void* step, bool is_long) {
+    if (left_out_ && !is_long) return;
+    Sampler* sampler = nullptr;
+    uint32_t count = 1;
+    if (loops_ > 0 && !left_out_ && !detail::records_all()) {
+      if (!samplers_) samplers_ = LoopSamplers::take();
+      sampler = &samplers_->of(step, kind, origin);
+      count = sampler->due();
+    }
+    if (count > 0 || is_long) profile.emplace(kind, origin, is_long, sampler, count);
+  }
+  void begin_copy(std::optional<ProfileStep>& profile, EventKind kind, const OriginRef& origin, const void* step,
+                  int64_t bytes) {
+    begin(profile, kind, origin, step, is_long_copy(bytes));
+    if (profile) profile->read = profile->written = bytes;
+  }
+
   void execute(const Allocate& op) {
     Held& held = at(op.slot);
     clear(held);
@@ -179,8 +207,10 @@ class Frame {
     Scratch<int64_t, 48> values(op.vals.size());
     for (size_t i = 0; i < op.vals.size(); ++i) values[i] = dim(op.vals[i]);
     const int64_t scratch_bytes = op.scratch_bytes < 0 ? 0 : dim(op.scratch_bytes);
-    const uint64_t start = profile_start();
     Failure failure;
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin(profile, EventKind::kernel, held, &op, op.cost * static_cast<double>(dim(op.range)) > kLong);
     parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
       int64_t status[2] = {0, 0};
       StorageRef scratch;
@@ -190,9 +220,11 @@ class Frame {
     });
     ++stats_.launches;
     kernel.launches.fetch_add(1, std::memory_order_relaxed);
-    if (start != 0) [[unlikely]]
-      record(EventKind::kernel, start, held, kernel.bytes_read.evaluate(symbols_),
-             kernel.bytes_written.evaluate(symbols_));
+    if (profile) [[unlikely]] {
+      profile->read = kernel.bytes_read.evaluate(symbols_);
+      profile->written = kernel.bytes_written.evaluate(symbols_);
+      profile.reset();
+    }
     if (failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
       throw_out_of_bounds(kernel, failure.status);
   }
@@ -236,10 +268,15 @@ class Frame {
       a[i] = dim(op.a.strides[i]);
       b[i] = dim(op.b.strides[i]);
     }
-    ProfileScope profile(EventKind::library, op.origin);
-    if (profile.on()) [[unlikely]] {
-      profile.read = bytes_of(op.a) + bytes_of(op.b);
-      profile.written = bytes_of(op.out);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]] {
+      int64_t products = dim(op.a.shape[rank - 1]);
+      for (const DimRef extent : op.out.shape) products *= dim(extent);
+      begin(profile, EventKind::library, op.origin, &op, products >= kLongProducts);
+      if (profile) {
+        profile->read = bytes_of(op.a) + bytes_of(op.b);
+        profile->written = bytes_of(op.out);
+      }
     }
     matmul({.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
             .m = dim(op.out.shape[rank - 2]),
@@ -270,9 +307,9 @@ class Frame {
     const void* source = address(op.from.slot, op.from.offset);
     void* target = address(op.to.slot, op.to.offset);
     if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
-    ProfileScope profile(EventKind::copy, op.origin);
-    if (profile.on()) [[unlikely]]
-      profile.read = profile.written = bytes_of(op.to);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin_copy(profile, EventKind::copy, op.origin, &op, bytes_of(op.to));
     copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target, to);
     ++stats_.copies;
   }
@@ -293,9 +330,9 @@ class Frame {
       throw_no_element(index, op.axis, size, op.origin ? line_of(*op.origin) : "");
     if (index < 0) index += size;
     const int64_t bytes = element_size(op.to.slot);
-    ProfileScope profile(EventKind::put, op.origin);
-    if (profile.on()) [[unlikely]]
-      profile.read = profile.written = bytes_of(op.from);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
     copy_strided(static_cast<int>(bytes), static_cast<int>(rank), sizes, address(op.from.slot, op.from.offset), from,
                  address(op.to.slot, op.to.offset) + index * dim(op.to.strides[axis]) * bytes, to);
     ++stats_.copies;
@@ -313,6 +350,7 @@ class Frame {
 
   void execute(const Loop& op) {
     Scratch<Held, 16> next(op.carried.size());
+    ++loops_;
     for (run_block(op.condition); truth(op.predicate); run_block(op.condition)) {
       if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
       run_block(op.body);
@@ -322,11 +360,14 @@ class Frame {
         at(op.carried[i].first) = next[i];
       }
     }
+    --loops_;
   }
 
   void execute(const HostCall& op) {
     const HostFunction& function = program_.host[static_cast<size_t>(op.function)];
-    const ProfileScope profile(EventKind::host, op.origin);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin(profile, EventKind::host, op.origin, &op, true);
     try {
       function.call(host_tensors(op.args));
     } catch (...) {
@@ -379,6 +420,9 @@ class Frame {
   Scratch<int64_t, 128> dims_;
   Scratch<Held, 48> slots_;
   ProgramStats stats_;
+  int loops_ = 0;          // that the step is inside
+  bool left_out_ = false;  // from a profile, but for long steps
+  std::unique_ptr<LoopSamplers> samplers_;
 };
 
 }  // namespace

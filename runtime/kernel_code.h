@@ -36,6 +36,7 @@ struct KernelCode : StepOrigin {
   // the program's table of sizes: "take: got index {}; need 0 <= index < {d3}". Empty: a general text.
   std::vector<std::string> access_messages;
   mutable std::atomic<int64_t> launches{0};
+  mutable std::atomic<uint32_t> counted{0};  // since which profile (runtime/profile) its launches are counted
 };
 
 }  // namespace tandem

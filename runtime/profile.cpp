@@ -9,15 +9,21 @@
 #include <fstream>
 #include <mutex>
 #include <thread>
+#include <unordered_set>
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
 
+#include "runtime/profile_steps.h"
 #include "runtime/storage.h"
 
 namespace tandem {
 
 std::atomic<int> detail::profiles{0};
+std::atomic<int> detail::whole_profiles{0};
+std::atomic<uint32_t> detail::epoch{0};
+std::atomic<uint64_t> detail::record_cost{0};
+constinit thread_local ProfileScope* detail::innermost = nullptr;
 
 namespace {
 
@@ -48,6 +54,22 @@ struct Anchor {
   uint64_t ticks, nanoseconds;
 };
 Anchor anchor() { return {profile_clock(), nanoseconds()}; }
+
+// Two readings of the clock and the record itself, in ticks. Roughly: it decides how much is left out.
+uint64_t measured_record_cost() {
+  constexpr uint64_t kRecord = 20, kTime = 20'000;  // ns
+  constexpr int kReadings = 64;
+  const Anchor first = anchor();
+  Anchor last = first;
+  uint64_t reading = UINT64_MAX;
+  while (last.nanoseconds - first.nanoseconds < kTime) {
+    const uint64_t start = profile_clock();
+    for (int i = 1; i < kReadings; ++i) profile_clock();
+    reading = std::min(reading, (profile_clock() - start) / kReadings);
+    last = anchor();
+  }
+  return 2 * reading + kRecord * (last.ticks - first.ticks) / (last.nanoseconds - first.nanoseconds);
+}
 
 // Measured from the first profile on, so that it is more exact for every one.
 double seconds_per_tick(const Anchor& first) {
@@ -84,13 +106,23 @@ struct ThreadBuffer {
 
 struct Window {
   uint64_t number, start;
+  uint32_t epoch;
+  bool every;
   int64_t capacity, dropped_before, memory_start, peak = 0;
+};
+
+struct LaunchesBefore {
+  std::shared_ptr<const KernelCode> kernel;
+  uint32_t epoch;  // when it was first launched since the profile of this number began
+  int64_t count;
 };
 
 struct Store {
   std::mutex mutex;  // of what is up to the atomics; taken before that of a buffer
   std::vector<std::shared_ptr<ThreadBuffer>> buffers;
   std::vector<Window> windows;
+  std::vector<std::shared_ptr<EventSource>> sources;  // that count since the latest profile began
+  std::vector<LaunchesBefore> launches;               // in the order of their epochs
   uint64_t next_number = 1;
   Anchor first{0, 0};
   std::string (*namer)() = nullptr;
@@ -209,7 +241,7 @@ uint64_t profile_clock() { return use_counter.load(std::memory_order_relaxed) ? 
 void detail::record(ProfileEvent event) noexcept {
   ThreadBuffer* buffer = this_buffer ? this_buffer : make_buffer();
   if (!buffer) {
-    store().dropped.fetch_add(1, std::memory_order_relaxed);
+    store().dropped.fetch_add(event.count, std::memory_order_relaxed);
     return;
   }
   event.memory = memory_in_use();
@@ -221,33 +253,194 @@ void detail::record(ProfileEvent event) noexcept {
   const std::lock_guard lock(buffer->lock);
   if (!profiling()) return;  // it ended meanwhile
   if (buffer->size == buffer->limit && !extend(*buffer)) {
-    store().dropped.fetch_add(1, std::memory_order_relaxed);
+    store().dropped.fetch_add(event.count, std::memory_order_relaxed);
     return;
   }
   buffer->chunks[buffer->size / kEventsPerChunk]->events[buffer->size % kEventsPerChunk] = std::move(event);
   ++buffer->size;
 }
 
-uint64_t start_profile(int64_t capacity) {
+void record(EventKind kind, uint64_t start, const OriginRef& origin) noexcept {
+  if (start == 0) return;
+  detail::record({start, profile_clock(), origin, 0, 0, 0, kind});
+  if (ProfileScope* scope = detail::innermost) {
+    scope->hold_long(start);
+    scope->count_records(1);
+  }
+}
+
+void detail::join(EventSource& source) {
+  const std::lock_guard lock(store().mutex);
+  if (source.epoch == epoch || !profiling()) return;
+  source.epoch = epoch.load();
+  source.sampler.restart();
+  store().sources.push_back(source.shared_from_this());
+}
+
+void detail::note_launches(const std::shared_ptr<const KernelCode>& kernel) {
+  const std::lock_guard lock(store().mutex);
+  if (kernel->counted == epoch || !profiling()) return;
+  kernel->counted = epoch.load();
+  store().launches.push_back({kernel, epoch, kernel->launches.load()});
+}
+
+void ProfileScope::begin(bool is_long) {
+  holds_long_ = is_long;
+  recorded_ = true;
+  before_ = profile_clock();
+  origin_ = origin();
+  start_ = profile_clock();
+}
+
+OriginRef ProfileScope::origin() const noexcept {
+  try {
+    return ask_(about_);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+void ProfileScope::end() {
+  const uint64_t now = profile_clock();
+  if (!recorded_) origin_ = origin();
+  bool is_example = false;
+  if (is_counted_) {
+    Sampler& sampler = source_->sampler;
+    const uint64_t records = (records_ + 1) * detail::record_cost.load(std::memory_order_relaxed);
+    if (count_ == 0)
+      sampler.take_back();
+    else if (holds_long_)
+      sampler.take_alone(count_);
+    else
+      is_example = sampler.take(count_, now - start_, start_ - before_ + records);
+    source_->last.store(origin_, std::memory_order_relaxed);
+  }
+  detail::record({start_, now, std::move(origin_), read, written, 0, source_->kind,
+                  is_example ? EventRole::example : EventRole::single, is_example ? count_ : 1});
+  if (!outer_) return;
+  outer_->count_records(records_ + 1);
+  if (holds_long_) outer_->hold_long(start_);
+}
+
+void ProfileStep::end() noexcept {
+  const uint64_t now = profile_clock();
+  bool is_example = !sampler_;
+  if (sampler_ && count_ == 0)
+    sampler_->take_back();
+  else if (sampler_ && is_long_)
+    sampler_->take_alone(count_);
+  else if (sampler_)
+    is_example = sampler_->take(count_, now - start_, detail::record_cost.load(std::memory_order_relaxed));
+  detail::record({start_, now, std::move(origin_), read, written, 0, kind_,
+                  is_example ? EventRole::example : EventRole::single, is_example ? count_ : 1});
+  if (ProfileScope* scope = detail::innermost) {
+    scope->count_records(1);
+    if (is_long_) scope->hold_long(start_);
+  }
+}
+
+void LoopSamplers::settle() {
+  uint32_t records = 0;
+  for (const auto& entry : entries_)
+    if (const uint32_t count = entry ? entry->sampler.settle() : 0) {
+      const uint64_t now = profile_clock();
+      detail::record({now, now, entry->origin, 0, 0, 0, entry->kind, EventRole::rest, count});
+      ++records;
+    }
+  if (detail::innermost) detail::innermost->count_records(records + steps_ / kStepsPerRecord);
+  steps_ = 0;
+}
+
+void LoopSamplers::clear() {
+  for (auto& entry : entries_) {
+    if (!entry) continue;
+    entry->origin.reset();
+    unused_.push_back(std::move(entry));
+  }
+  count_ = 0;
+}
+
+Sampler& LoopSamplers::add(const void* step, EventKind kind, const OriginRef& origin) {
+  if (2 * (count_ + 1) > entries_.size()) {
+    std::vector<std::unique_ptr<Entry>> old(std::max<size_t>(16, 2 * entries_.size()));
+    old.swap(entries_);
+    for (auto& entry : old)
+      if (entry) place(std::move(entry));
+  }
+  ++count_;
+  std::unique_ptr<Entry> entry;
+  if (unused_.empty()) {
+    entry = std::make_unique<Entry>();
+  } else {
+    entry = std::move(unused_.back());
+    unused_.pop_back();
+    entry->sampler.restart();
+  }
+  entry->step = step, entry->kind = kind, entry->origin = origin;
+  return place(std::move(entry)).sampler;
+}
+
+LoopSamplers::Entry& LoopSamplers::place(std::unique_ptr<Entry> entry) {
+  size_t i = hash(entry->step) & (entries_.size() - 1);
+  while (entries_[i]) i = (i + 1) & (entries_.size() - 1);
+  return *(entries_[i] = std::move(entry));
+}
+
+namespace {
+thread_local std::unique_ptr<LoopSamplers> spare_samplers;
+}
+
+std::unique_ptr<LoopSamplers> LoopSamplers::take() {
+  return spare_samplers ? std::move(spare_samplers) : std::make_unique<LoopSamplers>();
+}
+void LoopSamplers::give_back(std::unique_ptr<LoopSamplers> samplers) {
+  samplers->settle();
+  samplers->clear();
+  if (!thread_ended) spare_samplers = std::move(samplers);
+}
+
+void settle_samples() {
+  if (!profiling()) return;
+  const std::vector<std::shared_ptr<EventSource>> sources = [] {
+    const std::lock_guard lock(store().mutex);
+    return store().sources;
+  }();
+  for (const auto& source : sources)
+    if (const uint32_t count = source->sampler.settle()) {
+      const uint64_t now = profile_clock();
+      detail::record({now, now, source->last.load(), 0, 0, 0, source->kind, EventRole::rest, count});
+    }
+}
+
+uint64_t start_profile(int64_t capacity, bool every) {
+  settle_samples();
   Store& all = store();
   const std::lock_guard lock(all.mutex);
   note_peak(all);
   if (all.first.ticks == 0) {
     use_counter = counter_is_reliable();
     all.first = anchor();
+    detail::record_cost = measured_record_cost();
   }
+  all.sources.clear();
+  const uint32_t epoch = ++detail::epoch;
   const uint64_t number = all.next_number++;
   all.room.fetch_add(capacity, std::memory_order_relaxed);
-  all.windows.push_back({number, profile_clock(), capacity, all.dropped.load(), memory_in_use()});
+  all.windows.push_back({number, profile_clock(), epoch, every, capacity, all.dropped.load(), memory_in_use()});
+  detail::whole_profiles.fetch_add(every);
   detail::profiles.fetch_add(1);
   return number;
 }
 
 Profile stop_profile(uint64_t number) {
+  settle_samples();
   Store& all = store();
   Profile out;
   out.end = profile_clock();
-  std::vector<std::vector<std::shared_ptr<EventChunk>>> gone;  // destroyed when no lock is held
+  // Destroyed when no lock is held.
+  std::vector<std::vector<std::shared_ptr<EventChunk>>> gone;
+  std::vector<std::shared_ptr<EventSource>> sources;
+  std::vector<LaunchesBefore> launches;
   std::unique_lock lock(all.mutex);
   const auto window =
       std::find_if(all.windows.begin(), all.windows.end(), [&](const Window& w) { return w.number == number; });
@@ -260,7 +453,12 @@ Profile stop_profile(uint64_t number) {
   out.dropped = all.dropped.load() - window->dropped_before;
   const int64_t capacity = window->capacity;
   int64_t room = capacity;
+  detail::whole_profiles.fetch_sub(window->every);
   const bool last = detail::profiles.fetch_sub(1) == 1;
+  std::unordered_set<const KernelCode*> seen;
+  for (const auto& [kernel, epoch, before] : all.launches)
+    if (epoch >= window->epoch && seen.insert(kernel.get()).second)
+      out.launches.emplace_back(kernel, kernel->launches.load() - before);
   all.windows.erase(window);
   for (const auto& buffer : all.buffers) {
     const std::lock_guard own(buffer->lock);
@@ -285,6 +483,8 @@ Profile stop_profile(uint64_t number) {
   if (last) {
     std::erase_if(all.buffers, [](const auto& buffer) { return buffer->ended; });
     all.room = 0;
+    sources.swap(all.sources);
+    launches.swap(all.launches);
   } else {
     all.room.fetch_sub(capacity, std::memory_order_relaxed);
   }

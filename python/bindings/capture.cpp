@@ -191,7 +191,7 @@ std::string_view node_kind(const Node& node, bool grouped) {
   return structure && (*structure == Structure::concat || *structure == Structure::view_update) ? "place" : "inline";
 }
 
-py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) {
+py::dict graph_data(const Graph& graph, const Plan& plan) {
   const auto names = value_names(graph);
   const auto values = [&](const std::vector<ValueId>& ids) {
     py::list out;
@@ -199,9 +199,13 @@ py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) 
     return out;
   };
   std::vector<const KernelGroup*> group_of(graph.nodes.size(), nullptr);
-  for (const KernelGroup& group : groups)
+  for (const KernelGroup& group : plan.groups)
     if (group.graph == &graph)
       for (const int n : group.nodes) group_of[static_cast<size_t>(n)] = &group;
+  std::vector<intptr_t> origins(graph.nodes.size(), 0);  // as profiles know library calls
+  for (const LibraryNode& library : plan.libraries)
+    if (library.graph == &graph)
+      origins[static_cast<size_t>(library.node)] = reinterpret_cast<intptr_t>(library.origin.get());
   py::list params, nodes;
   for (const Param& param : graph.params)
     params.append(py::make_tuple(names[static_cast<size_t>(param.value)], to_text(graph.type(param.value))));
@@ -214,7 +218,7 @@ py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) 
     for (int k = 0; group && k < group->kernel_count; ++k) kernels.append(group->first_kernel + k);
     const auto labels = region_labels(*node.op);
     for (size_t r = 0; r < node.regions.size(); ++r)
-      regions[py::str(std::string(labels[r]))] = graph_data(*node.regions[r], groups);
+      regions[py::str(std::string(labels[r]))] = graph_data(*node.regions[r], plan);
     py::dict row;
     row["op"] = node.op->name;
     row["kind"] = node_kind(node, group != nullptr);
@@ -224,6 +228,7 @@ py::dict graph_data(const Graph& graph, const std::vector<KernelGroup>& groups) 
     row["types"] = types;
     row["line"] = node.loc.known() ? py::object(py::make_tuple(node.loc.file, node.loc.line)) : py::none();
     row["kernels"] = kernels;
+    row["origin"] = origins[i];
     row["regions"] = regions;
     nodes.append(row);
   }
@@ -285,6 +290,9 @@ void bind_capture(py::module_& m) {
                            : *kind == Kind::boolean ? value.cast<bool>()
                                                     : dim_from(value).constant());
   });
+  m.def(
+      "as_number", [](const TensorRef& x) { return recorder().as_number(x); },
+      "Return a recorded 0-d tensor as the Python number that it is in eager code.");
 
   py::class_<CaptureObject>(m, "Capture")
       .def(py::init([](std::string name, bool fast, bool disk_cache) {
@@ -356,7 +364,7 @@ void bind_capture(py::module_& m) {
           "graph",
           [](Executable& e) {
             compiled(e);
-            py::dict out = graph_data(*e.plan().graph, e.plan().groups);
+            py::dict out = graph_data(*e.plan().graph, e.plan());
             out["writebacks"] = e.writebacks();
             return out;
           },

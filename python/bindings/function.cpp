@@ -139,8 +139,9 @@ class CompiledFunction {
   }
   // Another annotation of the same code: what was compiled for it is good for this one.
   void adopt(const CompiledFunction& other) { *this = other; }
-  OriginRef origin;    // for profiles, once there was one
-  bool direct = true;  // calls go to the compiled program; false: to the Python method `_uncompiled`
+  OriginRef origin;                    // for profiles, once there was one
+  std::shared_ptr<EventSource> calls;  // ... too
+  bool direct = true;                  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
   // The result of a specialisation that fits; null when none does, or when those that do are not compiled yet: `pending`
@@ -303,6 +304,13 @@ OriginRef origin_of(py::handle function) {
   return std::make_shared<const StepOrigin>(std::move(origin));
 }
 
+OriginRef origin_of_call(const void* self) {
+  PyObject* object = const_cast<PyObject*>(static_cast<const PyObject*>(self));
+  OriginRef& origin = function_of(object)->origin;
+  if (!origin) origin = origin_of(object);
+  return origin;
+}
+
 // tp_call. Whatever goes wrong is handed to `_failed`, which knows about fall-backs and the user's lines.
 PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
   CompiledFunction* function = function_of(self);
@@ -313,9 +321,9 @@ PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
       const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
       return py::handle(self).attr("_uncompiled")(py::handle(args), keywords).release().ptr();
     }
-    if (profiling() && !function->origin) [[unlikely]]
-      function->origin = origin_of(self);
-    const ProfileScope profile(EventKind::call, function->origin);
+    if (profiling() && !function->calls) [[unlikely]]
+      function->calls = std::make_shared<EventSource>(EventKind::call);
+    const ProfileScope profile(profiling() ? function->calls.get() : nullptr, origin_of_call, self);
     if (standing_in > 0) return function->call_inside(self, args, given).release().ptr();
     return function->call(self, args, given).release().ptr();
   } catch (Unexplained& raised) {

@@ -72,14 +72,15 @@ class ProfileObject {
   double seconds() const { return since(profile_.end); }
   const Profile& profile() const { return profile_; }
 
-  // (kind, name, start, seconds, thread, read, written, memory, origin), the latter a key of `origins`.
+  // (kind, name, start, seconds, thread, read, written, memory, count, role, origin), the latter a key of `origins`.
   py::list events() const {
     py::list out;
     for_each([&](const ProfileEvent& event, const ThreadEvents& thread) {
       const std::string_view kind = to_text(event.kind);
-      out.append(py::make_tuple(
-          py::str(kind.data(), kind.size()), event.origin ? event.origin->name : std::string(kind), since(event.start),
-          ticks(event.end - event.start), thread.thread, event.read, event.written, event.memory, key(event.origin)));
+      out.append(py::make_tuple(py::str(kind.data(), kind.size()),
+                                event.origin ? event.origin->name : std::string(kind), since(event.start),
+                                ticks(event.end - event.start), thread.thread, event.read, event.written, event.memory,
+                                event.count, static_cast<int>(event.role), key(event.origin)));
     });
     return out;
   }
@@ -99,6 +100,13 @@ class ProfileObject {
       }
       out[py::int_(key(event.origin))] = py::make_tuple(py::tuple(lines), py::tuple(weights), event.origin->detail);
     });
+    return out;
+  }
+
+  // How often each kernel was launched, by its key.
+  py::dict launches() const {
+    py::dict out;
+    for (const auto& [origin, count] : profile_.launches) out[py::int_(key(origin))] = count;
     return out;
   }
 
@@ -134,6 +142,7 @@ void bind_profile(py::module_& m) {
   py::class_<ProfileObject>(m, "Profile", "What ran while a profile was taken.")
       .def("events", &ProfileObject::events)
       .def("origins", &ProfileObject::origins)
+      .def("launches", &ProfileObject::launches)
       .def("threads", &ProfileObject::threads)
       .def_property_readonly("seconds", &ProfileObject::seconds)
       .def_property_readonly("dropped", [](const ProfileObject& self) { return self.profile().dropped; })
@@ -141,8 +150,9 @@ void bind_profile(py::module_& m) {
         const Profile& profile = self.profile();
         return py::make_tuple(profile.memory_start, profile.memory_end, profile.memory_peak);
       });
-  m.def("_profile_start", &start_profile, py::arg("capacity"));
+  m.def("_profile_start", &start_profile, py::arg("capacity"), py::arg("every"));
   m.def("_profile_stop", [](uint64_t number) {
+    settle_samples();  // while nothing else counts
     const Profile profile = [number] {
       py::gil_scoped_release release;
       return stop_profile(number);

@@ -392,6 +392,7 @@ class Profile:
     """What ran while a profile was taken."""
     def events(self) -> list[tuple[Any, ...]]: ...
     def origins(self) -> dict[int, tuple[Any, ...]]: ...
+    def launches(self) -> dict[int, int]: ...
     def threads(self) -> dict[int, str]: ...
     @property
     def seconds(self) -> float: ...
@@ -478,6 +479,9 @@ def recording() -> _bool:
     """Return whether this thread is capturing."""
 
 def lift(value: Any, /) -> Tensor: ...
+def as_number(x: Tensor, /) -> Tensor:
+    """Return a recorded 0-d tensor as the Python number that it is in eager code."""
+
 def sharing(tensors: _Tensors) -> list[list[int]]:
     """Return the numbers of the tensors whose memory overlaps with that of others among them, group by group."""
 
@@ -509,7 +513,7 @@ def _profile_capture(start: int, name: str, reason: str) -> None: ...
 def _profile_clock() -> int:
     """Return the time, or 0 while no profile is taken."""
 
-def _profile_start(capacity: int) -> int: ...
+def _profile_start(capacity: int, every: _bool) -> int: ...
 def _profile_stop(number: int, /) -> Profile: ...
 def _thread_checks(wanted: int) -> int: ...
 def full(shape: _Shape, fill_value: float | SupportsIndex, dtype: _DTypeLike = ...) -> Tensor:
@@ -580,7 +584,9 @@ def nextafter(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return the next number after x1 toward x2."""
 
 def pow(x1: _TensorLike, x2: _TensorLike) -> Tensor:
-    """Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0."""
+    """Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is rounded to 0. The
+    power 2 is x1 * x1.
+    """
 
 def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return the smaller of two elements; NaN where either is NaN."""

@@ -83,6 +83,7 @@ FUNCTIONS = [
     "set_enabled(on: _bool, /) -> None",
     "recording() -> _bool",
     "lift(value: Any, /) -> Tensor",
+    "as_number(x: Tensor, /) -> Tensor",
     "sharing(tensors: _Tensors) -> list[list[int]]",
     "call_containers() -> list[Any]",
     "host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None",
@@ -102,7 +103,7 @@ FUNCTIONS = [
     "_process_checks(wanted: int) -> int",
     "_profile_capture(start: int, name: str, reason: str) -> None",
     "_profile_clock() -> int",
-    "_profile_start(capacity: int) -> int",
+    "_profile_start(capacity: int, every: _bool) -> int",
     "_profile_stop(number: int, /) -> Profile",
     "_thread_checks(wanted: int) -> int",
 ]
@@ -229,6 +230,7 @@ CLASSES = {
     "Profile": [
         "events(self) -> list[tuple[Any, ...]]",
         "origins(self) -> dict[int, tuple[Any, ...]]",
+        "launches(self) -> dict[int, int]",
         "threads(self) -> dict[int, str]",
         "seconds: float",
         "dropped: int",

@@ -167,10 +167,12 @@ def viz(
     return write(function, path, profile)
 
 
-def profiler(*, max_events: int = 1_000_000) -> Profiler:
+def profiler(*, max_events: int = 1_000_000, sample: bool = True) -> Profiler:
     """Record what runs inside a `with` block, on all threads: kernels, eager operations, captures, memory.
 
-    max_events: what comes after so many events is only counted. Profilers may be nested.
+    max_events: what comes after so many events is only counted. sample: of events that take microseconds or less and
+    come often all are counted and some are timed, so that a profile costs next to nothing; False times every one.
+    Profilers may be nested.
 
     >>> with td.profiler() as p:
     ...     y = td.ones((1000,)) + 1
@@ -182,7 +184,7 @@ def profiler(*, max_events: int = 1_000_000) -> Profiler:
     """
     from tandem.profiling import Profiler
 
-    return Profiler(max_events)
+    return Profiler(max_events, sample)
 
 
 # The latest annotation of each plain function, to find the one that a notebook cell made when it ran before.

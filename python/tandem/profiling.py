@@ -1,46 +1,23 @@
-"""`td.profiler`: what ran inside a block, when and for how long, and the memory it took."""
+"""`td.profiler`: what ran inside a block, when and for how long, and the memory it took.
+
+Short events are recorded now and then, and counted always: an event says how many it stands for.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tandem import _core
 from tandem._boundary import public
 from tandem.jit import outside_of_capture
+from tandem.profiling_events import STEPS, Event, Line, nested
 
 __all__ = ["Event", "Memory", "Profiler"]
 
-Line = tuple[str, int]
-
-STEPS = frozenset({"kernel", "library", "copy", "put", "host"})  # what programs consist of; the rest holds them
 SORTS = ("time", "calls", "mean", "name")
-
-
-class Event(NamedTuple):
-    """Something that took time. Times are in seconds, `start` from the beginning of the profile.
-
-    kind: "kernel", "library" (a matmul), "copy", "put" (an element written at an index), "host" (a call from a
-    compiled program into Python); and what such steps are part of: "operation" (an eager one), "call" (of a compiled
-    function), "capture", "compile" (of a kernel), "load" (of a kernel from the disk cache).
-    """
-
-    kind: str
-    name: str
-    start: float
-    seconds: float
-    own: float  # without the events inside it
-    thread: int
-    function: str  # the compiled function it ran in; "" outside of all
-    lines: tuple[Line, ...]  # of the user's code
-    weights: tuple[int, ...]  # how the time is shared among the lines
-    bytes_read: int
-    bytes_written: int
-    memory: int  # bytes in use at its end
-    detail: str  # of a capture: why
-    origin: int  # tells kernels of one name apart
 
 
 class Memory(NamedTuple):
@@ -56,10 +33,13 @@ class Memory(NamedTuple):
 class Profiler:
     """What `td.profiler` returns: it is on inside its `with` block, of which it tells afterwards."""
 
-    def __init__(self, max_events: int = 1_000_000) -> None:
+    def __init__(self, max_events: int = 1_000_000, sample: bool = True) -> None:
         if type(max_events) is not int or max_events < 1:
             raise ValueError(f"profiler: got max_events={max_events!r}; need an integer from 1 on")
+        if type(sample) is not bool:
+            raise ValueError(f"profiler: got sample={sample!r}; need True or False")
         self.max_events = max_events
+        self.sample = sample
         self._number: int | None = None
         self._profile: Any = None
         self._before: dict[str, int] = {}
@@ -73,7 +53,7 @@ class Profiler:
             raise _core.Error("profiler: got a block inside its own block; need another profiler; try td.profiler()")
         self._profile = self._events = None
         self._before = _counters()
-        self._number = _core._profile_start(self.max_events)
+        self._number = _core._profile_start(self.max_events, not self.sample)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,7 +91,9 @@ class Profiler:
         """All that was recorded, thread by thread in the order of its beginning."""
         profile = self._finished()
         if self._events is None:
-            self._events = list(_nested(profile.events(), profile.origins()))
+            # A count of launches is no help where records are missing.
+            launches = {} if profile.dropped else profile.launches()
+            self._events = list(nested(profile.events(), profile.origins(), launches))
         return self._events
 
     @public
@@ -123,23 +105,18 @@ class Profiler:
         found: dict[Line, float] = defaultdict(float)
         for event in self._steps():
             for line, share in _shares(event):
-                found[line] += share * event.own
+                found[line] += share * event.own * event.stands_for
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def _steps(self) -> Iterator[Event]:
         return (event for event in self.events if event.kind in STEPS)
 
-    def seconds_of(self, compiled: Any) -> dict[tuple[int, int], float]:
-        """Return the seconds of the kernels of a compiled function, by specialisation (from 1) and kernel (from 0)."""
-        of_origin: dict[int, float] = defaultdict(float)
+    def seconds_by_origin(self) -> dict[int, float]:
+        """Return the seconds of kernels and library calls, by the number that their rows in `td.viz` have."""
+        found: dict[int, float] = defaultdict(float)
         for event in self._steps():
-            of_origin[event.origin] += event.own
-        return {
-            (number, k): of_origin[row["origin"]]
-            for number, record in enumerate(compiled.records, 1)
-            for k, row in enumerate(record.specialization.executable.kernels())
-            if row["origin"] in of_origin
-        }
+            found[event.origin] += event.own * event.stands_for
+        return dict(found)
 
     # Text
 
@@ -163,12 +140,15 @@ class Profiler:
         if sort != "name":
             found.sort(key=lambda row: -getattr(row, sort))
         heads = [by, *HEADS[by]]
-        total = sum(event.own for event in self._steps())
+        total = self._seconds(STEPS)
         shown = [[row.name, *row.cells(total)] for row in found[:rows]]
         lines = [*self._summary(), *([NOTES[by]] if by in NOTES else []), "", *_aligned(heads, shown, LEFT)]
         if len(found) > rows:
             lines.append(f"... {len(found) - rows} more")
         return "\n".join(line.rstrip() for line in lines)
+
+    def _seconds(self, kinds: Collection[str]) -> float:
+        return sum(event.own * event.stands_for for event in self.events if event.kind in kinds)
 
     def __str__(self) -> str:
         return self.table() if self._profile is not None else repr(self)
@@ -181,9 +161,10 @@ class Profiler:
 
     def _summary(self) -> list[str]:
         count = _count_kinds(self.events)
-        steps = sum(event.own for event in self._steps())
-        compiled = sum(event.own for event in self.events if event.kind in ("compile", "load"))
-        facts = [f"{_duration(self.total)} in all, {_duration(steps)} in {sum(count[kind] for kind in STEPS)} steps"]
+        left_out = any(event.stands_for > 1 for event in self.events)
+        steps = _time(self._seconds(STEPS), left_out)
+        compiled = self._seconds(("compile", "load"))
+        facts = [f"{_duration(self.total)} in all, {steps} in {sum(count[kind] for kind in STEPS)} steps"]
         facts.append(
             f"{count['operation']} eager operations, {count['call']} calls of compiled functions, "
             f"{count['capture']} captures, {count['compile'] + count['load']} kernels made "
@@ -194,6 +175,11 @@ class Profiler:
             f"memory: {_size(memory.start)} at first, {_size(memory.end)} at the end, {_size(memory.peak)} at most; "
             f"{memory.allocations} allocations"
         )
+        if left_out:
+            facts.append(
+                "~ is an estimate: of events that are short all were counted and some timed; td.profiler(sample=False) "
+                "times all"
+            )
         if self.dropped:
             facts.append(
                 f"{self.dropped} events are missing: got more than max_events={self.max_events}; need a shorter block "
@@ -207,8 +193,8 @@ class Profiler:
         for event in self._steps():
             key = (event.kind, event.name, event.lines)
             row = found.setdefault(key, _Row(event.name))
-            row.add(event.own)
-            moved[key] += event.bytes_read + event.bytes_written
+            row.add(event.own, event.stands_for)
+            moved[key] += (event.bytes_read + event.bytes_written) * event.stands_for
         for (kind, name, lines), row in found.items():
             rate = moved[kind, name, lines] / row.time if row.time else 0.0
             row.rest = [_size(rate) if rate else "", kind, _places(lines)]
@@ -220,27 +206,29 @@ class Profiler:
             shares: Sequence[tuple[Line | None, float]] = _shares(event) or [(None, 1.0)]
             for line, share in shares:
                 row = found.setdefault(line, _Row(_places([line]) if line else UNKNOWN, rest=[_source(line)]))
-                row.add(share * event.own)
+                row.add(share * event.own, event.stands_for)
         return list(found.values())
 
     def _by_function(self) -> list[_Row]:
         found: dict[str, _Row] = {}
         inside: dict[str, float] = defaultdict(float)
+        estimated: dict[str, bool] = defaultdict(bool)
         captures: dict[str, int] = defaultdict(int)
         making: dict[str, float] = defaultdict(float)
         for event in self.events:
             if event.kind == "call" or (event.kind == "operation" and not event.function):
                 name = event.name if event.kind == "call" else EAGER
-                found.setdefault(name, _Row(name)).add(event.seconds)
+                found.setdefault(name, _Row(name)).add(event.seconds, event.stands_for)
             elif event.kind in STEPS:
-                inside[event.function or EAGER] += event.own
+                inside[event.function or EAGER] += event.own * event.stands_for
+                estimated[event.function or EAGER] |= event.stands_for > 1
             elif event.kind in ("compile", "load"):
                 making[event.function or EAGER] += event.own
             elif event.kind == "capture":
                 captures[event.function or event.name] += 1
         for name, row in found.items():
             row.part = inside[name]
-            row.rest = [_duration(inside[name]), str(captures[name]), _duration(making[name])]
+            row.rest = [_time(inside[name], estimated[name]), str(captures[name]), _duration(making[name])]
         return list(found.values())
 
     # Files
@@ -261,6 +249,8 @@ class Profiler:
                 details |= {"bytes read": event.bytes_read, "bytes written": event.bytes_written}
             if event.function and event.kind != "call":
                 details["function"] = event.function
+            if event.stands_for > 1:
+                details["stands for"] = event.stands_for
             if event.detail:
                 details["because"] = event.detail
             trace.append(
@@ -288,39 +278,7 @@ class Profiler:
             json.dump(data, file)
 
 
-# Nesting
-
-NOWHERE: tuple[Any, ...] = ((), (), "")  # lines, weights, detail of what has no origin
-
-
-def _nested(rows: Iterable[Sequence[Any]], origins: Mapping[int, tuple[Any, ...]]) -> Iterator[Event]:
-    """Events with what follows from the ones around them: the function, own times, lines of eager kernels."""
-    # Events are recorded when they end, so that what holds others comes after them.
-    ordered = sorted(rows, key=lambda row: (row[4], row[2], -row[3]))
-    own = [row[3] for row in ordered]
-    outer: list[int] = []  # indices of the events that are open
-    functions: list[str] = []
-    lines: list[tuple[Any, Any]] = []
-    for k, (kind, name, start, seconds, thread, *_, key) in enumerate(ordered):
-        while outer and not _holds(ordered[outer[-1]], thread, start + seconds):
-            outer.pop()
-        if outer:
-            own[outer[-1]] -= seconds
-        parent = outer[-1] if outer else None
-        functions.append(name if kind == "call" else functions[parent] if parent is not None else "")
-        known = origins.get(key, NOWHERE)[:2]
-        inherits = not known[0] and parent is not None and ordered[parent][0] != "call"
-        lines.append(lines[parent] if inherits and parent is not None else known)
-        outer.append(k)
-    for k, (kind, name, start, seconds, thread, read, written, memory, key) in enumerate(ordered):
-        where, weights = lines[k]
-        times = start, seconds, max(own[k], 0.0)
-        detail = origins.get(key, NOWHERE)[2]
-        yield Event(kind, name, *times, thread, functions[k], where, weights, read, written, memory, detail, key)
-
-
-def _holds(row: Sequence[Any], thread: int, end: float) -> bool:
-    return bool(row[4] == thread and end <= row[2] + row[3] + 1e-12)
+# Parts
 
 
 def _shares(event: Event) -> list[tuple[Line, float]]:
@@ -331,7 +289,7 @@ def _shares(event: Event) -> list[tuple[Line, float]]:
 def _count_kinds(events: Iterable[Event]) -> dict[str, int]:
     count: dict[str, int] = defaultdict(int)
     for event in events:
-        count[event.kind] += 1
+        count[event.kind] += event.stands_for
     return count
 
 
@@ -364,11 +322,13 @@ class _Row:
         self.rest = list(rest)  # the cells after those that all tables have
         self.time = 0.0
         self.calls = 0
+        self.estimated = False
         self.part: float | None = None  # of the time of all steps, if that is not `time`
 
-    def add(self, seconds: float) -> None:
-        self.time += seconds
-        self.calls += 1
+    def add(self, seconds: float, count: int) -> None:
+        self.time += seconds * count
+        self.calls += count
+        self.estimated |= count > 1
 
     @property
     def mean(self) -> float:
@@ -376,7 +336,8 @@ class _Row:
 
     def cells(self, total: float) -> list[str]:
         share = f"{(self.time if self.part is None else self.part) / total:.1%}" if total else ""
-        return [_duration(self.time), share, str(self.calls), _duration(self.mean), *self.rest]
+        times = (_time(seconds, self.estimated) for seconds in (self.time, self.mean))
+        return [next(times), share, str(self.calls), next(times), *self.rest]
 
 
 def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]], left: frozenset[str]) -> Iterator[str]:
@@ -384,6 +345,10 @@ def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]], left: frozense
     for row in [heads, *rows]:
         cells = zip(heads, row, widths, strict=True)
         yield "  ".join(cell.ljust(width) if head in left else cell.rjust(width) for head, cell, width in cells)
+
+
+def _time(seconds: float, estimated: bool) -> str:
+    return f"~{_duration(seconds)}" if estimated else _duration(seconds)
 
 
 def _duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["LEAF", "Structure", "flatten", "leaves", "map", "refill", "unflatten"]
+__all__ = ["LEAF", "Shared", "Structure", "flatten", "leaves", "map", "nodes", "rebuild", "unflatten"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +63,25 @@ def _children(tree: Any, opens: Opens | None = None) -> tuple[Any, tuple[Any, ..
 
 def flatten(tree: Any, opens: Opens | None = None) -> tuple[list[Any], Structure]:
     """Return the leaves of `tree` in order, and its structure. `opens` may make containers of further objects."""
+    out, structure, _ = nodes(tree, opens)
+    return out, structure
+
+
+def nodes(tree: Any, opens: Opens | None = None) -> tuple[list[Any], Structure, list[Any]]:
+    """As `flatten`, with the containers themselves, each before what it holds."""
     out: list[Any] = []
-    return out, _flatten(tree, opens, out)
+    found: list[Any] = []
+    return out, _flatten(tree, opens, out, found), found
 
 
-def _flatten(node: Any, opens: Opens | None, out: list[Any]) -> Structure:
+def _flatten(node: Any, opens: Opens | None, out: list[Any], nodes: list[Any]) -> Structure:
     found = _children(node, opens)
     if found is None:
         out.append(node)
         return LEAF
     kind, meta, children = found
-    return Structure(kind, meta, tuple(_flatten(child, opens, out) for child in children))
+    nodes.append(node)
+    return Structure(kind, meta, tuple(_flatten(child, opens, out, nodes) for child in children))
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -107,33 +115,57 @@ def unflatten(structure: Structure, values: list[Any]) -> Any:
     return walk(structure)
 
 
-def refill(tree: Any, structure: Structure, values: list[Any]) -> Any:
-    """Like `unflatten`, but write into the lists and dicts of `tree` where it still has them.
+@dataclasses.dataclass
+class Shared:
+    """A container that stands in several places of one tree, or of several: the first place that is built makes it."""
 
-    Code that holds another reference to the same list sees the new contents, as it would in plain Python.
+    value: Any = None
+
+
+def rebuild(structure: Structure, values: list[Any], kept: list[Any]) -> Any:
+    """Like `unflatten`, but some containers are those of `kept`, with other contents.
+
+    `kept`: for every container, in the order of `nodes`: itself, None for a new one, or a `Shared`. Code that holds
+    another reference to the same list sees the new contents, as it would in plain Python.
     """
-    rest = iter(values)
+    rest, objects = iter(values), iter(kept)
 
-    def walk(node: Structure, old: Any) -> Any:
+    def walk(node: Structure) -> Any:
         if node.kind is None:
             return next(rest)
-        same = type(old) is node.kind
-        found = _children(old) if same else None
-        before = dict(zip(found[1] or range(len(found[2])), found[2], strict=True)) if found else {}
-        keys = node.meta or tuple(range(len(node.children)))
-        new = [walk(child, before.get(key)) for key, child in zip(keys, node.children, strict=True)]
-        if same and node.kind is list:
-            old[:] = new
-            return old
-        if same and node.kind is dict:
-            old.clear()
-            old.update(zip(node.meta, new, strict=True))
-            return old
-        if found is not None and len(new) == len(found[2]) and all(a is b for a, b in zip(new, found[2], strict=True)):
-            return old
-        return _build(node.kind, node.meta, new)
+        old = next(objects, None)
+        children = [walk(child) for child in node.children]
+        if not isinstance(old, Shared):
+            return _build(node.kind, node.meta, children) if old is None else _fill(old, node, children)
+        if old.value is None:
+            old.value = _build(node.kind, node.meta, children)
+        return old.value
 
-    return walk(structure, tree)
+    return walk(structure)
+
+
+def is_mutable(container: Any) -> bool:
+    """False for tuples and frozen dataclasses."""
+    parameters = getattr(type(container), "__dataclass_params__", None)
+    return not isinstance(container, tuple) and not (parameters is not None and parameters.frozen)
+
+
+def _fill(old: Any, node: Structure, children: list[Any]) -> Any:
+    """A container with other contents: itself, if it can have others."""
+    if node.kind is list:
+        old[:] = children
+    elif node.kind is dict:
+        old.clear()
+        old.update(zip(node.meta, children, strict=True))
+    else:
+        _, meta, before = _children(old, lambda _: node.meta) or (None, (), [])
+        if all(a is b for a, b in zip(children, before, strict=True)):
+            return old
+        if not is_mutable(old):
+            return _build(node.kind, node.meta, children)
+        for name, child in zip(meta, children, strict=True):
+            object.__setattr__(old, name, child)
+    return old
 
 
 def map(function: Callable[..., Any], tree: Any) -> Any:

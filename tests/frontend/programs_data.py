@@ -181,7 +181,8 @@ def dict_grows(x):
         cache[k] = x * k if k < 2 else cache[k - 1] + cache[k - 2]
         cache.setdefault("sum", x * 0)
         cache["sum"] = cache["sum"] + cache[k]
-    return cache.pop("sum") if x.sum() > 0 else cache[3]
+    total = cache.pop("sum")
+    return total if x.sum() > 0 else cache[len(cache) - 1]
 
 
 def lists_as_stacks(x):

@@ -372,12 +372,12 @@ def sets_and_deletions(x):
             continue
         seen.add(k)
     del z
-    if x.sum() > 0:
+    if len(seen) > 2:
         seen.discard(3)
     try:
-        return y, z  # noqa: F821 - that is the point
+        return y * len(seen), z  # noqa: F821 - that is the point
     except UnboundLocalError:
-        return y, None
+        return y * len(seen), None
 
 
 def partial_and_wraps(x):

@@ -1,5 +1,9 @@
 """ir, explain, stats, compare, dumps and logs."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import programs
 import pytest
@@ -91,6 +95,23 @@ def test_compare_sees_writes_and_differences():
     numbers = iter(range(10**9))
     result = td.compare(td.trace(changing), x())
     assert not result.bitwise_equal and result.max_difference == pytest.approx(1)
+
+
+def test_log_of_kernels_and_of_the_cache(tmp_path):
+    program = "import tandem as td\nf = td.trace(lambda x: x * 2 + 1)\nf(td.ones((3,)))\n"
+    file = tmp_path / "logged.py"
+    file.write_text(program)
+
+    def lines(topic):
+        environment = {**os.environ, "TANDEM_LOG": topic, "TANDEM_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run([sys.executable, str(file)], env=environment, capture_output=True, text=True, check=True)
+        return done.stderr.splitlines()
+
+    (kernel,) = lines("kernels")
+    assert kernel.startswith("tandem kernels: <lambda>: multiply_add") and kernel.endswith("from logged.py:2")
+    (cache,) = lines("cache")
+    assert "0 compiled, 2 from disk" in cache
+    assert len(lines("kernels,cache")) == 2
 
 
 def test_dump_folder(run_python, tmp_path):

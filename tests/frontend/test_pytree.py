@@ -60,15 +60,26 @@ def test_structures_differ():
     ]
 
 
-def test_refill_keeps_identity():
-    inner, table = [1, 2], {"k": 3}
-    tree = (inner, table)
-    leaves, structure = pytree.flatten(tree)
+def test_rebuild_keeps_identity():
+    inner, table, pair = [1, 2], {"k": 3}, Pair(4, 5)
+    tree = (inner, table, pair)
+    leaves, structure, nodes = pytree.nodes(tree)
+    assert all(a is b for a, b in zip(nodes, (tree, inner, table, pair), strict=True))
     inner.append(9)
     table["extra"] = 4
-    again = pytree.refill(tree, structure, [v * 10 for v in leaves])
-    assert again[0] is inner and again[1] is table
-    assert (inner, table) == ([10, 20], {"k": 30})
+    pair.first = 7
+    again = pytree.rebuild(structure, [v * 10 for v in leaves], nodes)
+    assert again[0] is inner and again[1] is table and again[2] is pair
+    assert (inner, table, pair) == ([10, 20], {"k": 30}, Pair(40, 50))
+
+
+def test_rebuild_makes_one_object_for_several_places():
+    one = [1]
+    leaves, structure, nodes = pytree.nodes([one, one, [2]])
+    shared = pytree.Shared()
+    again = pytree.rebuild(structure, leaves, [None, shared, shared, None])
+    assert again == [[1], [1], [2]] and again[0] is again[1] is shared.value
+    assert again[0] is not one and again is not nodes[0]
 
 
 def test_dataclass_without_running_init():

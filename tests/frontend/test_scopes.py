@@ -82,7 +82,7 @@ def test_variables_of_the_called_function_itself_are_free():
     check(program)
 
 
-def test_a_tensor_that_leaves_a_branch_by_a_list_names_its_line():
+def test_a_tensor_that_leaves_a_branch_by_a_list_names_the_list():
     def program(x):
         kept = []
 
@@ -95,7 +95,7 @@ def test_a_tensor_that_leaves_a_branch_by_a_list_names_its_line():
             keep(x * 3)
         return kept[0]
 
-    refused(program, "made inside a branch or loop body and is used outside of it")
+    refused(program, "'kept': got a change in the body of the 'if' at line")
 
 
 def test_constructors_and_properties_under_conditions():

@@ -24,6 +24,7 @@ REFUSALS = {
     "bound and written in a loop": r"need either writes in place or assignments",
     "one tensor on some paths": r"on some paths only",
     "exception in a body that may not run": r"got an exception in the body of the",
+    "read-only on some paths": r"is a read-only argument on some paths",
     "elements several times": r"got a view that has some elements several times",
 }
 

@@ -551,3 +551,128 @@ def program(a0, a2):
         "(td.zeros((0, 130), dtype=td.float32), td.asarray([[1.0], [1.0]], dtype=td.bfloat16))",
         "(td.zeros((0, 130), dtype=td.float32), td.asarray([[2.0], [3.0]], dtype=td.bfloat16))",
     )
+
+
+def test_a_read_only_argument_that_the_other_branch_takes(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a1):
+    t1 = a1 - 2
+    t2 = a1 if a0 else t1
+    t1[1] *= 3
+    return t1, t2
+""",
+        "(td.asarray(True), td.broadcast_to(td.asarray([1.0, 2.0]), (3, 2)))",
+        "(td.asarray(False), td.broadcast_to(td.asarray([1.0, 2.0]), (3, 2)))",
+    )
+
+
+def test_an_index_out_of_bounds_of_nothing(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1):
+    f3 = 2
+    while f3 > 0 and a1.sum() > 1:
+        f3 -= 1
+        t6 = a1[:2:-1, f3]
+""",
+        "(td.asarray([[1.016]]),)",
+    )
+    modes.check(
+        """
+def program(x, k):
+    return td.take(x, k, axis=1)
+""",
+        "(td.zeros((0, 3)), td.asarray([2, -3]))",
+        "(td.zeros((0, 3)), td.asarray([2, 3]))",
+    )
+
+
+def test_strides_of_a_transposed_argument_are_products(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1):
+    return a1.mT.reshape(-1)
+""",
+        "(td.asarray([[2, 0], [1, 1]], dtype=td.int64).T,)",
+        "(td.asarray([[2, 0, 3], [1, 1, 4]], dtype=td.int64).T,)",
+        "(td.asarray([[2, 0, 3], [1, 1, 4]], dtype=td.int64)[:, :2].T,)",
+    )
+
+
+REACHES_AN_ARGUMENT = [
+    """
+def program(a0, a1):
+    for i1 in range(4):
+        if a0:
+            a1 = a1.T
+            a1 += 1
+        else:
+            break
+""",
+    """
+def program(a0, a1):
+    if a1 >= 3:
+        a1 = 1 / a1
+    f3 = 2
+    while f3 > 0 and a1.sum() < 1:
+        f3 -= 1
+        a1 = +a1
+    a1[...] = 1
+""",
+]
+
+
+@pytest.mark.parametrize("source", REACHES_AN_ARGUMENT)
+def test_a_write_that_reaches_an_argument_on_some_paths_is_refused(modes: Modes, source: str) -> None:
+    verdict = modes.verdict(Program(source, ["(td.asarray([1.0]), td.asarray([2.233]))"]), strictly=True)
+    assert verdict.failure is None and verdict.refused == "one tensor on some paths"
+
+
+def test_a_number_of_an_outer_loop_that_an_inner_one_assigns_to_itself(modes: Modes) -> None:
+    modes.check(
+        """
+def program(x):
+    n1 = 7
+    k = 2
+    while k > 0 and x.sum() < 0.5:
+        k -= 1
+        j = 3
+        while j > 0 and x.mean() < 0:
+            j -= 1
+            if k == 3:
+                n1 = n1
+                x = x + n1
+            x = x + 1
+    return x, n1
+""",
+        "(td.asarray([-1.5, -2.0]),)",
+        "(td.asarray([1.5, -2.0]),)",
+    )
+
+
+def test_variables_that_a_loop_swaps_reach_an_argument(modes: Modes) -> None:
+    source = """
+def program(a0, a1):
+    t1 = a0.copy()
+    f2 = 1
+    while f2 > 0 and a1.sum() != 1:
+        f2 -= 1
+        a0, t1 = (t1, a0)
+    t1[...] = 1
+"""
+    verdict = modes.verdict(Program(source, ["(td.asarray([10.0]), td.asarray([[0.661]]))"]), strictly=True)
+    assert verdict.failure is None and verdict.refused == "one tensor on some paths"
+
+
+def test_a_size_that_an_equation_with_itself_settles(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    t1 = a0.min()
+    a0 *= a0[-2:2][::-1]
+    return t1
+""",
+        "(td.asarray([[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], dtype=td.int64),)",
+        "(td.asarray([[1.0, 2.0], [3.0, 1.0]], dtype=td.int64),)",
+    )

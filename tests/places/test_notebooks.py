@@ -1,5 +1,6 @@
 """Cells of a notebook, run by IPython's own shell: sources are found, and a cell that is run again compiles nothing."""
 
+import re
 import zlib
 
 import numpy as np
@@ -17,7 +18,7 @@ def kernel_name(raw_code, transformed_code, number):
 
 @pytest.fixture(params=["shell", "kernel"])
 def run(request):
-    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False, "hist_file": ":memory:"}))
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False, "hist_file": ":memory:"}))
     if request.param == "kernel":
         shell.compile.get_code_name = kernel_name
 
@@ -137,9 +138,16 @@ def test_errors_point_into_the_cell(run):
         run("f(x)")
     first, place, source, caret = str(caught.value).splitlines()
     assert first.startswith("add: got shapes [3] and [4]; need ")
-    assert place.startswith(("  --> <ipython-input-", "  --> /tmp/ipykernel_1/")) and place.endswith(":4:12")
+    assert re.fullmatch(r"  --> Cell In\[\d+\]:4:12", place)
     assert (source, caret) == ("   | return y + td.ones((4,))", "   |        ^^^^^^^^^^^^^^^^^")
 
 
 def test_a_magic_does_not_get_in_the_way(run):
     assert run("%time f = td.script(lambda x: x * 2 if x.sum() > 0 else x)\nf(x).tolist()") == [2.0] * 3
+
+
+def test_reports_name_the_cell(run):
+    run(CELL)
+    run("f(x)")
+    text = run("str(f.explain())")
+    assert re.search(r"kernel: .*lines=Cell In\[\d+\]:3", text) and "ipykernel" not in text and "<string>" not in text

@@ -69,7 +69,7 @@ struct Writer {
     program.kernels.push_back(std::move(code));
     return static_cast<int>(program.kernels.size() - 1);
   }
-  Launch launch(int code, std::vector<int> slots, DimRef range, double cost = 1) {
+  Launch launch(int code, const std::vector<int>& slots, DimRef range, double cost = 1) {
     Launch op{.kernel = code, .args = {}, .vals = {}, .range = range, .grain = 1, .cost = cost};
     for (const int slot : slots) op.args.push_back({slot, dim(0)});
     return op;
@@ -368,9 +368,9 @@ TEST_CASE("a profile has the launches of its time") {
       }
     return out;
   };
-  const uint64_t outer = start_profile(100);
+  const uint64_t outer = start_profile(100, false);
   run(two_step(false), inputs, &n);
-  const uint64_t inner = start_profile(100);
+  const uint64_t inner = start_profile(100, false);
   run(two_step(false), inputs, &n);
   CHECK(names(stop_profile(inner)) == std::vector<std::string>{"increment", "twice"});
   CHECK(profiling());
@@ -379,7 +379,7 @@ TEST_CASE("a profile has the launches of its time") {
   run(two_step(false), inputs, &n);
   CHECK(names(all) == std::vector<std::string>{"increment", "twice", "increment", "twice"});
   CHECK(all.dropped == 0);
-  const uint64_t small = start_profile(3);
+  const uint64_t small = start_profile(3, false);
   run(two_step(false), inputs, &n);
   run(two_step(false), inputs, &n);
   const Profile cut = stop_profile(small);
@@ -389,15 +389,16 @@ TEST_CASE("a profile has the launches of its time") {
 
 TEST_CASE("threads record side by side, and come and go") {
   const int64_t n = 10;
-  const uint64_t number = start_profile(100'000);
+  const uint64_t number = start_profile(100'000, false);
   const uint64_t start = profile_clock();
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
       const Buffer inputs[] = {buffer(Doubles(10))};
       for (int i = 0; i < 1000; ++i) {
         run(two_step(false), inputs, &n);
-        if (i % 100 == 0) stop_profile(start_profile(10));
+        if (i % 100 == 0) stop_profile(start_profile(10, false));
       }
     });
   for (std::thread& thread : threads) thread.join();
@@ -408,7 +409,7 @@ TEST_CASE("threads record side by side, and come and go") {
   for (const ThreadEvents& thread : profile.threads) count += thread.last - thread.first;
   CHECK(profile.threads.size() == 8);
   CHECK(count == 16'000);
-  const Profile empty = stop_profile(start_profile(10));
+  const Profile empty = stop_profile(start_profile(10, false));
   CHECK(empty.threads.empty());
 }
 

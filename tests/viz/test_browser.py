@@ -125,7 +125,7 @@ def test_measured_times(tmp_path):
     assert json.loads(attribute(result, "data-seen"))["errors"] == []
     assert "time while the profiler was on" in result and '<th class="number">time</th>' in result
     shares = [int(share) for share in re.findall(r'class="bar"[^>]*></span>(\d+)%', result)]
-    assert len(shares) == len(p.seconds_of(function)) > 1 and 97 <= sum(shares) <= 103
+    assert len(shares) == len(p.seconds_by_origin()) > 1 and 97 <= sum(shares) <= 103
 
 
 def test_screenshot_shows_the_kernels(tmp_path):

@@ -30,5 +30,5 @@ def write(function: Any, path: str | os.PathLike[str] | None = None, profile: Pr
         )
     name = re.sub(r"[^0-9A-Za-z_.-]+", "_", compiled.__name__).strip("_") or "function"
     target = Path(f"{name}.html" if path is None else path)
-    target.write_text(render(gather(compiled, profile.seconds_of(compiled) if profile else None)), encoding="utf-8")
+    target.write_text(render(gather(compiled, profile.seconds_by_origin() if profile else None)), encoding="utf-8")
     return target

@@ -33,7 +33,7 @@ class Explanation(str):
 
 def explain(compiled: Compiled, profile: Profiler | None = None) -> Explanation:
     """Return the report of a compiled function."""
-    return Explanation(gather(compiled, profile.seconds_of(compiled) if profile else None))
+    return Explanation(gather(compiled, profile.seconds_by_origin() if profile else None))
 
 
 def text(report: Report) -> str:
@@ -62,5 +62,7 @@ def _details(item: Specialization) -> list[str]:
         lines.append(f"kernel: {kernel.name} ({', '.join(facts)})")
     for node in item.graph.walk():
         if node.kind == "library":
-            lines.append(f"library: {node.op} ({places([node.line] if node.line else [])})")
+            facts = [] if node.seconds is None else [f"seconds={node.seconds:.3g}"]
+            facts.append(places([node.line] if node.line else []))
+            lines.append(f"library: {node.op} ({', '.join(facts)})")
     return lines + item.notes

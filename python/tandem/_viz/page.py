@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from tandem._viz import highlight, scene
 from tandem._viz.report import Kernel, Report, Specialization
-from tandem._viz.sources import Excerpt, Line, excerpts, places, short
+from tandem._viz.sources import Excerpt, Line, excerpts, places
+from tandem.scripting.texts import short
 
 DRAWN = 8  # so many specialisations, the last ones, are shown in full
 SIGNATURE = 4  # so many arguments in the line above the graph; the table of guards has them all
@@ -174,10 +175,11 @@ class _Section:
     # Tables
 
     def _kernels(self) -> str:
-        if not self.item.kernels:
-            return '<p class="file">None: everything is done by libraries, or nothing is left to do.</p>'
         nodes = {node.id: node for node in self.item.graph.walk()}
-        total = sum(kernel.seconds or 0.0 for kernel in self.item.kernels)
+        libraries = [node for node in nodes.values() if node.kind == "library"]
+        if not self.item.kernels and not libraries:
+            return '<p class="file">None: nothing is left to do.</p>'
+        total = sum(seconds or 0.0 for seconds in self._seconds())
         heads = ["kernel", "operations", "lines", "stages", "launches"]
         if total:
             heads += ["time", "share"]
@@ -185,24 +187,40 @@ class _Section:
         for kernel in self.item.kernels:
             operations = ", ".join(nodes[name].op for name in kernel.nodes)
             name = f"k{kernel.number} {scene.shortened(kernel.name, 42)}"
-            row = [
-                f'<span class="name">{_swatch(kernel)}<span class="mono">{_text(name)}</span></span>',
-                _text(scene.shortened(operations, 160)),
-                f'<span class="mono">{_text(places(kernel.lines))}</span>',
-                str(kernel.stages),
-                str(kernel.launches),
-            ]
-            if total:
-                row += _time(kernel.seconds, total)
-            rows.append(row)
+            rows.append(
+                [
+                    f'<span class="name">{_swatch(kernel)}<span class="mono">{_text(name)}</span></span>',
+                    _text(scene.shortened(operations, 160)),
+                    f'<span class="mono">{_text(places(kernel.lines))}</span>',
+                    str(kernel.stages),
+                    str(kernel.launches),
+                    *(_time(kernel.seconds, total) if total else []),
+                ]
+            )
             attributes.append(f' data-kernel="{kernel.number}" data-l="{self.line_ids(kernel.lines)}"')
+        for node in libraries:
+            lines = [node.line] if node.line else []
+            rows.append(
+                [
+                    '<span class="dim">library</span>',
+                    _text(node.op),
+                    f'<span class="mono">{_text(places(lines))}</span>',
+                    "",
+                    "",
+                    *(_time(node.seconds, total) if total else []),
+                ]
+            )
+            attributes.append(f' data-n="{_text(node.id)}" data-l="{self.line_ids(lines)}"')
         return _table(heads, rows, attributes)
 
+    def _seconds(self) -> list[float | None]:
+        libraries = (node for node in self.item.graph.walk() if node.kind == "library")
+        return [*(kernel.seconds for kernel in self.item.kernels), *(node.seconds for node in libraries)]
+
     def _about_kernels(self) -> str:
-        if not self.item.kernels:
-            return ""
-        timed = any(kernel.seconds is not None for kernel in self.item.kernels)
-        return "launches since the first call" + (", time while the profiler was on" if timed else "")
+        timed = any(seconds is not None for seconds in self._seconds())
+        facts = ["launches since the first call"] if self.item.kernels else []
+        return ", ".join([*facts, "time while the profiler was on"] if timed else facts)
 
     def _guards(self) -> str:
         named = zip(self.item.names, self.item.inputs, strict=True)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 STAGES = ("captured", "optimized", "kernels", "program", "llvm", "asm")
 
-# Seconds by specialisation (from 1) and number of the kernel in it (from 0).
-Seconds = Mapping[tuple[int, int], float]
+# Seconds by the number ("origin") that profiles know a kernel or a library call by.
+Seconds = Mapping[int, float]
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Node:
     line: Line | None
     kernels: tuple[int, ...]
     regions: dict[str, Graph]
+    seconds: float | None = None  # of a library call
 
     @property
     def attributes(self) -> str:
@@ -121,7 +122,7 @@ class Report:
 
 
 def gather(compiled: Compiled, seconds: Seconds | None = None) -> Report:
-    """Return what is known of a compiled function now. `seconds`: measured times of kernels, where there are any."""
+    """Return what is known of a compiled function now. `seconds`: measured times, where there are any."""
     counters = compiled.stats()
     records = enumerate(compiled.records, 1)
     return Report(
@@ -140,7 +141,7 @@ def _specialization(number: int, record: Any, seconds: Seconds) -> Specializatio
     if pending:
         graph = Graph([(f"%{name}", kind) for name, kind in zip(record.names, record.inputs, strict=True)], [], [])
     else:
-        graph = _graph(executable.graph(), "n")
+        graph = _graph(executable.graph(), "n", seconds)
     rows = [] if pending else executable.kernels()
     kernels = [
         Kernel(
@@ -149,7 +150,7 @@ def _specialization(number: int, record: Any, seconds: Seconds) -> Specializatio
             stages=row["stages"],
             launches=row["launches"],
             lines=[tuple(line) for line in row["lines"]],
-            seconds=seconds.get((number, k)),
+            seconds=seconds.get(row["origin"]),
         )
         for k, row in enumerate(rows)
     ]
@@ -171,11 +172,12 @@ def _specialization(number: int, record: Any, seconds: Seconds) -> Specializatio
     )
 
 
-def _graph(data: dict[str, Any], prefix: str) -> Graph:
+def _graph(data: dict[str, Any], prefix: str, seconds: Seconds) -> Graph:
     nodes = []
     for k, row in enumerate(data["nodes"]):
         name = f"{prefix}{k}"
-        regions = {label: _graph(region, f"{name}.{label}.") for label, region in row["regions"].items()}
+        regions = {label: _graph(region, f"{name}.{label}.", seconds) for label, region in row["regions"].items()}
         rest = {key: row[key] for key in ("op", "kind", "text", "inputs", "outputs", "types", "line")}
-        nodes.append(Node(id=name, kernels=tuple(row["kernels"]), regions=regions, **rest))
+        time = seconds.get(row["origin"])
+        nodes.append(Node(id=name, kernels=tuple(row["kernels"]), regions=regions, seconds=time, **rest))
     return Graph(data["params"], nodes, data["results"], data.get("writebacks", []))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
-import os
 import types
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from tandem.scripting.texts import short
 
 Line = tuple[str, int]  # file and line
 
@@ -45,11 +46,6 @@ def excerpts(lines: Iterable[Line], code: types.CodeType | None) -> list[Excerpt
     for filename, line in lines:
         wanted[filename].add(line)
     return [excerpt for filename, numbers in wanted.items() for excerpt in _of_file(filename, numbers)]
-
-
-def short(filename: str) -> str:
-    """The name of a file without its folders."""
-    return os.path.basename(filename) or filename
 
 
 def places(lines: Iterable[Line]) -> str:

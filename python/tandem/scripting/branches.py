@@ -6,9 +6,10 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
-from tandem.scripting.aliases import is_held
+from tandem.scripting.aliases import Merging
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.jumps import RESULT, RETURNED
+from tandem.scripting.pictures import Picture
 from tandem.scripting.state import (
     PROTECTED,
     UNBOUND,
@@ -44,9 +45,11 @@ class If:
     __slots__ = (
         "_attempts",
         "_before",
+        "_changed",
         "_line",
         "_names",
         "_opened",
+        "_pictures",
         "_region",
         "_results",
         "_taken",
@@ -70,7 +73,8 @@ class If:
         self._open()
 
     def _open(self) -> None:
-        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}", self._before)
+        picture = Picture(self._before.variables())
+        self._region = regions.push(_core.if_begin(self._test), f"'if' at line {self._line}", self._before, picture)
 
     def pending(self) -> bool:
         """True before each attempt; one is enough unless `merge` says otherwise."""
@@ -85,6 +89,8 @@ class If:
             return not self._taken
         regions.check(self._region)
         self._then = self._snapshot(scope)
+        self._pictures = [Picture(self._then.variables())]
+        self._changed = self._region.picture.changed(node for entry in self._before.entries for node in entry.nodes)
         self._region.handle.otherwise([lift(leaf) for entry in self._then.entries for leaf in _outgoing(entry)])
         self._results = self._before.values()
         return True
@@ -109,8 +115,10 @@ class If:
         return True
 
     def _opens(self, entry: Entry) -> bool:
-        opened = open_entry(entry).structure != entry.structure
-        return opened and not is_held(entry.value, entry.name, (self._results,))
+        if open_entry(entry).structure == entry.structure:
+            return False
+        picture = self._pictures[0] if any(entry is item for item in self._then.entries) else self._pictures[1]
+        return not picture.held(entry.value, 1)
 
     def _restart(self) -> None:
         self._results = self._before.values()
@@ -142,6 +150,8 @@ class If:
             return False
         regions.check(self._region)
         after = self._snapshot(scope)
+        self._pictures.append(Picture(after.variables()))
+        self._changed += self._region.picture.changed(node for entry in self._before.entries for node in entry.nodes)
         if self._again(after) or self._open_objects(after):
             return False
         left = _returned(after.entries)
@@ -155,11 +165,25 @@ class If:
             outputs += needed
         results = iter(self._region.handle.end([lift(value) for value in outputs], names))
         regions.pop(self._region)
-        merged = []
+        merging = Merging(*self._pictures)
+        kept = []
         for plan, entry, other in zip(plans, self._then.entries, after.entries, strict=True):
-            merged.append(self._build(plan, entry, other, [next(results) for _ in _outgoing(entry)]))
+            structure = None if plan or other.structure is None else entry.structure
+            kept.append([] if structure is None else merging.add(entry.name, structure, entry.nodes, other.nodes))
+        self._check_changed(after, {id(node) for nodes in kept for node in nodes})
+        merged = []
+        for plan, entry, other, nodes in zip(plans, self._then.entries, after.entries, kept, strict=True):
+            merged.append(self._build(plan, entry, other, [next(results) for _ in _outgoing(entry)], nodes))
         self._results = tuple(merged)
+        merging.note(f"'if' at line {self._line}")
         return True
+
+    def _check_changed(self, after: Snapshot, kept: set[int]) -> None:
+        """Raise if a branch changed a container that others have, and the variable has another one after the other."""
+        for node, path in self._changed:
+            places = sum(node is item for entry in after.entries for item in entry.nodes)
+            if id(node) not in kept and self._pictures[1].held(node, places):
+                raise regions.changed(f"'{path}'", self._region.what)
 
     def _pair(self, then: Entry, other: Entry, left: bool) -> tuple[str, list[Any]]:
         """How a variable merges ("" or the reason why it cannot), and one else-value per output of the then-branch.
@@ -198,7 +222,7 @@ class If:
             f"of the 'if' at line {self._line}"
         )
 
-    def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any]) -> Any:
+    def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any], kept: list[Any]) -> Any:
         if plan == "unset":
             return next((entry.value for entry in (then, other) if isinstance(entry.value, Undefined)), UNBOUND)
         if plan:
@@ -210,9 +234,7 @@ class If:
             result = next(results) if is_number(a) or is_symbolic(a) else a
             leaves.append(a if same_plain(a, b) else result)
         assert then.structure is not None
-        if then.value is other.value:  # the same list or dict, changed in both branches
-            return pytree.refill(other.value, then.structure, leaves)
-        return pytree.unflatten(then.structure, leaves)
+        return pytree.rebuild(then.structure, leaves, kept)  # what is the same object in both is changed in place
 
 
 def _returned(entries: list[Entry]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tandem import _core, dump
 from tandem._locks import shared_lock
 from tandem.scripting import context, hosted, primitives, regions
+from tandem.scripting.aliases import check_remade
 from tandem.scripting.arguments import (
     Outputs,
     changed_arguments,
@@ -152,6 +153,7 @@ def _once(request: _Request) -> tuple[Any, Record]:
     package = compiled.__module__.partition(".")[0]
     state = context.Capture(compiled.__name__, compiled.rewriting, "" if package == "__main__" else package)
     recorder = _core.Capture(compiled.__name__, fast=compiled.numerics == "fast", disk_cache=compiled.cache)
+    state.boundary = _record.__code__
     outer, stack = context.enter(state), regions.swap([])
     recorder.start()
     try:
@@ -228,12 +230,14 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     new_args, new_kwargs = replace_leaves((request.args, request.kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
     target = _target(compiled, state)
+    state.arguments = [*new_args, *new_kwargs.values()]
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
     collector = state.watch = Collector([compiled.__wrapped__, *others], state.functions)
     recorder.on_failure(lambda: hosted.left_behind(collector, given))
     try:
         with collector:
             result = target(*new_args, **new_kwargs)
+        check_remade(state.remade)
         if regions.innermost() is not None:
             regions.check(regions.Region(None, "capture"))
     finally:

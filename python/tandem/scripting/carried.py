@@ -8,9 +8,10 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import regions
-from tandem.scripting.aliases import is_held, sharing
+from tandem.scripting.aliases import Merging, Remade, place_of_user, places, remade_error, sharing
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.errors import capture_error
+from tandem.scripting.pictures import Picture, changed_contents, contents
 from tandem.scripting.stacking import EMPTY, Stacked, Stacks
 from tandem.scripting.state import (
     PROTECTED,
@@ -39,7 +40,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open" or "stack"
+    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open", "nodes" or "stack"
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -63,6 +64,8 @@ class Carried:
         self.stacks = stacks
         self.masked: dict[str, str] = {}
         self.opened: set[str] = set()  # variables whose objects are carried attribute by attribute
+        self.nodes: dict[tuple[str, int], bool] = {}  # whether a container of a variable stays the object it is
+        self.picture: Picture | None = None  # of the start
         self.promoted: dict[tuple[str, int], Any] = {}
         self.filled: dict[str, tuple[list[Later], pytree.Structure]] = {}
         self.in_place: dict[int, Any] = {}  # tensors that the body writes into and the variables keep, by id
@@ -81,9 +84,9 @@ class Carried:
         for entry in self.before.entries:
             if entry.name in self.filled:
                 makers, structure = self.filled[entry.name]
-                entry = Entry(entry.name, None, [make() for make in makers], structure)
+                entry = Entry(entry.name, None, *pytree.nodes(pytree.unflatten(structure, [make() for make in makers])))
             elif self._stacked(entry):
-                entry = Entry(entry.name, entry.value, [], EMPTY)
+                entry = Entry(entry.name, entry.value, [], EMPTY, [entry.value])
             elif entry.name in self.opened:
                 entry = open_entry(entry)
             elif entry.name in self.masked:
@@ -117,7 +120,8 @@ class Carried:
                     values.append(lift(leaf) if dtype is None else lift(leaf).astype(dtype))
         self.names = names
         handle = _core.while_begin(values, names)
-        self.region = regions.push(handle, self.what, self.before)
+        self.picture = self.picture or Picture(self.before.variables())
+        self.region = regions.push(handle, self.what, self.before, self.picture)
         header = list(handle.params)
         body = list(handle.body(condition(dict(zip(self.extras, header, strict=False)))))
         self.extra_params = dict(zip(self.extras, body, strict=False))
@@ -126,19 +130,27 @@ class Carried:
         self.untouched = {id(param): param._memory for param in body}
         tensors = [leaf for entry in self.entries for leaf in entry.leaves if isinstance(leaf, _core.Tensor)]
         self.untouched |= {id(leaf): leaf._memory for leaf in tensors}
-        self.params = tuple(
-            self._value(entry, leaves) for entry, leaves in zip(self.entries, self.current, strict=True)
-        )
+        shared: dict[int, pytree.Shared] = {}
+        kept = [[self._start(entry, k, shared) for k in range(len(entry.nodes))] for entry in self.entries]
+        self.params = tuple(map(self._value, self.entries, self.current, kept))
+        self.containers = [[getattr(item, "value", item) for item in items] for items in kept]
+        self.contents = {id(item.value): contents(item.value) for item in shared.values()}
+
+    def _stays(self, entry: Entry, k: int) -> bool:
+        return self.nodes.get((entry.name, k), entry.name in self.updated)
+
+    def _start(self, entry: Entry, k: int, shared: dict[int, pytree.Shared]) -> Any:
+        """A container of a variable in the body: itself or another one."""
+        node = entry.nodes[k]
+        if self._stays(entry, k):
+            return node
+        return shared.setdefault(id(node), pytree.Shared()) if pytree.is_mutable(node) else None
 
     def _parameters(self, entry: Entry) -> list[Any]:
         return [next(self.leaf_params) if self._is_carried(entry, leaf) else leaf for leaf in entry.leaves]
 
-    def _value(self, entry: Entry, leaves: list[Any]) -> Any:
-        if entry.structure is None:
-            return entry.value
-        if entry.name in self.updated:
-            return pytree.refill(entry.value, entry.structure, leaves)
-        return pytree.unflatten(entry.structure, leaves)
+    def _value(self, entry: Entry, leaves: list[Any], kept: list[Any]) -> Any:
+        return entry.value if entry.structure is None else pytree.rebuild(entry.structure, leaves, kept)
 
     def python_numbers(self, after: Snapshot) -> str | None:
         """Why a loop over a known range must be unrolled: a Python number would become a tensor."""
@@ -163,17 +175,51 @@ class Carried:
             found, values = self._compare(entry, new, params, live)
             problems += found
             nexts += values
-        problems = problems or self._aliases(after, live, item) or self._collect(after)
+        end = Picture(after.variables())
+        problems = problems or self._objects(after, end, live) or self._aliases(after, live, item)
+        problems = problems or self._collect(after)
         if problems:
             return problems
         results = list(
             self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts], self.runs)
         )
         regions.pop(self.region)
-        self._finish(after, dict(zip(self.extras, results, strict=False)), results[len(self.extras) :])
+        self._finish(after, dict(zip(self.extras, results, strict=False)), results[len(self.extras) :], end)
         return []
 
-    def _finish(self, after: Snapshot, tables: dict[str, Any], results: list[Any]) -> None:
+    def _objects(self, after: Snapshot, end: Picture, live: tuple[str, ...]) -> list[Problem]:
+        """Containers that the body takes for others than it leaves, where that would be noticed."""
+        assert self.picture is not None
+        others: dict[int, set[int]] = {}
+        starts: dict[int, set[Any]] = {}
+        ends: dict[int, set[Any]] = {}
+        rows = []
+        for entry, new, params in zip(self.entries, after.entries, self.containers, strict=True):
+            if entry.structure is None or new.structure != entry.structure or self._stacked(entry):
+                continue
+            begin = places(entry.name, entry.structure, entry.nodes)
+            finish = places(entry.name, new.structure, new.nodes)
+            for k, (old, param, node) in enumerate(zip(entry.nodes, params, new.nodes, strict=True)):
+                if pytree.is_mutable(old):
+                    rows.append((entry, k, old, param, node))
+                    others.setdefault(id(old), set()).add(id(node))
+                    starts.setdefault(id(old), set()).add(begin[k])
+                    ends.setdefault(id(node), set()).add(finish[k])
+        for entry, k, old, param, node in rows:
+            kept = node is param
+            held = self.picture.held(old, len(starts[id(old)]))
+            if self._stays(entry, k) != kept and held and (entry.name, k) not in self.nodes:
+                return [Problem(entry.name, f"its objects are others after the {self.what}", "nodes", k, fill=kept)]
+            if param is old or not changed_contents(param, self.contents[id(param)]):
+                continue
+            if held or len(others[id(old)]) > 1 or end.held(param, len(ends.get(id(param), ()))):
+                known = Remade(entry.name, self.what, [(param, ())], place_of_user())
+                if live:
+                    return [Problem(entry.name, f"the body changes '{entry.name}', which has other names", "unroll")]
+                raise remade_error(known, "a change")
+        return []
+
+    def _finish(self, after: Snapshot, tables: dict[str, Any], results: list[Any], end: Picture) -> None:
         """The variables after the loop, from the results of the graph's `while`."""
         last: dict[int, Stacked] = {}
         seen: dict[int, Any] = {}
@@ -182,7 +228,10 @@ class Carried:
             if self.stacks is not None and self._stacked(entry):
                 values[entry.name] = self.stacks.finish(entry.name, entry.value, tables, last)
         rest = iter(results)
-        for entry, new, params in zip(self.entries, after.entries, self.current, strict=True):
+        assert self.picture is not None
+        merging = Merging(self.picture, end)
+        kept = [self._merged(merging, *row) for row in zip(self.entries, after.entries, self.containers, strict=True)]
+        for entry, new, params, nodes in zip(self.entries, after.entries, self.current, kept, strict=True):
             leaves = []
             for k, leaf in enumerate(entry.leaves):
                 result = next(rest) if self._is_carried(entry, leaf) else leaf
@@ -196,8 +245,16 @@ class Carried:
                     result = leaf
                 leaves.append(result)
             if entry.name not in values:
-                values[entry.name] = self._result(entry, new, leaves)
+                values[entry.name] = self._result(entry, new, leaves, nodes)
         self.results = tuple(values[entry.name] for entry in self.entries)
+        merging.note(self.what, second_only=self.runs)
+
+    def _merged(self, merging: Merging, entry: Entry, new: Entry, params: list[Any]) -> list[Any]:
+        """The containers of a variable after the loop: itself if every iteration leaves it the object that it was."""
+        if entry.structure is None or new.structure != entry.structure:
+            return list(entry.nodes)
+        ends = [old if node is param else node for old, param, node in zip(entry.nodes, params, new.nodes, strict=True)]
+        return merging.add(entry.name, entry.structure, entry.nodes, ends)
 
     def _kept(self, entry: Entry, k: int, new: Entry, param: Any) -> bool:
         """True for a parameter that an iteration hands on as it is: the variable is what it was before the loop."""
@@ -239,12 +296,12 @@ class Carried:
         self.next_extras |= self.stacks.write(self.extra_params)
         return []
 
-    def _result(self, entry: Entry, new: Entry, leaves: list[Any]) -> Any:
+    def _result(self, entry: Entry, new: Entry, leaves: list[Any], kept: list[Any]) -> Any:
         if entry.structure is None:
             if new.structure is None and not isinstance(new.value, Undefined) and entry.name not in self.masked:
                 return UNBOUND
             return Undefined(entry.name, self.masked.get(entry.name) or f"only the body of the {self.what} sets it")
-        return self._value(entry, leaves)
+        return self._value(entry, leaves, kept)
 
     def _compare(
         self, entry: Entry, new: Entry, params: list[Any], live: tuple[str, ...]
@@ -256,11 +313,12 @@ class Carried:
             return self._compare_unset(entry, new, live), []
         change = f"it is {describe(entry.value)} before and {describe(new.value)} after an iteration of the {self.what}"
         mask = [Problem(name, change, "mask")]
-        if name not in self.opened and new.value is not entry.value and self._opens(entry) and self._opens(new):
+        if name not in self.opened and new.value is not entry.value and self._opens(entry, new):
             mask = [Problem(name, change, "open")]
         if new.structure != entry.structure:
             return mask, []
-        if entry.structure is pytree.LEAF and is_symbolic(entry.value) and new.value is params[0] is not entry.value:
+        itself = entry.structure is pytree.LEAF and new.value is params[0] is not entry.value
+        if itself and is_symbolic(entry.value) and not is_weak(entry.value):
             # Assigned to itself: it stays the tensor it was, so that writes into it are seen by its other names.
             return [Problem(name, f"the {self.what} leaves it the tensor it was", "same")], []
         problems: list[Problem] = []
@@ -297,9 +355,11 @@ class Carried:
             nexts.append(tensor)
         return problems, nexts
 
-    def _opens(self, entry: Entry) -> bool:
-        opened = open_entry(entry).structure != entry.structure
-        return opened and not is_held(entry.value, entry.name, (self.params, self.results, *self.current))
+    def _opens(self, before: Entry, after: Entry) -> bool:
+        assert self.picture is not None
+        if any(open_entry(entry).structure == entry.structure for entry in (before, after)):
+            return False
+        return not (self.picture.held(before.value, 1) or Picture({after.name: after.value}).held(after.value, 1))
 
     def _shared(self, param: Any) -> bool:
         """True when another variable starts as the same tensor, which then has a parameter of its own."""
@@ -324,6 +384,7 @@ class Carried:
 
     def abort(self) -> None:
         regions.abort(self.region)
+        self.before.values()
 
     def adjust(self, problems: list[Problem]) -> None:
         for problem in problems:
@@ -333,6 +394,8 @@ class Carried:
                 self.filled[problem.name] = problem.fill
             elif problem.kind == "open":
                 self.opened.add(problem.name)
+            elif problem.kind == "nodes":
+                self.nodes[problem.name, problem.leaf] = problem.fill
             elif problem.kind == "stack":
                 continue  # the tables are known now
             elif problem.kind == "in_place":

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tandem import _core
+from tandem.scripting import texts
 from tandem.scripting.errors import PACKAGE
 
 
@@ -29,11 +30,14 @@ class Capture:
     # Functions that change variables of the functions around them, and the branch or loop they were defined in.
     made: Any = field(default_factory=weakref.WeakKeyDictionary)
     stacked: dict[int, Any] = field(default_factory=dict)  # by the id of its last item: see stacking.py
+    boundary: types.CodeType | None = None  # the function that calls what is captured
+    arguments: list[Any] = field(default_factory=list)  # which the caller holds
+    remade: list[Any] = field(default_factory=list)  # objects that are one on some paths: see aliases.py
     watch: Any = None  # guards.Collector: what the function reads and changes outside of itself
     trials: int = 0  # > 0 while a loop body runs that may still be unrolled
 
     def note(self, filename: str, line: int, text: str) -> None:
-        entry = f"{os.path.basename(filename)}:{line}: {text}"
+        entry = f"{texts.short(filename)}:{line}: {text}"
         if entry not in self.notes:
             self.notes.append(entry)
 
@@ -105,7 +109,13 @@ def is_user_function(function: types.FunctionType) -> bool:
 
 def here() -> tuple[str, int]:
     """File and line of the nearest frame outside this package."""
+    frame = user_frame()
+    return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def user_frame() -> types.FrameType | None:
+    """The nearest frame outside this package."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return frame

@@ -73,7 +73,7 @@ def describe_line(item: types.TracebackType) -> str:
 
 
 def _describe(filename: str, line: int, source: str, span: tuple[int, int] | None) -> str:
-    where = f"  --> {filename}:{line}" + (f":{span[0] + 1}" if span else "")
+    where = f"  --> {texts.cell(filename) or filename}:{line}" + (f":{span[0] + 1}" if span else "")
     text = source.strip()
     if not text:
         return where

@@ -21,10 +21,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from tandem import _core
-from tandem.scripting import rewriter
+from tandem.scripting import rewriter, texts
 from tandem.scripting.context import is_user_file
 from tandem.scripting.effects import CONTAINERS, MISSING, PLAIN, Effect, grows, same, same_contents
-from tandem.scripting.errors import PACKAGE, capture_error
+from tandem.scripting.errors import PACKAGE, capture_error, is_internal
 from tandem.scripting.reads import Chain, reads
 
 MAX_CONTENTS = 10_000
@@ -160,7 +160,9 @@ class Collector:
         if event == "call":
             code = frame.f_code
             filename = code.co_filename
-            if is_user_file(filename) or filename.startswith(_NN) or code in self._functions:
+            if code.co_filename == "<string>" and is_internal(frame):
+                pass  # what dataclasses generate for this package
+            elif is_user_file(filename) or filename.startswith(_NN) or code in self._functions:
                 self._install(None)  # what follows is not the user's code
                 try:
                     self._frame(frame, code)
@@ -265,7 +267,7 @@ class Collector:
             self.watched.setdefault(key, ("attr", value, chain.stores, old, entry))
 
     def _place(self, code: types.CodeType, line: int) -> str:
-        text = f"{os.path.basename(code.co_filename)}:{line}"
+        text = f"{texts.short(code.co_filename)}:{line}"
         self._places[text] = code, line
         return text
 

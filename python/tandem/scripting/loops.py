@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tandem import _core
-from tandem.scripting import context
+from tandem.scripting import context, regions
 from tandem.scripting.carried import Carried
 from tandem.scripting.context import is_dim, is_symbolic
 from tandem.scripting.purity import MIN_TRIPS
@@ -123,13 +123,15 @@ class For:
         """The condition under which an unrolled iteration runs; a graph loop tests it itself."""
         if self._loop is not None or not is_symbolic(stop):
             return True
-        return ~truth(stop)
+        return _core.logical_not(truth(stop))
 
     def recover(self, error: BaseException) -> bool:
-        """Called when the body raised: True when the loop goes on, unrolled."""
+        """Called when the body raised: True when the loop goes on, unrolled, with `values` as they were before it."""
         if self._loop is None or not self._trial:
             return False
         self._abandon(str(error).split("\n")[0])
+        assert self._resume is not None
+        self._values = self._resume.values()
         return True
 
     def _decide(self, scope: dict[str, Any]) -> str:
@@ -157,12 +159,8 @@ class For:
         if self._not_simple:
             return self._not_simple
         for entry in Snapshot(self._updated, scope).entries:
-            if entry.name in self._lists and type(entry.value) is list:
-                if self._stoppable:
-                    return f"it appends to '{entry.name}' and may be left early"
-                continue
-            if entry.structure is not None and not entry.structure.is_leaf:
-                return f"the body changes '{entry.name}', a {type(entry.value).__name__}"
+            if entry.name in self._lists and type(entry.value) is list and self._stoppable:
+                return f"it appends to '{entry.name}' and may be left early"
         return None
 
     def _note(self, text: str) -> None:
@@ -200,7 +198,7 @@ class For:
         if self._target is not None and not (self._stoppable and self._target in self._live):
             loop.masked[self._target] = f"it is the variable of the 'for' at line {self._line}, which may not run"
         if self._stoppable:
-            loop.extras = {"index": index, "condition": self._sequence.has(index) & ~truth(stop)}
+            loop.extras = {"index": index, "condition": self._sequence.has(index) & _core.logical_not(truth(stop))}
         else:
             loop.extras = {"index": index}
         self._start_trial(1)
@@ -228,16 +226,18 @@ class For:
         index = loop.extra_params["index"] + 1
         loop.next_extras = {"index": index}
         if self._stoppable:
-            loop.next_extras["condition"] = self._sequence.has(index) & ~truth(stop)
+            loop.next_extras["condition"] = self._sequence.has(index) & _core.logical_not(truth(stop))
         after = Snapshot(self._names, scope)
         # With a tensor that ends the loop, its numbers are tensors afterwards either way.
         why = loop.python_numbers(after) if self._trial and not is_symbolic(stop) else None
-        if self._trial and self._rebound(after):
-            self._abandon(f"the body sets its variable '{self._target}'")
-            return self._resumed()
+        if self._trial:
+            change = regions.change_in(loop.region)
+            if change is not None or self._rebound(after):
+                self._abandon(f"the body {f'changes {change}' if change else f'sets its variable {self._target!r}'}")
+                return self._resumed()
         problems = [] if why is not None else loop.close(after, self._live if self._trial else (), self._item)
         kinds = {problem.kind for problem in problems}
-        if (self._trial and not kinds <= {"stack", "in_place", "open"}) or why is not None:
+        if (self._trial and not kinds <= {"stack", "in_place", "open", "nodes"}) or why is not None:
             if self._peeled or kinds & {"unroll"}:
                 self._abandon(why or problems[0].reason)
             else:

@@ -11,7 +11,7 @@ from tandem.scripting import stacking
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.hosted import tensor_print
 from tandem.scripting.sequences import tensor_enumerate, tensor_range, tensor_zip
-from tandem.scripting.state import truth
+from tandem.scripting.state import Undefined, kind, tested, truth, undefined_error
 
 
 def _len(value: Any) -> Any:
@@ -21,7 +21,31 @@ def _len(value: Any) -> Any:
 
 
 def _bool(value: Any = False) -> Any:
-    return truth(value) if is_symbolic(value) else bool(value)
+    value = tested(value)
+    return _core.as_number(truth(value)) if is_symbolic(value) else bool(value)
+
+
+def _kind_of(value: Any) -> type:
+    """The class of a value, which for a number that differs from call to call is that of the number."""
+    if isinstance(value, _core.Tensor) and value._weak:
+        return (bool, int, float, complex)[kind(value)]
+    return type(value)
+
+
+def _type(*arguments: Any, **options: Any) -> Any:
+    return _kind_of(arguments[0]) if len(arguments) == 1 and not options else type(*arguments, **options)
+
+
+def _isinstance(value: Any, classes: Any, /) -> bool:
+    if isinstance(value, _core.Tensor) and value._weak:
+        return issubclass(_kind_of(value), classes)
+    return isinstance(value, classes)
+
+
+def _hasattr(value: Any, name: str, /) -> bool:
+    if type(found := getattr(value, name, None)) is Undefined:
+        raise undefined_error(found)
+    return hasattr(value, name)
 
 
 def _choose(builtin: Callable[..., Any], prefers: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -48,7 +72,7 @@ def _all(values: Iterable[Any]) -> Any:
             result = truth(value) if result is True else result & truth(value)
         elif not value:
             return False
-    return result
+    return _core.as_number(result) if is_symbolic(result) else result
 
 
 def _any(values: Iterable[Any]) -> Any:
@@ -58,7 +82,7 @@ def _any(values: Iterable[Any]) -> Any:
             result = truth(value) if result is False else result | truth(value)
         elif value:
             return True
-    return result
+    return _core.as_number(result) if is_symbolic(result) else result
 
 
 OVERLOADS: dict[Any, Callable[..., Any]] = {
@@ -67,6 +91,9 @@ OVERLOADS: dict[Any, Callable[..., Any]] = {
     builtins.zip: tensor_zip,
     builtins.len: _len,
     builtins.bool: _bool,
+    builtins.hasattr: _hasattr,
+    builtins.isinstance: _isinstance,
+    builtins.type: _type,
     builtins.min: _choose(min, lambda a, b: a < b),
     builtins.max: _choose(max, lambda a, b: a > b),
     builtins.print: tensor_print,

@@ -15,6 +15,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.scripting import context
+from tandem.scripting.aliases import identical
 from tandem.scripting.branches import If
 from tandem.scripting.context import is_symbolic
 from tandem.scripting.errors import capture_error
@@ -37,6 +38,7 @@ __all__ = [
     "call",
     "chain",
     "change",
+    "identical",
     "ifexp",
     "ld",
     "locals",
@@ -138,7 +140,7 @@ def or_(pure: tuple[bool, ...], value: Any, *rest: Thunk) -> Any:
 
 def not_(value: Any) -> Any:
     value = tested(value)
-    return ~truth(value) if is_symbolic(value) else not value
+    return _core.as_number(_core.logical_not(truth(value))) if is_symbolic(value) else not value
 
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -148,8 +150,8 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "LtE": operator.le,
     "Gt": operator.gt,
     "GtE": operator.ge,
-    "Is": operator.is_,
-    "IsNot": operator.is_not,
+    "Is": identical,
+    "IsNot": lambda a, b: not_(identical(a, b)),
     "In": lambda a, b: a in b,
     "NotIn": lambda a, b: a not in b,
 }

@@ -39,10 +39,17 @@ def _last_line(code: types.CodeType) -> int:
     )
 
 
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else len(line)
+
+
 def _block(code: types.CodeType, lines: list[str]) -> ast.Module | None:
     """Parse only the lines of the function; None if they are not whole statements."""
-    first = code.co_firstlineno
-    text = "".join(lines[first - 1 : _last_line(code)])
+    first, last = code.co_firstlineno, _last_line(code)
+    if code.co_name != "<lambda>":  # statements that are never reached have no code, and end the function all the same
+        while last < len(lines) and _indent(lines[last]) > _indent(lines[first - 1]):
+            last += 1
+    text = "".join(lines[first - 1 : last])
     # Under an `if`, indented lines parse as they are, and columns and strings stay.
     indented = text[:1].isspace()
     try:

@@ -11,7 +11,7 @@ import sys
 import types
 from abc import ABCMeta
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from tandem import _core, pytree
@@ -65,12 +65,16 @@ class Undefined:
         self._raise()
 
 
+def named(name: str) -> str:
+    """How messages call a variable, which may be one of the rewriter's."""
+    if name == CHOICE:
+        return "the value of this expression"
+    return "the returned value" if name.startswith(PROTECTED) else f"variable '{name}'"
+
+
 def undefined_error(value: Undefined) -> Exception:
-    what = "the value of this expression" if value._name == CHOICE else f"variable '{value._name}'"
-    if value._name.startswith(PROTECTED) and value._name != CHOICE:
-        what = "the returned value"
     return capture_error(
-        what,
+        named(value._name),
         f"no single value, because {value._reason}",
         "one dtype, shape and structure on every path that reaches this line",
         "giving it a value of the same dtype and shape on every path" + _before(value._reason),
@@ -147,6 +151,7 @@ class Entry:
     value: Any
     leaves: list[Any]
     structure: pytree.Structure | None  # None when the variable has no value
+    nodes: list[Any] = field(default_factory=list)  # its containers, each before what it holds
 
 
 def opened(value: Any) -> tuple[str, ...] | None:
@@ -174,7 +179,7 @@ _Member = types.MemberDescriptorType
 
 def open_entry(entry: Entry) -> Entry:
     """The entry with its object, and what that holds, as a container."""
-    return entry if entry.structure is None else Entry(entry.name, entry.value, *pytree.flatten(entry.value, opened))
+    return entry if entry.structure is None else Entry(entry.name, entry.value, *pytree.nodes(entry.value, opened))
 
 
 class Snapshot:
@@ -188,22 +193,19 @@ class Snapshot:
             if "." in name:
                 owner, _, attribute = name.rpartition(".")
                 self.places.add(("attr", id(_read(owner, scope, outer=True)), attribute))
-            self._containers(value)
             if isinstance(value, (_Unbound, Undefined)):
                 self.entries.append(Entry(name, value, [], None))
             else:
-                self.entries.append(Entry(name, value, *pytree.flatten(value)))
+                self.entries.append(Entry(name, value, *pytree.nodes(value)))
+            self.places.update(map(id, self.entries[-1].nodes))
 
-    def _containers(self, value: Any) -> None:
-        if isinstance(value, (list, dict, tuple)):
-            self.places.add(id(value))
-            for item in value.values() if isinstance(value, dict) else value:
-                self._containers(item)
+    def variables(self) -> dict[str, Any]:
+        return {entry.name: entry.value for entry in self.entries}
 
     def values(self) -> tuple[Any, ...]:
-        """The values as they were, lists and dicts refilled in place."""
+        """The values as they were, containers refilled in place."""
         return tuple(
-            entry.value if entry.structure is None else pytree.refill(entry.value, entry.structure, entry.leaves)
+            entry.value if entry.structure is None else pytree.rebuild(entry.structure, entry.leaves, entry.nodes)
             for entry in self.entries
         )
 
@@ -280,4 +282,8 @@ def tested(value: Any) -> Any:
         return value
     from tandem.scripting.primitives import call
 
-    return call(method)(value)
+    decides = call(method)(value)
+    if isinstance(decides, _core.Tensor) and not decides._weak:
+        kind_of = type(decides)
+        raise TypeError(f"__bool__ should return bool, returned {kind_of.__module__}.{kind_of.__name__}")
+    return decides

@@ -16,6 +16,7 @@ import types
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from importlib import import_module
+from typing import Any
 
 from tandem._locks import shared_lock
 from tandem.scripting.codes import CodeTable
@@ -34,6 +35,19 @@ _known: dict[types.CodeType, list[str]] = {}  # code of texts that linecache doe
 _made: CodeTable[list[str]] = CodeTable()  # the same for code that was made from such code
 _noted: dict[str, None] = {}  # such texts, the latest last
 _checked: dict[str, tuple[list[str], frozenset[types.CodeType]]] = {}
+
+
+def cell(filename: str) -> str | None:
+    """`Cell In[3]`, as IPython itself calls what was typed there; None for any other file."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    named = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    found = named(filename) if named is not None else None
+    return " ".join(found) if found else None
+
+
+def short(filename: str) -> str:
+    """The name of a file without its folders."""
+    return cell(filename) or os.path.basename(filename) or filename
 
 
 def inside(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -55,6 +55,7 @@ try:
 except Exception as error:
     if not for_.recover(error):
         raise
+    assign
 """
 RAISE = """
 if __td.under_condition():
@@ -233,7 +234,7 @@ class FunctionRewriter(ast.NodeTransformer):
             test = fill_expression("for_.live(stop)", at, for_=holder, stop=self._stop(stop, at))
             body = self._branch(names, test, body, [ast.copy_location(ast.Pass(), at)])
         if reason is None:
-            body = fill(TRIAL, at, body=body, for_=holder, error=error)
+            body = fill(TRIAL, at, body=body, for_=holder, error=error, assign=self._assign(holder, names, at))
         return fill(
             FOR,
             at,
@@ -321,12 +322,21 @@ class FunctionRewriter(ast.NodeTransformer):
         return self._call("not_", [self.visit(node.operand)], node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        if len(node.ops) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return self._identity(node)
         if len(node.ops) == 1 or not self._lazy(*node.comparators):
             return self.generic_visit(node)  # type: ignore[return-value]
         operators = constant(tuple(type(op).__name__ for op in node.ops), node)
         pure = constant(tuple(map(is_pure_operand, node.comparators)), node)
         thunks = [self._thunk(self.visit(value)) for value in node.comparators]
         return self._call("chain", [operators, pure, self.visit(node.left), *thunks], node)
+
+    def _identity(self, node: ast.Compare) -> ast.expr:
+        sides = [node.left, *node.comparators]
+        if any(isinstance(side, ast.Constant) and type(side.value) is not bool for side in sides):
+            return self.generic_visit(node)  # type: ignore[return-value]
+        same = self._call("identical", [self.visit(side) for side in sides], node)
+        return same if isinstance(node.ops[0], ast.Is) else self._call("not_", [same], node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         if not self._lazy(node.body, node.orelse):
