@@ -312,8 +312,10 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     else
       layout = {0, contiguous_strides(cell.type.shape)};
     for (const ViewStep& step : x->recorded->views) layout = layout_after(step, std::move(layout));
-    if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result))
+    if (!std::get<ViewRule>(op.lower)(type, layout, op, attrs, result)) {
+      for (const Dim& size : type.shape) env_.decide(size, Relation::eq, 1);  // whose stride would not matter
       return wrap(emit(op, {read(x)}, std::move(attrs)));
+    }
     auto recorded = std::make_unique<Recorded>(*x->recorded);
     recorded->views.push_back({&op, std::move(attrs), type, result});
     recorded->type = std::move(result);

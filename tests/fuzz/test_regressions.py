@@ -676,3 +676,16 @@ def program(a0):
         "(td.asarray([[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], dtype=td.int64),)",
         "(td.asarray([[1.0, 2.0], [3.0, 1.0]], dtype=td.int64),)",
     )
+
+
+def test_seed_60007595(modes: Modes) -> None:
+    """Which reshapes copy depends on the strides of the axes that are longer than 1."""
+    modes.check(
+        """
+def program(a0):
+    return a0[2::-1].reshape(-1)
+""",
+        "(td.asarray([[[128, 103]], [[91, 129]], [[91, 244]]], dtype=td.uint8),)",
+        "(td.asarray([[[54, 188, 247]], [[29, 190, 145]]], dtype=td.uint8),)",
+        "(td.asarray([[[1.0]]], dtype=td.uint8),)",
+    )

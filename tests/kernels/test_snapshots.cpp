@@ -14,7 +14,7 @@ namespace tandem::test {
 namespace {
 
 void check_snapshot(const std::string& name, const Kernel& kernel, llvm::Isa isa) {
-  const auto file = std::filesystem::path(__FILE__).parent_path() / "snapshots" / (name + ".ll");
+  const auto file = std::filesystem::path(TANDEM_TESTS_DIR) / "kernels" / "snapshots" / (name + ".ll");
   const std::string text = llvm::emit(kernel, llvm::target_of(isa));
   if (std::getenv("TANDEM_UPDATE_SNAPSHOTS") != nullptr) {
     std::filesystem::create_directories(file.parent_path());
