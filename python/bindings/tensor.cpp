@@ -193,13 +193,14 @@ void bind_tensor(py::module_& m) {
       .def_property_readonly(
           "mT", [](const TensorRef& x) { return call("matrix_transpose", {x}); }, "The last two axes swapped.")
       .def_property_readonly("_recorded", [](const Tensor& x) { return x.recorded != nullptr; })
-      // Of a recorded tensor: its memory, where that was made, and what it holds now, which every write changes.
+      // Of a recorded tensor: its memory, where that was made, and what it holds now, which every write changes, also
+      // one that reaches it on some paths only.
       .def_property_readonly("_memory",
                              [](const Tensor& x) {
                                if (!x.recorded) return std::tuple(reinterpret_cast<intptr_t>(&x), -1, -1, -1);
                                const Cell& cell = *x.recorded->cell;
                                return std::tuple(reinterpret_cast<intptr_t>(&cell), cell.home, cell.now.frame,
-                                                 cell.now.value);
+                                                 cell.uncertain ? -2 : cell.now.value);
                              })
       .def("_overlaps",
            [](const Tensor& x, const Tensor& y) {

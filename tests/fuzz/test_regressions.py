@@ -689,3 +689,19 @@ def program(a0):
         "(td.asarray([[[54, 188, 247]], [[29, 190, 145]]], dtype=td.uint8),)",
         "(td.asarray([[[1.0]]], dtype=td.uint8),)",
     )
+
+
+def test_a_parameter_of_a_loop_that_a_nested_branch_may_hand_on(modes: Modes) -> None:
+    source = """
+def program(a0, a1, a2):
+    f1 = 1
+    while f1 > 0 and a1[0] < 2:
+        f1 -= 1
+        if a2:
+            if a1 == 0:
+                a0 = td.min(a0[None], axis=2)
+        a0[...] = True
+"""
+    arguments = "(td.asarray([[-1.0]], dtype=td.float32), td.asarray([1.0], dtype=td.float32), td.asarray([[1.0]]))"
+    verdict = modes.verdict(Program(source, [arguments]), strictly=True)
+    assert verdict.failure is None and verdict.refused == "bound and written in a loop"
