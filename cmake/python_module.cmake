@@ -33,3 +33,16 @@ foreach(target _core tandem_llvm)
     add_dependencies(module ${target})
   endif()
 endforeach()
+
+# Wheels bring the kernels of ordinary eager work along.
+option(TANDEM_PACK "Compile the kernels of ordinary eager work into the package" OFF)
+if(TANDEM_PACK AND TARGET _core AND TARGET tandem_llvm)
+  set(pack ${TANDEM_PACKAGE_DIR}/kernels.pack)
+  add_custom_command(
+    OUTPUT ${pack}
+    COMMAND ${CMAKE_COMMAND} -E env PYTHONPATH=${TANDEM_PACKAGE_DIR}/.. ${Python_EXECUTABLE} -m tandem._pack ${pack}
+    DEPENDS _core tandem_llvm python_tree ${CMAKE_CURRENT_SOURCE_DIR}/python/tandem/_pack.py
+    COMMENT "Compiling the kernels of ordinary eager work" VERBATIM)
+  add_custom_target(kernel_pack ALL DEPENDS ${pack})
+  install(FILES ${pack} DESTINATION tandem)
+endif()

@@ -299,6 +299,26 @@ void cache_write(const CacheKey& key, std::string_view blob) try {
   count(counters.failures);
 }
 
+std::vector<CacheKey> cache_keys() try {
+  std::vector<CacheKey> keys;
+  const std::string folder = cache_folder();
+  if (folder.empty()) return keys;
+  for_each_file(folder, [&](const std::string& path, const struct stat&, bool temporary) {
+    const std::string_view name = std::string_view(path).substr(folder.size() + 1);
+    CacheKey key;
+    const auto word = [&](size_t from, uint64_t& value) {
+      const auto result = std::from_chars(name.data() + from, name.data() + from + 16, value, 16);
+      return result.ec == std::errc{} && result.ptr == name.data() + from + 16;
+    };
+    if (!temporary && name.size() == 32 + kSuffix.size() && word(0, key.words[0]) && word(16, key.words[1]))
+      keys.push_back(key);
+  });
+  return keys;
+} catch (...) {
+  count(counters.failures);
+  return {};
+}
+
 void cache_trim_disk() try {
   if (const std::string folder = cache_folder(); !folder.empty()) trim(folder);
 } catch (...) {

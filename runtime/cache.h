@@ -28,6 +28,7 @@ struct CacheKeyHash {
 // a checksum. The folder is kept under $TANDEM_CACHE_SIZE (default 256 MB) by removing the least recently used.
 std::optional<std::vector<char>> cache_read(const CacheKey& key);
 void cache_write(const CacheKey& key, std::string_view blob);
+std::vector<CacheKey> cache_keys();  // of what is on the disk
 std::string cache_folder();
 void cache_clear_disk();
 void cache_trim_disk();  // applies the size cap now; cache_write does so about every 64 writes

@@ -1,5 +1,6 @@
 """What all Python tests share: which build is tested, a cache folder of their own, fixed randomness."""
 
+import functools
 import importlib.util
 import os
 import shutil
@@ -61,23 +62,23 @@ def held() -> Iterator[None]:
 RunPython = Callable[..., str]
 
 
+def python_output(folder: Path, program: str, timeout: float = 300, **environment: str) -> str:
+    """Run a program in a fresh Python and return what it printed; keyword arguments are environment variables."""
+    # A file, because @td.script needs the source.
+    file = folder / "program.py"
+    file.write_text(program)
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
+    return done.stdout.strip()
+
+
 @pytest.fixture
 def run_python(tmp_path: Path) -> RunPython:
-    """Run a program in a fresh Python and return what it printed; keyword arguments are environment variables."""
-
-    def run(program: str, timeout: float = 300, **environment: str) -> str:
-        # A file, because @td.script needs the source.
-        file = tmp_path / "program.py"
-        file.write_text(program)
-        done = subprocess.run(
-            [sys.executable, str(file)],
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-        if done.returncode != 0:
-            pytest.fail(f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
-        return done.stdout.strip()
-
-    return run
+    return functools.partial(python_output, tmp_path)

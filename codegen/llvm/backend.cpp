@@ -14,6 +14,7 @@
 #include "codegen/llvm/emit.h"
 #include "runtime/cache.h"
 #include "runtime/object.h"
+#include "runtime/pack.h"
 #include "runtime/profile.h"
 
 namespace tandem::llvm {
@@ -89,6 +90,10 @@ class KernelMemory {
   void count_disk_hit() {
     const std::lock_guard lock(mutex_);
     ++stats_.disk_hits;
+  }
+  void count_pack_hit() {
+    const std::lock_guard lock(mutex_);
+    ++stats_.pack_hits;
   }
   void count_compiled(double seconds) {
     const std::lock_guard lock(mutex_);
@@ -171,15 +176,20 @@ class LlvmBackend final : public Backend {
     const std::string text = emit_text(kernel);
     const CacheKey key = hash128(
         fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features, TANDEM_LLVM_VERSION));
-    if (const std::optional<std::vector<char>> blob = options.disk_cache ? cache_read(key) : std::nullopt) {
+    const auto kept = [&](std::string_view object) -> KernelRef {
       try {
-        auto loaded = load({blob->data(), blob->size()}, kernel, options.symbol);
-        memory().count_disk_hit();
+        auto loaded = load(object, kernel, options.symbol);
         note(EventKind::load);
         return loaded;
       } catch (const Error&) {
-        // Written by something else under our key: compile and overwrite it.
+        return nullptr;  // written by something else under our key: compile and overwrite it
       }
+    };
+    if (options.disk_cache) {
+      if (const std::string_view object = pack_find(key); !object.empty())
+        if (KernelRef found = kept(object)) return memory().count_pack_hit(), found;
+      if (const std::optional<std::vector<char>> blob = cache_read(key))
+        if (KernelRef found = kept({blob->data(), blob->size()})) return memory().count_disk_hit(), found;
     }
     const std::string object = compile_text(text, target_, false);
     auto loaded = load(object, kernel, options.symbol);

@@ -11,6 +11,7 @@
 #include "runtime/cache.h"
 #include "runtime/library.h"
 #include "runtime/object.h"
+#include "runtime/pack.h"
 #include "runtime/parallel.h"
 #include "runtime/system_memory.h"
 
@@ -410,6 +411,7 @@ void bind_capture(py::module_& m) {
     const CacheStats d = cache_stats();
     py::dict out;
     out["compiled"] = c.compiled;
+    out["pack_hits"] = c.pack_hits;
     out["disk_hits"] = c.disk_hits;
     out["memory_hits"] = c.memory_hits;
     out["compile_seconds"] = c.compile_seconds;
@@ -461,6 +463,8 @@ void bind_capture(py::module_& m) {
       py::arg("n"), "Choose how many threads kernels may use. Results do not depend on it.");
   m.def("backend_name", [] { return std::string(default_backend().name()); }, "Return 'llvm' or 'interp'.");
   m.def("library_versions", &library_versions);
+  m.def("_pack_kernels", &pack_cache, py::arg("file"),
+        "Write the kernels of the cache folder into one file, and return how many there are.");
   m.def("cache_folder", &cache_folder, "Return the folder compiled kernels are kept in.");
 }
 

@@ -466,6 +466,9 @@ def empty_cache() -> None:
 def clear_kernels() -> None:
     """Forget compiled kernels and eager programs held in memory, and give free memory back; those in use stay."""
 
+def _pack_kernels(file: str) -> int:
+    """Write the kernels of the cache folder into one file, and return how many there are."""
+
 def cache_folder() -> str:
     """Return the folder compiled kernels are kept in."""
 

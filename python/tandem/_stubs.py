@@ -76,6 +76,7 @@ FUNCTIONS = [
     "stats() -> dict[str, Any]",
     "empty_cache() -> None",
     "clear_kernels() -> None",
+    "_pack_kernels(file: str) -> int",
     "cache_folder() -> str",
     "backend_name() -> str",
     "library_versions() -> str",
