@@ -197,6 +197,7 @@ class Run {
       return;
     }
     std::vector<Accumulator> accumulators;
+    accumulators.reserve(stage.reductions.size());
     for (const Reduction& r : stage.reductions)
       accumulators.emplace_back(r, stage.body[static_cast<size_t>(r.value)].dtype, k_.order);
     results_.resize(first_scan);  // the results of this stage's reductions are not visible in its own body

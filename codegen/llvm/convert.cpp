@@ -132,7 +132,7 @@ Value Ops::sticky_double(DType from, int width, const Value& a) {
   const Value large = bits("icmp ugt", "i64", width, size, (int64_t{1} << 53) - 1);
   const Value magnitude = t_.def("select {} {}, {} {}, {} {}", i1, large, i64, kept, i64, size);
   const std::string f64 = vector_of("double", width);
-  const Value positive = t_.def("uitofp {} {} to {}", i64, magnitude, f64);
+  Value positive = t_.def("uitofp {} {} to {}", i64, magnitude, f64);
   if (!is_signed) return positive;
   const Value opposite = t_.def("fneg {} {}", f64, positive);
   return t_.def("select {} {}, {} {}, {} {}", i1, negative, f64, opposite, f64, positive);
