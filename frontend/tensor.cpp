@@ -15,7 +15,8 @@ Sizes contiguous_strides(const Sizes& sizes) {
   int64_t stride = 1;
   for (int k = sizes.size(); k-- > 0;) {
     strides[k] = stride;
-    if (sizes[k] != 0) stride *= sizes[k];
+    // Of sizes that no memory holds the product wraps; there is no element to be found.
+    if (sizes[k] != 0) stride = static_cast<int64_t>(static_cast<uint64_t>(stride) * static_cast<uint64_t>(sizes[k]));
   }
   return strides;
 }

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import tandem as td
+from conftest import SANITIZED
 
 pytestmark = pytest.mark.skipif(td._core.backend_name() != "llvm", reason="needs machine code: there is no LLVM here")
 
@@ -167,15 +168,14 @@ def run(run_python, tmp_path):
 
 
 def read_map(process):
-    rows = {}
+    rows = []
     with open(f"/tmp/perf-{process}.map") as file:
         for line in file:
             address, size, name = re.fullmatch(r"([0-9a-f]+) ([0-9a-f]+) (\S+)\n", line).groups()
-            assert name not in rows
-            rows[name] = (int(address, 16), int(size, 16))
-    spans = sorted(rows.values())
-    assert all(a + size <= b for (a, size), (b, _) in zip(spans, spans[1:], strict=False))
-    return rows
+            rows.append((int(address, 16), int(size, 16), name))
+    rows.sort()
+    assert all(a + size <= b for (a, size, _), (b, _, _) in zip(rows, rows[1:], strict=False))
+    return {name: (address, size) for address, size, name in rows}
 
 
 def test_off_by_default(run):
@@ -419,6 +419,8 @@ def test_perf_inject_knows_code_and_lines(perf, tmp_path):
 def gdb(tmp_path):
     if shutil.which("gdb") is None:
         pytest.skip("gdb is not installed")
+    if SANITIZED:
+        pytest.skip("gdb would have to load the sanitizer, too")
     (tmp_path / "program.py").write_text(PROGRAM + "td.set_num_threads(1)\nmlp(x, x)\n")
     trial = tool("gdb", "-batch", "-ex", "run", "--args", "true", folder=tmp_path)
     if "exited normally" not in trial.stdout:

@@ -12,6 +12,7 @@ import textwrap
 import pytest
 
 import tandem as td
+from tandem.scripting.guards import Collector
 
 
 def program(x, n):
@@ -268,3 +269,20 @@ print(f.stats()["captures"], g.stats()["captures"], "tandem.scripting" in sys.mo
         TANDEM_DISABLE="1",
     )
     assert out.splitlines() == ["False [2.0, 2.0] [-1.0, -1.0] [2.0, 2.0] [1.0, 1.0]", "0 0 False"]
+
+
+def test_an_interrupt_while_a_capture_ends_leaves_no_hook(monkeypatch):
+    install = Collector._install
+
+    def interrupted(self, hook):
+        if sys.getprofile() == self._event and hook is self._others:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        install(self, hook)
+
+    monkeypatch.setattr(Collector, "_install", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        td.script(lambda x: x * 2)(td.ones(3))
+    (lambda: None)()  # any call
+    assert sys.getprofile() is None
+    assert td.script(lambda x: x * 2)(td.ones(3)).tolist() == [2.0, 2.0, 2.0]

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tandem import _core
-from tandem.scripting import rewriter, texts
+from tandem.scripting import context, rewriter, texts
 from tandem.scripting.context import is_user_file
 from tandem.scripting.effects import CONTAINERS, MISSING, PLAIN, Effect, grows, same, same_contents
 from tandem.scripting.errors import PACKAGE, capture_error, is_internal
@@ -157,7 +157,9 @@ class Collector:
     # Frames
 
     def _event(self, frame: types.FrameType, event: str, argument: Any) -> Any:
-        if event == "call":
+        if context.current() is None:  # an interrupt came while the capture ended
+            self._install(self._others)
+        elif event == "call":
             code = frame.f_code
             filename = code.co_filename
             if code.co_filename == "<string>" and is_internal(frame):
