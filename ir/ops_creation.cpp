@@ -46,7 +46,8 @@ TensorType arange_type(InferContext& c) {
     count = std::ceil((static_cast<double>(b) - static_cast<double>(a)) / static_cast<double>(s));
     if (std::abs(count) < 9e15) {  // the numbers are small enough for exact arithmetic
       const int64_t span = s > 0 ? b - a : a - b, size = s > 0 ? s : -s;
-      count = static_cast<double>(span / size + (span % size > 0));
+      const int64_t steps = span / size + (span % size > 0);
+      count = static_cast<double>(steps);
     }
   }
   if (!(count < 9e15)) c.fail(ErrorKind::value, "got a range of {} elements; need a finite, smaller one", count);

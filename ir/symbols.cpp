@@ -76,6 +76,7 @@ class Relations {
 
   bool relate(const Graph& graph, const Node& node) {
     std::vector<TensorType> inputs;
+    inputs.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) inputs.push_back(graph.type(in));
     const Shape& written = graph.type(node.outputs[0]).shape;
     Attrs attrs = node.attrs;

@@ -49,6 +49,7 @@ Graph compact(const Graph& graph) {
   }
   for (const Node& node : graph.nodes) {
     std::vector<TensorType> types;
+    types.reserve(node.outputs.size());
     for (const ValueId value : node.outputs) types.push_back(graph.type(value));
     Node& made = out.add_node(*node.op, renamed(node.inputs), node.attrs, types, node.loc);
     made.regions = node.regions;
@@ -91,6 +92,7 @@ void prune_while(Node& node, const Flags& wanted) {
   for (size_t k = 0; k < used.size(); ++k) used[k] = used[k] || acts[k] || (k < wanted.size() && wanted[k]);
   // A carried value that is needed needs what its next value depends on.
   std::vector<Flags> depends;
+  depends.reserve(body.results.size());
   for (const ValueId result : body.results) depends.push_back(params_used(body, {result}, false));
   Flags done(depends.size(), false);
   for (bool more = true; more;) {

@@ -46,6 +46,7 @@ int scalar_cost(const OpDef& op, DType dtype) {
   if (op.accepts == Accepts::promote_to_float && !is_floating(dtype)) return it->second;
   ScalarBuilder builder;
   std::vector<Scalar> inputs;
+  inputs.reserve(op.inputs.size());
   for (size_t k = 0; k < op.inputs.size(); ++k)
     inputs.push_back(builder.emit(ScalarOp::load, compute_type(dtype), -1, -1, -1, static_cast<int64_t>(k)));
   std::get<PointwiseRule>(op.lower)(inputs, op, complete_attrs(op, {}));

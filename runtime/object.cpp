@@ -26,11 +26,13 @@
 #if defined(__x86_64__)
 // 16-bit float conversions of the compiler's support library; their true types cannot be spelled in this language
 // version, and only their addresses are needed.
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming)
 extern "C" {
 void __extendhfsf2();
 void __truncsfhf2();
 void __truncdfhf2();
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 #endif
 
 namespace tandem {
@@ -100,7 +102,8 @@ class Reader {
   template <class T>
   T at(uint64_t offset) const {  // copies: the file need not be aligned
     T value;
-    std::memcpy(&value, range(offset, sizeof(T)).data(), sizeof(T));
+    std::memcpy(&value, range(offset, sizeof(T)).data(),
+                sizeof(T));  // NOLINT(bugprone-suspicious-stringview-data-usage)
     return value;
   }
   template <class T>

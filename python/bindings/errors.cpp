@@ -51,7 +51,7 @@ void add_line() {
   try {
     const py::object frame = py::module_::import("sys").attr("_getframe")();
     py::module_::import("tandem.scripting.errors").attr("locate_call")(py::handle(value), frame);
-  } catch (py::error_already_set&) {
+  } catch (py::error_already_set&) {  // NOLINT(bugprone-empty-catch)
     // No Python code is running: the message stays as it is.
   }
   PyErr_Restore(type, value, traceback);
@@ -77,7 +77,7 @@ void bind_errors(py::module_& m) {
   c.memory = define(m, "OutOfMemoryError", "More memory than there is.", c.error, PyExc_MemoryError);
   c.nonfinite =
       define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error, PyExc_FloatingPointError);
-  py::register_exception_translator([](std::exception_ptr pointer) {
+  py::register_exception_translator([](std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-value-param)
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& error) {
