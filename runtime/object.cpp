@@ -102,8 +102,8 @@ class Reader {
   template <class T>
   T at(uint64_t offset) const {  // copies: the file need not be aligned
     T value;
-    std::memcpy(&value, range(offset, sizeof(T)).data(),
-                sizeof(T));  // NOLINT(bugprone-suspicious-stringview-data-usage)
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage)
+    std::memcpy(&value, range(offset, sizeof(T)).data(), sizeof(T));
     return value;
   }
   template <class T>
