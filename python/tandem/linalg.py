@@ -1,9 +1,9 @@
 """Linear algebra: the array API's `linalg`, and what NumPy and PyTorch add to it.
 
 Matrices are the last two axes, [..., m, n]; all axes before them are a batch. Computed in float32 or float64 by
-LAPACK: $TANDEM_LAPACK, else the system's OpenBLAS or LAPACK, else the OpenBLAS inside NumPy's wheel. Integers become the
-default dtype; float16 and bfloat16 are computed in float32 and rounded once. Where there is no result (a singular matrix
-has no inverse), `LinAlgError` names the matrix.
+LAPACK: that of $TANDEM_LAPACK, else the system's OpenBLAS or LAPACK, else the OpenBLAS inside NumPy's wheel. Integers
+become the default dtype; float16 and bfloat16 are computed in float32 and rounded once. Where there is no result (a
+singular matrix has no inverse), `LinAlgError` names the matrix.
 """
 
 from __future__ import annotations
@@ -213,9 +213,9 @@ def eigvalsh(x: Tensor, /) -> Tensor:
 def inv(x: Tensor, /) -> Tensor:
     """Return the inverse of square matrices; LinAlgError if one is singular.
 
-    >>> td.linalg.inv(td.asarray([[2., 0.], [0., 4.]]))
-    tensor([[0.5 , 0.  ],
-            [0.  , 0.25]], dtype=float32)
+    >>> td.linalg.inv(td.asarray([[2., 4.], [0., 1.]]))
+    tensor([[ 0.5, -2. ],
+            [ 0. ,  1. ]], dtype=float32)
     """
     return _rounded(_core._inv(_operand(x)), x)
 
@@ -323,8 +323,8 @@ def lstsq(a: Tensor, b: Tensor, /, *, rtol: float | None = None) -> LstsqResult:
     a is [..., m, n], b is [m] or [..., m, k]. Also returns the sums of squared residuals, the ranks of a, and its
     singular values; see `pinv` for rtol.
 
-    >>> td.linalg.lstsq(td.asarray([[1.], [1.]]), td.asarray([1., 3.])).solution
-    tensor([2.], dtype=float32)
+    >>> td.linalg.lstsq(td.asarray([[2.], [0.]]), td.asarray([2., 3.])).solution
+    tensor([1.], dtype=float32)
     """
     dtype = _core._result_type((a, b))
     x, y = _operand(a.astype(dtype)), _operand(b.astype(dtype))
