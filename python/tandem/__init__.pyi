@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, linalg, pytree, tensor_spec
+from tandem import fft, jit, linalg, pytree, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -266,6 +266,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fft",
     "finfo",
     "flip",
     "float16",

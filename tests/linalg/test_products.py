@@ -112,9 +112,11 @@ def test_distances(p):
     close(both(lambda x, y: td.dist(x, y, p=p), a[0, 0], b[0]), want, "float64", 10)
 
 
-@pytest.mark.parametrize("name", sorted({*td.linalg.__all__, "cdist", "cross", "dist", "einsum", "kron", "norm"}))
+@pytest.mark.parametrize(
+    "name", sorted({*td.linalg.__all__, *td.fft.__all__, "cdist", "cross", "dist", "einsum", "kron", "norm"})
+)
 def test_documentation(name):
-    function = getattr(td.linalg, name, None) or getattr(td, name)
+    function = next(getattr(m, name) for m in (td.linalg, td.fft, td) if hasattr(m, name))
     assert function.__doc__
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     for test in doctest.DocTestFinder(exclude_empty=True, recurse=False).find(function, name, globs={"td": td}):
