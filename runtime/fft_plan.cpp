@@ -39,7 +39,7 @@ constexpr int kLargestRadix = 61;              // by the general pass; beyond, B
 std::vector<int> factorize(int64_t n) {
   std::vector<int> out;
   for (const int radix : kPasses)
-    while (n % radix == 0 && !(radix == 8 && n == 16)) {
+    while (n % radix == 0 && (radix != 8 || n != 16)) {
       out.push_back(radix);
       n /= radix;
     }

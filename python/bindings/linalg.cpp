@@ -21,6 +21,7 @@ class EagerBuilder : public Builder {
   }
   Value emit(const OpDef& op, std::span<const Value> inputs, Attrs attrs) override {
     std::vector<TensorRef> tensors;
+    tensors.reserve(inputs.size());
     for (const Value& input : inputs) tensors.push_back(at(input));
     return add(run_eager(op, tensors, std::move(attrs)));
   }
@@ -38,10 +39,12 @@ py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs,
                   const TensorRef& upstream) {
   const OpDef& row = op(name);
   Attrs attrs;
+  attrs.reserve(params.size());
   for (const int64_t param : params)
     attrs.push_back(row.attrs[attrs.size()].kind == AttrKind::boolean ? Attr(param != 0) : Attr(param));
   EagerBuilder b;
   std::vector<Value> values;
+  values.reserve(inputs.size());
   for (const TensorRef& input : inputs) values.push_back(b.add(input));
   const Value output = b.emit(row, values, attrs), up = b.add(upstream);
   py::list out;
@@ -60,7 +63,8 @@ void bind_linalg(py::module_& m) {
   lapack::set_finder(lapack_of_numpy);
   for (const OpDef* op : all_ops()) {
     const auto* structure = std::get_if<Structure>(&op->lower);
-    if (!structure || *structure != Structure::library || !op->has(Trait::internal)) continue;
+    const bool library = structure && *structure == Structure::library && op->has(Trait::internal);
+    if (!library && op->name != "slice") continue;  // slices with steps that are symbols
     const std::string name = fmt::format("_{}", op->name);
     m.attr(name.c_str()) = py::cpp_function(
         [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },

@@ -521,6 +521,9 @@ def _lapack() -> str:
 def _qr(x: Tensor, complete: _bool) -> Tensor:
     """Return, as one vector, Q with orthonormal columns and upper triangular R with Q @ R = x."""
 
+def _slice(x: Tensor, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
+    """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
+
 def _slogdet(x: Tensor) -> Tensor:
     """Return, as one vector, the signs of determinants and the logarithms of their sizes."""
 

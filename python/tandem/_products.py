@@ -34,7 +34,8 @@ def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
     flat = x.reshape((*batch, rows * columns))
     if count <= 0:
         return flat[..., 0:0]
-    return flat[..., start : start + (count - 1) * (columns + 1) + 1 : columns + 1]
+    zeros, ones = [0] * len(batch), [1] * len(batch)
+    return _core._slice(flat, [*zeros, start], [*batch, count], [*ones, columns + 1])
 
 
 @public

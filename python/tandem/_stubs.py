@@ -100,6 +100,7 @@ FUNCTIONS = [
     "_inv(x: Tensor) -> Tensor",
     "_lapack() -> str",
     "_qr(x: Tensor, complete: _bool) -> Tensor",
+    "_slice(x: Tensor, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor",
     "_slogdet(x: Tensor) -> Tensor",
     "_solve(a: Tensor, b: Tensor) -> Tensor",
     "_svd(x: Tensor, full_matrices: _bool) -> Tensor",

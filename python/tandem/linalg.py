@@ -270,12 +270,11 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
 
 def _cutoff(rtol: float | Tensor | None, x: Tensor, values: Tensor) -> Tensor:
     """Return the size up to which singular values count as zero, [..., 1]."""
+    largest = _core.max(values, axis=-1, keepdims=True)
     if rtol is None:
         eps = 2.0**-52 if x.dtype == _core.float64 else 2.0**-23
-        rtol = eps * max(x.shape[-2:])
-    if isinstance(rtol, Tensor):
-        rtol = _core.expand_dims(rtol, axis=-1)
-    return _core.max(values, axis=-1, keepdims=True) * rtol
+        return largest * eps * max(x.shape[-2:])
+    return largest * (_core.expand_dims(rtol, axis=-1) if isinstance(rtol, Tensor) else rtol)
 
 
 @public

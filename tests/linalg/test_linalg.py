@@ -372,3 +372,42 @@ def test_the_gradient_of_a_decomposition_that_is_not_unique():
     a = td.asarray(matrix((5, 3)))
     with pytest.raises(td.Error, match="mode='complete'.*try mode='reduced'"):
         _core._gradient("qr", [a], (1,), td.zeros((40,), dtype=td.float64))
+
+
+# ---- sizes that are symbols -------------------------------------------------------------------------------------------
+
+DYNAMIC = {
+    "svd": lambda x: td.linalg.svd(x, full_matrices=False).S,
+    "qr": lambda x: td.linalg.qr(x, mode="complete").R,
+    "pinv": lambda x: td.linalg.pinv(x),
+    "diagonal": lambda x: td.linalg.diagonal(x, offset=1),
+    "matrix_norm": lambda x: td.linalg.matrix_norm(x, ord="nuc"),
+    "eigh": lambda x: td.linalg.eigh(x @ x.mT).eigenvectors,
+    "slogdet": lambda x: td.linalg.slogdet(x.mT @ x).logabsdet,
+    "einsum": lambda x: td.einsum("ij,kj,kl->li", x, x, x),
+    "fftshift": lambda x: td.fft.fftshift(x),
+}
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_one_program_serves_many_sizes(name):
+    function = DYNAMIC[name]
+    compiled = td.script(function)
+    for shape in ((6, 3), (7, 3), (9, 4), (11, 5), (13, 6)):
+        x = td.asarray(matrix(shape))
+        assert np.asarray(compiled(x)).tobytes() == np.asarray(function(x)).tobytes()
+    assert compiled.stats()["captures"] <= 3
+
+
+def test_in_branches_and_loops():
+    @td.script
+    def f(x, n):
+        for _ in range(n):
+            if td.sum(x) > 0:
+                x = td.linalg.inv(x) - 1
+            else:
+                x = td.linalg.solve(x, td.ones((3, 3), dtype=td.float64)) + x
+        return x
+
+    x = td.asarray(matrix((3, 3), kind="invertible"))
+    assert np.asarray(f(x, 6)).tobytes() == np.asarray(f.eager(x, 6)).tobytes()
