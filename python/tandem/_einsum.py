@@ -145,20 +145,21 @@ def _summed(term: _Term, kept: set[str]) -> _Term:
 
 
 def _cheapest(terms: list[_Term], output: tuple[str, ...]) -> tuple[int, int]:
-    """Return the pair whose contraction makes the least of its operands; the first two where sizes are symbols."""
+    """Return the pair whose contraction makes the least of its operands.
+
+    While capturing, comparisons of sizes become guards: a compiled function has the order of eager code, and its bits.
+    """
     if len(terms) == 2:
         return 0, 1
     sizes = {label: size for x, labels in terms for size, label in zip(x.shape, labels, strict=True)}
-    if not all(isinstance(size, int) for size in sizes.values()):
-        return 0, 1
 
-    def count(labels: Any) -> int:
-        total = 1
-        for label in labels:
+    def count(labels: set[str]) -> Any:
+        total: Any = 1
+        for label in sorted(labels):
             total *= sizes[label]
         return total
 
-    def cost(pair: tuple[int, int]) -> tuple[int, int]:
+    def cost(pair: tuple[int, int]) -> tuple[Any, Any]:
         a, b = (set(terms[k].labels) for k in pair)
         others = {*output, *(label for k, term in enumerate(terms) if k not in pair for label in term.labels)}
         return count((a | b) & others) - count(a) - count(b), count(a | b)

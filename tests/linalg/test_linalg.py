@@ -374,7 +374,7 @@ def test_the_gradient_of_a_decomposition_that_is_not_unique():
         _core._gradient("qr", [a], (1,), td.zeros((40,), dtype=td.float64))
 
 
-# ---- sizes that are symbols -------------------------------------------------------------------------------------------
+# ---- sizes that are symbols ------------------------------------------------------------------------------------------
 
 DYNAMIC = {
     "svd": lambda x: td.linalg.svd(x, full_matrices=False).S,
