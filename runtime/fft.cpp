@@ -25,7 +25,7 @@ using T = double;
 
 template <class V>
 struct Lanes {
-  static constexpr int count = sizeof(V) / sizeof(T);
+  static constexpr int count = sizeof(V) / sizeof(T);  // NOLINT(bugprone-sizeof-expression): one lane
   TANDEM_FFT_INLINE static void set(V& v, int lane, T x) {
     if constexpr (count == 1)
       v = x;
