@@ -30,6 +30,7 @@ enum class ErrorKind {
   backend,
   memory,
   nonfinite,
+  linalg,
 };
 
 class Error : public std::runtime_error {

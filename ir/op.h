@@ -113,7 +113,8 @@ enum class Structure : uint8_t {
   matmul,
   control,
   host_call,
-  check_index
+  check_index,
+  library
 };
 
 class Builder;
@@ -152,7 +153,8 @@ enum class Trait : uint32_t {
   method = 8,     // also a method of Tensor
   internal = 16,  // not part of the public namespace
   variadic = 32,
-  wide = 64,  // a formula carried out in f32 on 16-bit inputs, rounded once at the end
+  wide = 64,       // a formula carried out in f32 on 16-bit inputs, rounded once at the end
+  may_fail = 128,  // throws for some contents of its inputs, whether or not anybody uses the result
 };
 constexpr uint32_t operator|(Trait a, Trait b) { return static_cast<uint32_t>(a) | static_cast<uint32_t>(b); }
 constexpr uint32_t operator|(uint32_t a, Trait b) { return a | static_cast<uint32_t>(b); }
@@ -198,6 +200,7 @@ std::vector<OpDef> reduction_ops();
 std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
 std::vector<OpDef> nn_ops();
+std::vector<OpDef> linalg_ops();
 std::vector<OpDef> control_ops();
 
 template <class T>

@@ -6,7 +6,7 @@ namespace {
 
 struct ExceptionClasses {
   py::object error, shape, dtype, index, overflow, value, type, capture, compile, serialization, backend, memory,
-      nonfinite;
+      nonfinite, linalg;
 };
 ExceptionClasses& classes() {
   static ExceptionClasses* instance = new ExceptionClasses;
@@ -39,6 +39,7 @@ const py::object& class_of(ErrorKind kind) {
     case ErrorKind::backend: return c.backend;
     case ErrorKind::memory: return c.memory;
     case ErrorKind::nonfinite: return c.nonfinite;
+    case ErrorKind::linalg: return c.linalg;
   }
   return c.error;
 }
@@ -77,6 +78,8 @@ void bind_errors(py::module_& m) {
   c.memory = define(m, "OutOfMemoryError", "More memory than there is.", c.error, PyExc_MemoryError);
   c.nonfinite =
       define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error, PyExc_FloatingPointError);
+  c.linalg = define(m, "LinAlgError", "A matrix for which there is no result, such as the inverse of a singular one.",
+                    c.error, PyExc_ValueError);
   py::register_exception_translator([](std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-value-param)
     try {
       if (pointer) std::rethrow_exception(pointer);

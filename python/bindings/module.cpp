@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, m) {
   bind_dtypes(m);
   bind_tensor(m);
   bind_ops(m);
+  bind_linalg(m);
   bind_interop(m);
   bind_capture(m);
   bind_function(m);

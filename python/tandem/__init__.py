@@ -60,6 +60,8 @@ from tandem._creation import (  # noqa: E402
     ones_like,
     zeros_like,
 )
+from tandem._einsum import einsum  # noqa: E402
+from tandem._products import cdist, cross, dist, kron  # noqa: E402
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type  # noqa: E402
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
@@ -82,6 +84,9 @@ __version__ = _core.__version__
 
 for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
     globals()[_name] = getattr(_core, _name)
+
+from tandem import fft, linalg  # noqa: E402
+from tandem.linalg import norm  # noqa: E402
 
 from math import e, inf, nan, pi  # noqa: E402
 

@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, pytree, tensor_spec
+from tandem import fft, jit, linalg, pytree, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -168,6 +168,8 @@ from tandem._core import (
 )
 from tandem._creation import astype, broadcast_arrays, empty_like, full_like, ones_like, zeros_like
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
+from tandem._einsum import einsum
+from tandem._products import cdist, cross, dist, kron
 from tandem.compare import compare
 from tandem.jit import (
     clear_cache,
@@ -183,6 +185,7 @@ from tandem.jit import (
     trace,
     viz,
 )
+from tandem.linalg import norm
 from tandem.tensor_spec import TensorSpec
 
 __version__: str
@@ -231,6 +234,7 @@ __all__ = [
     "broadcast_to",
     "can_cast",
     "cast",
+    "cdist",
     "ceil",
     "clear_cache",
     "clip",
@@ -240,14 +244,17 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "cross",
     "cumsum",
     "cumulative_sum",
     "debug_nans",
     "default_dtype",
     "diff",
     "disabled",
+    "dist",
     "divide",
     "e",
+    "einsum",
     "embedding",
     "empty",
     "empty_cache",
@@ -259,6 +266,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fft",
     "finfo",
     "flip",
     "float16",
@@ -287,9 +295,11 @@ __all__ = [
     "isinf",
     "isnan",
     "jit",
+    "kron",
     "layer_norm",
     "less",
     "less_equal",
+    "linalg",
     "linear",
     "linspace",
     "log",
@@ -318,6 +328,7 @@ __all__ = [
     "newaxis",
     "nextafter",
     "no_recompile",
+    "norm",
     "not_equal",
     "num_threads",
     "ones",

@@ -61,6 +61,9 @@ class OutOfMemoryError(Error, MemoryError):
 class NonFiniteError(Error, FloatingPointError):
     """A NaN or an infinity that td.debug_nans found."""
 
+class LinAlgError(Error, ValueError):
+    """A matrix for which there is no result, such as the inverse of a singular one."""
+
 class DType:
     """The type of a tensor's elements."""
     @property
@@ -497,6 +500,45 @@ def while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While: ...
 def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...
 def _as_dtype(value: Any, /) -> DType: ...
 def _dtype_by_name(name: str, /) -> DType: ...
+def _cholesky(x: Tensor, upper: _bool) -> Tensor:
+    """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""
+
+def _det(x: Tensor) -> Tensor:
+    """Return determinants."""
+
+def _eigh(x: Tensor) -> Tensor:
+    """Return, as one vector, the eigenvalues of symmetric matrices in ascending order, and eigenvectors."""
+
+def _eigvalsh(x: Tensor) -> Tensor:
+    """Return the eigenvalues of symmetric matrices in ascending order."""
+
+def _gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tensor) -> list[Tensor]:
+    """Evaluate the gradient formula of a row, for tests."""
+
+def _inv(x: Tensor) -> Tensor:
+    """Return the inverse of matrices."""
+
+def _lapack() -> str:
+    """Return which LAPACK is used, or why there is none."""
+
+def _qr(x: Tensor, complete: _bool) -> Tensor:
+    """Return, as one vector, Q with orthonormal columns and upper triangular R with Q @ R = x."""
+
+def _slice(x: Tensor, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
+    """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
+
+def _slogdet(x: Tensor) -> Tensor:
+    """Return, as one vector, the signs of determinants and the logarithms of their sizes."""
+
+def _solve(a: Tensor, b: Tensor) -> Tensor:
+    """Return x with a @ x = b."""
+
+def _svd(x: Tensor, full_matrices: _bool) -> Tensor:
+    """Return, as one vector, U, the singular values and V^H of U @ diag(S) @ V^H = x."""
+
+def _svdvals(x: Tensor) -> Tensor:
+    """Return singular values, the largest first."""
+
 def _dtype_limits(dtype: DType, /) -> tuple[int, ...]: ...
 def _location() -> tuple[str, int]: ...
 def _op_table() -> list[dict[str, Any]]: ...
