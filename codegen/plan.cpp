@@ -281,6 +281,7 @@ class BlockBuilder {
     check_internal(structure != nullptr, "{} reached the plan", node.op->name);
     switch (*structure) {
       case Structure::matmul: return emit_matmul(node);
+      case Structure::library: return emit_call(node);
       case Structure::concat: return emit_concat(node);
       case Structure::view_update: return emit_view_update(node);
       case Structure::host_call: return emit_host_call(node);
@@ -315,6 +316,36 @@ class BlockBuilder {
     const OriginRef made = origin(node.op->name, node);
     block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape), made}});
     p_.plan.libraries.push_back({&graph_, static_cast<int>(&node - graph_.nodes.data()), made});
+  }
+
+  void emit_call(const Node& node) {
+    const Routine* routine = find_routine(node.op->name);
+    check_internal(routine != nullptr, "there is no routine {}", node.op->name);
+    Call call{routine, {}, {}, {}, 0, node.op->has(Trait::may_fail), origin(node.op->name, node)};
+    for (const Place& input : region_inputs(node, 0)) {
+      const Shape& shape = type(node.inputs[call.inputs.size()]).shape;
+      call.inputs.push_back(p_.view(input, shape));
+      call.cost = std::max(call.cost, static_cast<double>(p_.hint(element_count(shape))));
+    }
+    for (const Attr& attr : node.attrs) append_param(attr, call.params);
+    const ValueId out = node.outputs[0];
+    places_[index(out)] = fresh(type(out));
+    call.out = p_.view(places_[index(out)], type(out).shape);
+    p_.plan.libraries.push_back({&graph_, static_cast<int>(&node - graph_.nodes.data()), call.origin});
+    block_.push_back({std::move(call)});
+  }
+
+  void append_param(const Attr& attr, std::vector<DimRef>& params) {
+    if (const auto* flag = std::get_if<bool>(&attr)) {
+      params.push_back(p_.dim(*flag ? 1 : 0));
+    } else if (const auto* number = std::get_if<int64_t>(&attr)) {
+      params.push_back(p_.dim(*number));
+    } else if (const auto* list = std::get_if<std::vector<Dim>>(&attr)) {
+      params.push_back(p_.dim(static_cast<int64_t>(list->size())));
+      for (const Dim& dim : *list) params.push_back(p_.dim(dim));
+    } else {
+      throw InternalError("a routine takes booleans, integers and lists of integers");
+    }
   }
 
   // Every part is written to its place by the kernel that computes it.

@@ -37,6 +37,10 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                         for (const Operand& arg : s.args) use(arg.slot);
                       },
                       [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
+                      [&](const Call& s) {
+                        for (const View& input : s.inputs) use(input.slot);
+                        use(s.out.slot);
+                      },
                       [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
                       [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },

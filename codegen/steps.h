@@ -42,6 +42,10 @@ void for_each_slot(Step& step, Visit&& visit) {
                         for (Operand& arg : s.args) visit(arg.slot);
                       },
                       [&](Matmul& s) { visit(s.a.slot), visit(s.b.slot), visit(s.out.slot); },
+                      [&](Call& s) {
+                        for (View& input : s.inputs) visit(input.slot);
+                        visit(s.out.slot);
+                      },
                       [&](Copy& s) { visit(s.from.slot), visit(s.to.slot); }, [&](Release& s) { visit(s.slot); },
                       [&](Put& s) { visit(s.from.slot), visit(s.to.slot), visit(s.index); },
                       [&](Bind& s) { visit(s.from), visit(s.to); },

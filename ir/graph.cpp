@@ -41,6 +41,7 @@ std::vector<int> Graph::use_counts() const {
 int while_carried(const Node& node) { return static_cast<int>(node.outputs.size()); }
 
 bool has_effects(const Node& node) {
+  if (node.op->has(Trait::may_fail)) return true;
   if (const auto* structure = std::get_if<Structure>(&node.op->lower))
     if (*structure == Structure::host_call || *structure == Structure::check_index) return true;
   return std::any_of(node.regions.begin(), node.regions.end(), [](const auto& region) {

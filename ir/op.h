@@ -99,12 +99,15 @@ using ViewRule = std::optional<Layout> (*)(const TensorType& input, const Layout
 struct ReduceRule {
   ReduceKind kind;
 };
+// Running results along the attribute `axis`, in order.
+struct ScanRule {
+  ReduceKind kind;
+};
 // Special shapes of lowering that the passes know by name.
 enum class Structure : uint8_t {
   full,
   from_dim,
   iota,
-  cumulative_sum,
   take,
   take_along_axis,
   concat,
@@ -113,14 +116,15 @@ enum class Structure : uint8_t {
   matmul,
   control,
   host_call,
-  check_index
+  check_index,
+  library
 };
 
 class Builder;
 struct Value;
 // A formula over other operations.
 using ComposeRule = Value (*)(Builder& b, std::span<const Value> inputs, const OpDef& op, const Attrs& attrs);
-using Lowering = std::variant<std::monostate, PointwiseRule, ViewRule, ReduceRule, Structure, ComposeRule>;
+using Lowering = std::variant<std::monostate, PointwiseRule, ViewRule, ReduceRule, ScanRule, Structure, ComposeRule>;
 
 // Gradient of the inputs, given the result and the gradient of the result; an empty Value where there is none.
 struct GradContext {
@@ -152,7 +156,8 @@ enum class Trait : uint32_t {
   method = 8,     // also a method of Tensor
   internal = 16,  // not part of the public namespace
   variadic = 32,
-  wide = 64,  // a formula carried out in f32 on 16-bit inputs, rounded once at the end
+  wide = 64,       // a formula carried out in f32 on 16-bit inputs, rounded once at the end
+  may_fail = 128,  // throws for some contents of its inputs, whether or not anybody uses the result
 };
 constexpr uint32_t operator|(Trait a, Trait b) { return static_cast<uint32_t>(a) | static_cast<uint32_t>(b); }
 constexpr uint32_t operator|(uint32_t a, Trait b) { return a | static_cast<uint32_t>(b); }
@@ -198,6 +203,7 @@ std::vector<OpDef> reduction_ops();
 std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
 std::vector<OpDef> nn_ops();
+std::vector<OpDef> sorting_ops();
 std::vector<OpDef> control_ops();
 
 template <class T>

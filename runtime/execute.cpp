@@ -8,6 +8,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "runtime/copy.h"
 #include "runtime/library.h"
@@ -294,6 +295,41 @@ class Frame {
             .b = address(op.b.slot, op.b.offset),
             .out = address(op.out.slot, op.out.offset)});
     ++stats_.library_calls;
+  }
+
+  void execute(const Call& op) {
+    std::vector<int64_t> shapes, params;
+    const auto extents = [&](const View& view) {
+      for (const DimRef extent : view.shape) shapes.push_back(dim(extent));
+    };
+    for (const View& view : op.inputs) extents(view);
+    extents(op.out);
+    for (const DimRef param : op.params) params.push_back(dim(param));
+    size_t at = 0;
+    const auto array = [&](const View& view) {
+      const std::span<const int64_t> shape(shapes.data() + at, view.shape.size());
+      at += view.shape.size();
+      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset)};
+    };
+    std::vector<RoutineArray> inputs;
+    inputs.reserve(op.inputs.size());
+    for (const View& view : op.inputs) inputs.push_back(array(view));
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]] {
+      begin(profile, EventKind::library, op.origin, &op, op.cost > kLong);
+      if (profile) {
+        for (const View& view : op.inputs) profile->read += bytes_of(view);
+        profile->written = bytes_of(op.out);
+      }
+    }
+    ++stats_.library_calls;
+    try {
+      op.routine->run({inputs, array(op.out), params});
+    } catch (const Error& error) {
+      const std::string place = op.origin ? line_of(*op.origin) : "";
+      if (place.empty()) throw;
+      throw Error(error.kind, error.what() + place);
+    }
   }
 
   void execute(const Copy& op) {

@@ -22,6 +22,7 @@
 #include "ir/dtype.h"
 #include "ir/error.h"
 #include "runtime/kernel_code.h"
+#include "runtime/routine.h"
 #include "runtime/storage.h"
 
 namespace tandem {
@@ -74,6 +75,17 @@ struct Launch {
 // is contiguous and overlaps neither operand.
 struct Matmul {
   View a, b, out;
+  OriginRef origin = {};
+};
+
+// out = routine(inputs), all of them contiguous; `out` overlaps no input. What fails leaves arguments as they were.
+struct Call {
+  const Routine* routine;
+  std::vector<View> inputs;
+  View out;
+  std::vector<DimRef> params;
+  double cost;    // nanoseconds, roughly, for profiles
+  bool may_fail;  // by an exception
   OriginRef origin = {};
 };
 
@@ -145,7 +157,7 @@ struct CheckIndex {
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex> op;
+  std::variant<Allocate, Launch, Matmul, Call, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex> op;
 };
 
 // What a host function gets; the memory is good for the time of the call.

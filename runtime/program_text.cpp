@@ -81,6 +81,12 @@ class Printer {
          op.grain, op.cost, op.scratch_bytes < 0 ? "" : fmt::format(" scratch d{}", op.scratch_bytes));
   }
   void print(const Matmul& op) { line("matmul {} <- {} @ {}", view(op.out), view(op.a), view(op.b)); }
+  void print(const Call& op) {
+    std::vector<std::string> inputs;
+    inputs.reserve(op.inputs.size());
+    for (const View& input : op.inputs) inputs.push_back(view(input));
+    line("call {} {} <- ({}) params [{}]", op.routine->name, view(op.out), join(inputs), dims(op.params));
+  }
   void print(const Copy& op) { line("copy {} <- {}", view(op.to), view(op.from)); }
   void print(const Put& op) { line("put {} axis {} at s{} <- {}", view(op.to), op.axis, op.index, view(op.from)); }
   void print(const Release& op) { line("release s{}", op.slot); }

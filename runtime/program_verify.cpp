@@ -103,6 +103,16 @@ class Verifier {
     require(op.out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");
     require(op.a.slot != op.out.slot && op.b.slot != op.out.slot, "the result of matmul is not an operand");
   }
+  void check(const Call& op) {
+    step_ = "call";
+    require(op.routine != nullptr, "calls have a routine");
+    check_view(op.out);
+    for (const View& view : op.inputs) {
+      check_view(view);
+      require(view.slot != op.out.slot, "the result of a call is no input of it");
+    }
+    check_dims(op.params);
+  }
   void check(const Copy& op) {
     step_ = "copy";
     check_view(op.from);

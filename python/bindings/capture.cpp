@@ -187,7 +187,7 @@ std::string_view node_kind(const Node& node, bool grouped) {
   if (grouped) return "kernel";
   if (std::holds_alternative<ViewRule>(node.op->lower)) return "view";
   const auto* structure = std::get_if<Structure>(&node.op->lower);
-  if (structure && *structure == Structure::matmul) return "library";
+  if (structure && (*structure == Structure::matmul || *structure == Structure::library)) return "library";
   return structure && (*structure == Structure::concat || *structure == Structure::view_update) ? "place" : "inline";
 }
 

@@ -1,0 +1,12 @@
+#include "runtime/routine.h"
+
+namespace tandem {
+
+const Routine* find_routine(std::string_view name) {
+  for (const std::span<const Routine> family : {search_routines(), sort_routines()})
+    for (const Routine& routine : family)
+      if (routine.name == name) return &routine;
+  return nullptr;
+}
+
+}  // namespace tandem
