@@ -99,12 +99,15 @@ using ViewRule = std::optional<Layout> (*)(const TensorType& input, const Layout
 struct ReduceRule {
   ReduceKind kind;
 };
+// Running results along the attribute `axis`, in order.
+struct ScanRule {
+  ReduceKind kind;
+};
 // Special shapes of lowering that the passes know by name.
 enum class Structure : uint8_t {
   full,
   from_dim,
   iota,
-  cumulative_sum,
   take,
   take_along_axis,
   concat,
@@ -121,7 +124,7 @@ class Builder;
 struct Value;
 // A formula over other operations.
 using ComposeRule = Value (*)(Builder& b, std::span<const Value> inputs, const OpDef& op, const Attrs& attrs);
-using Lowering = std::variant<std::monostate, PointwiseRule, ViewRule, ReduceRule, Structure, ComposeRule>;
+using Lowering = std::variant<std::monostate, PointwiseRule, ViewRule, ReduceRule, ScanRule, Structure, ComposeRule>;
 
 // Gradient of the inputs, given the result and the gradient of the result; an empty Value where there is none.
 struct GradContext {
@@ -201,6 +204,7 @@ std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
 std::vector<OpDef> nn_ops();
 std::vector<OpDef> linalg_ops();
+std::vector<OpDef> sorting_ops();
 std::vector<OpDef> control_ops();
 
 template <class T>

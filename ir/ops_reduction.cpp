@@ -254,7 +254,7 @@ std::vector<OpDef> reduction_ops() {
        .attrs = {{"axis", AttrKind::axis, Attr{}}, kDType},
        .traits = static_cast<uint32_t>(Trait::method),
        .infer = cumulative_type,
-       .lower = Structure::cumulative_sum,
+       .lower = ScanRule{ReduceKind::sum},
        .grad = [](const GradContext& c) -> Grads {
          const Attr axis = attr_as<int64_t>(c.op, c.attrs, "axis");
          const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(axis))};

@@ -34,9 +34,7 @@ BodyBuilder::BodyBuilder(const LowerContext& context, const Group& group) : c_(c
   }
 }
 
-bool BodyBuilder::is_scan(int node) const {
-  return is(*c_.graph.nodes[static_cast<size_t>(node)].op, Structure::cumulative_sum);
-}
+bool BodyBuilder::is_scan(int node) const { return tandem::is_scan(*c_.graph.nodes[static_cast<size_t>(node)].op); }
 
 void BodyBuilder::note_source(const Node& node) {
   if (!node.loc.known() || std::find(nest_.sources.begin(), nest_.sources.end(), node.loc) != nest_.sources.end())
@@ -213,7 +211,7 @@ Scalar BodyBuilder::compute(ValueId value, const IndexMap& map) {
     check_internal(inner.has_value(), "{} of a value that is not stored has no linear index map", node.op->name);
     return evaluate(node.inputs[0], *inner);
   }
-  if (is_reduction(*node.op) || is(*node.op, Structure::cumulative_sum)) {
+  if (is_reduction(*node.op) || tandem::is_scan(*node.op)) {
     const Scalar result =
         builder_.emit(ScalarOp::result, result_dtype_.at(made_by), -1, -1, -1, result_of_.at(made_by));
     return converted(result, dtype);
@@ -299,13 +297,38 @@ void BodyBuilder::reduce(int n) {
   result_dtype_[n] = index ? DType::i64 : x.dtype;
 }
 
+namespace {
+
+// One step of a running result; `carry` is that of the elements before, as in a reduction.
+Scalar following(ReduceKind kind, Scalar carry, Scalar x) {
+  switch (kind) {
+    case ReduceKind::sum: return carry + x;
+    case ReduceKind::prod: return carry * x;
+    case ReduceKind::max: return max(x, carry);
+    case ReduceKind::min: return min(x, carry);
+    case ReduceKind::argmax:
+    case ReduceKind::argmin: break;
+  }
+  throw InternalError("running indices of extremes are no scan");
+}
+
+int64_t before_first(ReduceKind kind, DType dtype) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (kind == ReduceKind::prod) return constant_bits_of(dtype, 1);
+  if (kind == ReduceKind::max) return constant_bits_of(dtype, dtype == DType::boolean ? 0 : -kInfinity);
+  return kind == ReduceKind::min ? constant_bits_of(dtype, kInfinity) : 0;
+}
+
+}  // namespace
+
 void BodyBuilder::scan(int n) {
   const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
   const DType dtype = c_.graph.type(node.outputs[0]).dtype;
   const Scalar x = evaluate(node.inputs[0], g_.maps.at(n)).cast(compute_type(dtype));
   const Scalar carry = builder_.emit(ScalarOp::result, x.dtype, -1, -1, -1, results_);
-  const Scalar next = carry + x;
-  stage_.scans.push_back({next.id, 0, x.dtype});
+  const ReduceKind kind = std::get<ScanRule>(node.op->lower).kind;
+  const Scalar next = following(kind, carry, x);
+  stage_.scans.push_back({next.id, before_first(kind, x.dtype), x.dtype});
   result_of_[n] = results_++;
   result_dtype_[n] = x.dtype;
   nest_.is_scan = true;

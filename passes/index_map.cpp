@@ -17,10 +17,7 @@ const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&
 
 }  // namespace
 
-bool is_scan(const OpDef& op) {
-  const Structure* s = structure_of(op);
-  return s && *s == Structure::cumulative_sum;
-}
+bool is_scan(const OpDef& op) { return std::holds_alternative<ScanRule>(op.lower); }
 
 bool is_source(const OpDef& op) {
   const Structure* s = structure_of(op);

@@ -1,5 +1,5 @@
 // Routines: functions of the runtime that compute the whole result of an operation at once (linear algebra, Fourier
-// transforms). A row with Structure::library is computed by the routine of its name.
+// transforms, sorting, searching). A row with Structure::library is computed by the routine of its name.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -31,5 +31,7 @@ const Routine* find_routine(std::string_view name);  // null when there is none
 
 // Each in a file of its own.
 std::span<const Routine> linalg_routines();
+std::span<const Routine> search_routines();
+std::span<const Routine> sort_routines();
 
 }  // namespace tandem

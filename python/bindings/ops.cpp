@@ -304,12 +304,15 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
 void bind_ops(py::module_& m) {
   py::list names;
   for (const OpDef* op : all_ops()) {
-    if (op->has(Trait::internal)) continue;
-    const std::string name(op->name);
+    // What library functions in Python are made of has a name of its own.
+    const bool part = op->has(Trait::internal) && std::holds_alternative<Structure>(op->lower) &&
+                      std::get<Structure>(op->lower) == Structure::library;
+    if (op->has(Trait::internal) && !part) continue;
+    const std::string name = (part ? "_" : "") + std::string(op->name);
     m.attr(name.c_str()) = py::cpp_function(
         [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
         py::name(name.c_str()), py::doc(docstring(*op).c_str()), py::scope(m));
-    names.append(name);
+    if (!part) names.append(name);
   }
   m.attr("_op_names") = names;
   m.def("_broadcast_shape", [](const std::vector<py::object>& shapes) {

@@ -63,6 +63,19 @@ from tandem._creation import (  # noqa: E402
 from tandem._einsum import einsum  # noqa: E402
 from tandem._products import cdist, cross, dist, kron  # noqa: E402
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type  # noqa: E402
+from tandem._parts import diag, one_hot, pad  # noqa: E402
+from tandem._sorting import (  # noqa: E402
+    argwhere,
+    cumulative_prod,
+    nonzero,
+    searchsorted,
+    topk,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
+from tandem._statistics import bincount, histogram, interp, median, percentile, quantile  # noqa: E402
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
     clear_cache,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tandem import _core
@@ -186,11 +186,14 @@ def cumulative_sum(
     tensor([0, 1, 3, 6])
     """
     out = _core.cumsum(x, axis=axis, dtype=dtype)
-    if not include_initial:
-        return out
-    place = _axis("cumulative_sum", axis or 0, x.ndim)
-    start = _core.zeros(tuple(1 if a == place else size for a, size in enumerate(x.shape)), dtype=out.dtype)
-    return _core.concat([start, out], axis=place)
+    return cumulative_with_initial("cumulative_sum", out, axis, _core.zeros) if include_initial else out
+
+
+def cumulative_with_initial(what: str, out: Tensor, axis: int | None, initial: Callable[..., Tensor]) -> Tensor:
+    """Return running results with what they start from in front."""
+    place = _axis(what, axis or 0, out.ndim)
+    shape = tuple(1 if a == place else size for a, size in enumerate(out.shape))
+    return _core.concat([initial(shape, dtype=out.dtype), out], axis=place)
 
 
 @public

@@ -245,6 +245,18 @@ class Tensor:
         """Return the elements at given indices along an axis; an index outside [-size, size) raises IndexError."""
     def matmul(self, x2: _TensorLike) -> Tensor:
         """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
+    def sort(self, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
+        """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way."""
+    def argsort(self, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
+        """Return the int64 indices that sort a tensor along an axis, in the order of `sort`."""
+    def cummax(self, axis: SupportsIndex | None = None) -> Tensor:
+        """Return the largest element so far along an axis; NaN from the first NaN on."""
+    def cummin(self, axis: SupportsIndex | None = None) -> Tensor:
+        """Return the smallest element so far along an axis; NaN from the first NaN on."""
+    def cumprod(self, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
+        """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result.
+        The gradient is wrong where an element is 0 (it is NaN there).
+        """
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Tensor]: ...
     def __getitem__(self, key: _Index, /) -> Tensor: ...
@@ -921,3 +933,35 @@ def layer_norm(
     eps: float = 1e-05,
 ) -> Tensor:
     """Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias."""
+
+def sort(x: _TensorLike, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
+    """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way."""
+
+def argsort(x: _TensorLike, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
+    """Return the int64 indices that sort a tensor along an axis, in the order of `sort`."""
+
+def cummax(x: _TensorLike, axis: SupportsIndex | None = None) -> Tensor:
+    """Return the largest element so far along an axis; NaN from the first NaN on."""
+
+def cummin(x: _TensorLike, axis: SupportsIndex | None = None) -> Tensor:
+    """Return the smallest element so far along an axis; NaN from the first NaN on."""
+
+def cumprod(x: _TensorLike, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
+    """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result. The
+    gradient is wrong where an element is 0 (it is NaN there).
+    """
+
+def _topk_indices(x: _TensorLike, k: SupportsIndex, axis: SupportsIndex = -1, largest: _bool = True) -> Tensor:
+    """Return the int64 indices of the k first elements along an axis in the order of `sort`."""
+
+def _places_in_sorted(sorted: _TensorLike, values: _TensorLike, right: _bool = False) -> Tensor:
+    """Return how many elements of a sorted vector lie before (with right: not after) each value."""
+
+def _places_of_nonzero(x: _TensorLike, length: _Shape) -> Tensor:
+    """Return the places of true elements, of which there are `length`."""
+
+def _counts_of_places(x: _TensorLike, length: _Shape) -> Tensor:
+    """Return how often each of the first `length` numbers occurs."""
+
+def _weights_of_places(x: _TensorLike, weights: _TensorLike, length: _Shape) -> Tensor:
+    """Return the sum of the weights of each of the first `length` numbers, added in order."""

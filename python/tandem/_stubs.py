@@ -47,6 +47,9 @@ ATTRIBUTES = {
     "axes": "_Shape",
     "axis": "SupportsIndex",
     "cumsum.axis": "SupportsIndex | None",
+    "cumprod.axis": "SupportsIndex | None",
+    "cummax.axis": "SupportsIndex | None",
+    "cummin.axis": "SupportsIndex | None",
     "take.axis": "SupportsIndex | None",
     "fill_value": "float | SupportsIndex",
     "start": "float | SupportsIndex",
@@ -61,6 +64,11 @@ ATTRIBUTES = {
     "correction": "float",
     "eps": "float",
     "dtype": "_DTypeLike",
+    "descending": "_bool",
+    "stable": "_bool",
+    "largest": "_bool",
+    "right": "_bool",
+    "length": "_Shape",
 }
 
 FUNCTIONS = [
@@ -320,6 +328,12 @@ def rows() -> list[dict[str, Any]]:
     return [row for row in _core._op_table() if not row["internal"]]
 
 
+def parts() -> list[dict[str, Any]]:
+    """Return the rows that only this package calls, under the names they have for it."""
+    named = [row | {"name": f"_{row['name']}"} for row in _core._op_table() if row["internal"]]
+    return [row for row in named if hasattr(_core, row["name"])]
+
+
 def class_body(name: str, members: Iterable[str]) -> str:
     cls, indent, out = getattr(_core, name), "    ", []
     if cls.__doc__:
@@ -341,19 +355,19 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-    parts = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n"]
+    text = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n"]
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)
-            parts.append(f"\nclass {name}({bases}):\n" + docstring(summary(value), "    "))
-    parts += [f"\nclass {name}:\n{class_body(name, members)}" for name, members in CLASSES.items()]
-    parts.append("\n")
-    parts += [f"{name}: DType\n" for name, value in vars(_core).items() if isinstance(value, _core.DType)]
-    parts.append("\n")
-    functions = [(text, summary(getattr(_core, text.partition("(")[0]))) for text in FUNCTIONS]
-    functions += [(operation(row), row["doc"]) for row in rows()]
-    parts += [definition(signature, doc) + ("\n" if doc else "") for signature, doc in functions]
-    return "".join(parts).rstrip("\n") + "\n"
+            text.append(f"\nclass {name}({bases}):\n" + docstring(summary(value), "    "))
+    text += [f"\nclass {name}:\n{class_body(name, members)}" for name, members in CLASSES.items()]
+    text.append("\n")
+    text += [f"{name}: DType\n" for name, value in vars(_core).items() if isinstance(value, _core.DType)]
+    text.append("\n")
+    functions = [(line, summary(getattr(_core, line.partition("(")[0]))) for line in FUNCTIONS]
+    functions += [(operation(row), row["doc"]) for row in (*rows(), *parts())]
+    text += [definition(signature, doc) + ("\n" if doc else "") for signature, doc in functions]
+    return "".join(text).rstrip("\n") + "\n"
 
 
 def package_stub() -> str:
@@ -367,6 +381,9 @@ def package_stub() -> str:
         "tandem._products",
         "tandem.linalg",
         "tandem._dtypes",
+        "tandem._parts",
+        "tandem._sorting",
+        "tandem._statistics",
         "tandem.compare",
         "tandem.tensor_spec",
     )

@@ -294,6 +294,37 @@ TWINS["logsumexp"] = Twin(_logsumexp, exact=False, error=_logsumexp_error)
 TWINS["cumsum"] = Twin(np.cumsum, exact=False, error=_cumsum_error, integers=np.cumsum)
 
 
+def _cumprod_error(arrays, kw):
+    x = np.abs(arrays[0])
+    axis = kw.get("axis") or 0
+    return x.shape[axis], np.cumprod(x, axis=axis)
+
+
+def _order(row, descending):
+    """What sorts one row: equal elements keep their order, NaNs are last."""
+    order = np.argsort(row, kind="stable")
+    if descending:
+        order = len(row) - 1 - np.argsort(row[::-1], kind="stable")[::-1]
+    nan = row[order] != row[order]
+    return np.concatenate([order[~nan], order[nan]])
+
+
+def argsort(x, axis=-1, descending=False, stable=True):
+    if x.size == 0:
+        return np.zeros(x.shape, np.int64)
+    return np.apply_along_axis(_order, axis, x, descending)
+
+
+_exact(
+    pointwise=False,
+    argsort=argsort,
+    sort=lambda x, axis=-1, **kw: np.take_along_axis(x, argsort(x, axis, **kw), axis),
+    cummax=lambda x, axis=None: np.maximum.accumulate(x, axis=axis or 0),
+    cummin=lambda x, axis=None: np.minimum.accumulate(x, axis=axis or 0),
+)
+TWINS["cumprod"] = Twin(np.cumprod, exact=False, error=_cumprod_error, integers=np.cumprod)
+
+
 # ---- views, joining, picking ----
 
 _exact(

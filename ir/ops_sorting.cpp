@@ -1,0 +1,213 @@
+// Sorting, searching and running results along an axis. Sorting and searching are routines of the runtime.
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+using Grads = std::vector<Value>;
+
+const AttrSpec kLast{"axis", AttrKind::axis, Attr{int64_t{-1}}};
+const AttrSpec kDescending{"descending", AttrKind::boolean, Attr{false}, "from the largest to the smallest"};
+const AttrSpec kStable{"stable", AttrKind::boolean, Attr{true}, "of no effect: the order of equal elements is kept"};
+
+int64_t along(InferContext& c) {
+  const TensorType& x = c.inputs[0];
+  if (x.rank() == 0) c.fail(ErrorKind::shape, "got a tensor without axes; need at least one axis");
+  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
+  c.attr("axis") = axis;
+  return axis;
+}
+
+TensorType sort_type(InferContext& c) {
+  along(c);
+  return {c.inputs[0].dtype, c.inputs[0].shape, c.inputs[0].device};
+}
+
+TensorType argsort_type(InferContext& c) {
+  along(c);
+  return {DType::i64, c.inputs[0].shape, c.inputs[0].device};
+}
+
+// A sorted element's gradient goes to where it came from: the sorting order of the order is its inverse.
+Grads sort_grad(const GradContext& c) {
+  const Value order = c.b.emit(op("argsort"), {&c.inputs[0], 1}, c.attrs);
+  const Attr axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+  const Value inverse = c.b.emit("argsort", {order}, {axis, false, true});
+  return {c.b.emit("take_along_axis", {c.upstream, inverse}, {axis})};
+}
+
+TensorType topk_type(InferContext& c) {
+  const TensorType& x = c.inputs[0];
+  const auto axis = static_cast<size_t>(along(c));
+  const int64_t k = c.get<int64_t>("k");
+  if (k < 0 || !c.env.decide(k, Relation::le, x.shape[axis]))
+    c.fail(ErrorKind::value, "got k={} for axis {} of a tensor of shape {}; need 0 <= k <= its size", k, axis,
+           to_text(x.shape));
+  TensorType out{DType::i64, x.shape, x.device};
+  out.shape[axis] = k;
+  return out;
+}
+
+TensorType places_type(InferContext& c) {
+  const TensorType& sorted = c.inputs[0];
+  if (sorted.rank() != 1) c.fail(ErrorKind::shape, "got a table of shape {}; need one axis", to_text(sorted.shape));
+  if (sorted.dtype != c.inputs[1].dtype)
+    c.fail(ErrorKind::dtype, "got the dtypes {} and {}; need equal ones", info(sorted.dtype).name,
+           info(c.inputs[1].dtype).name);
+  return {DType::i64, c.inputs[1].shape, c.inputs[1].device};
+}
+
+TensorType counted_type(InferContext& c, DType input, DType output) {
+  const TensorType& x = c.inputs[0];
+  if (x.rank() != 1 || x.dtype != input)
+    c.fail(ErrorKind::dtype, "got {}; need a vector of {}", to_text(x), info(input).name);
+  const Dim& length = c.get<std::vector<Dim>>("length")[0];
+  return {output, {length}, x.device};
+}
+
+TensorType running_type(InferContext& c, bool widened) {
+  const TensorType& x = c.inputs[0];
+  if (!c.has("axis")) {
+    if (x.rank() != 1) c.fail(ErrorKind::value, "got a tensor with {} axes and no axis; need axis=...", x.rank());
+    c.attr("axis") = int64_t{0};
+  }
+  along(c);
+  if (!widened) return {x.dtype, x.shape, x.device};
+  if (!c.has("dtype")) c.attr("dtype") = sum_dtype(x.dtype);
+  return {c.get<DType>("dtype"), x.shape, x.device};
+}
+
+constexpr NoGrad kNeedsScatter{"it needs scatter_add, which is not an operation yet"};
+
+std::vector<OpDef> running_ops() {
+  const AttrSpec axis{"axis", AttrKind::axis, Attr{}, "may be left out of a vector"};
+  const std::vector<std::string_view> samples = {"(7,)", "(3, 5) | axis=0", "(3, 5) | axis=-1", "(2, 0) | axis=1",
+                                                 "(2, 3, 40) | axis=1"};
+  const OpDef extreme{.inputs = {"x"},
+                      .attrs = {axis},
+                      .traits = Trait::method | Trait::exact,
+                      .infer = [](InferContext& c) { return running_type(c, false); },
+                      .grad = kNeedsScatter,
+                      .onnx = "none: ONNX has running sums only",
+                      .samples = samples};
+  auto rows = with(extreme, {{.name = "cummax",
+                              .lower = ScanRule{ReduceKind::max},
+                              .doc = "Return the largest element so far along an axis; NaN from the first NaN on.",
+                              .example = "td.cummax(td.asarray([1, 3, 2]))  # tensor([1, 3, 3])"},
+                             {.name = "cummin",
+                              .lower = ScanRule{ReduceKind::min},
+                              .doc = "Return the smallest element so far along an axis; NaN from the first NaN on.",
+                              .example = "td.cummin(td.asarray([2, 1, 3]))  # tensor([2, 1, 1])"}});
+  rows.push_back({.name = "cumprod",
+                  .inputs = {"x"},
+                  .attrs = {axis, {"dtype", AttrKind::dtype, Attr{}}},
+                  .traits = static_cast<uint32_t>(Trait::method),
+                  .infer = [](InferContext& c) { return running_type(c, true); },
+                  .lower = ScanRule{ReduceKind::prod},
+                  .grad = [](const GradContext& c) -> Grads {
+                    const Attr place = attr_as<int64_t>(c.op, c.attrs, "axis");
+                    const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(place))};
+                    const Value turned = c.b.emit("flip", {c.upstream * c.output}, {axes});
+                    const Value later = c.b.emit("flip", {c.b.emit("cumsum", {turned}, {place, Attr{}})}, {axes});
+                    return {later / c.inputs[0]};
+                  },
+                  .onnx = "none: ONNX has running sums only",
+                  .doc =
+                      "Return running products along an axis, multiplied in order; 16-bit floats are rounded once per "
+                      "result. The gradient is wrong where an element is 0 (it is NaN there).",
+                  .example = "td.cumprod(td.asarray([1, 2, 3]))  # tensor([1, 2, 6])",
+                  .samples = {"(7,):unit", "(3, 5):unit | axis=0", "(3, 5):unit | axis=-1", "(2, 0) | axis=1",
+                              "(2, 3, 9):unit | axis=1"}});
+  return rows;
+}
+
+}  // namespace
+
+std::vector<OpDef> sorting_ops() {
+  const AttrSpec length{"length", AttrKind::dims, std::nullopt, "one number"};
+  const std::vector<std::string_view> samples = {"(3, 5):small | axis=0, descending=True",
+                                                 "(3, 5):small",
+                                                 "(70, 3) | axis=0",
+                                                 "(2, 300) | descending=True",
+                                                 "(0,)",
+                                                 "(2, 0, 3) | axis=1",
+                                                 "(5000,):wide",
+                                                 "(40, 7):special"};
+  std::vector<OpDef> rows = {
+      {.name = "sort",
+       .inputs = {"x"},
+       .attrs = {kLast, kDescending, kStable},
+       .traits = Trait::method | Trait::exact,
+       .infer = sort_type,
+       .lower = Structure::library,
+       .grad = sort_grad,
+       .onnx = "TopK",
+       .doc = "Return the elements in order along an axis, equal ones in the order they had, NaNs last either way.",
+       .example = "td.sort(td.asarray([3, 1, 2]))  # tensor([1, 2, 3])",
+       .samples = samples},
+      {.name = "argsort",
+       .inputs = {"x"},
+       .attrs = {kLast, kDescending, kStable},
+       .traits = Trait::method | Trait::exact,
+       .infer = argsort_type,
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "TopK",
+       .doc = "Return the int64 indices that sort a tensor along an axis, in the order of `sort`.",
+       .example = "td.argsort(td.asarray([3, 1, 2]))  # tensor([1, 2, 0])",
+       .samples = samples},
+      {.name = "topk_indices",
+       .inputs = {"x"},
+       .attrs = {{"k", AttrKind::integer}, kLast, {"largest", AttrKind::boolean, Attr{true}}},
+       .traits = static_cast<uint32_t>(Trait::internal),
+       .infer = topk_type,
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "TopK",
+       .doc = "Return the int64 indices of the k first elements along an axis in the order of `sort`."},
+      {.name = "places_in_sorted",
+       .inputs = {"sorted", "values"},
+       .attrs = {{"right", AttrKind::boolean, Attr{false}}},
+       .traits = Trait::internal | Trait::mixed,
+       .infer = places_type,
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "none: there is no such operator",
+       .doc = "Return how many elements of a sorted vector lie before (with right: not after) each value."},
+      {.name = "places_of_nonzero",
+       .inputs = {"x"},
+       .attrs = {length},
+       .traits = static_cast<uint32_t>(Trait::internal),
+       .infer = [](InferContext& c) { return counted_type(c, DType::boolean, DType::i64); },
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "NonZero",
+       .doc = "Return the places of true elements, of which there are `length`."},
+      {.name = "counts_of_places",
+       .inputs = {"x"},
+       .attrs = {length},
+       .traits = static_cast<uint32_t>(Trait::internal),
+       .infer = [](InferContext& c) { return counted_type(c, DType::i64, DType::i64); },
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "none: there is no such operator",
+       .doc = "Return how often each of the first `length` numbers occurs."},
+      {.name = "weights_of_places",
+       .inputs = {"x", "weights"},
+       .attrs = {length},
+       .traits = Trait::internal | Trait::mixed,
+       .infer = [](InferContext& c) { return counted_type(c, DType::i64, DType::f64); },
+       .lower = Structure::library,
+       .grad = [](const GradContext& c) -> Grads {
+         return {{}, c.b.emit("take", {c.upstream, c.inputs[0]}, {int64_t{0}})};
+       },
+       .onnx = "none: there is no such operator",
+       .doc = "Return the sum of the weights of each of the first `length` numbers, added in order."}};
+  for (OpDef& row : running_ops()) rows.push_back(std::move(row));
+  return rows;
+}
+
+}  // namespace tandem

@@ -1,0 +1,198 @@
+"""Sorting, searching and sets: functions made of the operations on sorted tensors, eager and captured alike.
+
+Functions whose result has a size that depends on values need eager code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tandem import _core
+from tandem._array_api import cumulative_with_initial
+from tandem._boundary import public
+
+Tensor = _core.Tensor
+
+
+class TopK(NamedTuple):
+    values: Tensor
+    indices: Tensor
+
+
+class UniqueAll(NamedTuple):
+    values: Tensor
+    indices: Tensor
+    inverse_indices: Tensor
+    counts: Tensor
+
+
+class UniqueCounts(NamedTuple):
+    values: Tensor
+    counts: Tensor
+
+
+class UniqueInverse(NamedTuple):
+    values: Tensor
+    inverse_indices: Tensor
+
+
+def need_values(what: str, hint: str) -> None:
+    """Raise CaptureError inside of a capture: the size of the result is not known there."""
+    if _core.recording():
+        raise _core.CaptureError(
+            f"{what}: got a tensor without values, inside of a captured function; need eager code, because the size of "
+            f"the result depends on them; try {hint}, or call it outside of the function"
+        )
+
+
+@public
+def topk(x: Tensor, k: int, /, *, axis: int = -1, largest: bool = True) -> TopK:
+    """Return the k largest (or smallest) elements along an axis in order, and their int64 indices.
+
+    Of equal elements the earlier ones come first; NaNs come last.
+
+    >>> td.topk(td.asarray([3, 1, 4]), 2).values
+    tensor([4, 3])
+    """
+    indices = _core._topk_indices(x, k=k, axis=axis, largest=largest)
+    return TopK(_core.take_along_axis(x, indices, axis=axis), indices)
+
+
+@public
+def searchsorted(x1: Tensor, x2: Tensor, /, *, side: str = "left", sorter: Tensor | None = None) -> Tensor:
+    """Return the int64 places where values of x2 go into the sorted vector x1 (or x1[sorter]) to keep it sorted.
+
+    side="left" is the first such place, "right" the last.
+
+    >>> td.searchsorted(td.asarray([1, 3, 5]), td.asarray([3, 4]))
+    tensor([1, 2])
+    """
+    if side not in ("left", "right"):
+        raise _core.ArgumentError(f"searchsorted: got side={side!r}; need 'left' or 'right'")
+    if x1.ndim != 1:
+        raise _core.ShapeError(f"searchsorted: got a table of shape {x1.shape}; need one axis")
+    dtype = _core._result_type((x1, x2))
+    table = x1 if sorter is None else _core.take(x1, sorter)
+    return _core._places_in_sorted(table.astype(dtype), _core.asarray(x2).astype(dtype), right=side == "right")
+
+
+def nonzero_places(x: Tensor) -> Tensor:
+    """Return the places of the elements of the flattened tensor that are not zero."""
+    truth = _core.not_equal(x, 0) if x.dtype != _core.bool else x
+    flat = truth.reshape((-1,))
+    return _core._places_of_nonzero(flat, length=(int(_core.sum(flat)),))
+
+
+@public
+def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
+    """Return the int64 indices of the elements that are not zero, one vector per axis, in row-major order.
+
+    >>> td.nonzero(td.asarray([0, 5, 6]))
+    (tensor([1, 2]),)
+    """
+    need_values("nonzero", "td.where or a mask")
+    if x.ndim == 0:
+        raise _core.ShapeError("nonzero: got a tensor without axes; need at least one; try x.reshape((1,))")
+    places = nonzero_places(x)
+    parts: list[Tensor] = []
+    for size in reversed(x.shape[1:]):
+        parts.append(_core.remainder(places, max(size, 1)))
+        places = _core.floor_divide(places, max(size, 1))
+    return (places, *reversed(parts))
+
+
+@public
+def argwhere(x: Tensor, /) -> Tensor:
+    """Return the int64 indices of the elements that are not zero, a row of one index per axis for each.
+
+    >>> td.argwhere(td.asarray([[0, 5], [6, 0]]))
+    tensor([[0, 1], [1, 0]])
+    """
+    need_values("argwhere", "td.where or a mask")
+    if x.ndim == 0:
+        return _core.zeros((int(_core.not_equal(x, 0)), 0), dtype=_core.int64)
+    return _core.stack(list(nonzero(x)), axis=-1)
+
+
+def _starts(ordered: Tensor) -> Tensor:
+    """Return where a new value begins in a sorted vector; every NaN is one of its own."""
+    first = _core.ones((min(ordered.shape[0], 1),), dtype=_core.bool)
+    return _core.concat([first, _core.not_equal(ordered[1:], ordered[:-1])])
+
+
+@public
+def unique_values(x: Tensor, /) -> Tensor:
+    """Return the different elements of a tensor, sorted; every NaN is one of its own.
+
+    >>> td.unique_values(td.asarray([3, 1, 3]))
+    tensor([1, 3])
+    """
+    need_values("unique_values", "td.sort")
+    ordered = _core.sort(x.reshape((-1,)))
+    return _core.take(ordered, nonzero_places(_starts(ordered)))
+
+
+@public
+def unique_counts(x: Tensor, /) -> UniqueCounts:
+    """Return the different elements of a tensor, sorted, and how often each occurs.
+
+    >>> td.unique_counts(td.asarray([3, 1, 3])).counts
+    tensor([1, 2])
+    """
+    need_values("unique_counts", "td.sort")
+    ordered = _core.sort(x.reshape((-1,)))
+    starts = nonzero_places(_starts(ordered))
+    return UniqueCounts(_core.take(ordered, starts), _lengths(starts, ordered.shape[0]))
+
+
+def _lengths(starts: Tensor, end: int) -> Tensor:
+    ends = _core.concat([starts, _core.full((1,), end, dtype=_core.int64)])
+    return _core.subtract(ends[1:], ends[:-1])
+
+
+def _unique(x: Tensor) -> UniqueAll:
+    flat = x.reshape((-1,))
+    order = _core.argsort(flat)
+    ordered = _core.take(flat, order)
+    new = _starts(ordered)
+    starts = nonzero_places(new)
+    # Element order[i] of x is value number (how many begin up to i) - 1.
+    inverse = _core.take(_core.subtract(_core.cumsum(new), 1), _core.argsort(order))
+    counts = _lengths(starts, flat.shape[0])
+    return UniqueAll(_core.take(ordered, starts), _core.take(order, starts), inverse.reshape(x.shape), counts)
+
+
+@public
+def unique_inverse(x: Tensor, /) -> UniqueInverse:
+    """Return the different elements of a tensor, sorted, and for each element the index of its value.
+
+    >>> td.unique_inverse(td.asarray([3, 1, 3])).inverse_indices
+    tensor([1, 0, 1])
+    """
+    need_values("unique_inverse", "td.argsort")
+    found = _unique(x)
+    return UniqueInverse(found.values, found.inverse_indices)
+
+
+@public
+def unique_all(x: Tensor, /) -> UniqueAll:
+    """Return the different elements, where each occurs first, for each element its value's index, and the counts.
+
+    >>> td.unique_all(td.asarray([3, 1, 3])).indices
+    tensor([1, 0])
+    """
+    need_values("unique_all", "td.argsort")
+    return _unique(x)
+
+
+@public
+def cumulative_prod(
+    x: Tensor, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Return running products along an axis, with a one in front if include_initial; see td.cumprod.
+
+    >>> td.cumulative_prod(td.asarray([2, 3]), include_initial=True)
+    tensor([1, 2, 6])
+    """
+    out = _core.cumprod(x, axis=axis, dtype=dtype)
+    return cumulative_with_initial("cumulative_prod", out, axis, _core.ones) if include_initial else out

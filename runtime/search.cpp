@@ -1,0 +1,109 @@
+// Routines that look for values: in a sorted vector, or for what is not zero; and counts by place.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "runtime/parallel.h"
+#include "runtime/routine.h"
+#include "runtime/sort_keys.h"
+
+namespace tandem {
+
+namespace {
+
+int64_t count_of(const RoutineArray& x) {
+  int64_t count = 1;
+  for (const int64_t size : x.shape) count *= size;
+  return count;
+}
+
+// inputs: a sorted vector, values of its dtype; params: right
+void run_searchsorted(const RoutineArgs& args) {
+  const RoutineArray &table = args.inputs[0], &values = args.inputs[1];
+  const int64_t length = table.shape[0];
+  const bool right = args.params[0] != 0;
+  auto* out = static_cast<int64_t*>(args.out.data);
+  with_keys_of<false, true>(table.dtype, [&]<class K>(K) {
+    const auto* sorted = static_cast<const typename K::Key*>(table.data);
+    const auto* wanted = static_cast<const typename K::Key*>(values.data);
+    parallel_for(count_of(values), 1, 40, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto key = K::to(wanted[i]);
+        // Halves what is left without a branch: `base` is the number of elements known to come before.
+        int64_t base = 0;
+        for (int64_t left = length; left > 0;) {
+          const int64_t half = (left + 1) / 2;
+          const auto there = K::to(sorted[base + half - 1]);
+          const bool before = right ? there <= key : there < key;
+          base += before ? half : 0;
+          left -= half;
+        }
+        out[i] = base;
+      }
+    });
+  });
+}
+
+// Places in row-major order; there are as many as `out` has elements, which the caller has counted.
+void run_nonzero(const RoutineArgs& args) {
+  const RoutineArray& x = args.inputs[0];
+  const int64_t count = count_of(x), found = count_of(args.out);
+  const auto* truth = static_cast<const uint8_t*>(x.data);
+  auto* out = static_cast<int64_t*>(args.out.data);
+  constexpr int64_t kPiece = 1 << 16;
+  const int64_t pieces = (count + kPiece - 1) / kPiece;
+  std::vector<int64_t> starts(static_cast<size_t>(pieces) + 1, 0);
+  const auto each = [&](const auto& body) {
+    parallel_for(pieces, 1, static_cast<double>(kPiece), [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) body(static_cast<size_t>(p), p * kPiece, std::min(count, (p + 1) * kPiece));
+    });
+  };
+  each([&](size_t p, int64_t begin, int64_t end) {
+    starts[p + 1] = std::count_if(truth + begin, truth + end, [](uint8_t t) { return t != 0; });
+  });
+  for (size_t p = 0; p + 1 < starts.size(); ++p) starts[p + 1] += starts[p];
+  if (starts.back() != found)
+    throw_error(ErrorKind::value, "nonzero: got {} elements that are not zero; need {}", starts.back(), found);
+  each([&](size_t p, int64_t begin, int64_t end) {
+    int64_t* to = out + starts[p];
+    const int64_t* const last = out + starts[p + 1];  // the next place is another thread's
+    for (int64_t i = begin; i < end && to < last; ++i) {
+      *to = i;
+      to += truth[i] != 0;
+    }
+  });
+}
+
+// Adds one to the counter that each index names; others than 0 to length - 1 are left out.
+void run_bincount(const RoutineArgs& args) {
+  const RoutineArray& x = args.inputs[0];
+  const int64_t count = count_of(x), length = args.out.shape[0];
+  const auto* places = static_cast<const int64_t*>(x.data);
+  auto* out = static_cast<int64_t*>(args.out.data);
+  std::fill_n(out, length, 0);
+  for (int64_t i = 0; i < count; ++i)
+    if (static_cast<uint64_t>(places[i]) < static_cast<uint64_t>(length)) ++out[places[i]];
+}
+
+// The same with weights, which are added in the order of the indices.
+void run_weighted_bincount(const RoutineArgs& args) {
+  const RoutineArray& x = args.inputs[0];
+  const int64_t count = count_of(x), length = args.out.shape[0];
+  const auto* places = static_cast<const int64_t*>(x.data);
+  const auto* weights = static_cast<const double*>(args.inputs[1].data);
+  auto* out = static_cast<double*>(args.out.data);
+  std::fill_n(out, length, 0.0);
+  for (int64_t i = 0; i < count; ++i)
+    if (static_cast<uint64_t>(places[i]) < static_cast<uint64_t>(length)) out[places[i]] += weights[i];
+}
+
+constexpr Routine kRoutines[] = {{"places_in_sorted", run_searchsorted},
+                                 {"places_of_nonzero", run_nonzero},
+                                 {"counts_of_places", run_bincount},
+                                 {"weights_of_places", run_weighted_bincount}};
+
+}  // namespace
+
+std::span<const Routine> search_routines() { return kRoutines; }
+
+}  // namespace tandem

@@ -1,0 +1,42 @@
+// Many short rows are sorted side by side: a network of exchanges, each of which is a minimum and a maximum of vectors
+// that hold one entry of every row.
+#pragma once
+#include <cstdint>
+
+namespace tandem::network {
+
+constexpr int kVectorBytes = 64;
+template <class U>
+struct Lanes {
+  static constexpr int64_t count = kVectorBytes / static_cast<int64_t>(sizeof(U));
+  using Vector [[gnu::vector_size(kVectorBytes)]] = U;
+};
+
+// Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M) for any number of rows.
+template <class U>
+[[gnu::always_inline]] inline void exchange_all(U* entries, int64_t count) {
+  using Vector = typename Lanes<U>::Vector;
+  auto* x = reinterpret_cast<Vector*>(entries);
+  int64_t top = 1;
+  while (2 * top < count) top *= 2;
+  for (int64_t p = top; p > 0; p /= 2) {
+    int64_t q = top, r = 0;
+    for (int64_t d = p;; d = q - p, q /= 2, r = p) {
+      for (int64_t i = 0; i < count - d; ++i) {
+        if ((i & p) != r) continue;
+        const Vector a = x[i], b = x[i + d];
+        x[i] = a < b ? a : b;
+        x[i + d] = a < b ? b : a;
+      }
+      if (q == p) break;
+    }
+  }
+}
+
+// Sorts `count` entries of each of Lanes<U>::count rows; entry i of row l is at [i * lanes + l], aligned to a vector.
+void sort(uint8_t* entries, int64_t count);
+void sort(uint16_t* entries, int64_t count);
+void sort(uint32_t* entries, int64_t count);
+void sort(uint64_t* entries, int64_t count);
+
+}  // namespace tandem::network
