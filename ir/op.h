@@ -198,6 +198,7 @@ std::vector<OpDef> reduction_ops();
 std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
 std::vector<OpDef> nn_ops();
+std::vector<OpDef> random_ops();
 std::vector<OpDef> control_ops();
 
 template <class T>

@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, pytree, tensor_spec
+from tandem import jit, pytree, random, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -183,6 +183,7 @@ from tandem.jit import (
     trace,
     viz,
 )
+from tandem.random import manual_seed
 from tandem.tensor_spec import TensorSpec
 
 __version__: str
@@ -302,6 +303,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "manual_seed",
     "matmul",
     "matrix_transpose",
     "max",
@@ -330,6 +332,7 @@ __all__ = [
     "prod",
     "profiler",
     "pytree",
+    "random",
     "reciprocal",
     "relu",
     "remainder",
