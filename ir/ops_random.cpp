@@ -18,7 +18,7 @@ const AttrSpec kDType{"dtype", AttrKind::dtype, Attr{DType::f32}};
 TensorType drawn(InferContext& c) {
   for (const TensorType& input : c.inputs)
     if (input.dtype != DType::u64 || input.rank() != 0)
-      c.fail(ErrorKind::dtype, "got {} as key or position; need u64[]", to_text(input));
+      c.fail(ErrorKind::dtype, "got {} as an input; need u64[]", to_text(input));
   const auto& shape = c.get<std::vector<Dim>>("shape");
   for (const Dim& d : shape)
     if (d.is_constant() && d.constant() < 0)
@@ -82,6 +82,12 @@ Value counters(Builder& b, Value position, const Shape& shape) {
 
 Value counters_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
   return counters(b, x[0], attr_as<std::vector<Dim>>(op, attrs, "shape"));
+}
+
+// Of bounds without axes, all in one kernel.
+Value integers_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  Value counter = counters(b, x[1], attr_as<std::vector<Dim>>(op, attrs, "shape"));
+  return cast(b.emit("random_bounded_at", {counter, x[0], x[3]}) + x[2], dtype_of(op, attrs));
 }
 
 // The formula of `random_x`: `random_x_at` of the counters, with the attributes after the shape.
@@ -148,6 +154,15 @@ std::vector<OpDef> random_ops() {
                           .onnx = "compose"},
                          std::move(parameters)))
     rows.push_back(std::move(row));
+  rows.push_back({.name = "random_integers",
+                  .inputs = {"key", "position", "low", "range"},
+                  .attrs = {kShape, {"dtype", AttrKind::dtype, Attr{DType::i64}}},
+                  .traits = static_cast<uint32_t>(Trait::internal),
+                  .infer = drawn,
+                  .lower = integers_formula,
+                  .grad = kNoGradient,
+                  .onnx = "compose",
+                  .doc = "Return integers from low on, as many different ones as range says."});
   rows.push_back({.name = "random_counters",
                   .inputs = {"position"},
                   .attrs = {kShape, {"dtype", AttrKind::dtype, Attr{DType::u64}}},

@@ -12,7 +12,6 @@ tensor([0.39904642, 0.97224116], dtype=float32)
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from tandem import _core
@@ -73,7 +72,7 @@ class Generator:
     tensor([8, 8, 5, 0])
     """
 
-    __slots__ = ("_key", "_position", "__weakref__")
+    __slots__ = ("__weakref__", "_key", "_position")
 
     def __init__(self, seed: int | None = None) -> None:
         """Start at position 0 of the stream of a seed in [0, 2**64); without one, of a seed from the system."""
@@ -155,11 +154,11 @@ class Generator:
             count = count * size
         with _LOCK:
             position = self._position
-            if parameters:
+            if parameters and name.endswith("_at"):
                 counters = _core._internal("random_counters", position, shape=shape)
                 out = _core._internal(name, counters, self._key, *parameters, **attributes)
             else:
-                out = _core._internal(name, self._key, position, shape=shape, **attributes)
+                out = _core._internal(name, self._key, position, *parameters, shape=shape, **attributes)
             position += count
         return out
 
@@ -192,7 +191,8 @@ class Generator:
     def normal(self, shape: Any = None, mean: Any = 0.0, std: Any = 1.0, *, dtype: Any = None) -> Tensor:
         """Return numbers of the normal distribution.
 
-        By the method of Box and Muller from 64 bits (float32: up to 6.7 standard deviations) or 128 bits (float64: 9.4).
+        By the method of Box and Muller from 64 bits (float32: up to 6.7 standard deviations) or 128
+        (float64: 9.4).
 
         >>> td.random.normal((2, 3)).shape
         (2, 3)
@@ -233,9 +233,11 @@ class Generator:
                 raise _core.ArgumentError(
                     f"integers: got the range [{low}, {high}); need low < high within {info[0]} to {info[1]} ({dtype})"
                 )
-        start = _integer(low)
-        sizes = _shape("integers", shape, low, high)
-        return _core.cast(self._draw("random_bounded_at", sizes, _integer(high) - start) + start, dtype)
+        start, sizes = _integer(low), _shape("integers", shape, low, high)
+        range_ = _integer(high) - start
+        if start.ndim == 0 and range_.ndim == 0:
+            return self._draw("random_integers", sizes, start, range_, dtype=dtype)
+        return _core.cast(self._draw("random_bounded_at", sizes, range_) + start, dtype)
 
     @public
     def gamma(self, a: Any, shape: Any = None, scale: Any = 1.0, *, dtype: Any = None) -> Tensor:
@@ -255,8 +257,8 @@ class Generator:
     def poisson(self, lam: Any = 1.0, shape: Any = None, *, dtype: Any = _core.int64) -> Tensor:
         """Return counts of the Poisson distribution with mean lam, which is at least 0 and below 2**53.
 
-        By sequential search below a mean of 10 and by Hoermann's PTRS (1993) from there on, with ten attempts per number;
-        in less than one of 10^9 draws none is accepted and the last stands.
+        By sequential search below a mean of 10 and by Hoermann's PTRS (1993) from there on, with ten attempts per
+        number; in less than one of 10^9 draws none is accepted and the last stands.
 
         >>> td.random.poisson(0.0, (3,))
         tensor([0, 0, 0])

@@ -144,3 +144,87 @@ def test_parameters_that_are_tensors_give_the_shape_and_dtype():
     assert x.shape == (3,) and x.dtype == td.float64
     assert np.abs(x.numpy() - mean.numpy()).max() < 7
     assert len(set(np.round(x.numpy() - mean.numpy(), 6))) == 3
+
+
+def series_gamma(a, x):
+    """The lower regularised incomplete gamma function P(a, x), by its series (all terms are positive)."""
+    x = np.asarray(x, dtype=np.float64)
+    term = np.exp(a * np.log(np.maximum(x, 1e-300)) - x - math.lgamma(a + 1))
+    total, k = term.copy(), a
+    while np.max(term) > 1e-17:
+        k += 1
+        term = term * x / k
+        total += term
+    return np.minimum(total, 1.0)
+
+
+@pytest.mark.parametrize("dtype", [td.float32, td.float64])
+@pytest.mark.parametrize("a", [0.3, 1.0, 2.5, 40.0])
+def test_gamma(a, dtype):
+    x = generator().gamma(a, (N,), dtype=dtype)
+    assert x.dtype == dtype
+    assert distance(x.numpy(), lambda t: series_gamma(a, t)) < BOUND
+
+
+@pytest.mark.parametrize("a", [1e3, 1e6])
+def test_gamma_of_large_parameters(a):
+    x = generator().gamma(a, (N,)).numpy().astype(np.float64)
+    assert abs(x.mean() - a) < 5 * math.sqrt(a / N)
+    assert abs(x.var() / a - 1) < 5 * math.sqrt(2 / N)
+
+
+def test_gamma_of_a_negative_parameter_is_nan():
+    x = generator().gamma(td.asarray([1.0, -1.0, 2.0]), (50, 3), 2.0).numpy()
+    assert np.isnan(x[:, 1]).all() and (x[:, [0, 2]] > 0).all()
+
+
+@pytest.mark.parametrize("mean", [0.02, 1.0, 9.99, 10.0, 33.3, 400.0])
+def test_poisson(mean):
+    x = generator().poisson(mean, (N,))
+    assert x.dtype == td.int64
+    counts = np.bincount(x.numpy())
+    k = np.arange(max(counts.size, int(mean + 12 * math.sqrt(mean) + 12)))
+    expected = N * np.exp(k * math.log(mean) - mean - np.array([math.lgamma(i + 1) for i in k]))
+    counts = np.pad(counts, (0, k.size - counts.size))
+    common = expected >= 10  # the others together are one class
+    counts = np.append(counts[common], counts[~common].sum())
+    expected = np.append(expected[common], expected[~common].sum())
+    assert abs(chi_squared(counts, expected)) < 5
+
+
+def test_poisson_of_extreme_means():
+    assert generator().poisson(0.0, (100,)).numpy().max() == 0
+    mean = 1e12
+    x = (generator().poisson(mean, (N,)).numpy() - int(mean)).astype(np.float64) / math.sqrt(mean)
+    assert distance(x, normal_cdf) < BOUND
+
+
+def test_poisson_of_many_means():
+    means = np.array([0.5, 5.0, 15.0, 150.0])
+    x = generator().poisson(td.asarray(means), (N // 4, 4)).numpy()
+    assert (np.abs(x.mean(axis=0) - means) < 5 * np.sqrt(means / (N // 4))).all()
+
+
+@pytest.mark.parametrize("dtype", [td.float32, td.float64])
+@pytest.mark.parametrize(
+    ("lower", "upper"), [(-1.0, 2.0), (2.0, 3.0), (-4.0, -3.5), (5.0, math.inf), (-math.inf, 0.3), (-9.0, 9.0)]
+)
+def test_truncated_normal(lower, upper, dtype):
+    x = generator().truncated_normal(lower, upper, (N,), dtype=dtype)
+    assert x.dtype == dtype
+    x = x.numpy().astype(np.float64)
+    assert x.min() >= lower and x.max() <= upper
+    if lower > 0:  # where the distribution function is near 1 its complement has more digits
+        x, lower, upper = -x, -upper, -lower
+    below = np.vectorize(lambda t: 0.5 * math.erfc(-t / math.sqrt(2)))
+    first, last = below(lower), below(upper)
+    assert distance(x, lambda t: (below(t) - first) / (last - first)) < BOUND
+
+
+def test_neighbours_in_the_stream_and_forks_are_independent():
+    one = generator()
+    children = [one.fork().normal((N // 10,)).numpy() for _ in range(10)]
+    table = np.corrcoef(np.stack([*children, one.normal((N // 10,)).numpy()]))
+    assert np.abs(table - np.eye(11)).max() < 5.5 / math.sqrt(N // 10)
+    seeds = np.corrcoef(np.stack([td.random.Generator(seed).uniform((10_000,)).numpy() for seed in range(20)]))
+    assert np.abs(seeds - np.eye(20)).max() < 5.5 / math.sqrt(10_000)

@@ -1,6 +1,7 @@
 """Streams: known answers of Philox, and that eager, compiled and threaded programs draw the same numbers."""
 
 import copy
+import doctest
 import pickle
 import threading
 
@@ -52,6 +53,11 @@ def every_kind(generator, n):
         generator.bernoulli(0.3, (n,)),
         generator.exponential((n,)),
         generator.categorical(td.zeros((n, 5)), (2,)),
+        generator.gamma(td.asarray([0.5, 3.0]), (n, 2)),
+        generator.gamma(1.5, (n,), dtype=td.float64),
+        generator.poisson(td.asarray([2.0, 20.0]), (n, 2)),
+        generator.truncated_normal(-1.0, td.asarray(2.0), (n,)),
+        generator.integers(td.asarray([0, 5]), td.asarray([2, 50]), (n, 2)),
     )
 
 
@@ -154,7 +160,8 @@ import hashlib
 import tandem as td
 g = td.random.Generator(11)
 parts = [g.bits((33,)), g.uniform((33,)), g.normal((33,)), g.normal((33,), dtype=td.float64), g.integers(7, 90, (33,)),
-         g.exponential((33,)), g.bernoulli(0.4, (33,))]
+         g.exponential((33,)), g.bernoulli(0.4, (33,)), g.gamma(0.7, (33,)), g.poisson(4.0, (33,)),
+         g.poisson(40.0, (33,)), g.truncated_normal(1.0, 2.0, (33,))]
 print(hashlib.sha256(b"".join(x.numpy().tobytes() for x in parts)).hexdigest())
 """
     assert run_python(program) == run_python(program, TANDEM_BACKEND="interp")
@@ -237,3 +244,16 @@ def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call(generator)
     assert generator.get_state().tolist() == [0, 0]
+
+
+def test_examples_in_the_documentation():
+    finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner()
+    found = [
+        test
+        for place in (td.random, td.random.Generator)
+        for test in finder.find(place, globs={"td": td})
+        if test.examples
+    ]
+    assert len(found) > 15
+    for test in found:
+        assert runner.run(test).failed == 0, test.name
