@@ -125,8 +125,7 @@ std::vector<OpDef> random_ops() {
              .grad = kNoGradient,
              .onnx = "compose"},
             std::move(at));
-  std::vector<OpDef> rows;
-  for (OpDef& row : at) rows.push_back(row);
+  std::vector<OpDef> rows = at;  // whose texts are used below once more
   std::vector<OpDef> parameters = {{.name = "random_bounded_at",
                                     .inputs = {"counter", "key", "range"},
                                     .infer = broadcast_promote,
