@@ -20,7 +20,8 @@ Scalar one_minus_erfc_single(Scalar a) {
   return fma(-value, exponent_field(bits_of(sum)), a.constant(1));
 }
 
-Scalar one_minus_erfc_double(Scalar a) {
+// erfc(a) as a product of two.
+Pair erfc_factors(Scalar a) {
   const Scalar limited = clamp(a, 0, 6);
   const Scalar two = a.constant(2);
   const Scalar one = a.constant(1);
@@ -33,10 +34,20 @@ Scalar one_minus_erfc_double(Scalar a) {
   const Scalar coarse = fma(n, a.constant(-kLn2F64[0]), -square);
   const Scalar r = fma(n, a.constant(-kLn2F64[1]), coarse - square_error);
   const Scalar value = fma(fma(horner(r, kExpF64), r, one), r, one);
-  return fma(-value * exponent_field(bits_of(sum)), scaled, one);
+  return {value * exponent_field(bits_of(sum)), scaled};
+}
+
+Scalar one_minus_erfc_double(Scalar a) {
+  const Pair factors = erfc_factors(a);
+  return fma(-factors.hi, factors.lo, a.constant(1));
 }
 
 }  // namespace
+
+Scalar erfc_tail(Scalar a) {
+  const Pair factors = erfc_factors(a);
+  return factors.hi * factors.lo;
+}
 
 Scalar erf(Scalar x) {
   const bool single = x.dtype == DType::f32;

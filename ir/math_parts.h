@@ -37,6 +37,7 @@ Scalar sign_of(Scalar x);                         // its sign bit, as an integer
 Scalar flip_sign(Scalar x, Scalar sign_bit);      // exclusive or with a sign bit
 Scalar exponent_field(Scalar integer);            // shifts the low bits to the exponent; bits above fall off
 Scalar clamp(Scalar x, double low, double high);  // a NaN stays
+Scalar erfc_tail(Scalar a);                       // erfc for 1 <= a <= 6, f64; at the nearer end outside
 Scalar integer(Scalar like, int64_t value);       // constant of the dtype of `like`
 
 }  // namespace tandem::math

@@ -315,6 +315,10 @@ void bind_ops(py::module_& m) {
     if (!part) names.append(name);
   }
   m.attr("_op_names") = names;
+  // An operation that has no function of its own, for the Python code that is its interface.
+  m.def("_internal", [](const std::string& name, const py::args& args, const py::kwargs& kwargs) {
+    return call_from_python(op(name), args, kwargs);
+  });
   m.def("_broadcast_shape", [](const std::vector<py::object>& shapes) {
     std::vector<Shape> all;
     all.reserve(shapes.size());

@@ -92,6 +92,8 @@ from tandem.jit import (  # noqa: E402
     viz,
 )
 from tandem.tensor_spec import TensorSpec  # noqa: E402
+from tandem import random  # noqa: E402
+from tandem.random import manual_seed  # noqa: E402
 
 __version__ = _core.__version__
 

@@ -3,6 +3,7 @@
 from math import e, inf, nan, pi
 
 from tandem import fft, jit, linalg, pytree, tensor_spec
+from tandem import jit, pytree, random, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -204,6 +205,7 @@ from tandem.jit import (
     viz,
 )
 from tandem.linalg import norm
+from tandem.random import manual_seed
 from tandem.tensor_spec import TensorSpec
 
 __version__: str
@@ -340,6 +342,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "manual_seed",
     "matmul",
     "matrix_transpose",
     "max",
@@ -375,6 +378,7 @@ __all__ = [
     "profiler",
     "pytree",
     "quantile",
+    "random",
     "reciprocal",
     "relu",
     "remainder",

@@ -99,6 +99,7 @@ FUNCTIONS = [
     "if_begin(predicate: Tensor, /) -> If",
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
+    "_internal(name: str, /, *args: Any, **kwargs: Any) -> Tensor",
     "_as_dtype(value: Any, /) -> DType",
     "_dtype_by_name(name: str, /) -> DType",
     "_cholesky(x: Tensor, upper: _bool) -> Tensor",
@@ -385,6 +386,7 @@ def package_stub() -> str:
         "tandem._sorting",
         "tandem._statistics",
         "tandem.compare",
+        "tandem.random",
         "tandem.tensor_spec",
     )
     sources = [importlib.import_module(name) for name in named]
