@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, m) {
   bind_tensor(m);
   bind_ops(m);
   bind_interop(m);
+  bind_dlpack(m);
   bind_capture(m);
   bind_function(m);
   bind_profile(m);

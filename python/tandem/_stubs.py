@@ -61,13 +61,14 @@ ATTRIBUTES = {
     "correction": "float",
     "eps": "float",
     "dtype": "_DTypeLike",
+    "device": "str",
 }
 
 FUNCTIONS = [
     "asarray(obj: Any, *, dtype: _DTypeLike | None = None, device: str | None = None, copy: _bool | None = None)"
     " -> Tensor",
-    "from_dlpack(x: Any) -> Tensor",
-    "empty(shape: _Shape, *, dtype: _DTypeLike | None = None) -> Tensor",
+    "from_dlpack(x: Any, /, *, device: str | None = None, copy: _bool | None = None) -> Tensor",
+    "empty(shape: _Shape, *, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor",
     "default_dtype() -> DType",
     "set_default_dtype(dtype: _DTypeLike) -> None",
     "num_threads() -> int",
@@ -91,6 +92,9 @@ FUNCTIONS = [
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
     "_as_dtype(value: Any, /) -> DType",
+    "_bytes_of(x: Tensor, /) -> Tensor",
+    "_check_device(what: str, device: Any, /) -> None",
+    "_from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor",
     "_dtype_by_name(name: str, /) -> DType",
     "_dtype_limits(dtype: DType, /) -> tuple[int, ...]",
     "_location() -> tuple[str, int]",
@@ -154,6 +158,7 @@ CLASSES = {
         "copy(self) -> Tensor",
         "astype(self, dtype: _DTypeLike, *, copy: _bool = True) -> Tensor",
         "to(self, device: str) -> Tensor",
+        "to_device(self, device: str, /, *, stream: None = None) -> Tensor",
         "fill(self, value: float) -> None",
         "reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor",
         "{operations}",
@@ -168,15 +173,20 @@ CLASSES = {
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor  # type: ignore[override]" for o in ("eq", "ne")),
         *(f"__{o}__(self) -> Tensor" for o in ("neg", "pos", "abs", "invert", "round")),
-        *(f"__{t}__(self) -> {t}" for t in ("int", "float")),
+        *(f"__{t}__(self) -> {t}" for t in ("int", "float", "complex")),
         "__bool__(self) -> _bool",
         "__index__(self) -> int",
         "__hash__(self) -> int",
+        "__copy__(self) -> Tensor",
+        "__deepcopy__(self, memo: dict[int, Any]) -> Tensor",
+        "__buffer__(self, flags: int, /) -> memoryview",
         "__format__(self, spec: str, /) -> str",
         "__array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]",
         "__array_interface__: dict[str, Any]",
         "__array_namespace__(self, *, api_version: str | None = None) -> ModuleType",
-        "__dlpack__(self, *args: Any, **kwargs: Any) -> Any",
+        "__array_priority__: float",
+        "__dlpack__(self, *, stream: None = None, max_version: tuple[int, int] | None = None,"
+        " dl_device: tuple[int, int] | None = None, copy: _bool | None = None) -> Any",
         "__dlpack_device__(self) -> tuple[int, int]",
         "_overlaps(self, other: Tensor, /) -> _bool",
         "_memory: tuple[int, int, int, int]",
@@ -294,8 +304,6 @@ def operation(row: dict[str, Any], *, method: bool = False) -> str:
                 kind = "_Shape | None" if kind == "SupportsIndex" and name == "axis" else kind
         if default == "None" and not kind.endswith("None"):
             kind += " | None"
-        # The dtype that is the default of creation functions can be chosen: td.set_default_dtype.
-        default = "..." if name == "dtype" and default != "None" else default
         parameters.append(f"{name}: {kind}" + (f" = {default}" if default else ""))
     if method:
         parameters[0] = "self"
@@ -327,7 +335,7 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-    parts = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n"]
+    parts = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n_max_dimensions: int\n"]
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)
@@ -351,6 +359,7 @@ def package_stub() -> str:
         "tandem._creation",
         "tandem._dtypes",
         "tandem.compare",
+        "tandem.serialization",
         "tandem.tensor_spec",
     )
     sources = [importlib.import_module(name) for name in named]
@@ -374,7 +383,9 @@ def package_stub() -> str:
             line = f"from {module_name} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
         lines.append(line + ("\n" if module_name == "math" else ""))
     listed = "".join(f'    "{name}",\n' for name in sorted(tandem.__all__, key=import_order))
-    return "".join([*lines, "\n__version__: str\n", *constants, f"\n__all__ = [\n{listed}]\n"])
+    lines.append("from tandem._array_api_info import __array_namespace_info__ as __array_namespace_info__\n")
+    versions = "\n__version__: str\n__array_api_version__: str\n"
+    return "".join([*lines, versions, *constants, f"\n__all__ = [\n{listed}]\n"])
 
 
 def import_order(name: str) -> tuple[Any, ...]:
