@@ -305,8 +305,13 @@ void bind_interop(py::module_& m) {
       [](const TensorRef& x, py::handle dtype, py::handle copy) -> py::object {
         if (x->recorded) throw_leaked("__array__", *x);
         const py::object own = numpy_view(x);
-        py::object out = dtype.is_none() ? own : own.attr("astype")(dtype);
-        if (!copy.is_none() && copy.cast<bool>() && out.is(own)) out = out.attr("copy")();
+        py::object out = dtype.is_none() ? own : own.attr("astype")(dtype, py::arg("copy") = false);
+        if (copy.is_none()) return out;
+        if (copy.cast<bool>()) return out.is(own) ? out.attr("copy")() : out;
+        if (!out.is(own))
+          throw_error(ErrorKind::value,
+                      "__array__: got a {} tensor, the dtype {} and copy=False; need copy=None or True",
+                      info(x->dtype).name, std::string(py::str(dtype)));
         return out;
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());

@@ -170,7 +170,10 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
 }  // namespace
 
 std::string method_docstring(const OpDef& op) {
-  return signature(op) + "\n--\n\n" + fmt::format("{} See td.{}.", op.doc, op.name);
+  const std::string text = signature(op);
+  const size_t first = text.find('(') + 1;
+  return fmt::format("{}self{}\n--\n\n{} See td.{}.", text.substr(0, first),
+                     text.substr(text.find_first_of(",)", first)), op.doc, op.name);
 }
 
 void throw_out_of_range(std::string_view what, py::handle number, DType dtype) {

@@ -307,8 +307,6 @@ void bind_tensor(py::module_& m) {
             return tandem;
           },
           py::kw_only(), py::arg("api_version") = py::none());
-  // Above NumPy's: array + tensor is a tensor, as tensor + array is.
-  tensor.attr("__array_priority__") = 1000.0;
   tensor.def_buffer(buffer_of);
   bind_operators(tensor);
   py::options options;

@@ -12,7 +12,7 @@ from tandem import _core
 
 _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)
 
-from tandem import _pickling, _printing  # noqa: E402
+from tandem import _numpy_protocols, _pickling, _printing  # noqa: E402
 from tandem._core import (  # noqa: E402
     BackendError,
     CaptureError,

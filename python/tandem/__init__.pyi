@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import jit, pytree, tensor_spec
+from tandem import jit, pytree, serialization, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -19,6 +19,7 @@ from tandem._array_api import (
     unstack,
     vecdot,
 )
+from tandem._array_api_info import __array_namespace_info__ as __array_namespace_info__
 from tandem._core import (
     BackendError,
     CaptureError,
@@ -30,6 +31,7 @@ from tandem._core import (
     OutOfMemoryError,
     SerializationError,
     ShapeError,
+    ShareError,
     Size,
     Tensor,
     abs,
@@ -106,6 +108,7 @@ from tandem._core import (
     log2,
     log10,
     log_softmax,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -183,9 +186,11 @@ from tandem.jit import (
     trace,
     viz,
 )
+from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
 
 __version__: str
+__array_api_version__: str
 newaxis: None
 
 __all__ = [
@@ -199,6 +204,7 @@ __all__ = [
     "OutOfMemoryError",
     "SerializationError",
     "ShapeError",
+    "ShareError",
     "Size",
     "Tensor",
     "TensorSpec",
@@ -292,11 +298,13 @@ __all__ = [
     "less_equal",
     "linear",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log2",
     "log10",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -339,7 +347,9 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "save",
     "script",
+    "serialization",
     "set_debug_nans",
     "set_default_dtype",
     "set_enabled",

@@ -14,7 +14,7 @@ VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 _OWN = ("float16", "bfloat16")
 
 
-class __array_namespace_info__:  # noqa: N801 (the standard's name)
+class __array_namespace_info__:
     """Say what this library can do and which dtypes and devices it has.
 
     >>> td.__array_namespace_info__().default_device()

@@ -21,6 +21,7 @@ _Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
 __version__: str
 _op_names: list[str]
 _dtypes: list[DType]
+_max_dimensions: int
 
 class Error(Exception):
     """Any error that Tandem raises on purpose."""
@@ -61,8 +62,11 @@ class OutOfMemoryError(Error, MemoryError):
 class NonFiniteError(Error, FloatingPointError):
     """A NaN or an infinity that td.debug_nans found."""
 
+class ShareError(Error, BufferError):
+    """Memory that cannot be shared in the way that was asked for."""
+
 class DType:
-    """The type of a tensor's elements."""
+    """The type of a tensor's elements: td.float32, td.int64 and so on."""
     @property
     def name(self) -> str: ...
     @property
@@ -74,7 +78,7 @@ class DType:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 class Size:
-    """A size that is known only when the captured function runs."""
+    """A size that is known only when the captured function runs; it computes and compares as the int it stands for."""
     def __truediv__(self, other: Any, /) -> Any: ...
     def __rtruediv__(self, other: Any, /) -> Any: ...
     def __pow__(self, other: Any, /) -> Any: ...
@@ -107,7 +111,7 @@ class Size:
     def __hash__(self) -> int: ...
 
 class Tensor:
-    """A multidimensional array of elements of one dtype."""
+    """A multidimensional array of elements of one dtype, made by td.asarray and other functions."""
     @property
     def dtype(self) -> DType:
         """Type of the elements."""
@@ -152,6 +156,8 @@ class Tensor:
         """Convert to another dtype; see td.cast."""
     def to(self, device: str) -> Tensor:
         """Move to a device."""
+    def to_device(self, device: str, /, *, stream: None = None) -> Tensor:
+        """Move to a device; the array API's name of td.Tensor.to."""
     def fill(self, value: float) -> None:
         """Set every element to one number."""
     def reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor:
@@ -300,15 +306,34 @@ class Tensor:
     def __round__(self) -> Tensor: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
+    def __complex__(self) -> complex: ...
     def __bool__(self) -> _bool: ...
     def __index__(self) -> int: ...
     def __hash__(self) -> int: ...
+    def __copy__(self) -> Tensor: ...
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
     def __format__(self, spec: str, /) -> str: ...
     def __array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]: ...
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType: ...
-    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any: ...
+    def __array_function__(
+        self,
+        function: Callable[..., Any],
+        kinds: Any,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Any: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: _bool | None = None,
+    ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def _overlaps(self, other: Tensor, /) -> _bool: ...
     @property
@@ -434,12 +459,14 @@ def asarray(
     device: str | None = None,
     copy: _bool | None = None,
 ) -> Tensor:
-    """Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible."""
+    """Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible.
+    copy=True never shares; copy=False raises where memory cannot be shared.
+    """
 
-def from_dlpack(x: Any) -> Tensor:
-    """Return a tensor that shares the memory of a DLPack object."""
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: _bool | None = None) -> Tensor:
+    """Return a tensor that shares the memory of a DLPack object, or with copy=True a copy."""
 
-def empty(shape: _Shape, *, dtype: _DTypeLike | None = None) -> Tensor:
+def empty(shape: _Shape, *, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of undefined contents."""
 
 def default_dtype() -> DType:
@@ -493,6 +520,9 @@ def if_begin(predicate: Tensor, /) -> If: ...
 def while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While: ...
 def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...
 def _as_dtype(value: Any, /) -> DType: ...
+def _bytes_of(x: Tensor, /) -> Tensor: ...
+def _check_device(what: str, device: Any, /) -> None: ...
+def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
 def _dtype_limits(dtype: DType, /) -> tuple[int, ...]: ...
 def _location() -> tuple[str, int]: ...
@@ -516,13 +546,18 @@ def _profile_clock() -> int:
 def _profile_start(capacity: int, every: _bool) -> int: ...
 def _profile_stop(number: int, /) -> Profile: ...
 def _thread_checks(wanted: int) -> int: ...
-def full(shape: _Shape, fill_value: float | SupportsIndex, dtype: _DTypeLike = ...) -> Tensor:
+def full(
+    shape: _Shape,
+    fill_value: float | SupportsIndex,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
+) -> Tensor:
     """Return a tensor of the given shape filled with one number."""
 
-def zeros(shape: _Shape, dtype: _DTypeLike = ...) -> Tensor:
+def zeros(shape: _Shape, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of zeros."""
 
-def ones(shape: _Shape, dtype: _DTypeLike = ...) -> Tensor:
+def ones(shape: _Shape, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of ones."""
 
 def arange(
@@ -530,6 +565,7 @@ def arange(
     stop: float | SupportsIndex | None = None,
     step: float | SupportsIndex = 1,
     dtype: _DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return evenly spaced numbers in [start, stop), or in [0, start) when stop is left out."""
 
@@ -538,7 +574,8 @@ def linspace(
     stop: float | SupportsIndex,
     num: SupportsIndex,
     endpoint: _bool = True,
-    dtype: _DTypeLike = ...,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return `num` evenly spaced numbers from start to stop."""
 
@@ -546,7 +583,8 @@ def eye(
     n_rows: SupportsIndex,
     n_cols: SupportsIndex | None = None,
     k: SupportsIndex = 0,
-    dtype: _DTypeLike = ...,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return a matrix with ones on the k-th diagonal and zeros elsewhere."""
 
@@ -594,8 +632,8 @@ def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
 def maximum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return the larger of two elements; NaN where either is NaN."""
 
-def clip(x: _TensorLike, min: _TensorLike, max: _TensorLike) -> Tensor:
-    """Limit every element to [min, max]."""
+def clip(x: _TensorLike, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
+    """Limit every element to [min, max]; a limit that is left out is none."""
 
 def negative(x: _TensorLike) -> Tensor:
     """Negate element by element."""
@@ -690,7 +728,7 @@ def isfinite(x: _TensorLike) -> Tensor:
 def where(condition: _TensorLike, x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Take elements of x1 where the condition holds and of x2 elsewhere."""
 
-def cast(x: _TensorLike, dtype: _DTypeLike = ...) -> Tensor:
+def cast(x: _TensorLike, dtype: _DTypeLike) -> Tensor:
     """Convert to another dtype. Floats truncate toward zero when converted to integers and saturate; NaN becomes 0."""
 
 def exp(x: _TensorLike) -> Tensor:
@@ -761,6 +799,9 @@ def sigmoid(x: _TensorLike) -> Tensor:
 
 def erf(x: _TensorLike) -> Tensor:
     """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+
+def logaddexp(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return log(exp(x1) + exp(x2)) without overflow."""
 
 def sum(x: _TensorLike, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
     """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""

@@ -184,7 +184,9 @@ CLASSES = {
         "__array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]",
         "__array_interface__: dict[str, Any]",
         "__array_namespace__(self, *, api_version: str | None = None) -> ModuleType",
-        "__array_priority__: float",
+        "__array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any",
+        "__array_function__(self, function: Callable[..., Any], kinds: Any, args: tuple[Any, ...],"
+        " options: dict[str, Any]) -> Any",
         "__dlpack__(self, *, stream: None = None, max_version: tuple[int, int] | None = None,"
         " dl_device: tuple[int, int] | None = None, copy: _bool | None = None) -> Any",
         "__dlpack_device__(self) -> tuple[int, int]",
@@ -364,7 +366,9 @@ def package_stub() -> str:
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)
-    found: dict[str, list[str]] = {}
+    # The standard's name, which `import *` does not take.
+    info = "__array_namespace_info__"
+    found: dict[str, list[str]] = {"tandem._array_api_info": [f"{info} as {info}"]}
     constants = []
     for name in tandem.__all__:
         value = getattr(tandem, name)
@@ -383,7 +387,6 @@ def package_stub() -> str:
             line = f"from {module_name} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
         lines.append(line + ("\n" if module_name == "math" else ""))
     listed = "".join(f'    "{name}",\n' for name in sorted(tandem.__all__, key=import_order))
-    lines.append("from tandem._array_api_info import __array_namespace_info__ as __array_namespace_info__\n")
     versions = "\n__version__: str\n__array_api_version__: str\n"
     return "".join([*lines, versions, *constants, f"\n__all__ = [\n{listed}]\n"])
 

@@ -159,7 +159,7 @@ def no_recompile() -> Iterator[None]:
 def stats() -> dict[str, Any]:
     """Return the process-wide counters of compilations and cache hits.
 
-    >>> td.stats()["compiles"] >= 0
+    >>> td.stats()["compiled"] >= 0
     True
     """
     return dict(_core.stats())

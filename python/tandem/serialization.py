@@ -95,7 +95,9 @@ def _tensors_of(obj: Any) -> dict[str, Tensor]:
         if not isinstance(name, str):
             raise _core.ArgumentTypeError(f"save: got the key {name!r}; need names that are text; try str(...)")
         if name == "__metadata__":
-            raise _core.ArgumentError("save: got a tensor named '__metadata__', which the format uses itself; need another")
+            raise _core.ArgumentError(
+                "save: got a tensor named '__metadata__', which the format uses itself; need another"
+            )
         if not isinstance(x, Tensor):
             raise _core.ArgumentTypeError(
                 f"save: got {type(x).__name__} under {name!r}; need a tensor; try td.asarray, and td.save for each part"

@@ -39,7 +39,12 @@ def name_of(capsule: object) -> str:
 
 def test_versioned_capsules_are_made_when_asked_for() -> None:
     x = td.ones((3,))
-    for version, name in [(None, "dltensor"), ((0, 8), "dltensor"), ((1, 0), "dltensor_versioned"), ((2, 5), "dltensor_versioned")]:
+    for version, name in [
+        (None, "dltensor"),
+        ((0, 8), "dltensor"),
+        ((1, 0), "dltensor_versioned"),
+        ((2, 5), "dltensor_versioned"),
+    ]:
         assert name_of(x.__dlpack__(max_version=version)) == name
     assert name_of(x.__dlpack__()) == "dltensor"
     gc.collect()  # the capsules nobody took
@@ -108,7 +113,7 @@ def test_refusals() -> None:
     with pytest.raises(td.ShareError, match=r"^__dlpack__: got dl_device=\(2, 0\); need \(1, 0\), the CPU"):
         x.__dlpack__(dl_device=(2, 0))
     assert name_of(x.__dlpack__(dl_device=(1, 0))) == "dltensor"
-    with pytest.raises(td.ArgumentError, match="^__dlpack__: got stream=1; need None"):
+    with pytest.raises(td._core.ArgumentError, match="^__dlpack__: got stream=1; need None"):
         x.__dlpack__(stream=1)
     with pytest.raises(td.BackendError, match="^from_dlpack: got the device 'cuda:0'; need 'cpu'"):
         td.from_dlpack(x, device="cuda:0")
@@ -192,7 +197,10 @@ def test_memoryview(dtype: str) -> None:
 
 def test_buffers_of_views() -> None:
     x = td.arange(12).reshape((3, 4))
-    assert memoryview(x.T).tolist() == x.T.tolist() and memoryview(x[::2, ::-1]).tolist() == [[3, 2, 1, 0], [11, 10, 9, 8]]
+    assert memoryview(x.T).tolist() == x.T.tolist() and memoryview(x[::2, ::-1]).tolist() == [
+        [3, 2, 1, 0],
+        [11, 10, 9, 8],
+    ]
     assert memoryview(td.asarray(7)).tolist() == 7 and memoryview(td.zeros((0, 3))).shape == (0, 3)
     assert memoryview(td.broadcast_to(td.ones((1,)), (3,))).readonly
     with pytest.raises((BufferError, ValueError)):
@@ -231,9 +239,28 @@ def test_array_method() -> None:
 
 def test_functions_of_numpy_give_arrays() -> None:
     x = td.asarray([0.0, 1.0])
-    for result in (np.sin(x), np.add(x, 1), np.stack([x, x]), np.where(x > 0, x, 0), np.linalg.norm(x)):
+    for result in (
+        np.sin(x),
+        np.add(x, 1, dtype=np.float32),
+        np.stack([x, x]),
+        np.linalg.norm(x),
+        np.sum(x),
+        np.add.reduce(x),
+    ):
         assert isinstance(result, (np.ndarray, np.generic)) and result.dtype == np.float32
-    assert np.mean(x) == 0.5
+    assert np.mean(x) == 0.5 and np.mean(x, axis=0, keepdims=True).shape == (1,)
+    assert np.reshape(x, (2, 1)).shape == (2, 1) and np.transpose(x).shape == (2,) and np.argmax(x) == 1
+    out = td.zeros((2,))
+    assert np.exp(x, out=np.asarray(out)) is not None and out[0].item() == 1
+    for call in (np.sin, np.mean, lambda x: np.stack([x])):
+        with pytest.raises(td.CaptureError, match="need functions of td; try td.sin for np.sin"):
+            td.trace(call)(x)
+
+
+def test_operators_of_arrays_are_captured() -> None:
+    a = np.array([3.0, 4.0], np.float32)
+    f = td.trace(lambda x: a + x * 2)
+    assert f(td.asarray([1.0, 2.0])).tolist() == [5.0, 8.0]
 
 
 def test_operators_between_arrays_and_tensors_give_tensors() -> None:

@@ -79,5 +79,5 @@ def test_recorded_tensors_are_refused() -> None:
 def test_broken_data() -> None:
     x = td.arange(4)
     restore, (buffer, dtype, shape), _ = x.__reduce_ex__(5)
-    with pytest.raises(td.ArgumentError, match=r"from_buffer: got 24 bytes; need 32 for int64 of shape \[4\]"):
+    with pytest.raises(td._core.ArgumentError, match=r"from_buffer: got 24 bytes; need 32 for int64 of shape \[4\]"):
         restore(buffer.raw()[:24], dtype, shape)
