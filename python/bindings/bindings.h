@@ -64,6 +64,8 @@ py::object item_of(const Tensor& x);
 // x[key], and the place x[key] = value writes to.
 TensorRef get_item(const TensorRef& x, py::handle key);
 void set_item(const TensorRef& x, py::handle key, py::handle value);
+// copy: whether the result may (nullopt), must or must not be a copy.
+TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<bool> copy);
 std::string method_docstring(const OpDef& op);
 py::object call_from_python(const OpDef& op, const py::args& args, const py::kwargs& kwargs);
 

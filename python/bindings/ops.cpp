@@ -84,6 +84,7 @@ std::string signature(const OpDef& op) {
     add(std::string(spec.name) + (open ? "=None" : spec.fallback ? "=" + text_of(*spec.fallback) : ""));
   }
   if (creates) add("device=None");
+  if (op.name == "reshape") add("copy=None");
   return text + ")";
 }
 
@@ -168,6 +169,24 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
 }
 
 }  // namespace
+
+TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<bool> copy) {
+  if (copy && !*copy && x->recorded)
+    throw_error(
+        ErrorKind::capture,
+        "reshape: got copy=False while the function is being captured, where it is not known whether memory can "
+        "be shared; need copy=None or True");
+  TensorRef out = call("reshape", {x}, {std::move(shape)});
+  if (!copy) return out;
+  const bool shared = out->recorded || out->storage.get() == x->storage.get();
+  if (*copy) return shared ? call("copy", {out}) : out;
+  if (!shared && element_count(x->sizes) > 0)
+    throw_error(ErrorKind::value,
+                "reshape: got strides that no view of shape {} has, and copy=False; need copy=None or "
+                "True",
+                to_text(out->type().shape));
+  return out;
+}
 
 std::string method_docstring(const OpDef& op) {
   const std::string text = signature(op);
@@ -312,6 +331,13 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
   if (op.name == "clip") {
     if (!all_used()) throw_arguments(op, count);
     return clip_from_python(op, inputs);
+  }
+  if (op.name == "reshape") {
+    const py::handle shape = argument("shape"), copy = argument("copy");
+    if (!shape) throw_error(ErrorKind::type, "reshape: got no argument 'shape'; need {}", signature(op));
+    if (!all_used()) throw_arguments(op, count);
+    return py::cast(reshaped(as_tensor(inputs[0]), std::get<std::vector<Dim>>(attr_from(op, op.attrs[0], shape)),
+                             !copy || copy.is_none() ? std::nullopt : std::optional(copy.cast<bool>())));
   }
   Attrs attrs(op.attrs.size());
   std::vector<bool> given(op.attrs.size(), false);

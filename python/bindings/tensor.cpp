@@ -260,10 +260,12 @@ void bind_tensor(py::module_& m) {
       .def(
           "reshape",
           [](const TensorRef& x, const py::args& sizes, const py::kwargs& named) {
-            if (named.contains("shape")) return call("reshape", {x}, {dims_from(named["shape"])});
+            std::optional<bool> copy;
+            if (named.contains("copy") && !named["copy"].is_none()) copy = named["copy"].cast<bool>();
+            if (named.contains("shape")) return reshaped(x, dims_from(named["shape"]), copy);
             const py::object shape =
                 sizes.size() == 1 && py::isinstance<py::sequence>(sizes[0]) ? py::object(sizes[0]) : py::object(sizes);
-            return call("reshape", {x}, {dims_from(shape)});
+            return reshaped(x, dims_from(shape), copy);
           },
           "Return the same elements under another shape; see td.reshape.")
       .def("__len__",

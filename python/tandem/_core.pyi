@@ -160,7 +160,7 @@ class Tensor:
         """Move to a device; the array API's name of td.Tensor.to."""
     def fill(self, value: float) -> None:
         """Set every element to one number."""
-    def reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor:
+    def reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor:
         """Return the same elements under another shape; see td.reshape."""
     def abs(self) -> Tensor:
         """Return the absolute value."""
@@ -847,7 +847,7 @@ def logsumexp(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = Fals
 def cumsum(x: _TensorLike, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
     """Return running sums along an axis, added in order; 16-bit floats accumulate in float32."""
 
-def reshape(x: _TensorLike, shape: _Shape) -> Tensor:
+def reshape(x: _TensorLike, shape: _Shape, copy: _bool | None = None) -> Tensor:
     """Return the same elements in row-major order under another shape; a view where strides allow it."""
 
 def permute_dims(x: _TensorLike, axes: _Shape) -> Tensor:

@@ -62,6 +62,7 @@ ATTRIBUTES = {
     "eps": "float",
     "dtype": "_DTypeLike",
     "device": "str",
+    "copy": "_bool",
 }
 
 FUNCTIONS = [
@@ -160,7 +161,7 @@ CLASSES = {
         "to(self, device: str) -> Tensor",
         "to_device(self, device: str, /, *, stream: None = None) -> Tensor",
         "fill(self, value: float) -> None",
-        "reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor",
+        "reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor",
         "{operations}",
         "__len__(self) -> int",
         "__iter__(self) -> Iterator[Tensor]",
