@@ -28,12 +28,13 @@ py::capsule export_tensor(const TensorRef& x, bool copied) {
   auto* shape = new int64_t[static_cast<size_t>(2 * rank + 1)];
   std::copy(x->sizes.begin(), x->sizes.end(), shape);
   std::copy(x->strides.begin(), x->strides.end(), shape + rank);
-  auto* managed = new Managed{};
+  auto* managed = new Managed;
   managed->manager_ctx = new TensorRef(x);
   managed->deleter = delete_exported<Managed>;
   managed->dl_tensor = {x->data, {kDLCPU, 0}, rank, dlpack_dtype(x->dtype), shape, shape + rank, 0};
   if constexpr (std::is_same_v<Managed, DLManagedTensorVersioned>) {
     managed->version = {1, 0};
+    managed->flags = 0;
     if (!x->writable) managed->flags |= kDLReadOnly;
     if (copied) managed->flags |= kDLIsCopied;
   }

@@ -6,6 +6,8 @@
 
 #include "python/bindings/bindings.h"
 
+// The names are those of the protocol.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 
 enum DLDeviceType : int32_t { kDLCPU = 1 };
@@ -47,6 +49,7 @@ struct DLManagedTensorVersioned {
   DLTensor dl_tensor;
 };
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace tandem {
 
