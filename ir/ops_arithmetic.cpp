@@ -158,6 +158,21 @@ Scalar hypotenuse(Scalar x, Scalar y) {
   return select((abs(x) == infinity) | (abs(y) == infinity), infinity, corrected * down);
 }
 
+Scalar clipped(std::span<const Scalar> x, const OpDef&, const Attrs&) {
+  const Scalar raised = x.size() > 1 ? max(x[0], x[1]) : x[0];
+  return x.size() > 2 ? min(raised, x[2]) : raised;
+}
+
+Grads clipped_grad(const GradContext& c) {
+  Grads grads(c.inputs.size());
+  const Value x = c.inputs[0];
+  Value gradient = c.upstream;
+  if (c.inputs.size() > 1) gradient = gradient * cast(binary("less_equal", c.inputs[1], x), x.dtype());
+  if (c.inputs.size() > 2) gradient = gradient * cast(binary("less_equal", x, c.inputs[2]), x.dtype());
+  grads[0] = unbroadcast(gradient, x);
+  return grads;
+}
+
 // Ties share the gradient equally, as in PyTorch.
 Grads extreme_grad(const GradContext& c, std::string_view wins) {
   const Value a = c.inputs[0], b = c.inputs[1];
@@ -338,20 +353,16 @@ std::vector<OpDef> arithmetic_ops() {
                     .example = "td.maximum(td.asarray([1, 5]), 3)  # tensor([3, 5])"},
                    {.name = "clip",
                     .inputs = {"x", "min", "max"},
+                    .optional_inputs = 2,
                     .traits = exact,
                     .accepts = Accepts::numeric,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return min(max(x[0], x[1]), x[2]); },
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value x = c.inputs[0];
-                      const Value inside = binary("logical_and", binary("less_equal", c.inputs[1], x),
-                                                  binary("less_equal", x, c.inputs[2]));
-                      return {unbroadcast(c.upstream * cast(inside, x.dtype()), x), {}, {}};
-                    },
+                    .lower = clipped,
+                    .grad = clipped_grad,
                     .onnx = "Clip",
-                    .doc = "Limit every element to [min, max].",
+                    .doc = "Limit every element to [min, max]; a limit that is left out is none.",
                     .example = "td.clip(td.asarray([1, 5, 9]), 2, 6)  # tensor([2, 5, 6])",
-                    .samples = {"(3, 5) ():negative ():positive", "(4,):any (4,):negative (4,):positive"}}});
+                    .samples = {"(3, 5) ():negative ():positive", "(4,):any (4,):negative (4,):positive",
+                                "(3, 5) ():negative", "(3, 5)"}}});
 
   for (OpDef& row :
        with(unary_row,

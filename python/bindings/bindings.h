@@ -15,6 +15,7 @@ void bind_dtypes(py::module_& m);
 void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_interop(py::module_& m);
+void bind_dlpack(py::module_& m);
 void bind_capture(py::module_& m);
 void bind_function(py::module_& m);
 void bind_profile(py::module_& m);
@@ -41,6 +42,13 @@ bool is_size(py::handle value);
 std::vector<Dim> dims_from(py::handle value);  // an int or a sequence
 py::tuple shape_of(const Tensor& x);
 
+// Throws unless `device` is None or names the only device there is.
+void check_device(std::string_view what, py::handle device);
+// td.ShareError, a BufferError: memory that cannot be handed over as asked.
+[[noreturn]] void throw_not_shared(const std::string& message);
+// For the buffer protocol.
+py::buffer_info buffer_of(const Tensor& x);
+
 // Anything that can stand for a tensor: tensors, NumPy arrays, Python numbers and nested sequences of them.
 TensorRef as_tensor(py::handle value);
 bool is_tensor(py::handle value);
@@ -57,6 +65,9 @@ py::object item_of(const Tensor& x);
 // x[key], and the place x[key] = value writes to.
 TensorRef get_item(const TensorRef& x, py::handle key);
 void set_item(const TensorRef& x, py::handle key, py::handle value);
+// copy: whether the result may (nullopt), must or must not be a copy.
+TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<bool> copy);
+std::string method_docstring(const OpDef& op);
 py::object call_from_python(const OpDef& op, const py::args& args, const py::kwargs& kwargs);
 
 }  // namespace tandem

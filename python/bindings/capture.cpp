@@ -442,8 +442,8 @@ void bind_capture(py::module_& m) {
         return out;
       },
       "Return bytes in use, their peak, bytes reserved from the system, bytes of machine code, and numbers of "
-      "allocations.");
-  m.def("empty_cache", &empty_cache, "Give free memory back to the system.");
+      "allocations.\n\n>>> td.memory_stats()[\"in_use\"] >= 0\nTrue");
+  m.def("empty_cache", &empty_cache, "Give free memory back to the system.\n\n>>> td.empty_cache()");
   m.def(
       "clear_kernels",
       [] {
@@ -453,14 +453,16 @@ void bind_capture(py::module_& m) {
         trim_heap();
       },
       "Forget compiled kernels and eager programs held in memory, and give free memory back; those in use stay.");
-  m.def("num_threads", &num_threads, "Return how many threads kernels may use.");
+  m.def("num_threads", &num_threads, "Return how many threads kernels may use.\n\n>>> td.num_threads() >= 1\nTrue");
   m.def(
       "set_num_threads",
       [](int n) {
         if (n < 1) throw_error(ErrorKind::value, "set_num_threads: got {}; need 1 or more", n);
         set_num_threads(n);
       },
-      py::arg("n"), "Choose how many threads kernels may use. Results do not depend on it.");
+      py::arg("n"),
+      "Choose how many threads kernels may use. Results do not depend on it.\n\n>>> "
+      "td.set_num_threads(td.num_threads())");
   m.def("backend_name", [] { return std::string(default_backend().name()); }, "Return 'llvm' or 'interp'.");
   m.def("library_versions", &library_versions);
   m.def("_pack_kernels", &pack_cache, py::arg("file"),

@@ -1,7 +1,13 @@
-// The part of the DLPack protocol's C structures that is exchanged through "dltensor" capsules (version 0.x layout).
+// The DLPack protocol: its C structures, as exchanged through capsules named "dltensor" (before version 1) and
+// "dltensor_versioned", and which dtypes are which.
 #pragma once
 #include <cstdint>
+#include <optional>
 
+#include "python/bindings/bindings.h"
+
+// The names are those of the protocol.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 
 enum DLDeviceType : int32_t { kDLCPU = 1 };
@@ -30,4 +36,25 @@ struct DLManagedTensor {
   void* manager_ctx;
   void (*deleter)(DLManagedTensor* self);
 };
+struct DLPackVersion {
+  uint32_t major;
+  uint32_t minor;
+};
+enum DLPackFlags : uint64_t { kDLReadOnly = 1, kDLIsCopied = 2 };
+struct DLManagedTensorVersioned {
+  DLPackVersion version;
+  void* manager_ctx;
+  void (*deleter)(DLManagedTensorVersioned* self);
+  uint64_t flags;
+  DLTensor dl_tensor;
+};
 }
+// NOLINTEND(readability-identifier-naming)
+
+namespace tandem {
+
+DLDataType dlpack_dtype(DType dtype);
+std::optional<DType> dtype_of_dlpack(DLDataType type);
+TensorRef from_dlpack(py::handle source, std::optional<bool> copy);
+
+}  // namespace tandem

@@ -44,6 +44,11 @@ const py::object& class_of(ErrorKind kind) {
   return c.error;
 }
 
+py::object& share_error() {
+  static py::object* instance = new py::object;
+  return *instance;
+}
+
 // Ends the message of the current Python error with the user's line.
 void add_line() {
   PyObject *type, *value, *traceback;
@@ -59,6 +64,11 @@ void add_line() {
 }
 
 }  // namespace
+
+void throw_not_shared(const std::string& message) {
+  PyErr_SetString(share_error().ptr(), message.c_str());
+  throw py::error_already_set();
+}
 
 void bind_errors(py::module_& m) {
   ExceptionClasses& c = classes();
@@ -78,6 +88,8 @@ void bind_errors(py::module_& m) {
   c.memory = define(m, "OutOfMemoryError", "More memory than there is.", c.error, PyExc_MemoryError);
   c.nonfinite =
       define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error, PyExc_FloatingPointError);
+  share_error() = define(m, "ShareError", "Memory that cannot be shared in the way that was asked for.", c.error,
+                         PyExc_BufferError);
   c.linalg = define(m, "LinAlgError", "A matrix for which there is no result, such as the inverse of a singular one.",
                     c.error, PyExc_ValueError);
   py::register_exception_translator([](std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-value-param)

@@ -1,4 +1,5 @@
 // NumPy and DLPack, in and out, without copies where the memory allows it.
+#include <algorithm>
 #include <cstring>
 
 #include "python/bindings/bindings.h"
@@ -11,6 +12,52 @@ namespace {
 void release_python(Storage* storage) {
   py::gil_scoped_acquire gil;
   Py_DECREF(static_cast<PyObject*>(storage->owner));
+}
+
+void release_buffer(Storage* storage) {
+  py::gil_scoped_acquire gil;
+  auto* view = static_cast<Py_buffer*>(storage->owner);
+  PyBuffer_Release(view);
+  delete view;
+}
+
+// A contiguous tensor in the memory of an object with the buffer protocol: read-only where that is.
+TensorRef from_buffer(py::handle object, DType dtype, const std::vector<int64_t>& shape) {
+  auto view = std::make_unique<Py_buffer>();
+  if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_WRITABLE) != 0) {
+    PyErr_Clear();
+    if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_SIMPLE) != 0) throw py::error_already_set();
+  }
+  Sizes sizes;
+  for (const int64_t s : shape) sizes.push_back(s);
+  const auto bytes = element_count(sizes) * size_of(dtype);
+  const bool fits = bytes == view->len, aligned = reinterpret_cast<intptr_t>(view->buf) % size_of(dtype) == 0;
+  if (!fits) {
+    const int64_t have = view->len;
+    PyBuffer_Release(view.get());
+    throw_error(ErrorKind::value, "from_buffer: got {} bytes; need {} for {} of shape {}", have, bytes,
+                info(dtype).name, std::string(py::str(py::cast(shape))));
+  }
+  if (!aligned) {
+    const TensorRef out = Tensor::empty(dtype, sizes);
+    std::memcpy(out->data, view->buf, static_cast<size_t>(bytes));
+    PyBuffer_Release(view.get());
+    return out;
+  }
+  void* data = view->buf;
+  const bool writable = view->readonly == 0;
+  StorageRef storage = borrow(data, static_cast<size_t>(bytes), writable, view.release(), release_buffer);
+  return std::make_shared<Tensor>(dtype, sizes, contiguous_strides(sizes), std::move(storage), data);
+}
+
+// The bytes of a contiguous tensor, as a tensor of uint8.
+TensorRef bytes_of(const TensorRef& x) {
+  if (x->recorded) throw_leaked("bytes", *x);
+  check_internal(x->is_contiguous(), "bytes of a tensor with gaps");
+  const Sizes sizes{element_count(x->sizes) * size_of(x->dtype)};
+  auto out = std::make_shared<Tensor>(DType::u8, sizes, Sizes{1}, x->storage, x->data);
+  out->writable = x->writable;
+  return out;
 }
 
 // NumPy's code of a dtype ("<f4"); empty for bfloat16, which NumPy lacks.
@@ -109,19 +156,15 @@ TensorRef from_nested(py::handle value, std::optional<DType> dtype) {
   if (kind == "O" || kind == "U" || kind == "S")
     throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array",
                 std::string(py::repr(value)));
-  // Python floats have the default dtype, not NumPy's.
-  if (kind == "f") array = array.attr("astype")(std::string(info(default_dtype()).name));
+  // Python floats have the default dtype, not NumPy's, and are rounded once.
+  if (kind == "f" && !(dtype && is_floating(*dtype)))
+    array = array.attr("astype")(std::string(info(default_dtype()).name));
   return from_numpy(array, false, std::nullopt);
 }
 
-// ---- DLPack ----
+}  // namespace
 
-void delete_exported(DLManagedTensor* managed) {
-  auto* held = static_cast<TensorRef*>(managed->manager_ctx);
-  delete[] managed->dl_tensor.shape;
-  delete held;
-  delete managed;
-}
+// ---- DLPack ----
 
 DLDataType dlpack_dtype(DType dtype) {
   const auto bits = static_cast<uint8_t>(size_of(dtype) * 8);
@@ -143,63 +186,7 @@ std::optional<DType> dtype_of_dlpack(DLDataType type) {
   return std::nullopt;
 }
 
-py::capsule to_dlpack(const TensorRef& x) {
-  if (x->recorded) throw_leaked("__dlpack__", *x);
-  if (!x->writable)
-    throw_error(ErrorKind::value,
-                "__dlpack__: got a read-only tensor, which this protocol cannot mark; need a writable one; "
-                "try x.copy()");
-  auto* managed = new DLManagedTensor;
-  managed->manager_ctx = new TensorRef(x);
-  managed->deleter = delete_exported;
-  const int rank = x->rank();
-  auto* shape = new int64_t[static_cast<size_t>(2 * rank + 1)];
-  std::copy(x->sizes.begin(), x->sizes.end(), shape);
-  std::copy(x->strides.begin(), x->strides.end(), shape + rank);
-  managed->dl_tensor = {x->data, {kDLCPU, 0}, rank, dlpack_dtype(x->dtype), shape, shape + rank, 0};
-  return py::capsule(managed, "dltensor", [](PyObject* capsule) {
-    if (!PyCapsule_IsValid(capsule, "dltensor")) return;  // consumed: the consumer calls the deleter
-    auto* unused = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
-    unused->deleter(unused);
-  });
-}
-
-void release_imported(Storage* storage) {
-  auto* managed = static_cast<DLManagedTensor*>(storage->owner);
-  py::gil_scoped_acquire gil;
-  if (managed->deleter) managed->deleter(managed);
-}
-
-TensorRef from_dlpack(py::handle source) {
-  if (const TensorRef* same = tensor_pointer(source)) return *same;
-  if (!py::hasattr(source, "__dlpack__"))
-    throw_error(ErrorKind::type, "from_dlpack: got {}; need an object with __dlpack__", std::string(py::repr(source)));
-  if (py::hasattr(source, "__dlpack_device__")) {
-    const auto device = source.attr("__dlpack_device__")().cast<py::tuple>();
-    if (py::int_(device[0]).cast<int>() != kDLCPU)
-      throw_error(ErrorKind::backend,
-                  "from_dlpack: got a tensor on another device; need one on the CPU; try moving it first");
-  }
-  const py::object capsule = source.attr("__dlpack__")();
-  auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
-  if (!managed) throw py::error_already_set();
-  const DLTensor& t = managed->dl_tensor;
-  const auto dtype = dtype_of_dlpack(t.dtype);
-  if (!dtype)
-    throw_error(ErrorKind::dtype, "from_dlpack: got type code {} with {} bits; need a dtype Tandem has", t.dtype.code,
-                t.dtype.bits);
-  Sizes sizes, strides;
-  for (int k = 0; k < t.ndim; ++k) sizes.push_back(t.shape[k]);
-  if (t.strides)
-    for (int k = 0; k < t.ndim; ++k) strides.push_back(t.strides[k]);
-  else
-    strides = contiguous_strides(sizes);
-  char* data = static_cast<char*>(t.data) + t.byte_offset;
-  PyCapsule_SetName(capsule.ptr(), "used_dltensor");
-  StorageRef storage =
-      borrow(data, static_cast<size_t>(element_count(sizes) * size_of(*dtype)), true, managed, release_imported);
-  return std::make_shared<Tensor>(*dtype, sizes, strides, std::move(storage), data);
-}
+namespace {
 
 TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) {
   TensorRef out;
@@ -220,8 +207,15 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
     out = from_numpy(py::reinterpret_borrow<py::object>(value), false, copy);
     fresh = out->storage->owner != value.ptr();
   } else if (py::hasattr(value, "__dlpack__")) {
-    out = from_dlpack(value);
+    out = from_dlpack(value, std::nullopt);
+  } else if (PyObject_CheckBuffer(value.ptr()) && !py::isinstance<py::bytes>(value)) {
+    out = from_numpy(numpy().attr("asarray")(value), false, copy);
   } else {
+    if (copy && !*copy)
+      throw_error(ErrorKind::value,
+                  "asarray: got {}, whose memory cannot be shared, and copy=False; need copy=None or "
+                  "True",
+                  std::string(py::repr(py::type::of(value))));
     out = from_nested(value, wants ? std::optional(dtype_from(dtype)) : std::nullopt);
     fresh = true;
   }
@@ -244,22 +238,43 @@ TensorRef as_tensor(py::handle value) {
   return asarray(value, py::none(), std::nullopt);
 }
 
+void check_device(std::string_view what, py::handle device) {
+  if (!device.is_none() && std::string(py::str(device)) != "cpu")
+    throw_error(ErrorKind::backend, "{}: got the device {}; need 'cpu', the only one this build has", what,
+                std::string(py::repr(device)));
+}
+
+py::buffer_info buffer_of(const Tensor& x) {
+  if (x.recorded) throw_leaked("buffer", x);
+  // The struct module's letter for NumPy's code.
+  constexpr std::pair<std::string_view, const char*> letters[] = {
+      {"b1", "?"}, {"i1", "b"}, {"u1", "B"}, {"i2", "h"}, {"u2", "H"}, {"i4", "i"},  {"u4", "I"},
+      {"i8", "l"}, {"u8", "L"}, {"f2", "e"}, {"f4", "f"}, {"f8", "d"}, {"c8", "Zf"}, {"c16", "Zd"}};
+  const std::string code = typestr_of(x.dtype).substr(1);
+  const auto* row =
+      std::find_if(std::begin(letters), std::end(letters), [&](const auto& l) { return l.first == code; });
+  check_internal(row != std::end(letters), "no buffer format for {}", code);
+  std::vector<py::ssize_t> sizes(x.sizes.begin(), x.sizes.end()), strides;
+  for (const int64_t s : x.strides) strides.push_back(s * size_of(x.dtype));
+  return {x.data, size_of(x.dtype), row->second, x.rank(), std::move(sizes), std::move(strides), !x.writable};
+}
+
 void bind_interop(py::module_& m) {
   m.def(
       "asarray",
       [](py::handle obj, py::handle dtype, py::handle device, std::optional<bool> copy) {
-        if (!device.is_none() && std::string(py::str(device)) != "cpu")
-          throw_error(ErrorKind::backend, "asarray: got the device {}; need 'cpu', the only one this build has",
-                      std::string(py::repr(device)));
+        check_device("asarray", device);
         return asarray(obj, dtype, copy);
       },
       py::arg("obj"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
       py::arg("copy") = py::none(),
-      "Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible.");
-  m.def("from_dlpack", from_dlpack, py::arg("x"), "Return a tensor that shares the memory of a DLPack object.");
+      "Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible.\n\n"
+      "copy=True never shares; copy=False raises where memory cannot be shared.\n\n"
+      ">>> td.asarray([[1, 2], [3, 4]], dtype=td.float32)\ntensor([[1., 2.],\n        [3., 4.]], dtype=float32)");
   m.def(
       "empty",
-      [](py::handle shape, py::handle dtype) {
+      [](py::handle shape, py::handle dtype, py::handle device) {
+        check_device("empty", device);
         const DType type = dtype.is_none() ? default_dtype() : dtype_from(dtype);
         if (Recorder::current()) return call("full", {}, {dims_from(shape), Attr(0.0), type});
         Sizes sizes;
@@ -269,7 +284,15 @@ void bind_interop(py::module_& m) {
         }
         return Tensor::empty(type, sizes);
       },
-      py::arg("shape"), py::kw_only(), py::arg("dtype") = py::none(), "Return a tensor of undefined contents.");
+      py::arg("shape"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      "Return a tensor of undefined contents.\n\n>>> td.empty((2, 3)).shape\n(2, 3)");
+
+  m.attr("_max_dimensions") = kMaxRank;
+  m.def("_check_device", check_device);
+  m.def("_from_buffer", [](py::handle object, py::handle dtype, const std::vector<int64_t>& shape) {
+    return from_buffer(object, dtype_from(dtype), shape);
+  });
+  m.def("_bytes_of", bytes_of);
 
   py::object tensor = m.attr("Tensor");
   const auto method = [&tensor](const char* name, auto f, auto&&... extra) {
@@ -282,13 +305,16 @@ void bind_interop(py::module_& m) {
       [](const TensorRef& x, py::handle dtype, py::handle copy) -> py::object {
         if (x->recorded) throw_leaked("__array__", *x);
         const py::object own = numpy_view(x);
-        py::object out = dtype.is_none() ? own : own.attr("astype")(dtype);
-        if (!copy.is_none() && copy.cast<bool>() && out.is(own)) out = out.attr("copy")();
+        py::object out = dtype.is_none() ? own : own.attr("astype")(dtype, py::arg("copy") = false);
+        if (copy.is_none()) return out;
+        if (copy.cast<bool>()) return out.is(own) ? out.attr("copy")() : out;
+        if (!out.is(own))
+          throw_error(ErrorKind::value,
+                      "__array__: got a {} tensor, the dtype {} and copy=False; need copy=None or True",
+                      info(x->dtype).name, std::string(py::str(dtype)));
         return out;
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
-  method("__dlpack__", [](const TensorRef& x, const py::args&, const py::kwargs&) { return to_dlpack(x); });
-  method("__dlpack_device__", [](const Tensor&) { return py::make_tuple(static_cast<int>(kDLCPU), 0); });
   py::object property = py::module_::import("builtins").attr("property");
   tensor.attr("__array_interface__") = property(py::cpp_function(
       [](const Tensor& x) {

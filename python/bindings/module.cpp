@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m) {
   bind_ops(m);
   bind_linalg(m);
   bind_interop(m);
+  bind_dlpack(m);
   bind_capture(m);
   bind_function(m);
   bind_profile(m);

@@ -77,18 +77,44 @@ std::string signature(const OpDef& op) {
     const bool optional = i + static_cast<size_t>(op.optional_inputs) >= op.inputs.size();
     add(std::string(op.inputs[i]) + (optional ? "=None" : ""));
   }
-  for (const AttrSpec& spec : op.attrs)
-    add(std::string(spec.name) + (spec.fallback ? "=" + text_of(*spec.fallback) : ""));
+  const bool creates = op.inputs.empty();
+  for (const AttrSpec& spec : op.attrs) {
+    // The dtype of what is created follows from td.set_default_dtype or from the numbers.
+    const bool open = creates && spec.kind == AttrKind::dtype;
+    add(std::string(spec.name) + (open ? "=None" : spec.fallback ? "=" + text_of(*spec.fallback) : ""));
+  }
+  if (creates) add("device=None");
+  if (op.name == "reshape") add("copy=None");
   return text + ")";
 }
 
 std::string docstring(const OpDef& op) {
-  std::string text = signature(op) + "\n\n" + std::string(op.doc) + "\n";
+  // In front of a docstring, a signature of this form is what inspect.signature and help find.
+  std::string text = signature(op) + "\n--\n\n" + std::string(op.doc) + "\n";
   if (!op.example.empty()) {
     const size_t cut = op.example.find("  # ");
     text += fmt::format("\n>>> {}\n{}\n", op.example.substr(0, cut), op.example.substr(cut + 4));
   }
   return text;
+}
+
+[[noreturn]] void throw_arguments(const OpDef& op, size_t count) {
+  throw_error(ErrorKind::type, "{}: got {} arguments, some of which it does not have; need {}", op.name, count,
+              signature(op));
+}
+
+// "clip" with limits that are None: which operation it is.
+py::object clip_from_python(const OpDef& op, std::vector<py::handle> inputs) {
+  std::string_view name = op.name;
+  if (inputs.size() == 3 && inputs[2].is_none()) inputs.pop_back();
+  if (inputs.size() == 3 && inputs[1].is_none()) {
+    inputs.erase(inputs.begin() + 1);
+    name = "minimum";
+  }
+  if (inputs.size() == 2 && inputs[1].is_none()) inputs.pop_back();
+  const OpDef& row = tandem::op(name);
+  const auto operands = operands_from(row, inputs);
+  return py::cast(call(row, operands, {}));
 }
 
 // The bits of a Python int as an element of a dtype; nothing when an integer dtype does not hold it.
@@ -143,6 +169,31 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
 }
 
 }  // namespace
+
+TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<bool> copy) {
+  if (copy && !*copy && x->recorded)
+    throw_error(
+        ErrorKind::capture,
+        "reshape: got copy=False while the function is being captured, where it is not known whether memory can "
+        "be shared; need copy=None or True");
+  TensorRef out = call("reshape", {x}, {std::move(shape)});
+  if (!copy) return out;
+  const bool shared = out->recorded || out->storage.get() == x->storage.get();
+  if (*copy) return shared ? call("copy", {out}) : out;
+  if (!shared && element_count(x->sizes) > 0)
+    throw_error(ErrorKind::value,
+                "reshape: got strides that no view of shape {} has, and copy=False; need copy=None or "
+                "True",
+                to_text(out->type().shape));
+  return out;
+}
+
+std::string method_docstring(const OpDef& op) {
+  const std::string text = signature(op);
+  const size_t first = text.find('(') + 1;
+  return fmt::format("{}self{}\n--\n\n{} See td.{}.", text.substr(0, first),
+                     text.substr(text.find_first_of(",)", first)), op.doc, op.name);
+}
 
 void throw_out_of_range(std::string_view what, py::handle number, DType dtype) {
   throw_error(ErrorKind::overflow, "{}: got the number {} for {}; need a number from {} to {}; try another dtype", what,
@@ -266,6 +317,7 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
       if (!value || (value.is_none() && i >= least)) {
         if (i < least)
           throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.inputs[i], signature(op));
+        if (op.name == "clip") inputs.push_back(Py_None);
         continue;
       }
       if (inputs.size() < i)
@@ -274,15 +326,32 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
       inputs.push_back(value);
     }
   }
+  const size_t count = args.size() + (kwargs ? kwargs.size() : 0);
+  const auto all_used = [&] { return next == args.size() && next + used == count; };
+  if (op.name == "clip") {
+    if (!all_used()) throw_arguments(op, count);
+    return clip_from_python(op, inputs);
+  }
+  if (op.name == "reshape") {
+    const py::handle shape = argument("shape"), copy = argument("copy");
+    if (!shape) throw_error(ErrorKind::type, "reshape: got no argument 'shape'; need {}", signature(op));
+    if (!all_used()) throw_arguments(op, count);
+    return py::cast(reshaped(as_tensor(inputs[0]), std::get<std::vector<Dim>>(attr_from(op, op.attrs[0], shape)),
+                             !copy || copy.is_none() ? std::nullopt : std::optional(copy.cast<bool>())));
+  }
   Attrs attrs(op.attrs.size());
   std::vector<bool> given(op.attrs.size(), false);
   py::handle fill;
+  bool flatten = false;
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     const py::handle value = argument(op.attrs[i].name);
     // dtype=None is the same as leaving it out.
     const bool left_out = !value || (op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback);
     if (!left_out && op.name == "full" && i == 1 && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
       fill = value;  // read below, when the dtype is known
+    } else if (op.name == "concat" && value && value.is_none()) {
+      flatten = true;
+      attrs[i] = int64_t{0};
     } else if (!left_out) {
       attrs[i] = attr_from(op, op.attrs[i], value);
       given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
@@ -292,16 +361,23 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
       throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.attrs[i].name, signature(op));
     }
   }
-  if (next < args.size() || used < (kwargs ? kwargs.size() : 0))
-    throw_error(ErrorKind::type, "{}: got {} arguments, some of which it does not have; need {}", op.name,
-                args.size() + (kwargs ? kwargs.size() : 0), signature(op));
+  if (op.inputs.empty())
+    if (const py::handle device = keyword("device")) {
+      check_device(op.name, device);
+      ++used;
+    }
+  if (!all_used()) throw_arguments(op, count);
   default_creation_dtype(op, attrs, given, fill);
   if (fill) attrs[1] = number_from(fill, std::get<DType>(attrs[2]), op.name);
-  const auto operands = operands_from(op, inputs);
+  auto operands = operands_from(op, inputs);
+  if (flatten)
+    for (TensorRef& x : operands) x = call("reshape", {x}, {std::vector<Dim>{Dim(-1)}});
   return py::cast(call(op, operands, std::move(attrs)));
 }
 
 void bind_ops(py::module_& m) {
+  py::options options;
+  options.disable_function_signatures();
   py::list names;
   for (const OpDef* op : all_ops()) {
     // What library functions in Python are made of has a name of its own.

@@ -162,8 +162,11 @@ py::tuple shape_of(const Tensor& x) {
 }
 
 void bind_tensor(py::module_& m) {
-  py::class_<Tensor, TensorRef> tensor(m, "Tensor", "A multidimensional array of elements of one dtype.",
-                                       py::dynamic_attr());
+  py::class_<Tensor, TensorRef> tensor(
+      m, "Tensor",
+      "A multidimensional array of elements of one dtype, made by td.asarray and other functions.\n\n>>> x = "
+      "td.asarray([[1, 2], [3, 4]])\n>>> x.T\ntensor([[1, 3],\n        [2, 4]])\n>>> x[:, 0] + 10\ntensor([11, 13])",
+      py::dynamic_attr(), py::buffer_protocol());
   tensor.def_property_readonly(
             "dtype", [](const Tensor& x) { return to_python(x.dtype); }, "Type of the elements.")
       .def_property_readonly("shape", shape_of, "Sizes of the axes.")
@@ -231,11 +234,22 @@ void bind_tensor(py::module_& m) {
           py::arg("dtype"), py::kw_only(), py::arg("copy") = true, "Convert to another dtype; see td.cast.")
       .def(
           "to",
-          [](py::object x, const std::string& device) -> py::object {
-            if (device == "cpu") return x;
-            throw_error(ErrorKind::backend, "to: got the device '{}'; need 'cpu', the only one this build has", device);
+          [](py::object x, py::handle device) {
+            check_device("to", device);
+            return x;
           },
           py::arg("device"), "Move to a device.")
+      .def(
+          "to_device",
+          [](py::object x, py::handle device, py::handle stream) {
+            check_device("to_device", device);
+            if (!stream.is_none())
+              throw_error(ErrorKind::value, "to_device: got stream={}; need None, because the CPU has no streams",
+                          std::string(py::repr(stream)));
+            return x;
+          },
+          py::arg("device"), py::pos_only(), py::kw_only(), py::arg("stream") = py::none(),
+          "Move to a device; the array API's name of td.Tensor.to.")
       .def(
           "fill",
           [](const TensorRef& x, py::handle value) {
@@ -247,10 +261,12 @@ void bind_tensor(py::module_& m) {
       .def(
           "reshape",
           [](const TensorRef& x, const py::args& sizes, const py::kwargs& named) {
-            if (named.contains("shape")) return call("reshape", {x}, {dims_from(named["shape"])});
+            std::optional<bool> copy;
+            if (named.contains("copy") && !named["copy"].is_none()) copy = named["copy"].cast<bool>();
+            if (named.contains("shape")) return reshaped(x, dims_from(named["shape"]), copy);
             const py::object shape =
                 sizes.size() == 1 && py::isinstance<py::sequence>(sizes[0]) ? py::object(sizes[0]) : py::object(sizes);
-            return call("reshape", {x}, {dims_from(shape)});
+            return reshaped(x, dims_from(shape), copy);
           },
           "Return the same elements under another shape; see td.reshape.")
       .def("__len__",
@@ -269,6 +285,11 @@ void bind_tensor(py::module_& m) {
       .def("__bool__", [](const Tensor& x) { return single(x, "truth value"), item_of(x).cast<bool>(); })
       .def("__int__", [](const Tensor& x) { return single(x, "int"), py::int_(item_of(x)); })
       .def("__float__", [](const Tensor& x) { return single(x, "float"), py::float_(item_of(x)); })
+      .def("__complex__",
+           [](const Tensor& x) {
+             single(x, "complex");
+             return py::module_::import("builtins").attr("complex")(item_of(x));
+           })
       .def("__index__",
            [](const Tensor& x) {
              single(x, "index");
@@ -279,16 +300,26 @@ void bind_tensor(py::module_& m) {
       .def("__getitem__", [](const TensorRef& x, py::handle key) { return get_item(x, key); })
       .def("__setitem__", [](const TensorRef& x, py::handle key, py::handle value) { set_item(x, key, value); })
       .def(
-          "__array_namespace__", [](const Tensor&, py::handle) { return py::module_::import("tandem"); }, py::kw_only(),
-          py::arg("api_version") = py::none());
+          "__array_namespace__",
+          [](const Tensor&, py::handle version) {
+            py::module_ tandem = py::module_::import("tandem");
+            const py::tuple known = tandem.attr("_array_api_info").attr("VERSIONS");
+            if (!version.is_none() && !known.contains(version))
+              throw_error(ErrorKind::value, "__array_namespace__: got api_version={}; need one of {}",
+                          std::string(py::repr(version)), std::string(py::repr(known)));
+            return tandem;
+          },
+          py::kw_only(), py::arg("api_version") = py::none());
+  tensor.def_buffer(buffer_of);
   bind_operators(tensor);
+  py::options options;
+  options.disable_function_signatures();
   for (const OpDef* op : all_ops()) {
     if (!op->has(Trait::method) || py::hasattr(tensor, std::string(op->name).c_str())) continue;
     const std::string name(op->name);
     tensor.attr(name.c_str()) = py::cpp_function(
         [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
-        py::name(name.c_str()), py::is_method(tensor),
-        py::doc(fmt::format("{} See td.{}.", op->doc, op->name).c_str()));
+        py::name(name.c_str()), py::is_method(tensor), py::doc(method_docstring(*op).c_str()));
   }
 }
 

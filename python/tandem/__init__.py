@@ -12,7 +12,7 @@ from tandem import _core
 
 _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)
 
-from tandem import _printing  # noqa: E402
+from tandem import _numpy_protocols, _pickling, _printing  # noqa: E402
 from tandem._core import (  # noqa: E402
     BackendError,
     CaptureError,
@@ -24,6 +24,7 @@ from tandem._core import (  # noqa: E402
     OutOfMemoryError,
     SerializationError,
     ShapeError,
+    ShareError,
     Size,
     Tensor,
     asarray,
@@ -60,6 +61,7 @@ from tandem._creation import (  # noqa: E402
     ones_like,
     zeros_like,
 )
+from tandem._array_api_info import VERSIONS as _VERSIONS, __array_namespace_info__  # noqa: E402
 from tandem._einsum import einsum  # noqa: E402
 from tandem._products import cdist, cross, dist, kron  # noqa: E402
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type  # noqa: E402
@@ -91,11 +93,13 @@ from tandem.jit import (  # noqa: E402
     trace,
     viz,
 )
+from tandem.serialization import load, save  # noqa: E402
 from tandem.tensor_spec import TensorSpec  # noqa: E402
 from tandem import random  # noqa: E402
 from tandem.random import manual_seed  # noqa: E402
 
 __version__ = _core.__version__
+__array_api_version__ = _VERSIONS[-1]
 
 for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
     globals()[_name] = getattr(_core, _name)

@@ -4,6 +4,7 @@ from math import e, inf, nan, pi
 
 from tandem import fft, jit, linalg, pytree, tensor_spec
 from tandem import jit, pytree, random, tensor_spec
+from tandem import jit, pytree, serialization, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -20,6 +21,7 @@ from tandem._array_api import (
     unstack,
     vecdot,
 )
+from tandem._array_api_info import __array_namespace_info__ as __array_namespace_info__
 from tandem._core import (
     BackendError,
     CaptureError,
@@ -31,6 +33,7 @@ from tandem._core import (
     OutOfMemoryError,
     SerializationError,
     ShapeError,
+    ShareError,
     Size,
     Tensor,
     abs,
@@ -111,6 +114,7 @@ from tandem._core import (
     log2,
     log10,
     log_softmax,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -206,9 +210,11 @@ from tandem.jit import (
 )
 from tandem.linalg import norm
 from tandem.random import manual_seed
+from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
 
 __version__: str
+__array_api_version__: str
 newaxis: None
 
 __all__ = [
@@ -222,6 +228,7 @@ __all__ = [
     "OutOfMemoryError",
     "SerializationError",
     "ShapeError",
+    "ShareError",
     "Size",
     "Tensor",
     "TensorSpec",
@@ -332,11 +339,13 @@ __all__ = [
     "linalg",
     "linear",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log2",
     "log10",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -388,8 +397,10 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "save",
     "script",
     "searchsorted",
+    "serialization",
     "set_debug_nans",
     "set_default_dtype",
     "set_enabled",

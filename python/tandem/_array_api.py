@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tandem import _core
 from tandem._boundary import public
 
@@ -89,12 +91,19 @@ def roll(x: Tensor, /, shift: int | Sequence[int], *, axis: int | Sequence[int] 
 
 
 @public
-def repeat(x: Tensor, repeats: int, /, *, axis: int | None = None) -> Tensor:
+def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
     """Repeat each element a number of times along an axis, or of the flattened tensor.
+
+    A tensor says how often for each element; the size of the result then depends on its values, which a captured
+    function does not know.
 
     >>> td.repeat(td.asarray([1, 2]), 2)
     tensor([1, 1, 2, 2])
     """
+    if isinstance(repeats, Tensor) and repeats.size == 1:
+        repeats = int(repeats.reshape(()))
+    if isinstance(repeats, Tensor):
+        return _repeat_each(x, repeats, axis)
     if not isinstance(repeats, int) or repeats < 0:
         raise _core.ArgumentError(f"repeat: got repeats={repeats!r}; need one number of 0 or more; try td.take")
     if axis is None:
@@ -103,6 +112,23 @@ def repeat(x: Tensor, repeats: int, /, *, axis: int | None = None) -> Tensor:
     before, after = x.shape[: place + 1], x.shape[place + 1 :]
     many = _core.broadcast_to(_core.expand_dims(x, axis=place + 1), (*before, repeats, *after))
     return many.reshape((*before[:-1], before[-1] * repeats, *after))
+
+
+def _repeat_each(x: Tensor, repeats: Tensor, axis: int | None) -> Tensor:
+    if axis is None:
+        return _repeat_each(x.reshape((-1,)), repeats, 0)
+    place = _axis("repeat", axis, x.ndim)
+    times = repeats.tolist()
+    if repeats.dtype.kind != "int":
+        raise _core.DTypeError(f"repeat: got repeats of dtype {repeats.dtype.name}; need integers")
+    if repeats.shape != (x.shape[place],):
+        raise _core.ShapeError(
+            f"repeat: got repeats of shape {repeats.shape} for {x.shape[place]} elements; need one number for each"
+        )
+    if times and min(times) < 0:
+        raise _core.ArgumentError(f"repeat: got the repeats {min(times)}; need integers of 0 or more")
+    indices = np.repeat(np.arange(len(times)), np.asarray(times, dtype=np.int64))
+    return _core.take(x, _core.asarray(indices), axis=place)
 
 
 @public

@@ -21,6 +21,7 @@ _Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
 __version__: str
 _op_names: list[str]
 _dtypes: list[DType]
+_max_dimensions: int
 
 class Error(Exception):
     """Any error that Tandem raises on purpose."""
@@ -64,8 +65,11 @@ class NonFiniteError(Error, FloatingPointError):
 class LinAlgError(Error, ValueError):
     """A matrix for which there is no result, such as the inverse of a singular one."""
 
+class ShareError(Error, BufferError):
+    """Memory that cannot be shared in the way that was asked for."""
+
 class DType:
-    """The type of a tensor's elements."""
+    """The type of a tensor's elements: td.float32, td.int64 and so on."""
     @property
     def name(self) -> str: ...
     @property
@@ -77,7 +81,7 @@ class DType:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 class Size:
-    """A size that is known only when the captured function runs."""
+    """A size that is known only when the captured function runs; it computes and compares as the int it stands for."""
     def __truediv__(self, other: Any, /) -> Any: ...
     def __rtruediv__(self, other: Any, /) -> Any: ...
     def __pow__(self, other: Any, /) -> Any: ...
@@ -110,7 +114,7 @@ class Size:
     def __hash__(self) -> int: ...
 
 class Tensor:
-    """A multidimensional array of elements of one dtype."""
+    """A multidimensional array of elements of one dtype, made by td.asarray and other functions."""
     @property
     def dtype(self) -> DType:
         """Type of the elements."""
@@ -155,9 +159,11 @@ class Tensor:
         """Convert to another dtype; see td.cast."""
     def to(self, device: str) -> Tensor:
         """Move to a device."""
+    def to_device(self, device: str, /, *, stream: None = None) -> Tensor:
+        """Move to a device; the array API's name of td.Tensor.to."""
     def fill(self, value: float) -> None:
         """Set every element to one number."""
-    def reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor:
+    def reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor:
         """Return the same elements under another shape; see td.reshape."""
     def abs(self) -> Tensor:
         """Return the absolute value."""
@@ -315,15 +321,34 @@ class Tensor:
     def __round__(self) -> Tensor: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
+    def __complex__(self) -> complex: ...
     def __bool__(self) -> _bool: ...
     def __index__(self) -> int: ...
     def __hash__(self) -> int: ...
+    def __copy__(self) -> Tensor: ...
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
     def __format__(self, spec: str, /) -> str: ...
     def __array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]: ...
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType: ...
-    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any: ...
+    def __array_function__(
+        self,
+        function: Callable[..., Any],
+        kinds: Any,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Any: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: _bool | None = None,
+    ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def _overlaps(self, other: Tensor, /) -> _bool: ...
     @property
@@ -449,12 +474,14 @@ def asarray(
     device: str | None = None,
     copy: _bool | None = None,
 ) -> Tensor:
-    """Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible."""
+    """Return a tensor of numbers, nested lists, a NumPy array or a DLPack object, sharing memory where possible.
+    copy=True never shares; copy=False raises where memory cannot be shared.
+    """
 
-def from_dlpack(x: Any) -> Tensor:
-    """Return a tensor that shares the memory of a DLPack object."""
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: _bool | None = None) -> Tensor:
+    """Return a tensor that shares the memory of a DLPack object, or with copy=True a copy."""
 
-def empty(shape: _Shape, *, dtype: _DTypeLike | None = None) -> Tensor:
+def empty(shape: _Shape, *, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of undefined contents."""
 
 def default_dtype() -> DType:
@@ -512,6 +539,9 @@ def while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While: ...
 def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...
 def _internal(name: str, /, *args: Any, **kwargs: Any) -> Tensor: ...
 def _as_dtype(value: Any, /) -> DType: ...
+def _bytes_of(x: Tensor, /) -> Tensor: ...
+def _check_device(what: str, device: Any, /) -> None: ...
+def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
 def _cholesky(x: Tensor, upper: _bool) -> Tensor:
     """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""
@@ -574,13 +604,18 @@ def _profile_clock() -> int:
 def _profile_start(capacity: int, every: _bool) -> int: ...
 def _profile_stop(number: int, /) -> Profile: ...
 def _thread_checks(wanted: int) -> int: ...
-def full(shape: _Shape, fill_value: float | SupportsIndex, dtype: _DTypeLike = ...) -> Tensor:
+def full(
+    shape: _Shape,
+    fill_value: float | SupportsIndex,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
+) -> Tensor:
     """Return a tensor of the given shape filled with one number."""
 
-def zeros(shape: _Shape, dtype: _DTypeLike = ...) -> Tensor:
+def zeros(shape: _Shape, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of zeros."""
 
-def ones(shape: _Shape, dtype: _DTypeLike = ...) -> Tensor:
+def ones(shape: _Shape, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of ones."""
 
 def arange(
@@ -588,6 +623,7 @@ def arange(
     stop: float | SupportsIndex | None = None,
     step: float | SupportsIndex = 1,
     dtype: _DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return evenly spaced numbers in [start, stop), or in [0, start) when stop is left out."""
 
@@ -596,7 +632,8 @@ def linspace(
     stop: float | SupportsIndex,
     num: SupportsIndex,
     endpoint: _bool = True,
-    dtype: _DTypeLike = ...,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return `num` evenly spaced numbers from start to stop."""
 
@@ -604,7 +641,8 @@ def eye(
     n_rows: SupportsIndex,
     n_cols: SupportsIndex | None = None,
     k: SupportsIndex = 0,
-    dtype: _DTypeLike = ...,
+    dtype: _DTypeLike | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return a matrix with ones on the k-th diagonal and zeros elsewhere."""
 
@@ -652,8 +690,8 @@ def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
 def maximum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return the larger of two elements; NaN where either is NaN."""
 
-def clip(x: _TensorLike, min: _TensorLike, max: _TensorLike) -> Tensor:
-    """Limit every element to [min, max]."""
+def clip(x: _TensorLike, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
+    """Limit every element to [min, max]; a limit that is left out is none."""
 
 def negative(x: _TensorLike) -> Tensor:
     """Negate element by element."""
@@ -748,7 +786,7 @@ def isfinite(x: _TensorLike) -> Tensor:
 def where(condition: _TensorLike, x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Take elements of x1 where the condition holds and of x2 elsewhere."""
 
-def cast(x: _TensorLike, dtype: _DTypeLike = ...) -> Tensor:
+def cast(x: _TensorLike, dtype: _DTypeLike) -> Tensor:
     """Convert to another dtype. Floats truncate toward zero when converted to integers and saturate; NaN becomes 0."""
 
 def exp(x: _TensorLike) -> Tensor:
@@ -820,6 +858,9 @@ def sigmoid(x: _TensorLike) -> Tensor:
 def erf(x: _TensorLike) -> Tensor:
     """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
 
+def logaddexp(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return log(exp(x1) + exp(x2)) without overflow."""
+
 def sum(x: _TensorLike, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
     """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
 
@@ -864,7 +905,7 @@ def logsumexp(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = Fals
 def cumsum(x: _TensorLike, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
     """Return running sums along an axis, added in order; 16-bit floats accumulate in float32."""
 
-def reshape(x: _TensorLike, shape: _Shape) -> Tensor:
+def reshape(x: _TensorLike, shape: _Shape, copy: _bool | None = None) -> Tensor:
     """Return the same elements in row-major order under another shape; a view where strides allow it."""
 
 def permute_dims(x: _TensorLike, axes: _Shape) -> Tensor:

@@ -69,13 +69,15 @@ ATTRIBUTES = {
     "largest": "_bool",
     "right": "_bool",
     "length": "_Shape",
+    "device": "str",
+    "copy": "_bool",
 }
 
 FUNCTIONS = [
     "asarray(obj: Any, *, dtype: _DTypeLike | None = None, device: str | None = None, copy: _bool | None = None)"
     " -> Tensor",
-    "from_dlpack(x: Any) -> Tensor",
-    "empty(shape: _Shape, *, dtype: _DTypeLike | None = None) -> Tensor",
+    "from_dlpack(x: Any, /, *, device: str | None = None, copy: _bool | None = None) -> Tensor",
+    "empty(shape: _Shape, *, dtype: _DTypeLike | None = None, device: str | None = None) -> Tensor",
     "default_dtype() -> DType",
     "set_default_dtype(dtype: _DTypeLike) -> None",
     "num_threads() -> int",
@@ -101,6 +103,9 @@ FUNCTIONS = [
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
     "_internal(name: str, /, *args: Any, **kwargs: Any) -> Tensor",
     "_as_dtype(value: Any, /) -> DType",
+    "_bytes_of(x: Tensor, /) -> Tensor",
+    "_check_device(what: str, device: Any, /) -> None",
+    "_from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor",
     "_dtype_by_name(name: str, /) -> DType",
     "_cholesky(x: Tensor, upper: _bool) -> Tensor",
     "_det(x: Tensor) -> Tensor",
@@ -177,8 +182,9 @@ CLASSES = {
         "copy(self) -> Tensor",
         "astype(self, dtype: _DTypeLike, *, copy: _bool = True) -> Tensor",
         "to(self, device: str) -> Tensor",
+        "to_device(self, device: str, /, *, stream: None = None) -> Tensor",
         "fill(self, value: float) -> None",
-        "reshape(self, *sizes: _Shape, shape: _Shape = ...) -> Tensor",
+        "reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor",
         "{operations}",
         "__len__(self) -> int",
         "__iter__(self) -> Iterator[Tensor]",
@@ -191,15 +197,22 @@ CLASSES = {
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor  # type: ignore[override]" for o in ("eq", "ne")),
         *(f"__{o}__(self) -> Tensor" for o in ("neg", "pos", "abs", "invert", "round")),
-        *(f"__{t}__(self) -> {t}" for t in ("int", "float")),
+        *(f"__{t}__(self) -> {t}" for t in ("int", "float", "complex")),
         "__bool__(self) -> _bool",
         "__index__(self) -> int",
         "__hash__(self) -> int",
+        "__copy__(self) -> Tensor",
+        "__deepcopy__(self, memo: dict[int, Any]) -> Tensor",
+        "__buffer__(self, flags: int, /) -> memoryview",
         "__format__(self, spec: str, /) -> str",
         "__array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]",
         "__array_interface__: dict[str, Any]",
         "__array_namespace__(self, *, api_version: str | None = None) -> ModuleType",
-        "__dlpack__(self, *args: Any, **kwargs: Any) -> Any",
+        "__array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any",
+        "__array_function__(self, function: Callable[..., Any], kinds: Any, args: tuple[Any, ...],"
+        " options: dict[str, Any]) -> Any",
+        "__dlpack__(self, *, stream: None = None, max_version: tuple[int, int] | None = None,"
+        " dl_device: tuple[int, int] | None = None, copy: _bool | None = None) -> Any",
         "__dlpack_device__(self) -> tuple[int, int]",
         "_overlaps(self, other: Tensor, /) -> _bool",
         "_memory: tuple[int, int, int, int]",
@@ -317,8 +330,6 @@ def operation(row: dict[str, Any], *, method: bool = False) -> str:
                 kind = "_Shape | None" if kind == "SupportsIndex" and name == "axis" else kind
         if default == "None" and not kind.endswith("None"):
             kind += " | None"
-        # The dtype that is the default of creation functions can be chosen: td.set_default_dtype.
-        default = "..." if name == "dtype" and default != "None" else default
         parameters.append(f"{name}: {kind}" + (f" = {default}" if default else ""))
     if method:
         parameters[0] = "self"
@@ -356,7 +367,7 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-    text = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n"]
+    text = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n_max_dimensions: int\n"]
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)
@@ -387,11 +398,14 @@ def package_stub() -> str:
         "tandem._statistics",
         "tandem.compare",
         "tandem.random",
+        "tandem.serialization",
         "tandem.tensor_spec",
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)
-    found: dict[str, list[str]] = {}
+    # The standard's name, which `import *` does not take.
+    info = "__array_namespace_info__"
+    found: dict[str, list[str]] = {"tandem._array_api_info": [f"{info} as {info}"]}
     constants = []
     for name in tandem.__all__:
         value = getattr(tandem, name)
@@ -410,7 +424,8 @@ def package_stub() -> str:
             line = f"from {module_name} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
         lines.append(line + ("\n" if module_name == "math" else ""))
     listed = "".join(f'    "{name}",\n' for name in sorted(tandem.__all__, key=import_order))
-    return "".join([*lines, "\n__version__: str\n", *constants, f"\n__all__ = [\n{listed}]\n"])
+    versions = "\n__version__: str\n__array_api_version__: str\n"
+    return "".join([*lines, versions, *constants, f"\n__all__ = [\n{listed}]\n"])
 
 
 def import_order(name: str) -> tuple[Any, ...]:

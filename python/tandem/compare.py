@@ -126,6 +126,9 @@ def compare(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Comparis
 
     A function that is not annotated is compiled with `td.script`. Each run gets its own copy of the arguments, so
     that writes into them are compared as well.
+
+    >>> td.compare(lambda x: td.exp(x) + 1, td.ones((8,))).bitwise_equal
+    True
     """
     compiled: Any = function if _is_compiled(function) else script(function)
 

@@ -51,18 +51,33 @@ if os.environ.get("TANDEM_DISABLE", "").strip().lower() not in ("", "0", "false"
 
 
 def set_enabled(enabled: bool) -> None:
-    """Turn compilation on or off for the whole process; off, annotated functions run as if they were not annotated."""
+    """Turn compilation on or off for the whole process; off, annotated functions run as if they were not annotated.
+
+    >>> td.set_enabled(False)
+    >>> td.is_enabled()
+    False
+    >>> td.set_enabled(True)
+    """
     _core.set_enabled(bool(enabled))
 
 
 def is_enabled() -> bool:
-    """Return whether annotated functions are compiled."""
+    """Return whether annotated functions are compiled.
+
+    >>> td.is_enabled()
+    True
+    """
     return bool(_core.enabled())
 
 
 @contextlib.contextmanager
 def disabled() -> Iterator[None]:
-    """Run annotated functions eagerly inside a `with` block."""
+    """Run annotated functions eagerly inside a `with` block.
+
+    >>> with td.disabled():
+    ...     td.is_enabled()
+    False
+    """
     before = is_enabled()
     set_enabled(False)
     try:
@@ -99,7 +114,11 @@ def debug_nans(*, inf: bool = False) -> Iterator[None]:
 
 
 def set_debug_nans(enabled: bool, *, inf: bool = False) -> None:
-    """Look for NaNs in every result from now on, as inside `td.debug_nans`, on all threads; or stop doing so."""
+    """Look for NaNs in every result from now on, as inside `td.debug_nans`, on all threads; or stop doing so.
+
+    >>> td.set_debug_nans(True)
+    >>> td.set_debug_nans(False)
+    """
     outside_of_capture("set_debug_nans")
     _core._process_checks((_NANS | (_INFINITIES if inf else 0)) if enabled else 0)
 
@@ -122,7 +141,14 @@ _frozen = _Frozen()
 
 @contextlib.contextmanager
 def no_recompile() -> Iterator[None]:
-    """Raise CompileError, naming the guard that failed, when a call inside the block would compile."""
+    """Raise CompileError, naming the guard that failed, when a call inside the block would compile.
+
+    >>> double = td.trace(lambda x: x * 2)
+    >>> y = double(td.ones((3,)))
+    >>> with td.no_recompile():
+    ...     double(td.ones((3,)))
+    tensor([2., 2., 2.], dtype=float32)
+    """
     _frozen.depth += 1
     try:
         yield
@@ -131,7 +157,11 @@ def no_recompile() -> Iterator[None]:
 
 
 def stats() -> dict[str, Any]:
-    """Return the process-wide counters of compilations and cache hits."""
+    """Return the process-wide counters of compilations and cache hits.
+
+    >>> td.stats()["compiled"] >= 0
+    True
+    """
     return dict(_core.stats())
 
 
@@ -140,6 +170,8 @@ def clear_cache() -> None:
 
     All annotated functions are captured again when they are next called; kernels on disk stay, and so does what is
     running. For a process that has compiled very many different functions, or measures compilation.
+
+    >>> td.clear_cache()
     """
     for reference in _annotated.valuerefs():
         if (function := reference()) is not None:
@@ -161,6 +193,10 @@ def viz(
     of every stage. It needs no network and no other file. By default it is `<name>.html` in the current folder.
 
     profile: a finished `td.profiler`, whose times of the kernels are shown.
+
+    >>> double = td.trace(lambda x: x * 2, td.ones((3,)))
+    >>> td.viz(double, "double.html").name
+    'double.html'
     """
     from tandem._viz import write
 
@@ -542,6 +578,14 @@ def script(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     compile_budget: seconds that calls wait for their code. Calls after that run as plain Python, with the same
         results, until the code is there. The function itself is still captured in the first call. None: wait.
     background: True is compile_budget=0: no call waits.
+
+    >>> @td.script
+    ... def halved_until_small(x):
+    ...     while x.sum() > 1:
+    ...         x = x / 2
+    ...     return x
+    >>> halved_until_small(td.asarray([4., 4.]))
+    tensor([0.5, 0.5], dtype=float32)
     """
     _check_options(options, "script")
     if function is None:
@@ -555,6 +599,10 @@ def trace(function: Callable[..., Any] | None = None, /, *example_args: Any, **o
 
     Works as `@td.trace` and as `@td.trace(option=...)`; `td.trace(fn, *example_args)` captures at once. The options
     are those of `td.script`.
+
+    >>> scaled = td.trace(lambda x: td.exp(x) * 2)
+    >>> scaled(td.zeros((2,)))
+    tensor([2., 2.], dtype=float32)
     """
     _check_options(options, "trace")
     if function is None:

@@ -180,7 +180,7 @@ TYPES = [
         "td.sum(x, axes=0)",
         "sum: got 2 arguments, some of which it does not have; need sum(x, axis=None, dtype=None, keepdims=False)",
     ),
-    ("td.reshape(x)", "reshape: got no argument 'shape'; need reshape(x, shape)"),
+    ("td.reshape(x)", "reshape: got no argument 'shape'; need reshape(x, shape, copy=None)"),
     ("td.add(x, 'a')", f"asarray: got 'a'; {ARRAY}"),
     ("td.exp(None)", f"asarray: got None; {ARRAY}"),
     ("td.exp({1: 2})", f"asarray: got {{1: 2}}; {ARRAY}"),

@@ -58,6 +58,10 @@ def _keep_integers(function):
     return lambda x: function(x) if _is_float(x) else x
 
 
+def _limited(x, limit, function):
+    return x if limit is None else function(x, limit)
+
+
 def _sign(x):
     return np.sign(x) + np.zeros((), x.dtype) if _is_float(x) else np.sign(x)
 
@@ -75,7 +79,7 @@ _exact(
     signbit=np.signbit,
     minimum=np.minimum,
     maximum=np.maximum,
-    clip=lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    clip=lambda x, low=None, high=None: _limited(_limited(x, low, np.maximum), high, np.minimum),
     negative=np.negative,
     positive=np.positive,
     abs=np.abs,
@@ -194,6 +198,13 @@ def _gelu(x):
         return x / 2 * (1 + erf(x / np.sqrt(x.dtype.type(2))))
 
 
+# The larger of the two and the logarithm of the rest may cancel.
+TWINS["logaddexp"] = Twin(
+    np.logaddexp,
+    exact=False,
+    pointwise=True,
+    error=lambda arrays, kw: (4, np.maximum(np.maximum(*map(np.abs, np.broadcast_arrays(*arrays))), 1)),
+)
 TWINS["gelu"] = Twin(_gelu, exact=False, pointwise=True, error=lambda arrays, kw: (4, np.abs(arrays[0])))
 
 

@@ -1,0 +1,44 @@
+"""Tensors in pickle, copy and deepcopy.
+
+As in NumPy, what is copied or pickled is the tensor's elements: a view becomes a tensor of its own. One tensor that
+occurs several times in what is copied stays one, because both modules remember objects. With protocol 5, the memory
+itself travels as a buffer, out of band where the caller asks for that.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+from tandem import _core
+
+Tensor = _core.Tensor
+
+
+def _restore(buffer: Any, dtype: Any, shape: tuple[int, ...]) -> Tensor:
+    x = _core._from_buffer(buffer, dtype, shape)
+    return x.copy() if isinstance(buffer, bytes) else x  # what pickle itself read must be writable
+
+
+def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
+    memory = _core._bytes_of(x if x._recorded or x.is_contiguous() else x.copy())
+    buffer = pickle.PickleBuffer(memory) if protocol >= 5 else memoryview(memory).tobytes()
+    return _restore, (buffer, x.dtype, x.shape), vars(x) or None
+
+
+def _copy(x: Tensor) -> Tensor:
+    out = x.copy()
+    vars(out).update(vars(x))
+    return out
+
+
+def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
+    out = x.copy()
+    memo[id(x)] = out
+    vars(out).update(copy.deepcopy(vars(x), memo))
+    return out
+
+
+for _name, _function in (("__reduce_ex__", _reduce), ("__copy__", _copy), ("__deepcopy__", _deepcopy)):
+    setattr(Tensor, _name, _function)

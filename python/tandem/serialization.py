@@ -1,0 +1,194 @@
+"""Tensors in files of the safetensors format.
+
+A file is the length of a header (8 bytes, little endian), the header (JSON: dtype, shape and place of every tensor by
+name, and free text under "__metadata__"), and the elements, row by row. https://huggingface.co/docs/safetensors
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tandem import _core
+from tandem._boundary import public
+
+Tensor = _core.Tensor
+
+# The format's names, in its order of alignment: a file holds tensors of a later dtype first.
+_NAMES = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "I16": "int16",
+    "U16": "uint16",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I32": "int32",
+    "U32": "uint32",
+    "F32": "float32",
+    "C64": "complex64",
+    "F64": "float64",
+    "I64": "int64",
+    "U64": "uint64",
+}
+_RANKS = {name: rank for rank, name in enumerate(_NAMES.values())}
+_CODES = {name: code for code, name in _NAMES.items()}
+_LARGEST_HEADER = 100_000_000  # the limit of the format
+
+# A file that holds one tensor instead of a dict says so.
+_ONLY = "tensor"
+_ONLY_MARK = ("tandem", "tensor")
+
+
+@public
+def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a tensor, or a dict of tensors by name, to a file in the safetensors format.
+
+    The file appears under its name when it is complete. `metadata` is free text by name.
+
+    >>> td.save({"weight": td.ones((2, 3)), "bias": td.zeros((2,))}, "model.safetensors")
+    >>> td.load("model.safetensors")["bias"]
+    tensor([0., 0.], dtype=float32)
+    """
+    tensors = _tensors_of(obj)
+    texts = dict(metadata or {})
+    if isinstance(obj, Tensor):
+        texts.update([_ONLY_MARK])
+    for key, value in texts.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise _core.ArgumentTypeError(f"save: got the metadata {key!r}: {value!r}; need text by name")
+    parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
+    order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
+    entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
+    end = 0
+    for name in order:
+        x, start = parts[name], end
+        end += x.nbytes
+        entries[name] = {"dtype": _CODES[x.dtype.name], "shape": list(x.shape), "data_offsets": [start, end]}
+    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    target = Path(path)
+    unfinished = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with open(unfinished, "xb") as file:
+            file.write(len(header).to_bytes(8, "little"))
+            file.write(header)
+            for part in order:
+                file.write(memoryview(_core._bytes_of(parts[part])))
+        os.replace(unfinished, target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _tensors_of(obj: Any) -> dict[str, Tensor]:
+    tensors = {_ONLY: obj} if isinstance(obj, Tensor) else obj
+    if not isinstance(tensors, Mapping):
+        raise _core.ArgumentTypeError(f"save: got {type(obj).__name__}; need a tensor or a dict of tensors by name")
+    for name, x in tensors.items():
+        if not isinstance(name, str):
+            raise _core.ArgumentTypeError(f"save: got the key {name!r}; need names that are text; try str(...)")
+        if name == "__metadata__":
+            raise _core.ArgumentError(
+                "save: got a tensor named '__metadata__', which the format uses itself; need another"
+            )
+        if not isinstance(x, Tensor):
+            raise _core.ArgumentTypeError(
+                f"save: got {type(x).__name__} under {name!r}; need a tensor; try td.asarray, and td.save for each part"
+            )
+        if x.dtype.name not in _CODES:
+            raise _core.DTypeError(f"save: got {x.dtype.name} under {name!r}; need one of {', '.join(_CODES)}")
+    return dict(tensors)
+
+
+@public
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read what td.save, or the safetensors package, wrote: a dict of tensors by name, or the only tensor.
+
+    The elements are not read before they are used: the tensors are a private image of the file in memory. They can be
+    written to, which changes neither the file nor what others read. SerializationError says what is wrong with a file.
+
+    >>> td.save(td.arange(3), "numbers.safetensors")
+    >>> td.load("numbers.safetensors")
+    tensor([0, 1, 2])
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8:
+            raise _broken(path, f"{size} bytes", "at least 8 for the length of the header")
+        if length > min(size - 8, _LARGEST_HEADER):
+            raise _broken(path, f"a header of {length} bytes in a file of {size}", "a smaller header")
+        entries, texts = _header(path, file.read(length))
+        start = 8 + length
+        places = _places(path, entries, size - start)
+        # An empty range cannot be mapped; copy-on-write leaves the file as it is.
+        image = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    tensors = {
+        name: _core._from_buffer(image[start + begin : start + end], dtype, shape)
+        for name, (dtype, shape, begin, end) in places.items()
+    }
+    return tensors[_ONLY] if [*tensors] == [_ONLY] and _ONLY_MARK in texts.items() else tensors
+
+
+def _broken(path: Any, got: str, need: str) -> _core.SerializationError:
+    return _core.SerializationError(f"load: got {got} in {os.fspath(path)!r}; need {need}; is it a safetensors file?")
+
+
+def _header(path: Any, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise ValueError("a name that occurs twice")
+        return dict(pairs)
+
+    try:
+        entries = json.loads(data.decode(), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, f"a header that is no JSON ({error})", "JSON text") from None
+    if not data.startswith(b"{") or not isinstance(entries, dict):
+        raise _broken(path, f"a header that begins with {data[:20]!r}", "a JSON object")
+    texts = entries.pop("__metadata__", {})
+    if not isinstance(texts, dict) or not all(isinstance(value, str) for value in texts.values()):
+        raise _broken(path, f"the metadata {texts!r}", "text by name")
+    return entries, texts
+
+
+def _places(path: Any, entries: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int, ...], int, int]]:
+    """Check the entries of the header, and that they cover the `size` bytes behind it without gaps or overlaps."""
+
+    def is_size(value: Any) -> bool:
+        return type(value) is int and value >= 0
+
+    found = {}
+    for name, entry in entries.items():
+        if not isinstance(entry, dict) or {*entry} != {"dtype", "shape", "data_offsets"}:
+            raise _broken(path, f"the entry {name!r}: {entry!r}", "dtype, shape and data_offsets")
+        code, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
+        dtype = getattr(_core, _NAMES.get(code, "") if isinstance(code, str) else "", None)
+        if dtype is None:
+            known = ", ".join(code for code, own in _NAMES.items() if hasattr(_core, own))
+            raise _core.SerializationError(
+                f"load: got the dtype {code!r} of {name!r} in {os.fspath(path)!r}; need one of {known}"
+            )
+        if not isinstance(shape, list) or not all(map(is_size, shape)):
+            raise _broken(path, f"the shape {shape!r} of {name!r}", "a list of sizes")
+        if not isinstance(place, list) or len(place) != 2 or not all(map(is_size, place)):
+            raise _broken(path, f"the data_offsets {place!r} of {name!r}", "two offsets")
+        begin, end = place
+        if end - begin != math.prod(shape) * dtype.itemsize:
+            raise _broken(path, f"{end - begin} bytes for {name!r}, {code} of shape {shape}", "as many as that takes")
+        found[name] = (dtype, tuple(shape), begin, end)
+    at = 0
+    for name, (_, _, begin, end) in sorted(found.items(), key=lambda item: item[1][2:]):
+        if begin != at:
+            raise _broken(path, f"{name!r} at {begin}, {'after a gap' if begin > at else 'inside another'}", f"{at}")
+        at = end
+    if at != size:
+        raise _broken(path, f"{size} bytes of elements", f"{at}, as the header says")
+    return found
