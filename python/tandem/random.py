@@ -173,7 +173,7 @@ class Generator:
 
     @public
     def uniform(self, shape: Any = None, low: Any = 0.0, high: Any = 1.0, *, dtype: Any = None) -> Tensor:
-        """Return numbers that are uniform in [low, high).
+        """Return numbers that are uniform in [low, high), or high where low + (high - low) * u rounds to it.
 
         Between 0 and 1 all multiples of 2**-24 are equally likely in float32, of 2**-53 in float64, 2**-11 in float16
         and 2**-8 in bfloat16. Without a shape it is that of low and high together.
