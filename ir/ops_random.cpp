@@ -15,7 +15,7 @@ constexpr NoGrad kNoGradient{"random bits do not depend on its inputs in a diffe
 const AttrSpec kShape{"shape", AttrKind::shape, Attr{std::vector<Dim>{}}};
 const AttrSpec kDType{"dtype", AttrKind::dtype, Attr{DType::f32}};
 
-TensorType drawn(InferContext& c) {
+TensorType drawn_words(InferContext& c) {
   for (const TensorType& input : c.inputs)
     if (input.dtype != DType::u64 || input.rank() != 0)
       c.fail(ErrorKind::dtype, "got {} as an input; need u64[]", to_text(input));
@@ -23,10 +23,23 @@ TensorType drawn(InferContext& c) {
   for (const Dim& d : shape)
     if (d.is_constant() && d.constant() < 0)
       c.fail(ErrorKind::shape, "got the shape {}; need sizes of 0 or more", to_text(shape));
-  return {c.get<DType>("dtype"), shape, {}};
+  return {DType::u64, shape, {}};
+}
+
+TensorType drawn(InferContext& c) { return {c.get<DType>("dtype"), drawn_words(c).shape, {}}; }
+
+void check_words(InferContext& c, size_t count) {
+  for (const TensorType& input : c.inputs.first(count))
+    if (input.dtype != DType::u64) c.fail(ErrorKind::dtype, "got {} as an input; need dtype uint64", to_text(input));
+}
+
+TensorType of_words(InferContext& c) {
+  check_words(c, c.inputs.size());
+  return broadcast_promote(c);
 }
 
 TensorType of_floats(InferContext& c) {
+  check_words(c, 2);
   const DType dtype = c.get<DType>("dtype");
   if (!is_floating(dtype)) c.fail(ErrorKind::dtype, "got dtype {}; need a floating-point dtype", info(dtype).name);
   return {dtype, broadcast_promote(c).shape, {}};
@@ -107,7 +120,7 @@ std::vector<OpDef> random_ops() {
   std::vector<OpDef> at = {
       {.name = "random_bits_at",
        .attrs = bits,
-       .infer = broadcast_promote,
+       .infer = of_words,
        .lower = bits_at,
        .doc = "Return the first or second 64 of the 128 random bits of a counter."},
       {.name = "random_uniform_at", .lower = uniform_at, .doc = "Return numbers uniform in [0, 1)."},
@@ -128,7 +141,7 @@ std::vector<OpDef> random_ops() {
   std::vector<OpDef> rows = at;  // whose texts are used below once more
   std::vector<OpDef> parameters = {{.name = "random_bounded_at",
                                     .inputs = {"counter", "key", "range"},
-                                    .infer = broadcast_promote,
+                                    .infer = of_words,
                                     .lower = bounded_at,
                                     .doc = "Return integers in [0, range), or of 64 bits if range is 0."},
                                    {.name = "random_gamma_at",
@@ -164,9 +177,9 @@ std::vector<OpDef> random_ops() {
                   .doc = "Return integers from low on, as many different ones as range says."});
   rows.push_back({.name = "random_counters",
                   .inputs = {"position"},
-                  .attrs = {kShape, {"dtype", AttrKind::dtype, Attr{DType::u64}}},
+                  .attrs = {kShape},
                   .traits = static_cast<uint32_t>(Trait::internal),
-                  .infer = drawn,
+                  .infer = drawn_words,
                   .lower = counters_formula,
                   .grad = kNoGradient,
                   .onnx = "compose",

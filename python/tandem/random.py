@@ -52,11 +52,21 @@ def _dtype(what: str, dtype: Any, *parameters: Any) -> Any:
     return dtype
 
 
+def _word(value: Any) -> Tensor:
+    return _core.asarray(value, dtype=_core.uint64)  # no operation: nothing is compiled at import
+
+
+def _checked(seed: Any) -> int:
+    if not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise _core.ArgumentError(f"manual_seed: got {seed!r}; need an int from 0 to 2**64 - 1")
+    return seed
+
+
 def _integer(value: Any) -> Tensor:
     """As uint64, negative numbers by their bits."""
     if isinstance(value, Tensor):
         return _core.cast(value, _core.uint64)
-    return _core.asarray(value % 2**64 if isinstance(value, int) else value, dtype=_core.uint64)
+    return _word(value % 2**64 if isinstance(value, int) else value)
 
 
 def _real(value: Any) -> Tensor:
@@ -76,9 +86,8 @@ class Generator:
 
     def __init__(self, seed: int | None = None) -> None:
         """Start at position 0 of the stream of a seed in [0, 2**64); without one, of a seed from the system."""
-        self._key = _core.zeros((), dtype=_core.uint64)
-        self._position = _core.zeros((), dtype=_core.uint64)
-        self._seed(int.from_bytes(os.urandom(8), "little") if seed is None else seed)
+        self._key = _word(int.from_bytes(os.urandom(8), "little") if seed is None else _checked(seed))
+        self._position = _word(0)
 
     @public
     def manual_seed(self, seed: int) -> None:
@@ -90,14 +99,10 @@ class Generator:
         >>> bool(first == generator.uniform())
         True
         """
-        self._seed(seed)
-
-    def _seed(self, seed: int) -> None:
-        if not isinstance(seed, int) or not 0 <= seed < 2**64:
-            raise _core.ArgumentError(f"manual_seed: got {seed!r}; need an int from 0 to 2**64 - 1")
+        key = _word(_checked(seed))
         with _LOCK:
-            self._key[...] = _core.asarray(seed, dtype=_core.uint64)
-            self._position[...] = _core.asarray(0, dtype=_core.uint64)
+            self._key[...] = key
+            self._position[...] = _word(0)
 
     @public
     def get_state(self) -> Tensor:
@@ -144,7 +149,7 @@ class Generator:
         """
         child = Generator.__new__(Generator)
         child._key = self._draw("random_bits", (), stream=_FORKS)
-        child._position = _core.zeros((), dtype=_core.uint64)
+        child._position = _word(0)
         return child
 
     def _draw(self, name: str, shape: tuple[Any, ...], *parameters: Tensor, **attributes: Any) -> Tensor:
@@ -173,7 +178,7 @@ class Generator:
 
     @public
     def uniform(self, shape: Any = None, low: Any = 0.0, high: Any = 1.0, *, dtype: Any = None) -> Tensor:
-        """Return numbers that are uniform in [low, high).
+        """Return numbers that are uniform in [low, high), or high where low + (high - low) * u rounds to it.
 
         Between 0 and 1 all multiples of 2**-24 are equally likely in float32, of 2**-53 in float64, 2**-11 in float16
         and 2**-8 in bfloat16. Without a shape it is that of low and high together.
