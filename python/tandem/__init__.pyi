@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import fft, jit, linalg, pytree, tensor_spec
+from tandem import fft, jit, linalg, nn, pytree, tensor_spec
 from tandem import jit, pytree, random, tensor_spec
 from tandem import jit, pytree, serialization, tensor_spec
 from tandem._array_api import (
@@ -368,6 +368,7 @@ __all__ = [
     "negative",
     "newaxis",
     "nextafter",
+    "nn",
     "no_recompile",
     "norm",
     "nonzero",
