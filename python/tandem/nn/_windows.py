@@ -80,7 +80,7 @@ def _widths(
     return [(n, n) for n in sizes_of(what, "padding", padding, dims, 0)]
 
 
-def _convolve(
+def convolve(
     what: str,
     x: Tensor,
     weight: Tensor,
@@ -90,6 +90,7 @@ def _convolve(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
+    """Correlate [batch, channels, ...] with weight [out, channels / groups, ...], padded by widths, and add bias."""
     channels, (outputs, per_group, *kernel) = x.shape[1], weight.shape
     if groups < 1 or channels != per_group * groups or outputs % groups:
         raise _core.ShapeError(
@@ -130,7 +131,7 @@ def _conv(
         raise _core.ShapeError(f"{what}: got weight of shape {weight.shape}; need [out, in / groups] and {dims} axes")
     steps, spread = sizes_of(what, "stride", stride, dims, 1), sizes_of(what, "dilation", dilation, dims, 1)
     widths = _widths(what, padding, weight.shape[2:], steps, spread)
-    out = _convolve(what, batched(what, x, dims), weight, bias, steps, widths, spread, groups)
+    out = convolve(what, batched(what, x, dims), weight, bias, steps, widths, spread, groups)
     return _core.squeeze(out, axis=0) if x.ndim == dims + 1 else out
 
 

@@ -30,6 +30,12 @@ from tandem.nn._normalisation import (
     rms_norm,
     scaled_dot_product_attention,
 )
+from tandem.nn._upsampling import (
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    interpolate,
+)
 from tandem.nn._windows import (
     avg_pool1d,
     avg_pool2d,
@@ -52,6 +58,9 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "elu",
     "glu",
@@ -59,6 +68,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "leaky_relu",
