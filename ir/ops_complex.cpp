@@ -92,8 +92,9 @@ std::vector<OpDef> complex_ops() {
       {.name = "complex",
        .inputs = {"x1", "x2"},
        .traits = static_cast<uint32_t>(Trait::exact),
-       .accepts = Accepts::promote_to_float,
+       .accepts = Accepts::floating,
        .infer = joined_type,
+       // A complex result is made by on_complex alone.
        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },
        .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) { return Complex{x[0].re, x[1].re}; },
        .grad = [](const GradContext& c) -> Grads {

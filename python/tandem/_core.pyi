@@ -426,6 +426,8 @@ float16: DType
 bfloat16: DType
 float32: DType
 float64: DType
+complex64: DType
+complex128: DType
 
 def asarray(
     obj: Any,
@@ -876,3 +878,18 @@ def layer_norm(
     eps: float = 1e-05,
 ) -> Tensor:
     """Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias."""
+
+def real(x: _TensorLike) -> Tensor:
+    """Return the real part; of real numbers, the numbers."""
+
+def imag(x: _TensorLike) -> Tensor:
+    """Return the imaginary part of complex numbers."""
+
+def conj(x: _TensorLike) -> Tensor:
+    """Return the complex conjugate; of real numbers, the numbers."""
+
+def angle(x: _TensorLike) -> Tensor:
+    """Return the angle in [-pi, pi] from the positive real axis to x."""
+
+def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return complex numbers with the real parts x1 and the imaginary parts x2."""
