@@ -112,7 +112,9 @@ class Lifetimes {
 
   bool take_over(Block& out, int to, int from) {
     const auto& slots = program_.slots;
-    if (to == from || from < program_.input_count || slots[index(to)].shape != slots[index(from)].shape) return false;
+    if (to == from || from < program_.input_count || slots[index(to)].shape != slots[index(from)].shape ||
+        size_of(slots[index(to)].dtype) != size_of(slots[index(from)].dtype))
+      return false;
     for (size_t k = out.size(); k-- > 0;) {
       auto* allocate = std::get_if<Allocate>(&out[k].op);
       if (!allocate) return false;

@@ -235,7 +235,8 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
     // Dtype errors carry the operation's own message.
     for (const TensorRef& input : inputs) {
       const bool wrong = (op.accepts == Accepts::numeric && input->dtype == DType::boolean) ||
-                         (op.accepts == Accepts::integral_or_bool && is_floating(input->dtype)) ||
+                         (op.accepts == Accepts::integral_or_bool && is_inexact(input->dtype)) ||
+                         (is_complex(input->dtype) && !takes_complex(op)) ||
                          (op.name == "where" && inputs[0]->dtype != DType::boolean);
       if (!wrong) continue;
       std::vector<TensorType> types;
@@ -273,7 +274,8 @@ bool is_square(const OpDef& op, std::span<const TensorRef> inputs) {
   if (&op != &power) [[likely]]
     return false;
   const Tensor &x = *inputs[0], &exponent = *inputs[1];
-  if (exponent.rank() != 0 || exponent.dtype != x.dtype || x.dtype == DType::boolean) return false;
+  if (exponent.rank() != 0 || exponent.dtype != x.dtype || x.dtype == DType::boolean || is_complex(x.dtype))
+    return false;
   int64_t bits = 0;
   std::memcpy(&bits, exponent.data, static_cast<size_t>(size_of(x.dtype)));
   return bits == constant_bits_of(x.dtype, 2);

@@ -91,11 +91,11 @@ TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, 
   for (const TensorRef& input : inputs)
     if (!is_weak(input)) strong = strong ? promote(*strong, input->dtype) : input->dtype;
   const DType common = strong.value_or(inputs[0]->dtype);
-  if (!is_floating(common))
+  if (!is_inexact(common))
     for (TensorRef& input : inputs) input = call("cast", {input}, {default_dtype()});
   else
     for (TensorRef& input : inputs)
-      if (!is_floating(input->dtype)) input = call("cast", {input}, {common});
+      if (!is_inexact(input->dtype)) input = call("cast", {input}, {common});
   return call(op, inputs, std::move(attrs));
 }
 
@@ -110,6 +110,7 @@ void set_default_dtype(DType dtype) {
 
 DType weak_result(DType tensor, Kind scalar) {
   if (info(tensor).kind >= scalar) return tensor;
+  if (scalar == Kind::complex) return complex_type(is_floating(tensor) ? tensor : default_dtype());
   return scalar == Kind::floating ? default_dtype() : DType::i64;
 }
 
@@ -130,7 +131,7 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   }
   if (op.accepts == Accepts::promote_to_float || op.accepts == Accepts::floating) {
     for (const TensorRef& input : inputs)
-      if (!is_floating(input->dtype) && op.accepts == Accepts::promote_to_float)
+      if (!is_inexact(input->dtype) && op.accepts == Accepts::promote_to_float)
         return converted_inputs_call(op, {inputs.begin(), inputs.end()}, std::move(attrs));
   }
   if (Recorder* recorder = Recorder::current()) return recorder->record(op, inputs, std::move(attrs));
@@ -145,14 +146,25 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
 }
 
 TensorRef scalar_tensor(DType dtype, double value) {
+  if (is_complex(dtype)) return scalar_tensor(dtype, std::complex<double>(value));
   TensorRef out = Tensor::empty(dtype, {});
   const int64_t bits = constant_bits_of(dtype, value);
   std::memcpy(out->data, &bits, static_cast<size_t>(size_of(dtype)));
   return out;
 }
 
+TensorRef scalar_tensor(DType dtype, std::complex<double> value) {
+  check_internal(is_complex(dtype), "a complex number as {}", info(dtype).text);
+  TensorRef out = Tensor::empty(dtype, {});
+  const auto bytes = static_cast<size_t>(size_of(real_type(dtype)));
+  const int64_t parts[] = {constant_bits_of(real_type(dtype), value.real()),
+                           constant_bits_of(real_type(dtype), value.imag())};
+  for (size_t k = 0; k < 2; ++k) std::memcpy(static_cast<char*>(out->data) + k * bytes, &parts[k], bytes);
+  return out;
+}
+
 TensorRef scalar_tensor(DType dtype, int64_t value) {
-  if (is_floating(dtype)) return scalar_tensor(dtype, static_cast<double>(value));
+  if (is_inexact(dtype)) return scalar_tensor(dtype, static_cast<double>(value));
   TensorRef out = Tensor::empty(dtype, {});
   if (dtype == DType::boolean) value = value != 0;
   std::memcpy(out->data, &value, static_cast<size_t>(size_of(dtype)));
@@ -165,7 +177,7 @@ void check_assignable(const Tensor& target, const TensorType& value, bool weak) 
   if (!target.recorded && !target.writable)
     throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
   const Kind kind = info(value.dtype).kind;
-  if (kind > info(target.dtype).kind && (!weak || kind == Kind::floating))
+  if (kind > info(target.dtype).kind && (!weak || kind >= Kind::floating))
     throw_error(ErrorKind::dtype,
                 "assignment: got {} values for a {} tensor; need a cast that keeps the kind of number; "
                 "try value.astype(td.{})",

@@ -2,6 +2,7 @@
 // recorded value: a view of a variable ("cell") of the recorder.
 #pragma once
 #include <array>
+#include <complex>
 #include <memory>
 #include <span>
 
@@ -103,6 +104,7 @@ inline TensorRef call(std::string_view name, std::initializer_list<TensorRef> in
 // A 0-d tensor holding a Python scalar, in memory.
 TensorRef scalar_tensor(DType dtype, double value);
 TensorRef scalar_tensor(DType dtype, int64_t value);
+TensorRef scalar_tensor(DType dtype, std::complex<double> value);
 
 // target[...] = value with NumPy's rules: broadcasts, converts by same-kind casting, writes through views.
 void assign(const TensorRef& target, const TensorRef& value);
@@ -116,7 +118,7 @@ TensorRef contiguous_copy(const TensorRef& x);
 DType default_dtype();
 void set_default_dtype(DType dtype);
 
-// The dtype of `tensor op scalar` for a Python scalar of the given kind (bool, integer, floating).
+// The dtype of `tensor op scalar` for a Python scalar of the given kind.
 DType weak_result(DType tensor, Kind scalar);
 
 }  // namespace tandem

@@ -23,6 +23,7 @@ std::string accepted_text(Accepts accepts) {
     case Accepts::floating:
     case Accepts::promote_to_float: return "a floating-point dtype";
     case Accepts::integral_or_bool: return "an integer or bool dtype";
+    case Accepts::complex: return "a complex dtype";
     case Accepts::boolean: return "bool";
   }
   return {};
@@ -32,9 +33,10 @@ bool accepted(Accepts accepts, DType dtype) {
   switch (accepts) {
     case Accepts::any: return true;
     case Accepts::numeric: return dtype != DType::boolean;
-    case Accepts::floating:
-    case Accepts::promote_to_float: return is_floating(dtype);
-    case Accepts::integral_or_bool: return !is_floating(dtype);
+    case Accepts::floating: return is_floating(dtype);
+    case Accepts::promote_to_float: return is_inexact(dtype);
+    case Accepts::complex: return is_complex(dtype);
+    case Accepts::integral_or_bool: return !is_inexact(dtype);
     case Accepts::boolean: return dtype == DType::boolean;
   }
   return false;
@@ -49,10 +51,14 @@ TensorType infer_type(const OpDef& op, std::span<const TensorType> inputs, Attrs
     throw_error(ErrorKind::type, "{}: got {} tensors; need {}", op.name, inputs.size(),
                 variadic ? "at least one" : std::to_string(op.inputs.size()));
   if (!op.has(Trait::mixed))
-    for (const TensorType& input : inputs)
+    for (const TensorType& input : inputs) {
       if (!accepted(op.accepts, input.dtype))
         throw_error(ErrorKind::dtype, "{}: got dtype {}; need {}; try x.astype(...)", op.name, info(input.dtype).name,
                     accepted_text(op.accepts));
+      if (is_complex(input.dtype) && !takes_complex(op))
+        throw_error(ErrorKind::dtype, "{}: got dtype {}; need a real dtype; try td.real(x) or td.abs(x)", op.name,
+                    info(input.dtype).name);
+    }
   for (const TensorType& input : inputs)
     if (input.device != inputs[0].device)
       throw_error(ErrorKind::backend, "{}: got tensors on {} and {}; need one device; try x.to(device)", op.name,
@@ -71,7 +77,7 @@ Value Builder::emit(std::string_view name, std::initializer_list<Value> inputs, 
 Value Builder::scalar(DType dtype, double value) { return full({}, dtype, value); }
 
 Value Builder::full(const Shape& shape, DType dtype, double value) {
-  Attr number = is_floating(dtype) ? Attr(value) : Attr(static_cast<int64_t>(value));
+  Attr number = is_inexact(dtype) ? Attr(value) : Attr(static_cast<int64_t>(value));
   return emit("full", {}, {shape, number, dtype});
 }
 

@@ -51,6 +51,11 @@ DType promote(DType a, DType b) {
   if (a == b) return a;
   const DTypeInfo& left = info(a);
   const DTypeInfo& right = info(b);
+  if (is_complex(a) || is_complex(b)) {  // what holds the parts of both; integers take the precision of the other
+    const bool whole = left.kind < Kind::floating || right.kind < Kind::floating;
+    if (whole) return is_complex(a) ? a : b;
+    return complex_type(promote(real_type(a), real_type(b)));
+  }
   if (left.kind != right.kind) return left.kind < right.kind ? b : a;
   if (left.kind == Kind::floating && left.size == right.size) return DType::f32;  // float16 with bfloat16
   if (left.is_signed == right.is_signed) return left.size < right.size ? b : a;

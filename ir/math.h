@@ -31,5 +31,6 @@ Scalar sigmoid(Scalar x);
 Scalar erf(Scalar x);
 Scalar pow(Scalar x, Scalar y);
 Scalar rsqrt(Scalar x);
+Scalar hypot(Scalar x, Scalar y);
 
 }  // namespace tandem::math

@@ -111,7 +111,7 @@ struct Registry {
 
   Registry() {
     for (auto family : {creation_ops, arithmetic_ops, comparison_ops, elementary_ops, exponential_ops, reduction_ops,
-                        view_ops, indexing_ops, nn_ops, linalg_ops, sorting_ops, random_ops, control_ops})
+                        view_ops, indexing_ops, nn_ops, linalg_ops, sorting_ops, random_ops, control_ops, complex_ops})
       for (OpDef& row : family()) rows.push_back(std::move(row));
     for (const OpDef& row : rows) {
       all.push_back(&row);
@@ -139,6 +139,13 @@ const OpDef& op(std::string_view name) {
   const OpDef* row = find_op(name);
   check_internal(row != nullptr, "there is no operation '{}'", name);
   return *row;
+}
+
+bool takes_complex(const OpDef& op) {
+  if (std::holds_alternative<PointwiseRule>(op.lower)) return op.on_complex != nullptr;
+  if (std::holds_alternative<ReduceRule>(op.lower)) return op.has(Trait::complex);
+  if (std::holds_alternative<ComposeRule>(op.lower)) return op.accepts == Accepts::any || op.has(Trait::complex);
+  return true;  // moves elements, or is done part by part
 }
 
 const OpDef& view_of_update(const OpDef& update) { return op(update.name == "slice_update" ? "slice" : "as_strided"); }

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "ir/complex.h"
 #include "ir/dim.h"
 #include "ir/dtype.h"
 #include "ir/kernel.h"
@@ -93,6 +94,8 @@ struct Layout {
 // Element by element on broadcast inputs. Inputs arrive in the compute type of their promoted dtype (or their own
 // dtypes where the row has Trait::mixed); the result is cast to the output dtype.
 using PointwiseRule = Scalar (*)(std::span<const Scalar> inputs, const OpDef& op, const Attrs& attrs);
+// The same where an input or the result is complex: real inputs come as they are, complex ones as two parts.
+using ComplexRule = Complex (*)(std::span<const Complex> inputs, const OpDef& op, const Attrs& attrs);
 // A view: the layout of the result over the same memory, or nothing when only a copy will do.
 using ViewRule = std::optional<Layout> (*)(const TensorType& input, const Layout& layout, const OpDef& op,
                                            const Attrs& attrs, const TensorType& output);
@@ -158,12 +161,13 @@ enum class Trait : uint32_t {
   variadic = 32,
   wide = 64,       // a formula carried out in f32 on 16-bit inputs, rounded once at the end
   may_fail = 128,  // throws for some contents of its inputs, whether or not anybody uses the result
+  complex = 256,   // a reduction or formula that takes complex numbers, too; pointwise rows say so by on_complex
 };
 constexpr uint32_t operator|(Trait a, Trait b) { return static_cast<uint32_t>(a) | static_cast<uint32_t>(b); }
 constexpr uint32_t operator|(uint32_t a, Trait b) { return a | static_cast<uint32_t>(b); }
 
 // Which dtypes an operation takes; the frontend promotes ints to the default float where only floats will do.
-enum class Accepts : uint8_t { any, numeric, floating, integral_or_bool, boolean, promote_to_float };
+enum class Accepts : uint8_t { any, numeric, floating, integral_or_bool, boolean, promote_to_float, complex };
 
 struct OpDef {
   std::string_view name = {};
@@ -174,6 +178,7 @@ struct OpDef {
   Accepts accepts = Accepts::any;
   TensorType (*infer)(InferContext& c) = nullptr;
   Lowering lower = {};
+  ComplexRule on_complex = nullptr;  // of a pointwise row that takes complex numbers
   std::optional<IndexCheck> checks = std::nullopt;
   Gradient grad = {};
   std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
@@ -194,6 +199,9 @@ const OpDef& op(std::string_view name);  // throws InternalError when there is n
 // The view that a Structure::view_update writes through; it has the same attributes.
 const OpDef& view_of_update(const OpDef& update);
 
+// Whether inputs may be complex.
+bool takes_complex(const OpDef& op);
+
 // Families, each in ir/ops_<family>.cpp.
 std::vector<OpDef> creation_ops();
 std::vector<OpDef> arithmetic_ops();
@@ -208,6 +216,7 @@ std::vector<OpDef> linalg_ops();
 std::vector<OpDef> sorting_ops();
 std::vector<OpDef> random_ops();
 std::vector<OpDef> control_ops();
+std::vector<OpDef> complex_ops();
 
 template <class T>
 const T& attr_as(const OpDef& op, const Attrs& attrs, std::string_view name) {

@@ -136,28 +136,6 @@ Scalar neighbour(std::span<const Scalar> inputs, const OpDef&, const Attrs&) {
   return select((a != a) | (b != b), (a + b).cast(dtype), value);
 }
 
-// sqrt(x^2 + y^2) without overflow. In f64 the root is corrected by its residual, computed in fused multiply-adds
-// (C. F. Borges, "An improved algorithm for hypot(a, b)", 2019); f32 is exact enough in f64.
-Scalar hypotenuse(Scalar x, Scalar y) {
-  if (x.dtype == DType::f32) {
-    const Scalar a = x.cast(DType::f64), b = y.cast(DType::f64);
-    const Scalar value = sqrt(fma(a, a, b * b)).cast(DType::f32);
-    const Scalar infinity = x.constant(std::numeric_limits<double>::infinity());
-    return select((abs(x) == infinity) | (abs(y) == infinity), infinity, value);
-  }
-  const Scalar one = x.constant(1), infinity = x.constant(std::numeric_limits<double>::infinity());
-  const Scalar large = max(abs(x), abs(y)), small = min(abs(x), abs(y));
-  const Scalar huge = large > x.constant(0x1p510), tiny = large < x.constant(0x1p-459);
-  const Scalar up = select(huge, x.constant(0x1p-600), select(tiny, x.constant(0x1p600), one));
-  const Scalar down = select(huge, x.constant(0x1p600), select(tiny, x.constant(0x1p-600), one));
-  const Scalar a = large * up, b = small * up;
-  const Scalar root = sqrt(fma(a, a, b * b));
-  const Scalar square = root * root, a_square = a * a;
-  const Scalar residual = fma(-b, b, square - a_square) + fma(root, root, -square) - fma(a, a, -a_square);
-  const Scalar corrected = select(root == x.constant(0), root, root - residual / (root + root));
-  return select((abs(x) == infinity) | (abs(y) == infinity), infinity, corrected * down);
-}
-
 Scalar clipped(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   const Scalar raised = x.size() > 1 ? max(x[0], x[1]) : x[0];
   return x.size() > 2 ? min(raised, x[2]) : raised;
@@ -196,179 +174,180 @@ std::vector<OpDef> arithmetic_ops() {
   const uint32_t exact = static_cast<uint32_t>(Trait::exact);
 
   auto rows = with(
-      binary_row, {{.name = "add",
-                    .traits = Trait::commutative | Trait::exact,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return x[0].dtype == DType::boolean ? x[0] | x[1] : x[0] + x[1]; },
-                    .grad = [](const GradContext& c) -> Grads {
-                      return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(c.upstream, c.inputs[1])};
-                    },
-                    .onnx = "Add",
-                    .doc = "Add element by element; on bool, logical or.",
-                    .example = "td.add(td.asarray([1, 2]), 3)  # tensor([4, 5])"},
-                   {.name = "subtract",
-                    .traits = exact,
-                    .accepts = Accepts::numeric,
-                    .lower = lift2<operator- >,
-                    .grad = [](const GradContext& c) -> Grads {
-                      return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-c.upstream, c.inputs[1])};
-                    },
-                    .onnx = "Sub",
-                    .doc = "Subtract x2 from x1 element by element.",
-                    .example = "td.subtract(td.asarray([4, 5]), 3)  # tensor([1, 2])"},
-                   {.name = "multiply",
-                    .traits = Trait::commutative | Trait::exact,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return x[0].dtype == DType::boolean ? x[0] & x[1] : x[0] * x[1]; },
-                    .grad = [](const GradContext& c) -> Grads {
-                      return {unbroadcast(c.upstream * c.inputs[1], c.inputs[0]),
-                              unbroadcast(c.upstream * c.inputs[0], c.inputs[1])};
-                    },
-                    .onnx = "Mul",
-                    .doc = "Multiply element by element; on bool, logical and.",
-                    .example = "td.multiply(td.asarray([4, 5]), 3)  # tensor([12, 15])"},
-                   {.name = "divide",
-                    .traits = exact,
-                    .accepts = Accepts::promote_to_float,
-                    .lower = lift2<operator/ >,
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value a = c.upstream / c.inputs[1];
-                      return {unbroadcast(a, c.inputs[0]), unbroadcast(-(a * c.output), c.inputs[1])};
-                    },
-                    .onnx = "Div",
-                    .doc = "Divide x1 by x2 element by element, giving a floating-point result.",
-                    .example = "td.divide(td.asarray([1., 2.]), 4)  # tensor([0.25, 0.5 ], dtype=float32)"},
-                   {.name = "floor_divide",
-                    .traits = exact,
-                    .accepts = Accepts::numeric,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return floor_divided(x[0], x[1]).quotient; },
-                    .grad = kNotDifferentiable,
-                    .onnx = "compose",
-                    .doc = "Divide x1 by x2 and round toward minus infinity; integers divided by 0 give 0.",
-                    .example = "td.floor_divide(td.asarray([7, -7]), 2)  # tensor([ 3, -4])",
-                    .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):any", "() (2,):negative", "(0, 3) (3,)"}},
-                   {.name = "remainder",
-                    .traits = exact,
-                    .accepts = Accepts::numeric,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return floor_divided(x[0], x[1]).remainder; },
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value quotient = binary("floor_divide", c.inputs[0], c.inputs[1]);
-                      return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-(c.upstream * quotient), c.inputs[1])};
-                    },
-                    .onnx = "compose",
-                    .doc = "Return what floor division leaves, with the sign of x2; integers modulo 0 give 0.",
-                    .example = "td.remainder(td.asarray([7, -7]), 3)  # tensor([1, 2])",
-                    .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):negative", "() (2,):negative", "(0, 3) (3,)"}},
-                   {.name = "fmod",
-                    .traits = exact,
-                    .accepts = Accepts::numeric,
-                    .lower = lift2<remaining>,
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value quotient = unary("trunc", c.inputs[0] / c.inputs[1]);
-                      return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-(c.upstream * quotient), c.inputs[1])};
-                    },
-                    .onnx = "Mod",
-                    .doc = "Return what division rounded toward zero leaves, with the sign of x1; integers modulo 0 "
-                           "give 0.",
-                    .example = "td.fmod(td.asarray([7, -7]), 3)  # tensor([ 1, -1])",
-                    .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):negative", "() (2,):negative", "(0, 3) (3,)"}},
-                   {.name = "hypot",
-                    .accepts = Accepts::promote_to_float,
-                    .lower = lift2<hypotenuse>,
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value a = c.upstream / c.output;
-                      return {unbroadcast(a * c.inputs[0], c.inputs[0]), unbroadcast(a * c.inputs[1], c.inputs[1])};
-                    },
-                    .onnx = "compose",
-                    .doc = "Return sqrt(x1^2 + x2^2) without overflow.",
-                    .example =
-                        "td.hypot(td.asarray([3., 5.]), td.asarray([4., 12.]))  # tensor([ 5., 13.], dtype=float32)"},
-                   {.name = "atan2",
-                    .accepts = Accepts::promote_to_float,
-                    .lower = lift2<math::atan2>,
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value y = c.inputs[0], x = c.inputs[1], a = c.upstream / (x * x + y * y);
-                      return {unbroadcast(a * x, y), unbroadcast(-(a * y), x)};
-                    },
-                    .onnx = "compose",
-                    .doc =
-                        "Return the angle in [-pi, pi] from the positive x axis to the point with y = x1 and x = x2.",
-                    .example =
-                        "td.atan2(td.asarray([0., 0.]), td.asarray([1., 2.]))  # tensor([0., 0.], dtype=float32)"},
-                   {.name = "copysign",
-                    .traits = exact,
-                    .accepts = Accepts::promote_to_float,
-                    .lower = lift2<with_sign_of>,
-                    .grad = [](const GradContext& c) -> Grads {
-                      return {
-                          unbroadcast(c.upstream * (unary("sign", c.output) * unary("sign", c.inputs[0])), c.inputs[0]),
-                          {}};
-                    },
-                    .onnx = "compose",
-                    .doc = "Return the magnitude of x1 with the sign of x2.",
-                    .example = "td.copysign(td.asarray([1., 2.]), -1)  # tensor([-1., -2.], dtype=float32)"},
-                   {.name = "nextafter",
-                    .traits = Trait::exact | Trait::mixed,
-                    .accepts = Accepts::promote_to_float,
-                    .infer = neighbour_type,
-                    .lower = neighbour,
-                    .grad = kNotDifferentiable,
-                    .onnx = "none: ONNX has no access to the bits of a number",
-                    .doc = "Return the next number after x1 toward x2.",
-                    .example = "td.nextafter(td.asarray([0.]), 1)  # tensor([1.e-45], dtype=float32)"},
-                   {.name = "pow",
-                    .accepts = Accepts::numeric,
-                    .lower = power,
-                    .grad = [](const GradContext& c) -> Grads {
-                      const Value x = c.inputs[0], n = c.inputs[1];
-                      const Value zero = c.b.scalar(x.dtype(), 0);
-                      const Value dx =
-                          where(binary("equal", n, c.b.scalar(n.dtype(), 0)), zero, n * binary("pow", x, n - 1.0));
-                      const Value safe = where(binary("greater", x, zero), x, c.b.scalar(x.dtype(), 1));
-                      const Value dn = where(binary("equal", x, zero), zero, c.output * unary("log", safe));
-                      return {unbroadcast(c.upstream * dx, x), unbroadcast(c.upstream * dn, n)};
-                    },
-                    .onnx = "Pow",
-                    .doc = "Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is "
-                           "rounded to 0. The power 2 is x1 * x1.",
-                    .example = "td.pow(td.asarray([2, 3]), 2)  # tensor([4, 9])",
-                    .samples = {"(3, 5):positive (3, 5)", "(3, 1):positive (4,)", "(7,):positive ()", "(0,) (0,)"}},
-                   {.name = "minimum",
-                    .traits = Trait::commutative | Trait::exact,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return x[0].dtype == DType::boolean ? x[0] & x[1] : min(x[0], x[1]); },
-                    .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "less"); },
-                    .onnx = "Min",
-                    .doc = "Return the smaller of two elements; NaN where either is NaN.",
-                    .example = "td.minimum(td.asarray([1, 5]), 3)  # tensor([1, 3])"},
-                   {.name = "maximum",
-                    .traits = Trait::commutative | Trait::exact,
-                    .lower = [](std::span<const Scalar> x, const OpDef&,
-                                const Attrs&) { return x[0].dtype == DType::boolean ? x[0] | x[1] : max(x[0], x[1]); },
-                    .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "greater"); },
-                    .onnx = "Max",
-                    .doc = "Return the larger of two elements; NaN where either is NaN.",
-                    .example = "td.maximum(td.asarray([1, 5]), 3)  # tensor([3, 5])"},
-                   {.name = "clip",
-                    .inputs = {"x", "min", "max"},
-                    .optional_inputs = 2,
-                    .traits = exact,
-                    .accepts = Accepts::numeric,
-                    .lower = clipped,
-                    .grad = clipped_grad,
-                    .onnx = "Clip",
-                    .doc = "Limit every element to [min, max]; a limit that is left out is none.",
-                    .example = "td.clip(td.asarray([1, 5, 9]), 2, 6)  # tensor([2, 5, 6])",
-                    .samples = {"(3, 5) ():negative ():positive", "(4,):any (4,):negative (4,):positive",
-                                "(3, 5) ():negative", "(3, 5)"}}});
+      binary_row,
+      {{.name = "add",
+        .traits = Trait::commutative | Trait::exact,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return x[0].dtype == DType::boolean ? x[0] | x[1] : x[0] + x[1]; },
+        .on_complex = on_parts2<operator+ >,
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(c.upstream, c.inputs[1])};
+        },
+        .onnx = "Add",
+        .doc = "Add element by element; on bool, logical or.",
+        .example = "td.add(td.asarray([1, 2]), 3)  # tensor([4, 5])"},
+       {.name = "subtract",
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = lift2<operator- >,
+        .on_complex = on_parts2<operator- >,
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-c.upstream, c.inputs[1])};
+        },
+        .onnx = "Sub",
+        .doc = "Subtract x2 from x1 element by element.",
+        .example = "td.subtract(td.asarray([4, 5]), 3)  # tensor([1, 2])"},
+       {.name = "multiply",
+        .traits = Trait::commutative | Trait::exact,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return x[0].dtype == DType::boolean ? x[0] & x[1] : x[0] * x[1]; },
+        .on_complex = on_parts2<operator*>,
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream * c.inputs[1], c.inputs[0]),
+                  unbroadcast(c.upstream * c.inputs[0], c.inputs[1])};
+        },
+        .onnx = "Mul",
+        .doc = "Multiply element by element; on bool, logical and.",
+        .example = "td.multiply(td.asarray([4, 5]), 3)  # tensor([12, 15])"},
+       {.name = "divide",
+        .traits = exact,
+        .accepts = Accepts::promote_to_float,
+        .lower = lift2<operator/ >,
+        .on_complex = on_parts2<operator/ >,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value a = c.upstream / c.inputs[1];
+          return {unbroadcast(a, c.inputs[0]), unbroadcast(-(a * c.output), c.inputs[1])};
+        },
+        .onnx = "Div",
+        .doc = "Divide x1 by x2 element by element, giving a floating-point result.",
+        .example = "td.divide(td.asarray([1., 2.]), 4)  # tensor([0.25, 0.5 ], dtype=float32)"},
+       {.name = "floor_divide",
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return floor_divided(x[0], x[1]).quotient; },
+        .grad = kNotDifferentiable,
+        .onnx = "compose",
+        .doc = "Divide x1 by x2 and round toward minus infinity; integers divided by 0 give 0.",
+        .example = "td.floor_divide(td.asarray([7, -7]), 2)  # tensor([ 3, -4])",
+        .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):any", "() (2,):negative", "(0, 3) (3,)"}},
+       {.name = "remainder",
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return floor_divided(x[0], x[1]).remainder; },
+        .grad = [](const GradContext& c) -> Grads {
+          const Value quotient = binary("floor_divide", c.inputs[0], c.inputs[1]);
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-(c.upstream * quotient), c.inputs[1])};
+        },
+        .onnx = "compose",
+        .doc = "Return what floor division leaves, with the sign of x2; integers modulo 0 give 0.",
+        .example = "td.remainder(td.asarray([7, -7]), 3)  # tensor([1, 2])",
+        .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):negative", "() (2,):negative", "(0, 3) (3,)"}},
+       {.name = "fmod",
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = lift2<remaining>,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value quotient = unary("trunc", c.inputs[0] / c.inputs[1]);
+          return {unbroadcast(c.upstream, c.inputs[0]), unbroadcast(-(c.upstream * quotient), c.inputs[1])};
+        },
+        .onnx = "Mod",
+        .doc = "Return what division rounded toward zero leaves, with the sign of x1; integers modulo 0 "
+               "give 0.",
+        .example = "td.fmod(td.asarray([7, -7]), 3)  # tensor([ 1, -1])",
+        .samples = {"(3, 5) (3, 5):positive", "(3, 1) (4,):negative", "() (2,):negative", "(0, 3) (3,)"}},
+       {.name = "hypot",
+        .accepts = Accepts::promote_to_float,
+        .lower = lift2<math::hypot>,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value a = c.upstream / c.output;
+          return {unbroadcast(a * c.inputs[0], c.inputs[0]), unbroadcast(a * c.inputs[1], c.inputs[1])};
+        },
+        .onnx = "compose",
+        .doc = "Return sqrt(x1^2 + x2^2) without overflow.",
+        .example = "td.hypot(td.asarray([3., 5.]), td.asarray([4., 12.]))  # tensor([ 5., 13.], dtype=float32)"},
+       {.name = "atan2",
+        .accepts = Accepts::promote_to_float,
+        .lower = lift2<math::atan2>,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value y = c.inputs[0], x = c.inputs[1], a = c.upstream / (x * x + y * y);
+          return {unbroadcast(a * x, y), unbroadcast(-(a * y), x)};
+        },
+        .onnx = "compose",
+        .doc = "Return the angle in [-pi, pi] from the positive x axis to the point with y = x1 and x = x2.",
+        .example = "td.atan2(td.asarray([0., 0.]), td.asarray([1., 2.]))  # tensor([0., 0.], dtype=float32)"},
+       {.name = "copysign",
+        .traits = exact,
+        .accepts = Accepts::promote_to_float,
+        .lower = lift2<with_sign_of>,
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream * (unary("sign", c.output) * unary("sign", c.inputs[0])), c.inputs[0]), {}};
+        },
+        .onnx = "compose",
+        .doc = "Return the magnitude of x1 with the sign of x2.",
+        .example = "td.copysign(td.asarray([1., 2.]), -1)  # tensor([-1., -2.], dtype=float32)"},
+       {.name = "nextafter",
+        .traits = Trait::exact | Trait::mixed,
+        .accepts = Accepts::promote_to_float,
+        .infer = neighbour_type,
+        .lower = neighbour,
+        .grad = kNotDifferentiable,
+        .onnx = "none: ONNX has no access to the bits of a number",
+        .doc = "Return the next number after x1 toward x2.",
+        .example = "td.nextafter(td.asarray([0.]), 1)  # tensor([1.e-45], dtype=float32)"},
+       {.name = "pow",
+        .accepts = Accepts::numeric,
+        .lower = power,
+        .on_complex = on_parts2<math::pow>,
+        .grad = [](const GradContext& c) -> Grads {
+          const Value x = c.inputs[0], n = c.inputs[1];
+          const Value zero = c.b.scalar(x.dtype(), 0);
+          const Value dx = where(binary("equal", n, c.b.scalar(n.dtype(), 0)), zero, n * binary("pow", x, n - 1.0));
+          const Value safe = where(binary("greater", x, zero), x, c.b.scalar(x.dtype(), 1));
+          const Value dn = where(binary("equal", x, zero), zero, c.output * unary("log", safe));
+          return {unbroadcast(c.upstream * dx, x), unbroadcast(c.upstream * dn, n)};
+        },
+        .onnx = "Pow",
+        .doc = "Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is "
+               "rounded to 0. The power 2 is x1 * x1.",
+        .example = "td.pow(td.asarray([2, 3]), 2)  # tensor([4, 9])",
+        .samples = {"(3, 5):positive (3, 5)", "(3, 1):positive (4,)", "(7,):positive ()", "(0,) (0,)"}},
+       {.name = "minimum",
+        .traits = Trait::commutative | Trait::exact,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return x[0].dtype == DType::boolean ? x[0] & x[1] : min(x[0], x[1]); },
+        .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "less"); },
+        .onnx = "Min",
+        .doc = "Return the smaller of two elements; NaN where either is NaN.",
+        .example = "td.minimum(td.asarray([1, 5]), 3)  # tensor([1, 3])"},
+       {.name = "maximum",
+        .traits = Trait::commutative | Trait::exact,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return x[0].dtype == DType::boolean ? x[0] | x[1] : max(x[0], x[1]); },
+        .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "greater"); },
+        .onnx = "Max",
+        .doc = "Return the larger of two elements; NaN where either is NaN.",
+        .example = "td.maximum(td.asarray([1, 5]), 3)  # tensor([3, 5])"},
+       {.name = "clip",
+        .inputs = {"x", "min", "max"},
+        .optional_inputs = 2,
+        .traits = exact,
+        .accepts = Accepts::numeric,
+        .lower = clipped,
+        .grad = clipped_grad,
+        .onnx = "Clip",
+        .doc = "Limit every element to [min, max]; a limit that is left out is none.",
+        .example = "td.clip(td.asarray([1, 5, 9]), 2, 6)  # tensor([2, 5, 6])",
+        .samples = {"(3, 5) ():negative ():positive", "(4,):any (4,):negative (4,):positive", "(3, 5) ():negative",
+                    "(3, 5)"}}});
 
   for (OpDef& row :
        with(unary_row,
             {{.name = "negative",
               .traits = exact,
               .lower = lift<operator- >,
+              .on_complex = on_parts<operator- >,
               .grad = [](const GradContext& c) -> Grads { return {-c.upstream}; },
               .onnx = "Neg",
               .doc = "Negate element by element.",
@@ -376,14 +355,19 @@ std::vector<OpDef> arithmetic_ops() {
              {.name = "positive",
               .traits = exact,
               .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },
+              .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) { return x[0]; },
               .grad = [](const GradContext& c) -> Grads { return {c.upstream}; },
               .onnx = "Identity",
               .doc = "Return the elements unchanged.",
               .example = "td.positive(td.asarray([1, -2]))  # tensor([ 1, -2])"},
              {.name = "abs",
               .traits = Trait::exact | Trait::method,
+              .infer = [](InferContext& c) { return TensorType{real_type(c.inputs[0].dtype), c.inputs[0].shape, {}}; },
               .lower = [](std::span<const Scalar> x, const OpDef&,
                           const Attrs&) { return info(x[0].dtype).is_signed ? abs(x[0]) : x[0]; },
+              .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
+                return math::abs(x[0]);
+              },
               .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("sign", c.inputs[0])}; },
               .onnx = "Abs",
               .doc = "Return the absolute value.",
@@ -391,6 +375,7 @@ std::vector<OpDef> arithmetic_ops() {
              {.name = "sign",
               .traits = exact,
               .lower = lift<sign_of>,
+              .on_complex = on_parts<math::sign>,
               .grad = kNotDifferentiable,
               .onnx = "Sign",
               .doc = "Return -1, 0 or 1 by the sign of each element; NaN stays NaN.",
@@ -407,6 +392,7 @@ std::vector<OpDef> arithmetic_ops() {
              {.name = "square",
               .traits = exact,
               .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0] * x[0]; },
+              .on_complex = on_parts<math::square>,
               .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.inputs[0] * 2.0)}; },
               .onnx = "compose",
               .doc = "Return the square of each element.",
@@ -415,6 +401,7 @@ std::vector<OpDef> arithmetic_ops() {
               .traits = exact,
               .accepts = Accepts::promote_to_float,
               .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0].constant(1) / x[0]; },
+              .on_complex = on_parts<math::reciprocal>,
               .grad = [](const GradContext& c) -> Grads { return {-(c.upstream * (c.output * c.output))}; },
               .onnx = "Reciprocal",
               .doc = "Return 1 / x.",

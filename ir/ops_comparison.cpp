@@ -35,7 +35,27 @@ Scalar where_of(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   return select(x[0], x[1].cast(dtype), x[2].cast(dtype));
 }
 
-TensorType cast_type(InferContext& c) { return {c.get<DType>("dtype"), c.inputs[0].shape, {}}; }
+Complex complex_where(std::span<const Complex> x, const OpDef&, const Attrs&) {
+  const DType dtype = promote(x[1].dtype(), x[2].dtype());
+  return select(x[0].re, x[1].cast(dtype), x[2].cast(dtype));
+}
+
+template <Scalar (*F)(Complex, Complex)>
+Complex compared(std::span<const Complex> x, const OpDef&, const Attrs&) {
+  return F(x[0], x[1]);
+}
+template <Scalar (*F)(Scalar, Scalar)>
+Complex lift_truth(std::span<const Complex> x, const OpDef&, const Attrs&) {
+  return F(x[0].cast(DType::boolean).re, x[1].cast(DType::boolean).re);
+}
+
+TensorType cast_type(InferContext& c) {
+  const DType from = c.inputs[0].dtype, to = c.get<DType>("dtype");
+  if (is_complex(from) && !is_complex(to) && to != DType::boolean)
+    c.fail(ErrorKind::dtype, "got dtype {} and the dtype {}; need a complex dtype or bool; try td.real(x)",
+           info(from).name, info(to).name);
+  return {to, c.inputs[0].shape, {}};
+}
 
 }  // namespace
 
@@ -56,12 +76,14 @@ std::vector<OpDef> comparison_ops() {
       with(compare_row, {{.name = "equal",
                           .traits = static_cast<uint32_t>(Trait::commutative),
                           .lower = lift2<operator== >,
+                          .on_complex = compared<operator== >,
                           .onnx = "Equal",
                           .doc = "Return whether x1 == x2, element by element; NaN equals nothing.",
                           .example = "td.equal(td.asarray([1, 2]), 2)  # tensor([False,  True])"},
                          {.name = "not_equal",
                           .traits = static_cast<uint32_t>(Trait::commutative),
                           .lower = lift2<operator!= >,
+                          .on_complex = compared<operator!= >,
                           .onnx = "compose",
                           .doc = "Return whether x1 != x2, element by element.",
                           .example = "td.not_equal(td.asarray([1, 2]), 2)  # tensor([ True, False])"},
@@ -88,18 +110,21 @@ std::vector<OpDef> comparison_ops() {
                          {.name = "logical_and",
                           .traits = static_cast<uint32_t>(Trait::commutative),
                           .lower = lift2<logical_and_of>,
+                          .on_complex = lift_truth<logical_and_of>,
                           .onnx = "And",
                           .doc = "Return whether both elements are true (not zero).",
                           .example = "td.logical_and(td.asarray([True, False]), True)  # tensor([ True, False])"},
                          {.name = "logical_or",
                           .traits = static_cast<uint32_t>(Trait::commutative),
                           .lower = lift2<logical_or_of>,
+                          .on_complex = lift_truth<logical_or_of>,
                           .onnx = "Or",
                           .doc = "Return whether either element is true (not zero).",
                           .example = "td.logical_or(td.asarray([True, False]), False)  # tensor([ True, False])"},
                          {.name = "logical_xor",
                           .traits = static_cast<uint32_t>(Trait::commutative),
                           .lower = lift2<logical_xor_of>,
+                          .on_complex = lift_truth<logical_xor_of>,
                           .onnx = "Xor",
                           .doc = "Return whether exactly one element is true (not zero).",
                           .example = "td.logical_xor(td.asarray([True, False]), True)  # tensor([False,  True])"}});
@@ -107,21 +132,33 @@ std::vector<OpDef> comparison_ops() {
   for (OpDef& row :
        with(test_row, {{.name = "logical_not",
                         .lower = lift<logical_not_of>,
+                        .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
+                          return ~x[0].cast(DType::boolean).re;
+                        },
                         .onnx = "Not",
                         .doc = "Return whether the element is false (zero).",
                         .example = "td.logical_not(td.asarray([True, False]))  # tensor([False,  True])"},
                        {.name = "isnan",
                         .lower = lift<isnan_of>,
+                        .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
+                          return isnan_of(x[0].re) | isnan_of(x[0].im);
+                        },
                         .onnx = "IsNaN",
                         .doc = "Return whether the element is NaN.",
                         .example = "td.isnan(td.asarray([1., float('nan')]))  # tensor([False,  True])"},
                        {.name = "isinf",
                         .lower = lift<isinf_of>,
+                        .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
+                          return isinf_of(x[0].re) | isinf_of(x[0].im);
+                        },
                         .onnx = "IsInf",
                         .doc = "Return whether the element is plus or minus infinity.",
                         .example = "td.isinf(td.asarray([1., float('inf')]))  # tensor([False,  True])"},
                        {.name = "isfinite",
                         .lower = lift<isfinite_of>,
+                        .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
+                          return isfinite_of(x[0].re) & isfinite_of(x[0].im);
+                        },
                         .onnx = "compose",
                         .doc = "Return whether the element is neither infinite nor NaN.",
                         .example = "td.isfinite(td.asarray([1., float('inf')]))  # tensor([ True, False])"}}))
@@ -132,6 +169,7 @@ std::vector<OpDef> comparison_ops() {
                   .traits = Trait::mixed | Trait::exact,
                   .infer = where_type,
                   .lower = where_of,
+                  .on_complex = complex_where,
                   .grad = [](const GradContext& c) -> std::vector<Value> {
                     const Value zero = c.b.scalar(c.upstream.dtype(), 0);
                     return {{},
@@ -150,6 +188,8 @@ std::vector<OpDef> comparison_ops() {
        .infer = cast_type,
        .lower = [](std::span<const Scalar> x, const OpDef& op,
                    const Attrs& attrs) { return x[0].cast(attr_as<DType>(op, attrs, "dtype")); },
+       .on_complex = [](std::span<const Complex> x, const OpDef& op,
+                        const Attrs& attrs) { return x[0].cast(attr_as<DType>(op, attrs, "dtype")); },
        .grad = [](const GradContext& c) -> std::vector<Value> { return {cast(c.upstream, c.inputs[0].dtype())}; },
        .onnx = "Cast",
        .doc = "Convert to another dtype. Floats truncate toward zero when converted to integers and "
@@ -162,6 +202,7 @@ std::vector<OpDef> comparison_ops() {
                   .traits = Trait::internal | Trait::exact,
                   .infer = same_type,
                   .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },
+                  .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) { return x[0]; },
                   .grad = [](const GradContext& c) -> std::vector<Value> { return {c.upstream}; },
                   .onnx = "Identity",
                   .doc = "Return the elements in a buffer of their own."});

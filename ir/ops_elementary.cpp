@@ -27,6 +27,7 @@ std::vector<OpDef> elementary_ops() {
   return with(row,
               {{.name = "exp",
                 .lower = lift<math::exp>,
+                .on_complex = on_parts<math::exp>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * c.output}; },
                 .onnx = "Exp",
                 .doc = "Return e to the power x.",
@@ -39,12 +40,14 @@ std::vector<OpDef> elementary_ops() {
                 .example = "td.exp2(td.asarray([0., 3.]))  # tensor([1., 8.], dtype=float32)"},
                {.name = "expm1",
                 .lower = lift<math::expm1>,
+                .on_complex = on_parts<math::expm1>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.output + 1.0)}; },
                 .onnx = "compose",
                 .doc = "Return exp(x) - 1, accurate for small x.",
                 .example = "td.expm1(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "log",
                 .lower = lift<math::log>,
+                .on_complex = on_parts<math::log>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream / c.inputs[0]}; },
                 .onnx = "Log",
                 .doc = "Return the natural logarithm; NaN for negative x, -inf for 0.",
@@ -52,6 +55,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = positive},
                {.name = "log2",
                 .lower = lift<math::log2>,
+                .on_complex = on_parts<math::log2>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.inputs[0] * M_LN2)}; },
                 .onnx = "compose",
                 .doc = "Return the logarithm to base 2.",
@@ -59,6 +63,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = positive},
                {.name = "log10",
                 .lower = lift<math::log10>,
+                .on_complex = on_parts<math::log10>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.inputs[0] * M_LN10)}; },
                 .onnx = "compose",
                 .doc = "Return the logarithm to base 10.",
@@ -66,6 +71,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = positive},
                {.name = "log1p",
                 .lower = lift<math::log1p>,
+                .on_complex = on_parts<math::log1p>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.inputs[0] + 1.0)}; },
                 .onnx = "compose",
                 .doc = "Return log(1 + x), accurate for small x.",
@@ -74,6 +80,7 @@ std::vector<OpDef> elementary_ops() {
                {.name = "sqrt",
                 .traits = static_cast<uint32_t>(Trait::exact),
                 .lower = lift<sqrt_of>,
+                .on_complex = on_parts<math::sqrt>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.output * 2.0)}; },
                 .onnx = "Sqrt",
                 .doc = "Return the square root, correctly rounded.",
@@ -81,6 +88,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = positive},
                {.name = "rsqrt",
                 .lower = lift<math::rsqrt>,
+                .on_complex = on_parts<math::rsqrt>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * ((c.output / c.inputs[0]) * -0.5)}; },
                 .onnx = "compose",
                 .doc = "Return 1 / sqrt(x).",
@@ -88,24 +96,28 @@ std::vector<OpDef> elementary_ops() {
                 .samples = positive},
                {.name = "sin",
                 .lower = lift<math::sin>,
+                .on_complex = on_parts<math::sin>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("cos", c.inputs[0])}; },
                 .onnx = "Sin",
                 .doc = "Return the sine of x in radians.",
                 .example = "td.sin(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "cos",
                 .lower = lift<math::cos>,
+                .on_complex = on_parts<math::cos>,
                 .grad = [](const GradContext& c) -> Grads { return {-(c.upstream * unary("sin", c.inputs[0]))}; },
                 .onnx = "Cos",
                 .doc = "Return the cosine of x in radians.",
                 .example = "td.cos(td.asarray([0.]))  # tensor([1.], dtype=float32)"},
                {.name = "tan",
                 .lower = lift<math::tan>,
+                .on_complex = on_parts<math::tan>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.output * c.output + 1.0)}; },
                 .onnx = "Tan",
                 .doc = "Return the tangent of x in radians.",
                 .example = "td.tan(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "asin",
                 .lower = lift<math::asin>,
+                .on_complex = on_parts<math::asin>,
                 .grad = [](const GradContext& c) -> Grads {
                   const Value x = c.inputs[0];
                   return {c.upstream * unary("rsqrt", 1.0 - x * x)};
@@ -116,6 +128,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = inside},
                {.name = "acos",
                 .lower = lift<math::acos>,
+                .on_complex = on_parts<math::acos>,
                 .grad = [](const GradContext& c) -> Grads {
                   const Value x = c.inputs[0];
                   return {-(c.upstream * unary("rsqrt", 1.0 - x * x))};
@@ -126,6 +139,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = inside},
                {.name = "atan",
                 .lower = lift<math::atan>,
+                .on_complex = on_parts<math::atan>,
                 .grad = [](const GradContext& c) -> Grads {
                   const Value x = c.inputs[0];
                   return {c.upstream / (x * x + 1.0)};
@@ -135,6 +149,7 @@ std::vector<OpDef> elementary_ops() {
                 .example = "td.atan(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "asinh",
                 .lower = lift<math::asinh>,
+                .on_complex = on_parts<math::asinh>,
                 .grad = [](const GradContext& c) -> Grads {
                   const Value x = c.inputs[0];
                   return {c.upstream * unary("rsqrt", x * x + 1.0)};
@@ -144,6 +159,7 @@ std::vector<OpDef> elementary_ops() {
                 .example = "td.asinh(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "acosh",
                 .lower = lift<math::acosh>,
+                .on_complex = on_parts<math::acosh>,
                 .grad = [](const GradContext& c) -> Grads {
                   const Value x = c.inputs[0];
                   return {c.upstream * unary("rsqrt", x * x - 1.0)};
@@ -154,6 +170,7 @@ std::vector<OpDef> elementary_ops() {
                 .samples = above},
                {.name = "atanh",
                 .lower = lift<math::atanh>,
+                .on_complex = on_parts<math::atanh>,
                 .grad = [](const GradContext& c) -> Grads {
                   const Value x = c.inputs[0];
                   return {c.upstream / (1.0 - x * x)};
@@ -164,18 +181,21 @@ std::vector<OpDef> elementary_ops() {
                 .samples = inside},
                {.name = "tanh",
                 .lower = lift<math::tanh>,
+                .on_complex = on_parts<math::tanh>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * (1.0 - c.output * c.output)}; },
                 .onnx = "Tanh",
                 .doc = "Return the hyperbolic tangent.",
                 .example = "td.tanh(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "sinh",
                 .lower = lift<math::sinh>,
+                .on_complex = on_parts<math::sinh>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("cosh", c.inputs[0])}; },
                 .onnx = "Sinh",
                 .doc = "Return the hyperbolic sine.",
                 .example = "td.sinh(td.asarray([0.]))  # tensor([0.], dtype=float32)"},
                {.name = "cosh",
                 .lower = lift<math::cosh>,
+                .on_complex = on_parts<math::cosh>,
                 .grad = [](const GradContext& c) -> Grads { return {c.upstream * unary("sinh", c.inputs[0])}; },
                 .onnx = "Cosh",
                 .doc = "Return the hyperbolic cosine.",

@@ -61,7 +61,7 @@ std::vector<Dim> normalized_axes(InferContext& c) {
 }
 
 DType sum_dtype(DType dtype) {
-  if (is_floating(dtype)) return dtype;
+  if (is_inexact(dtype)) return dtype;
   return is_unsigned(dtype) ? DType::u64 : DType::i64;
 }
 

@@ -31,6 +31,15 @@ Scalar lift2(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   return F(x[0], x[1]);
 }
 
+template <Complex (*F)(Complex)>
+Complex on_parts(std::span<const Complex> x, const OpDef&, const Attrs&) {
+  return F(x[0]);
+}
+template <Complex (*F)(Complex, Complex)>
+Complex on_parts2(std::span<const Complex> x, const OpDef&, const Attrs&) {
+  return F(x[0], x[1]);
+}
+
 // ---- column defaults ----
 // Rows of a family leave out what they share; `with` fills it in.
 std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows);

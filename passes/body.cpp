@@ -19,6 +19,16 @@ bool is(const OpDef& op, Structure structure) {
   return s && *s == structure;
 }
 
+// The access to one part of complex elements, whose buffer is seen as one of real numbers.
+NestAccess part_of(NestAccess access, DType dtype, int part) {
+  if (!is_complex(dtype)) return access;
+  access.dtype = real_type(dtype);
+  access.offset = access.offset * Dim(2) + Dim(part);
+  for (Dim& stride : access.strides) stride = stride * Dim(2);
+  for (NestAccess::Gather& gather : access.gathers) gather.stride = gather.stride * Dim(2);
+  return access;
+}
+
 }  // namespace
 
 BodyBuilder::BodyBuilder(const LowerContext& context, const Group& group) : c_(context), g_(group) {
@@ -83,8 +93,29 @@ NestAccess BodyBuilder::address(const Place& place, DType dtype, const IndexMap&
   return access;
 }
 
-Scalar BodyBuilder::load(const Place& place, DType dtype, const IndexMap& map) {
-  return builder_.emit(ScalarOp::load, dtype, -1, -1, -1, add_access(address(place, dtype, map)));
+Complex BodyBuilder::load(const NestAccess& access, DType dtype) {
+  const auto part = [&](int which) {
+    return builder_.emit(ScalarOp::load, real_type(dtype), -1, -1, -1, add_access(part_of(access, dtype, which)));
+  };
+  if (!is_complex(dtype)) return part(0);
+  const Scalar re = part(0);
+  return {re, part(1)};
+}
+
+void BodyBuilder::write(NestAccess access, Complex x) {
+  access.output = true;
+  stage_.stores.push_back({add_access(part_of(access, x.dtype(), 0)), x.re.id});
+  if (x.has_imaginary()) stage_.stores.push_back({add_access(part_of(access, x.dtype(), 1)), x.im.id});
+}
+
+Complex BodyBuilder::result(int node) {
+  const DType dtype = result_dtype_.at(node);
+  const auto part = [&](int which) {
+    return builder_.emit(ScalarOp::result, real_type(dtype), -1, -1, -1, result_of_.at(node) + which);
+  };
+  if (!is_complex(dtype)) return part(0);
+  const Scalar re = part(0);
+  return {re, part(1)};
 }
 
 Scalar BodyBuilder::run_time_value(Dim dim) {
@@ -109,17 +140,15 @@ Scalar BodyBuilder::linear(const Linear& coordinate) {
   return sum;
 }
 
-Scalar BodyBuilder::full(const Node& node) {
+Complex BodyBuilder::full(const Node& node) {
   const Attr& value = node.attrs[1];
   const DType dtype = attr_as<DType>(*node.op, node.attrs, "dtype");
-  if (const auto* real = std::get_if<double>(&value)) return builder_.constant(dtype, *real);
+  if (const auto* real = std::get_if<double>(&value))
+    return Complex(builder_.constant(real_type(dtype), *real)).cast(dtype);
   const int64_t whole =
       std::holds_alternative<bool>(value) ? static_cast<int64_t>(std::get<bool>(value)) : std::get<int64_t>(value);
-  return builder_.constant_bits(DType::i64, whole).cast(dtype);
+  return Complex(builder_.constant_bits(DType::i64, whole)).cast(dtype);
 }
-
-// Rounds a value in the compute type to how `storage` would hold it.
-Scalar BodyBuilder::converted(Scalar x, DType storage) { return x.cast(storage); }
 
 bool BodyBuilder::keeps_in_scratch(ValueId, const Evaluated& earlier, const IndexMap& map) const {
   if (earlier.cost < kScratchCost || !stage_.inner) return false;
@@ -141,13 +170,16 @@ bool BodyBuilder::keeps_in_scratch(ValueId, const Evaluated& earlier, const Inde
   return inner && row <= kScratchElements;
 }
 
-Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
+Complex BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
   const int stage = static_cast<int>(nest_.stages.size());
   const auto [first, last] = known_.equal_range(value);
   Evaluated* earlier = nullptr;
   for (auto it = first; it != last; ++it) {
     if (it->second.map != map) continue;
-    if (it->second.stage == stage) return builder_.at(it->second.id);
+    if (it->second.stage == stage) {
+      const Scalar re = builder_.at(it->second.id);
+      return it->second.imaginary < 0 ? Complex(re) : Complex(re, builder_.at(it->second.imaginary));
+    }
     earlier = &it->second;
   }
   if (earlier && keeps_in_scratch(value, *earlier, map)) {
@@ -156,23 +188,30 @@ Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
     if (from.inner) {
       if (earlier->scratch < 0) {
         earlier->scratch = static_cast<int>(nest_.scratch.size());
-        nest_.scratch.push_back(dtype);
-        NestAccess write;
-        write.scratch = earlier->scratch;
-        write.dtype = dtype;
-        from.stores.push_back({add_access(std::move(write)), earlier->id});
+        for (const int id : {earlier->id, earlier->imaginary}) {
+          if (id < 0) continue;
+          NestAccess write;
+          write.scratch = static_cast<int>(nest_.scratch.size());
+          write.dtype = dtype;
+          nest_.scratch.push_back(dtype);
+          from.stores.push_back({add_access(std::move(write)), id});
+        }
       }
-      NestAccess read;
-      read.scratch = earlier->scratch;
-      read.dtype = dtype;
-      const Scalar x = builder_.emit(ScalarOp::load, dtype, -1, -1, -1, add_access(std::move(read)));
-      known_.emplace(value, Evaluated{map, stage, x.id, 1, -1});
+      const auto part = [&](int which) {
+        NestAccess read;
+        read.scratch = earlier->scratch + which;
+        read.dtype = dtype;
+        return builder_.emit(ScalarOp::load, dtype, -1, -1, -1, add_access(std::move(read)));
+      };
+      Complex x = part(0);
+      if (earlier->imaginary >= 0) x.im = part(1);
+      known_.emplace(value, Evaluated{map, stage, x.re.id, x.im.id, 1, -1});
       return x;
     }
   }
   const size_t before = builder_.body().size();
   const int outside = std::exchange(accounted_, 0);
-  const Scalar x = compute(value, map);
+  const Complex x = compute(value, map);
   const int emitted = static_cast<int>(builder_.body().size() - before), made_by = producer(value);
   const bool noted = made_by >= 0 && note_work(c_.graph.nodes[static_cast<size_t>(made_by)], emitted - accounted_);
   accounted_ = outside + (noted ? emitted : accounted_);
@@ -181,7 +220,7 @@ Scalar BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
     const ScalarOp op = builder_.body()[i].op;
     if (op != ScalarOp::constant && op != ScalarOp::load && op != ScalarOp::result) ++cost;
   }
-  known_.emplace(value, Evaluated{map, stage, x.id, cost, -1});
+  known_.emplace(value, Evaluated{map, stage, x.re.id, x.im.id, cost, -1});
   return x;
 }
 
@@ -196,13 +235,13 @@ bool BodyBuilder::views_member(ValueId value) const {
   return false;
 }
 
-Scalar BodyBuilder::compute(ValueId value, const IndexMap& map) {
+Complex BodyBuilder::compute(ValueId value, const IndexMap& map) {
   const DType dtype = c_.graph.type(value).dtype;
   const int made_by = producer(value);
   const bool mine = made_by >= 0 && (c_.fusion.inlined[static_cast<size_t>(made_by)] || views_member(value));
   if (!mine) {
     const Place place = c_.place(value);
-    if (place.slot >= 0) return load(place, dtype, map);
+    if (place.slot >= 0) return load(address(place, dtype, map), dtype);
   }
   check_internal(made_by >= 0, "a value that is read has no place");
   const Node& node = c_.graph.nodes[static_cast<size_t>(made_by)];
@@ -211,41 +250,44 @@ Scalar BodyBuilder::compute(ValueId value, const IndexMap& map) {
     check_internal(inner.has_value(), "{} of a value that is not stored has no linear index map", node.op->name);
     return evaluate(node.inputs[0], *inner);
   }
-  if (is_reduction(*node.op) || tandem::is_scan(*node.op)) {
-    const Scalar result =
-        builder_.emit(ScalarOp::result, result_dtype_.at(made_by), -1, -1, -1, result_of_.at(made_by));
-    return converted(result, dtype);
-  }
+  if (is_reduction(*node.op) || tandem::is_scan(*node.op)) return result(made_by).cast(dtype);
   if (is(*node.op, Structure::full)) return full(node);
   if (is(*node.op, Structure::from_dim))
-    return run_time_value(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0]).cast(dtype);
+    return Complex(run_time_value(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0])).cast(dtype);
   if (is(*node.op, Structure::iota))
-    return linear(map[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))]).cast(dtype);
+    return Complex(linear(map[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))])).cast(dtype);
   if (is(*node.op, Structure::take) || is(*node.op, Structure::take_along_axis)) return take(node, map);
   return pointwise(node, map);
 }
 
-Scalar BodyBuilder::pointwise(const Node& node, const IndexMap& map) {
+Complex BodyBuilder::pointwise(const Node& node, const IndexMap& map) {
   const auto* rule = std::get_if<PointwiseRule>(&node.op->lower);
   check_internal(rule != nullptr, "{} cannot be evaluated inside a kernel", node.op->name);
   DType common = c_.graph.type(node.inputs[0]).dtype;
   for (ValueId input : node.inputs) common = promote(common, c_.graph.type(input).dtype);
-  std::vector<Scalar> inputs;
+  std::vector<Complex> inputs;
+  const DType out = c_.graph.type(node.outputs[0]).dtype;
+  bool complex = is_complex(out);
   for (size_t k = 0; k < node.inputs.size(); ++k) {
     auto inner = input_map(c_.graph, node, k, map, reduced_axes_, g_.axes.size());
-    Scalar x = evaluate(node.inputs[k], *inner);
+    Complex x = evaluate(node.inputs[k], *inner);
+    complex = complex || x.has_imaginary();
     // A cast reads its input as it is: going through the compute type would round twice.
     if (!node.op->has(Trait::mixed)) x = x.cast(common).cast(compute_type(common));
     inputs.push_back(x);
   }
-  return (*rule)(inputs, *node.op, node.attrs).cast(c_.graph.type(node.outputs[0]).dtype);
+  if (complex) return node.op->on_complex(inputs, *node.op, node.attrs).cast(out);
+  std::vector<Scalar> scalars;
+  scalars.reserve(inputs.size());
+  for (const Complex& input : inputs) scalars.push_back(input.re);
+  return (*rule)(scalars, *node.op, node.attrs).cast(out);
 }
 
-Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
+Complex BodyBuilder::take(const Node& node, const IndexMap& map) {
   const auto axis = attr_as<int64_t>(*node.op, node.attrs, "axis");
   const TensorType& x = c_.graph.type(node.inputs[0]);
   const auto index_map = input_map(c_.graph, node, 1, map, reduced_axes_, g_.axes.size());
-  Scalar index = evaluate(node.inputs[1], *index_map);
+  Scalar index = evaluate(node.inputs[1], *index_map).re;
   if (index.dtype == DType::u64) index = min(index, index.constant_bits(std::numeric_limits<int64_t>::max()));
   index = index.cast(DType::i64);
   const Dim extent = x.shape[static_cast<size_t>(axis)];
@@ -269,43 +311,45 @@ Scalar BodyBuilder::take(const Node& node, const IndexMap& map) {
   access.gathers.push_back({index.id, stride, extent});
   const int made_by = producer(node.inputs[1]);
   if (made_by >= 0 && is(*c_.graph.nodes[static_cast<size_t>(made_by)].op, Structure::check_index))
-    return builder_.emit(ScalarOp::load, x.dtype, -1, -1, -1, add_access(std::move(access)));  // it cannot fail
+    return load(access, x.dtype);  // it cannot fail
   access.message =
       fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
   if (node.loc.known()) access.message += fmt::format(" (at {}:{})", node.loc.file, node.loc.line);
-  return builder_.emit(ScalarOp::load, x.dtype, -1, -1, -1, add_access(std::move(access)));
+  return load(access, x.dtype);
 }
 
 void BodyBuilder::store(ValueId value, const IndexMap& map) {
-  const Scalar x = evaluate(value, map);
-  NestAccess access = address(c_.place(value), c_.graph.type(value).dtype, map);
-  access.output = true;
-  stage_.stores.push_back({add_access(std::move(access)), x.id});
+  const Complex x = evaluate(value, map);
+  write(address(c_.place(value), c_.graph.type(value).dtype, map), x);
 }
 
 void BodyBuilder::reduce(int n) {
   const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
   const ReduceKind kind = std::get<ReduceRule>(node.op->lower).kind;
   const auto map = input_map(c_.graph, node, 0, g_.maps.at(n), reduced_axes_, g_.axes.size());
-  Scalar x = evaluate(node.inputs[0], *map);
+  Complex x = evaluate(node.inputs[0], *map);
   const DType out = c_.graph.type(node.outputs[0]).dtype;
   const bool index = kind == ReduceKind::argmax || kind == ReduceKind::argmin;
-  x = x.cast(index ? compute_type(x.dtype) : compute_type(out));
-  stage_.reductions.push_back({kind, x.id});
+  x = x.cast(index ? compute_type(x.dtype()) : compute_type(out));
   note_work(node, 1);
-  result_of_[n] = results_++;
-  result_dtype_[n] = index ? DType::i64 : x.dtype;
+  result_of_[n] = results_;
+  result_dtype_[n] = index ? DType::i64 : x.dtype();
+  for (const Scalar& part : {x.re, x.im}) {
+    if (part.id < 0) continue;
+    stage_.reductions.push_back({kind, part.id});
+    ++results_;
+  }
 }
 
 namespace {
 
 // One step of a running result; `carry` is that of the elements before, as in a reduction.
-Scalar following(ReduceKind kind, Scalar carry, Scalar x) {
+Complex following(ReduceKind kind, const Complex& carry, const Complex& x) {
   switch (kind) {
     case ReduceKind::sum: return carry + x;
     case ReduceKind::prod: return carry * x;
-    case ReduceKind::max: return max(x, carry);
-    case ReduceKind::min: return min(x, carry);
+    case ReduceKind::max: return max(x.re, carry.re);
+    case ReduceKind::min: return min(x.re, carry.re);
     case ReduceKind::argmax:
     case ReduceKind::argmin: break;
   }
@@ -324,17 +368,19 @@ int64_t before_first(ReduceKind kind, DType dtype) {
 void BodyBuilder::scan(int n) {
   const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
   const DType dtype = c_.graph.type(node.outputs[0]).dtype;
-  const Scalar x = evaluate(node.inputs[0], g_.maps.at(n)).cast(compute_type(dtype));
-  const Scalar carry = builder_.emit(ScalarOp::result, x.dtype, -1, -1, -1, results_);
   const ReduceKind kind = std::get<ScanRule>(node.op->lower).kind;
-  const Scalar next = following(kind, carry, x);
-  stage_.scans.push_back({next.id, before_first(kind, x.dtype), x.dtype});
-  result_of_[n] = results_++;
-  result_dtype_[n] = x.dtype;
+  const Complex x = evaluate(node.inputs[0], g_.maps.at(n)).cast(compute_type(dtype));
+  result_of_[n] = results_;
+  result_dtype_[n] = x.dtype();
+  const Complex next = following(kind, result(n), x);
+  const int64_t first = before_first(kind, x.re.dtype);
+  for (const Scalar& part : {next.re, next.im}) {
+    if (part.id < 0) continue;
+    stage_.scans.push_back({part.id, part.id == next.re.id ? first : 0, part.dtype});
+    ++results_;
+  }
   nest_.is_scan = true;
-  NestAccess access = address(c_.place(node.outputs[0]), dtype, g_.maps.at(n));
-  access.output = true;
-  stage_.stores.push_back({add_access(std::move(access)), next.cast(dtype).id});
+  write(address(c_.place(node.outputs[0]), dtype, g_.maps.at(n)), next.cast(dtype));
 }
 
 }  // namespace tandem

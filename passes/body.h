@@ -55,22 +55,24 @@ class BodyBuilder {
   struct Evaluated {
     IndexMap map;
     int stage;
-    int id;    // in the body of that stage
-    int cost;  // scalar primitives in the subtree
-    int scratch = -1;
+    int id;            // in the body of that stage
+    int imaginary;     // of a complex value; or -1
+    int cost;          // scalar primitives in the subtree
+    int scratch = -1;  // a complex value has two rows
   };
-  Scalar evaluate(ValueId value, const IndexMap& map);
-  Scalar compute(ValueId value, const IndexMap& map);
+  Complex evaluate(ValueId value, const IndexMap& map);
+  Complex compute(ValueId value, const IndexMap& map);
   bool views_member(ValueId value) const;
-  Scalar pointwise(const Node& node, const IndexMap& map);
-  Scalar take(const Node& node, const IndexMap& map);
-  Scalar load(const Place& place, DType dtype, const IndexMap& map);
+  Complex pointwise(const Node& node, const IndexMap& map);
+  Complex take(const Node& node, const IndexMap& map);
+  Complex load(const NestAccess& access, DType dtype);
   Scalar linear(const Linear& coordinate);
   Scalar run_time_value(Dim dim);
-  Scalar full(const Node& node);
+  Complex full(const Node& node);
   int add_access(NestAccess access);
+  void write(NestAccess access, Complex x);
+  Complex result(int node);
   NestAccess address(const Place& place, DType dtype, const IndexMap& map) const;
-  Scalar converted(Scalar x, DType storage);
   bool keeps_in_scratch(ValueId value, const Evaluated& earlier, const IndexMap& map) const;
   void note_source(const Node& node);
   bool note_work(const Node& node, int primitives);
@@ -82,7 +84,8 @@ class BodyBuilder {
   ScalarBuilder builder_;
   Stage stage_;
   std::unordered_multimap<ValueId, Evaluated> known_;
-  std::unordered_map<int, int> result_of_;  // reduction or scan node -> result number
+  std::unordered_map<int, int>
+      result_of_;  // reduction or scan node -> result number; of a complex one the first of two
   std::unordered_map<int, DType> result_dtype_;
   int results_ = 0;
   int accounted_ = 0;  // primitives of the value being evaluated that belong to the lines of others

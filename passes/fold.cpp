@@ -45,7 +45,7 @@ std::optional<Attr> fill_value_of(DType dtype, int64_t bits) {
 std::optional<Element> evaluate_pointwise(const OpDef& op, const Attrs& attrs, std::span<const DType> dtypes,
                                           std::span<const int64_t> bits) {
   const auto* rule = std::get_if<PointwiseRule>(&op.lower);
-  if (rule == nullptr || dtypes.empty()) return std::nullopt;
+  if (rule == nullptr || dtypes.empty() || std::any_of(dtypes.begin(), dtypes.end(), is_complex)) return std::nullopt;
   DType promoted = dtypes[0];
   for (const DType dtype : dtypes) promoted = promote(promoted, dtype);
   ScalarBuilder builder;
@@ -97,12 +97,13 @@ Graph Folder::rewrite_region(const Node& node, size_t index) {
 
 std::optional<int64_t> Folder::constant_bits(ValueId value) {
   const Node* node = maker(value);
-  if (node == nullptr || !is_full(*node->op)) return std::nullopt;
+  if (node == nullptr || !is_full(*node->op) || is_complex(graph_.type(value).dtype)) return std::nullopt;
   return fill_bits(node->attrs);
 }
 
 std::optional<Attr> Folder::folded(const OpDef& op, const std::vector<ValueId>& inputs, const Attrs& attrs,
                                    DType result) {
+  if (is_complex(result)) return std::nullopt;  // constants of two parts have no bits of their own
   const auto* structure = std::get_if<Structure>(&op.lower);
   if (structure != nullptr && *structure == Structure::from_dim) {
     const Dim size = attr_as<std::vector<Dim>>(op, attrs, "size").at(0);
@@ -129,6 +130,7 @@ bool Folder::fold_node(const Node& node) {
   if (node.outputs.size() != 1) return false;
   const TensorType& type = source_type(node.outputs[0]);
   // Also a constant itself is brought into its one form.
+  if (is_full(*node.op) && is_complex(type.dtype)) return false;
   std::optional<Attr> value = is_full(*node.op) ? fill_value_of(type.dtype, fill_bits(node.attrs))
                                                 : folded(*node.op, mapped(node.inputs), node.attrs, type.dtype);
   if (!value) return false;

@@ -40,13 +40,19 @@ int scalar_cost(const OpDef& op, DType dtype) {
   std::lock_guard lock(mutex);
   const auto [it, inserted] = known.try_emplace({&op, dtype}, 1);
   if (!inserted || op.has(Trait::mixed)) return it->second;
-  if (op.accepts == Accepts::promote_to_float && !is_floating(dtype)) return it->second;
+  if (op.accepts == Accepts::promote_to_float && !is_inexact(dtype)) return it->second;
   ScalarBuilder builder;
-  std::vector<Scalar> inputs;
-  inputs.reserve(op.inputs.size());
-  for (size_t k = 0; k < op.inputs.size(); ++k)
-    inputs.push_back(builder.emit(ScalarOp::load, compute_type(dtype), -1, -1, -1, static_cast<int64_t>(k)));
-  std::get<PointwiseRule>(op.lower)(inputs, op, complete_attrs(op, {}));
+  int64_t parts = 0;
+  const auto load = [&] { return builder.emit(ScalarOp::load, real_type(compute_type(dtype)), -1, -1, -1, parts++); };
+  if (is_complex(dtype)) {
+    std::vector<Complex> inputs(op.inputs.size());
+    for (Complex& input : inputs) input.re = load(), input.im = load();
+    op.on_complex(inputs, op, complete_attrs(op, {}));
+  } else {
+    std::vector<Scalar> inputs(op.inputs.size());
+    for (Scalar& input : inputs) input = load();
+    std::get<PointwiseRule>(op.lower)(inputs, op, complete_attrs(op, {}));
+  }
   int cost = 0;
   for (const ScalarNode& node : builder.body())
     if (node.op != ScalarOp::constant && node.op != ScalarOp::load)

@@ -71,7 +71,8 @@ class Simplifier : public Folder {
       }
       case Pattern::Kind::number:
         m.literals.push_back(value);
-        return constant_bits(value) == constant_bits_of(graph_.type(value).dtype, pattern.number);
+        return !is_complex(graph_.type(value).dtype) &&
+               constant_bits(value) == constant_bits_of(graph_.type(value).dtype, pattern.number);
       case Pattern::Kind::truth:
         return graph_.type(value).dtype == DType::boolean &&
                constant_bits(value) == static_cast<int64_t>(pattern.number);

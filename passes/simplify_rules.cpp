@@ -30,6 +30,7 @@ constexpr uint32_t kInt = kSigned | kUnsigned;
 constexpr uint32_t kFloat = dtypes_where(is_floating);
 constexpr uint32_t kNumber = kInt | kFloat;
 constexpr uint32_t kAll = kBool | kNumber;
+constexpr uint32_t kAny = kAll | dtypes_where(is_complex);  // of rules that look at no number
 
 size_t at(const Dim& axis) { return static_cast<size_t>(axis.constant()); }
 const Dims& dims(const Attrs& attrs, size_t k) { return std::get<Dims>(attrs[k]); }
@@ -196,39 +197,39 @@ constexpr Rule kRules[] = {
     {"integer is nan",           "isnan(x)",                             "false",                      kInt | kBool},
     {"integer is infinite",      "isinf(x)",                             "false",                      kInt | kBool},
     {"integer is finite",        "isfinite(x)",                          "true",                       kInt | kBool},
-    {"where true",               "where(true, x, y)",                    "x",                          kAll},
-    {"where false",              "where(false, x, y)",                   "y",                          kAll},
-    {"where same",               "where(c, x, x)",                       "x",                          kAll},
-    {"where not",                "where(logical_not(c), x, y)",          "where(c, y, x)",             kAll},
+    {"where true",               "where(true, x, y)",                    "x",                          kAny},
+    {"where false",              "where(false, x, y)",                   "y",                          kAny},
+    {"where same",               "where(c, x, x)",                       "x",                          kAny},
+    {"where not",                "where(logical_not(c), x, y)",          "where(c, y, x)",             kAny},
     {"where is its condition",   "where(x, true, false)",                "x",                          kBool},
     {"where is its opposite",    "where(x, false, true)",                "logical_not(x)",             kBool},
-    {"cast to own dtype",        "cast(x)",                              "x",                          kAll},
-    {"cast of cast",             "cast(cast(x))",                        "cast(x)",                    kAll,
+    {"cast to own dtype",        "cast(x)",                              "x",                          kAny},
+    {"cast of cast",             "cast(cast(x))",                        "cast(x)",                    kAny,
      inner_cast_is_lossless},
-    {"reshape to own shape",     "reshape(x)",                           "x",                          kAll},
-    {"reshape of reshape",       "reshape(reshape(x))",                  "reshape(x)",                 kAll},
-    {"reshape of expand_dims",   "reshape(expand_dims(x))",              "reshape(x)",                 kAll},
-    {"reshape of squeeze",       "reshape(squeeze(x))",                  "reshape(x)",                 kAll},
-    {"squeeze of expand_dims",   "squeeze(expand_dims(x))",              "x",                          kAll},
-    {"expand_dims of squeeze",   "expand_dims(squeeze(x))",              "x",                          kAll},
-    {"squeeze nothing",          "squeeze(x)",                           "x",                          kAll},
-    {"permute nothing",          "permute_dims(x)",                      "x",                          kAll,
+    {"reshape to own shape",     "reshape(x)",                           "x",                          kAny},
+    {"reshape of reshape",       "reshape(reshape(x))",                  "reshape(x)",                 kAny},
+    {"reshape of expand_dims",   "reshape(expand_dims(x))",              "reshape(x)",                 kAny},
+    {"reshape of squeeze",       "reshape(squeeze(x))",                  "reshape(x)",                 kAny},
+    {"squeeze of expand_dims",   "squeeze(expand_dims(x))",              "x",                          kAny},
+    {"expand_dims of squeeze",   "expand_dims(squeeze(x))",              "x",                          kAny},
+    {"squeeze nothing",          "squeeze(x)",                           "x",                          kAny},
+    {"permute nothing",          "permute_dims(x)",                      "x",                          kAny,
      keeps_order},
-    {"permute of permute",       "permute_dims(permute_dims(x))",        "permute_dims(x)",            kAll,
+    {"permute of permute",       "permute_dims(permute_dims(x))",        "permute_dims(x)",            kAny,
      nullptr, composed_order},
-    {"broadcast to own shape",   "broadcast_to(x)",                      "x",                          kAll},
-    {"broadcast of broadcast",   "broadcast_to(broadcast_to(x))",        "broadcast_to(x)",            kAll},
-    {"broadcast of expand_dims", "broadcast_to(expand_dims(x))",         "broadcast_to(x)",            kAll,
+    {"broadcast to own shape",   "broadcast_to(x)",                      "x",                          kAny},
+    {"broadcast of broadcast",   "broadcast_to(broadcast_to(x))",        "broadcast_to(x)",            kAny},
+    {"broadcast of expand_dims", "broadcast_to(expand_dims(x))",         "broadcast_to(x)",            kAny,
      adds_first_axis},
-    {"flip nothing",             "flip(x)",                              "x",                          kAll,
+    {"flip nothing",             "flip(x)",                              "x",                          kAny,
      flips_nothing},
-    {"flip of flip",             "flip(flip(x))",                        "flip(x)",                    kAll,
+    {"flip of flip",             "flip(flip(x))",                        "flip(x)",                    kAny,
      both_have_axes, axes_flipped_once},
-    {"slice everything",         "slice(x)",                             "x",                          kAll,
+    {"slice everything",         "slice(x)",                             "x",                          kAny,
      takes_everything},
-    {"slice of slice",           "slice(slice(x))",                      "slice(x)",                   kAll,
+    {"slice of slice",           "slice(slice(x))",                      "slice(x)",                   kAny,
      nullptr, composed_slice},
-    {"concat of one",            "concat(x)",                            "x",                          kAll},
+    {"concat of one",            "concat(x)",                            "x",                          kAny},
     {"sum over no axes",         "sum(x)",                               "x",                          kInt,
      over_no_axes},
     {"product over no axes",     "prod(x)",                              "x",                          kNumber,
@@ -273,6 +274,8 @@ std::span<const Rule> reassociate_rules() { return kFastRules; }
 bool is_lossless(DType from, DType to) {
   if (from == to || from == DType::boolean) return true;
   if (to == DType::boolean) return false;
+  if (is_complex(to)) return is_lossless(real_type(from), real_type(to));
+  if (is_complex(from)) return false;
   const DTypeInfo &a = info(from), &b = info(to);
   const auto bits = [](const DTypeInfo& row) { return row.size * 8 - (row.is_signed ? 1 : 0); };
   if (a.kind == Kind::floating) return b.kind == Kind::floating && a.size < b.size;

@@ -16,6 +16,10 @@ constexpr double kNsPerByte = 0.15;
 constexpr int64_t kGrainBytes = 4096;
 constexpr int64_t kBlock = 16;  // of a transposition: that many rows and columns share their cache lines
 
+struct Sixteen {
+  uint64_t low, high;
+};
+
 struct Axis {
   int64_t size, from, to;
 };
@@ -134,6 +138,7 @@ void copy_disjoint(int bytes, const Layout& layout, const void* from, void* to) 
     case 2: return copy_elements(layout, static_cast<const uint16_t*>(from), static_cast<uint16_t*>(to));
     case 4: return copy_elements(layout, static_cast<const uint32_t*>(from), static_cast<uint32_t*>(to));
     case 8: return copy_elements(layout, static_cast<const uint64_t*>(from), static_cast<uint64_t*>(to));
+    case 16: return copy_elements(layout, static_cast<const Sixteen*>(from), static_cast<Sixteen*>(to));
     default: check_internal(false, "copy of elements of {} bytes", bytes);
   }
 }

@@ -276,6 +276,8 @@ void gemm(const MatmulArgs& args, Isa isa) {
     case DType::bf16: return run_gemm<Bfloat, float>(args, isa);
     case DType::f32: return run_gemm<float, float>(args, isa);
     case DType::f64: return run_gemm<double, double>(args, isa);
+    case DType::c64:
+    case DType::c128: check_internal(false, "a product of complex matrices is four real ones");
   }
 }
 

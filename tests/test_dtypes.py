@@ -10,14 +10,15 @@ import tandem as td
 ALL = list(td._core._dtypes)
 INTEGERS = [d for d in ALL if td.isdtype(d, "integral")]
 FLOATS = [d for d in ALL if td.isdtype(d, "real floating")]
+COMPLEX = [d for d in ALL if td.isdtype(d, "complex floating")]
 
 
 def id_of(dtype):
     return dtype.name
 
 
-def test_there_are_all_dtypes_of_the_standard_but_complex_ones():
-    names = {"bool", "float16", "bfloat16", "float32", "float64"}
+def test_there_are_all_dtypes_of_the_standard():
+    names = {"bool", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"}
     names |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
     assert {d.name for d in ALL} == names
     assert all(getattr(td, d.name) is d and d.name in td.__all__ for d in ALL)
@@ -56,6 +57,8 @@ def test_isdtype():
         have = {kind for kind in kinds if td.isdtype(d, kind)}
         if d == td.bool:
             assert have == {"bool"}
+        elif d in COMPLEX:
+            assert have == {"complex floating", "numeric"}
         elif d in FLOATS:
             assert have == {"real floating", "numeric"}
         else:

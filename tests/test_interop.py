@@ -106,7 +106,7 @@ def test_copy_argument():
     [
         ">f4",
         ">i8",
-        "complex64",
+        "complex256",
         "longdouble",
         "U3",
         "S2",
@@ -135,7 +135,8 @@ def test_numpy_scalars():
         gc.collect()
         assert [x.item() for x in many] == [k % 2 for k in range(50)]
         # np.float64 is a Python float by inheritance and counts as one.
-        assert many[0].shape == () and many[0].dtype == (td.float32 if dtype == "float64" else getattr(td, dtype))
+        inherited = {"float64": td.float32, "complex128": td.complex64}  # a Python float or complex by inheritance
+        assert many[0].shape == () and many[0].dtype == inherited.get(dtype, getattr(td, dtype))
     x = td.asarray([1.0, 2.0])
     for k in range(50):
         assert (x + np.float32(k)).tolist() == [1.0 + k, 2.0 + k]
@@ -227,8 +228,6 @@ def test_dlpack_refusals():
         td.broadcast_to(td.ones((1,)), (3,)).__dlpack__()
     with pytest.raises(TypeError, match="^from_dlpack: got 3; need an object with __dlpack__$"):
         td.from_dlpack(3)
-    with pytest.raises(td.DTypeError, match="need a dtype Tandem has"):
-        td.from_dlpack(np.ones(2, dtype=np.complex64))
 
     class Elsewhere:
         def __dlpack__(self, **_):
@@ -304,10 +303,9 @@ def test_format():
 def test_weak_python_scalars():
     """A Python number takes the dtype of the tensor, unless it is of a higher kind."""
     for dtype in td._core._dtypes[1:]:
-        name = dtype.name
         x = td.ones((2,), dtype=dtype)
         assert (x + 1).dtype == dtype and (1 + x).dtype == dtype and (x * True).dtype == dtype
-        assert (x + 1.5).dtype == (dtype if "float" in name else td.float32)
+        assert (x + 1.5).dtype == (dtype if dtype.kind in ("float", "complex") else td.float32)
         assert td.script(lambda x: x + 1.5)(x).dtype == (x + 1.5).dtype
         assert td.script(lambda x: 2 * x)(x).dtype == dtype
     flag = td.asarray([True])

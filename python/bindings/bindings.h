@@ -1,5 +1,6 @@
 // Python bindings of the core: one file per group of names, all in the module `tandem._core`.
 #pragma once
+#include <pybind11/complex.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 

@@ -286,6 +286,7 @@ void bind_capture(py::module_& m) {
     const auto kind = number_kind(value);
     if (!kind)
       throw_error(ErrorKind::type, "capture: got {}; need a tensor or a Python number", std::string(py::repr(value)));
+    if (*kind == Kind::complex) return number_tensor(value, DType::c128, "capture");
     return recorder().lift(*kind, *kind == Kind::floating ? value.cast<double>() : 0,
                            *kind == Kind::floating  ? 0
                            : *kind == Kind::boolean ? value.cast<bool>()

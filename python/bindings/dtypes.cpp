@@ -36,6 +36,7 @@ bool is_dtype_like(py::handle value) {
 DType dtype_from(py::handle value) {
   if (py::isinstance<DTypeObject>(value)) return value.cast<const DTypeObject&>().dtype;
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyFloat_Type)) return default_dtype();
+  if (value.ptr() == reinterpret_cast<PyObject*>(&PyComplex_Type)) return complex_type(default_dtype());
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::i64;
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::boolean;
   std::string name;
@@ -99,6 +100,7 @@ void bind_dtypes(py::module_& m) {
                                  case Kind::boolean: return "bool";
                                  case Kind::integer: return "int";
                                  case Kind::floating: return "float";
+                                 case Kind::complex: return "complex";
                                }
                                return "";
                              })
@@ -127,9 +129,10 @@ void bind_dtypes(py::module_& m) {
   // For td.iinfo and td.finfo: (signed, lowest, highest) of an integer dtype, (mantissa, least exponent) of a float.
   m.def("_dtype_limits", [](const DTypeObject& d) -> py::tuple {
     const DTypeInfo& row = info(d.dtype);
-    if (row.kind == Kind::floating) return py::make_tuple(row.mantissa, row.exponent);
+    if (is_inexact(d.dtype)) return py::make_tuple(row.mantissa, row.exponent);
     return py::make_tuple(row.is_signed, lowest_integer(d.dtype), highest_integer(d.dtype));
   });
+  m.def("_real_dtype", [](const DTypeObject& d) { return to_python(real_type(d.dtype)); });
   m.def(
       "default_dtype", [] { return to_python(default_dtype()); },
       "Return the dtype of Python floats: float32 or float64.\n\n>>> td.default_dtype()\nfloat32");

@@ -49,9 +49,12 @@ bool matches(PyObject* now, const py::object& expected, bool by_value) {
 bool same_value(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
-  if (PyFloat_CheckExact(a)) {
-    const auto x = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(a)), y = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(b));
-    return x == y;  // tells 0.0 from -0.0 and lets NaN be itself
+  // Tells 0.0 from -0.0 and lets NaN be itself.
+  const auto same_bits = [](double x, double y) { return std::bit_cast<uint64_t>(x) == std::bit_cast<uint64_t>(y); };
+  if (PyFloat_CheckExact(a)) return same_bits(PyFloat_AS_DOUBLE(a), PyFloat_AS_DOUBLE(b));
+  if (PyComplex_CheckExact(a)) {
+    const Py_complex x = PyComplex_AsCComplex(a), y = PyComplex_AsCComplex(b);
+    return same_bits(x.real, y.real) && same_bits(x.imag, y.imag);
   }
   const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
   if (equal < 0) PyErr_Clear();

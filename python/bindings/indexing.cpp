@@ -151,7 +151,7 @@ void set_item(const TensorRef& x, py::handle key, py::handle value) {
                    value,
                    [&] {
                      const Kind kind = *number_kind(value);
-                     if (kind > info(x->dtype).kind && kind == Kind::floating)
+                     if (kind > info(x->dtype).kind && kind >= Kind::floating)
                        throw_error(
                            ErrorKind::dtype,
                            "assignment: got the number {} for a {} tensor; need a number of its kind; try int(...)",

@@ -64,7 +64,11 @@ TensorRef bytes_of(const TensorRef& x) {
 std::string typestr(DType dtype) {
   const DTypeInfo& row = info(dtype);
   if (dtype == DType::bf16) return {};
-  const char kind = row.kind == Kind::boolean ? 'b' : row.kind == Kind::floating ? 'f' : row.is_signed ? 'i' : 'u';
+  const char kind = row.kind == Kind::boolean    ? 'b'
+                    : row.kind == Kind::floating ? 'f'
+                    : row.kind == Kind::complex  ? 'c'
+                    : row.is_signed              ? 'i'
+                                                 : 'u';
   return fmt::format("{}{}{}", row.size == 1 ? '|' : '<', kind, row.size);
 }
 
@@ -101,7 +105,7 @@ TensorRef from_numpy(py::object array, bool must_copy, std::optional<bool> copy)
   const int64_t item = size_of(*dtype);
   const auto usable = [&](const py::dict& f) {
     const auto address = f["data"].cast<py::tuple>()[0].cast<intptr_t>();
-    if (address % item != 0) return false;
+    if (address % size_of(real_type(*dtype)) != 0) return false;
     if (f["strides"].is_none()) return true;
     for (py::handle s : f["strides"])
       if (s.cast<int64_t>() % item != 0) return false;
@@ -156,9 +160,11 @@ TensorRef from_nested(py::handle value, std::optional<DType> dtype) {
   if (kind == "O" || kind == "U" || kind == "S")
     throw_error(ErrorKind::type, "asarray: got {}; need numbers, nested lists of equal lengths, or an array",
                 std::string(py::repr(value)));
-  // Python floats have the default dtype, not NumPy's, and are rounded once.
+  // Python numbers have the default dtype, not NumPy's, and are rounded once.
   if (kind == "f" && !(dtype && is_floating(*dtype)))
     array = array.attr("astype")(std::string(info(default_dtype()).name));
+  if (kind == "c" && !(dtype && is_complex(*dtype)))
+    array = array.attr("astype")(std::string(info(complex_type(default_dtype())).name));
   return from_numpy(array, false, std::nullopt);
 }
 
@@ -173,6 +179,7 @@ DLDataType dlpack_dtype(DType dtype) {
     case Kind::boolean: return {kDLBool, bits, 1};
     case Kind::integer: return {static_cast<uint8_t>(is_unsigned(dtype) ? kDLUInt : kDLInt), bits, 1};
     case Kind::floating: return {kDLFloat, bits, 1};
+    case Kind::complex: return {kDLComplex, bits, 1};
   }
   return {};
 }
@@ -197,6 +204,7 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
   } else if (const auto kind = number_kind(value); kind && !is_size(value)) {
     const DType to = wants                     ? dtype_from(dtype)
                      : *kind == Kind::floating ? default_dtype()
+                     : *kind == Kind::complex  ? complex_type(default_dtype())
                      : *kind == Kind::integer  ? integer_dtype(value)
                                                : DType::boolean;
     return number_tensor(value, to, "asarray");

@@ -137,7 +137,7 @@ std::optional<int64_t> integer_bits(py::handle value, DType dtype) {
 Attr number_from(py::handle value, DType dtype, std::string_view what) {
   if (PyFloat_Check(value.ptr())) return value.cast<double>();
   if (PyBool_Check(value.ptr())) return static_cast<int64_t>(value.cast<bool>());
-  if (!is_floating(dtype)) {
+  if (!is_inexact(dtype)) {
     if (const auto bits = integer_bits(value, dtype)) return *bits;
     throw_out_of_range(what, value, dtype);
   }
@@ -158,7 +158,8 @@ void default_creation_dtype(const OpDef& op, Attrs& attrs, const std::vector<boo
       attrs[i] = real ? default_dtype() : DType::i64;
     } else if (op.name == "full") {
       const Attr& value = attrs[1];
-      attrs[i] = fill                                    ? integer_dtype(fill)
+      attrs[i] = fill && PyComplex_Check(fill.ptr())     ? complex_type(default_dtype())
+                 : fill                                  ? integer_dtype(fill)
                  : std::holds_alternative<double>(value) ? default_dtype()
                  : std::holds_alternative<bool>(value)   ? DType::boolean
                                                          : DType::i64;
@@ -216,9 +217,18 @@ TensorRef number_tensor(py::handle value, DType dtype, std::string_view what) {
       throw_out_of_range(what, value, dtype);
     return call("cast", {recorder->from_dim(size)}, {dtype});
   }
+  if (PyComplex_Check(value.ptr())) {
+    if (!is_complex(dtype))
+      throw_error(ErrorKind::dtype, "{}: got the number {} for {}; need a complex dtype; try td.complex64", what,
+                  std::string(py::repr(value)), info(dtype).name);
+    const auto both = value.cast<std::complex<double>>();
+    if (!recorder) return scalar_tensor(dtype, both);
+    const auto part = [&](double number) { return call("full", {}, {std::vector<Dim>{}, number, real_type(dtype)}); };
+    return call("complex", {part(both.real()), part(both.imag())});
+  }
   Attr number = number_from(value, dtype, what);
   if (recorder) {
-    if (is_floating(dtype) && std::holds_alternative<int64_t>(number))
+    if (is_inexact(dtype) && std::holds_alternative<int64_t>(number))
       number = static_cast<double>(std::get<int64_t>(number));
     return call("full", {}, {std::vector<Dim>{}, number, dtype});
   }
@@ -228,6 +238,7 @@ TensorRef number_tensor(py::handle value, DType dtype, std::string_view what) {
 
 std::optional<Kind> number_kind(py::handle value) {
   if (PyFloat_Check(value.ptr())) return Kind::floating;
+  if (PyComplex_Check(value.ptr())) return Kind::complex;
   if (PyBool_Check(value.ptr())) return Kind::boolean;
   if (PyLong_Check(value.ptr()) || is_size(value)) return Kind::integer;
   return std::nullopt;
@@ -268,6 +279,8 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
       } else {
         throw_out_of_range(op.name, values[i], to);
       }
+    } else if (kind == Kind::complex) {
+      out[i] = as_tensor(values[i]);
     } else if (recorder) {
       // Numbers among numbers of the captured function stay numbers.
       if (is_size(values[i]))
@@ -347,7 +360,8 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
     const py::handle value = argument(op.attrs[i].name);
     // dtype=None is the same as leaving it out.
     const bool left_out = !value || (op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback);
-    if (!left_out && op.name == "full" && i == 1 && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
+    const bool whole = value && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr());
+    if (!left_out && op.name == "full" && i == 1 && (whole || PyComplex_Check(value.ptr()))) {
       fill = value;  // read below, when the dtype is known
     } else if (op.name == "concat" && value && value.is_none()) {
       flatten = true;
@@ -368,6 +382,10 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
     }
   if (!all_used()) throw_arguments(op, count);
   default_creation_dtype(op, attrs, given, fill);
+  if (fill && PyComplex_Check(fill.ptr())) {
+    const TensorRef number = number_tensor(fill, std::get<DType>(attrs[2]), op.name);
+    return py::cast(call("copy", {call("broadcast_to", {number}, {attrs[0]})}));
+  }
   if (fill) attrs[1] = number_from(fill, std::get<DType>(attrs[2]), op.name);
   auto operands = operands_from(op, inputs);
   if (flatten)
@@ -440,8 +458,9 @@ void bind_ops(py::module_& m) {
       row["method"] = op->has(Trait::method);
       row["exact"] = op->has(Trait::exact);
       row["mixed"] = op->has(Trait::mixed);
-      constexpr std::string_view accepts[] = {"any",     "numeric",         "floating", "integral_or_bool",
-                                              "boolean", "promote_to_float"};
+      constexpr std::string_view accepts[] = {"any",     "numeric",          "floating", "integral_or_bool",
+                                              "boolean", "promote_to_float", "complex"};
+      row["complex"] = takes_complex(*op);
       row["accepts"] = std::string(accepts[static_cast<size_t>(op->accepts)]);
       row["differentiable"] = std::holds_alternative<GradRule>(op->grad);
       rows.append(row);

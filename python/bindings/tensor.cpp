@@ -113,11 +113,16 @@ void single(const Tensor& x, const std::string& what) {
 }
 
 py::object first_element(const Tensor& x, const void* data) {
-  const int64_t bits = read_element(x.dtype, data);
+  const DType part = real_type(x.dtype);
+  const int64_t bits = read_element(part, data);
   switch (info(x.dtype).kind) {
     case Kind::boolean: return py::bool_(bits != 0);
     case Kind::integer: return is_unsigned(x.dtype) ? py::int_(static_cast<uint64_t>(bits)) : py::int_(bits);
     case Kind::floating: return py::float_(to_double(x.dtype, bits));
+    case Kind::complex: {
+      const void* other = static_cast<const char*>(data) + size_of(part);
+      return py::cast(std::complex<double>(to_double(part, bits), to_double(part, read_element(part, other))));
+    }
   }
   return py::none();
 }
@@ -290,6 +295,10 @@ void bind_tensor(py::module_& m) {
              single(x, "complex");
              return py::module_::import("builtins").attr("complex")(item_of(x));
            })
+      .def_property_readonly(
+          "real", [](const TensorRef& x) { return call("real", {x}); }, "The real parts; see td.real.")
+      .def_property_readonly(
+          "imag", [](const TensorRef& x) { return call("imag", {x}); }, "The imaginary parts; see td.imag.")
       .def("__index__",
            [](const Tensor& x) {
              single(x, "index");

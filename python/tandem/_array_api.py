@@ -224,12 +224,13 @@ def cumulative_with_initial(what: str, out: Tensor, axis: int | None, initial: C
 
 @public
 def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
-    """Return the sums of products along an axis, in the promoted dtype.
+    """Return the sums of products along an axis, in the promoted dtype; the numbers of x1 are conjugated.
 
     >>> td.vecdot(td.asarray([1, 2]), td.asarray([3, 4]))
     tensor(11)
     """
-    return _core.sum(_core.multiply(x1, x2), axis=axis, dtype=_core._result_type((x1, x2)))
+    first = _core.conj(x1) if x1.dtype.kind == "complex" else x1
+    return _core.sum(_core.multiply(first, x2), axis=axis, dtype=_core._result_type((x1, x2)))
 
 
 @public

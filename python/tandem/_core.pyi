@@ -466,6 +466,8 @@ float16: DType
 bfloat16: DType
 float32: DType
 float64: DType
+complex64: DType
+complex128: DType
 
 def asarray(
     obj: Any,
@@ -1007,3 +1009,17 @@ def _counts_of_places(x: _TensorLike, length: _Shape) -> Tensor:
 
 def _weights_of_places(x: _TensorLike, weights: _TensorLike, length: _Shape) -> Tensor:
     """Return the sum of the weights of each of the first `length` numbers, added in order."""
+def real(x: _TensorLike) -> Tensor:
+    """Return the real part; of real numbers, the numbers."""
+
+def imag(x: _TensorLike) -> Tensor:
+    """Return the imaginary part of complex numbers."""
+
+def conj(x: _TensorLike) -> Tensor:
+    """Return the complex conjugate; of real numbers, the numbers."""
+
+def angle(x: _TensorLike) -> Tensor:
+    """Return the angle in [-pi, pi] from the positive real axis to x."""
+
+def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return complex numbers with the real parts x1 and the imaginary parts x2."""

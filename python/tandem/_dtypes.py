@@ -60,10 +60,14 @@ def iinfo(type: Any, /) -> IntegerInfo:
 def finfo(type: Any, /) -> FloatInfo:
     """Return the limits of a floating-point dtype, or of a tensor's: bits, eps, max, min, smallest_normal, dtype.
 
+    Of a complex dtype they are the limits of its parts.
+
     >>> td.finfo(td.float16).eps
     0.0009765625
     """
     dtype = _dtype_of(type)
+    if dtype.kind == "complex":
+        dtype = _core._real_dtype(dtype)
     if dtype.kind != "float":
         raise _refuse("finfo", dtype, "a floating-point dtype", "iinfo")
     mantissa, least = _core._dtype_limits(dtype)
@@ -75,13 +79,12 @@ def finfo(type: Any, /) -> FloatInfo:
 def _kinds(dtype: DType) -> frozenset[str]:
     if dtype.kind == "bool":
         return frozenset({"bool"})
-    if dtype.kind == "float":
-        return frozenset({"real floating", "numeric"})
+    if dtype.kind in ("float", "complex"):
+        return frozenset({"real floating" if dtype.kind == "float" else "complex floating", "numeric"})
     return frozenset({"signed integer" if _core._dtype_limits(dtype)[0] else "unsigned integer", "integral", "numeric"})
 
 
-_NO_DTYPE_YET = frozenset({"complex floating"})
-_KINDS = _NO_DTYPE_YET.union(*map(_kinds, _core._dtypes))
+_KINDS = frozenset[str]().union(*map(_kinds, _core._dtypes))
 
 
 @public

@@ -16,8 +16,8 @@ ArgumentType = td._core.ArgumentTypeError
 BROADCAST = "need sizes that are equal or 1 along every axis, counted from the last; try reshape or expand_dims"
 ARRAY = "need numbers, nested lists of equal lengths, or an array"
 DTYPES = (
-    "need one of bool, int8, uint8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64; "
-    "try x.astype(...) in NumPy first"
+    "need one of bool, int8, uint8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64, "
+    "complex64, complex128; try x.astype(...) in NumPy first"
 )
 
 # (expression over x: f32[3, 4], v: f32[3], i: i64[3], class, built-in base, message)
@@ -107,7 +107,13 @@ DTYPE = [
         "embedding: got indices of dtype float32; need an integer dtype; try indices.astype(td.int64)",
     ),
     ("td.where(x, x, x)", "where: got a condition of dtype float32; need bool; try comparing first, as in x > 0"),
-    ("x.astype('complex64')", f"dtype: got 'complex64'; {DTYPES}"),
+    ("x.astype('complex256')", f"dtype: got 'complex256'; {DTYPES}"),
+    ("td.imag(x)", "imag: got dtype float32; need a complex dtype; try x.astype(...)"),
+    ("td.less(x, 1j)", "less: got dtype complex64; need a real dtype; try td.real(x) or td.abs(x)"),
+    (
+        "td.asarray([1j]).astype(td.float32)",
+        "cast: got dtype complex64 and the dtype float32; need a complex dtype or bool; try td.real(x)",
+    ),
     ("td.zeros((1,), dtype=3)", f"dtype: got 3; {DTYPES}"),
 ]
 

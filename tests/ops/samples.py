@@ -26,6 +26,7 @@ ACCEPTED = {
     "floating": FLOATS,
     "integral_or_bool": ("bool", *INTS),
     "promote_to_float": DTYPES,
+    "complex": (),  # tests/ops/test_complex.py
 }
 
 

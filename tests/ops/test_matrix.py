@@ -18,6 +18,8 @@ ANY_ZERO = {"minimum", "maximum", "clip", "relu", "max", "min"}
 
 def accepted(name):
     dtypes = samples.ACCEPTED[ROWS[name]["accepts"]]
+    if name == "complex":  # whose parts are those of a complex dtype
+        dtypes = ("float32", "float64")
     if name in NO_BOOL:
         dtypes = tuple(d for d in dtypes if d != "bool")
     return dtypes

@@ -72,6 +72,15 @@ Tensor view(const Graph& graph, const Node& node, const Tensor& input, Tensor ou
   return out;
 }
 
+ScalarOp step_of(ReduceKind kind, DType dtype) {
+  if (dtype == DType::boolean)
+    return kind == ReduceKind::max || kind == ReduceKind::sum ? ScalarOp::bit_or : ScalarOp::bit_and;
+  return kind == ReduceKind::sum    ? ScalarOp::add
+         : kind == ReduceKind::prod ? ScalarOp::mul
+         : kind == ReduceKind::max  ? ScalarOp::max
+                                    : ScalarOp::min;
+}
+
 // One element after the other, in f32 for the 16-bit floats.
 Tensor reduce(const Node& node, const Tensor& input, Tensor out) {
   const ReduceKind kind = std::get<ReduceRule>(node.op->lower).kind;
@@ -81,13 +90,7 @@ Tensor reduce(const Node& node, const Tensor& input, Tensor out) {
                           : kind == ReduceKind::prod ? 1
                           : kind == ReduceKind::max  ? -inf
                                                      : inf;
-  const ScalarOp step =
-      dtype == DType::boolean
-          ? (kind == ReduceKind::max || kind == ReduceKind::sum ? ScalarOp::bit_or : ScalarOp::bit_and)
-      : kind == ReduceKind::sum  ? ScalarOp::add
-      : kind == ReduceKind::prod ? ScalarOp::mul
-      : kind == ReduceKind::max  ? ScalarOp::max
-                                 : ScalarOp::min;
+  const ScalarOp step = step_of(kind, dtype);
   const bool first = dtype == DType::boolean && (kind == ReduceKind::prod || kind == ReduceKind::min);
   const auto& axes = std::get<std::vector<Dim>>(node.attrs[0]);
   std::vector<int64_t> kept = input.shape;
@@ -190,18 +193,23 @@ Tensor take(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
   return out;
 }
 
-Tensor cumulative_sum(const Node& node, const Tensor& input, Tensor out) {
+Tensor scan(const Node& node, const Tensor& input, Tensor out) {
+  const ReduceKind kind = std::get<ScanRule>(node.op->lower).kind;
   const auto axis = static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
   const DType dtype = compute_type(out.dtype);
-  std::vector<int64_t> sums(input.bits.size());
+  const bool extreme = kind == ReduceKind::max || kind == ReduceKind::min;  // combine(later, earlier)
+  std::vector<int64_t> results(input.bits.size());
   for (int64_t flat = 0; flat < count(input.shape); ++flat) {
     auto indices = indices_of(flat, input.shape);
-    int64_t sum = evaluate(ScalarOp::cast, dtype, input.dtype, input.bits[static_cast<size_t>(flat)]);
-    if (indices[axis]-- > 0)
-      sum = evaluate(ScalarOp::add, dtype, dtype, sums[static_cast<size_t>(flat_of(indices, input.shape))], sum);
-    sums[static_cast<size_t>(flat)] = sum;
+    int64_t value = evaluate(ScalarOp::cast, dtype, input.dtype, input.bits[static_cast<size_t>(flat)]);
+    if (indices[axis]-- > 0) {
+      const int64_t before = results[static_cast<size_t>(flat_of(indices, input.shape))];
+      const ScalarOp step = step_of(kind, dtype);
+      value = extreme ? evaluate(step, dtype, dtype, value, before) : evaluate(step, dtype, dtype, before, value);
+    }
+    results[static_cast<size_t>(flat)] = value;
   }
-  for (const int64_t sum : sums) out.bits.push_back(evaluate(ScalarOp::cast, out.dtype, dtype, sum));
+  for (const int64_t value : results) out.bits.push_back(evaluate(ScalarOp::cast, out.dtype, dtype, value));
   return out;
 }
 
@@ -229,7 +237,6 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
     case Structure::index_update: return index_update(node, inputs, std::move(out));
     case Structure::matmul: return matmul(inputs, std::move(out));
     case Structure::take: return take(node, inputs, std::move(out));
-    case Structure::cumulative_sum: return cumulative_sum(node, inputs[0], std::move(out));
     default: throw InternalError(fmt::format("evaluate_graph does not know {}", node.op->name));
   }
 }
@@ -270,6 +277,8 @@ std::vector<Tensor> evaluate_graph(const Graph& graph, const std::vector<Tensor>
       out = view(graph, node, operands[0], std::move(out));
     } else if (std::holds_alternative<ReduceRule>(node.op->lower)) {
       out = reduce(node, operands[0], std::move(out));
+    } else if (std::holds_alternative<ScanRule>(node.op->lower)) {
+      out = scan(node, operands[0], std::move(out));
     } else {
       out = structure(node, operands, std::move(out));
     }
