@@ -2,9 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import fft, jit, linalg, nn, pytree, tensor_spec
-from tandem import jit, pytree, random, tensor_spec
-from tandem import jit, pytree, serialization, tensor_spec
+from tandem import fft, jit, linalg, nn, pytree, random, serialization, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -186,8 +184,8 @@ from tandem._core import (
 from tandem._creation import astype, broadcast_arrays, empty_like, full_like, ones_like, zeros_like
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from tandem._einsum import einsum
-from tandem._products import cdist, cross, dist, kron
 from tandem._parts import diag, one_hot, pad
+from tandem._products import cdist, cross, dist, kron
 from tandem._sorting import (
     argwhere,
     cumulative_prod,
@@ -383,8 +381,8 @@ __all__ = [
     "nextafter",
     "nn",
     "no_recompile",
-    "norm",
     "nonzero",
+    "norm",
     "not_equal",
     "num_threads",
     "one_hot",

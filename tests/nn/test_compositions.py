@@ -31,6 +31,7 @@ def test_activations(name, arguments):
 @pytest.mark.parametrize(
     "name", ["mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits", "kl_div"]
 )
+@pytest.mark.filterwarnings("ignore:reduction")
 def test_losses(name, reduction):
     x, target = numbers(4, 3) * 3, np.abs(numbers(4, 3, seed=1)) % 1
     target[0, 0] = 0
