@@ -345,9 +345,10 @@ namespace {
 
 // One step of a running result; `carry` is that of the elements before, as in a reduction.
 Complex following(ReduceKind kind, const Complex& carry, const Complex& x) {
+  const bool is_real = !x.has_imaginary();
   switch (kind) {
-    case ReduceKind::sum: return carry + x;
-    case ReduceKind::prod: return carry * x;
+    case ReduceKind::sum: return is_real ? Complex(carry.re + x.re) : carry + x;
+    case ReduceKind::prod: return is_real ? Complex(carry.re * x.re) : carry * x;
     case ReduceKind::max: return max(x.re, carry.re);
     case ReduceKind::min: return min(x.re, carry.re);
     case ReduceKind::argmax:

@@ -62,11 +62,11 @@ class OutOfMemoryError(Error, MemoryError):
 class NonFiniteError(Error, FloatingPointError):
     """A NaN or an infinity that td.debug_nans found."""
 
-class LinAlgError(Error, ValueError):
-    """A matrix for which there is no result, such as the inverse of a singular one."""
-
 class ShareError(Error, BufferError):
     """Memory that cannot be shared in the way that was asked for."""
+
+class LinAlgError(Error, ValueError):
+    """A matrix for which there is no result, such as the inverse of a singular one."""
 
 class DType:
     """The type of a tensor's elements: td.float32, td.int64 and so on."""
@@ -545,44 +545,11 @@ def _bytes_of(x: Tensor, /) -> Tensor: ...
 def _check_device(what: str, device: Any, /) -> None: ...
 def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
-def _cholesky(x: Tensor, upper: _bool) -> Tensor:
-    """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""
-
-def _det(x: Tensor) -> Tensor:
-    """Return determinants."""
-
-def _eigh(x: Tensor) -> Tensor:
-    """Return, as one vector, the eigenvalues of symmetric matrices in ascending order, and eigenvectors."""
-
-def _eigvalsh(x: Tensor) -> Tensor:
-    """Return the eigenvalues of symmetric matrices in ascending order."""
-
 def _gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tensor) -> list[Tensor]:
     """Evaluate the gradient formula of a row, for tests."""
 
-def _inv(x: Tensor) -> Tensor:
-    """Return the inverse of matrices."""
-
 def _lapack() -> str:
     """Return which LAPACK is used, or why there is none."""
-
-def _qr(x: Tensor, complete: _bool) -> Tensor:
-    """Return, as one vector, Q with orthonormal columns and upper triangular R with Q @ R = x."""
-
-def _slice(x: Tensor, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
-    """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
-
-def _slogdet(x: Tensor) -> Tensor:
-    """Return, as one vector, the signs of determinants and the logarithms of their sizes."""
-
-def _solve(a: Tensor, b: Tensor) -> Tensor:
-    """Return x with a @ x = b."""
-
-def _svd(x: Tensor, full_matrices: _bool) -> Tensor:
-    """Return, as one vector, U, the singular values and V^H of U @ diag(S) @ V^H = x."""
-
-def _svdvals(x: Tensor) -> Tensor:
-    """Return singular values, the largest first."""
 
 def _dtype_limits(dtype: DType, /) -> tuple[int, ...]: ...
 def _location() -> tuple[str, int]: ...
@@ -995,20 +962,6 @@ def cumprod(x: _TensorLike, axis: SupportsIndex | None = None, dtype: _DTypeLike
     gradient is wrong where an element is 0 (it is NaN there).
     """
 
-def _topk_indices(x: _TensorLike, k: SupportsIndex, axis: SupportsIndex = -1, largest: _bool = True) -> Tensor:
-    """Return the int64 indices of the k first elements along an axis in the order of `sort`."""
-
-def _places_in_sorted(sorted: _TensorLike, values: _TensorLike, right: _bool = False) -> Tensor:
-    """Return how many elements of a sorted vector lie before (with right: not after) each value."""
-
-def _places_of_nonzero(x: _TensorLike, length: _Shape) -> Tensor:
-    """Return the places of true elements, of which there are `length`."""
-
-def _counts_of_places(x: _TensorLike, length: _Shape) -> Tensor:
-    """Return how often each of the first `length` numbers occurs."""
-
-def _weights_of_places(x: _TensorLike, weights: _TensorLike, length: _Shape) -> Tensor:
-    """Return the sum of the weights of each of the first `length` numbers, added in order."""
 def real(x: _TensorLike) -> Tensor:
     """Return the real part; of real numbers, the numbers."""
 
@@ -1023,3 +976,51 @@ def angle(x: _TensorLike) -> Tensor:
 
 def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return complex numbers with the real parts x1 and the imaginary parts x2."""
+
+def _slice(x: _TensorLike, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
+    """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
+
+def _cholesky(x: _TensorLike, upper: _bool) -> Tensor:
+    """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""
+
+def _solve(a: _TensorLike, b: _TensorLike) -> Tensor:
+    """Return x with a @ x = b."""
+
+def _inv(x: _TensorLike) -> Tensor:
+    """Return the inverse of matrices."""
+
+def _det(x: _TensorLike) -> Tensor:
+    """Return determinants."""
+
+def _slogdet(x: _TensorLike) -> Tensor:
+    """Return, as one vector, the signs of determinants and the logarithms of their sizes."""
+
+def _qr(x: _TensorLike, complete: _bool) -> Tensor:
+    """Return, as one vector, Q with orthonormal columns and upper triangular R with Q @ R = x."""
+
+def _svd(x: _TensorLike, full_matrices: _bool) -> Tensor:
+    """Return, as one vector, U, the singular values and V^H of U @ diag(S) @ V^H = x."""
+
+def _svdvals(x: _TensorLike) -> Tensor:
+    """Return singular values, the largest first."""
+
+def _eigh(x: _TensorLike) -> Tensor:
+    """Return, as one vector, the eigenvalues of symmetric matrices in ascending order, and eigenvectors."""
+
+def _eigvalsh(x: _TensorLike) -> Tensor:
+    """Return the eigenvalues of symmetric matrices in ascending order."""
+
+def _topk_indices(x: _TensorLike, k: SupportsIndex, axis: SupportsIndex = -1, largest: _bool = True) -> Tensor:
+    """Return the int64 indices of the k first elements along an axis in the order of `sort`."""
+
+def _places_in_sorted(sorted: _TensorLike, values: _TensorLike, right: _bool = False) -> Tensor:
+    """Return how many elements of a sorted vector lie before (with right: not after) each value."""
+
+def _places_of_nonzero(x: _TensorLike, length: _Shape) -> Tensor:
+    """Return the places of true elements, of which there are `length`."""
+
+def _counts_of_places(x: _TensorLike, length: _Shape) -> Tensor:
+    """Return how often each of the first `length` numbers occurs."""
+
+def _weights_of_places(x: _TensorLike, weights: _TensorLike, length: _Shape) -> Tensor:
+    """Return the sum of the weights of each of the first `length` numbers, added in order."""
