@@ -91,6 +91,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   bool is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const;
   // x[..., index, ...] along `axis` as a view, so that writes go through it; `index` is a recorded integer.
   TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
+  // The indices, after a check that they lie within an axis.
+  TensorRef checked_index(const TensorRef& index, Dim size, int64_t axis) {
+    return wrap(checked(read(index), size, axis, true));
+  }
   void assign(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);

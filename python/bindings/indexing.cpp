@@ -1,4 +1,7 @@
-// x[key]: integers, slices with steps, None, Ellipsis, and one integer tensor.
+// x[key]: integers, slices with steps, None, Ellipsis, index arrays and masks.
+#include <algorithm>
+
+#include "python/bindings/advanced_indexing.h"
 #include "python/bindings/bindings.h"
 
 namespace tandem {
@@ -37,11 +40,34 @@ Range slice_range(py::handle slice, Dim extent, ShapeEnv& env) {
 struct IndexPlan {
   std::vector<Dim> starts, sizes, steps;
   std::vector<int64_t> dropped;  // axes taken away by integers
-  std::vector<int64_t> added;    // new axes, by their place in the result
-  TensorRef indices;             // the integer tensor, if any
-  int64_t index_axis = -1;       // of the result before the take
-  bool whole = true;             // no slice needed
+  std::vector<int64_t> added;    // new axes, by their place in the result without the axes of index arrays
+  std::vector<IndexArray> arrays;
+  int64_t arrays_at = 0;  // where their axes go in the result
+  bool whole = true;      // no slice needed
+
+  // The number of axes that are neither new nor picked from before those of the index arrays.
+  int64_t place() const {
+    return arrays_at - std::count_if(added.begin(), added.end(), [this](int64_t axis) { return axis < arrays_at; });
+  }
+  bool is_view() const {
+    return arrays.empty() || (arrays.size() == 1 && arrays[0].index->recorded && arrays[0].index->rank() == 0);
+  }
 };
+
+// The index array that an item of a key is, if it is one.
+TensorRef index_array(const py::object& item) {
+  const TensorRef* tensor = tensor_pointer(item);
+  if (tensor && !(*tensor)->recorded && (*tensor)->rank() == 0) return nullptr;  // as a number
+  const bool array = !tensor && py::hasattr(item, "__array_interface__") && item.attr("ndim").cast<int>() > 0;
+  if (!tensor && !array && !PyList_Check(item.ptr())) return nullptr;
+  TensorRef out = as_tensor(item);
+  // NumPy's rule for x[[]].
+  if (!tensor && !array && !out->recorded && element_count(out->sizes) == 0) out = call("cast", {out}, {DType::i64});
+  if (!is_integer(out->dtype) && (out->dtype != DType::boolean || out->rank() == 0))
+    throw_error(ErrorKind::index, "index: got a {} tensor of shape {}; need integers or a mask with axes",
+                info(out->dtype).name, to_text(out->type().shape));
+  return out;
+}
 
 IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
   std::vector<py::object> items;
@@ -50,18 +76,25 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
   else
     items.push_back(py::reinterpret_borrow<py::object>(key));
   const TensorType type = x->type();
-  const auto consumes = [](const py::object& item) { return !item.is_none() && item.ptr() != Py_Ellipsis; };
   int used = 0, dots = 0;
+  std::vector<TensorRef> arrays;
   for (const py::object& item : items) {
-    used += consumes(item);
+    arrays.push_back(index_array(item));
     dots += item.ptr() == Py_Ellipsis;
+    if (item.is_none() || item.ptr() == Py_Ellipsis) continue;
+    used += arrays.back() && arrays.back()->dtype == DType::boolean ? arrays.back()->rank() : 1;
   }
   if (dots > 1) throw_error(ErrorKind::index, "index: got several '...'; need at most one");
   if (used > type.rank())
     throw_error(ErrorKind::index, "index: got {} indices for a tensor with {} axes; need at most {}", used, type.rank(),
                 type.rank());
-  if (dots == 0) items.push_back(py::reinterpret_borrow<py::object>(Py_Ellipsis));
+  if (dots == 0) {
+    items.push_back(py::reinterpret_borrow<py::object>(Py_Ellipsis));
+    arrays.push_back(nullptr);
+  }
   IndexPlan plan;
+  int runs = 0;  // of integers and index arrays without anything between them
+  bool running = false;
   int axis = 0;
   int64_t out_axis = 0;
   const auto keep = [&](Dim start, Dim size, Dim step) {
@@ -70,7 +103,12 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
     plan.steps.push_back(step);
     ++axis;
   };
-  for (const py::object& item : items) {
+  for (size_t i = 0; i < items.size(); ++i) {
+    const py::object& item = items[i];
+    const bool number = PyIndex_Check(item.ptr()) && !PyBool_Check(item.ptr());
+    const bool picks = arrays[i] || number;
+    if (picks && !running && runs++ == 0) plan.arrays_at = out_axis;
+    running = picks;
     const Dim extent = axis < type.rank() ? type.shape[static_cast<size_t>(axis)] : Dim(0);
     if (item.is_none()) {
       plan.added.push_back(out_axis++);
@@ -81,18 +119,11 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
       plan.whole = plan.whole && range.start.is(0) && range.size == extent && range.step.is(1);
       keep(range.start, range.size, range.step);
       ++out_axis;
-    } else if (const TensorRef* tensor = tensor_pointer(item);
-               tensor && ((*tensor)->recorded || (*tensor)->rank() > 0)) {
-      if (!is_integer((*tensor)->dtype))
-        throw_error(ErrorKind::index, "index: got a {} tensor; need integers; try td.where for masks",
-                    info((*tensor)->dtype).name);
-      if (plan.indices)
-        throw_error(ErrorKind::index, "index: got several index tensors; need at most one; try td.take");
-      plan.indices = *tensor;
-      plan.index_axis = out_axis;
-      out_axis += (*tensor)->rank();
-      keep(0, extent, 1);
-    } else if (PyIndex_Check(item.ptr()) && !PyBool_Check(item.ptr())) {
+    } else if (arrays[i]) {
+      plan.arrays.push_back({arrays[i], axis - static_cast<int64_t>(plan.dropped.size()), axis});
+      for (int k = arrays[i]->dtype == DType::boolean ? arrays[i]->rank() : 1; k > 0; --k)
+        keep(0, type.shape[static_cast<size_t>(axis)], 1);
+    } else if (number) {
       Dim index = dim_from(item);
       const bool negative = env.decide(index, Relation::lt, 0);
       const Dim from_start = negative ? index + extent : index;
@@ -103,25 +134,37 @@ IndexPlan plan_index(const TensorRef& x, py::handle key, ShapeEnv& env) {
       plan.dropped.push_back(axis);
       keep(from_start, 1, 1);
     } else {
-      throw_error(ErrorKind::index, "index: got {}; need integers, slices, None, '...' or an integer tensor",
+      throw_error(ErrorKind::index, "index: got {}; need integers, slices, None, '...' or index arrays",
                   std::string(py::repr(item)));
     }
   }
+  if (runs > 1) plan.arrays_at = 0;  // NumPy's rule for index arrays that something separates
   return plan;
 }
 
-TensorRef view_of(const TensorRef& x, const IndexPlan& plan) {
+TensorRef sliced(const TensorRef& x, const IndexPlan& plan) {
   TensorRef out = x;
   if (!plan.whole) out = call("slice", {out}, {plan.starts, plan.sizes, plan.steps});
   if (!plan.dropped.empty()) out = call("squeeze", {out}, {std::vector<Dim>(plan.dropped.begin(), plan.dropped.end())});
-  // The take comes before new axes are put in, so its axis counts only those that exist by then.
-  if (plan.indices) {
-    int64_t axis = plan.index_axis;
-    for (int64_t added : plan.added) axis -= added < plan.index_axis;
-    const bool single = plan.indices->recorded && plan.indices->rank() == 0 && Recorder::current();
-    out = single ? Recorder::current()->element(out, plan.indices, axis) : call("take", {out, plan.indices}, {axis});
+  return out;
+}
+
+int picked_axes(const IndexPlan& plan) {
+  int axes = 0;
+  for (const IndexArray& array : plan.arrays) axes += array.index->dtype == DType::boolean ? array.index->rank() : 1;
+  return axes;
+}
+
+TensorRef indexed(const TensorRef& x, const IndexPlan& plan, ShapeEnv& env) {
+  TensorRef out = sliced(x, plan);
+  int64_t shift = 0;
+  if (!plan.arrays.empty()) {
+    const int others = out->rank() - picked_axes(plan);
+    out = pick(out, plan.arrays, plan.place(), env);
+    shift = out->rank() - others;
   }
-  for (int64_t axis : plan.added) out = call("expand_dims", {out}, {axis});
+  // New axes come last, because their places count those of the arrays.
+  for (int64_t axis : plan.added) out = call("expand_dims", {out}, {axis >= plan.arrays_at ? axis + shift : axis});
   return out;
 }
 
@@ -131,8 +174,9 @@ ShapeEnv& environment(ShapeEnv& none) { return Recorder::current() ? Recorder::c
 
 TensorRef get_item(const TensorRef& x, py::handle key) {
   ShapeEnv none;
-  const IndexPlan plan = plan_index(x, key, environment(none));
-  TensorRef out = view_of(x, plan);
+  ShapeEnv& env = environment(none);
+  const IndexPlan plan = plan_index(x, key, env);
+  TensorRef out = indexed(x, plan, env);
   // x[...] and x[:] are views of their own, not x itself.
   if (out == x && !x->recorded) return call("slice", {x}, {plan.starts, plan.sizes, plan.steps});
   return out;
@@ -140,26 +184,25 @@ TensorRef get_item(const TensorRef& x, py::handle key) {
 
 void set_item(const TensorRef& x, py::handle key, py::handle value) {
   ShapeEnv none;
-  const IndexPlan plan = plan_index(x, key, environment(none));
-  if (plan.indices && plan.indices->rank() != 0)
-    throw_error(ErrorKind::index,
-                "index: got an assignment through an index tensor; need integers and slices; try td.where");
-  const TensorRef target = view_of(x, plan);
-  assign(target,
-         number_kind(value)
-             ? number_tensor(
-                   value,
-                   [&] {
-                     const Kind kind = *number_kind(value);
-                     if (kind > info(x->dtype).kind && kind >= Kind::floating)
-                       throw_error(
-                           ErrorKind::dtype,
-                           "assignment: got the number {} for a {} tensor; need a number of its kind; try int(...)",
-                           std::string(py::repr(value)), info(x->dtype).name);
-                     return x->dtype;
-                   }(),
-                   "assignment")
-             : as_tensor(value));
+  ShapeEnv& env = environment(none);
+  const IndexPlan plan = plan_index(x, key, env);
+  const auto number = [&] {
+    const Kind kind = *number_kind(value);
+    if (kind > info(x->dtype).kind && kind >= Kind::floating)
+      throw_error(ErrorKind::dtype,
+                  "assignment: got the number {} for a {} tensor; need a number of its kind; try int(...)",
+                  std::string(py::repr(value)), info(x->dtype).name);
+    return number_tensor(value, x->dtype, "assignment");
+  };
+  const TensorRef values = number_kind(value) ? number() : as_tensor(value);
+  if (plan.is_view()) return assign(indexed(x, plan, env), values);
+  const IndexArray& first = plan.arrays[0];
+  const bool mask = plan.arrays.size() == 1 && first.index->dtype == DType::boolean;
+  if (mask && plan.added.empty() && plan.place() == first.axis && assign_masked(sliced(x, plan), first, values, env))
+    return;
+  const Shape shape = x->type().shape;
+  const TensorRef numbered = call("iota", {}, {Shape{element_count(shape)}, int64_t{0}, DType::i64});
+  assign_places(x, indexed(call("reshape", {numbered}, {shape}), plan, env), values, env);
 }
 
 }  // namespace tandem
