@@ -69,7 +69,7 @@ WRONG = [
     ("x.sum(axs=0)", "call-arg"),
     ("x.shape = (2,)", "misc"),
     ("x['row']", "index"),
-    ("x[[0, 1]]", "index"),
+    ("x[{0, 1}]", "index"),
     ("x.nothing", "attr-defined"),
     ("td.exp(x).lower()", "attr-defined"),
     ("y: int = td.exp(x)", "assignment"),

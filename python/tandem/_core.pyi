@@ -1,6 +1,7 @@
 """The C++ core. Written by `python -m tandem._stubs`; do not edit."""
 
 from builtins import bool as _bool
+from builtins import complex as _complex
 from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType, ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias
@@ -8,14 +9,14 @@ from typing import Any, Literal, SupportsIndex, TypeAlias
 import numpy as np
 
 # A size that is symbolic while a function is captured is typed as the int it stands for.
-_Number: TypeAlias = float | Size | np.generic
+_Number: TypeAlias = float | _complex | Size | np.generic
 _Operand: TypeAlias = Tensor | _Number | np.ndarray[Any, Any]
 _TensorLike: TypeAlias = _Operand | list[Any] | tuple[Any, ...]
 _TensorList: TypeAlias = list[Any] | tuple[Any, ...]
 _DTypeLike: TypeAlias = DType | str | np.dtype[Any] | type[_bool] | type[int] | type[float] | type[np.generic]
 _Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 _Tensors: TypeAlias = Sequence[Tensor]
-_IndexPart: TypeAlias = SupportsIndex | slice | EllipsisType | None
+_IndexPart: TypeAlias = SupportsIndex | slice | EllipsisType | Tensor | np.ndarray[Any, Any] | list[Any] | None
 _Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
 
 __version__: str
@@ -75,7 +76,7 @@ class DType:
     @property
     def itemsize(self) -> int: ...
     @property
-    def kind(self) -> Literal["bool", "int", "float"]: ...
+    def kind(self) -> Literal["bool", "int", "float", "complex"]: ...
     def __eq__(self, other: object, /) -> _bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
@@ -142,6 +143,12 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The axes in reverse order."""
+    @property
+    def real(self) -> Tensor:
+        """The real parts; see td.real."""
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts; see td.imag."""
     @property
     def mT(self) -> Tensor:
         """The last two axes swapped."""
@@ -321,7 +328,7 @@ class Tensor:
     def __round__(self) -> Tensor: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
-    def __complex__(self) -> complex: ...
+    def __complex__(self) -> _complex: ...
     def __bool__(self) -> _bool: ...
     def __index__(self) -> int: ...
     def __hash__(self) -> int: ...
@@ -551,6 +558,7 @@ def _gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tens
 def _lapack() -> str:
     """Return which LAPACK is used, or why there is none."""
 
+def _real_dtype(dtype: DType, /) -> DType: ...
 def _dtype_limits(dtype: DType, /) -> tuple[int, ...]: ...
 def _location() -> tuple[str, int]: ...
 def _op_table() -> list[dict[str, Any]]: ...

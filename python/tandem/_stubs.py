@@ -23,6 +23,7 @@ PROLOGUE = '''\
 """The C++ core. Written by `python -m tandem._stubs`; do not edit."""
 
 from builtins import bool as _bool
+from builtins import complex as _complex
 from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType, ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias
@@ -30,14 +31,14 @@ from typing import Any, Literal, SupportsIndex, TypeAlias
 import numpy as np
 
 # A size that is symbolic while a function is captured is typed as the int it stands for.
-_Number: TypeAlias = float | Size | np.generic
+_Number: TypeAlias = float | _complex | Size | np.generic
 _Operand: TypeAlias = Tensor | _Number | np.ndarray[Any, Any]
 _TensorLike: TypeAlias = _Operand | list[Any] | tuple[Any, ...]
 _TensorList: TypeAlias = list[Any] | tuple[Any, ...]
 _DTypeLike: TypeAlias = DType | str | np.dtype[Any] | type[_bool] | type[int] | type[float] | type[np.generic]
 _Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 _Tensors: TypeAlias = Sequence[Tensor]
-_IndexPart: TypeAlias = SupportsIndex | slice | EllipsisType | None
+_IndexPart: TypeAlias = SupportsIndex | slice | EllipsisType | Tensor | np.ndarray[Any, Any] | list[Any] | None
 _Index: TypeAlias = _IndexPart | tuple[_IndexPart, ...]
 '''
 
@@ -115,6 +116,7 @@ FUNCTIONS = [
     "_dtype_by_name(name: str, /) -> DType",
     "_gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tensor) -> list[Tensor]",
     "_lapack() -> str",
+    "_real_dtype(dtype: DType, /) -> DType",
     "_dtype_limits(dtype: DType, /) -> tuple[int, ...]",
     "_location() -> tuple[str, int]",
     "_op_table() -> list[dict[str, Any]]",
@@ -138,7 +140,7 @@ CLASSES = {
     "DType": [
         "name: str",
         "itemsize: int",
-        'kind: Literal["bool", "int", "float"]',
+        'kind: Literal["bool", "int", "float", "complex"]',
         "__eq__(self, other: object, /) -> _bool",
         "__hash__(self) -> int",
         "__reduce__(self) -> tuple[Any, ...]",
@@ -169,6 +171,8 @@ CLASSES = {
         "device: str",
         "strides: tuple[int, ...]",
         "T: Tensor",
+        "real: Tensor",
+        "imag: Tensor",
         "mT: Tensor",
         "is_contiguous(self) -> _bool",
         "item(self) -> Any",
@@ -192,7 +196,9 @@ CLASSES = {
         *(f"__{o}__(self, other: _Operand, /) -> Tensor" for o in ("lt", "le", "gt", "ge")),
         *(f"__{o}__(self, other: _Operand, /) -> Tensor  # type: ignore[override]" for o in ("eq", "ne")),
         *(f"__{o}__(self) -> Tensor" for o in ("neg", "pos", "abs", "invert", "round")),
-        *(f"__{t}__(self) -> {t}" for t in ("int", "float", "complex")),
+        "__int__(self) -> int",
+        "__float__(self) -> float",
+        "__complex__(self) -> _complex",
         "__bool__(self) -> _bool",
         "__index__(self) -> int",
         "__hash__(self) -> int",

@@ -50,10 +50,10 @@ TEST_CASE("promotion follows the array API") {
   for (const DTypeInfo& a : kDTypes) {
     CHECK(promote(a.dtype, a.dtype) == a.dtype);
     CHECK(promote(a.dtype, DType::boolean) == a.dtype);
-    CHECK(promote(a.dtype, DType::f64) == DType::f64);
+    CHECK(promote(a.dtype, DType::f64) == (a.kind == Kind::complex ? DType::c128 : DType::f64));
     for (const DTypeInfo& b : kDTypes) {
       CHECK(promote(a.dtype, b.dtype) == promote(b.dtype, a.dtype));
-      if (a.kind != Kind::floating && b.kind == Kind::floating) CHECK(promote(a.dtype, b.dtype) == b.dtype);
+      if (a.kind < Kind::floating && b.kind >= Kind::floating) CHECK(promote(a.dtype, b.dtype) == b.dtype);
     }
   }
   CHECK(promote(DType::i8, DType::i32) == DType::i32);
@@ -68,6 +68,9 @@ TEST_CASE("promotion follows the array API") {
   CHECK(promote(DType::u64, DType::i8) == DType::f64);
   CHECK(promote(DType::f16, DType::f32) == DType::f32);
   CHECK(promote(DType::f16, DType::bf16) == DType::f32);
+  CHECK(promote(DType::f32, DType::c64) == DType::c64);
+  CHECK(promote(DType::f64, DType::c64) == DType::c128);
+  CHECK(promote(DType::c64, DType::c128) == DType::c128);
 }
 
 TEST_CASE("dtypes are found by both names") {

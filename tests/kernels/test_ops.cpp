@@ -5,14 +5,15 @@
 #include <cstring>
 
 #include "harness.h"
+#include "tests/ir/real_dtypes.h"
 
 namespace tandem::test {
 
 namespace {
 
 constexpr auto kAll = [] {
-  std::array<DType, kDTypeCount> list{};
-  std::transform(kDTypes.begin(), kDTypes.end(), list.begin(), [](const DTypeInfo& row) { return row.dtype; });
+  std::array<DType, kRealDTypeCount> list{};
+  std::transform(kRealDTypes.begin(), kRealDTypes.end(), list.begin(), [](const DTypeInfo& row) { return row.dtype; });
   return list;
 }();
 

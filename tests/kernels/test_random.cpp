@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "harness.h"
+#include "tests/ir/real_dtypes.h"
 
 namespace tandem::test {
 
@@ -13,9 +14,9 @@ namespace {
 
 // Those that arithmetic is done in.
 constexpr auto kCompute = [] {
-  std::array<DType, kDTypeCount - 2> list{};
+  std::array<DType, kRealDTypeCount - 2> list{};
   size_t n = 0;
-  for (const DTypeInfo& row : kDTypes)
+  for (const DTypeInfo& row : kRealDTypes)
     if (!is_half(row.dtype)) list[n++] = row.dtype;
   return list;
 }();
@@ -27,7 +28,7 @@ T pick(Random& random, const T (&list)[N]) {
   return list[random() % N];
 }
 DType compute_dtype(Random& random) { return kCompute[random() % kCompute.size()]; }
-DType any_dtype(Random& random) { return kDTypes[random() % kDTypeCount].dtype; }
+DType any_dtype(Random& random) { return kRealDTypes[random() % kRealDTypeCount].dtype; }
 
 // Grows a body by random nodes over what it already has.
 class Grower {

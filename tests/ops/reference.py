@@ -502,8 +502,11 @@ def same_bits(a, b):
     """Equal bit patterns, or both NaN, everywhere."""
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    if a.dtype.kind == "c":
+        a, b = a.view(a.real.dtype), b.view(b.real.dtype)
     word = np.dtype(f"u{a.dtype.itemsize}")
-    same = np.ascontiguousarray(a).view(word) == np.ascontiguousarray(b).view(word)
+    same = a.view(word) == b.view(word)
     if a.dtype.kind == "f":
         same = same | (np.isnan(a) & np.isnan(b))
     return bool(np.all(same))

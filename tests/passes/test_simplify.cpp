@@ -9,6 +9,7 @@
 #include "ir/builder.h"
 #include "passes/dce.h"
 #include "passes/simplify_rules.h"
+#include "tests/ir/real_dtypes.h"
 #include "tests/passes/cases.h"
 #include "tests/passes/evaluate.h"
 
@@ -186,7 +187,7 @@ TEST_CASE("simplify: every plain rule, before and after, and bit by bit") {
     const Pattern replacement = parse_pattern(rule.replacement);
     if (!is_plain(parse_pattern(rule.pattern)) || rule.guard != nullptr) continue;
     for (const Pattern& pattern : commuted(parse_pattern(rule.pattern))) {
-      for (const DTypeInfo& row : kDTypes) {
+      for (const DTypeInfo& row : kRealDTypes) {
         if ((rule.dtypes & dtype_bit(row.dtype)) == 0) continue;
         INFO(rule.name << " on " << row.text);
         const auto inputs = special_inputs(row.dtype);
@@ -221,7 +222,7 @@ TEST_CASE("simplify: rules with attributes and guards") {
     const auto rule = std::find_if(simplify_rules().begin(), simplify_rules().end(),
                                    [&](const Rule& r) { return r.name == example.rule; });
     REQUIRE(rule != simplify_rules().end());
-    for (const DTypeInfo& row : kDTypes) {
+    for (const DTypeInfo& row : kRealDTypes) {
       if ((rule->dtypes & dtype_bit(row.dtype)) == 0) continue;
       INFO(rule->name << " on " << row.text);
       const Graph before = parse_graph(with_dtype(example.before, row.text));
@@ -247,9 +248,9 @@ TEST_CASE("simplify: every rule has a test, and a name of its own") {
 }
 
 TEST_CASE("simplify: a cast of a cast, for all dtypes") {
-  for (const DTypeInfo& from : kDTypes)
-    for (const DTypeInfo& middle : kDTypes)
-      for (const DTypeInfo& to : kDTypes) {
+  for (const DTypeInfo& from : kRealDTypes)
+    for (const DTypeInfo& middle : kRealDTypes)
+      for (const DTypeInfo& to : kRealDTypes) {
         if (from.dtype == middle.dtype || middle.dtype == to.dtype) continue;
         const auto special = special_bits(from.dtype);
         const auto length = static_cast<int64_t>(special.size());

@@ -6,7 +6,9 @@ import ast
 import os
 import re
 import sys
+import sysconfig
 import types
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -14,12 +16,20 @@ from tandem import _core
 from tandem.scripting import texts
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STANDARD = tuple(os.path.join(sysconfig.get_paths()[key], "") for key in ("stdlib", "platstdlib"))
 MAX_LINES = 12
 
 
 def capture_error(what: str, got: str, need: str, hint: str) -> Exception:
     """A CaptureError in the project's one format for messages."""
     return _core.CaptureError(f"{what}: got {got}; need {need}; try {hint}")
+
+
+@lru_cache(maxsize=4096)
+def is_standard(filename: str) -> bool:
+    """True for the standard library."""
+    path = os.path.abspath(filename)
+    return path.startswith(_STANDARD) and f"{os.sep}site-packages{os.sep}" not in path
 
 
 def is_internal(frame: types.FrameType) -> bool:
@@ -49,7 +59,11 @@ def frames_of(tb: types.TracebackType | None) -> list[types.TracebackType]:
 
 def user_traceback(tb: types.TracebackType | None) -> types.TracebackType | None:
     """The same traceback without the frames of this package."""
-    kept = [item for item in frames_of(tb) if not is_internal(item.tb_frame)]
+    kept, inside = [], False
+    for item in frames_of(tb):  # what the standard library does for this package is hidden, too
+        inside = is_internal(item.tb_frame) or (inside and is_standard(item.tb_frame.f_code.co_filename))
+        if not inside:
+            kept.append(item)
     result: types.TracebackType | None = None
     for item in reversed(kept):
         result = types.TracebackType(result, item.tb_frame, item.tb_lasti, item.tb_lineno)
