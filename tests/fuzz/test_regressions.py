@@ -705,3 +705,15 @@ def program(a0, a1, a2):
     arguments = "(td.asarray([[-1.0]], dtype=td.float32), td.asarray([1.0], dtype=td.float32), td.asarray([[1.0]]))"
     verdict = modes.verdict(Program(source, [arguments]), strictly=True)
     assert verdict.failure is None and verdict.refused == "bound and written in a loop"
+
+
+def test_a_region_whose_size_is_that_of_the_values_by_a_guard(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1, a3):
+    a1[0::2] += a3[..., None].max(axis=1)
+""",
+        "(td.asarray([[1.0], [1.0], [1.0], [1.0]], dtype=td.uint32), td.asarray([[1.0]], dtype=td.int8))",
+        "(td.asarray([[1.0], [1.0], [1.0]], dtype=td.uint32), td.asarray([[1.0], [1.0]], dtype=td.int8))",
+        "(td.asarray([[1.0]] * 5, dtype=td.uint32), td.asarray([[1.0], [1.0], [3.0]], dtype=td.int8))",
+    )
