@@ -150,7 +150,8 @@ Complex tanh_of(Complex z) {
   const Scalar divisor = fma(beta * s, s, one(x));
   const Scalar flat = x.constant(22) < abs(x);
   const Scalar decay = math::exp(abs(x) * x.constant(-2)) * x.constant(4);
-  const Scalar re = select(flat, with_sign_of(one(x), x), beta * sqrt(fma(s, s, one(x))) * s / divisor);
+  const Scalar limit = select(is_finite(y) | is_infinite(x), with_sign_of(one(x), x), y - y);
+  const Scalar re = select(flat, limit, beta * sqrt(fma(s, s, one(x))) * s / divisor);
   const Scalar im = select(flat, decay * math::sin(y) * math::cos(y), t / divisor);
   const Scalar undirected = is_infinite(x) & ~is_finite(y);
   return {select(x == zero(x), x, re), select(y == zero(y), y, select(undirected, zero(y), im))};
