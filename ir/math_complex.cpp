@@ -88,7 +88,7 @@ Complex exp_of(Complex z) {
 Complex expm1_of(Complex z) {
   const Complex e = exp_of(z);
   const Scalar x = z.re, y = z.im, half = math::sin(y * y.constant(0.5));
-  const Scalar near = math::expm1(x) * math::cos(y) - half * half * x.constant(2);
+  const Scalar near = math::expm1(x) * math::cos(y) - half * half * x.constant(2) + zero(x);  // never -0
   return {select(abs(x) < one(x), near, e.re - one(x)), e.im};
 }
 
@@ -154,7 +154,9 @@ Complex tanh_of(Complex z) {
   const Scalar re = select(flat, limit, beta * sqrt(fma(s, s, one(x))) * s / divisor);
   const Scalar im = select(flat, decay * math::sin(y) * math::cos(y), t / divisor);
   const Scalar undirected = is_infinite(x) & ~is_finite(y);
-  return {select(x == zero(x), x, re), select(y == zero(y), y, select(undirected, zero(y), im))};
+  // Of infinite x the zero has the sign of y (array API), not that of sin(2 y) (C99).
+  const Scalar at_end = select(is_infinite(x), with_sign_of(zero(y), y), im);
+  return {select(x == zero(x), x, re), select(y == zero(y), y, select(undirected, zero(y), at_end))};
 }
 
 // log |z| where squares overflow, for numbers that are far from everything else.
@@ -214,7 +216,7 @@ Complex direction_of(Complex z) {
   const Scale scale = scale_of(z.re, z.im);
   const Scalar x = z.re * scale.up, y = z.im * scale.up, size = math::hypot(x, y);
   const Scalar none = size == zero(x);
-  return {select(none, z.re, x / size), select(none, z.im, y / size)};
+  return {select(none, zero(x), x / size), select(none, zero(x), y / size)};
 }
 
 Complex reciprocal_of(Complex z) { return quotient_of({one(z.re), zero(z.re)}, z); }
