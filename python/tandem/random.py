@@ -11,6 +11,7 @@ tensor([0.39904642, 0.97224116], dtype=float32)
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import Any
 
@@ -318,6 +319,28 @@ class Generator:
         noise = _core.log(self._draw("random_exponential", sizes, dtype=logits.dtype))
         return _core.argmax(logits - noise, axis=axis % logits.ndim - logits.ndim)
 
+    @public
+    def permutation(self, x: Any, *, axis: int = 0) -> Tensor:
+        """Return the numbers below x, or the parts of the tensor x along an axis, in a random order.
+
+        The order is that of 64 random bits for each, so every order of n is as likely as any other up to n^2 2^-65.
+
+        >>> td.random.permutation(4).sum()
+        tensor(6)
+        """
+        if not isinstance(x, Tensor):
+            x = _core.arange(_integer_below(x))
+        elif not -x.ndim <= axis < x.ndim:
+            raise _core.OutOfBoundsError(f"permutation: got axis {axis} for {x.ndim} axes; need one of them")
+        return _core.take(x, _core.argsort(self.bits((x.shape[axis],))), axis=axis)
+
+
+def _integer_below(n: Any) -> int:
+    number = operator.index(n)
+    if number < 0:
+        raise _core.ArgumentError(f"permutation: got {number}; need a tensor or a number from 0 on")
+    return number
+
 
 def _range(dtype: Any) -> tuple[int, int]:
     from tandem._dtypes import iinfo
@@ -348,3 +371,4 @@ poisson = _default.poisson
 truncated_normal = _default.truncated_normal
 bernoulli = _default.bernoulli
 categorical = _default.categorical
+permutation = _default.permutation

@@ -228,3 +228,32 @@ def test_neighbours_in_the_stream_and_forks_are_independent():
     assert np.abs(table - np.eye(11)).max() < 5.5 / math.sqrt(N // 10)
     seeds = np.corrcoef(np.stack([td.random.Generator(seed).uniform((10_000,)).numpy() for seed in range(20)]))
     assert np.abs(seeds - np.eye(20)).max() < 5.5 / math.sqrt(10_000)
+
+
+def test_permutations() -> None:
+    generator = td.random.Generator(7)
+    orders = np.array([np.asarray(generator.permutation(4)) for _ in range(2400)])
+    assert (np.sort(orders, axis=1) == np.arange(4)).all()
+    counts = np.unique(orders, axis=0, return_counts=True)[1]
+    assert len(counts) == 24 and ((counts - 100) ** 2 / 100).sum() < 53.5  # chi-squared, 23 degrees, p = 0.0003
+    x = td.reshape(td.arange(12), (3, 4))
+    rows = np.asarray(td.random.permutation(x))
+    assert sorted(map(tuple, rows)) == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11)]
+    columns = np.asarray(td.random.permutation(x, axis=-1))
+    assert sorted(map(tuple, columns.T)) == [(0, 4, 8), (1, 5, 9), (2, 6, 10), (3, 7, 11)]
+    assert td.random.permutation(0).shape == (0,)
+    with pytest.raises(IndexError, match="got axis 2 for 2 axes"):
+        td.random.permutation(x, axis=2)
+    with pytest.raises(td.Error, match="need a tensor or a number from 0 on"):
+        td.random.permutation(-1)
+
+
+def test_a_compiled_permutation_is_the_eager_one() -> None:
+    def shuffled(x: td.Tensor) -> td.Tensor:
+        return td.random.permutation(x) * 2
+
+    compiled, x = td.script(shuffled), td.arange(20)
+    td.manual_seed(5)
+    expected = [shuffled(x).tolist() for _ in range(3)]
+    td.manual_seed(5)
+    assert [compiled(x).tolist() for _ in range(3)] == expected
