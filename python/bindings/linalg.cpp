@@ -40,8 +40,12 @@ py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs,
   const OpDef& row = op(name);
   Attrs attrs;
   attrs.reserve(params.size());
-  for (const int64_t param : params)
-    attrs.push_back(row.attrs[attrs.size()].kind == AttrKind::boolean ? Attr(param != 0) : Attr(param));
+  for (const int64_t param : params) {
+    const AttrKind kind = row.attrs[attrs.size()].kind;
+    attrs.push_back(kind == AttrKind::boolean ? Attr(param != 0)
+                    : kind == AttrKind::dims  ? Attr(std::vector<Dim>{Dim(param)})
+                                              : Attr(param));
+  }
   EagerBuilder b;
   std::vector<Value> values;
   values.reserve(inputs.size());

@@ -1018,6 +1018,16 @@ def _eigh(x: _TensorLike) -> Tensor:
 def _eigvalsh(x: _TensorLike) -> Tensor:
     """Return the eigenvalues of symmetric matrices in ascending order."""
 
+def _fourier(
+    x: _TensorLike,
+    inverse: _bool,
+    real: _bool,
+    axis: SupportsIndex,
+    length: _Shape,
+    roots: SupportsIndex,
+) -> Tensor:
+    """Return the discrete Fourier transform along an axis."""
+
 def _topk_indices(x: _TensorLike, k: SupportsIndex, axis: SupportsIndex = -1, largest: _bool = True) -> Tensor:
     """Return the int64 indices of the k first elements along an axis in the order of `sort`."""
 
