@@ -4,6 +4,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "codegen/steps.h"
 #include "passes/layout.h"
 #include "passes/relax.h"
 #include "runtime/parallel.h"
@@ -535,7 +536,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   std::vector<Place> results;
   program.body = BlockBuilder(builder, normal, params).run(results);
   const std::vector<int> producers = normal.producers();
-  // What is written back may be an input as it was: everything is read before anything is written.
+  // What is written back may be another input as it was: everything is read before anything is written.
   std::vector<Step> copies;
   for (const auto& [result, input] : writebacks) {
     const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
@@ -544,7 +545,11 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     const int made_by = producers[static_cast<size_t>(normal.results[r])];
     const OriginRef origin =
         BlockBuilder::origin("copy", made_by < 0 ? SourceLoc{} : normal.nodes[static_cast<size_t>(made_by)].loc);
-    if (from.slot < program.input_count) {
+    const Slots memory = may_be(program, from.slot);
+    const bool is_other = std::any_of(writebacks.begin(), writebacks.end(), [&](const auto& other) {
+      return other.second != input && memory.contains(other.second);
+    });
+    if (is_other) {
       const Place held{builder.new_slot(type.dtype, type.shape), {0, contiguous_strides(type.shape)}};
       program.body.push_back({Allocate{held.slot, builder.dim(element_count(type.shape)), -1}});
       program.body.push_back({Copy{builder.view(from, type.shape), builder.view(held, type.shape), origin}});

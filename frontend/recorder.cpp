@@ -462,8 +462,7 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   if (shape != type.shape) id = emit(op("reshape"), {id}, {shape});
   const ValueId base = read(r.cell, frames_.size() - 1);
   write(r.cell, updated(base, r.views, 0, id));
-  std::vector<const Cell*> done;
-  write_aliases(r.cell, {}, done);
+  write_aliases(r.cell);
 }
 
 }  // namespace tandem

@@ -25,19 +25,20 @@ struct Variable {
 
 struct Cell;
 
-// The result of a branch or loop may be a tensor from outside of it, or a view of one: where `predicate` is `when`, or,
-// where there is none, on paths that cannot be told apart afterwards.
+// Where `predicate` is `when`.
+struct PathCondition {
+  TensorRef predicate;
+  bool when = true;
+  bool operator==(const PathCondition&) const = default;
+};
+
+// The result of a branch or loop may be a tensor from outside of it, or a view of one: where all of `where` hold, or, if
+// it is not `known`, on paths that cannot be told apart afterwards.
 struct MaybeView {
   std::shared_ptr<Cell> base;
   std::vector<ViewStep> views;
-  TensorRef predicate;
-  bool when = true;
-};
-
-// Where `predicate` is `when`; everywhere if there is none.
-struct PathCondition {
-  TensorRef predicate = nullptr;
-  bool when = true;
+  bool known = true;
+  std::vector<PathCondition> where;
 };
 
 struct Cell {
@@ -46,7 +47,7 @@ struct Cell {
   int argument = -1;                         // which input of the function this is
   int home = 0;                              // the frame it was made in
   bool writable = true;                      // the argument
-  std::vector<MaybeView> maybe;              // what this may be a view of
+  std::vector<MaybeView> maybe;              // what this may be a view of, with all that those may be views of
   std::vector<std::weak_ptr<Cell>> shadows;  // what may be a view of this
   std::optional<SourceLoc> uncertain;        // the write after which its contents depend on the path
 };
@@ -181,11 +182,12 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId checked(ValueId indices, Dim size, int64_t axis, bool element);
   void settle_failures(Graph& graph, bool ordered);
   // recorder_aliases.cpp: tensors that are one on some paths only.
-  void link(const std::shared_ptr<Cell>& cell, MaybeView maybe);
+  static void link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe);
   void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
                  bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
-  void write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition, std::vector<const Cell*>& done);
+  void write_aliases(const std::shared_ptr<Cell>& cell);
+  void write_where(const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed);
   void lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const;
   bool is_open(int frame) const;
   void undo_writes(Frame& frame);

@@ -110,8 +110,9 @@ class Normalizer {
     const auto constant = [&](Attr value) {
       return add("full", {}, {Dims{}, std::move(value), out.dtype}, {out.dtype, {}, out.device});
     };
+    // Like every result of a reduction it is memory of its own, row by row.
     if (kind == ReduceKind::argmax || kind == ReduceKind::argmin)
-      return add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out);
+      return add("copy", {add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out)}, {}, out);
     x = with_shape(to_dtype(x, out.dtype), out.shape);
     if (kind != ReduceKind::sum || !is_inexact(out.dtype)) return add("copy", {x}, {}, out);  // never the memory of x
     return add("add", {x, constant(0.0)}, {}, out);

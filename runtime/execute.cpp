@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/access_message.h"
 #include "runtime/copy.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
@@ -231,26 +232,8 @@ class Frame {
   }
 
   [[noreturn]] void throw_out_of_bounds(const KernelCode& kernel, const int64_t* status) {
-    const auto access = static_cast<size_t>(status[0] - 1);
-    std::string_view pattern = "{kernel}: got index {}; need one within the axis";
-    if (access < kernel.access_messages.size() && !kernel.access_messages[access].empty())
-      pattern = kernel.access_messages[access];
-    std::string message;
-    while (!pattern.empty()) {
-      const size_t open = pattern.find('{'), close = pattern.find('}', open);
-      message += pattern.substr(0, open);
-      if (close == std::string_view::npos) break;
-      const std::string_view name = pattern.substr(open + 1, close - open - 1);
-      pattern.remove_prefix(close + 1);
-      if (name.empty()) {
-        message += fmt::to_string(status[1]);
-      } else if (name == "kernel") {
-        message += kernel.name;
-      } else {
-        const auto index = static_cast<size_t>(std::strtoll(name.data() + 1, nullptr, 10));
-        message += index < program_.dims.size() ? fmt::to_string(dims_[index]) : std::string(name);
-      }
-    }
+    std::string message =
+        access_message(kernel, static_cast<size_t>(status[0] - 1), status[1], {dims_.data(), program_.dims.size()});
     if (message.find(" (at ") == std::string::npos) message += line_of(kernel);
     throw Error(ErrorKind::index, message);
   }
@@ -423,15 +406,49 @@ class Frame {
     return tensors;
   }
 
+  // What is copied into an argument may be another one as it was, and so may be what the function gets: everything is
+  // read before anything is written.
   void settle(const OnFailure& failure, int function) {
-    for (const auto& [from, to] : failure.copies) execute(Copy{from, to});
+    std::vector<StorageRef> kept;
+    const auto keep = [&](const View& view) -> const void* {
+      const StorageRef& memory =
+          kept.emplace_back(allocate(static_cast<size_t>(count_of(view) * element_size(view.slot))));
+      copy_between(view, address(view.slot, view.offset), memory->data, true);
+      return memory->data;
+    };
+    for (const auto& [from, to] : failure.copies) keep(from);
+    std::vector<HostTensor> args = host_tensors(failure.args);
+    if (!failure.copies.empty())
+      for (size_t i = 0; i < args.size(); ++i) args[i].data = keep(failure.args[i]);
+    for (size_t i = 0; i < failure.copies.size(); ++i) {
+      const View& to = failure.copies[i].second;
+      copy_between(to, address(to.slot, to.offset), kept[i]->data, false);
+    }
     if (function < 0) return;
-    if (const auto& failed = program_.host[static_cast<size_t>(function)].failed) failed(host_tensors(failure.args));
+    if (const auto& failed = program_.host[static_cast<size_t>(function)].failed) failed(args);
+  }
+
+  int64_t count_of(const View& view) {
+    int64_t count = 1;
+    for (const DimRef extent : view.shape) count *= dim(extent);
+    return count;
+  }
+
+  // Between what lies at `place` as the view says and what lies row by row.
+  void copy_between(const View& view, void* place, void* rows, bool out) {
+    const size_t rank = view.shape.size();
+    int64_t sizes[kMostCopyAxes], strides[kMostCopyAxes], dense[kMostCopyAxes], stride = 1;
+    for (size_t i = rank; i-- > 0;) {
+      sizes[i] = dim(view.shape[i]);
+      strides[i] = dim(view.strides[i]);
+      dense[i] = std::exchange(stride, stride * sizes[i]);
+    }
+    copy_strided(static_cast<int>(element_size(view.slot)), static_cast<int>(rank), sizes, out ? place : rows,
+                 out ? strides : dense, out ? rows : place, out ? dense : strides);
   }
 
   void execute(const CheckIndex& op) {
-    int64_t count = 1;
-    for (const DimRef extent : op.indices.shape) count *= dim(extent);
+    const int64_t count = count_of(op.indices);
     const void* data = address(op.indices.slot, op.indices.offset);
     const int64_t size = dim(op.size);
     const auto bad = with_integer(program_.slots[static_cast<size_t>(op.indices.slot)].dtype, [&](auto zero) {
