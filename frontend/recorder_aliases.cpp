@@ -139,10 +139,13 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell) {
     write_where(link, link.base, updated(read(link.base, level), link.views, 0, read(cell, level)));
     if (!among(changed, link.base)) changed.push_back(link.base);
   }
+  const auto is_lost = [&](const MaybeView& link) { return !link.known || !is_open(link.base->home); };
   std::vector<const Cell*> done;
-  for (const auto& known : changed) done.push_back(known.get());
+  for (const auto& known : changed)
+    if (std::none_of(bases.begin(), bases.end(), [&](const auto& link) { return link.base == known && is_lost(link); }))
+      done.push_back(known.get());
   for (const MaybeView& link : bases)
-    if (!link.known || !is_open(link.base->home)) lose(link.base, done);
+    if (is_lost(link)) lose(link.base, done);
   std::vector<std::shared_ptr<Cell>> shadows;
   for (const auto& base : changed)
     for (const auto& weak : base->shadows)

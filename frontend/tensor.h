@@ -81,6 +81,7 @@ class Tensor {
   void* data = nullptr;  // element at index 0
   bool writable = true;
   std::unique_ptr<Recorded> recorded;
+  void* wrapper = nullptr;  // the object that Python knows the tensor by, not owned; null when there is none
 
   int rank() const { return recorded ? recorded->type.rank() : sizes.size(); }
   bool is_contiguous() const;

@@ -70,9 +70,7 @@ void bind_linalg(py::module_& m) {
     const bool library = structure && *structure == Structure::library && op->has(Trait::internal);
     if (!library && op->name != "slice") continue;  // slices with steps that are symbols
     const std::string name = fmt::format("_{}", op->name);
-    m.attr(name.c_str()) = py::cpp_function(
-        [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
-        py::name(name.c_str()), py::doc(std::string(op->doc).c_str()), py::scope(m));
+    add_operation(m, *op, name, std::string(op->doc));
   }
   m.def("_gradient", gradient, "Evaluate the gradient formula of a row, for tests.");
   m.def("_lapack", lapack::description, "Return which LAPACK is used, or why there is none.");

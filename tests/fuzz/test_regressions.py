@@ -620,6 +620,24 @@ def program(a0, a1):
         a1 = +a1
     a1[...] = 1
 """,
+    """
+def program(a0, a1):
+    for i1 in range(2):
+        if a0 != 1:
+            a1 /= 2
+            if not a0:
+                a1 = a0 * a1
+""",
+    """
+def program(a0, a1):
+    if a1 >= 1:
+        pass
+    elif a1 < 0:
+        pass
+    else:
+        a0 = a0 * 2
+    a0[...] = 1
+""",
 ]
 
 
