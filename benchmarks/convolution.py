@@ -82,7 +82,7 @@ def cases() -> list[tuple[str, Callable[[Any, Any], Any], list[tuple[int, ...]]]
     return out
 
 
-def best(runs: list[Callable[[], Any]], seconds: float = 1.0) -> list[float]:
+def best(runs: list[Callable[[], Any]], clock: Callable[[], float], seconds: float = 1.0) -> list[float]:
     """Return the shortest time of each, measured in turn."""
     times = [float("inf")] * len(runs)
     for run in runs:
@@ -90,18 +90,20 @@ def best(runs: list[Callable[[], Any]], seconds: float = 1.0) -> list[float]:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         for i, run in enumerate(runs):
-            start = time.perf_counter()
+            start = clock()
             run()
-            times[i] = min(times[i], time.perf_counter() - start)
+            times[i] = min(times[i], clock() - start)
     return times
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    words = [word for word in sys.argv[1:] if word != "--processor"]
+    alone = len(words) < len(sys.argv) - 1
+    threads, clock = (1, time.thread_time) if alone else (2, time.perf_counter)
+    torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    td.set_num_threads(2)
-    words = sys.argv[1:]
-    print(f"{'':28}{'tandem':>10}{'torch':>10}   ratio    ms, 2 threads; {td._core.library_versions()}")
+    td.set_num_threads(threads)
+    print(f"{'':28}{'tandem':>10}{'torch':>10}   ratio    ms, {threads} threads; {td._core.library_versions()}")
     ratios = []
     for name, run, shapes in cases():
         if words and not any(word in name for word in words):
@@ -109,7 +111,7 @@ def main() -> None:
         rng = np.random.default_rng(0)
         arrays = [rng.standard_normal(shape, np.float32) for shape in shapes]
         ours, theirs = [td.asarray(a) for a in arrays], [torch.from_numpy(a) for a in arrays]
-        one, other = best([functools.partial(run, F, ours), functools.partial(run, G, theirs)])
+        one, other = best([functools.partial(run, F, ours), functools.partial(run, G, theirs)], clock)
         ratios.append(one / other)
         print(f"{name:28}{one * 1e3:10.3f}{other * 1e3:10.3f}{one / other:8.2f}", flush=True)
     print(f"geometric mean {np.exp(np.log(ratios).mean()):.2f}, largest {max(ratios):.2f}")
