@@ -213,6 +213,8 @@ std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
 std::vector<OpDef> nn_ops();
 std::vector<OpDef> linalg_ops();
+std::vector<OpDef> convolution_ops();
+std::vector<OpDef> pooling_ops();
 std::vector<OpDef> fourier_ops();
 std::vector<OpDef> sorting_ops();
 std::vector<OpDef> random_ops();

@@ -35,16 +35,18 @@ class EagerBuilder : public Builder {
   ShapeEnv env_;
 };
 
-py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs, const std::vector<int64_t>& params,
+py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs, const py::sequence& params,
                   const TensorRef& upstream) {
   const OpDef& row = op(name);
   Attrs attrs;
   attrs.reserve(params.size());
-  for (const int64_t param : params) {
+  for (py::handle param : params) {
     const AttrKind kind = row.attrs[attrs.size()].kind;
-    attrs.push_back(kind == AttrKind::boolean ? Attr(param != 0)
-                    : kind == AttrKind::dims  ? Attr(std::vector<Dim>{Dim(param)})
-                                              : Attr(param));
+    const bool list = py::isinstance<py::sequence>(param);
+    attrs.push_back(kind == AttrKind::boolean ? Attr(param.cast<int64_t>() != 0)
+                    : list                    ? Attr(dims_from(param))
+                    : kind == AttrKind::dims  ? Attr(std::vector<Dim>{Dim(param.cast<int64_t>())})
+                                              : Attr(param.cast<int64_t>()));
   }
   EagerBuilder b;
   std::vector<Value> values;
@@ -52,7 +54,8 @@ py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs,
   for (const TensorRef& input : inputs) values.push_back(b.add(input));
   const Value output = b.emit(row, values, attrs), up = b.add(upstream);
   py::list out;
-  for (const Value& each : std::get<GradRule>(row.grad)({b, values, output, up, row, attrs})) out.append(b.at(each));
+  for (const Value& each : std::get<GradRule>(row.grad)({b, values, output, up, row, attrs}))
+    out.append(each ? py::cast(b.at(each)) : py::none());
   return out;
 }
 

@@ -552,7 +552,7 @@ def _bytes_of(x: Tensor, /) -> Tensor: ...
 def _check_device(what: str, device: Any, /) -> None: ...
 def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
-def _gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tensor) -> list[Tensor]:
+def _gradient(name: str, inputs: _Tensors, params: Sequence[int | Sequence[int]], upstream: Tensor) -> list[Tensor]:
     """Evaluate the gradient formula of a row, for tests."""
 
 def _lapack() -> str:
@@ -1017,6 +1017,107 @@ def _eigh(x: _TensorLike) -> Tensor:
 
 def _eigvalsh(x: _TensorLike) -> Tensor:
     """Return the eigenvalues of symmetric matrices in ascending order."""
+
+def _convolution(
+    x: _TensorLike,
+    weight: _TensorLike,
+    bias: _TensorLike | None = None,
+    *,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    after: Sequence[int],
+) -> Tensor:
+    """Correlate [batch, channels, ...] with weight [out, channels / groups, ...] and add bias [out]."""
+
+def _convolution_source(
+    y: _TensorLike,
+    weight: _TensorLike,
+    bias: _TensorLike | None = None,
+    *,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    size: Sequence[int],
+) -> Tensor:
+    """Return the transpose, in its input, of the convolution with weight, of y, and add bias."""
+
+def _convolution_weights(
+    x: _TensorLike,
+    y: _TensorLike,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    kernel: Sequence[int],
+) -> Tensor:
+    """Return the transpose, in its weights, of the convolution of x, of y."""
+
+def _max_pool(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+) -> Tensor:
+    """Return the largest element of each window of [batch, channels, ...]."""
+
+def _max_pool_indices(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+) -> Tensor:
+    """Return where in its plane the largest element of each window is."""
+
+def _avg_pool(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+) -> Tensor:
+    """Return the mean of each window of [batch, channels, ...]."""
+
+def _avg_pool_source(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+    source: Sequence[int],
+) -> Tensor:
+    """Return the transpose of avg_pool: every number shared equally among the elements of its window."""
+
+def _scatter_planes(values: _TensorLike, indices: _TensorLike, size: Sequence[int], add: _bool) -> Tensor:
+    """Return planes of zeros with the values at indices into the plane of their channel."""
+
+def _resample(x: _TensorLike, taps: _TensorLike, weights: _TensorLike, axis: SupportsIndex) -> Tensor:
+    """Return sums over taps of weights times the elements at them, along an axis."""
+
+def _resample_source(
+    y: _TensorLike,
+    taps: _TensorLike,
+    weights: _TensorLike,
+    axis: SupportsIndex,
+    size: Sequence[int],
+) -> Tensor:
+    """Return the transpose of resample: every number added to what it was made of."""
 
 def _fourier(
     x: _TensorLike,
