@@ -398,6 +398,7 @@ def package_stub() -> str:
         "tandem.linalg",
         "tandem._dtypes",
         "tandem._parts",
+        "tandem._scatter",
         "tandem._sorting",
         "tandem._statistics",
         "tandem.compare",
