@@ -18,8 +18,11 @@ void check_indices(InferContext& c, const TensorType& indices) {
 }
 
 void check_values(InferContext& c, const TensorType& values, const Shape& place) {
-  const Shape shapes[] = {place, values.shape};
-  if (values.rank() > static_cast<int>(place.size()) || broadcast_shapes(c.op.name, shapes, c.env) != place)
+  const size_t rank = values.shape.size();
+  bool fits = rank <= place.size();
+  for (size_t k = 0; fits && k < rank; ++k)
+    fits = values.shape[k].is(1) || c.env.equal(values.shape[k], place[place.size() - rank + k]);
+  if (!fits)
     c.fail(ErrorKind::shape, "got values of shape {} for a place of shape {}; need a shape that broadcasts to it",
            to_text(values.shape), to_text(place));
 }

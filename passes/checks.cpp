@@ -71,6 +71,11 @@ class Dropper : public Rewriter {
                attr_as<std::vector<Dim>>(*made_by->op, made_by->attrs, "size");
   }
 
+  // Numbers beyond int64 are converted before an update looks at them.
+  bool checks_itself(const Node& update) const {
+    return !attr_as<bool>(*update.op, update.attrs, "checked") && source_type(update.inputs[1]).dtype != DType::u64;
+  }
+
   bool checked_by_readers(const Node& node) const {
     if (attr_as<bool>(*node.op, node.attrs, "ordered")) return false;
     const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
@@ -84,7 +89,7 @@ class Dropper : public Rewriter {
       // The message is to name the axis of what the user's program indexes.
       if (looked_at.size != size || looked_at.axis != attr_as<int64_t>(*node.op, node.attrs, "axis")) return false;
       return has_elements(result) &&
-             (is(reader, Structure::index_update) ? !attr_as<bool>(*reader.op, reader.attrs, "checked")
+             (is(reader, Structure::index_update) ? checks_itself(reader)
                                                   : complete_[static_cast<size_t>(reader.outputs[0])]);
     });
   }

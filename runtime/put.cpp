@@ -11,8 +11,9 @@ namespace tandem {
 
 namespace {
 
-// From so many elements on, a write is worth sharing among threads.
-constexpr int64_t kWorthSharing = int64_t{1} << 16;
+// From so many elements on, a write is worth sharing among threads: rows of so many bytes at least, or single elements of
+// what is too large for the caches.
+constexpr int64_t kWorthSharing = int64_t{1} << 16, kRowBytes = 256, kTableBytes = int64_t{1} << 24;
 constexpr double kElementNanoseconds = 1.5;
 
 // ---- how two elements are combined: as the operations of the same names do ----
@@ -89,11 +90,20 @@ struct Part {
 
 template <PutMode Mode, class T>
 void put_elements(T* to, int64_t extent, int64_t step, const T* from, const Run& run, const Part& part) {
+  if (part.whole) {
+    for (int64_t n = 0; n < run.count; ++n) {
+      const int64_t given = run.indices[n], i = given + (given < 0 ? extent : 0);
+      T& place = to[i * step];
+      place = Combine<Mode>::of(place, from[n * run.stride]);
+    }
+    return;
+  }
+  // Which indices are another thread's cannot be guessed, so theirs are written as well, to nowhere.
+  T nowhere{};
   for (int64_t n = 0; n < run.count; ++n) {
     const int64_t given = run.indices[n], i = given + (given < 0 ? extent : 0);
-    if (!part.whole && (i < part.low || i >= part.high)) continue;
-    T& place = to[i * step];
-    place = Combine<Mode>::of(place, from[n * run.stride]);
+    T* const place = i >= part.low && i < part.high ? to + i * step : &nowhere;
+    *place = Combine<Mode>::of(*place, from[n * run.stride]);
   }
 }
 
@@ -174,9 +184,13 @@ class Writer {
   void run() {
     const int64_t outer = size_of_axes(outer_), each = size_of_axes(index_) * run_.size * row_.size;
     const double cost = kElementNanoseconds * static_cast<double>(each);
-    if (outer * each < kWorthSharing || num_threads() == 1 || inside_parallel_for()) {
+    constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
+    const bool by_places =
+        row_.size * kBytes >= kRowBytes || args_.extent * std::abs(args_.step) * kBytes >= kTableBytes;
+    const bool by_rows = outer >= num_threads();
+    if (outer * each < kWorthSharing || num_threads() == 1 || inside_parallel_for() || !(by_rows || by_places)) {
       for (int64_t o = 0; o < outer; ++o) write(o, {0, args_.extent, true});
-    } else if (outer >= num_threads()) {
+    } else if (by_rows) {
       parallel_for(outer, 1, cost, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) write(o, {0, args_.extent, true});
       });

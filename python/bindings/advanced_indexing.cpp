@@ -1,6 +1,7 @@
 #include "python/bindings/advanced_indexing.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "runtime/put.h"
@@ -8,6 +9,15 @@
 namespace tandem {
 
 namespace {
+
+// What is beyond int64 is beyond any axis and stays so.
+TensorRef as_int64(const TensorRef& index) {
+  if (index->dtype == DType::i64) return index;
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  if (index->dtype != DType::u64) return call("cast", {index}, {DType::i64});
+  const TensorRef most = call("full", {}, {std::vector<Dim>{}, kMost, DType::u64});
+  return call("cast", {call("minimum", {index, most})}, {DType::i64});
+}
 
 void check_mask(const TensorRef& mask, const Shape& shape, int64_t axis, ShapeEnv& env) {
   const Shape wanted = mask->type().shape;
@@ -151,7 +161,7 @@ Picked picked(const TensorRef& x, std::vector<IndexArray> arrays, ShapeEnv& env)
   std::vector<Dim> axes;
   for (size_t k = 0; k < arrays.size(); ++k) {
     TensorRef& index = arrays[k].index;
-    if (arrays.size() > 1 && index->dtype != DType::i64) index = call("cast", {index}, {DType::i64});
+    if (arrays.size() > 1) index = as_int64(index);
     if (shapes[k] != out.common) index = call("broadcast_to", {index}, {out.common});
     for (int64_t n = 0; n < out.covered[k]; ++n) axes.emplace_back(arrays[k].axis + n);
   }
@@ -184,7 +194,7 @@ TensorRef taken(const TensorRef& table, const TensorRef& index, int64_t at, cons
   } catch (const Error& error) {
     if (error.kind != ErrorKind::index || source == at) throw;
     // The same message, with the axis that it is of x.
-    const TensorRef wide = contiguous_copy(call("cast", {index}, {DType::i64}));
+    const TensorRef wide = contiguous_copy(as_int64(index));
     const int64_t size = table->sizes[static_cast<int>(at)];
     const auto bad = first_outside(static_cast<const int64_t*>(wide->data), element_count(wide->sizes), size);
     if (!bad) throw;
@@ -206,7 +216,7 @@ Offsets offsets_of(const Picked& to) {
   const Tensor& view = *to.view;
   Offsets out;
   const auto dense = [](const TensorRef& index) {
-    const TensorRef wide = index->dtype == DType::i64 ? index : call("cast", {index}, {DType::i64});
+    const TensorRef wide = as_int64(index);
     return wide->is_contiguous() ? wide : contiguous_copy(wide);
   };
   if (to.arrays.size() == 1 && to.covered[0] == 1) {
@@ -231,11 +241,16 @@ Offsets offsets_of(const Picked& to) {
     for (int64_t n = to.covered[k]; n-- > 0;) {
       const int axis = static_cast<int>(to.arrays[k].axis + n);
       const int64_t size = view.sizes[axis], stride = view.strides[axis], back = stride < 0 ? size - 1 : 0;
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t from_start = given[i] < 0 ? given[i] + whole : given[i];
-        const int64_t at = to.covered[k] == 1 ? from_start : from_start / below % size;
-        offsets[i] += (stride < 0 ? back - at : at) * std::abs(stride);
-      }
+      const auto add = [&](const auto& place) {
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t at = place(given[i] < 0 ? given[i] + whole : given[i]);
+          offsets[i] += (stride < 0 ? back - at : at) * std::abs(stride);
+        }
+      };
+      if (to.covered[k] == 1)
+        add([](int64_t flat) { return flat; });
+      else
+        add([&](int64_t flat) { return flat / below % size; });
       out.first += back * stride;
       out.extent += (size - 1) * std::abs(stride);
       below *= size;
