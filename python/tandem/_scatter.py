@@ -36,8 +36,8 @@ def put_along_axis(x: Tensor, indices: Tensor, values: Any, /, *, axis: int = -1
     for k, size in enumerate(x.shape):
         if k != axis and indices.shape[k] not in (1, size):
             raise _core.ShapeError(
-                f"put_along_axis: got shapes {x.shape} and {indices.shape}; need indices that agree everywhere but along "
-                f"axis {axis}"
+                f"put_along_axis: got shapes {x.shape} and {indices.shape}; need indices that agree everywhere but "
+                f"along axis {axis}"
             )
         places = _core.arange(size, dtype=_core.int64)
         key.append(indices if k == axis else places.reshape([-1 if n == k else 1 for n in range(x.ndim)]))

@@ -57,6 +57,7 @@ ATTRIBUTES = {
     "stop": "float | SupportsIndex",
     "step": "float | SupportsIndex",
     "num": "SupportsIndex",
+    "num_segments": "SupportsIndex",
     "n_rows": "SupportsIndex",
     "n_cols": "SupportsIndex",
     "k": "SupportsIndex",

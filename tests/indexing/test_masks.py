@@ -101,7 +101,8 @@ def test_program(program: Any, capture: Any) -> None:
 
 
 def test_kinds_of_masks_without_axes() -> None:
-    for true in (True, np.bool_(True), np.array(True), td.asarray(True)):
+    kinds: list[Any] = [True, np.bool_(True), np.array(True), td.asarray(True)]
+    for true in kinds:
         x = td.asarray(X.copy())
         assert x[true].shape == (1, 3, 4, 5)
         x[true] = 1.0

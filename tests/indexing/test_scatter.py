@@ -101,7 +101,11 @@ HUGE = td.asarray(np.array([2**64 - 1], np.uint64))
 @pytest.mark.parametrize(
     ("function", "index", "message"),
     [
-        (lambda x, i: td.scatter(x, i, td.ones((2, 1)), axis=1), [[4], [0]], "got 4 for axis 1 of size 3; need -3 <= i"),
+        (
+            lambda x, i: td.scatter(x, i, td.ones((2, 1)), axis=1),
+            [[4], [0]],
+            "got 4 for axis 1 of size 3; need -3 <= i",
+        ),
         (lambda x, i: td.scatter_add(x, i, td.ones((1, 3)), axis=0), [[0, -3, 0]], "got -3 for axis 0 of size 2"),
         (lambda x, i: td.segment_sum(x, i, 2), [0, 2], "got 2 for axis 0 of size 2"),
         (lambda x, i: x.__setitem__((0, i), 1.0), [0, 3], "got 3 for axis 1 of size 3"),
@@ -126,7 +130,11 @@ def test_out_of_bounds(function: Any, index: Any, message: str, captured: bool) 
     ("call", "error", "message"),
     [
         (lambda x, i: td.scatter(x, i, x[0], axis=0), td.ShapeError, "indices that agree everywhere but along axis 0"),
-        (lambda x, i: td.scatter(x[0], i, td.ones(3)), td.ShapeError, r"values of shape \[3\] for a place of shape \[2\]"),
+        (
+            lambda x, i: td.scatter(x[0], i, td.ones(3)),
+            td.ShapeError,
+            r"values of shape \[3\] for a place of shape \[2\]",
+        ),
         (lambda x, i: td.scatter_add(x[0], i, td.ones(2, dtype=td.float64)), td.DTypeError, "need values of its dtype"),
         (lambda x, i: td.scatter_add(x[0] > 0, i, i > 0), td.DTypeError, "need a numeric dtype"),
         (lambda x, i: td.scatter(x[0], x[0], x[0]), td.DTypeError, "need an integer dtype"),
