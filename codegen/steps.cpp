@@ -76,7 +76,7 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                         use(s.out.slot);
                       },
                       [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
-                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index); },
+                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index.slot); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },
                       [&](const Branch& s) {
                         Slots inside;

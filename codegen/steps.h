@@ -50,7 +50,7 @@ void for_each_slot(Step& step, Visit&& visit) {
                         visit(s.out.slot);
                       },
                       [&](Copy& s) { visit(s.from.slot), visit(s.to.slot); }, [&](Release& s) { visit(s.slot); },
-                      [&](Put& s) { visit(s.from.slot), visit(s.to.slot), visit(s.index); },
+                      [&](Put& s) { visit(s.from.slot), visit(s.to.slot), visit(s.index.slot); },
                       [&](Bind& s) { visit(s.from), visit(s.to); },
                       [&](Branch& s) { visit(s.predicate), inside(s.then_block), inside(s.else_block); },
                       [&](Loop& s) {

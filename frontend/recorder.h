@@ -94,9 +94,13 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
   // The indices, after a check that they lie within an axis.
   TensorRef checked_index(const TensorRef& index, Dim size, int64_t axis) {
-    return wrap(checked(read(index), size, axis, true));
+    return wrap(checked(read(index), size, axis));
   }
   void assign(const TensorRef& target, const TensorRef& value);
+  // recorder_masks.cpp: x[..., mask, ...] from `axis` on, as far as it can be recorded.
+  TensorRef selection(const TensorRef& x, const TensorRef& mask, int64_t axis);
+  void assign_where(const TensorRef& x, const TensorRef& mask, int64_t axis, const TensorRef& selection);
+  void assign_selection(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
   TensorRef from_dim(Dim dim);
@@ -179,7 +183,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void append(Failure failure, std::vector<ValueId>& inputs, HostFunction& function);
   ValueId token();
   // The indices, after a check that they lie within `size`.
-  ValueId checked(ValueId indices, Dim size, int64_t axis, bool element);
+  ValueId checked(ValueId indices, Dim size, int64_t axis);
   void settle_failures(Graph& graph, bool ordered);
   // recorder_aliases.cpp: tensors that are one on some paths only.
   static void link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe);
@@ -198,6 +202,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
   Frame open_frame();
   TensorRef constant(const TensorRef& tensor);
+  std::shared_ptr<const Selection> select(const TensorRef& mask, int64_t axis, const Shape& shape);
+  bool selects_alike(const Selection& a, const Selection& b) const;
+  void check_beside(const TensorRef& x, const Selection& selection) const;
+  TensorRef record_on_selections(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
 
   std::string name_;
   ShapeEnv env_;
@@ -226,5 +234,7 @@ bool may_overlap(const Recorded& a, const Recorded& b);
 Layout layout_after(const ViewStep& step, Layout layout);
 
 [[noreturn]] void throw_leaked(std::string_view what, const Tensor& tensor);
+inline bool is_selection(const Tensor& x) { return x.recorded && x.recorded->selection; }
+[[noreturn]] void throw_selection(const Tensor& selection);
 
 }  // namespace tandem

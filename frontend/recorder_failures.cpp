@@ -54,7 +54,7 @@ void Recorder::host_call(HostFunction function, std::span<const TensorRef> tenso
   host_.push_back(std::move(function));
 }
 
-ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis, bool element) {
+ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis) {
   auto& known = checked_[{top().id, indices}];
   for (const auto& [extent, value] : known)
     if (extent == size) return value;
@@ -71,7 +71,7 @@ ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis, bool element)
     append(std::move(left), inputs, function);
     host_.push_back(std::move(function));
   }
-  const ValueId value = emit(op("check_index"), inputs, {std::vector<Dim>{size}, axis, element, false, number});
+  const ValueId value = emit(op("check_index"), inputs, {std::vector<Dim>{size}, axis, false, number});
   checked_[{top().id, indices}].emplace_back(size, value);
   checked_[{top().id, value}].emplace_back(size, value);
   return value;

@@ -256,7 +256,7 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
       continue;
     }
     out[i] = as_tensor(values[i]);
-    if (choice && i == 0) continue;
+    if ((choice && i == 0) || (op.checks && static_cast<int>(i) == op.checks->indices)) continue;
     if (out[i]->recorded && out[i]->recorded->weak) continue;
     strong = strong ? promote(*strong, out[i]->dtype) : out[i]->dtype;
   }
@@ -474,6 +474,7 @@ void bind_ops(py::module_& m) {
       row["variadic"] = op->has(Trait::variadic);
       row["method"] = op->has(Trait::method);
       row["exact"] = op->has(Trait::exact);
+      row["indexed"] = op->checks.has_value();
       row["mixed"] = op->has(Trait::mixed);
       constexpr std::string_view accepts[] = {"any",     "numeric",          "floating", "integral_or_bool",
                                               "boolean", "promote_to_float", "complex"};

@@ -154,8 +154,9 @@ const TensorRef* tensor_pointer(py::handle value) {
 
 py::tuple shape_of(const Tensor& x) {
   if (x.recorded) {
-    py::tuple out(x.recorded->type.shape.size());
-    for (size_t k = 0; k < out.size(); ++k) out[k] = to_python(x.recorded->type.shape[k]);
+    const Shape shape = x.type().shape;
+    py::tuple out(shape.size());
+    for (size_t k = 0; k < out.size(); ++k) out[k] = to_python(shape[k]);
     return out;
   }
   py::tuple out(static_cast<size_t>(x.sizes.size()));

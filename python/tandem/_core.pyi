@@ -927,6 +927,37 @@ def triu(x: _TensorLike, k: SupportsIndex = 0) -> Tensor:
 def embedding(indices: _TensorLike, weight: _TensorLike) -> Tensor:
     """Return the rows of weight [entries, features] at the given indices."""
 
+def scatter(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return x with values written at the given indices along an axis, the last one where indices repeat. The
+    indices have the shape of x but along the axis, or broadcast to it, and so do the values to them; the inverse of
+    `take_along_axis`. An index outside [-size, size) raises IndexError.
+    """
+
+def scatter_add(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return x with values added at the given indices along an axis, one after another where indices repeat. Shapes
+    and errors are those of `scatter`.
+    """
+
+def scatter_multiply(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return x multiplied by values at the given indices along an axis, one after another where indices repeat.
+    Shapes and errors are those of `scatter`. The gradient of a value that is 0 is NaN.
+    """
+
+def scatter_maximum(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return the larger one of x and the values at the given indices along an axis, NaN if one of them is. Shapes
+    and errors are those of `scatter`.
+    """
+
+def scatter_minimum(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return the smaller one of x and the values at the given indices along an axis, NaN if one of them is. Shapes
+    and errors are those of `scatter`.
+    """
+
+def segment_sum(values: _TensorLike, segment_ids: _TensorLike, num_segments: SupportsIndex) -> Tensor:
+    """Return the sums of the rows of values [n, ...] that have the same one of the segment_ids [n], added in order,
+    as [num_segments, ...]; 0 where there are none. An id outside [-num_segments, num_segments) raises IndexError.
+    """
+
 def matmul(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
 
@@ -987,6 +1018,11 @@ def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
 
 def _slice(x: _TensorLike, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
     """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
+
+def _places_under_mask(mask: _TensorLike, length: _Shape) -> Tensor:
+    """Return how many elements before each one of a mask are true, at most length - 1; there must be `length` of
+    them.
+    """
 
 def _cholesky(x: _TensorLike, upper: _bool) -> Tensor:
     """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""

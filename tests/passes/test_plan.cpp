@@ -135,6 +135,26 @@ TEST_CASE("plan: an update at an index that is known at run time") {
   check_program(kFilled, {{}});
 }
 
+TEST_CASE("plan: updates at many indices, in order, of every mode") {
+  for (int mode = 0; mode <= 4; ++mode)
+    check_program(fmt::format(R"(graph @f(%x: f32[N, 4], %v: f16[6, 4]) -> f32[N, 4], f32[N, 4], f32[N, 4] {{
+    %0 = iota shape=[2, 3] axis=1 dtype=i64 : i64[2, 3]
+    %1 = full shape=[] fill_value=-2 dtype=i64 : i64[]
+    %2 = add %0, %1 : i64[2, 3]
+    %3 = reshape %v shape=[2, 3, 4] : f16[2, 3, 4]
+    %4 = index_update %x, %2, %3 mode={0} : f32[N, 4]
+    %5 = full shape=[] fill_value=0.5 : f32[]
+    %6 = negative %4 : f32[N, 4]
+    %7 = index_update %6, %2, %5 axis=1 mode={0} : f32[N, 4]
+    %8 = flip %7 axis=[0] : f32[N, 4]
+    %9 = slice %8 starts=[0, 0] sizes=[1, 4] steps=[1, 1] : f32[1, 4]
+    %10 = index_update %7, %2, %9 mode={0} : f32[N, 4]
+    return %4, %7, %10
+  }})",
+                              mode),
+                  {{3}, {70}});
+}
+
 TEST_CASE("plan: a loop that fills a tensor row by row writes into it in place") {
   const std::string text = outline(kFilled);
   CHECK(text.find("put") != std::string::npos);
