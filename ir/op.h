@@ -120,6 +120,7 @@ enum class Structure : uint8_t {
   control,
   host_call,
   check_index,
+  failure_point,
   library
 };
 
@@ -179,6 +180,8 @@ struct OpDef {
   TensorType (*infer)(InferContext& c) = nullptr;
   Lowering lower = {};
   ComplexRule on_complex = nullptr;  // of a pointwise row that takes complex numbers
+  // Of a row that complex numbers take apart otherwise than part by part: replaces the node where they occur.
+  ComposeRule complex_formula = nullptr;
   std::optional<IndexCheck> checks = std::nullopt;
   Gradient grad = {};
   std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
@@ -198,6 +201,9 @@ const OpDef* find_op(std::string_view name);
 const OpDef& op(std::string_view name);  // throws InternalError when there is none
 // The view that a Structure::view_update writes through; it has the same attributes.
 const OpDef& view_of_update(const OpDef& update);
+
+// The formula that stands for a node with such inputs; null where the node itself is lowered.
+ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs);
 
 // Whether inputs may be complex.
 bool takes_complex(const OpDef& op);

@@ -202,10 +202,10 @@ std::vector<OpDef> arithmetic_ops() {
         .lower = [](std::span<const Scalar> x, const OpDef&,
                     const Attrs&) { return x[0].dtype == DType::boolean ? x[0] & x[1] : x[0] * x[1]; },
         .on_complex = on_parts2<operator*>,
-        .grad = [](const GradContext& c) -> Grads {
+        .grad = holomorphic<[](const GradContext& c) -> Grads {
           return {unbroadcast(c.upstream * c.inputs[1], c.inputs[0]),
                   unbroadcast(c.upstream * c.inputs[0], c.inputs[1])};
-        },
+        }>,
         .onnx = "Mul",
         .doc = "Multiply element by element; on bool, logical and.",
         .example = "td.multiply(td.asarray([4, 5]), 3)  # tensor([12, 15])"},
@@ -214,10 +214,10 @@ std::vector<OpDef> arithmetic_ops() {
         .accepts = Accepts::promote_to_float,
         .lower = lift2<operator/ >,
         .on_complex = on_parts2<operator/ >,
-        .grad = [](const GradContext& c) -> Grads {
+        .grad = holomorphic<[](const GradContext& c) -> Grads {
           const Value a = c.upstream / c.inputs[1];
           return {unbroadcast(a, c.inputs[0]), unbroadcast(-(a * c.output), c.inputs[1])};
-        },
+        }>,
         .onnx = "Div",
         .doc = "Divide x1 by x2 element by element, giving a floating-point result.",
         .example = "td.divide(td.asarray([1., 2.]), 4)  # tensor([0.25, 0.5 ], dtype=float32)"},
@@ -300,14 +300,16 @@ std::vector<OpDef> arithmetic_ops() {
         .accepts = Accepts::numeric,
         .lower = power,
         .on_complex = on_parts2<math::pow>,
-        .grad = [](const GradContext& c) -> Grads {
+        .grad = holomorphic<[](const GradContext& c) -> Grads {
           const Value x = c.inputs[0], n = c.inputs[1];
           const Value zero = c.b.scalar(x.dtype(), 0);
           const Value dx = where(binary("equal", n, c.b.scalar(n.dtype(), 0)), zero, n * binary("pow", x, n - 1.0));
-          const Value safe = where(binary("greater", x, zero), x, c.b.scalar(x.dtype(), 1));
-          const Value dn = where(binary("equal", x, zero), zero, c.output * unary("log", safe));
+          const bool is_real = !is_complex(c.output.dtype());
+          const Value safe = is_real ? where(binary("greater", x, zero), x, c.b.scalar(x.dtype(), 1))
+                                     : cast(x, c.output.dtype());
+          const Value dn = where(binary("equal", x, zero), c.b.scalar(c.output.dtype(), 0), c.output * unary("log", safe));
           return {unbroadcast(c.upstream * dx, x), unbroadcast(c.upstream * dn, n)};
-        },
+        }>,
         .onnx = "Pow",
         .doc = "Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is "
                "rounded to 0. The power 2 is x1 * x1.",
@@ -393,7 +395,7 @@ std::vector<OpDef> arithmetic_ops() {
               .traits = exact,
               .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0] * x[0]; },
               .on_complex = on_parts<math::square>,
-              .grad = [](const GradContext& c) -> Grads { return {c.upstream * (c.inputs[0] * 2.0)}; },
+              .grad = holomorphic<[](const GradContext& c) -> Grads { return {c.upstream * (c.inputs[0] * 2.0)}; }>,
               .onnx = "compose",
               .doc = "Return the square of each element.",
               .example = "td.square(td.asarray([3, -2]))  # tensor([9, 4])"},
@@ -402,7 +404,7 @@ std::vector<OpDef> arithmetic_ops() {
               .accepts = Accepts::promote_to_float,
               .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0].constant(1) / x[0]; },
               .on_complex = on_parts<math::reciprocal>,
-              .grad = [](const GradContext& c) -> Grads { return {-(c.upstream * (c.output * c.output))}; },
+              .grad = holomorphic<[](const GradContext& c) -> Grads { return {-(c.upstream * (c.output * c.output))}; }>,
               .onnx = "Reciprocal",
               .doc = "Return 1 / x.",
               .example = "td.reciprocal(td.asarray([4., 2.]))  # tensor([0.25, 0.5 ], dtype=float32)"},
@@ -423,9 +425,12 @@ std::vector<OpDef> arithmetic_ops() {
              {.name = "round",
               .traits = Trait::exact | Trait::method,
               .lower = rounded<round>,
+              .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
+                return {round(x[0].re), round(x[0].im)};
+              },
               .grad = kNotDifferentiable,
               .onnx = "Round",
-              .doc = "Round to the nearest integer, halves to the even one.",
+              .doc = "Round to the nearest integer, halves to the even one; of complex numbers both parts.",
               .example = "td.round(td.asarray([1.5, 2.5]))  # tensor([2., 2.], dtype=float32)"},
              {.name = "trunc",
               .traits = exact,

@@ -20,6 +20,8 @@ struct FftArgs {
   double scale;       // of the results
   const void* in;
   void* out;  // may be `in` where both sides have one type and length
+  bool conjugate = false;  // between real numbers and a spectrum: that is the conjugate of what it is otherwise
+  bool whole = false;      // real_to_complex writes all `length` numbers
 };
 void fourier_transform(const FftArgs& args);
 
