@@ -247,36 +247,37 @@ inline constexpr int kLanes = 4;
 inline constexpr int64_t kLanesFrom = 4 * kLanes + 1;  // i, from which on neighbours are taken in i
 inline constexpr int kLaneOrder[kLanes] = {0, 2, 1, 3};
 
-using Half __attribute__((vector_size(16), aligned(8), may_alias)) = double;
+using Half __attribute__((vector_size(16))) = double;
 using Quad __attribute__((vector_size(32))) = double;
-using QuadInMemory __attribute__((vector_size(32), aligned(8), may_alias)) = double;
 
+// Vectors in memory are aligned as numbers are.
+template <class V>
+TANDEM_FFT_INLINE V read(const void* from) {
+  V out;
+  __builtin_memcpy(&out, from, sizeof(V));
+  return out;
+}
 TANDEM_FFT_INLINE Complex<Quad> apart(const Quad& a, const Quad& b) {
   return {__builtin_shufflevector(a, b, 0, 4, 2, 6), __builtin_shufflevector(a, b, 1, 5, 3, 7)};
 }
-TANDEM_FFT_INLINE Complex<Quad> load_lanes(const Complex<double>* x) {
-  const auto* from = reinterpret_cast<const QuadInMemory*>(x);
-  const Quad a = from[0], b = from[1];
-  return apart(a, b);
-}
+TANDEM_FFT_INLINE Complex<Quad> load_lanes(const Complex<double>* x) { return apart(read<Quad>(x), read<Quad>(x + 2)); }
 TANDEM_FFT_INLINE Complex<Quad> load_lanes(const Complex<double>* x, int64_t step) {
-  const auto at = [&](int64_t k) __attribute__((always_inline)) { return *reinterpret_cast<const Half*>(x + k * step); };
-  return apart(__builtin_shufflevector(at(0), at(1), 0, 1, 2, 3), __builtin_shufflevector(at(2), at(3), 0, 1, 2, 3));
+  return apart(__builtin_shufflevector(read<Half>(x), read<Half>(x + step), 0, 1, 2, 3),
+               __builtin_shufflevector(read<Half>(x + 2 * step), read<Half>(x + 3 * step), 0, 1, 2, 3));
 }
 TANDEM_FFT_INLINE void store_lanes(Complex<double>* x, int64_t step, const Complex<Quad>& y) {
   const Quad a = __builtin_shufflevector(y.re, y.im, 0, 4, 2, 6), b = __builtin_shufflevector(y.re, y.im, 1, 5, 3, 7);
   if (step == 1) {
-    auto* to = reinterpret_cast<QuadInMemory*>(x);
-    to[0] = a;
-    to[1] = b;
+    __builtin_memcpy(x, &a, sizeof(a));
+    __builtin_memcpy(x + 2, &b, sizeof(b));
     return;
   }
-  const auto put = [&](int64_t k, const Half& half)
-                       __attribute__((always_inline)) { *reinterpret_cast<Half*>(x + k * step) = half; };
-  put(0, __builtin_shufflevector(a, a, 0, 1));
-  put(1, __builtin_shufflevector(a, a, 2, 3));
-  put(2, __builtin_shufflevector(b, b, 0, 1));
-  put(3, __builtin_shufflevector(b, b, 2, 3));
+  const Half a0 = __builtin_shufflevector(a, a, 0, 1), a1 = __builtin_shufflevector(a, a, 2, 3);
+  const Half b0 = __builtin_shufflevector(b, b, 0, 1), b1 = __builtin_shufflevector(b, b, 2, 3);
+  __builtin_memcpy(x, &a0, sizeof(a0));
+  __builtin_memcpy(x + step, &a1, sizeof(a1));
+  __builtin_memcpy(x + 2 * step, &b0, sizeof(b0));
+  __builtin_memcpy(x + 3 * step, &b1, sizeof(b1));
 }
 
 template <int R, class T, class V, class W>
@@ -309,16 +310,16 @@ TANDEM_FFT_INLINE void pass(const Plan<T>& plan, const Factor& factor, int64_t l
         [&](int j, const Complex<V>& y) __attribute__((always_inline)) { to[j * stride] = y; });
     int64_t i = 1;
     if constexpr (!std::is_same_v<W, NoLanes>) {
-      const auto* u = reinterpret_cast<const QuadInMemory*>(plan.lanes.data() + factor.lanes);
+      const T* u = plan.lanes.data() + factor.lanes;
       if (ido >= kLanesFrom)
-        for (; i + kLanes <= ido; i += kLanes, u += 2 * (radix - 1))
+        for (; i + kLanes <= ido; i += kLanes, u += 2 * kLanes * (radix - 1))
           point<R, T, W>(
               radix, roots, [&](int j) __attribute__((always_inline)) { return load_lanes(from + i + j * ido); },
               [&](int j, const Complex<W>& y) __attribute__((always_inline)) {
                 if (j == 0) {
                   store_lanes(to + i, 1, y);
                 } else {
-                  const W re = u[2 * j - 2], im = u[2 * j - 1];
+                  const W re = read<W>(u + 2 * kLanes * (j - 1)), im = read<W>(u + 2 * kLanes * (j - 1) + kLanes);
                   store_lanes(to + i + j * stride, 1, turned_by(y, re, im));
                 }
               });
