@@ -522,7 +522,8 @@ class BlockBuilder {
   std::vector<Place> places_;
   std::vector<bool> emitted_;
   std::vector<bool> stored_;
-  std::unordered_map<ValueId, std::pair<int, OnFailure>> failures_;  // of failure points: the host function, what is left
+  std::unordered_map<ValueId, std::pair<int, OnFailure>>
+      failures_;  // of failure points: the host function, what is left
   Block block_;
 };
 

@@ -164,7 +164,7 @@ Grads cholesky_grad(const GradContext& c) {
   const Value l = is_upper ? adjoint(c.output) : c.output, up = is_upper ? adjoint(c.upstream) : c.upstream;
   const Value product = lower(mm(adjoint(l), lower(up)));
   const Value halved = where(on_diagonal(c.b, l.shape().back()), product * 0.5, product);
-  const Value left = solve(adjoint(l), halved);         // L^-T P
+  const Value left = solve(adjoint(l), halved);                   // L^-T P
   const Value whole = adjoint(solve(adjoint(l), adjoint(left)));  // L^-T P L^-1
   return {(whole + adjoint(whole)) * 0.5};
 }
@@ -218,7 +218,8 @@ Grads qr_grad(const GradContext& c) {
   // A = [X Y] with X square, R = [U V]; then Y = QV.
   const Dim rest = m.columns - m.rows;
   const Value dv = columns_of(dr, m.rows, rest), y = columns_of(c.inputs[0], m.rows, rest);
-  const Value dx = tall_qr_grad({x.q, columns_of(x.r, 0, m.rows)}, up.q + mm(y, adjoint(dv)), columns_of(dr, 0, m.rows));
+  const Value dx =
+      tall_qr_grad({x.q, columns_of(x.r, 0, m.rows)}, up.q + mm(y, adjoint(dv)), columns_of(dr, 0, m.rows));
   return {c.b.emit(op("concat"), std::vector<Value>{dx, mm(x.q, dv)}, {int64_t{-1}})};
 }
 
@@ -266,7 +267,8 @@ Grads svdvals_grad(const GradContext& c) {
 Grads eigh_grad(const GradContext& c) {
   const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
   const Eigen x = parts_of_eigh(c.output, m), up = parts_of_eigh(c.upstream, m);
-  const Value core = over_differences(mm(adjoint(x.vectors), up.vectors), x.values) + diagonal_matrix(real_part(up.values));
+  const Value core =
+      over_differences(mm(adjoint(x.vectors), up.vectors), x.values) + diagonal_matrix(real_part(up.values));
   return {mm(mm(x.vectors, core), adjoint(x.vectors))};
 }
 
@@ -281,9 +283,10 @@ Grads eig_grad(const GradContext& c) {
   const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
   const Eigen x = parts_of_eigh(c.output, m), up = parts_of_eigh(c.upstream, m);
   const Value vh = adjoint(x.vectors), along = mm(vh, up.vectors);
-  const Value lengths = where(on_diagonal(c.b, m.rows), cast(real_part(along), along.dtype()), c.b.scalar(along.dtype(), 0));
-  const Value core = over_differences(along - mm(mm(vh, x.vectors), lengths), conj(x.values)) +
-                     diagonal_matrix(up.values);
+  const Value lengths =
+      where(on_diagonal(c.b, m.rows), cast(real_part(along), along.dtype()), c.b.scalar(along.dtype(), 0));
+  const Value core =
+      over_differences(along - mm(mm(vh, x.vectors), lengths), conj(x.values)) + diagonal_matrix(up.values);
   return {cast_back(solve(vh, mm(core, vh)), c.inputs[0])};
 }
 
@@ -313,10 +316,7 @@ std::vector<OpDef> linalg_ops() {
         .infer = solve_type,
         .grad = solve_grad,
         .doc = "Return x with a @ x = b."},
-       {.name = "inv",
-        .infer = square_type,
-        .grad = inv_grad,
-        .doc = "Return the inverse of matrices."},
+       {.name = "inv", .infer = square_type, .grad = inv_grad, .doc = "Return the inverse of matrices."},
        {.name = "det",
         .infer = [](InferContext& c) { return TensorType{c.inputs[0].dtype, matrices(c, true).batch, {}}; },
         .grad = det_grad,

@@ -70,6 +70,12 @@ Value complex_product(Builder& b, std::span<const Value> inputs, const OpDef& op
   Shape rows = rest;
   rows.push_back(count);
   x = reshape(b.emit("permute_dims", {x}, {order}), rows);
+  if (!count.is_constant()) {  // and may be 0: a one in front
+    rows.back() = 1;
+    x = b.emit(tandem::op("concat"), std::vector<Value>{b.full(rows, x.dtype(), 1), x}, {int64_t{-1}});
+    count = count + Dim(1);
+    rows.back() = count;
+  }
   x = b.emit("cumprod", {x}, {int64_t{-1}});
   std::vector<Dim> starts(rest.size(), Dim(0));
   const std::vector<Dim> steps(rows.size(), Dim(1));
@@ -184,7 +190,8 @@ std::vector<OpDef> reduction_ops() {
           return {restore_axes(c.upstream, x, axes, kept) * restore_axes(c.output, x, axes, kept) / x};
         }>,
         .onnx = "ReduceProd",
-        .doc = "Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN there).",
+        .doc = "Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN "
+               "there).",
         .example = "td.prod(td.asarray([2, 3, 4]))  # tensor(24)",
         .samples = {"(3, 5):unit", "(3, 5):unit | axis=0", "(3, 4):unit | axis=1, keepdims=True", "(0,)"}},
        {.name = "max",
@@ -268,7 +275,8 @@ std::vector<OpDef> reduction_ops() {
           return {up * (centered * 2.0 / count)};
         },
         .onnx = "compose",
-        .doc = "Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of complex "
+        .doc = "Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of "
+               "complex "
                "numbers that of the absolute value.",
         .example = "td.var(td.asarray([1., 3.]))  # tensor(1., dtype=float32)"},
        {.name = "std",

@@ -42,8 +42,8 @@ Complex on_parts2(std::span<const Complex> x, const OpDef&, const Attrs&) {
 
 // ---- gradients ----
 // Of complex numbers they follow PyTorch's convention: that of a real result with respect to x + iy is d/dx + i d/dy.
-Value conj(Value x);          // of real numbers, the numbers
-Value real_part(Value x);     // likewise
+Value conj(Value x);       // of real numbers, the numbers
+Value real_part(Value x);  // likewise
 // The rule of a holomorphic function, written as for real numbers: the gradient is that of the result times the conjugate
 // of the derivative.
 template <auto Rule>

@@ -105,8 +105,7 @@ class Scheduler {
     if (outer_.empty()) return false;
     const auto score = [&](int axis) {
       int count = 0;
-      for (const NestAccess& access : nest_.accesses)
-        count += access.slot >= 0 && access.is_contiguous(axis);
+      for (const NestAccess& access : nest_.accesses) count += access.slot >= 0 && access.is_contiguous(axis);
       return count;
     };
     const int row = nest_.is_scan && score(inner_.back()) > 0 ? 0 : score(inner_.back());
@@ -282,8 +281,8 @@ class Scheduler {
       if (it == known.end() || (access.output && !second)) {
         known.push_back(key);
         it = known.end() - 1;
-        const bool streaming = access.output && points * size_of(access.dtype) >= kStreamingBytes &&
-                               access.is_contiguous(inner_.back());
+        const bool streaming =
+            access.output && points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back());
         k.buffers.push_back({access.dtype, access.output ? BufferRole::output : BufferRole::input, streaming});
         out.slots.push_back(access.slot);
       }

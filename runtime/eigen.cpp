@@ -100,7 +100,9 @@ class Eigen {
     const auto n = static_cast<size_t>(n_);
     const T* const from = input<T>(c_, 0) + i * n_ * n_;
     // The library does not end with numbers that are not finite.
-    if (!std::all_of(from, from + n_ * n_, [](const T& x) { return std::isfinite(std::real(x)) && std::isfinite(std::imag(x)); })) return false;
+    if (!std::all_of(from, from + n_ * n_,
+                     [](const T& x) { return std::isfinite(std::real(x)) && std::isfinite(std::imag(x)); }))
+      return false;
     std::vector<T> a(n * n), vr(columns_ ? n * n : 1), w(n), wi(is_complex<T> ? 0 : n);
     transpose(from, a.data(), n_, n_);
     const int64_t stride = columns_ ? n_ : 1, one = 1;

@@ -124,10 +124,13 @@ TANDEM_FFT_INLINE void real_rows(const Rows<S, V>& rows, Complex<V>* data, Compl
   const FftArgs& a = rows.task.args;
   const int64_t given = std::min(a.in_length, a.length), half = a.length / 2;
   const T re_scale = a.scale, im_scale = a.conjugate ? -a.scale : a.scale;
-  const auto put = [&](int64_t k, const Complex<V>& x)
-                       __attribute__((always_inline)) {
-    rows.put_pair(k, {x.re * re_scale, x.im * im_scale});
-    if (a.whole && k > 0 && 2 * k < a.length) rows.put_pair(a.length - k, {x.re * re_scale, x.im * -im_scale});
+  const auto put = [&](int64_t k, const Complex<V>& x) __attribute__((always_inline)) {
+    const V re = x.re * re_scale, im = x.im * im_scale;
+    if (!a.whole) return rows.put_pair(k, {re, im});
+    // Differences from 0, so that zeros are positive, as they are where complex numbers are transformed.
+    const V other = V{} - im;
+    rows.put_pair(k, {re, a.conjugate ? V{} - other : im});
+    if (k > 0 && 2 * k < a.length) rows.put_pair(a.length - k, {re, other});
   };
   if (!rows.task.real_plan) {
     for (int64_t k = 0; k < given; ++k) data[k] = {rows.number(k), V{}};
@@ -205,7 +208,9 @@ TANDEM_FFT_INLINE void run_rows(const Task& task, int64_t first, void* memory) {
 using Run = void (*)(const Task& task, int64_t first, void* memory);
 
 // For each kind of vector one function with the passes in it, and one around it.
-void transform_one(const Plan<T>& plan, Complex<T>* data, Complex<T>* scratch) { transform<T, T, NoLanes>(plan, data, scratch); }
+void transform_one(const Plan<T>& plan, Complex<T>* data, Complex<T>* scratch) {
+  transform<T, T, NoLanes>(plan, data, scratch);
+}
 template <class S>
 void one_row(const Task& task, int64_t first, void* memory) {
   run_rows<S, T, transform_one>(task, first, memory);
@@ -244,7 +249,8 @@ void run(const FftArgs& args) {
   const bool halved = (to_real || from_real) && args.length % 2 == 0;
   const std::shared_ptr<const Plan<T>> plan = halved ? nullptr : plan_for<T>(args.length);
   const std::shared_ptr<const RealPlan<T>> real_plan = halved ? real_plan_for<T>(args.length) : nullptr;
-  const Task task{args, plan.get(), real_plan.get(), args.in_length, from_real && !args.whole ? args.length / 2 + 1 : args.length};
+  const Task task{args, plan.get(), real_plan.get(), args.in_length,
+                  from_real && !args.whole ? args.length / 2 + 1 : args.length};
   Run several = rows_generic<S>, alone = one_row<S>;
   int64_t lanes = 16 / static_cast<int64_t>(sizeof(T));
 #if defined(__x86_64__)

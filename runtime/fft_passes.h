@@ -298,7 +298,8 @@ TANDEM_FFT_INLINE void pass(const Plan<T>& plan, const Factor& factor, int64_t l
               radix, roots,
               [&](int j) __attribute__((always_inline)) { return load_lanes(from + j * ido, radix * ido); },
               [&](int j, const Complex<W>& y) __attribute__((always_inline)) {
-                store_lanes(to + j * stride, ido, i == 0 || j == 0 ? y : turned<true>(y, w[(i - 1) * (radix - 1) + j - 1]));
+                store_lanes(to + j * stride, ido,
+                            i == 0 || j == 0 ? y : turned<true>(y, w[(i - 1) * (radix - 1) + j - 1]));
               });
         }
   }

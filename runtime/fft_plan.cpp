@@ -132,7 +132,7 @@ Plan<T>::Plan(int64_t length) : n(length) {
     }
     std::vector<std::complex<T>> scratch(static_cast<size_t>(inner->scratch()));
     transform<T, T, NoLanes>(*inner, reinterpret_cast<Complex<T>*>(filter.data()),
-                    reinterpret_cast<Complex<T>*>(scratch.data()));
+                             reinterpret_cast<Complex<T>*>(scratch.data()));
     return;
   }
   const Roots<T> roots(n);

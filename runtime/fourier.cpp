@@ -27,7 +27,7 @@ void run_fourier(const RoutineArgs& args) {
   const bool whole = !real && !is_complex(x.dtype);
   const FftKind kind = whole  ? FftKind::real_to_complex
                        : real ? (inverse ? FftKind::complex_to_real : FftKind::real_to_complex)
-                            : (inverse ? FftKind::backward : FftKind::forward);
+                              : (inverse ? FftKind::backward : FftKind::forward);
   FftArgs transform{.kind = kind,
                     .real = real_type(x.dtype),
                     .outer = 1,

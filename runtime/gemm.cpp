@@ -149,7 +149,8 @@ class Gemm {
       const Element* b = part.b + p / kParts * args_.b_row;
       if (!b_is_direct())
         for (int64_t j = 0; j < columns; j += tiles_.width)
-          pack_b(b + j / kParts * args_.b_col, std::min<int64_t>(tiles_.width, columns - j), depth, packed_b + j * depth);
+          pack_b(b + j / kParts * args_.b_col, std::min<int64_t>(tiles_.width, columns - j), depth,
+                 packed_b + j * depth);
       for (int64_t i = 0; i < rows; i += kPackedRows) {
         const int64_t block_rows = std::min(kPackedRows, rows - i);
         pack_a(part.a + i * args_.a_row + p / kParts * args_.a_col, block_rows, depth, packed_a);

@@ -122,8 +122,8 @@ Value Emitter::stream_head(int access, const Value& low, const Value& high) {
   const int size = size_of(dtype);
   const int parts = is_pair(access) ? 2 : 1;
   const Value& row = s_.pointers[static_cast<size_t>(access)][static_cast<size_t>(s_.levels) - 1];
-  const Value address = t_.def(
-      "ptrtoint ptr {} to i64", element(memory_type(dtype), row, parts == 1 ? low : t_.def("shl i64 {}, 1", low)));
+  const Value address = t_.def("ptrtoint ptr {} to i64",
+                               element(memory_type(dtype), row, parts == 1 ? low : t_.def("shl i64 {}, 1", low)));
   const Value missing =
       t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * kVectorWidth) - 1);
   const Value elements = t_.def("lshr i64 {}, {}", missing, std::countr_zero(static_cast<unsigned>(size * parts)));

@@ -66,10 +66,9 @@ std::vector<Value> Emitter::load_pair(int number, DType dtype, int level) {
                     suffix_of(scalar, 2 * width), place, size_of(dtype), 2 * width,
                     pair_mask(shape_.masks[static_cast<size_t>(chunk)]));
     for (int part = 0; part < 2; ++part)
-      parts[part].push_back(
-          ops_.from_memory(dtype, width,
-                           t_.def("shufflevector {0} {1}, {0} poison, {2}", vector, both,
-                                  lanes_from(width, [part](int k) { return 2 * k + part; }))));
+      parts[part].push_back(ops_.from_memory(dtype, width,
+                                             t_.def("shufflevector {0} {1}, {0} poison, {2}", vector, both,
+                                                    lanes_from(width, [part](int k) { return 2 * k + part; }))));
   }
   const int part = is_first(number) ? 0 : 1;
   s_.parts_loaded[static_cast<size_t>(other)] = std::move(parts[1 - part]);
