@@ -76,7 +76,7 @@ class InPlace {
     if (const auto* call = std::get_if<HostCall>(&step.op)) return gives(call->failure);
     if (const auto* check = std::get_if<CheckIndex>(&step.op)) return gives(check->failure);
     if (const auto* put = std::get_if<Put>(&step.op)) return put->checked;
-    if (const auto* call = std::get_if<Call>(&step.op)) return !call->may_fail;
+    if (const auto* call = std::get_if<Call>(&step.op)) return !call->may_fail || gives(call->failure);
     if (const auto* branch = std::get_if<Branch>(&step.op)) return all(branch->then_block) && all(branch->else_block);
     if (const auto* loop = std::get_if<Loop>(&step.op)) return all(loop->condition) && all(loop->body);
     const auto* launch = std::get_if<Launch>(&step.op);

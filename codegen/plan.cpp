@@ -121,11 +121,13 @@ class ProgramBuilder {
       for (size_t b = 0; b < lowered.slots.size(); ++b) {
         if (k.buffers[b].role != BufferRole::input || size_of(k.buffers[b].dtype) != size_of(out_dtype)) continue;
         bool safe = true;
-        for (size_t i = 0; i < k.accesses.size(); ++i) {
+        for (size_t i = 0; i < k.accesses.size() && safe; ++i) {
           const Access& in = k.accesses[i];
           if (in.buffer != static_cast<int>(b)) continue;
-          safe = safe && in.gathers.empty() && in.offset == out.offset && in.strides == out.strides &&
-                 read_last[i] <= written[o];
+          safe = false;  // unless one of the writes (two, of complex numbers) is to the same places
+          for (size_t w = 0; w < k.accesses.size() && in.gathers.empty(); ++w)
+            safe = safe || (k.accesses[w].buffer == out.buffer && k.accesses[w].offset == in.offset &&
+                            k.accesses[w].strides == in.strides && read_last[i] <= written[w]);
         }
         if (safe) shareable.push_back({kernel, out.buffer, static_cast<int>(b)});
       }
@@ -287,6 +289,7 @@ class BlockBuilder {
       case Structure::view_update: return emit_view_update(node);
       case Structure::host_call: return emit_host_call(node);
       case Structure::check_index: return emit_check_index(node);
+      case Structure::failure_point: return emit_failure_point(node);
       case Structure::index_update: return emit_index_update(node);
       case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
       default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
@@ -329,6 +332,8 @@ class BlockBuilder {
       call.cost = std::max(call.cost, static_cast<double>(p_.hint(element_count(shape))));
     }
     for (const Attr& attr : node.attrs) append_param(attr, call.params);
+    if (const auto known = failures_.find(node.inputs[0]); call.may_fail && known != failures_.end())
+      std::tie(call.function, call.failure) = known->second;
     const ValueId out = node.outputs[0];
     places_[index(out)] = fresh(type(out));
     call.out = p_.view(places_[index(out)], type(out).shape);
@@ -452,6 +457,14 @@ class BlockBuilder {
     places_[index(node.outputs[0])] = args[0];
   }
 
+  void emit_failure_point(const Node& node) {
+    const std::vector<Place> args = region_inputs(node, 0);
+    const auto function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
+    const size_t first = 1 + p_.program->host[index(function)].arguments;
+    failures_[node.outputs[0]] = {function, on_failure(node, args, first, function)};
+    places_[index(node.outputs[0])] = args[0];
+  }
+
   bool is_checked(ValueId index_value) const {
     const int made_by = producers_[index(index_value)];
     if (made_by < 0) return false;
@@ -512,6 +525,8 @@ class BlockBuilder {
   std::vector<Place> places_;
   std::vector<bool> emitted_;
   std::vector<bool> stored_;
+  std::unordered_map<ValueId, std::pair<int, OnFailure>>
+      failures_;  // of failure points: the host function, what is left
   Block block_;
 };
 

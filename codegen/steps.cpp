@@ -74,6 +74,7 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                       [&](const Call& s) {
                         for (const View& input : s.inputs) use(input.slot);
                         use(s.out.slot);
+                        use_of_failure(s.failure, used);
                       },
                       [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
                       [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index.slot); },

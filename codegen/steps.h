@@ -48,6 +48,7 @@ void for_each_slot(Step& step, Visit&& visit) {
                       [&](Call& s) {
                         for (View& input : s.inputs) visit(input.slot);
                         visit(s.out.slot);
+                        on_failure(s.failure);
                       },
                       [&](Copy& s) { visit(s.from.slot), visit(s.to.slot); }, [&](Release& s) { visit(s.slot); },
                       [&](Put& s) { visit(s.from.slot), visit(s.to.slot), visit(s.index.slot); },

@@ -366,6 +366,7 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     ValueId& id = ids[static_cast<size_t>(op.checks->indices)];
     id = checked(id, size, axis);
   }
+  if (op.has(Trait::may_fail)) ids[0] = before_failure(ids[0]);
   return wrap(emit(op, ids, std::move(attrs)), weak);
 }
 

@@ -184,6 +184,11 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId token();
   // The indices, after a check that they lie within `size`.
   ValueId checked(ValueId indices, Dim size, int64_t axis);
+  // The operand of an operation that may fail, with what that leaves behind.
+  ValueId before_failure(ValueId operand);
+  // The token, if there is one, and what a failure leaves behind are appended to the inputs; returns the number of the
+  // host function, or -1 where nothing is left behind.
+  int64_t note_failure(std::string text, std::vector<ValueId>& inputs);
   void settle_failures(Graph& graph, bool ordered);
   // recorder_aliases.cpp: tensors that are one on some paths only.
   static void link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe);

@@ -151,6 +151,17 @@ CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, co
   return {axis, type.shape[static_cast<size_t>(axis)]};
 }
 
+ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs) {
+  if (const auto* formula = std::get_if<ComposeRule>(&op.lower)) return *formula;
+  if (op.complex_formula == nullptr) return nullptr;
+  const bool takes = std::any_of(inputs.begin(), inputs.end(), is_complex);
+  const bool gives = std::any_of(attrs.begin(), attrs.end(), [](const Attr& attr) {
+    const auto* dtype = std::get_if<DType>(&attr);
+    return dtype != nullptr && is_complex(*dtype);
+  });
+  return takes || gives ? op.complex_formula : nullptr;
+}
+
 bool takes_complex(const OpDef& op) {
   if (std::holds_alternative<PointwiseRule>(op.lower)) return op.on_complex != nullptr;
   if (std::holds_alternative<ReduceRule>(op.lower)) return op.has(Trait::complex);

@@ -120,6 +120,7 @@ enum class Structure : uint8_t {
   control,
   host_call,
   check_index,
+  failure_point,
   library
 };
 
@@ -180,6 +181,8 @@ struct OpDef {
   TensorType (*infer)(InferContext& c) = nullptr;
   Lowering lower = {};
   ComplexRule on_complex = nullptr;  // of a pointwise row that takes complex numbers
+  // Of a row that complex numbers take apart otherwise than part by part: replaces the node where they occur.
+  ComposeRule complex_formula = nullptr;
   std::optional<IndexCheck> checks = std::nullopt;
   Gradient grad = {};
   std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
@@ -207,6 +210,9 @@ struct CheckedAxis {
 };
 CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, const TensorType& result,
                          const Attrs& attrs);
+
+// The formula that stands for a node with such inputs; null where the node itself is lowered.
+ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs);
 
 // Whether inputs may be complex.
 bool takes_complex(const OpDef& op);

@@ -89,6 +89,9 @@ TensorType reduced_bool(InferContext& c) {
   return type;
 }
 
+Value conj(Value x) { return is_complex(x.dtype()) ? unary("conj", x) : x; }
+Value real_part(Value x) { return is_complex(x.dtype()) ? unary("real", x) : x; }
+
 std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows) {
   for (OpDef& row : rows) {
     if (row.inputs.empty()) row.inputs = defaults.inputs;

@@ -23,6 +23,7 @@ bool is(const OpDef& op, Structure structure) {
 NestAccess part_of(NestAccess access, DType dtype, int part) {
   if (!is_complex(dtype)) return access;
   access.dtype = real_type(dtype);
+  access.part = part;
   access.offset = access.offset * Dim(2) + Dim(part);
   for (Dim& stride : access.strides) stride = stride * Dim(2);
   for (NestAccess::Gather& gather : access.gathers) gather.stride = gather.stride * Dim(2);

@@ -144,7 +144,7 @@ class Normalizer {
     const TensorType& result = in_.type(node.outputs[0]);
     ValueId a = to_dtype(inputs[0], result.dtype), b = to_dtype(inputs[1], result.dtype);
     const bool row = type(a).rank() == 1, column = type(b).rank() == 1;
-    if (!row && !column) return product(a, b, result);
+    if (!row && !column) return add("matmul", {a, b}, {}, result);
     Shape shape = result.shape;
     if (row) {
       a = with_shape(a, {Dim(1), type(a).shape[0]});
@@ -154,21 +154,7 @@ class Normalizer {
       b = with_shape(b, {type(b).shape[0], Dim(1)});
       shape.push_back(Dim(1));
     }
-    return with_shape(product(a, b, {result.dtype, shape, result.device}), result.shape);
-  }
-
-  // Of complex matrices: four products of their parts.
-  ValueId product(ValueId a, ValueId b, const TensorType& result) {
-    if (!is_complex(result.dtype)) return add("matmul", {a, b}, {}, result);
-    const TensorType real{real_type(result.dtype), result.shape, result.device};
-    const auto part = [&](ValueId whole, std::string_view name) {
-      return add(name, {whole}, {}, {real.dtype, type(whole).shape, result.device});
-    };
-    const ValueId a_re = part(a, "real"), a_im = part(a, "imag"), b_re = part(b, "real"), b_im = part(b, "imag");
-    const auto times = [&](ValueId x, ValueId y) { return add("matmul", {x, y}, {}, real); };
-    const ValueId re = add("subtract", {times(a_re, b_re), times(a_im, b_im)}, {}, real);
-    const ValueId im = add("add", {times(a_re, b_im), times(a_im, b_re)}, {}, real);
-    return add("complex", {re, im}, {}, result);
+    return with_shape(add("matmul", {a, b}, {}, {result.dtype, shape, result.device}), result.shape);
   }
 
   const Graph& in_;

@@ -294,6 +294,7 @@ class Frame {
     try {
       op.routine->run({inputs, array(op.out), params});
     } catch (const Error& error) {
+      settle(op.failure, op.function);
       const std::string place = op.origin ? line_of(*op.origin) : "";
       if (place.empty()) throw;
       throw Error(error.kind, error.what() + place);

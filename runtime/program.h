@@ -79,17 +79,6 @@ struct Matmul {
   OriginRef origin = {};
 };
 
-// out = routine(inputs), all of them contiguous; `out` overlaps no input. What fails leaves arguments as they were.
-struct Call {
-  const Routine* routine;
-  std::vector<View> inputs;
-  View out;
-  std::vector<DimRef> params;
-  double cost;    // nanoseconds, roughly, for profiles
-  bool may_fail;  // by an exception
-  OriginRef origin = {};
-};
-
 // Same dtype and shape; may overlap.
 struct Copy {
   View from, to;
@@ -137,6 +126,19 @@ struct Loop {
 struct OnFailure {
   std::vector<std::pair<View, View>> copies;  // from, to
   std::vector<View> args;
+};
+
+// out = routine(inputs), all of them contiguous; `out` overlaps no input. `function`: -1, or whose `failed` it is.
+struct Call {
+  const Routine* routine;
+  std::vector<View> inputs;
+  View out;
+  std::vector<DimRef> params;
+  double cost;    // nanoseconds, roughly, for profiles
+  bool may_fail;  // by an exception
+  OriginRef origin = {};
+  int function = -1;
+  OnFailure failure = {};
 };
 
 // Calls host[function] with the elements of `args`, each a contiguous buffer of its own.

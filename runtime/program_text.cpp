@@ -85,7 +85,8 @@ class Printer {
     std::vector<std::string> inputs;
     inputs.reserve(op.inputs.size());
     for (const View& input : op.inputs) inputs.push_back(view(input));
-    line("call {} {} <- ({}) params [{}]", op.routine->name, view(op.out), join(inputs), dims(op.params));
+    line("call {} {} <- ({}) params [{}]{}", op.routine->name, view(op.out), join(inputs), dims(op.params),
+         failure(op.failure));
   }
   void print(const Copy& op) { line("copy {} <- {}", view(op.to), view(op.from)); }
   void print(const Put& op) {

@@ -112,6 +112,8 @@ class Verifier {
       require(view.slot != op.out.slot, "the result of a call is no input of it");
     }
     check_dims(op.params);
+    require(op.function < static_cast<int>(program_.host.size()), "host functions exist");
+    check(op.failure);
   }
   void check(const Copy& op) {
     step_ = "copy";

@@ -89,6 +89,7 @@ class RandomGraph {
                                                         "log_softmax",
                                                         "host_call",
                                                         "check_index",
+                                                        "failure_point",
                                                         "complex",
                                                         "scatter",
                                                         "scatter_add",

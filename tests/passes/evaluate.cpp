@@ -233,7 +233,8 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
     case Structure::host_call:  // nothing but its order matters
       out.bits.assign(size, 0);
       return out;
-    case Structure::check_index: return inputs[0];
+    case Structure::check_index:
+    case Structure::failure_point: return inputs[0];
     case Structure::full: out.bits.assign(size, fill_bits(node.attrs)); return out;
     case Structure::from_dim:
       out.bits = {
