@@ -83,6 +83,7 @@ class Dropper : public Rewriter {
     return std::any_of(first, last, [&](const auto& entry) {
       const Node& reader = *entry.second;
       std::vector<TensorType> types;
+      types.reserve(reader.inputs.size());
       for (const ValueId input : reader.inputs) types.push_back(source_type(input));
       const TensorType& result = source_type(reader.outputs[0]);
       const CheckedAxis looked_at = checked_axis(*reader.op, types, result, reader.attrs);

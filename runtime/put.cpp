@@ -1,6 +1,7 @@
 #include "runtime/put.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -11,9 +12,9 @@ namespace tandem {
 
 namespace {
 
-// From so many elements on, a write is worth sharing among threads: rows of so many bytes at least, or single elements of
-// what is too large for the caches.
-constexpr int64_t kWorthSharing = int64_t{1} << 16, kRowBytes = 256, kTableBytes = int64_t{1} << 24;
+// From so many elements on, a write is worth sharing among threads; if in rows, then of so many bytes at least. With single
+// elements, telling which are whose takes longer than writing them.
+constexpr int64_t kWorthSharing = int64_t{1} << 16, kRowBytes = 256;
 constexpr double kElementNanoseconds = 1.5;
 
 // ---- how two elements are combined: as the operations of the same names do ----
@@ -49,7 +50,7 @@ auto wrapping(T x) {
 
 template <class T>
 bool is_nan(T x) {
-  if constexpr (std::is_floating_point_v<T>) return x != x;
+  if constexpr (std::is_floating_point_v<T>) return std::isnan(x);
   return false;
 }
 
@@ -88,22 +89,15 @@ struct Part {
   bool whole;
 };
 
-template <PutMode Mode, class T>
-void put_elements(T* to, int64_t extent, int64_t step, const T* from, const Run& run, const Part& part) {
-  if (part.whole) {
-    for (int64_t n = 0; n < run.count; ++n) {
-      const int64_t given = run.indices[n], i = given + (given < 0 ? extent : 0);
-      T& place = to[i * step];
-      place = Combine<Mode>::of(place, from[n * run.stride]);
-    }
-    return;
-  }
-  // Which indices are another thread's cannot be guessed, so theirs are written as well, to nowhere.
-  T nowhere{};
-  for (int64_t n = 0; n < run.count; ++n) {
-    const int64_t given = run.indices[n], i = given + (given < 0 ? extent : 0);
-    T* const place = i >= part.low && i < part.high ? to + i * step : &nowhere;
-    *place = Combine<Mode>::of(*place, from[n * run.stride]);
+// `Near`: neither has a step to multiply by.
+template <PutMode Mode, bool Near, class T>
+void put_elements(T* to, int64_t extent, int64_t step, const T* from, const Run& run) {
+  const int64_t* const indices = run.indices;
+  const int64_t count = run.count, stride = run.stride;
+  for (int64_t n = 0; n < count; ++n) {
+    const int64_t given = indices[n], i = given + ((given >> 63) & extent);
+    T& place = to[Near ? i : i * step];
+    place = Combine<Mode>::of(place, from[Near ? n : n * stride]);
   }
 }
 
@@ -185,8 +179,7 @@ class Writer {
     const int64_t outer = size_of_axes(outer_), each = size_of_axes(index_) * run_.size * row_.size;
     const double cost = kElementNanoseconds * static_cast<double>(each);
     constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
-    const bool by_places =
-        row_.size * kBytes >= kRowBytes || args_.extent * std::abs(args_.step) * kBytes >= kTableBytes;
+    const bool by_places = row_.size * kBytes >= kRowBytes;
     const bool by_rows = outer >= num_threads();
     if (outer * each < kWorthSharing || num_threads() == 1 || inside_parallel_for() || !(by_rows || by_places)) {
       for (int64_t o = 0; o < outer; ++o) write(o, {0, args_.extent, true});
@@ -221,8 +214,10 @@ class Writer {
     for (int64_t k = 0; k < runs; ++k) {
       const Run run{args_.indices + k * run_.size, run_.size, run_.from};
       const T* source = from + offsets(index_, k).second;
-      if (row_.size == 1)
-        put_elements<Mode>(to, args_.extent, args_.step, source, run, part);
+      if (row_.size == 1 && args_.step == 1 && run.stride == 1)
+        put_elements<Mode, true>(to, args_.extent, 1, source, run);
+      else if (row_.size == 1)
+        put_elements<Mode, false>(to, args_.extent, args_.step, source, run);
       else
         put_rows<Mode>(to, args_.extent, args_.step, source, row_, run, part);
     }

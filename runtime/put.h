@@ -41,7 +41,17 @@ std::optional<int64_t> first_outside(const T* indices, int64_t count, int64_t si
       return static_cast<int64_t>(index) < -size || static_cast<int64_t>(index) >= size;
   };
   bool any = false;
-  for (int64_t i = 0; i < count; ++i) any |= outside(indices[i]);
+  if constexpr (std::is_same_v<T, int64_t>) {
+    // The sign of index + size or of size - 1 - index, as additions only.
+    uint64_t signs = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const auto index = static_cast<uint64_t>(indices[i]), extent = static_cast<uint64_t>(size);
+      signs |= (index + extent) | (extent - 1 - index);
+    }
+    any = (signs >> 63) != 0;
+  } else {
+    for (int64_t i = 0; i < count; ++i) any |= outside(indices[i]);
+  }
   if (!any) return std::nullopt;
   int64_t first = 0;
   while (!outside(indices[first])) ++first;

@@ -461,7 +461,7 @@ TEST_CASE("plan: results are written back to inputs after everything has been re
   }
 }
 
-TEST_CASE("plan: an index out of range names the operation, the index, the size and the line") {
+TEST_CASE("plan: an index out of range names the axis, the index, the size and the line") {
   const Graph graph = optimize(parse_graph(R"(graph @f(%t: f32[M, 2], %i: i64[N]) -> f32[N, 2] {
     %0 = take %t, %i axis=0 : f32[N, 2]  # model.py:7
     %1 = exp %0 : f32[N, 2]  # model.py:8
@@ -477,7 +477,7 @@ TEST_CASE("plan: an index out of range names the operation, the index, the size 
       FAIL("no error");
     } catch (const Error& error) {
       CHECK(error.kind == ErrorKind::index);
-      CHECK(std::string(error.what()) == "take: got index 2 along axis 0; need -2 <= index < 2 (at model.py:7)");
+      CHECK(std::string(error.what()) == "index: got 2 for axis 0 of size 2; need -2 <= index < 2 (at model.py:7)");
     }
   }
 }
