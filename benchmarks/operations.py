@@ -43,7 +43,23 @@ class Operation:
 
 
 def elementwise() -> Iterator[Operation]:
-    for name in "negative abs square sign floor round exp expm1 sin cos tan atan tanh sinh cosh".split():
+    for name in [
+        "negative",
+        "abs",
+        "square",
+        "sign",
+        "floor",
+        "round",
+        "exp",
+        "expm1",
+        "sin",
+        "cos",
+        "tan",
+        "atan",
+        "tanh",
+        "sinh",
+        "cosh",
+    ]:
         yield Operation(name)
     for name in ("sqrt", "log", "log2", "log1p", "reciprocal"):
         yield Operation(name, domain=(0.1, 10.0))
@@ -64,7 +80,7 @@ def elementwise() -> Iterator[Operation]:
         torch=lambda t: lambda x: x.half(),
         tandem=lambda t: lambda x: x.astype(t.float16),
     )
-    for name in "add subtract multiply divide maximum minimum less equal copysign hypot".split():
+    for name in ["add", "subtract", "multiply", "divide", "maximum", "minimum", "less", "equal", "copysign", "hypot"]:
         yield Operation(
             name, 2, repeats_first=False, torch={"less": lambda t: t.less, "equal": lambda t: t.eq}.get(name)
         )

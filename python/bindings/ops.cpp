@@ -193,7 +193,7 @@ TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<boo
 std::string method_docstring(const OpDef& op) {
   const std::string text = signature(op);
   const size_t first = text.find('(') + 1;
-  return fmt::format("{}self{}\n--\n\n{} See td.{}.", text.substr(0, first),
+  return fmt::format("{}$self{}\n--\n\n{} See td.{}.", text.substr(0, first),
                      text.substr(text.find_first_of(",)", first)), op.doc, op.name);
 }
 

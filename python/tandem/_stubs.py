@@ -63,6 +63,7 @@ ATTRIBUTES = {
     "k": "SupportsIndex",
     "endpoint": "_bool",
     "keepdims": "_bool",
+    "conjugate": "_bool",
     "correction": "float",
     "eps": "float",
     "dtype": "_DTypeLike",
