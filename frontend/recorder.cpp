@@ -340,7 +340,8 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
       strong = strong ? promote(*strong, input->dtype) : input->dtype;
   for (const TensorRef& input : inputs) {
     ValueId id = read(input);
-    if (!weak && input->recorded && input->recorded->weak && (!op.has(Trait::mixed) || op.name == "where" || op.checks)) {
+    if (!weak && input->recorded && input->recorded->weak &&
+        (!op.has(Trait::mixed) || op.name == "where" || op.checks)) {
       // As a Python number: it takes the tensors' dtype unless it is of a larger kind.
       const Kind kind = info(input->dtype).kind;
       const DType alone = kind == Kind::floating  ? default_dtype()

@@ -809,3 +809,33 @@ def program(a0):
 """,
         "(td.asarray([[[1.0]], [[1.0]]]),)",
     )
+
+
+def test_two_results_that_a_branch_hands_on_as_one_value(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a2):
+    if a0 == a2:
+        return (a0.copy(), 1 - a0)
+    x = True * a2
+    return (x * True, x)
+""",
+        "(td.asarray([1.0]), td.asarray([-2.152]))",
+        "(td.asarray([1.0]), td.asarray([1.0]))",
+    )
+
+
+def test_a_loop_that_starts_from_another_result(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    t1 = td.cast(a0, dtype=td.uint32)
+    t2 = t1 >> 0
+    f3 = 1
+    while f3 > 0 and a0.min() <= 1:
+        f3 -= 1
+        t2 = t2[-2::2]
+    return (t1, t2)
+""",
+        "(td.asarray([1], dtype=td.uint64),)",
+    )
