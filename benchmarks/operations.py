@@ -11,7 +11,7 @@ import json
 import math
 import statistics
 import sys
-import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from measure import timed
+from measure import in_turns
 from peers import THREADS, limit_threads
 from table import duration
 
@@ -214,7 +214,7 @@ def contenders(
         if name == "numpy":
             operands: list[Any] = list(arrays)
         elif name == "torch":
-            operands = [library.from_numpy(np.asarray(_writeable(a))) for a in arrays]
+            operands = [library.from_numpy(a) for a in arrays]
         else:
             operands = [
                 library.asarray(a, copy=False)
@@ -227,28 +227,6 @@ def contenders(
         else:
             calls[name] = lambda f=function, x=operands[0], y=operands[1]: f(x, y)
     return calls
-
-
-def _writeable(array: np.ndarray) -> np.ndarray:
-    """Return a view that PyTorch takes without a warning."""
-    return array if array.flags.writeable else np.lib.stride_tricks.as_strided(array, writeable=True)
-
-
-def measured(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each; calls alternate, and a sample lasts 50 µs at least."""
-    counts = {}
-    for name, call in calls.items():
-        call()
-        counts[name] = max(1, int(5e-5 / max(min(timed(call, 1) for _ in range(3)), 1e-7)))
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    names = list(calls)
-    for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            if counts[name] == 1:
-                time.sleep(1e-3)  # the threads of the one before stop spinning
-            calls[name]()
-            samples[name].append(timed(calls[name], counts[name]))
-    return {name: statistics.median(values) for name, values in samples.items()}
 
 
 def main() -> int:
@@ -268,6 +246,8 @@ def main() -> int:
     try:
         import torch
 
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ")  # repeated rows, which are only read
+
         torch.set_num_threads(THREADS)
         libraries["torch"] = torch
     except ImportError:
@@ -283,7 +263,7 @@ def main() -> int:
             for dtype in options.dtypes.split(","):
                 for layout in options.layouts.split(","):
                     arrays = laid_out(rng, operation, SIDES[size], dtype, layout)
-                    seconds = measured(contenders(operation, arrays, libraries), options.rounds)
+                    seconds = in_turns(contenders(operation, arrays, libraries), options.rounds)
                     best = min(value for name, value in seconds.items() if name != "tandem")
                     ratio = seconds["tandem"] / best
                     rows.append(

@@ -555,6 +555,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   const std::vector<int> producers = normal.producers();
   // What is written back may be another input as it was: everything is read before anything is written.
   std::vector<Step> copies;
+  const Renames renames = renames_in(program.body);
   for (const auto& [result, input] : writebacks) {
     const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
     const TensorType& type = normal.type(normal.results[r]);
@@ -562,7 +563,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     const int made_by = producers[static_cast<size_t>(normal.results[r])];
     const OriginRef origin =
         BlockBuilder::origin("copy", made_by < 0 ? SourceLoc{} : normal.nodes[static_cast<size_t>(made_by)].loc);
-    const Slots memory = may_be(program, from.slot);
+    const Slots memory = may_be(renames, from.slot);
     const bool is_other = std::any_of(writebacks.begin(), writebacks.end(), [&](const auto& other) {
       return other.second != input && memory.contains(other.second);
     });

@@ -11,29 +11,24 @@ bool binds(const Block& block, int slot) {
   });
 }
 
-namespace {
-
-// Adds (to, from) for every slot that takes another one's buffer.
-void collect_renames(const Block& block, std::vector<std::pair<int, int>>& renames) {
+Renames renames_in(const Block& block) {
+  Renames found;
+  const auto inside = [&](const Block& nested) {
+    const Renames more = renames_in(nested);
+    found.insert(found.end(), more.begin(), more.end());
+  };
   for (const Step& step : block) {
-    if (const auto* bind = std::get_if<Bind>(&step.op)) renames.emplace_back(bind->to, bind->from);
-    if (const auto* branch = std::get_if<Branch>(&step.op)) {
-      collect_renames(branch->then_block, renames);
-      collect_renames(branch->else_block, renames);
-    }
+    if (const auto* bind = std::get_if<Bind>(&step.op)) found.emplace_back(bind->to, bind->from);
+    if (const auto* branch = std::get_if<Branch>(&step.op)) inside(branch->then_block), inside(branch->else_block);
     if (const auto* loop = std::get_if<Loop>(&step.op)) {
-      collect_renames(loop->condition, renames);
-      collect_renames(loop->body, renames);
-      renames.insert(renames.end(), loop->carried.begin(), loop->carried.end());
+      inside(loop->condition), inside(loop->body);
+      found.insert(found.end(), loop->carried.begin(), loop->carried.end());
     }
   }
+  return found;
 }
 
-}  // namespace
-
-Slots may_be(const Program& program, int slot) {
-  std::vector<std::pair<int, int>> renames;
-  collect_renames(program.body, renames);
+Slots may_be(const Renames& renames, int slot) {
   Slots found = {slot};
   std::vector<int> open = {slot};
   while (!open.empty()) {

@@ -14,8 +14,11 @@ void collect(const Step& step, Slots& used, Slots& defined);
 // Both sides of a branch bind its results; whatever only one side defines is its own affair.
 bool binds(const Block& block, int slot);
 
-// The slots whose buffer this one may have at the end of the program: itself, and those it got it from.
-Slots may_be(const Program& program, int slot);
+// (to, from) for every slot that takes another one's buffer, in the block and those inside it.
+using Renames = std::vector<std::pair<int, int>>;
+Renames renames_in(const Block& block);
+// The slots whose buffer this one may have in the end: itself, and those it got it from.
+Slots may_be(const Renames& renames, int slot);
 
 // Calls visit(slot) for every reference to a slot in the step and the blocks inside it, so that it can be changed.
 template <class Visit>

@@ -129,9 +129,10 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell) {
   const auto among = [](const auto& cells, const std::shared_ptr<Cell>& one) {
     return std::find(cells.begin(), cells.end(), one) != cells.end();
   };
+  const auto is_lost = [&](const MaybeView& link) { return !link.known || !is_open(link.base->home); };
   const std::vector<MaybeView> bases = cell->maybe;
   for (const MaybeView& link : bases) {
-    if (!link.known || !is_open(link.base->home)) continue;
+    if (is_lost(link)) continue;
     if (!link.base->writable)
       throw_error(ErrorKind::capture,
                   "assignment: got a write into a tensor that is a read-only argument on some paths; need a writable "
@@ -139,7 +140,6 @@ void Recorder::write_aliases(const std::shared_ptr<Cell>& cell) {
     write_where(link, link.base, updated(read(link.base, level), link.views, 0, read(cell, level)));
     if (!among(changed, link.base)) changed.push_back(link.base);
   }
-  const auto is_lost = [&](const MaybeView& link) { return !link.known || !is_open(link.base->home); };
   std::vector<const Cell*> done;
   for (const auto& known : changed)
     if (std::none_of(bases.begin(), bases.end(), [&](const auto& link) { return link.base == known && is_lost(link); }))

@@ -322,28 +322,24 @@ class Frame {
   void execute(const Put& op) {
     const auto axis = static_cast<size_t>(op.axis);
     const size_t rank = op.to.shape.size(), index_rank = op.index.shape.size();
-    Scratch<PutAxis, kMostCopyAxes> axes(rank - 1 + index_rank);
-    PutAxis* const index_axes = axes.data() + rank - 1;
+    Scratch<PutAxis, kMostCopyAxes> axes(index_rank + rank);
+    for (size_t k = 0; k < index_rank; ++k) axes[k] = {dim(op.index.shape[k]), 0, dim(op.from.strides[axis + k])};
     const auto skip = [&](size_t k) { return k < axis ? k : k - 1 + index_rank; };
-    for (size_t k = 0, n = 0; k < rank; ++k)
-      if (k != axis) axes[n++] = {dim(op.to.shape[k]), dim(op.to.strides[k]), dim(op.from.strides[skip(k)])};
-    int64_t count = 1;
-    for (size_t k = 0; k < index_rank; ++k) {
-      index_axes[k] = {dim(op.index.shape[k]), 0, dim(op.from.strides[axis + k])};
-      count *= index_axes[k].size;
-    }
+    size_t end = index_rank;
+    for (size_t k = 0; k < rank; ++k)
+      if (k != axis) axes[end++] = {dim(op.to.shape[k]), dim(op.to.strides[k]), dim(op.from.strides[skip(k)])};
     const auto* indices = reinterpret_cast<const int64_t*>(address(op.index.slot, op.index.offset));
     const int64_t size = dim(op.to.shape[axis]);
     if (!op.checked)
-      if (const auto bad = first_outside(indices, count, size)) [[unlikely]]
+      if (const auto bad = first_outside(indices, count_of(op.index), size)) [[unlikely]]
         throw_out_of_bounds(*bad, op.axis, size, (op.origin ? line_of(*op.origin) : "").c_str());
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
     put({.mode = op.mode,
          .dtype = program_.slots[static_cast<size_t>(op.to.slot)].dtype,
-         .axes = {axes.data(), rank - 1},
-         .index_axes = {index_axes, index_rank},
+         .axes = {axes.data() + index_rank, end - index_rank},
+         .index_axes = {axes.data(), index_rank},
          .indices = indices,
          .extent = size,
          .step = dim(op.to.strides[axis]),

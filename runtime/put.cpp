@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ir/error.h"
+#include "runtime/elements.h"
 #include "runtime/parallel.h"
 
 namespace tandem {
@@ -18,26 +19,6 @@ constexpr int64_t kWorthSharing = int64_t{1} << 16, kRowBytes = 256;
 constexpr double kElementNanoseconds = 1.5;
 
 // ---- how two elements are combined: as the operations of the same names do ----
-
-template <float (*Widen)(uint16_t), uint16_t (*Narrow)(float)>
-struct Half {
-  uint16_t bits;
-};
-using Float16 = Half<half_to_float, float_to_half>;
-using BFloat16 = Half<bfloat_to_float, float_to_bfloat>;
-
-template <class T>
-struct Arithmetic {
-  using Wide = T;
-  static T widen(T x) { return x; }
-  static T narrow(T x) { return x; }
-};
-template <float (*Widen)(uint16_t), uint16_t (*Narrow)(float)>
-struct Arithmetic<Half<Widen, Narrow>> {
-  using Wide = float;
-  static float widen(Half<Widen, Narrow> x) { return Widen(x.bits); }
-  static Half<Widen, Narrow> narrow(float x) { return {Narrow(x)}; }
-};
 
 // Integers wrap around; those below int are computed with as unsigned ones, which do not overflow.
 template <class T>
@@ -58,11 +39,11 @@ template <PutMode Mode>
 struct Combine {
   template <class T>
   static T of(T there, T value) {
-    using A = Arithmetic<T>;
-    using Wide = typename A::Wide;
-    const Wide a = A::widen(there), b = A::widen(value);
-    if constexpr (Mode == PutMode::add) return A::narrow(static_cast<Wide>(wrapping(a) + wrapping(b)));
-    if constexpr (Mode == PutMode::multiply) return A::narrow(static_cast<Wide>(wrapping(a) * wrapping(b)));
+    using E = Element<T>;
+    using Wide = typename E::Sum;
+    const Wide a = E::load(there), b = E::load(value);
+    if constexpr (Mode == PutMode::add) return E::store(static_cast<Wide>(wrapping(a) + wrapping(b)));
+    if constexpr (Mode == PutMode::multiply) return E::store(static_cast<Wide>(wrapping(a) * wrapping(b)));
     if constexpr (Mode == PutMode::maximum) return is_nan(a) || a > b ? there : value;
     if constexpr (Mode == PutMode::minimum) return is_nan(a) || a < b ? there : value;
   }
@@ -235,24 +216,8 @@ void put_as(const PutArgs& args, int64_t indices) {
 
 template <PutMode Mode>
 void put_numbers(const PutArgs& args, int64_t indices) {
-  switch (args.dtype) {
-    case DType::i8: return put_as<Mode, int8_t>(args, indices);
-    case DType::boolean:
-    case DType::u8: return put_as<Mode, uint8_t>(args, indices);
-    case DType::i16: return put_as<Mode, int16_t>(args, indices);
-    case DType::u16: return put_as<Mode, uint16_t>(args, indices);
-    case DType::i32: return put_as<Mode, int32_t>(args, indices);
-    case DType::u32: return put_as<Mode, uint32_t>(args, indices);
-    case DType::i64: return put_as<Mode, int64_t>(args, indices);
-    case DType::u64: return put_as<Mode, uint64_t>(args, indices);
-    case DType::f16: return put_as<Mode, Float16>(args, indices);
-    case DType::bf16: return put_as<Mode, BFloat16>(args, indices);
-    case DType::f32: return put_as<Mode, float>(args, indices);
-    case DType::f64: return put_as<Mode, double>(args, indices);
-    case DType::c64:
-    case DType::c128: break;
-  }
-  throw InternalError("complex numbers are put part by part");
+  const DType dtype = args.dtype == DType::boolean ? DType::u8 : args.dtype;
+  with_element(dtype, [&]<class T>(T) { put_as<Mode, T>(args, indices); });
 }
 
 void put_bytes(const PutArgs& args, int64_t indices) {

@@ -1,6 +1,8 @@
 // Operations as built-in functions of the module and methods of tensors. Built-ins hand their arguments over as an array
 // (vectorcall); that of the module has the module as `self`, as inspect, help and pickle expect, so that there is one C
 // function for each operation: the N-th calls the N-th that was added.
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <utility>
 
@@ -43,10 +45,13 @@ PyObject* function(PyObject*, PyObject* const* values, Py_ssize_t count, PyObjec
 
 template <size_t N>
 PyObject* method(PyObject* self, PyObject* const* values, Py_ssize_t count, PyObject* names) {
-  const Py_ssize_t all = count + (names ? PyTuple_GET_SIZE(names) : 0);
-  std::vector<PyObject*> with_self{self};
-  with_self.insert(with_self.end(), values, values + all);
-  return called(*entries()[N].op, {with_self.data(), static_cast<size_t>(count) + 1, names});
+  const auto all = static_cast<size_t>(count + (names ? PyTuple_GET_SIZE(names) : 0));
+  std::array<PyObject*, 8> few;
+  std::vector<PyObject*> many(all < few.size() ? 0 : all + 1);
+  PyObject** with_self = many.empty() ? few.data() : many.data();
+  with_self[0] = self;
+  std::copy_n(values, all, with_self + 1);
+  return called(*entries()[N].op, {with_self, static_cast<size_t>(count) + 1, names});
 }
 
 template <size_t... N>
@@ -60,7 +65,7 @@ PyMethodDef* definition(const OpDef& op, const std::string& name, const std::str
   check_internal(n < kMost, "there are more than {} operations", kMost);
   Entry& entry = entries().emplace_back(Entry{&op, name, doc, {}});
   const Function call = is_method ? kFunctions[n].second : kFunctions[n].first;
-  entry.def = {entry.name.c_str(), reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(call)),
+  entry.def = {entry.name.c_str(), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
                METH_FASTCALL | METH_KEYWORDS, entry.doc.c_str()};
   return &entry.def;
 }

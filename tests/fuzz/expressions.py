@@ -117,10 +117,6 @@ class Expressions:
     def _helper(self, scope: Scope, depth: int) -> str:
         name = self.rng.choice(self.helpers)
         given = [self._operand(scope, depth), self._operand(scope, 1)]
-        for k, text in enumerate(given):
-            values = scope.evaluate(text)
-            if values is not None and not scope.writable(values[0]):
-                given[k] = f"{text}.copy()"
         return f"{name}({', '.join(given)})"
 
     # Rows of the op table

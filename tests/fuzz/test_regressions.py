@@ -839,3 +839,18 @@ def program(a0):
 """,
         "(td.asarray([1], dtype=td.uint64),)",
     )
+
+
+def test_a_loop_whose_variables_change_places_and_are_returned(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    x, y, z = a0 * 1, a0 * 2, a0 * 3
+    i = a0.min() * 0
+    while i < 4:
+        x, y, z = y, z, x
+        i = i + 1
+    return x, y, z
+""",
+        "(td.asarray([1.0, 2.0]),)",
+    )

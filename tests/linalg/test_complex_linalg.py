@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from test_linalg import BATCHES, both
+from test_linalg import close as close_as
 
 import tandem as td
 from tandem import _core
 
 DTYPES = ("complex64", "complex128")
-EPS = {"float32": 2e-5, "complex64": 2e-5, "float64": 1e-12, "complex128": 1e-12}
 
 
 def adjoint(a):
@@ -29,10 +29,7 @@ def matrix(shape, dtype="complex128", kind="any", seed=0):
 
 def close(got, want, scale=1.0):
     want = np.asarray(want)
-    assert got.shape == want.shape, (got.shape, want.shape)
-    assert got.dtype == want.dtype
-    tolerance = EPS[want.dtype.name] * scale
-    assert np.all(np.abs(got - want) <= tolerance * (1 + np.abs(want))), np.max(np.abs(got - want))
+    close_as(got, want, want.dtype.name, scale)
 
 
 SQUARE = {

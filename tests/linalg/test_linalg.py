@@ -13,6 +13,7 @@ from tandem import _core
 
 DTYPES = ("float32", "float64")
 BATCHES = ((), (3,), (2, 1), (0,))
+EPS = {"float32": 2e-5, "complex64": 2e-5, "float64": 1e-12, "complex128": 1e-12}
 
 
 def matrix(shape, dtype="float64", kind="any", seed=0):
@@ -42,8 +43,7 @@ def both(function, *arrays):
 def close(got, want, dtype, scale=1.0):
     assert got.shape == want.shape, (got.shape, want.shape)
     assert got.dtype == want.dtype
-    tolerance = {"float32": 2e-5, "float64": 1e-12}[dtype]
-    assert np.all(np.abs(got - want) <= tolerance * scale * (1 + np.abs(want))), np.max(np.abs(got - want))
+    assert np.all(np.abs(got - want) <= EPS[dtype] * scale * (1 + np.abs(want))), np.max(np.abs(got - want))
 
 
 SQUARE = {
