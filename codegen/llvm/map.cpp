@@ -125,7 +125,7 @@ Value Emitter::stream_head(int access, const Value& low, const Value& high) {
   const Value address = t_.def("ptrtoint ptr {} to i64",
                                element(memory_type(dtype), row, parts == 1 ? low : t_.def("shl i64 {}, 1", low)));
   const Value missing =
-      t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * kVectorWidth) - 1);
+      t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * parts * kVectorWidth) - 1);
   const Value elements = t_.def("lshr i64 {}, {}", missing, std::countr_zero(static_cast<unsigned>(size * parts)));
   const Value all = t_.def("sub i64 {}, {}", high, low);
   if (parts == 1) return minimum(elements, all);
