@@ -175,7 +175,7 @@ class Tensor:
     def abs(self) -> Tensor:
         """Return the absolute value."""
     def round(self) -> Tensor:
-        """Round to the nearest integer, halves to the even one."""
+        """Round to the nearest integer, halves to the even one; of complex numbers both parts."""
     def exp(self) -> Tensor:
         """Return e to the power x."""
     def exp2(self) -> Tensor:
@@ -225,7 +225,9 @@ class Tensor:
     def sum(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
         """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
     def prod(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
-        """Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there)."""
+        """Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN
+        there).
+        """
     def max(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return the largest element over axes; NaN if there is one."""
     def min(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
@@ -241,7 +243,9 @@ class Tensor:
     def mean(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return the arithmetic mean over axes; NaN over nothing."""
     def var(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
-        """Return the mean squared deviation from the mean, in two passes, divided by (count - correction)."""
+        """Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of
+        complex numbers that of the absolute value.
+        """
     def std(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
         """Return the square root of `var`."""
     def logsumexp(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
@@ -698,7 +702,7 @@ def ceil(x: _TensorLike) -> Tensor:
     """Round toward plus infinity."""
 
 def round(x: _TensorLike) -> Tensor:
-    """Round to the nearest integer, halves to the even one."""
+    """Round to the nearest integer, halves to the even one; of complex numbers both parts."""
 
 def trunc(x: _TensorLike) -> Tensor:
     """Round toward zero."""
@@ -847,7 +851,7 @@ def prod(
     dtype: _DTypeLike | None = None,
     keepdims: _bool = False,
 ) -> Tensor:
-    """Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there)."""
+    """Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN there)."""
 
 def max(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
     """Return the largest element over axes; NaN if there is one."""
@@ -871,7 +875,9 @@ def mean(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) ->
     """Return the arithmetic mean over axes; NaN over nothing."""
 
 def var(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
-    """Return the mean squared deviation from the mean, in two passes, divided by (count - correction)."""
+    """Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of complex
+    numbers that of the absolute value.
+    """
 
 def std(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
     """Return the square root of `var`."""
@@ -989,7 +995,7 @@ def _slice(x: _TensorLike, starts: Sequence[int], sizes: Sequence[int], steps: S
     """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
 
 def _cholesky(x: _TensorLike, upper: _bool) -> Tensor:
-    """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""
+    """Return the triangular L with L @ L^H = x, or U with U^H @ U = x."""
 
 def _solve(a: _TensorLike, b: _TensorLike) -> Tensor:
     """Return x with a @ x = b."""
@@ -1013,10 +1019,16 @@ def _svdvals(x: _TensorLike) -> Tensor:
     """Return singular values, the largest first."""
 
 def _eigh(x: _TensorLike) -> Tensor:
-    """Return, as one vector, the eigenvalues of symmetric matrices in ascending order, and eigenvectors."""
+    """Return, as one vector, the eigenvalues of Hermitian matrices in ascending order, and eigenvectors."""
 
 def _eigvalsh(x: _TensorLike) -> Tensor:
-    """Return the eigenvalues of symmetric matrices in ascending order."""
+    """Return the eigenvalues of Hermitian matrices in ascending order."""
+
+def _eig(x: _TensorLike) -> Tensor:
+    """Return, as one vector, the eigenvalues of matrices and eigenvectors, both complex."""
+
+def _eigvals(x: _TensorLike) -> Tensor:
+    """Return the eigenvalues of matrices, complex."""
 
 def _fourier(
     x: _TensorLike,
@@ -1025,6 +1037,7 @@ def _fourier(
     axis: SupportsIndex,
     length: _Shape,
     roots: SupportsIndex,
+    conjugate: _bool = False,
 ) -> Tensor:
     """Return the discrete Fourier transform along an axis."""
 

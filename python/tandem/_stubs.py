@@ -78,6 +78,7 @@ ATTRIBUTES = {
     "inverse": "_bool",
     "real": "_bool",
     "roots": "SupportsIndex",
+    "conjugate": "_bool",
     "length": "_Shape",
     "device": "str",
     "copy": "_bool",

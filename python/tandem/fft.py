@@ -108,9 +108,7 @@ def _along(
     if n is None:
         n = 2 * (x.shape[axis] - 1) if real and inverse else x.shape[axis]
     length = (_size(what, n),)
-    return _core._fourier(
-        x, inverse=inverse, real=real, axis=axis, length=length, roots=roots, conjugate=conjugate
-    )
+    return _core._fourier(x, inverse=inverse, real=real, axis=axis, length=length, roots=roots, conjugate=conjugate)
 
 
 def _sides(what: str, x: Tensor, s: Sequence[int] | None, axes: Sequence[int] | None) -> list[tuple[int | None, int]]:

@@ -1,7 +1,7 @@
 """Linear algebra: the array API's `linalg`, and what NumPy and PyTorch add to it.
 
-Matrices are the last two axes, [..., m, n]; all axes before them are a batch. Computed in float32, float64, complex64 or
-complex128 by LAPACK: that of $TANDEM_LAPACK, else the system's OpenBLAS or LAPACK, else the OpenBLAS inside NumPy's
+Matrices are the last two axes, [..., m, n]; all axes before them are a batch. Computed in float32, float64, complex64
+or complex128 by LAPACK: that of $TANDEM_LAPACK, else the system's OpenBLAS or LAPACK, else the OpenBLAS inside NumPy's
 wheel. Integers become the default dtype; float16 and bfloat16 are computed in float32 and rounded once. Where there is
 no result (a singular matrix has no inverse), `LinAlgError` names the matrix. x^H is the conjugate transpose of x.
 """

@@ -208,9 +208,7 @@ def test_the_gradient_is_the_adjoint(inverse, real, from_real, conjugate, roots)
             for axis in (0, 1):
                 shape = (size, 3) if axis == 0 else (2, size)
                 x = drawn(shape, not from_real)
-                call = dict(
-                    inverse=inverse, real=real, axis=axis, length=(length,), roots=roots, conjugate=conjugate
-                )
+                call = dict(inverse=inverse, real=real, axis=axis, length=(length,), roots=roots, conjugate=conjugate)
                 y = np.asarray(_core._fourier(td.asarray(x), **call))
                 w = drawn(y.shape, np.iscomplexobj(y))
                 params = (int(inverse), int(real), axis, length, roots, int(conjugate))

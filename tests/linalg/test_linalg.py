@@ -342,7 +342,9 @@ def test_a_failed_call_leaves_behind_what_eager_code_does_and_everything_usable(
             result = np.asarray(call(x, y, seen)).tolist()
         except td.Error as error:
             result = (type(error), str(error).splitlines()[0])
-        outcomes.append((result, x.tolist(), y.tolist(), [np.asarray(s).tolist() for s in seen], capsys.readouterr().out))
+        outcomes.append(
+            (result, x.tolist(), y.tolist(), [np.asarray(s).tolist() for s in seen], capsys.readouterr().out)
+        )
     assert repr(outcomes[1]) == repr(outcomes[0]) and repr(outcomes[2]) == repr(outcomes[0])
     if isinstance(outcomes[0][0], tuple):
         assert outcomes[0][0][0] is td.linalg.LinAlgError or function is with_indices
