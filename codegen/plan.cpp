@@ -4,6 +4,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "codegen/steps.h"
 #include "passes/layout.h"
 #include "passes/relax.h"
 #include "runtime/parallel.h"
@@ -397,7 +398,8 @@ class BlockBuilder {
   // The value is computed first: it may read the base, which the copy then takes over where it can.
   void emit_index_update(const Node& node) {
     for (ValueId input : node.inputs) require(input);
-    const int chosen = contiguous(p_, block_, place(node.inputs[1]), type(node.inputs[1]), node);
+    const TensorType& index_type = type(node.inputs[1]);
+    const int indices = contiguous(p_, block_, place(node.inputs[1]), index_type, node);
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
@@ -405,7 +407,9 @@ class BlockBuilder {
         {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
     const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
     block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
-                          axis, chosen, origin("put", node), is_checked(node.inputs[1])}});
+                          axis, p_.view({indices, {0, contiguous_strides(index_type.shape)}}, index_type.shape),
+                          static_cast<PutMode>(attr_as<int64_t>(*node.op, node.attrs, "mode")), origin("put", node),
+                          attr_as<bool>(*node.op, node.attrs, "checked") || is_checked(node.inputs[1])}});
   }
 
   std::vector<Place> region_inputs(const Node& node, size_t first) {
@@ -445,8 +449,7 @@ class BlockBuilder {
     const std::vector<Place> args = region_inputs(node, 0);
     CheckIndex check{p_.view(args[0], type(node.inputs[0]).shape),
                      p_.dim(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0]),
-                     static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis")),
-                     attr_as<bool>(*node.op, node.attrs, "element"), origin("check", node)};
+                     static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis")), origin("check", node)};
     check.function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
     if (check.function >= 0)
       check.failure = on_failure(node, args, 1 + p_.program->host[index(check.function)].arguments, check.function);
@@ -550,7 +553,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   std::vector<Place> results;
   program.body = BlockBuilder(builder, normal, params).run(results);
   const std::vector<int> producers = normal.producers();
-  // What is written back may be an input as it was: everything is read before anything is written.
+  // What is written back may be another input as it was: everything is read before anything is written.
   std::vector<Step> copies;
   for (const auto& [result, input] : writebacks) {
     const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
@@ -559,7 +562,11 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     const int made_by = producers[static_cast<size_t>(normal.results[r])];
     const OriginRef origin =
         BlockBuilder::origin("copy", made_by < 0 ? SourceLoc{} : normal.nodes[static_cast<size_t>(made_by)].loc);
-    if (from.slot < program.input_count) {
+    const Slots memory = may_be(program, from.slot);
+    const bool is_other = std::any_of(writebacks.begin(), writebacks.end(), [&](const auto& other) {
+      return other.second != input && memory.contains(other.second);
+    });
+    if (is_other) {
       const Place held{builder.new_slot(type.dtype, type.shape), {0, contiguous_strides(type.shape)}};
       program.body.push_back({Allocate{held.slot, builder.dim(element_count(type.shape)), -1}});
       program.body.push_back({Copy{builder.view(from, type.shape), builder.view(held, type.shape), origin}});

@@ -13,6 +13,40 @@ bool binds(const Block& block, int slot) {
 
 namespace {
 
+// Adds (to, from) for every slot that takes another one's buffer.
+void collect_renames(const Block& block, std::vector<std::pair<int, int>>& renames) {
+  for (const Step& step : block) {
+    if (const auto* bind = std::get_if<Bind>(&step.op)) renames.emplace_back(bind->to, bind->from);
+    if (const auto* branch = std::get_if<Branch>(&step.op)) {
+      collect_renames(branch->then_block, renames);
+      collect_renames(branch->else_block, renames);
+    }
+    if (const auto* loop = std::get_if<Loop>(&step.op)) {
+      collect_renames(loop->condition, renames);
+      collect_renames(loop->body, renames);
+      renames.insert(renames.end(), loop->carried.begin(), loop->carried.end());
+    }
+  }
+}
+
+}  // namespace
+
+Slots may_be(const Program& program, int slot) {
+  std::vector<std::pair<int, int>> renames;
+  collect_renames(program.body, renames);
+  Slots found = {slot};
+  std::vector<int> open = {slot};
+  while (!open.empty()) {
+    const int to = open.back();
+    open.pop_back();
+    for (const auto& [renamed, from] : renames)
+      if (renamed == to && found.insert(from).second) open.push_back(from);
+  }
+  return found;
+}
+
+namespace {
+
 // What a nested block needs from outside, and what it defines.
 void collect_nested(const Block& block, Slots& needed, Slots& defined) {
   Slots used, made;
@@ -43,7 +77,7 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                         use_of_failure(s.failure, used);
                       },
                       [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
-                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index); },
+                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index.slot); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },
                       [&](const Branch& s) {
                         Slots inside;

@@ -74,13 +74,13 @@ ValueId Recorder::before_failure(ValueId operand) {
   return number < 0 ? operand : emit(op("failure_point"), inputs, {number});
 }
 
-ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis, bool element) {
+ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis) {
   auto& known = checked_[{top().id, indices}];
   for (const auto& [extent, value] : known)
     if (extent == size) return value;
   std::vector<ValueId> inputs{indices};
   const int64_t number = note_failure("index", inputs);
-  const ValueId value = emit(op("check_index"), inputs, {std::vector<Dim>{size}, axis, element, false, number});
+  const ValueId value = emit(op("check_index"), inputs, {std::vector<Dim>{size}, axis, false, number});
   checked_[{top().id, indices}].emplace_back(size, value);
   checked_[{top().id, value}].emplace_back(size, value);
   return value;

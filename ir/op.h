@@ -145,9 +145,10 @@ struct NoGrad {
 };
 using Gradient = std::variant<std::monostate, GradRule, NoGrad>;
 
-// Which input holds indices into an axis of which other one. They must lie in [-size, size), whether or not anybody uses
-// the result; the axis is the attribute of that name, or else the first.
+// Which input holds indices into an axis of which other one, or of the result. They must lie in [-size, size), whether or
+// not anybody uses the result; the axis is the attribute of that name, or else the first.
 struct IndexCheck {
+  static constexpr int kResult = -1;
   int indices, table;
 };
 
@@ -202,6 +203,14 @@ const OpDef& op(std::string_view name);  // throws InternalError when there is n
 // The view that a Structure::view_update writes through; it has the same attributes.
 const OpDef& view_of_update(const OpDef& update);
 
+// The axis that the indices of a row with `checks` are of, and its size.
+struct CheckedAxis {
+  int64_t axis;
+  Dim size;
+};
+CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, const TensorType& result,
+                         const Attrs& attrs);
+
 // The formula that stands for a node with such inputs; null where the node itself is lowered.
 ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs);
 
@@ -217,8 +226,11 @@ std::vector<OpDef> exponential_ops();
 std::vector<OpDef> reduction_ops();
 std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
+std::vector<OpDef> scatter_ops();
 std::vector<OpDef> nn_ops();
 std::vector<OpDef> linalg_ops();
+std::vector<OpDef> convolution_ops();
+std::vector<OpDef> pooling_ops();
 std::vector<OpDef> fourier_ops();
 std::vector<OpDef> sorting_ops();
 std::vector<OpDef> random_ops();

@@ -42,7 +42,6 @@ std::vector<OpDef> control_ops() {
        {.name = "check_index",
         .attrs = {{"size", AttrKind::dims, std::nullopt, "of the axis"},
                   {"axis", AttrKind::integer, std::nullopt, "for the message"},
-                  {"element", AttrKind::boolean, Attr{false}, "for the message: of x[index], not of take"},
                   {"ordered", AttrKind::boolean, Attr{false}, "a failure can be told from one that comes later"},
                   {"function", AttrKind::integer, Attr{int64_t{-1}}, "its number among host calls, if any"}},
         .infer = first_type,

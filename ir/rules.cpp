@@ -98,6 +98,7 @@ std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows) {
     if (row.attrs.empty()) row.attrs = defaults.attrs;
     if (row.infer == nullptr) row.infer = defaults.infer;
     if (row.grad.index() == 0) row.grad = defaults.grad;
+    if (!row.checks) row.checks = defaults.checks;
     if (row.onnx.empty()) row.onnx = defaults.onnx;
     if (row.samples.empty()) row.samples = defaults.samples;
     if (row.accepts == Accepts::any) row.accepts = defaults.accepts;

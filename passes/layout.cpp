@@ -40,10 +40,13 @@ class Normalizer {
   ValueId with_shape(ValueId value, const Shape& shape) {
     return add("reshape", {value}, {shape}, {type(value).dtype, shape, type(value).device});
   }
+  ValueId broadcast(ValueId value, const Shape& shape) {
+    if (type(value).shape == shape) return value;
+    return add("broadcast_to", {value}, {shape}, {type(value).dtype, shape, type(value).device});
+  }
   // A copy that writes the place of a part of something larger.
   ValueId part(ValueId value, DType dtype, const Shape& shape) {
-    if (type(value).shape != shape)
-      value = add("broadcast_to", {value}, {shape}, {type(value).dtype, shape, type(value).device});
+    value = broadcast(value, shape);
     const TensorType out{dtype, shape, type(value).device};
     return type(value).dtype == dtype ? add("copy", {value}, {}, out) : add("cast", {value}, {dtype}, out);
   }
@@ -74,9 +77,11 @@ class Normalizer {
         case Structure::index_update: {
           const TensorType& out = in_.type(node.outputs[0]);
           Shape place = out.shape;
-          place.erase(place.begin() + attr_as<int64_t>(*node.op, node.attrs, "axis"));
+          const Shape& picked = type(inputs[1]).shape;
+          const auto axis = place.begin() + attr_as<int64_t>(*node.op, node.attrs, "axis");
+          place.insert(place.erase(axis), picked.begin(), picked.end());
           inputs[1] = to_dtype(inputs[1], DType::i64);
-          inputs[2] = part(inputs[2], out.dtype, place);
+          inputs[2] = broadcast(to_dtype(inputs[2], out.dtype), place);
           break;
         }
         case Structure::control:
@@ -110,8 +115,9 @@ class Normalizer {
     const auto constant = [&](Attr value) {
       return add("full", {}, {Dims{}, std::move(value), out.dtype}, {out.dtype, {}, out.device});
     };
+    // Like every result of a reduction it is memory of its own, row by row.
     if (kind == ReduceKind::argmax || kind == ReduceKind::argmin)
-      return add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out);
+      return add("copy", {add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out)}, {}, out);
     x = with_shape(to_dtype(x, out.dtype), out.shape);
     if (kind != ReduceKind::sum || !is_inexact(out.dtype)) return add("copy", {x}, {}, out);  // never the memory of x
     return add("add", {x, constant(0.0)}, {}, out);

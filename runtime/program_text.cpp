@@ -89,7 +89,9 @@ class Printer {
          failure(op.failure));
   }
   void print(const Copy& op) { line("copy {} <- {}", view(op.to), view(op.from)); }
-  void print(const Put& op) { line("put {} axis {} at s{} <- {}", view(op.to), op.axis, op.index, view(op.from)); }
+  void print(const Put& op) {
+    line("put {} {} axis {} at {} <- {}", to_text(op.mode), view(op.to), op.axis, view(op.index), view(op.from));
+  }
   void print(const Release& op) { line("release s{}", op.slot); }
   void print(const Bind& op) { line("s{} = s{}", op.to, op.from); }
   void print(const Branch& op) {

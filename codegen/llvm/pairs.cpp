@@ -8,8 +8,6 @@ namespace tandem::llvm {
 
 namespace {
 
-constexpr int kLine = 64;  // bytes of the caches
-
 // "<32 x i32> <i32 0, i32 2, ...>": lanes first, first + step ... of two vectors side by side.
 std::string lanes_from(int count, auto&& lane) {
   std::string out = fmt::format("<{} x i32> <", count);
@@ -59,8 +57,7 @@ std::vector<Value> Emitter::load_pair(int number, DType dtype, int level) {
   std::vector<Value> parts[2];
   for (int chunk = 0; chunk < shape_.count; ++chunk) {
     const Value place = element(scalar, pointer, fmt::format("{}", 2 * chunk * width));
-    for (int line = 0; line < 2 * width * size_of(dtype); line += kLine)
-      prefetch(element("i8", place, fmt::format("{}", line)));
+    prefetch(place, 2 * width * size_of(dtype));
     Value both;
     if (shape_.masks.empty())
       both = t_.def("load {}, ptr {}, align {}", vector, place, size_of(dtype));
