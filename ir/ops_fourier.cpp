@@ -18,7 +18,8 @@ TensorType fourier_type(InferContext& c) {
   const TensorType& x = c.inputs[0];
   const bool from_real = c.get<bool>("real") && !c.get<bool>("inverse"), to_real = c.get<bool>("real") && !from_real;
   const bool is_real = x.dtype == DType::f32 || x.dtype == DType::f64;
-  if (!((is_real && !to_real) || (is_complex(x.dtype) && !from_real)))
+  const bool fits = is_real ? !to_real : is_complex(x.dtype) && !from_real;
+  if (!fits)
     c.fail(ErrorKind::dtype, "got dtype {}; need {}; try x.astype(...)", info(x.dtype).name,
            from_real ? "float32 or float64"
            : to_real ? "complex64 or complex128"

@@ -16,6 +16,7 @@ class FormulaBuilder : public GraphBuilder {
   Value emit(const OpDef& op, std::span<const Value> inputs, Attrs attrs) override {
     attrs = complete_attrs(op, std::move(attrs));
     std::vector<DType> dtypes;
+    dtypes.reserve(inputs.size());
     for (const Value& input : inputs) dtypes.push_back(input.dtype());
     const ComposeRule formula = formula_of(op, dtypes, attrs);
     if (formula == nullptr) return GraphBuilder::emit(op, inputs, std::move(attrs));
@@ -50,6 +51,7 @@ class Expander : public Rewriter {
  private:
   void visit(const Node& node) override {
     std::vector<DType> dtypes;
+    dtypes.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) dtypes.push_back(source_type(in).dtype);
     if (formula_of(*node.op, dtypes, node.attrs) == nullptr) {
       copy(node, normalized(node), rewrite_regions(node));
@@ -57,6 +59,7 @@ class Expander : public Rewriter {
     }
     formulas_.set_location(node.loc);
     std::vector<Value> inputs;
+    inputs.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) inputs.push_back(formulas_.at(mapped(in)));
     map(node.outputs[0], formulas_.emit(*node.op, inputs, node.attrs).id);
   }
@@ -67,6 +70,7 @@ class Expander : public Rewriter {
     Attrs attrs = node.attrs;
     if (attrs.empty() || !node.regions.empty()) return attrs;
     std::vector<TensorType> types;
+    types.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) types.push_back(source_type(in));
     try {
       infer_type(*node.op, types, attrs, env_);

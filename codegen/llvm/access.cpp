@@ -9,6 +9,7 @@ namespace {
 
 // How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
 constexpr int64_t kPrefetchBytes = 1024;
+constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
 constexpr int kMaxVectors = 4;
 
@@ -163,10 +164,11 @@ Value Emitter::lane_pointers(int number, std::string_view type, int chunk, int l
   return t_.def("getelementptr {}, ptr {}, {} {}", type, base, i64, offset);
 }
 
-void Emitter::prefetch(const Value& place) {
-  if (s_.prefetches)
+void Emitter::prefetch(const Value& place, int bytes) {
+  if (!s_.prefetches) return;
+  for (int at = 0; at < bytes; at += kLine)
     t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
-          element("i8", place, fmt::format("{}", kPrefetchBytes)));
+          element("i8", place, fmt::format("{}", kPrefetchBytes + at)));
 }
 
 std::vector<Value> Emitter::load(int number, DType dtype, int level) {
@@ -191,7 +193,7 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
     Value loaded;
     if (is_contiguous(number)) {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
-      if (!is_scratch(number)) prefetch(place);
+      if (!is_scratch(number)) prefetch(place, kLine);
       if (masked)
         loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)",
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);

@@ -107,7 +107,7 @@ class Emitter {
   void store(const Store& store);
   void store_vector(const Value& value, const Value& place, const Value& mask, std::string_view scalar, int size,
                     int width, bool streams);
-  void prefetch(const Value& place);  // what a later round of the loop reads
+  void prefetch(const Value& place, int bytes);  // what a later round of the loop reads
   // pairs.cpp: both parts of contiguous complex numbers, which lie in turn, at once.
   void find_partners();
   bool is_pair(int access) const { return s_.partner[static_cast<size_t>(access)] >= 0; }

@@ -57,7 +57,7 @@ std::vector<Value> Emitter::load_pair(int number, DType dtype, int level) {
   std::vector<Value> parts[2];
   for (int chunk = 0; chunk < shape_.count; ++chunk) {
     const Value place = element(scalar, pointer, fmt::format("{}", 2 * chunk * width));
-    prefetch(place);
+    prefetch(place, 2 * width * size_of(dtype));
     Value both;
     if (shape_.masks.empty())
       both = t_.def("load {}, ptr {}, align {}", vector, place, size_of(dtype));
