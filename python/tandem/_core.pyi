@@ -263,7 +263,9 @@ class Tensor:
     def matmul(self, x2: _TensorLike) -> Tensor:
         """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
     def sort(self, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
-        """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way."""
+        """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way;
+        complex ones by their real parts, then by their imaginary parts.
+        """
     def argsort(self, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
         """Return the int64 indices that sort a tensor along an axis, in the order of `sort`."""
     def cummax(self, axis: SupportsIndex | None = None) -> Tensor:
@@ -991,7 +993,9 @@ def layer_norm(
     """Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias."""
 
 def sort(x: _TensorLike, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
-    """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way."""
+    """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way; complex
+    ones by their real parts, then by their imaginary parts.
+    """
 
 def argsort(x: _TensorLike, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
     """Return the int64 indices that sort a tensor along an axis, in the order of `sort`."""
