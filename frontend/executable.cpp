@@ -4,6 +4,7 @@
 
 #include "frontend/detach.h"
 #include "frontend/eager.h"
+#include "frontend/tape.h"
 #include "passes/pipeline.h"
 
 namespace tandem {
@@ -157,6 +158,7 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
   std::vector<Buffer> many_made(results > few_made.size() ? results : 0);
   Buffer* made = results > few_made.size() ? many_made.data() : few_made.data();
   tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+  for (const auto& [result, written] : capture_.writebacks) changed(*inputs[static_cast<size_t>(written)]);
   for (size_t k = 0; k < outputs.size(); ++k) {
     const CapturedOutput& captured = capture_.outputs[k];
     const auto chosen = std::find_if(

@@ -322,6 +322,11 @@ py::list running_containers() {
 
 py::object running_failure(size_t number) { return running_call().program.failure(number); }
 
+bool Specialization::is_differentiated(Call& call) {
+  const auto tensors = call.tensors.span();
+  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
+}
+
 py::object Specialization::run(const Flat& flat, Call& call) const {
   const size_t count = executable_->outputs().size();
   TensorRef few[4];

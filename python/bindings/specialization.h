@@ -122,6 +122,8 @@ class Specialization {
     int64_t symbols[64];
   };
   bool matches(const Flat& flat, Call& call, std::string* reason) const;
+  // Whether gradients flow to an input: then the function has to run eagerly.
+  static bool is_differentiated(Call& call);
   py::object run(const Flat& flat, Call& call) const;
 
   // The input that an argument is, or -1.
