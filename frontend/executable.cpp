@@ -5,6 +5,7 @@
 #include "frontend/detach.h"
 #include "frontend/eager.h"
 #include "frontend/tape.h"
+#include "passes/gradient.h"
 #include "passes/pipeline.h"
 
 namespace tandem {
@@ -185,6 +186,44 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
         static_cast<char*>(base.data) + output.layout.offset.evaluate(symbols) * size_of(base.dtype));
     outputs[k]->writable = base.writable;
   }
+}
+
+bool Executable::is_pure() const {
+  const auto plain = [](const CapturedOutput& output) {
+    return output.choices.empty() && !output.weak && (output.identical || output.kind == CapturedOutput::Kind::value);
+  };
+  return capture_.writebacks.empty() && capture_.host.empty() &&
+         std::all_of(capture_.outputs.begin(), capture_.outputs.end(), plain) &&
+         std::all_of(captured_.nodes.begin(), captured_.nodes.end(),
+                     [](const Node& node) { return node.regions.empty() && node.outputs.size() == 1; });
+}
+
+std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& of_outputs,
+                                                       const std::vector<bool>& wanted) const {
+  std::lock_guard lock(gradients_mutex_);
+  auto& known = gradients_[{of_outputs, wanted}];
+  if (known) return known;
+  std::vector<bool> of_results(captured_.results.size(), false);
+  for (size_t k = 0; k < of_outputs.size(); ++k)
+    if (of_outputs[k]) of_results[static_cast<size_t>(capture_.outputs[k].index)] = true;
+  std::optional<Graph> graph = tandem::gradient(captured_, of_results, wanted);
+  check_internal(graph.has_value(), "the gradient of a program with branches was asked for");
+  Capture capture;
+  for (size_t k = 0; k < graph->results.size(); ++k) {
+    CapturedOutput output;
+    output.index = static_cast<int>(k);
+    capture.outputs.push_back(std::move(output));
+  }
+  capture.hints = capture_.hints;
+  capture.guards = capture_.guards;
+  capture.numbers = capture_.numbers;
+  capture.numbers.resize(graph->params.size());
+  graph->name = "gradient_of_" + captured_.name;
+  capture.graph = std::move(*graph);
+  const auto made = std::make_shared<Executable>(std::move(capture), options_);
+  made->default_dtype_ = default_dtype_;
+  made->compile();
+  return known = made;
 }
 
 std::string Executable::ir(std::string_view stage) const {

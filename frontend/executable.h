@@ -2,6 +2,8 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <map>
+#include <memory>
 #include <mutex>
 
 #include "codegen/plan.h"
@@ -36,6 +38,14 @@ class Executable : public std::enable_shared_from_this<Executable> {
   void name_inputs(std::vector<std::string> names) { input_names_ = std::move(names); }
   const std::vector<ShapeGuard>& guards() const { return capture_.guards; }
   const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
+
+  const std::string& name() const { return captured_.name; }
+  // Whether it does nothing but make its results, which are values of their own or inputs, without branches and loops.
+  bool is_pure() const;
+  // The compiled program of gradients (passes/gradient.h), of a pure one. Its inputs are those of this program and the
+  // gradients of results; outputs and results are the same here. Made once.
+  std::shared_ptr<const Executable> gradient(const std::vector<bool>& of_outputs,
+                                             const std::vector<bool>& wanted) const;
 
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use
@@ -85,6 +95,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;
   std::vector<std::string> input_names_;
+  mutable std::mutex gradients_mutex_;
+  mutable std::map<std::pair<std::vector<bool>, std::vector<bool>>, std::shared_ptr<const Executable>> gradients_;
   mutable std::once_flag passes_once_;
   mutable std::vector<std::pair<std::string, std::string>> passes_;
 };

@@ -10,7 +10,7 @@
 
 namespace tandem {
 
-thread_local bool GradMode::enabled_ = true;
+thread_local bool GradMode::on = true;
 
 namespace {
 
@@ -167,7 +167,7 @@ Place place_in(const TensorRef& x, const TensorRef& base) {
   return place;
 }
 
-void track(const OpDef& op, const TensorRef& from, Attrs attrs, const TensorRef& to) {
+void track(const OpDef& op, const TensorRef& from, const Attrs& attrs, const TensorRef& to) {
   to->tracking = from->tracking ? tracking_for(op, {&from, 1}, attrs, to) : nullptr;
 }
 

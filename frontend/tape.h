@@ -51,16 +51,16 @@ struct GradNode {
 // Whether operations of this thread are put on the tape.
 class GradMode {
  public:
-  static bool enabled() { return enabled_; }
-  explicit GradMode(bool enabled) : before_(std::exchange(enabled_, enabled)) {}
-  ~GradMode() { enabled_ = before_; }
+  static bool enabled() { return on; }
+  explicit GradMode(bool enabled) : before_(std::exchange(on, enabled)) {}
+  ~GradMode() { on = before_; }
   GradMode(const GradMode&) = delete;
   GradMode& operator=(const GradMode&) = delete;
-  static bool set(bool enabled) { return std::exchange(enabled_, enabled); }
+  static bool set(bool enabled) { return std::exchange(on, enabled); }
 
  private:
   bool before_;
-  static thread_local bool enabled_;
+  static thread_local bool on;
 };
 
 // The tracking of a tensor as it is now; a view follows what was written to the tensor it is a view of.

@@ -55,9 +55,8 @@ class CompiledFunction {
     for (;;) {
       const Flat flat(args.ptr(), kwargs.ptr());
       SpecializationRef pending;
-      bool differentiated = is_differentiated(flat);
-      if (!differentiated)
-        if (py::object result = run_known(flat, pending, differentiated, !captured)) return result;
+      bool differentiated = false;
+      if (py::object result = run_known(flat, pending, differentiated, !captured)) return result;
       if (differentiated) return run_eagerly(self, args, kwargs);
       if (!pending) {
         // One thread captures, the others wait and then find what it made.
@@ -78,7 +77,8 @@ class CompiledFunction {
               "need tensors in attributes, variables and the like that share no memory with an argument which is "
               "written to, and state that does not change during capture; try passing the tensor as an argument",
               reason);
-        if (Specialization::is_differentiated(call)) return run_eagerly(self, args, kwargs);
+        if (Specialization::is_differentiated(call) && !made->is_differentiable(call))
+          return run_eagerly(self, args, kwargs);
         if (made->executable()->ready()) return made->run(flat, call);
         pending = std::move(made);
       }
@@ -91,9 +91,8 @@ class CompiledFunction {
     ++calls_;
     const Flat flat(args.ptr(), kwargs.ptr());
     SpecializationRef pending;
-    bool differentiated = is_differentiated(flat);
-    if (!differentiated)
-      if (py::object result = run_known(flat, pending, differentiated, true)) return result;
+    bool differentiated = false;
+    if (py::object result = run_known(flat, pending, differentiated, true)) return result;
     return run_eagerly(self, args, kwargs);
   }
 
@@ -150,16 +149,8 @@ class CompiledFunction {
   bool direct = true;                  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
-  // Whether gradients flow to an argument: there are no programs for that.
-  static bool is_differentiated(const Flat& flat) {
-    if (!GradMode::enabled()) return false;
-    for (size_t i = 0; i < flat.leaves.size(); ++i)
-      if (const TensorRef* x = tensor_pointer(flat.leaves[i]); x && is_tracked(**x)) return true;
-    return false;
-  }
-
   // The result of a specialisation that fits; null when none does, or when those that do are not compiled yet: `pending`
-  // is the first of them; or when it reads tensors that gradients flow to.
+  // is the first of them; or when gradients flow through it and it does not know how.
   py::object run_known(const Flat& flat, SpecializationRef& pending, bool& differentiated, bool is_hit) {
     for (size_t i = 0; i < specializations_.size(); ++i) {
       Specialization::Call call;
@@ -169,7 +160,7 @@ class CompiledFunction {
         if (!pending) pending = found;
         continue;
       }
-      differentiated = Specialization::is_differentiated(call);
+      differentiated = Specialization::is_differentiated(call) && !found->is_differentiable(call);
       if (differentiated) return {};
       use_first(i, found);
       hits_ += is_hit;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "frontend/compiling.h"
+#include "frontend/differentiation.h"
 #include "python/bindings/specialization.h"
 
 namespace tandem {
@@ -327,13 +328,37 @@ bool Specialization::is_differentiated(Call& call) {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
 }
 
+bool Specialization::is_differentiable(Call& call) const {
+  return tandem::is_differentiable(*executable_) && owned_inputs(call).has_value();
+}
+
+std::optional<std::vector<TensorRef>> Specialization::owned_inputs(Call& call) const {
+  std::vector<TensorRef> out;
+  const auto tensors = call.tensors.span();
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    const auto is_this = [&](const TensorRef& x) { return x.get() == tensors[k]; };
+    const TensorRef* known = call.objects[k] ? tensor_pointer(call.objects[k]) : nullptr;
+    const auto look_in = [&](const std::vector<TensorRef>& held) {
+      const auto found = std::find_if(held.begin(), held.end(), is_this);
+      if (!known && found != held.end()) known = &*found;
+    };
+    look_in(call.made);
+    look_in(executable_->constants());
+    if (!known) return std::nullopt;
+    out.push_back(*known);
+  }
+  return out;
+}
+
 py::object Specialization::run(const Flat& flat, Call& call) const {
   const size_t count = executable_->outputs().size();
   TensorRef few[4];
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
   const RunningCall running(*this, flat);
-  if (executable_->brief()) {
+  if (is_differentiated(call)) {
+    run_taped(executable_, *owned_inputs(call), call.symbols, outputs);
+  } else if (executable_->brief()) {
     executable_->run(call.tensors.span(), call.symbols, outputs);
   } else {
     const auto tensors = call.tensors.span();

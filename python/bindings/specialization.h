@@ -122,8 +122,12 @@ class Specialization {
     int64_t symbols[64];
   };
   bool matches(const Flat& flat, Call& call, std::string* reason) const;
-  // Whether gradients flow to an input: then the function has to run eagerly.
+  // Whether gradients flow to an input, and whether the compiled program can say how; otherwise the function has to run
+  // eagerly.
   static bool is_differentiated(Call& call);
+  bool is_differentiable(Call& call) const;
+  // The inputs, each owned; nothing where one is not known to anybody else.
+  std::optional<std::vector<TensorRef>> owned_inputs(Call& call) const;
   py::object run(const Flat& flat, Call& call) const;
 
   // The input that an argument is, or -1.

@@ -15,7 +15,7 @@ NAMES = [
 ]
 # Where numbers would lie on kinks, or be too large for differences to say much, others are drawn.
 SMOOTH = {"wide": "normal", "wide_positive": "positive", "any": "normal", "small": "normal"}
-TAME = {"tan": lambda x: x * 0.3, "acosh": lambda x: x + 0.25}  # not where derivatives grow without bound
+TAME = {"tan": lambda x: x * 0.15, "acosh": lambda x: x + 0.25}  # not where derivatives grow without bound
 APART = ("sort", "max", "min", "topk_indices", "cummax", "cummin")  # whose order must not change
 STEP = 2e-4
 

@@ -1,0 +1,138 @@
+"""Annotated functions inside of an eager tape: the gradients are compiled, and have the bits of eager code."""
+
+import numpy as np
+import pytest
+
+import tandem as td
+from tandem import _core
+
+
+def dense(x, w, b):
+    return td.tanh(x @ w + b)
+
+
+def mixed(x, w, b):
+    y = td.exp(-x * x) + td.maximum(x, 0.25)
+    y[:, 1:] *= 3.0
+    y[0] = b[0] * td.exp(y[1])
+    return (y @ w).sum(axis=0) / (1 + td.abs(b)), y.T[::2]
+
+
+def picks(x, w, b):
+    rows = td.take(x, td.asarray([2, 0, 2]), axis=0)
+    return td.softmax(rows @ w, axis=-1) * td.logsumexp(x, axis=0).mean(), td.sort(b) + td.cumsum(b)
+
+
+FUNCTIONS = [dense, mixed, picks]
+
+
+def arguments(rows=4):
+    rng = np.random.default_rng(5)
+    shapes = ((rows, 3), (3, 5), (5,))
+    return [td.asarray(rng.standard_normal(s).astype(np.float32)).requires_grad_() for s in shapes]
+
+
+def total(result):
+    parts = result if isinstance(result, tuple) else (result,)
+    return sum(((part * part).sum() for part in parts), td.asarray(0.0))
+
+
+def bits(x):
+    return np.asarray(x).tobytes()
+
+
+@pytest.mark.parametrize("annotate", [td.script, td.trace])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_gradients_have_the_bits_of_eager_code(annotate, function):
+    compiled = annotate(function)
+    for rows in (4, 6, 7, 4):
+        eager, taped = arguments(rows), arguments(rows)
+        total(function(*eager)).backward()
+        result = compiled(*taped)
+        total(result).backward()
+        first = result[0] if isinstance(result, tuple) else result
+        assert first.grad_fn == function.__name__
+        for x, y in zip(eager, taped):
+            assert bits(x.grad) == bits(y.grad)
+    assert compiled.stats()["eager_calls"] == 0 and compiled.stats()["captures"] <= 3
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_second_order(function):
+    compiled = td.script(function)
+
+    def second(f):
+        xs = arguments()
+        grads = _core._gradients([total(f(*xs))], [None], xs, retain_graph=True, create_graph=True)
+        total(tuple(grads)).backward()
+        return [x.grad for x in xs]
+
+    for a, b in zip(second(function), second(compiled)):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=2e-5, atol=2e-5)
+
+
+def test_weights_in_attributes_and_eager_parts_around():
+    class Layer:
+        def __init__(self):
+            self.w = td.asarray(np.linspace(-1, 1, 9, dtype=np.float32).reshape(3, 3)).requires_grad_()
+
+        @td.script
+        def __call__(self, x, scale):
+            return td.sigmoid(x @ self.w) * scale
+
+    layer, x = Layer(), td.ones((2, 3)).requires_grad_()
+    for scale in (2.0, 3.0, 4.0):
+        layer.w.grad = x.grad = None
+        td.sin(layer(x * 2, scale)).sum().backward()
+        got = bits(layer.w.grad), bits(x.grad)
+        layer.w.grad = x.grad = None
+        with td.disabled():
+            td.sin(layer(x * 2, scale)).sum().backward()
+        assert got == (bits(layer.w.grad), bits(x.grad))
+
+
+def test_what_has_branches_or_effects_runs_eagerly():
+    @td.script
+    def branches(x):
+        if x.sum() > 0:
+            x = x * 2
+        return x * x
+
+    @td.script
+    def writes(x, log):
+        log += x.sum()
+        return x * 3
+
+    x, log = td.asarray([1.0, 2.0]).requires_grad_(), td.asarray(0.0)
+    branches(x).sum().backward()
+    assert x.grad.tolist() == [8.0, 16.0]
+    assert branches.stats()["eager_calls"] == 1
+    x.grad = None
+    with td.no_grad():
+        writes(x, log)
+    writes(x, td.asarray(0.0)).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0] and log.item() == 3.0
+
+
+def test_an_argument_written_to_after_the_call():
+    f = td.script(lambda x: x * x)
+    x = td.asarray([1.0, 2.0]).requires_grad_()
+    y = x * 1
+    z = f(y)
+    y += 1
+    with pytest.raises(td.AutogradError, match="that was written to after the call"):
+        z.sum().backward()
+    g = td.script(lambda x: x.sum())
+    y = x * 1
+    z = g(y)
+    written = td.script(lambda t: t.fill(0.0))
+    with td.no_grad():
+        written(y)
+    with pytest.raises(td.AutogradError, match="written to after"):
+        z.backward()
+
+
+def test_the_whole_gradient_of_an_annotated_function():
+    f = td.script(lambda x: (x**3).sum())
+    assert td.grad(f)(td.asarray([1.0, 2.0])).tolist() == [3.0, 12.0]
+    assert td.hessian(f)(td.asarray([1.0, 2.0])).tolist() == [[6.0, 0.0], [0.0, 12.0]]
