@@ -111,7 +111,7 @@ struct Registry {
 
   Registry() {
     for (auto family :
-         {creation_ops, arithmetic_ops, comparison_ops, elementary_ops, exponential_ops, reduction_ops, view_ops,
+         {creation_ops, arithmetic_ops, comparison_ops, elementary_ops, exponential_ops, special_ops, reduction_ops, view_ops,
           indexing_ops, nn_ops, linalg_ops, fourier_ops, sorting_ops, random_ops, control_ops, complex_ops})
       for (OpDef& row : family()) rows.push_back(std::move(row));
     for (const OpDef& row : rows) {
