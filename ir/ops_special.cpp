@@ -42,7 +42,7 @@ Grads i1_grad(const GradContext& c) {
 }
 
 Grads i1e_grad(const GradContext& c) {
-  const Value x = c.inputs[0], slope = unary("i0e", x) - c.output * (unary("sign", x) + 1.0 / x);
+  const Value x = c.inputs[0], slope = unary("i0e", x) - c.output * (unary("sign", x) + unary("reciprocal", x));
   return {c.upstream * where(is_zero(c), c.b.scalar(x.dtype(), 0.5), slope)};
 }
 
