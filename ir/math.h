@@ -41,7 +41,7 @@ Scalar bessel_i0(Scalar x);
 Scalar bessel_i0e(Scalar x);
 Scalar bessel_i1(Scalar x);
 Scalar bessel_i1e(Scalar x);
-Scalar ldexp(Scalar x, Scalar count);   // count: of any integer dtype
-Scalar binary_exponent(Scalar x);       // of frexp, an integer as large as x; 0 for 0, inf and NaN
+Scalar ldexp(Scalar x, Scalar count);  // count: of any integer dtype
+Scalar binary_exponent(Scalar x);      // of frexp, an integer as large as x; 0 for 0, inf and NaN
 
 }  // namespace tandem::math

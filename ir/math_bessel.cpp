@@ -17,9 +17,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 struct BesselTables {
   std::span<const double> first, second, third, small, large;
 };
-constexpr BesselTables kTables[] = {
-    {kBesselI0A, kBesselI0B, kBesselI0C, kBesselI0SmallF32, kBesselI0LargeF32},
-    {kBesselI1A, kBesselI1B, kBesselI1C, kBesselI1SmallF32, kBesselI1LargeF32}};
+constexpr BesselTables kTables[] = {{kBesselI0A, kBesselI0B, kBesselI0C, kBesselI0SmallF32, kBesselI0LargeF32},
+                                    {kBesselI1A, kBesselI1B, kBesselI1C, kBesselI1SmallF32, kBesselI1LargeF32}};
 
 // exp(-a) I(a) for an f32 result.
 Scalar scaled_single(Scalar a, int order) {
@@ -58,7 +57,8 @@ Scalar with_parity(Scalar value, Scalar x, int order) {
 }
 
 Scalar scaled_bessel(Scalar x, int order) {
-  if (x.dtype == DType::f32) return with_parity(scaled_single(abs(x).cast(DType::f64), order).cast(DType::f32), x, order);
+  if (x.dtype == DType::f32)
+    return with_parity(scaled_single(abs(x).cast(DType::f64), order).cast(DType::f32), x, order);
   const Pair value = scaled_double(abs(x), order);
   return with_parity(value.hi + value.lo, x, order);
 }

@@ -79,8 +79,7 @@ Scalar lgamma_double(Scalar x) {
   const Pair part = select(odd, angle.cosine, angle.sine);
   const Pair sine = fast_two_sum(abs(part.hi), select(part.hi < zero, -part.lo, part.lo));
   const Pair argument = ratio(pair(x, {kPi[0], kPi[1]}), select(small, sine, product(exact(a), sine)));
-  const Pair reflected =
-      sum(log_pair(argument.hi, argument.lo / argument.hi), negated(select(near, regular, far)));
+  const Pair reflected = sum(log_pair(argument.hi, argument.lo / argument.hi), negated(select(near, regular, far)));
 
   const Scalar is_tiny = a < x.constant(0x1p-60);  // -log a
   const Pair value = select((x < zero) & ~is_tiny, reflected, positive);

@@ -15,8 +15,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import mpmath
 import numpy as np
 import samples
+import scipy.special
 
 import tandem as td
 
@@ -196,6 +198,43 @@ _rounded(
     erf=erf,  # math.erf itself is off by up to one ulp of float64
 )
 TWINS["pow"].integers = _integer_power
+
+
+def _special(name, exact, infinite=None):
+    """SciPy's zeros, infinities and NaNs (or the given limit at both infinities), and 30 digits of all other values."""
+    rough = getattr(scipy.special, name, None) or getattr(np, name)
+
+    def one(x, near):
+        if not np.isfinite(near) or near == 0:
+            return np.longdouble(near)
+        with mpmath.workdps(30):
+            return np.longdouble(mpmath.nstr(exact(mpmath.mpf(float(x))).real, 25))
+
+    def function(x):
+        with np.errstate(all="ignore"):
+            near = np.asarray(rough(x.astype(np.float64)))
+        if infinite is not None:
+            near = np.where(np.isinf(x), infinite(x), near)
+        return np.vectorize(one, otypes=[np.longdouble])(x, near).astype(x.dtype)
+
+    return function
+
+
+_rounded(
+    erfc=_special("erfc", mpmath.erfc),
+    erfinv=_special("erfinv", mpmath.erfinv),
+    sinc=_special("sinc", mpmath.sincpi),
+    i0=_special("i0", lambda x: mpmath.besseli(0, x), np.abs),
+    i1=_special("i1", lambda x: mpmath.besseli(1, x), np.positive),
+    i0e=_special("i0e", lambda x: mpmath.exp(-abs(x)) * mpmath.besseli(0, x)),
+    i1e=_special("i1e", lambda x: mpmath.exp(-abs(x)) * mpmath.besseli(1, x)),
+)
+_rounded(
+    ulps=2.0,
+    lgamma=_special("gammaln", mpmath.loggamma, np.abs),
+    digamma=_special("digamma", mpmath.digamma),
+)
+_exact(ldexp=lambda x, n: np.ldexp(x, n.astype(np.int64)))
 
 
 def _gelu(x):
