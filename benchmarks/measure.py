@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,23 @@ def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, list[float
                 contenders[name]()
             samples[name].append(timed(contenders[name], repeats[name]))
     return {name: sorted(values) for name, values in samples.items()}
+
+
+def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = 5e-5) -> dict[str, float]:
+    """Return the median seconds of each; a sample lasts `sample` seconds at least."""
+    counts = {}
+    for name, function in calls.items():
+        function()
+        counts[name] = max(1, int(sample / max(min(timed(function, 1) for _ in range(3)), 1e-7)))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    names = list(calls)
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            if counts[name] == 1:
+                time.sleep(1e-3)  # the threads of the one before stop spinning
+            calls[name]()
+            samples[name].append(timed(calls[name], counts[name]))
+    return {name: statistics.median(values) for name, values in samples.items()}
 
 
 def call(function: Callable[..., Any], arguments: list[Any]) -> Callable[[], Any]:

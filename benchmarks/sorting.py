@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measure import timed
+from measure import in_turns
 from peers import limit_threads
 
 limit_threads()
@@ -61,15 +60,8 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     print(f"{'':28}{'tandem':>10}{'numpy':>10}   ratio    ms, {td.num_threads()} threads")
     for name, calls in cases().items():
-        repeats = []
-        for call in calls:
-            call()
-            repeats.append(max(1, int(2e-3 / max(timed(call, 1), 1e-7))))
-        times: tuple[list[float], list[float]] = ([], [])
-        for _ in range(rounds):
-            for call, count, into in zip(calls, repeats, times, strict=True):
-                into.append(timed(call, count))
-        ours, theirs = (1e3 * statistics.median(each) for each in times)
+        seconds = in_turns(dict(zip(("tandem", "numpy"), calls, strict=True)), rounds, 2e-3)
+        ours, theirs = (1e3 * seconds[each] for each in ("tandem", "numpy"))
         print(f"{name:28}{ours:10.3f}{theirs:10.3f}  {ours / theirs:6.2f}")
 
 

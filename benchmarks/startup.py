@@ -94,6 +94,7 @@ print(*samples[1:])
 def child(program: Path, cache: str) -> tuple[str, float]:
     """Run a program; return what it printed and the seconds from its start to its first line."""
     environment = {**os.environ, "TANDEM_CACHE_DIR": cache, "HOME": cache}  # Dr.Jit keeps its kernels in HOME
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, str(program)], env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

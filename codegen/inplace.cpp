@@ -21,16 +21,9 @@ bool same_layout(const View& a, const View& b) {
 
 // Whether the slot gets, anywhere in the block, a second name.
 bool is_renamed(const Block& block, int slot) {
-  return std::any_of(block.begin(), block.end(), [slot](const Step& step) {
-    if (const auto* bind = std::get_if<Bind>(&step.op)) return bind->from == slot || bind->to == slot;
-    if (const auto* branch = std::get_if<Branch>(&step.op))
-      return is_renamed(branch->then_block, slot) || is_renamed(branch->else_block, slot);
-    if (const auto* loop = std::get_if<Loop>(&step.op))
-      return is_renamed(loop->condition, slot) || is_renamed(loop->body, slot) ||
-             std::any_of(loop->carried.begin(), loop->carried.end(),
-                         [slot](const auto& pair) { return pair.first == slot || pair.second == slot; });
-    return false;
-  });
+  const Renames renames = renames_in(block);
+  return std::any_of(renames.begin(), renames.end(),
+                     [slot](const auto& pair) { return pair.first == slot || pair.second == slot; });
 }
 
 class InPlace {
@@ -76,7 +69,7 @@ class InPlace {
     if (const auto* call = std::get_if<HostCall>(&step.op)) return gives(call->failure);
     if (const auto* check = std::get_if<CheckIndex>(&step.op)) return gives(check->failure);
     if (const auto* put = std::get_if<Put>(&step.op)) return put->checked;
-    if (const auto* call = std::get_if<Call>(&step.op)) return !call->may_fail;
+    if (const auto* call = std::get_if<Call>(&step.op)) return !call->may_fail || gives(call->failure);
     if (const auto* branch = std::get_if<Branch>(&step.op)) return all(branch->then_block) && all(branch->else_block);
     if (const auto* loop = std::get_if<Loop>(&step.op)) return all(loop->condition) && all(loop->body);
     const auto* launch = std::get_if<Launch>(&step.op);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "codegen/steps.h"
 #include "passes/layout.h"
 #include "passes/relax.h"
 #include "runtime/parallel.h"
@@ -120,11 +121,13 @@ class ProgramBuilder {
       for (size_t b = 0; b < lowered.slots.size(); ++b) {
         if (k.buffers[b].role != BufferRole::input || size_of(k.buffers[b].dtype) != size_of(out_dtype)) continue;
         bool safe = true;
-        for (size_t i = 0; i < k.accesses.size(); ++i) {
+        for (size_t i = 0; i < k.accesses.size() && safe; ++i) {
           const Access& in = k.accesses[i];
           if (in.buffer != static_cast<int>(b)) continue;
-          safe = safe && in.gathers.empty() && in.offset == out.offset && in.strides == out.strides &&
-                 read_last[i] <= written[o];
+          safe = false;  // unless one of the writes (two, of complex numbers) is to the same places
+          for (size_t w = 0; w < k.accesses.size() && in.gathers.empty(); ++w)
+            safe = safe || (k.accesses[w].buffer == out.buffer && k.accesses[w].offset == in.offset &&
+                            k.accesses[w].strides == in.strides && read_last[i] <= written[w]);
         }
         if (safe) shareable.push_back({kernel, out.buffer, static_cast<int>(b)});
       }
@@ -286,6 +289,7 @@ class BlockBuilder {
       case Structure::view_update: return emit_view_update(node);
       case Structure::host_call: return emit_host_call(node);
       case Structure::check_index: return emit_check_index(node);
+      case Structure::failure_point: return emit_failure_point(node);
       case Structure::index_update: return emit_index_update(node);
       case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
       default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
@@ -328,6 +332,8 @@ class BlockBuilder {
       call.cost = std::max(call.cost, static_cast<double>(p_.hint(element_count(shape))));
     }
     for (const Attr& attr : node.attrs) append_param(attr, call.params);
+    if (const auto known = failures_.find(node.inputs[0]); call.may_fail && known != failures_.end())
+      std::tie(call.function, call.failure) = known->second;
     const ValueId out = node.outputs[0];
     places_[index(out)] = fresh(type(out));
     call.out = p_.view(places_[index(out)], type(out).shape);
@@ -392,7 +398,8 @@ class BlockBuilder {
   // The value is computed first: it may read the base, which the copy then takes over where it can.
   void emit_index_update(const Node& node) {
     for (ValueId input : node.inputs) require(input);
-    const int chosen = contiguous(p_, block_, place(node.inputs[1]), type(node.inputs[1]), node);
+    const TensorType& index_type = type(node.inputs[1]);
+    const int indices = contiguous(p_, block_, place(node.inputs[1]), index_type, node);
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
@@ -400,7 +407,9 @@ class BlockBuilder {
         {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
     const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
     block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
-                          axis, chosen, origin("put", node), is_checked(node.inputs[1])}});
+                          axis, p_.view({indices, {0, contiguous_strides(index_type.shape)}}, index_type.shape),
+                          static_cast<PutMode>(attr_as<int64_t>(*node.op, node.attrs, "mode")), origin("put", node),
+                          attr_as<bool>(*node.op, node.attrs, "checked") || is_checked(node.inputs[1])}});
   }
 
   std::vector<Place> region_inputs(const Node& node, size_t first) {
@@ -440,12 +449,19 @@ class BlockBuilder {
     const std::vector<Place> args = region_inputs(node, 0);
     CheckIndex check{p_.view(args[0], type(node.inputs[0]).shape),
                      p_.dim(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0]),
-                     static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis")),
-                     attr_as<bool>(*node.op, node.attrs, "element"), origin("check", node)};
+                     static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis")), origin("check", node)};
     check.function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
     if (check.function >= 0)
       check.failure = on_failure(node, args, 1 + p_.program->host[index(check.function)].arguments, check.function);
     block_.push_back({std::move(check)});
+    places_[index(node.outputs[0])] = args[0];
+  }
+
+  void emit_failure_point(const Node& node) {
+    const std::vector<Place> args = region_inputs(node, 0);
+    const auto function = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "function"));
+    const size_t first = 1 + p_.program->host[index(function)].arguments;
+    failures_[node.outputs[0]] = {function, on_failure(node, args, first, function)};
     places_[index(node.outputs[0])] = args[0];
   }
 
@@ -509,6 +525,8 @@ class BlockBuilder {
   std::vector<Place> places_;
   std::vector<bool> emitted_;
   std::vector<bool> stored_;
+  std::unordered_map<ValueId, std::pair<int, OnFailure>>
+      failures_;  // of failure points: the host function, what is left
   Block block_;
 };
 
@@ -535,8 +553,9 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   std::vector<Place> results;
   program.body = BlockBuilder(builder, normal, params).run(results);
   const std::vector<int> producers = normal.producers();
-  // What is written back may be an input as it was: everything is read before anything is written.
+  // What is written back may be another input as it was: everything is read before anything is written.
   std::vector<Step> copies;
+  const Renames renames = renames_in(program.body);
   for (const auto& [result, input] : writebacks) {
     const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
     const TensorType& type = normal.type(normal.results[r]);
@@ -544,7 +563,11 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     const int made_by = producers[static_cast<size_t>(normal.results[r])];
     const OriginRef origin =
         BlockBuilder::origin("copy", made_by < 0 ? SourceLoc{} : normal.nodes[static_cast<size_t>(made_by)].loc);
-    if (from.slot < program.input_count) {
+    const Slots memory = may_be(renames, from.slot);
+    const bool is_other = std::any_of(writebacks.begin(), writebacks.end(), [&](const auto& other) {
+      return other.second != input && memory.contains(other.second);
+    });
+    if (is_other) {
       const Place held{builder.new_slot(type.dtype, type.shape), {0, contiguous_strides(type.shape)}};
       program.body.push_back({Allocate{held.slot, builder.dim(element_count(type.shape)), -1}});
       program.body.push_back({Copy{builder.view(from, type.shape), builder.view(held, type.shape), origin}});

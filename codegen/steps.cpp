@@ -11,6 +11,35 @@ bool binds(const Block& block, int slot) {
   });
 }
 
+Renames renames_in(const Block& block) {
+  Renames found;
+  const auto inside = [&](const Block& nested) {
+    const Renames more = renames_in(nested);
+    found.insert(found.end(), more.begin(), more.end());
+  };
+  for (const Step& step : block) {
+    if (const auto* bind = std::get_if<Bind>(&step.op)) found.emplace_back(bind->to, bind->from);
+    if (const auto* branch = std::get_if<Branch>(&step.op)) inside(branch->then_block), inside(branch->else_block);
+    if (const auto* loop = std::get_if<Loop>(&step.op)) {
+      inside(loop->condition), inside(loop->body);
+      found.insert(found.end(), loop->carried.begin(), loop->carried.end());
+    }
+  }
+  return found;
+}
+
+Slots may_be(const Renames& renames, int slot) {
+  Slots found = {slot};
+  std::vector<int> open = {slot};
+  while (!open.empty()) {
+    const int to = open.back();
+    open.pop_back();
+    for (const auto& [renamed, from] : renames)
+      if (renamed == to && found.insert(from).second) open.push_back(from);
+  }
+  return found;
+}
+
 namespace {
 
 // What a nested block needs from outside, and what it defines.
@@ -40,9 +69,10 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                       [&](const Call& s) {
                         for (const View& input : s.inputs) use(input.slot);
                         use(s.out.slot);
+                        use_of_failure(s.failure, used);
                       },
                       [&](const Copy& s) { use(s.from.slot), use(s.to.slot); }, [&](const Release& s) { use(s.slot); },
-                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index); },
+                      [&](const Put& s) { use(s.from.slot), use(s.to.slot), use(s.index.slot); },
                       [&](const Bind& s) { use(s.from), defined.insert(s.to); },
                       [&](const Branch& s) {
                         Slots inside;

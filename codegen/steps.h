@@ -14,6 +14,12 @@ void collect(const Step& step, Slots& used, Slots& defined);
 // Both sides of a branch bind its results; whatever only one side defines is its own affair.
 bool binds(const Block& block, int slot);
 
+// (to, from) for every slot that takes another one's buffer, in the block and those inside it.
+using Renames = std::vector<std::pair<int, int>>;
+Renames renames_in(const Block& block);
+// The slots whose buffer this one may have in the end: itself, and those it got it from.
+Slots may_be(const Renames& renames, int slot);
+
 // Calls visit(slot) for every reference to a slot in the step and the blocks inside it, so that it can be changed.
 template <class Visit>
 void for_each_slot(Step& step, Visit&& visit);
@@ -45,9 +51,10 @@ void for_each_slot(Step& step, Visit&& visit) {
                       [&](Call& s) {
                         for (View& input : s.inputs) visit(input.slot);
                         visit(s.out.slot);
+                        on_failure(s.failure);
                       },
                       [&](Copy& s) { visit(s.from.slot), visit(s.to.slot); }, [&](Release& s) { visit(s.slot); },
-                      [&](Put& s) { visit(s.from.slot), visit(s.to.slot), visit(s.index); },
+                      [&](Put& s) { visit(s.from.slot), visit(s.to.slot), visit(s.index.slot); },
                       [&](Bind& s) { visit(s.from), visit(s.to); },
                       [&](Branch& s) { visit(s.predicate), inside(s.then_block), inside(s.else_block); },
                       [&](Loop& s) {

@@ -339,12 +339,17 @@ Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Att
     graph.params.back().contiguous = false;
     for (int64_t stride : x.strides) graph.params.back().strides.push_back(symbols.of_stride(stride));
   }
-  // Where nothing is taken, no kernel looks at the indices.
-  if (op.checks && element_count(result.shape).is(0)) {
-    const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, checked, "axis");
-    const Dim size = values[static_cast<size_t>(op.checks->table)].shape()[static_cast<size_t>(axis)];
+  // Where nothing is taken, no kernel looks at the indices; and those beyond int64 are not to be converted to it.
+  const auto is_unlooked_at = [&] {
+    return element_count(result.shape).is(0) || types[static_cast<size_t>(op.checks->indices)].dtype == DType::u64;
+  };
+  if (op.checks && is_unlooked_at()) {
+    std::vector<TensorType> symbolic;
+    for (const Value& value : values) symbolic.push_back(value.type());
+    const int64_t axis = checked_axis(op, types, result, checked).axis;
+    const Dim size = checked_axis(op, symbolic, result, checked).size;
     Value& indices = values[static_cast<size_t>(op.checks->indices)];
-    indices = builder.emit("check_index", {indices}, {std::vector<Dim>{size}, axis, false, true, int64_t{-1}});
+    indices = builder.emit("check_index", {indices}, {std::vector<Dim>{size}, axis, true});
   }
   graph.results = {builder.emit(op, values, attrs).id};
   auto hints = env.hints();

@@ -263,6 +263,7 @@ ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, 
 ValueId Recorder::read(const TensorRef& tensor) {
   if (!tensor->recorded) return read(constant(tensor));
   if (tensor->recorded->recorder.get() != this) throw_leaked("capture", *tensor);
+  if (tensor->recorded->selection) throw_selection(*tensor);
   if (const auto& lost = tensor->recorded->cell->uncertain)
     throw_error(
         ErrorKind::capture,
@@ -295,6 +296,8 @@ bool Recorder::settle(const OpDef& op, Attrs& attrs) {
 
 TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
   attrs = complete_attrs(op, std::move(attrs));
+  if (std::any_of(inputs.begin(), inputs.end(), [](const TensorRef& x) { return is_selection(*x); }))
+    return record_on_selections(op, inputs, std::move(attrs));
   settle(op, attrs);
   if (is_view_op(op)) {
     const TensorRef x = inputs[0]->recorded ? inputs[0] : constant(inputs[0]);
@@ -328,13 +331,17 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
   const bool weak = is_weak_result(op, inputs);
   std::vector<ValueId> ids;
   std::optional<DType> strong;
-  const auto is_condition = [&](const TensorRef& input) { return op.name == "where" && &input == inputs.data(); };
+  const auto is_condition = [&](const TensorRef& input) {
+    return (op.name == "where" && &input == inputs.data()) ||
+           (op.checks && &input == &inputs[static_cast<size_t>(op.checks->indices)]);
+  };
   for (const TensorRef& input : inputs)
     if (!(input->recorded && input->recorded->weak) && !is_condition(input))
       strong = strong ? promote(*strong, input->dtype) : input->dtype;
   for (const TensorRef& input : inputs) {
     ValueId id = read(input);
-    if (!weak && input->recorded && input->recorded->weak && (!op.has(Trait::mixed) || op.name == "where")) {
+    if (!weak && input->recorded && input->recorded->weak &&
+        (!op.has(Trait::mixed) || op.name == "where" || op.checks)) {
       // As a Python number: it takes the tensors' dtype unless it is of a larger kind.
       const Kind kind = info(input->dtype).kind;
       const DType alone = kind == Kind::floating  ? default_dtype()
@@ -352,16 +359,15 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     for (size_t i = 0; i < ids.size(); ++i)
       if (!is_floating(top().graph.type(ids[i]).dtype)) ids[i] = emit(tandem::op("cast"), {ids[i]}, {DType::f64});
   if (op.checks) {
-    const auto [indices, table] = *op.checks;
     std::vector<TensorType> types;
     types.reserve(ids.size());
     for (const ValueId id : ids) types.push_back(top().graph.type(id));
-    infer_type(op, types, attrs, env_);  // normalises the axis
-    const int64_t axis = op.attrs.empty() ? 0 : attr_as<int64_t>(op, attrs, "axis");
-    const Dim size = types[static_cast<size_t>(table)].shape[static_cast<size_t>(axis)];
-    ValueId& id = ids[static_cast<size_t>(indices)];
-    id = checked(id, size, axis, false);
+    const TensorType result = infer_type(op, types, attrs, env_);  // normalises the axis
+    const auto [axis, size] = checked_axis(op, types, result, attrs);
+    ValueId& id = ids[static_cast<size_t>(op.checks->indices)];
+    id = checked(id, size, axis);
   }
+  if (op.has(Trait::may_fail)) ids[0] = before_failure(ids[0]);
   return wrap(emit(op, ids, std::move(attrs)), weak);
 }
 
@@ -374,7 +380,7 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
   const TensorType result = infer_type(take, types, attrs, env_);
   // A cell of its own, because the index may be written to later.
   const Dim size = types[0].shape[static_cast<size_t>(std::get<int64_t>(attrs[0]))];
-  const ValueId value = checked(read(index), size, std::get<int64_t>(attrs[0]), true);
+  const ValueId value = checked(read(index), size, std::get<int64_t>(attrs[0]));
   std::shared_ptr<Cell>& cell = index_cells_[(int64_t{top().id} << 32) | value];
   if (!cell) {
     cell = std::make_shared<Cell>();
@@ -462,8 +468,7 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   if (shape != type.shape) id = emit(op("reshape"), {id}, {shape});
   const ValueId base = read(r.cell, frames_.size() - 1);
   write(r.cell, updated(base, r.views, 0, id));
-  std::vector<const Cell*> done;
-  write_aliases(r.cell, {}, done);
+  write_aliases(r.cell);
 }
 
 }  // namespace tandem

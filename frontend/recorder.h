@@ -25,19 +25,20 @@ struct Variable {
 
 struct Cell;
 
-// The result of a branch or loop may be a tensor from outside of it, or a view of one: where `predicate` is `when`, or,
-// where there is none, on paths that cannot be told apart afterwards.
+// Where `predicate` is `when`.
+struct PathCondition {
+  TensorRef predicate;
+  bool when = true;
+  bool operator==(const PathCondition&) const = default;
+};
+
+// The result of a branch or loop may be a tensor from outside of it, or a view of one: where all of `where` hold, or, if
+// it is not `known`, on paths that cannot be told apart afterwards.
 struct MaybeView {
   std::shared_ptr<Cell> base;
   std::vector<ViewStep> views;
-  TensorRef predicate;
-  bool when = true;
-};
-
-// Where `predicate` is `when`; everywhere if there is none.
-struct PathCondition {
-  TensorRef predicate = nullptr;
-  bool when = true;
+  bool known = true;
+  std::vector<PathCondition> where;
 };
 
 struct Cell {
@@ -46,7 +47,7 @@ struct Cell {
   int argument = -1;                         // which input of the function this is
   int home = 0;                              // the frame it was made in
   bool writable = true;                      // the argument
-  std::vector<MaybeView> maybe;              // what this may be a view of
+  std::vector<MaybeView> maybe;              // what this may be a view of, with all that those may be views of
   std::vector<std::weak_ptr<Cell>> shadows;  // what may be a view of this
   std::optional<SourceLoc> uncertain;        // the write after which its contents depend on the path
 };
@@ -93,9 +94,13 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef element(const TensorRef& x, const TensorRef& index, int64_t axis);
   // The indices, after a check that they lie within an axis.
   TensorRef checked_index(const TensorRef& index, Dim size, int64_t axis) {
-    return wrap(checked(read(index), size, axis, true));
+    return wrap(checked(read(index), size, axis));
   }
   void assign(const TensorRef& target, const TensorRef& value);
+  // recorder_masks.cpp: x[..., mask, ...] from `axis` on, as far as it can be recorded.
+  TensorRef selection(const TensorRef& x, const TensorRef& mask, int64_t axis);
+  void assign_where(const TensorRef& x, const TensorRef& mask, int64_t axis, const TensorRef& selection);
+  void assign_selection(const TensorRef& target, const TensorRef& value);
   // A Python scalar as a weak 0-d value; tensors as they are.
   TensorRef lift(Kind kind, double real, int64_t whole);
   TensorRef from_dim(Dim dim);
@@ -178,14 +183,20 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void append(Failure failure, std::vector<ValueId>& inputs, HostFunction& function);
   ValueId token();
   // The indices, after a check that they lie within `size`.
-  ValueId checked(ValueId indices, Dim size, int64_t axis, bool element);
+  ValueId checked(ValueId indices, Dim size, int64_t axis);
+  // The operand of an operation that may fail, with what that leaves behind.
+  ValueId before_failure(ValueId operand);
+  // The token, if there is one, and what a failure leaves behind are appended to the inputs; returns the number of the
+  // host function, or -1 where nothing is left behind.
+  int64_t note_failure(std::string text, std::vector<ValueId>& inputs);
   void settle_failures(Graph& graph, bool ordered);
   // recorder_aliases.cpp: tensors that are one on some paths only.
-  void link(const std::shared_ptr<Cell>& cell, MaybeView maybe);
+  static void link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe);
   void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
                  bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
-  void write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition, std::vector<const Cell*>& done);
+  void write_aliases(const std::shared_ptr<Cell>& cell);
+  void write_where(const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed);
   void lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const;
   bool is_open(int frame) const;
   void undo_writes(Frame& frame);
@@ -196,6 +207,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
   Frame open_frame();
   TensorRef constant(const TensorRef& tensor);
+  std::shared_ptr<const Selection> select(const TensorRef& mask, int64_t axis, const Shape& shape);
+  bool selects_alike(const Selection& a, const Selection& b) const;
+  void check_beside(const TensorRef& x, const Selection& selection) const;
+  TensorRef record_on_selections(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
 
   std::string name_;
   ShapeEnv env_;
@@ -224,5 +239,7 @@ bool may_overlap(const Recorded& a, const Recorded& b);
 Layout layout_after(const ViewStep& step, Layout layout);
 
 [[noreturn]] void throw_leaked(std::string_view what, const Tensor& tensor);
+inline bool is_selection(const Tensor& x) { return x.recorded && x.recorded->selection; }
+[[noreturn]] void throw_selection(const Tensor& selection);
 
 }  // namespace tandem

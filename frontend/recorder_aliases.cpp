@@ -13,13 +13,48 @@
 
 namespace tandem {
 
+namespace {
+
+// Where `predicate` is `when`, if there is one.
+MaybeView maybe_view(std::shared_ptr<Cell> base, std::vector<ViewStep> views, const TensorRef& predicate, bool when) {
+  MaybeView made{std::move(base), std::move(views), predicate != nullptr, {}};
+  if (predicate) made.where.push_back({predicate, when});
+  return made;
+}
+
+}  // namespace
+
 bool Recorder::is_open(int frame) const {
   return std::any_of(frames_.begin(), frames_.end(), [frame](const Frame& open) { return open.id == frame; });
 }
 
-void Recorder::link(const std::shared_ptr<Cell>& cell, MaybeView maybe) {
-  maybe.base->shadows.push_back(cell);
-  cell->maybe.push_back(std::move(maybe));
+// What the base may be a view of, `cell` may be a view of, too; those come after it, because they say more.
+void Recorder::link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe) {
+  constexpr size_t kMostLinks = 32;  // of n choices there may be 2^n ways to one tensor
+  const auto add = [&](MaybeView each) {
+    each.known = each.known && cell->maybe.size() < kMostLinks;
+    const bool said = std::any_of(cell->maybe.begin(), cell->maybe.end(), [&](const MaybeView& other) {
+      return other.base == each.base &&
+             (!other.known || (each.known && other.views == each.views && other.where == each.where));
+    });
+    if (said) return;
+    each.base->shadows.push_back(cell);
+    cell->maybe.push_back(std::move(each));
+  };
+  add(maybe);
+  const std::vector<MaybeView> further = maybe.base->maybe;
+  for (MaybeView each : further) {
+    const bool never = std::any_of(maybe.where.begin(), maybe.where.end(), [&](const PathCondition& path) {
+      return std::find(each.where.begin(), each.where.end(), PathCondition{path.predicate, !path.when}) !=
+             each.where.end();
+    });
+    if (never) continue;
+    each.known = each.known && maybe.known;
+    each.views.insert(each.views.end(), maybe.views.begin(), maybe.views.end());
+    for (const PathCondition& path : maybe.where)
+      if (std::find(each.where.begin(), each.where.end(), path) == each.where.end()) each.where.push_back(path);
+    add(std::move(each));
+  }
 }
 
 // Results of a region that has been closed may be one tensor, made in it, or views of one.
@@ -39,23 +74,24 @@ void Recorder::note_same(std::span<const TensorRef> results, std::span<const Ten
       const bool inside = std::equal(whole.begin(), whole.end(), views.begin()) &&
                           std::all_of(rest.begin(), rest.end(), [](const ViewStep& v) { return v.index == nullptr; });
       // Two parts, of which neither contains the other: nobody can say what a write to one does to the other.
-      link(results[part]->recorded->cell, {results[base]->recorded->cell, rest, inside ? predicate : nullptr, when});
+      link(results[part]->recorded->cell,
+           maybe_view(results[base]->recorded->cell, rest, inside ? predicate : nullptr, when));
     }
 }
 
 // `result` of a region that has been closed may be `source`, if that is a tensor from outside.
 void Recorder::note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when) {
-  const auto add = [&](MaybeView maybe) { link(result->recorded->cell, std::move(maybe)); };
+  const auto add = [&](const MaybeView& maybe) { link(result->recorded->cell, maybe); };
   if (!source->recorded || source->recorded->weak || result->recorded->weak) return;
   const Recorded& r = *source->recorded;
   if (is_open(r.cell->home)) {
     const bool indexed =
         std::any_of(r.views.begin(), r.views.end(), [](const ViewStep& v) { return v.index != nullptr; });
-    add({r.cell, r.views, indexed ? nullptr : predicate, when});
+    add(maybe_view(r.cell, r.views, indexed ? nullptr : predicate, when));
     return;
   }
   for (const MaybeView& further : r.cell->maybe)
-    if (is_open(further.base->home)) add({further.base, further.views, nullptr, true});
+    if (is_open(further.base->home)) add(maybe_view(further.base, further.views, nullptr, when));
 }
 
 // What `cell` shows after a write depends on the path, and so does what it may be a view of, and what may be one of it.
@@ -72,67 +108,59 @@ void Recorder::lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>&
     if (const std::shared_ptr<Cell> shadow = weak.lock()) lose(shadow, done);
 }
 
-// After a write to `cell`, which took place where `condition` says: what else may have changed.
-void Recorder::write_aliases(const std::shared_ptr<Cell>& cell, const PathCondition& condition,
-                             std::vector<const Cell*>& done) {
-  done.push_back(cell.get());
-  const auto visited = [&](const Cell* other) { return std::find(done.begin(), done.end(), other) != done.end(); };
-  // What is the other tensor only where nothing was written to this one.
-  const auto excluded = [&](const MaybeView& link) {
-    return link.predicate && link.predicate == condition.predicate && link.when != condition.when;
-  };
+// target = changed, where the link says.
+void Recorder::write_where(const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
+  const ValueId old = read(target, frames_.size() - 1);
+  if (link.where.size() == 1 && !link.where[0].when)
+    return write(target, emit(op("where"), {read(link.where[0].predicate), old, changed}, {}));
+  std::optional<ValueId> all;
+  for (const PathCondition& path : link.where) {
+    ValueId flag = read(path.predicate);
+    if (!path.when) flag = emit(op("logical_not"), {flag}, {});
+    all = all ? emit(op("logical_and"), {*all, flag}, {}) : flag;
+  }
+  write(target, emit(op("where"), {*all, changed, old}, {}));
+}
+
+// After a write to `cell`: first what it may be a view of, then what else may be a view of those.
+void Recorder::write_aliases(const std::shared_ptr<Cell>& cell) {
   const size_t level = frames_.size() - 1;
-  const auto choose = [&](const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
-    const ValueId flag = read(link.predicate), old = read(target, level);
-    write(target,
-          link.when ? emit(op("where"), {flag, changed, old}, {}) : emit(op("where"), {flag, old, changed}, {}));
+  std::vector<std::shared_ptr<Cell>> changed = {cell};
+  const auto among = [](const auto& cells, const std::shared_ptr<Cell>& one) {
+    return std::find(cells.begin(), cells.end(), one) != cells.end();
   };
-  // On several paths it may be several views of one tensor.
-  std::vector<std::pair<std::shared_ptr<Cell>, PathCondition>> changed;
-  const auto note = [&](const std::shared_ptr<Cell>& other, const MaybeView& link) {
-    for (auto& [known, where] : changed)
-      if (known == other) {
-        where = {};
-        return;
-      }
-    changed.emplace_back(other, PathCondition{link.predicate, link.when});
-  };
+  const auto is_lost = [&](const MaybeView& link) { return !link.known || !is_open(link.base->home); };
   const std::vector<MaybeView> bases = cell->maybe;
   for (const MaybeView& link : bases) {
-    if (visited(link.base.get()) || excluded(link)) continue;
-    if (!link.predicate || !is_open(link.base->home)) {
-      lose(link.base, done);
-      continue;
-    }
+    if (is_lost(link)) continue;
     if (!link.base->writable)
       throw_error(ErrorKind::capture,
                   "assignment: got a write into a tensor that is a read-only argument on some paths; need a writable "
                   "one on every path; try 'x = x + ...' instead of 'x += ...', or passing a copy");
-    choose(link, link.base, updated(read(link.base, level), link.views, 0, read(cell, level)));
-    note(link.base, link);
+    write_where(link, link.base, updated(read(link.base, level), link.views, 0, read(cell, level)));
+    if (!among(changed, link.base)) changed.push_back(link.base);
   }
-  const std::vector<std::weak_ptr<Cell>> shadows = cell->shadows;
-  std::vector<const Cell*> seen;
-  for (const auto& weak : shadows) {
-    const std::shared_ptr<Cell> shadow = weak.lock();
-    if (!shadow || visited(shadow.get()) || !is_open(shadow->home) ||
-        std::any_of(changed.begin(), changed.end(), [&](const auto& other) { return other.first == shadow; }) ||
-        std::find(seen.begin(), seen.end(), shadow.get()) != seen.end())
-      continue;
-    seen.push_back(shadow.get());
-    const auto links = shadow->maybe;
+  std::vector<const Cell*> done;
+  for (const auto& known : changed)
+    if (std::none_of(bases.begin(), bases.end(), [&](const auto& link) { return link.base == known && is_lost(link); }))
+      done.push_back(known.get());
+  for (const MaybeView& link : bases)
+    if (is_lost(link)) lose(link.base, done);
+  std::vector<std::shared_ptr<Cell>> shadows;
+  for (const auto& base : changed)
+    for (const auto& weak : base->shadows)
+      if (auto shadow = weak.lock(); shadow && shadow != cell && !among(shadows, shadow)) shadows.push_back(shadow);
+  for (const auto& shadow : shadows) {
+    if (!is_open(shadow->home)) continue;
+    const std::vector<MaybeView> links = shadow->maybe;
     for (const MaybeView& link : links) {
-      if (link.base != cell || excluded(link)) continue;
-      if (!link.predicate) {
+      if (!among(changed, link.base)) continue;
+      if (link.known)
+        write_where(link, shadow, apply_views(read(link.base, level), link.views, link.views.size()));
+      else
         lose(shadow, done);
-        continue;
-      }
-      choose(link, shadow, apply_views(read(cell, level), link.views, link.views.size()));
-      note(shadow, link);
     }
   }
-  for (const auto& [other, where] : changed)
-    if (!visited(other.get())) write_aliases(other, where, done);
 }
 
 }  // namespace tandem

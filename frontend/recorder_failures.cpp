@@ -1,4 +1,5 @@
-// What may end a program by an exception, and what that leaves behind: calls of the host, checks of indices.
+// What may end a program by an exception, and what that leaves behind: calls of the host, checks of indices, operations
+// that fail for some contents of their inputs.
 //
 // Eager code has done everything before the exception, and nothing after it. So each place that may fail takes along, as
 // further operands, what the arguments hold by then, and what the changes outside of tensors are made of. In a loop that is
@@ -54,24 +55,32 @@ void Recorder::host_call(HostFunction function, std::span<const TensorRef> tenso
   host_.push_back(std::move(function));
 }
 
-ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis, bool element) {
+int64_t Recorder::note_failure(std::string text, std::vector<ValueId>& inputs) {
+  Failure left = failure();
+  if (!token_ && left.empty()) return -1;
+  HostFunction function{std::move(text), nullptr};
+  if (token_) {
+    inputs.push_back(token());
+    function.arguments = 1;
+  }
+  append(std::move(left), inputs, function);
+  host_.push_back(std::move(function));
+  return static_cast<int64_t>(host_.size()) - 1;
+}
+
+ValueId Recorder::before_failure(ValueId operand) {
+  std::vector<ValueId> inputs{operand};
+  const int64_t number = note_failure("failure", inputs);
+  return number < 0 ? operand : emit(op("failure_point"), inputs, {number});
+}
+
+ValueId Recorder::checked(ValueId indices, Dim size, int64_t axis) {
   auto& known = checked_[{top().id, indices}];
   for (const auto& [extent, value] : known)
     if (extent == size) return value;
   std::vector<ValueId> inputs{indices};
-  Failure left = failure();
-  int64_t number = -1;
-  if (token_ || !left.empty()) {
-    number = static_cast<int64_t>(host_.size());
-    HostFunction function{"index", nullptr};
-    if (token_) {
-      inputs.push_back(token());
-      function.arguments = 1;
-    }
-    append(std::move(left), inputs, function);
-    host_.push_back(std::move(function));
-  }
-  const ValueId value = emit(op("check_index"), inputs, {std::vector<Dim>{size}, axis, element, false, number});
+  const int64_t number = note_failure("index", inputs);
+  const ValueId value = emit(op("check_index"), inputs, {std::vector<Dim>{size}, axis, false, number});
   checked_[{top().id, indices}].emplace_back(size, value);
   checked_[{top().id, value}].emplace_back(size, value);
   return value;
@@ -107,7 +116,7 @@ class Settler {
  private:
   void settle(Node& node, const std::vector<int>& arguments) {
     const bool check = node.op->name == "check_index";
-    if (!check && node.op->name != "host_call") return;
+    if (!check && node.op->name != "host_call" && node.op->name != "failure_point") return;
     const auto order = [&](bool ordered) {
       if (check) node.attrs[static_cast<size_t>(node.op->attr_index("ordered"))] = ordered;
     };
@@ -133,12 +142,19 @@ class Settler {
   bool ordered_;
 };
 
+bool may_fail(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+    return node.op->has(Trait::may_fail) ||
+           std::any_of(node.regions.begin(), node.regions.end(), [](const auto& region) { return may_fail(*region); });
+  });
+}
+
 }  // namespace
 
 void Recorder::settle_failures(Graph& graph, bool ordered) {
   std::vector<int> given(graph.params.size());
   for (size_t k = 0; k < given.size(); ++k) given[k] = static_cast<int>(k);
-  Settler(host_, ordered).run(graph, given);
+  Settler(host_, ordered || may_fail(graph)).run(graph, given);
 }
 
 }  // namespace tandem

@@ -36,6 +36,7 @@ void Recorder::if_begin(const TensorRef& predicate) {
   TensorRef flag = predicate;
   if (flag->dtype != DType::boolean) flag = record(op("cast"), {&flag, 1}, {DType::boolean});
   if (flag->rank() != 0) flag = record(op("reshape"), {&flag, 1}, {std::vector<Dim>{}});
+  flag = wrap(read(flag));  // as it is now: the tensor may be written to
   ifs_.push_back({flag, {}, {}, {}, {}, false});
   frames_.push_back(open_frame());
 }

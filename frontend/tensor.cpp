@@ -71,7 +71,10 @@ bool Tensor::is_contiguous() const {
 }
 
 TensorType Tensor::type() const {
-  if (recorded) return recorded->type;
+  if (recorded) {
+    if (recorded->selection) throw_selection(*this);
+    return recorded->type;
+  }
   TensorType type{dtype, {}, device};
   for (int64_t size : sizes) type.shape.emplace_back(size);
   return type;
@@ -173,18 +176,23 @@ TensorRef scalar_tensor(DType dtype, int64_t value) {
 
 namespace {
 
-void check_assignable(const Tensor& target, const TensorType& value, bool weak) {
+void check_assignable(const Tensor& target, DType value, bool weak) {
   if (!target.recorded && !target.writable)
     throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
-  const Kind kind = info(value.dtype).kind;
+  const Kind kind = info(value).kind;
   if (kind > info(target.dtype).kind && (!weak || kind >= Kind::floating))
     throw_error(ErrorKind::dtype,
                 "assignment: got {} values for a {} tensor; need a cast that keeps the kind of number; "
                 "try value.astype(td.{})",
-                info(value.dtype).name, info(target.dtype).name, info(target.dtype).name);
+                info(value).name, info(target.dtype).name, info(target.dtype).name);
 }
 
 }  // namespace
+
+TensorRef assignable(const TensorRef& target, const TensorRef& value) {
+  check_assignable(*target, value->dtype, is_weak(value));
+  return value->dtype == target->dtype ? value : call("cast", {value}, {target->dtype});
+}
 
 void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env) {
   // NumPy drops leading axes of size 1 of what is assigned.
@@ -228,8 +236,12 @@ class ProfiledCopy {
 }  // namespace
 
 void assign(const TensorRef& target, const TensorRef& value) {
+  if (is_selection(*target) || is_selection(*value)) {
+    check_assignable(*target, value->dtype, false);
+    return Recorder::current()->assign_selection(target, value);
+  }
   // What stands for a Python number is converted as one.
-  check_assignable(*target, value->type(), value->recorded && value->recorded->weak);
+  check_assignable(*target, value->dtype, is_weak(value));
   if (target->recorded || value->recorded || Recorder::current()) {
     Recorder* recorder = Recorder::current();
     if (!recorder) throw_leaked("assignment", target->recorded ? *target : *value);

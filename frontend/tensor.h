@@ -43,6 +43,7 @@ int64_t element_count(const Sizes& sizes);
 
 class Recorder;
 struct Cell;
+struct Selection;
 
 // One step from a base to a view of it: a view operation, or `take` at an index that is known when the program runs.
 struct ViewStep {
@@ -60,6 +61,9 @@ struct Recorded {
   TensorType type;
   bool weak = false;  // a Python scalar: promotes like one
   SourceLoc born;
+  // What x[mask] is during a capture: all of x, of which only the elements where the mask is true mean anything. Their
+  // number is not known, so such a tensor has no shape; see recorder_masks.cpp for what can be done with it.
+  std::shared_ptr<const Selection> selection = nullptr;
 };
 
 class Tensor;
@@ -81,8 +85,9 @@ class Tensor {
   void* data = nullptr;  // element at index 0
   bool writable = true;
   std::unique_ptr<Recorded> recorded;
+  void* wrapper = nullptr;  // the object that Python knows the tensor by, not owned; null when there is none
 
-  int rank() const { return recorded ? recorded->type.rank() : sizes.size(); }
+  int rank() const { return recorded ? type().rank() : sizes.size(); }
   bool is_contiguous() const;
   TensorType type() const;  // sizes as constants, or the recorded type
 };
@@ -108,6 +113,9 @@ TensorRef scalar_tensor(DType dtype, std::complex<double> value);
 
 // target[...] = value with NumPy's rules: broadcasts, converts by same-kind casting, writes through views.
 void assign(const TensorRef& target, const TensorRef& value);
+
+// `value` in the dtype of `target`, after a check that it may be assigned to elements of it.
+TensorRef assignable(const TensorRef& target, const TensorRef& value);
 
 // Throws Error{shape} unless values of shape `from` can be assigned to a place of shape `to`.
 void check_broadcast(const Shape& from, const Shape& to, ShapeEnv& env);

@@ -107,7 +107,10 @@ Value operator-(double a, Value b) { return b.builder->scalar(b.dtype(), a) - b;
 Value operator*(Value a, double b) { return a * a.builder->scalar(a.dtype(), b); }
 Value operator/(Value a, double b) { return a / a.builder->scalar(a.dtype(), b); }
 
-Value cast(Value a, DType to) { return a.dtype() == to ? a : a.builder->emit("cast", {a}, {to}); }
+Value cast(Value a, DType to) {
+  if (is_complex(a.dtype()) && !is_complex(to) && to != DType::boolean) a = unary("real", a);
+  return a.dtype() == to ? a : a.builder->emit("cast", {a}, {to});
+}
 Value broadcast_to(Value a, const Shape& shape) {
   return a.shape() == shape ? a : a.builder->emit("broadcast_to", {a}, {shape});
 }

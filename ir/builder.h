@@ -66,7 +66,7 @@ Value operator-(Value a, double b);
 Value operator-(double a, Value b);
 Value operator*(Value a, double b);
 Value operator/(Value a, double b);
-Value cast(Value a, DType to);
+Value cast(Value a, DType to);  // of complex numbers that become real ones, the real part
 Value broadcast_to(Value a, const Shape& shape);
 Value reshape(Value a, const Shape& shape);
 Value expand_dims(Value a, int64_t axis);

@@ -39,6 +39,7 @@ Complex sign(Complex z);  // z / |z|, 0 of 0
 Complex square(Complex z);
 Complex reciprocal(Complex z);
 Complex exp(Complex z);
+Complex exp2(Complex z);
 Complex expm1(Complex z);
 Complex log(Complex z);
 Complex log2(Complex z);

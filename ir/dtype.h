@@ -72,7 +72,7 @@ constexpr int64_t lowest_integer(DType dtype) {
   return is_signed_integer(dtype) ? -1 - static_cast<int64_t>((uint64_t{1} << (bits_of(dtype) - 1)) - 1) : 0;
 }
 constexpr uint64_t highest_integer(DType dtype) {
-  return ~uint64_t{0} >> (64 - bits_of(dtype) + (is_signed_integer(dtype) ? 1 : 0));
+  return ~uint64_t{0} >> (64 - bits_of(dtype) + (is_signed_integer(dtype) ? 1 : 0));  // NOLINT: of integers
 }
 
 // Array API promotion of two tensor dtypes, and what NumPy adds to it: int + float -> the float, int + complex -> the complex, and uint64 with a

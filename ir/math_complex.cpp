@@ -74,15 +74,21 @@ Scalar log_abs(Complex z) {
   return select(is_infinite(x) | is_infinite(y), infinity, select((x == zero(x)) & (y == zero(y)), -infinity, value));
 }
 
-Complex exp_of(Complex z) {
-  const Scalar x = z.re, y = z.im;
-  const Scalar big = x.constant(kExpOverflows) < x;
-  const Scalar e = math::exp(select(big, x * x.constant(0.5), x)), more = select(big, e, one(x));
+// power(x) in the direction of the angle y; from `large` on, squares of power(x / 2).
+Complex power_at(Scalar x, Scalar y, Scalar (*power)(Scalar), double large) {
+  const Scalar big = x.constant(large) < x;
+  const Scalar e = power(select(big, x * x.constant(0.5), x)), more = select(big, e, one(x));
   const Scalar undirected = is_infinite(x) & ~is_finite(y), gone = undirected & (x < zero(x));
   const Scalar re = select(gone, zero(x), select(undirected, x, (e * math::cos(y)) * more));
   const Scalar im = select(gone, zero(x), (e * math::sin(y)) * more);
   const Scalar real = y == zero(y);
   return {select(real, e * more, re), select(real, y, im)};
+}
+
+Complex exp_of(Complex z) { return power_at(z.re, z.im, math::exp, kExpOverflows); }
+
+Complex exp2_of(Complex z) {
+  return power_at(z.re, z.im * z.im.constant(std::numbers::ln2), math::exp2, kExpOverflows * std::numbers::log2e);
 }
 
 Complex expm1_of(Complex z) {
@@ -268,6 +274,7 @@ Complex square(Complex z) { return z * z; }
 Complex sign(Complex z) { return wide<direction_of>(z); }
 Complex reciprocal(Complex z) { return wide<reciprocal_of>(z); }
 Complex exp(Complex z) { return wide<exp_of>(z); }
+Complex exp2(Complex z) { return wide<exp2_of>(z); }
 Complex expm1(Complex z) { return wide<expm1_of>(z); }
 Complex log(Complex z) { return wide<log_of>(z); }
 Complex log2(Complex z) { return wide<log_to_base<true>>(z); }

@@ -110,9 +110,9 @@ struct Registry {
   std::unordered_map<std::string_view, const OpDef*> by_name;
 
   Registry() {
-    for (auto family :
-         {creation_ops, arithmetic_ops, comparison_ops, elementary_ops, exponential_ops, special_ops, reduction_ops, view_ops,
-          indexing_ops, nn_ops, linalg_ops, fourier_ops, sorting_ops, random_ops, control_ops, complex_ops})
+    for (auto family : {creation_ops, arithmetic_ops, comparison_ops, elementary_ops, exponential_ops, special_ops,
+                        reduction_ops, view_ops, indexing_ops, scatter_ops, nn_ops, linalg_ops, convolution_ops,
+                        pooling_ops, fourier_ops, sorting_ops, random_ops, control_ops, complex_ops})
       for (OpDef& row : family()) rows.push_back(std::move(row));
     for (const OpDef& row : rows) {
       all.push_back(&row);
@@ -140,6 +140,26 @@ const OpDef& op(std::string_view name) {
   const OpDef* row = find_op(name);
   check_internal(row != nullptr, "there is no operation '{}'", name);
   return *row;
+}
+
+CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, const TensorType& result,
+                         const Attrs& attrs) {
+  const int table = op.checks->table;
+  const bool along = std::any_of(op.attrs.begin(), op.attrs.end(), [](const auto& a) { return a.name == "axis"; });
+  const int64_t axis = along ? attr_as<int64_t>(op, attrs, "axis") : 0;
+  const TensorType& type = table == IndexCheck::kResult ? result : inputs[static_cast<size_t>(table)];
+  return {axis, type.shape[static_cast<size_t>(axis)]};
+}
+
+ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs) {
+  if (const auto* formula = std::get_if<ComposeRule>(&op.lower)) return *formula;
+  if (op.complex_formula == nullptr) return nullptr;
+  const bool takes = std::any_of(inputs.begin(), inputs.end(), is_complex);
+  const bool gives = std::any_of(attrs.begin(), attrs.end(), [](const Attr& attr) {
+    const auto* dtype = std::get_if<DType>(&attr);
+    return dtype != nullptr && is_complex(*dtype);
+  });
+  return takes || gives ? op.complex_formula : nullptr;
 }
 
 bool takes_complex(const OpDef& op) {

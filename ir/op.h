@@ -120,6 +120,7 @@ enum class Structure : uint8_t {
   control,
   host_call,
   check_index,
+  failure_point,
   library
 };
 
@@ -144,9 +145,10 @@ struct NoGrad {
 };
 using Gradient = std::variant<std::monostate, GradRule, NoGrad>;
 
-// Which input holds indices into an axis of which other one. They must lie in [-size, size), whether or not anybody uses
-// the result; the axis is the attribute of that name, or else the first.
+// Which input holds indices into an axis of which other one, or of the result. They must lie in [-size, size), whether or
+// not anybody uses the result; the axis is the attribute of that name, or else the first.
 struct IndexCheck {
+  static constexpr int kResult = -1;
   int indices, table;
 };
 
@@ -179,6 +181,8 @@ struct OpDef {
   TensorType (*infer)(InferContext& c) = nullptr;
   Lowering lower = {};
   ComplexRule on_complex = nullptr;  // of a pointwise row that takes complex numbers
+  // Of a row that complex numbers take apart otherwise than part by part: replaces the node where they occur.
+  ComposeRule complex_formula = nullptr;
   std::optional<IndexCheck> checks = std::nullopt;
   Gradient grad = {};
   std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
@@ -199,6 +203,17 @@ const OpDef& op(std::string_view name);  // throws InternalError when there is n
 // The view that a Structure::view_update writes through; it has the same attributes.
 const OpDef& view_of_update(const OpDef& update);
 
+// The axis that the indices of a row with `checks` are of, and its size.
+struct CheckedAxis {
+  int64_t axis;
+  Dim size;
+};
+CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, const TensorType& result,
+                         const Attrs& attrs);
+
+// The formula that stands for a node with such inputs; null where the node itself is lowered.
+ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs);
+
 // Whether inputs may be complex.
 bool takes_complex(const OpDef& op);
 
@@ -212,8 +227,11 @@ std::vector<OpDef> special_ops();
 std::vector<OpDef> reduction_ops();
 std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();
+std::vector<OpDef> scatter_ops();
 std::vector<OpDef> nn_ops();
 std::vector<OpDef> linalg_ops();
+std::vector<OpDef> convolution_ops();
+std::vector<OpDef> pooling_ops();
 std::vector<OpDef> fourier_ops();
 std::vector<OpDef> sorting_ops();
 std::vector<OpDef> random_ops();

@@ -13,7 +13,7 @@ TensorType no_single_type(InferContext& c) {
 
 TensorType token_type(InferContext&) { return {DType::boolean, {}, {}}; }
 
-TensorType checked_type(InferContext& c) { return c.inputs[0]; }
+TensorType first_type(InferContext& c) { return c.inputs[0]; }
 
 constexpr NoGrad kThroughRegions{"its gradient is taken through its sub-graphs, which is not built yet"};
 
@@ -42,15 +42,26 @@ std::vector<OpDef> control_ops() {
        {.name = "check_index",
         .attrs = {{"size", AttrKind::dims, std::nullopt, "of the axis"},
                   {"axis", AttrKind::integer, std::nullopt, "for the message"},
-                  {"element", AttrKind::boolean, Attr{false}, "for the message: of x[index], not of take"},
                   {"ordered", AttrKind::boolean, Attr{false}, "a failure can be told from one that comes later"},
                   {"function", AttrKind::integer, Attr{int64_t{-1}}, "its number among host calls, if any"}},
-        .infer = checked_type,
+        .infer = first_type,
         .lower = Structure::check_index,
         .grad = NoGrad{"indices have no gradient"},
         .onnx = "Identity",
         .doc = "Return the first operand after checking that all of it lies in [-size, size). With a function, the "
-               "other operands are as for host_call."}});
+               "other operands are as for host_call."},
+       {.name = "failure_point",
+        .attrs = {{"function", AttrKind::integer, std::nullopt, "its number among host calls"}},
+        .infer = first_type,
+        .lower = Structure::failure_point,
+        .grad = [](const GradContext& c) -> std::vector<Value> {
+          std::vector<Value> grads(c.inputs.size());
+          grads[0] = c.upstream;
+          return grads;
+        },
+        .onnx = "Identity",
+        .doc = "Return the first operand, of an operation that may fail. The other operands are as for host_call: what "
+               "such a failure leaves behind."}});
 }
 
 }  // namespace tandem

@@ -17,10 +17,13 @@ Dim half_of(Dim length) { return floor_div(length, Dim(2)) + Dim(1); }
 TensorType fourier_type(InferContext& c) {
   const TensorType& x = c.inputs[0];
   const bool from_real = c.get<bool>("real") && !c.get<bool>("inverse"), to_real = c.get<bool>("real") && !from_real;
-  const bool fits = from_real ? x.dtype == DType::f32 || x.dtype == DType::f64 : is_complex(x.dtype);
+  const bool is_real = x.dtype == DType::f32 || x.dtype == DType::f64;
+  const bool fits = is_real ? !to_real : is_complex(x.dtype) && !from_real;
   if (!fits)
     c.fail(ErrorKind::dtype, "got dtype {}; need {}; try x.astype(...)", info(x.dtype).name,
-           from_real ? "float32 or float64" : "complex64 or complex128");
+           from_real ? "float32 or float64"
+           : to_real ? "complex64 or complex128"
+                     : "float32, float64, complex64 or complex128");
   if (x.rank() == 0) c.fail(ErrorKind::shape, "got a tensor without axes; need at least one axis");
   const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
   c.attr("axis") = axis;
@@ -69,7 +72,7 @@ Grads fourier_grad(const GradContext& c) {
   if (real && !inverse) up = weighted(up, axis, length, 1, 0.5);
   Value out = c.b.emit(c.op, {&up, 1}, attrs);
   if (real && inverse) out = weighted(out, axis, length, 1, 2);
-  return {resized(out, axis, size)};
+  return {cast(resized(out, axis, size), c.inputs[0].dtype())};
 }
 
 }  // namespace
@@ -82,7 +85,8 @@ std::vector<OpDef> fourier_ops() {
                  {"real", AttrKind::boolean, std::nullopt, "from real numbers to half a spectrum, or inversely back"},
                  {"axis", AttrKind::axis},
                  {"length", AttrKind::dims, std::nullopt, "one number; x is cut to it, or filled up with zeros"},
-                 {"roots", AttrKind::integer, std::nullopt, "so many times divided by the root of the length"}},
+                 {"roots", AttrKind::integer, std::nullopt, "so many times divided by the root of the length"},
+                 {"conjugate", AttrKind::boolean, Attr{false}, "of half a spectrum: with the other sign"}},
        .traits = static_cast<uint32_t>(Trait::internal),
        .infer = fourier_type,
        .lower = Structure::library,

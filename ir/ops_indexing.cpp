@@ -1,4 +1,5 @@
 // Joining tensors and picking elements by index tensors.
+#include "ir/put_mode.h"
 #include "ir/rules.h"
 
 namespace tandem {
@@ -123,27 +124,22 @@ TensorType take_along_type(InferContext& c) {
   return {x.dtype, indices.shape, {}};
 }
 
-TensorType index_update_type(InferContext& c) {
-  check_indices(c);
-  const TensorType &x = c.inputs[0], &index = c.inputs[1], &value = c.inputs[2];
-  const int64_t axis = normalize_axis(c.op.name, c.get<int64_t>("axis"), x.rank());
-  c.attr("axis") = axis;
-  if (index.rank() != 0)
-    c.fail(ErrorKind::shape, "got an index of shape {}; need a single number", to_text(index.shape));
-  Shape place = x.shape;
-  place.erase(place.begin() + axis);
-  const Shape shapes[] = {place, value.shape};
-  if (broadcast_shapes(c.op.name, shapes, c.env) != place)
-    c.fail(ErrorKind::shape, "got values of shape {} for a place of shape {}; need a shape that broadcasts to it",
-           to_text(value.shape), to_text(place));
-  return x;
+// Every element that was taken adds its gradient to where it came from.
+Value taken_grad(const GradContext& c, const Value& table, const Value& indices, int64_t axis) {
+  const Value zeros = c.b.full(table.shape(), c.upstream.dtype(), 0);
+  return c.b.emit("index_update", {zeros, indices, c.upstream}, {axis, static_cast<int64_t>(PutMode::add)});
 }
 
-Grads index_update_grad(const GradContext& c) {
-  const Value hole = c.b.scalar(c.upstream.dtype(), 0);
-  const Value rest = c.b.emit(c.op, std::vector<Value>{c.upstream, c.inputs[1], hole}, c.attrs);
-  return {rest, {}, unbroadcast(c.b.emit("take", {c.upstream, c.inputs[1]}, c.attrs), c.inputs[2])};
+Grads take_grad(const GradContext& c) {
+  return {taken_grad(c, c.inputs[0], c.inputs[1], attr_as<int64_t>(c.op, c.attrs, "axis")), {}};
 }
+
+Grads take_along_grad(const GradContext& c) {
+  const Value zeros = c.b.full(c.inputs[0].shape(), c.upstream.dtype(), 0);
+  return {c.b.emit("scatter_add", {zeros, c.inputs[1], c.upstream}, c.attrs), {}};
+}
+
+Grads embedding_grad(const GradContext& c) { return {{}, taken_grad(c, c.inputs[1], c.inputs[0], 0)}; }
 
 TensorType embedding_type(InferContext& c) {
   const TensorType &indices = c.inputs[0], &weight = c.inputs[1];
@@ -175,8 +171,6 @@ Value triangle_formula(Builder& b, std::span<const Value> x, const OpDef& op, co
 }
 
 Grads triangle_grad(const GradContext& c) { return {c.b.emit(c.op, {&c.upstream, 1}, c.attrs)}; }
-
-constexpr NoGrad kNeedsScatter{"it needs scatter_add, which is not an operation yet"};
 
 }  // namespace
 
@@ -211,7 +205,7 @@ std::vector<OpDef> indexing_ops() {
                 .infer = take_type,
                 .lower = Structure::take,
                 .checks = IndexCheck{1, 0},
-                .grad = kNeedsScatter,
+                .grad = take_grad,
                 .onnx = "Gather",
                 .doc = "Return the elements at given indices along an axis; an index outside [-size, size) raises "
                        "IndexError.",
@@ -224,7 +218,7 @@ std::vector<OpDef> indexing_ops() {
                 .infer = take_along_type,
                 .lower = Structure::take_along_axis,
                 .checks = IndexCheck{1, 0},
-                .grad = kNeedsScatter,
+                .grad = take_along_grad,
                 .onnx = "GatherElements",
                 .doc = "Return, for every position, the element of x at the given index along an axis.",
                 .example = "td.take_along_axis(td.asarray([[5, 6]]), td.asarray([[1]]))  # tensor([[6]])",
@@ -251,17 +245,6 @@ std::vector<OpDef> indexing_ops() {
                 .doc = "Return matrices with zeros below the k-th diagonal.",
                 .example = "td.triu(td.ones((2, 2)))  # tensor([[1., 1.], [0., 1.]], dtype=float32)",
                 .samples = {"(3, 5)", "(4, 3) | k=1", "(2, 3, 3) | k=-1", "(0, 3)"}},
-               {.name = "index_update",
-                .inputs = {"x", "index", "value"},
-                .attrs = {{"axis", AttrKind::axis, Attr{int64_t{0}}}},
-                .traits = Trait::internal | Trait::mixed,
-                .infer = index_update_type,
-                .lower = Structure::index_update,
-                .checks = IndexCheck{1, 0},
-                .grad = index_update_grad,
-                .onnx = "ScatterElements",
-                .doc = "Return x with what `take` would return at one index, known when it runs, replaced by value, "
-                       "converted to x's dtype."},
                {.name = "embedding",
                 .inputs = {"indices", "weight"},
                 .traits = static_cast<uint32_t>(Trait::mixed),
@@ -269,7 +252,7 @@ std::vector<OpDef> indexing_ops() {
                 .lower = [](Builder& b, std::span<const Value> x, const OpDef&,
                             const Attrs&) { return b.emit("take", {x[1], x[0]}, {int64_t{0}}); },
                 .checks = IndexCheck{0, 1},
-                .grad = kNeedsScatter,
+                .grad = embedding_grad,
                 .onnx = "Gather",
                 .doc = "Return the rows of weight [entries, features] at the given indices.",
                 .example = "td.embedding(td.asarray([1]), td.asarray([[1., 2.], [3., 4.]]))  "

@@ -1,7 +1,7 @@
 // Matrix decompositions and what rests on them, computed by routines of the runtime (runtime/linalg.cpp).
 //
 // A routine has one result. Where there are several, they lie in one vector, one after the other, each in row-major
-// order; td.linalg takes them out as views. Gradients follow PyTorch's formulas; V^H stands for the transpose of V.
+// order and of one dtype; td.linalg takes them out as views. Gradients follow PyTorch's formulas.
 #include "ir/rules.h"
 
 namespace tandem {
@@ -29,8 +29,9 @@ Matrices matrices_of(const Shape& shape, ShapeEnv& env) {
 
 Matrices matrices(InferContext& c, bool square) {
   const TensorType& x = c.inputs[0];
-  if (x.dtype != DType::f32 && x.dtype != DType::f64)
-    c.fail(ErrorKind::dtype, "got dtype {}; need float32 or float64; try x.astype(...)", info(x.dtype).name);
+  if (!is_inexact(x.dtype) || is_half(x.dtype))
+    c.fail(ErrorKind::dtype, "got dtype {}; need float32, float64, complex64 or complex128; try x.astype(...)",
+           info(x.dtype).name);
   if (x.rank() < 2) c.fail(ErrorKind::shape, "got the shape {}; need at least two axes", to_text(x.shape));
   Matrices m = matrices_of(x.shape, c.env);
   if (square && !c.env.equal(m.rows, m.columns))
@@ -61,11 +62,12 @@ TensorType solve_type(InferContext& c) {
   return b;
 }
 
-TensorType vector_type(InferContext& c, const Dims& parts) {
+TensorType vector_type(DType dtype, const Dims& parts) {
   Dim count = 0;
   for (const Dim& part : parts) count = count + part;
-  return {c.inputs[0].dtype, {count}, {}};
+  return {dtype, {count}, {}};
 }
+TensorType vector_type(InferContext& c, const Dims& parts) { return vector_type(c.inputs[0].dtype, parts); }
 
 // ---- results that lie one after the other --------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ Eigen parts_of_eigh(Value packed, const Matrices& m) {
 
 // ---- notation ------------------------------------------------------------------------------------------------------
 
-Value mt(Value x) { return unary("matrix_transpose", x); }
+Value adjoint(Value x) { return conj(unary("matrix_transpose", x)); }
 Value mm(Value a, Value b) { return binary("matmul", a, b); }
 Value column(Value x) { return expand_dims(x, -1); }
 Value row(Value x) { return expand_dims(x, -2); }
@@ -154,40 +156,53 @@ Value rows_of(Value x, Dim from, Dim count) { return cut(x, 2, from, count); }
 
 // ---- gradients -----------------------------------------------------------------------------------------------------
 
+// The gradient of a real input is real.
+Value cast_back(Value gradient, Value like) { return is_complex(like.dtype()) ? gradient : real_part(gradient); }
+
 Grads cholesky_grad(const GradContext& c) {
   const bool is_upper = attr_as<bool>(c.op, c.attrs, "upper");
-  const Value l = is_upper ? mt(c.output) : c.output, up = is_upper ? mt(c.upstream) : c.upstream;
-  const Value product = lower(mm(mt(l), lower(up)));
+  const Value l = is_upper ? adjoint(c.output) : c.output, up = is_upper ? adjoint(c.upstream) : c.upstream;
+  const Value product = lower(mm(adjoint(l), lower(up)));
   const Value halved = where(on_diagonal(c.b, l.shape().back()), product * 0.5, product);
-  const Value left = solve(mt(l), halved);         // L^-T P
-  const Value whole = mt(solve(mt(l), mt(left)));  // L^-T P L^-1
-  return {(whole + mt(whole)) * 0.5};
+  const Value left = solve(adjoint(l), halved);                   // L^-T P
+  const Value whole = adjoint(solve(adjoint(l), adjoint(left)));  // L^-T P L^-1
+  return {(whole + adjoint(whole)) * 0.5};
 }
 
 Grads inv_grad(const GradContext& c) {
-  const Value inverse = mt(c.output);
+  const Value inverse = adjoint(c.output);
   return {-mm(inverse, mm(c.upstream, inverse))};
 }
 
 Grads solve_grad(const GradContext& c) {
-  const Value db = solve(mt(c.inputs[0]), c.upstream);
-  return {-mm(db, mt(c.output)), db};
+  const Value db = solve(adjoint(c.inputs[0]), c.upstream);
+  return {-mm(db, adjoint(c.output)), db};
 }
 
-Grads det_grad(const GradContext& c) { return {mt(unary("inv", c.inputs[0])) * column(column(c.upstream * c.output))}; }
+Grads det_grad(const GradContext& c) {
+  return {adjoint(unary("inv", c.inputs[0])) * column(column(c.upstream * conj(c.output)))};
+}
 
 Grads slogdet_grad(const GradContext& c) {
   const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
   Parts parts(c.upstream);
-  parts.next(m.batch);  // the sign does not change
-  return {mt(unary("inv", c.inputs[0])) * column(column(parts.next(m.batch)))};
+  const Value to_sign = parts.next(m.batch);
+  Value scale = parts.next(m.batch);
+  // A real sign does not change; d sign = i sign Im tr(A^-1 dA).
+  if (is_complex(scale.dtype())) {
+    const Value turn = unary("imag", to_sign * conj(Parts(c.output).next(m.batch)));
+    scale = binary("complex", real_part(scale), turn);
+  }
+  return {adjoint(unary("inv", c.inputs[0])) * column(column(scale))};
 }
 
 // For A = QR with as many columns as rows, or fewer.
 Value tall_qr_grad(const QR& x, Value dq, Value dr) {
-  const Value between = mm(x.r, mt(dr)) - mm(mt(dq), x.q);
-  const Value symmetric = lower(between) + mt(lower(between, -1));
-  return mt(solve(x.r, mt(dq + mm(x.q, symmetric))));
+  const Value between = mm(x.r, adjoint(dr)) - mm(adjoint(dq), x.q);
+  // The diagonal of R is real.
+  const Value part = lower(where(on_diagonal(*dq.builder, between.shape().back()), between * 0.5, between));
+  const Value symmetric = part + adjoint(part);
+  return adjoint(solve(x.r, adjoint(dq + mm(x.q, symmetric))));
 }
 
 Grads qr_grad(const GradContext& c) {
@@ -203,22 +218,28 @@ Grads qr_grad(const GradContext& c) {
   // A = [X Y] with X square, R = [U V]; then Y = QV.
   const Dim rest = m.columns - m.rows;
   const Value dv = columns_of(dr, m.rows, rest), y = columns_of(c.inputs[0], m.rows, rest);
-  const Value dx = tall_qr_grad({x.q, columns_of(x.r, 0, m.rows)}, up.q + mm(y, mt(dv)), columns_of(dr, 0, m.rows));
+  const Value dx =
+      tall_qr_grad({x.q, columns_of(x.r, 0, m.rows)}, up.q + mm(y, adjoint(dv)), columns_of(dr, 0, m.rows));
   return {c.b.emit(op("concat"), std::vector<Value>{dx, mm(x.q, dv)}, {int64_t{-1}})};
 }
 
 Value svd_grad_of(Value a, SVD x, Value du, Value ds, Value dvh) {
   const Matrices m = matrices_of(a.shape(), a.builder->env());
   const Value squares = x.s * x.s;
-  const Value v = mt(x.vh), dv = mt(dvh);
-  const auto skew = [](Value y) { return y - mt(y); };
-  Value core = over_differences(skew(mm(mt(x.u), du)), squares) * row(x.s) +
-               column(x.s) * over_differences(skew(mm(x.vh, dv)), squares) + diagonal_matrix(ds);
+  const Value v = adjoint(x.vh), dv = adjoint(dvh);
+  const auto skew = [](Value y) { return y - adjoint(y); };
+  Value core = over_differences(skew(mm(adjoint(x.u), du)), squares) * row(x.s) +
+               column(x.s) * over_differences(skew(mm(x.vh, dv)), squares) + diagonal_matrix(real_part(ds));
+  // The phases of a pair of vectors are free; whatever a function of them does with one, it undoes with the other.
+  if (is_complex(a.dtype())) {
+    const Value turned = skew(mm(adjoint(x.u), du)) * 0.5 / row(x.s);
+    core = core + where(on_diagonal(*a.builder, m.least), turned, a.builder->scalar(a.dtype(), 0));
+  }
   Value da = mm(mm(x.u, core), x.vh);
   // What leaves the spaces of the singular vectors.
   if (!(m.least == m.rows)) {
     const Value scaled = du / row(x.s);
-    da = da + mm(scaled - mm(x.u, mm(mt(x.u), scaled)), x.vh);
+    da = da + mm(scaled - mm(x.u, mm(adjoint(x.u), scaled)), x.vh);
   }
   if (!(m.least == m.columns)) {
     const Value scaled = dvh / column(x.s);
@@ -246,14 +267,33 @@ Grads svdvals_grad(const GradContext& c) {
 Grads eigh_grad(const GradContext& c) {
   const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
   const Eigen x = parts_of_eigh(c.output, m), up = parts_of_eigh(c.upstream, m);
-  const Value core = over_differences(mm(mt(x.vectors), up.vectors), x.values) + diagonal_matrix(up.values);
-  return {mm(mm(x.vectors, core), mt(x.vectors))};
+  const Value core =
+      over_differences(mm(adjoint(x.vectors), up.vectors), x.values) + diagonal_matrix(real_part(up.values));
+  return {mm(mm(x.vectors, core), adjoint(x.vectors))};
 }
 
 Grads eigvalsh_grad(const GradContext& c) {
   const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
   const Value vectors = parts_of_eigh(unary("eigh", c.inputs[0]), m).vectors;
-  return {mm(vectors * row(c.upstream), mt(vectors))};
+  return {mm(vectors * row(c.upstream), adjoint(vectors))};
+}
+
+// Of eigenvectors of unit length, whatever their phase.
+Grads eig_grad(const GradContext& c) {
+  const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
+  const Eigen x = parts_of_eigh(c.output, m), up = parts_of_eigh(c.upstream, m);
+  const Value vh = adjoint(x.vectors), along = mm(vh, up.vectors);
+  const Value lengths =
+      where(on_diagonal(c.b, m.rows), cast(real_part(along), along.dtype()), c.b.scalar(along.dtype(), 0));
+  const Value core =
+      over_differences(along - mm(mm(vh, x.vectors), lengths), conj(x.values)) + diagonal_matrix(up.values);
+  return {cast_back(solve(vh, mm(core, vh)), c.inputs[0])};
+}
+
+Grads eigvals_grad(const GradContext& c) {
+  const Matrices m = matrices_of(c.inputs[0].shape(), c.b.env());
+  const Value vh = adjoint(parts_of_eigh(unary("eig", c.inputs[0]), m).vectors);
+  return {cast_back(solve(vh, column(c.upstream) * vh), c.inputs[0])};
 }
 
 Dim size_of_batch(const Matrices& m) { return element_count(m.batch); }
@@ -261,29 +301,22 @@ Dim size_of_batch(const Matrices& m) { return element_count(m.batch); }
 }  // namespace
 
 std::vector<OpDef> linalg_ops() {
-  const auto may_fail = static_cast<uint32_t>(Trait::may_fail);
   std::vector<OpDef> rows = with(
       {.inputs = {"x"},
-       .traits = static_cast<uint32_t>(Trait::internal),
-       .accepts = Accepts::floating,
+       .traits = Trait::internal | Trait::may_fail,  // if only for want of the library
+       .accepts = Accepts::promote_to_float,
        .onnx = "none: ONNX has no decompositions of matrices"},
       {{.name = "cholesky",
         .attrs = {{"upper", AttrKind::boolean}},
-        .traits = may_fail,
         .infer = square_type,
         .grad = cholesky_grad,
-        .doc = "Return the triangular L with L @ L.T = x, or U with U.T @ U = x."},
+        .doc = "Return the triangular L with L @ L^H = x, or U with U^H @ U = x."},
        {.name = "solve",
         .inputs = {"a", "b"},
-        .traits = may_fail,
         .infer = solve_type,
         .grad = solve_grad,
         .doc = "Return x with a @ x = b."},
-       {.name = "inv",
-        .traits = may_fail,
-        .infer = square_type,
-        .grad = inv_grad,
-        .doc = "Return the inverse of matrices."},
+       {.name = "inv", .infer = square_type, .grad = inv_grad, .doc = "Return the inverse of matrices."},
        {.name = "det",
         .infer = [](InferContext& c) { return TensorType{c.inputs[0].dtype, matrices(c, true).batch, {}}; },
         .grad = det_grad,
@@ -309,7 +342,6 @@ std::vector<OpDef> linalg_ops() {
         .doc = "Return, as one vector, Q with orthonormal columns and upper triangular R with Q @ R = x."},
        {.name = "svd",
         .attrs = {{"full_matrices", AttrKind::boolean}},
-        .traits = may_fail,
         .infer =
             [](InferContext& c) {
               const Matrices m = matrices(c, false);
@@ -320,16 +352,14 @@ std::vector<OpDef> linalg_ops() {
         .grad = svd_grad,
         .doc = "Return, as one vector, U, the singular values and V^H of U @ diag(S) @ V^H = x."},
        {.name = "svdvals",
-        .traits = may_fail,
         .infer =
             [](InferContext& c) {
               const Matrices m = matrices(c, false);
-              return TensorType{c.inputs[0].dtype, with_axes(m.batch, {m.least}), {}};
+              return TensorType{real_type(c.inputs[0].dtype), with_axes(m.batch, {m.least}), {}};
             },
         .grad = svdvals_grad,
         .doc = "Return singular values, the largest first."},
        {.name = "eigh",
-        .traits = may_fail,
         .infer =
             [](InferContext& c) {
               const Matrices m = matrices(c, true);
@@ -337,16 +367,32 @@ std::vector<OpDef> linalg_ops() {
               return vector_type(c, {count * m.rows, count * m.rows * m.rows});
             },
         .grad = eigh_grad,
-        .doc = "Return, as one vector, the eigenvalues of symmetric matrices in ascending order, and eigenvectors."},
+        .doc = "Return, as one vector, the eigenvalues of Hermitian matrices in ascending order, and eigenvectors."},
        {.name = "eigvalsh",
-        .traits = may_fail,
         .infer =
             [](InferContext& c) {
               const Matrices m = matrices(c, true);
-              return TensorType{c.inputs[0].dtype, with_axes(m.batch, {m.rows}), {}};
+              return TensorType{real_type(c.inputs[0].dtype), with_axes(m.batch, {m.rows}), {}};
             },
         .grad = eigvalsh_grad,
-        .doc = "Return the eigenvalues of symmetric matrices in ascending order."}});
+        .doc = "Return the eigenvalues of Hermitian matrices in ascending order."},
+       {.name = "eig",
+        .infer =
+            [](InferContext& c) {
+              const Matrices m = matrices(c, true);
+              const Dim count = size_of_batch(m);
+              return vector_type(complex_type(c.inputs[0].dtype), {count * m.rows, count * m.rows * m.rows});
+            },
+        .grad = eig_grad,
+        .doc = "Return, as one vector, the eigenvalues of matrices and eigenvectors, both complex."},
+       {.name = "eigvals",
+        .infer =
+            [](InferContext& c) {
+              const Matrices m = matrices(c, true);
+              return TensorType{complex_type(c.inputs[0].dtype), with_axes(m.batch, {m.rows}), {}};
+            },
+        .grad = eigvals_grad,
+        .doc = "Return the eigenvalues of matrices, complex."}});
   for (OpDef& row : rows) row.lower = Structure::library;
   return rows;
 }

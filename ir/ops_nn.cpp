@@ -154,7 +154,7 @@ std::vector<OpDef> nn_ops() {
            .accepts = Accepts::numeric,
            .infer = matmul_type,
            .lower = Structure::matmul,
-           .grad = matmul_grad,
+           .grad = holomorphic<matmul_grad>,
            .onnx = "MatMul",
            .doc = "Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy.",
            .example = "td.matmul(td.asarray([[1., 2.]]), td.asarray([[3.], [4.]]))  # tensor([[11.]], dtype=float32)",

@@ -43,14 +43,69 @@ Value mean_formula(Builder&, std::span<const Value> x, const OpDef& op, const At
   return sum(x[0], axes, attr_as<bool>(op, attrs, "keepdims")) / count_along(x[0], axes, x[0].dtype());
 }
 
+// Products of complex numbers are no two reductions of their parts: the last of the running products.
+Value complex_product(Builder& b, std::span<const Value> inputs, const OpDef& op, const Attrs& attrs) {
+  const auto axes = axes_of(op, attrs);
+  Value x = cast(inputs[0], attr_as<DType>(op, attrs, "dtype"));
+  const auto is_reduced = [&axes](size_t k) {
+    return std::find(axes.begin(), axes.end(), Dim(static_cast<int64_t>(k))) != axes.end();
+  };
+  std::vector<Dim> order;
+  Shape rest, kept;
+  Dim count = 1;
+  for (size_t k = 0; k < x.shape().size(); ++k) {
+    const Dim size = x.shape()[k];
+    kept.push_back(is_reduced(k) ? Dim(1) : size);
+    if (is_reduced(k)) {
+      count = count * size;
+    } else {
+      order.emplace_back(static_cast<int64_t>(k));
+      rest.push_back(size);
+    }
+  }
+  const Shape& out = attr_as<bool>(op, attrs, "keepdims") ? kept : rest;
+  if (axes.empty()) return reshape(x, out);
+  if (count.is(0)) return b.full(out, x.dtype(), 1);
+  order.insert(order.end(), axes.begin(), axes.end());
+  Shape rows = rest;
+  rows.push_back(count);
+  x = reshape(b.emit("permute_dims", {x}, {order}), rows);
+  if (!count.is_constant()) {  // and may be 0: a one in front
+    rows.back() = 1;
+    x = b.emit(tandem::op("concat"), std::vector<Value>{b.full(rows, x.dtype(), 1), x}, {int64_t{-1}});
+    count = count + Dim(1);
+    rows.back() = count;
+  }
+  x = b.emit("cumprod", {x}, {int64_t{-1}});
+  std::vector<Dim> starts(rest.size(), Dim(0));
+  const std::vector<Dim> steps(rows.size(), Dim(1));
+  starts.push_back(count - Dim(1));
+  rows.back() = 1;
+  return reshape(b.emit("slice", {x}, {starts, rows, steps}), out);
+}
+
+TensorType moment_type(InferContext& c) {
+  TensorType type = reduced(c);
+  type.dtype = real_type(type.dtype);
+  return type;
+}
+
+// |x|^2
+Value squares_of(Value x) {
+  if (!is_complex(x.dtype())) return x * x;
+  const Value re = unary("real", x), im = unary("imag", x);
+  return re * re + im * im;
+}
+
 Value variance_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
   const auto axes = axes_of(op, attrs);
-  const Value count = count_along(x[0], axes, x[0].dtype());
-  const Value deviation = x[0] - sum(x[0], axes, true) / count;
-  const Value squares = sum(deviation * deviation, axes, attr_as<bool>(op, attrs, "keepdims"));
+  const DType real = real_type(x[0].dtype());
+  const Value count = count_along(x[0], axes, real);
+  const Value deviation = x[0] - sum(x[0], axes, true) / cast(count, x[0].dtype());
+  const Value squares = sum(squares_of(deviation), axes, attr_as<bool>(op, attrs, "keepdims"));
   const double correction = attr_as<double>(op, attrs, "correction");
   if (correction == 0) return squares / count;
-  return squares / binary("maximum", count - correction, b.scalar(x[0].dtype(), 0));
+  return squares / binary("maximum", count - correction, b.scalar(real, 0));
 }
 
 Value std_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
@@ -83,7 +138,7 @@ Value moment_grad_scale(const GradContext& c, Value& centered, Value& up) {
   const auto axes = axes_of(c.op, c.attrs);
   const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
   const Value x = c.inputs[0];
-  const Value count = count_along(x, axes, x.dtype());
+  const Value count = count_along(x, axes, real_type(x.dtype()));
   centered = x - sum(x, axes, true) / count;
   up = restore_axes(c.upstream, x, axes, kept);
   return count - attr_as<double>(c.op, c.attrs, "correction");
@@ -124,16 +179,19 @@ std::vector<OpDef> reduction_ops() {
         .samples = with_empty},
        {.name = "prod",
         .attrs = sum_attrs,
+        .traits = static_cast<uint32_t>(Trait::complex),
         .infer = reduced_sum,
         .lower = ReduceRule{ReduceKind::prod},
-        .grad = [](const GradContext& c) -> Grads {
+        .complex_formula = complex_product,
+        .grad = holomorphic<[](const GradContext& c) -> Grads {
           const auto axes = axes_of(c.op, c.attrs);
           const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
           const Value x = c.inputs[0];
           return {restore_axes(c.upstream, x, axes, kept) * restore_axes(c.output, x, axes, kept) / x};
-        },
+        }>,
         .onnx = "ReduceProd",
-        .doc = "Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there).",
+        .doc = "Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN "
+               "there).",
         .example = "td.prod(td.asarray([2, 3, 4]))  # tensor(24)",
         .samples = {"(3, 5):unit", "(3, 5):unit | axis=0", "(3, 4):unit | axis=1, keepdims=True", "(0,)"}},
        {.name = "max",
@@ -207,9 +265,9 @@ std::vector<OpDef> reduction_ops() {
         .samples = with_empty},
        {.name = "var",
         .attrs = moment_attrs,
-        .traits = static_cast<uint32_t>(Trait::wide),
+        .traits = Trait::wide | Trait::complex,
         .accepts = Accepts::promote_to_float,
-        .infer = reduced,
+        .infer = moment_type,
         .lower = variance_formula,
         .grad = [](const GradContext& c) -> Grads {
           Value centered, up;
@@ -217,13 +275,15 @@ std::vector<OpDef> reduction_ops() {
           return {up * (centered * 2.0 / count)};
         },
         .onnx = "compose",
-        .doc = "Return the mean squared deviation from the mean, in two passes, divided by (count - correction).",
+        .doc = "Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of "
+               "complex "
+               "numbers that of the absolute value.",
         .example = "td.var(td.asarray([1., 3.]))  # tensor(1., dtype=float32)"},
        {.name = "std",
         .attrs = moment_attrs,
-        .traits = static_cast<uint32_t>(Trait::wide),
+        .traits = Trait::wide | Trait::complex,
         .accepts = Accepts::promote_to_float,
-        .infer = reduced,
+        .infer = moment_type,
         .lower = std_formula,
         .grad = [](const GradContext& c) -> Grads {
           Value centered, up;

@@ -107,13 +107,13 @@ std::vector<OpDef> running_ops() {
                   .traits = static_cast<uint32_t>(Trait::method),
                   .infer = [](InferContext& c) { return running_type(c, true); },
                   .lower = ScanRule{ReduceKind::prod},
-                  .grad = [](const GradContext& c) -> Grads {
+                  .grad = holomorphic<[](const GradContext& c) -> Grads {
                     const Attr place = attr_as<int64_t>(c.op, c.attrs, "axis");
                     const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(place))};
                     const Value turned = c.b.emit("flip", {c.upstream * c.output}, {axes});
                     const Value later = c.b.emit("flip", {c.b.emit("cumsum", {turned}, {place, Attr{}})}, {axes});
                     return {later / c.inputs[0]};
-                  },
+                  }>,
                   .onnx = "none: ONNX has running sums only",
                   .doc =
                       "Return running products along an axis, multiplied in order; 16-bit floats are rounded once per "

@@ -89,12 +89,16 @@ TensorType reduced_bool(InferContext& c) {
   return type;
 }
 
+Value conj(Value x) { return is_complex(x.dtype()) ? unary("conj", x) : x; }
+Value real_part(Value x) { return is_complex(x.dtype()) ? unary("real", x) : x; }
+
 std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows) {
   for (OpDef& row : rows) {
     if (row.inputs.empty()) row.inputs = defaults.inputs;
     if (row.attrs.empty()) row.attrs = defaults.attrs;
     if (row.infer == nullptr) row.infer = defaults.infer;
     if (row.grad.index() == 0) row.grad = defaults.grad;
+    if (!row.checks) row.checks = defaults.checks;
     if (row.onnx.empty()) row.onnx = defaults.onnx;
     if (row.samples.empty()) row.samples = defaults.samples;
     if (row.accepts == Accepts::any) row.accepts = defaults.accepts;

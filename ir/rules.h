@@ -40,6 +40,21 @@ Complex on_parts2(std::span<const Complex> x, const OpDef&, const Attrs&) {
   return F(x[0], x[1]);
 }
 
+// ---- gradients ----
+// Of complex numbers they follow PyTorch's convention: that of a real result with respect to x + iy is d/dx + i d/dy.
+Value conj(Value x);       // of real numbers, the numbers
+Value real_part(Value x);  // likewise
+// The rule of a holomorphic function, written as for real numbers: the gradient is that of the result times the conjugate
+// of the derivative.
+template <auto Rule>
+std::vector<Value> holomorphic(const GradContext& c) {
+  const Value upstream = conj(c.upstream);
+  std::vector<Value> grads = Rule(GradContext{c.b, c.inputs, c.output, upstream, c.op, c.attrs});
+  for (Value& grad : grads)
+    if (grad.builder != nullptr) grad = conj(grad);
+  return grads;
+}
+
 // ---- column defaults ----
 // Rows of a family leave out what they share; `with` fills it in.
 std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows);

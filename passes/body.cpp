@@ -23,6 +23,7 @@ bool is(const OpDef& op, Structure structure) {
 NestAccess part_of(NestAccess access, DType dtype, int part) {
   if (!is_complex(dtype)) return access;
   access.dtype = real_type(dtype);
+  access.part = part;
   access.offset = access.offset * Dim(2) + Dim(part);
   for (Dim& stride : access.strides) stride = stride * Dim(2);
   for (NestAccess::Gather& gather : access.gathers) gather.stride = gather.stride * Dim(2);
@@ -313,7 +314,7 @@ Complex BodyBuilder::take(const Node& node, const IndexMap& map) {
   if (made_by >= 0 && is(*c_.graph.nodes[static_cast<size_t>(made_by)].op, Structure::check_index))
     return load(access, x.dtype);  // it cannot fail
   access.message =
-      fmt::format("{}: got index {{}} along axis {}; need -{{size}} <= index < {{size}}", node.op->name, axis);
+      fmt::format("index: got {{}} for axis {} of size {{size}}; need -{{size}} <= index < {{size}}", axis);
   if (node.loc.known()) access.message += fmt::format(" (at {}:{})", node.loc.file, node.loc.line);
   return load(access, x.dtype);
 }

@@ -13,6 +13,7 @@ struct NestAccess {
   int scratch = -1;
   DType dtype = DType::f32;
   bool output = false;
+  int part = -1;  // of complex elements: 0 the real, 1 the imaginary one; -1: the elements are real
   Dim offset = 0;
   std::vector<Dim> strides;  // per axis
   struct Gather {
@@ -21,6 +22,8 @@ struct NestAccess {
   };
   std::vector<Gather> gathers;
   std::string message;
+  // Whether elements lie side by side along the axis.
+  bool is_contiguous(int axis) const { return strides[static_cast<size_t>(axis)].is(part < 0 ? 1 : 2); }
 };
 
 // A kernel before scheduling: stages over named axes.

@@ -49,7 +49,7 @@ class Dropper : public Rewriter {
 
  private:
   void visit(const Node& node) override {
-    if (is(node, Structure::check_index) && (within(node) || checked_by_readers(node)))
+    if (is(node, Structure::check_index) && (within(node) || checked_before(node) || checked_by_readers(node)))
       map(node.outputs[0], mapped(node.inputs[0]));
     else
       copy(node);
@@ -64,16 +64,34 @@ class Dropper : public Rewriter {
     return -size.constant() <= index && index < size.constant();
   }
 
+  bool checked_before(const Node& node) {
+    const Node* made_by = maker(mapped(node.inputs[0]));
+    return made_by != nullptr && is(*made_by, Structure::check_index) && node.inputs.size() == 1 &&
+           attr_as<std::vector<Dim>>(*node.op, node.attrs, "size") ==
+               attr_as<std::vector<Dim>>(*made_by->op, made_by->attrs, "size");
+  }
+
+  // Numbers beyond int64 are converted before an update looks at them.
+  bool checks_itself(const Node& update) const {
+    return !attr_as<bool>(*update.op, update.attrs, "checked") && source_type(update.inputs[1]).dtype != DType::u64;
+  }
+
   bool checked_by_readers(const Node& node) const {
     if (attr_as<bool>(*node.op, node.attrs, "ordered")) return false;
     const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
     const auto [first, last] = readers_.equal_range(node.outputs[0]);
     return std::any_of(first, last, [&](const auto& entry) {
       const Node& reader = *entry.second;
-      const auto axis = static_cast<size_t>(attr_as<int64_t>(*reader.op, reader.attrs, "axis"));
-      const Shape& table = source_type(reader.inputs[static_cast<size_t>(reader.op->checks->table)]).shape;
-      return table[axis] == size && has_elements(source_type(reader.outputs[0])) &&
-             (is(reader, Structure::index_update) || complete_[static_cast<size_t>(reader.outputs[0])]);
+      std::vector<TensorType> types;
+      types.reserve(reader.inputs.size());
+      for (const ValueId input : reader.inputs) types.push_back(source_type(input));
+      const TensorType& result = source_type(reader.outputs[0]);
+      const CheckedAxis looked_at = checked_axis(*reader.op, types, result, reader.attrs);
+      // The message is to name the axis of what the user's program indexes.
+      if (looked_at.size != size || looked_at.axis != attr_as<int64_t>(*node.op, node.attrs, "axis")) return false;
+      return has_elements(result) &&
+             (is(reader, Structure::index_update) ? checks_itself(reader)
+                                                  : complete_[static_cast<size_t>(reader.outputs[0])]);
     });
   }
 

@@ -14,15 +14,18 @@ class FormulaBuilder : public GraphBuilder {
   using GraphBuilder::GraphBuilder;
 
   Value emit(const OpDef& op, std::span<const Value> inputs, Attrs attrs) override {
-    const auto* formula = std::get_if<ComposeRule>(&op.lower);
-    if (formula == nullptr) return GraphBuilder::emit(op, inputs, std::move(attrs));
     attrs = complete_attrs(op, std::move(attrs));
+    std::vector<DType> dtypes;
+    dtypes.reserve(inputs.size());
+    for (const Value& input : inputs) dtypes.push_back(input.dtype());
+    const ComposeRule formula = formula_of(op, dtypes, attrs);
+    if (formula == nullptr) return GraphBuilder::emit(op, inputs, std::move(attrs));
     std::vector<TensorType> types;
     for (const Value& input : inputs) types.push_back(input.type());
     const TensorType want = infer_type(op, types, attrs, env());
     std::vector<Value> operands(inputs.begin(), inputs.end());
     if (op.has(Trait::wide)) widen(operands);
-    return fit(op, (*formula)(*this, operands, op, attrs), want);
+    return fit(op, formula(*this, operands, op, attrs), want);
   }
 
  private:
@@ -47,12 +50,16 @@ class Expander : public Rewriter {
 
  private:
   void visit(const Node& node) override {
-    if (!std::holds_alternative<ComposeRule>(node.op->lower)) {
+    std::vector<DType> dtypes;
+    dtypes.reserve(node.inputs.size());
+    for (const ValueId in : node.inputs) dtypes.push_back(source_type(in).dtype);
+    if (formula_of(*node.op, dtypes, node.attrs) == nullptr) {
       copy(node, normalized(node), rewrite_regions(node));
       return;
     }
     formulas_.set_location(node.loc);
     std::vector<Value> inputs;
+    inputs.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) inputs.push_back(formulas_.at(mapped(in)));
     map(node.outputs[0], formulas_.emit(*node.op, inputs, node.attrs).id);
   }
@@ -63,6 +70,7 @@ class Expander : public Rewriter {
     Attrs attrs = node.attrs;
     if (attrs.empty() || !node.regions.empty()) return attrs;
     std::vector<TensorType> types;
+    types.reserve(node.inputs.size());
     for (const ValueId in : node.inputs) types.push_back(source_type(in));
     try {
       infer_type(*node.op, types, attrs, env_);

@@ -1,6 +1,6 @@
 // expand: composite operations become the formulas of their rows.
 //
-// Effect: every node whose row has a ComposeRule is replaced by that formula, and so are the composite operations the
+// Effect: every node whose row has a formula (formula_of) is replaced by that formula, and so are the composite operations the
 //   formula itself uses, until none is left. A row with Trait::wide is carried out in the compute type of its inputs'
 //   promoted dtype (f32 for the 16-bit floats) and rounded once at the end.
 // Needs: a graph that verifies.

@@ -40,10 +40,13 @@ class Normalizer {
   ValueId with_shape(ValueId value, const Shape& shape) {
     return add("reshape", {value}, {shape}, {type(value).dtype, shape, type(value).device});
   }
+  ValueId broadcast(ValueId value, const Shape& shape) {
+    if (type(value).shape == shape) return value;
+    return add("broadcast_to", {value}, {shape}, {type(value).dtype, shape, type(value).device});
+  }
   // A copy that writes the place of a part of something larger.
   ValueId part(ValueId value, DType dtype, const Shape& shape) {
-    if (type(value).shape != shape)
-      value = add("broadcast_to", {value}, {shape}, {type(value).dtype, shape, type(value).device});
+    value = broadcast(value, shape);
     const TensorType out{dtype, shape, type(value).device};
     return type(value).dtype == dtype ? add("copy", {value}, {}, out) : add("cast", {value}, {dtype}, out);
   }
@@ -74,9 +77,11 @@ class Normalizer {
         case Structure::index_update: {
           const TensorType& out = in_.type(node.outputs[0]);
           Shape place = out.shape;
-          place.erase(place.begin() + attr_as<int64_t>(*node.op, node.attrs, "axis"));
+          const Shape& picked = type(inputs[1]).shape;
+          const auto axis = place.begin() + attr_as<int64_t>(*node.op, node.attrs, "axis");
+          place.insert(place.erase(axis), picked.begin(), picked.end());
           inputs[1] = to_dtype(inputs[1], DType::i64);
-          inputs[2] = part(inputs[2], out.dtype, place);
+          inputs[2] = broadcast(to_dtype(inputs[2], out.dtype), place);
           break;
         }
         case Structure::control:
@@ -110,8 +115,9 @@ class Normalizer {
     const auto constant = [&](Attr value) {
       return add("full", {}, {Dims{}, std::move(value), out.dtype}, {out.dtype, {}, out.device});
     };
+    // Like every result of a reduction it is memory of its own, row by row.
     if (kind == ReduceKind::argmax || kind == ReduceKind::argmin)
-      return add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out);
+      return add("copy", {add("broadcast_to", {constant(int64_t{0})}, {out.shape}, out)}, {}, out);
     x = with_shape(to_dtype(x, out.dtype), out.shape);
     if (kind != ReduceKind::sum || !is_inexact(out.dtype)) return add("copy", {x}, {}, out);  // never the memory of x
     return add("add", {x, constant(0.0)}, {}, out);
@@ -138,7 +144,7 @@ class Normalizer {
     const TensorType& result = in_.type(node.outputs[0]);
     ValueId a = to_dtype(inputs[0], result.dtype), b = to_dtype(inputs[1], result.dtype);
     const bool row = type(a).rank() == 1, column = type(b).rank() == 1;
-    if (!row && !column) return product(a, b, result);
+    if (!row && !column) return add("matmul", {a, b}, {}, result);
     Shape shape = result.shape;
     if (row) {
       a = with_shape(a, {Dim(1), type(a).shape[0]});
@@ -148,21 +154,7 @@ class Normalizer {
       b = with_shape(b, {type(b).shape[0], Dim(1)});
       shape.push_back(Dim(1));
     }
-    return with_shape(product(a, b, {result.dtype, shape, result.device}), result.shape);
-  }
-
-  // Of complex matrices: four products of their parts.
-  ValueId product(ValueId a, ValueId b, const TensorType& result) {
-    if (!is_complex(result.dtype)) return add("matmul", {a, b}, {}, result);
-    const TensorType real{real_type(result.dtype), result.shape, result.device};
-    const auto part = [&](ValueId whole, std::string_view name) {
-      return add(name, {whole}, {}, {real.dtype, type(whole).shape, result.device});
-    };
-    const ValueId a_re = part(a, "real"), a_im = part(a, "imag"), b_re = part(b, "real"), b_im = part(b, "imag");
-    const auto times = [&](ValueId x, ValueId y) { return add("matmul", {x, y}, {}, real); };
-    const ValueId re = add("subtract", {times(a_re, b_re), times(a_im, b_im)}, {}, real);
-    const ValueId im = add("add", {times(a_re, b_im), times(a_im, b_re)}, {}, real);
-    return add("complex", {re, im}, {}, result);
+    return with_shape(add("matmul", {a, b}, {}, {result.dtype, shape, result.device}), result.shape);
   }
 
   const Graph& in_;

@@ -105,8 +105,7 @@ class Scheduler {
     if (outer_.empty()) return false;
     const auto score = [&](int axis) {
       int count = 0;
-      for (const NestAccess& access : nest_.accesses)
-        count += access.slot >= 0 && access.strides[static_cast<size_t>(axis)].is(1);
+      for (const NestAccess& access : nest_.accesses) count += access.slot >= 0 && access.is_contiguous(axis);
       return count;
     };
     const int row = nest_.is_scan && score(inner_.back()) > 0 ? 0 : score(inner_.back());
@@ -116,7 +115,7 @@ class Scheduler {
     // A result stored along the outer axis always counts for it; loads decide.
     int loads = 0;
     for (const NestAccess& access : nest_.accesses)
-      loads += access.slot >= 0 && !access.output && access.strides[static_cast<size_t>(outer_[best])].is(1);
+      loads += access.slot >= 0 && !access.output && access.is_contiguous(outer_[best]);
     if (loads == 0 || score(outer_[best]) <= row) return false;
     std::rotate(outer_.begin() + static_cast<long>(best), outer_.begin() + static_cast<long>(best) + 1, outer_.end());
     return true;
@@ -236,6 +235,11 @@ class Scheduler {
     if (dim.is_constant() && dim.constant() >= -1 && dim.constant() <= 1) return {true, dim.constant()};
     return {false, slot_of(dim, out)};
   }
+  // Contiguous complex numbers have the stride 2.
+  Coef stride_coef(const NestAccess& access, size_t axis, LoweredKernel& out) const {
+    const Dim stride = access.strides[axis];
+    return access.part >= 0 && stride.is(2) ? Coef{true, 2} : coef(stride, out);
+  }
   static int64_t slot_of(Dim dim, LoweredKernel& out) {
     auto it = std::find(out.vals.begin(), out.vals.end(), dim);
     if (it == out.vals.end()) it = out.vals.insert(out.vals.end(), dim);
@@ -262,7 +266,8 @@ class Scheduler {
     // Of a split reduction the blocks are outer points, each of which walks its own part of the inner axis.
     const Dim walked = split ? Dim(kBlockOrder.block) : inner_points;
     const int64_t points = hint(product(outer_)) * hint(walked);
-    // Buffers: one per slot and role, then the scratch rows. A buffer both read and written is passed twice.
+    // Buffers: one per slot and role, then the scratch rows. A buffer both read and written is passed twice. The two
+    // parts of a complex result have one buffer.
     std::vector<int> buffer_of(nest_.accesses.size());
     std::vector<std::pair<int, bool>> known;
     for (size_t i = 0; i < nest_.accesses.size(); ++i) {
@@ -270,11 +275,14 @@ class Scheduler {
       if (access.slot < 0) continue;
       const std::pair<int, bool> key{access.slot, access.output};
       auto it = std::find(known.begin(), known.end(), key);
-      if (it == known.end() || access.output) {
+      const bool second = access.part == 1 && i > 0 && nest_.accesses[i - 1].slot == access.slot &&
+                          nest_.accesses[i - 1].output && nest_.accesses[i - 1].part == 0;
+      if (access.output && second) it = known.end() - 1;
+      if (it == known.end() || (access.output && !second)) {
         known.push_back(key);
         it = known.end() - 1;
-        const bool streaming = access.output && points * size_of(access.dtype) >= kStreamingBytes &&
-                               access.strides[static_cast<size_t>(inner_.back())].is(1);
+        const bool streaming =
+            access.output && points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back());
         k.buffers.push_back({access.dtype, access.output ? BufferRole::output : BufferRole::input, streaming});
         out.slots.push_back(access.slot);
       }
@@ -296,7 +304,7 @@ class Scheduler {
       access.offset = coef(from.offset, out);
       access.strides.resize(k.axes.size());
       for (size_t a = 0; a < place.size(); ++a)
-        if (place[a] >= 0) access.strides[static_cast<size_t>(place[a])] = coef(from.strides[a], out);
+        if (place[a] >= 0) access.strides[static_cast<size_t>(place[a])] = stride_coef(from, a, out);
       for (const auto& gather : from.gathers)
         access.gathers.push_back({gather.value, coef(gather.stride, out), coef(gather.extent, out)});
       k.accesses.push_back(std::move(access));

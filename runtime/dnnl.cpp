@@ -1,60 +1,20 @@
-// A primitive (a compiled matrix product of given sizes and strides) takes oneDNN up to a millisecond to
-// make and is then good for any number of calls from any thread. They are kept in a least-recently-used cache; so are
+// A product of given sizes and strides takes oneDNN up to a millisecond to compile; so primitives are kept, and so are
 // refusals, because oneDNN answers some problems with a slow reference kernel that our own loop beats by far.
 #include "runtime/dnnl.h"
 
 #include <algorithm>
-#include <list>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string_view>
 #include <vector>
 
-#include "runtime/dnnl_api.h"
-#include "runtime/parallel.h"
-#include "runtime/storage.h"
+#include "runtime/dnnl_primitive.h"
 
 namespace tandem {
 
 namespace {
 
-using dnnl::Handle;
+using dnnl::Key;
 
-constexpr size_t kCachedPrimitives = 256;
+constexpr size_t kCachedProducts = 256;
 constexpr int kMostRank = 8;  // 6 batch axes, rows, columns
-
-const dnnl::Api& api() {
-  static const dnnl::Api& instance = *new dnnl::Api;  // outlives static objects that may still compute
-  return instance;
-}
-
-Handle engine() {
-  static const Handle instance = [] {
-    Handle made = nullptr;
-    return api().engine_create(&made, dnnl::kCpu, 0) == 0 ? made : nullptr;
-  }();
-  return instance;
-}
-
-// Owns a handle for the time of a block.
-template <auto Destroy>
-class Scoped {
- public:
-  Scoped() = default;
-  Scoped(const Scoped&) = delete;
-  Scoped& operator=(const Scoped&) = delete;
-  ~Scoped() {
-    if (handle_) (api().*Destroy)(handle_);
-  }
-  Handle* out() { return &handle_; }
-  Handle get() const { return handle_; }
-
- private:
-  Handle handle_ = nullptr;
-};
-using Memory = Scoped<&dnnl::Api::memory_destroy>;
-using Attributes = Scoped<&dnnl::Api::attr_destroy>;
 
 // Sizes and strides of one operand.
 struct Operand {
@@ -62,21 +22,10 @@ struct Operand {
   int64_t sizes[kMostRank], strides[kMostRank];
 };
 
-using Key = std::vector<int64_t>;
-
-struct Primitive {
-  Handle primitive = nullptr;  // null: oneDNN has no fast kernel
-  Handle description = nullptr;
-  size_t scratch_bytes = 0;
+struct Product {
   std::unique_ptr<dnnl::MemoryDescription> source, weights, result;
-  const void* scratch = nullptr;
-
-  ~Primitive() {
-    if (primitive) api().primitive_destroy(primitive);
-    if (description) api().primitive_desc_destroy(description);
-  }
+  dnnl::Primitive primitive;  // none: oneDNN has no fast kernel
 };
-using PrimitiveRef = std::shared_ptr<const Primitive>;
 
 // Plain row- or column-major, as the library's fast kernels want it.
 bool is_plain(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
@@ -138,9 +87,9 @@ Problem describe(const MatmulArgs& args, int64_t out_row) {
   return problem;
 }
 
-PrimitiveRef make_primitive(const MatmulArgs& args, const Problem& problem) {
-  const dnnl::Api& library = api();
-  auto made = std::make_shared<Primitive>();
+std::shared_ptr<const Product> make_product(const MatmulArgs& args, const Problem& problem) {
+  const dnnl::Api& library = dnnl::api();
+  auto made = std::make_shared<Product>();
   const int type = args.dtype == DType::f32 ? dnnl::kF32 : dnnl::kBf16;
   const auto describe_operand = [&](const Operand& operand) {
     return std::make_unique<dnnl::MemoryDescription>(library, operand.rank, operand.sizes, type, operand.strides);
@@ -148,108 +97,29 @@ PrimitiveRef make_primitive(const MatmulArgs& args, const Problem& problem) {
   made->source = describe_operand(problem.a);
   made->weights = describe_operand(problem.b);
   made->result = describe_operand(problem.out);
-  if (!made->source->ok() || !made->weights->ok() || !made->result->ok()) return made;
-  Attributes attributes;
-  if (library.attr_create(attributes.out()) != 0 ||
-      library.attr_set_scratchpad_mode(attributes.get(), dnnl::kUserScratchpad) != 0)
-    return made;
-  made->description =
-      dnnl::describe_matmul(library, engine(), attributes.get(), *made->source, *made->weights, *made->result);
-  const char* implementation = nullptr;
-  if (!made->description ||
-      library.primitive_desc_query(made->description, dnnl::kQueryImplementation, 0,
-                                   static_cast<void*>(&implementation)) != 0 ||
-      std::string_view(implementation).find("ref") != std::string_view::npos)
-    return made;
-  made->scratch = library.primitive_desc_query_md(made->description, dnnl::kQueryScratchpad, 0);
-  made->scratch_bytes = made->scratch ? library.memory_desc_get_size(made->scratch) : 0;
-  Handle primitive = nullptr;
-  if (library.primitive_create(&primitive, made->description) == 0) made->primitive = primitive;
+  dnnl::Attributes attributes;
+  if (made->source->ok() && made->weights->ok() && made->result->ok() && dnnl::make_attributes(attributes))
+    made->primitive.make(
+        dnnl::describe_matmul(library, dnnl::engine(), attributes.get(), *made->source, *made->weights, *made->result),
+        false);
   return made;
 }
 
-class PrimitiveCache {
- public:
-  PrimitiveRef find(const MatmulArgs& args, const Problem& problem) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = index_.find(problem.key); found != index_.end()) {
-        entries_.splice(entries_.begin(), entries_, found->second);
-        return entries_.front().second;
-      }
-    }
-    PrimitiveRef made = make_primitive(args, problem);  // without the lock: two threads may make the same one
-    const std::lock_guard lock(mutex_);
-    if (const auto found = index_.find(problem.key); found != index_.end()) return found->second->second;
-    entries_.emplace_front(problem.key, made);
-    index_[problem.key] = entries_.begin();
-    if (entries_.size() > kCachedPrimitives) {
-      index_.erase(entries_.back().first);
-      entries_.pop_back();
-    }
-    return made;
-  }
-
- private:
-  using Entries = std::list<std::pair<Key, PrimitiveRef>>;
-  std::mutex mutex_;
-  Entries entries_;  // most recently used first
-  std::map<Key, Entries::iterator> index_;
-};
-
-// The library asks OpenMP how many threads to use: one, as the product is one of several that our threads share. The
-// user's own setting comes back afterwards.
-class OneThread {
- public:
-  OneThread() : before_(api().set_threads ? api().most_threads() : 1) { set(1); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-  ~OneThread() { set(before_); }
-
- private:
-  void set(int n) const {
-    if (before_ != 1) api().set_threads(n);
-  }
-  int before_;
-};
-
-bool execute(const Primitive& primitive, const MatmulArgs& args) {
-  const dnnl::Api& library = api();
-  // A stream must not be used by two threads at once; it is a small object.
-  thread_local Scoped<&dnnl::Api::stream_destroy> stream;
-  if (!stream.get() && library.stream_create(stream.out(), engine(), dnnl::kDefaultStream) != 0) return false;
-  Memory source, weights, result, scratch;
-  const auto make = [&](Memory& memory, const void* description, const void* data) {
-    return library.memory_create(memory.out(), description, engine(), const_cast<void*>(data)) == 0;
-  };
-  if (!make(source, primitive.source->get(), args.a) || !make(weights, primitive.weights->get(), args.b) ||
-      !make(result, primitive.result->get(), args.out))
-    return false;
-  dnnl::Argument arguments[4] = {
-      {dnnl::kArgSource, source.get()}, {dnnl::kArgWeights, weights.get()}, {dnnl::kArgResult, result.get()}, {}};
-  int count = 3;
-  StorageRef scratch_memory;
-  if (primitive.scratch_bytes > 0) {
-    scratch_memory = allocate(primitive.scratch_bytes);
-    if (!make(scratch, primitive.scratch, scratch_memory->data)) return false;
-    arguments[count++] = {dnnl::kArgScratchpad, scratch.get()};
-  }
-  return library.primitive_execute(primitive.primitive, stream.get(), count, arguments) == 0 &&
-         library.stream_wait(stream.get()) == 0;
-}
-
 bool run_whole(const MatmulArgs& args, int64_t out_row) {
-  static PrimitiveCache& cache = *new PrimitiveCache;
+  static dnnl::Cache<Product>& cache = *new dnnl::Cache<Product>(kCachedProducts);
   const Problem problem = describe(args, out_row);
-  const OneThread limit;  // both to make and to run the primitive
-  const PrimitiveRef primitive = cache.find(args, problem);
-  return primitive->primitive && execute(*primitive, args);
+  const dnnl::OneThread limit;
+  const auto product = cache.find(problem.key, [&] { return make_product(args, problem); });
+  const dnnl::Place places[] = {{dnnl::kArgSource, product->source->get(), args.a},
+                                {dnnl::kArgWeights, product->weights->get(), args.b},
+                                {dnnl::kArgResult, product->result->get(), args.out}};
+  return product->primitive && product->primitive.run(places);
 }
 
 }  // namespace
 
-bool dnnl_available() { return api().loaded && engine() != nullptr; }
-std::string dnnl_description() { return api().description; }
+bool dnnl_available() { return dnnl::engine() != nullptr; }
+std::string dnnl_description() { return dnnl::api().description; }
 
 bool dnnl_matmul(const MatmulArgs& args, int64_t out_row) {
   if ((args.dtype != DType::f32 && args.dtype != DType::bf16) || !dnnl_available()) return false;

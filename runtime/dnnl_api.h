@@ -18,17 +18,30 @@ inline constexpr int kF32 = 3;
 inline constexpr int kDefaultStream = 1;
 inline constexpr int kUserScratchpad = 1;
 inline constexpr int kQueryImplementation = 8;
+inline constexpr int kQuerySource = 129;
+inline constexpr int kQuerySourceGradient = 130;
+inline constexpr int kQueryWeights = 131;
+inline constexpr int kQueryWeightsGradient = 132;
+inline constexpr int kQueryResult = 133;
+inline constexpr int kQueryResultGradient = 134;
 inline constexpr int kQueryScratchpad = 136;
 inline constexpr int kArgSource = 1;
 inline constexpr int kArgResult = 17;
 inline constexpr int kArgWeights = 33;
+inline constexpr int kArgBias = 41;
 inline constexpr int kArgScratchpad = 80;
+inline constexpr int kArgSourceGradient = 129;
+inline constexpr int kArgResultGradient = 145;
+inline constexpr int kArgWeightsGradient = 161;
+inline constexpr int kForwardInference = 96;
+inline constexpr int kConvolutionDirect = 1;
+inline constexpr int kAnyLayout = 1;
 
-// Version 2: room for its structures, which are plain data of about 0.7 and 3.5 KB.
+// Version 2: room for its structures, which are plain data of about 0.7 and up to 6 KB.
 struct alignas(16) MemoryDescription2 {
   char bytes[2048];
 };
-struct alignas(16) MatmulDescription2 {
+struct alignas(16) ProblemDescription2 {
   char bytes[16384];
 };
 
@@ -67,12 +80,27 @@ struct Api {
   Status (*primitive_create)(Handle*, Handle description) = nullptr;
   Status (*primitive_execute)(Handle, Handle stream, int count, const Argument*) = nullptr;
   Status (*primitive_destroy)(Handle) = nullptr;
+  int (*memory_desc_equal)(const void*, const void*) = nullptr;
+  Status (*reorder_primitive_desc_create)(Handle*, const void* from, Handle from_engine, const void* to,
+                                          Handle to_engine, Handle attributes) = nullptr;
 
   // Version 2.
   Status (*memory_desc_init_by_strides)(MemoryDescription2*, int rank, const int64_t* sizes, int type,
                                         const int64_t* strides) = nullptr;
-  Status (*matmul_desc_init)(MatmulDescription2*, const void* source, const void* weights, const void* bias,
+  Status (*memory_desc_init_by_tag)(MemoryDescription2*, int rank, const int64_t* sizes, int type, int tag) = nullptr;
+  Status (*matmul_desc_init)(ProblemDescription2*, const void* source, const void* weights, const void* bias,
                              const void* result) = nullptr;
+  Status (*convolution_forward_desc_init)(ProblemDescription2*, int purpose, int algorithm, const void* source,
+                                          const void* weights, const void* bias, const void* result,
+                                          const int64_t* strides, const int64_t* dilations, const int64_t* before,
+                                          const int64_t* after) = nullptr;
+  Status (*convolution_data_desc_init)(ProblemDescription2*, int algorithm, const void* source, const void* weights,
+                                       const void* result, const int64_t* strides, const int64_t* dilations,
+                                       const int64_t* before, const int64_t* after) = nullptr;
+  Status (*convolution_weights_desc_init)(ProblemDescription2*, int algorithm, const void* source, const void* weights,
+                                          const void* bias, const void* result, const int64_t* strides,
+                                          const int64_t* dilations, const int64_t* before,
+                                          const int64_t* after) = nullptr;
   Status (*primitive_desc_create)(Handle*, const void* description, Handle attributes, Handle engine,
                                   Handle hint) = nullptr;
   // Version 3.
@@ -81,11 +109,25 @@ struct Api {
   Status (*memory_desc_destroy)(Handle) = nullptr;
   Status (*matmul_primitive_desc_create)(Handle*, Handle engine, const void* source, const void* weights,
                                          const void* bias, const void* result, Handle attributes) = nullptr;
+  Status (*memory_desc_create_with_tag)(Handle*, int rank, const int64_t* sizes, int type, int tag) = nullptr;
+  Status (*convolution_forward_create)(Handle*, Handle engine, int purpose, int algorithm, const void* source,
+                                       const void* weights, const void* bias, const void* result,
+                                       const int64_t* strides, const int64_t* dilations, const int64_t* before,
+                                       const int64_t* after, Handle attributes) = nullptr;
+  Status (*convolution_data_create)(Handle*, Handle engine, int algorithm, const void* source, const void* weights,
+                                    const void* result, const int64_t* strides, const int64_t* dilations,
+                                    const int64_t* before, const int64_t* after, Handle hint,
+                                    Handle attributes) = nullptr;
+  Status (*convolution_weights_create)(Handle*, Handle engine, int algorithm, const void* source, const void* weights,
+                                       const void* bias, const void* result, const int64_t* strides,
+                                       const int64_t* dilations, const int64_t* before, const int64_t* after,
+                                       Handle hint, Handle attributes) = nullptr;
 };
 
 // Strided memory, described; what both versions accept wherever a description is wanted.
 class MemoryDescription {
  public:
+  // Without strides (null) the layout is the library's choice.
   MemoryDescription(const Api& api, int rank, const int64_t* sizes, int type, const int64_t* strides);
   ~MemoryDescription();
   MemoryDescription(const MemoryDescription&) = delete;
@@ -103,5 +145,21 @@ class MemoryDescription {
 // The description of a matrix product as the library will run it; null when it has none.
 Handle describe_matmul(const Api& api, Handle engine, Handle attributes, const MemoryDescription& source,
                        const MemoryDescription& weights, const MemoryDescription& result);
+
+// A convolution forward, backward to its source, or backward to its weights; what is computed is the source, weights or
+// result of that direction.
+enum class Direction : uint8_t { forward, source, weights };
+struct ConvolutionProblem {
+  const MemoryDescription &source, &weights, &result;
+  const MemoryDescription* bias;  // may be null; forward only
+  // One number per spatial axis; a dilation of 0 is none.
+  const int64_t *strides, *dilations, *before, *after;
+};
+// Null when the library cannot do it. Both backward directions take the description of the forward one as a hint.
+Handle describe_convolution(const Api& api, Handle engine, Handle attributes, Direction direction,
+                            const ConvolutionProblem& problem, Handle hint);
+
+// A copy from one layout to another.
+Handle describe_reorder(const Api& api, Handle engine, Handle attributes, const void* from, const void* to);
 
 }  // namespace tandem::dnnl

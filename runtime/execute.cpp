@@ -10,11 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/access_message.h"
 #include "runtime/copy.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
 #include "runtime/profile_steps.h"
 #include "runtime/program.h"
+#include "runtime/put.h"
 
 namespace tandem {
 
@@ -51,22 +53,6 @@ struct Held {
   char* data;
   bool counted;
 };
-
-// Most indices are good, so that finding out is one pass without branches.
-template <class T>
-std::optional<int64_t> first_outside(const T* indices, int64_t count, int64_t size) {
-  const auto outside = [size](T index) {
-    if constexpr (std::is_unsigned_v<T>)
-      return static_cast<uint64_t>(index) >= static_cast<uint64_t>(size);
-    else
-      return static_cast<int64_t>(index) < -size || static_cast<int64_t>(index) >= size;
-  };
-  bool any = false;
-  for (int64_t i = 0; i < count; ++i) any |= outside(indices[i]);
-  if (!any) return std::nullopt;
-  const T bad = *std::find_if(indices, indices + count, outside);
-  return std::in_range<int64_t>(bad) ? static_cast<int64_t>(bad) : std::numeric_limits<int64_t>::max();
-}
 
 template <class Use>
 std::optional<int64_t> with_integer(DType dtype, Use&& use) {
@@ -227,30 +213,12 @@ class Frame {
       profile.reset();
     }
     if (failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
-      throw_out_of_bounds(kernel, failure.status);
+      throw_failed_access(kernel, failure.status);
   }
 
-  [[noreturn]] void throw_out_of_bounds(const KernelCode& kernel, const int64_t* status) {
-    const auto access = static_cast<size_t>(status[0] - 1);
-    std::string_view pattern = "{kernel}: got index {}; need one within the axis";
-    if (access < kernel.access_messages.size() && !kernel.access_messages[access].empty())
-      pattern = kernel.access_messages[access];
-    std::string message;
-    while (!pattern.empty()) {
-      const size_t open = pattern.find('{'), close = pattern.find('}', open);
-      message += pattern.substr(0, open);
-      if (close == std::string_view::npos) break;
-      const std::string_view name = pattern.substr(open + 1, close - open - 1);
-      pattern.remove_prefix(close + 1);
-      if (name.empty()) {
-        message += fmt::to_string(status[1]);
-      } else if (name == "kernel") {
-        message += kernel.name;
-      } else {
-        const auto index = static_cast<size_t>(std::strtoll(name.data() + 1, nullptr, 10));
-        message += index < program_.dims.size() ? fmt::to_string(dims_[index]) : std::string(name);
-      }
-    }
+  [[noreturn]] void throw_failed_access(const KernelCode& kernel, const int64_t* status) {
+    std::string message =
+        access_message(kernel, static_cast<size_t>(status[0] - 1), status[1], {dims_.data(), program_.dims.size()});
     if (message.find(" (at ") == std::string::npos) message += line_of(kernel);
     throw Error(ErrorKind::index, message);
   }
@@ -326,6 +294,7 @@ class Frame {
     try {
       op.routine->run({inputs, array(op.out), params});
     } catch (const Error& error) {
+      settle(op.failure, op.function);
       const std::string place = op.origin ? line_of(*op.origin) : "";
       if (place.empty()) throw;
       throw Error(error.kind, error.what() + place);
@@ -351,26 +320,31 @@ class Frame {
   }
 
   void execute(const Put& op) {
-    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
     const auto axis = static_cast<size_t>(op.axis);
-    const size_t rank = op.from.shape.size();
-    for (size_t i = 0; i < rank; ++i) {
-      sizes[i] = dim(op.from.shape[i]);
-      from[i] = dim(op.from.strides[i]);
-      to[i] = dim(op.to.strides[i < axis ? i : i + 1]);
-    }
-    int64_t index;
-    std::memcpy(&index, at(op.index).data, sizeof index);
+    const size_t rank = op.to.shape.size(), index_rank = op.index.shape.size();
+    Scratch<PutAxis, kMostCopyAxes> axes(index_rank + rank);
+    for (size_t k = 0; k < index_rank; ++k) axes[k] = {dim(op.index.shape[k]), 0, dim(op.from.strides[axis + k])};
+    const auto skip = [&](size_t k) { return k < axis ? k : k - 1 + index_rank; };
+    size_t end = index_rank;
+    for (size_t k = 0; k < rank; ++k)
+      if (k != axis) axes[end++] = {dim(op.to.shape[k]), dim(op.to.strides[k]), dim(op.from.strides[skip(k)])};
+    const auto* indices = reinterpret_cast<const int64_t*>(address(op.index.slot, op.index.offset));
     const int64_t size = dim(op.to.shape[axis]);
-    if (index < -size || index >= size) [[unlikely]]
-      throw_no_element(index, op.axis, size, op.origin ? line_of(*op.origin) : "");
-    if (index < 0) index += size;
-    const int64_t bytes = element_size(op.to.slot);
+    if (!op.checked)
+      if (const auto bad = first_outside(indices, count_of(op.index), size)) [[unlikely]]
+        throw_out_of_bounds(*bad, op.axis, size, (op.origin ? line_of(*op.origin) : "").c_str());
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
-    copy_strided(static_cast<int>(bytes), static_cast<int>(rank), sizes, address(op.from.slot, op.from.offset), from,
-                 address(op.to.slot, op.to.offset) + index * dim(op.to.strides[axis]) * bytes, to);
+    put({.mode = op.mode,
+         .dtype = program_.slots[static_cast<size_t>(op.to.slot)].dtype,
+         .axes = {axes.data() + index_rank, end - index_rank},
+         .index_axes = {axes.data(), index_rank},
+         .indices = indices,
+         .extent = size,
+         .step = dim(op.to.strides[axis]),
+         .to = address(op.to.slot, op.to.offset),
+         .from = address(op.from.slot, op.from.offset)});
     ++stats_.copies;
   }
 
@@ -423,15 +397,49 @@ class Frame {
     return tensors;
   }
 
+  // What is copied into an argument may be another one as it was, and so may be what the function gets: everything is
+  // read before anything is written.
   void settle(const OnFailure& failure, int function) {
-    for (const auto& [from, to] : failure.copies) execute(Copy{from, to});
+    std::vector<StorageRef> kept;
+    const auto keep = [&](const View& view) -> const void* {
+      const StorageRef& memory =
+          kept.emplace_back(allocate(static_cast<size_t>(count_of(view) * element_size(view.slot))));
+      copy_between(view, address(view.slot, view.offset), memory->data, true);
+      return memory->data;
+    };
+    for (const auto& [from, to] : failure.copies) keep(from);
+    std::vector<HostTensor> args = host_tensors(failure.args);
+    if (!failure.copies.empty())
+      for (size_t i = 0; i < args.size(); ++i) args[i].data = keep(failure.args[i]);
+    for (size_t i = 0; i < failure.copies.size(); ++i) {
+      const View& to = failure.copies[i].second;
+      copy_between(to, address(to.slot, to.offset), kept[i]->data, false);
+    }
     if (function < 0) return;
-    if (const auto& failed = program_.host[static_cast<size_t>(function)].failed) failed(host_tensors(failure.args));
+    if (const auto& failed = program_.host[static_cast<size_t>(function)].failed) failed(args);
+  }
+
+  int64_t count_of(const View& view) {
+    int64_t count = 1;
+    for (const DimRef extent : view.shape) count *= dim(extent);
+    return count;
+  }
+
+  // Between what lies at `place` as the view says and what lies row by row.
+  void copy_between(const View& view, void* place, void* rows, bool out) {
+    const size_t rank = view.shape.size();
+    int64_t sizes[kMostCopyAxes], strides[kMostCopyAxes], dense[kMostCopyAxes], stride = 1;
+    for (size_t i = rank; i-- > 0;) {
+      sizes[i] = dim(view.shape[i]);
+      strides[i] = dim(view.strides[i]);
+      dense[i] = std::exchange(stride, stride * sizes[i]);
+    }
+    copy_strided(static_cast<int>(element_size(view.slot)), static_cast<int>(rank), sizes, out ? place : rows,
+                 out ? strides : dense, out ? rows : place, out ? dense : strides);
   }
 
   void execute(const CheckIndex& op) {
-    int64_t count = 1;
-    for (const DimRef extent : op.indices.shape) count *= dim(extent);
+    const int64_t count = count_of(op.indices);
     const void* data = address(op.indices.slot, op.indices.offset);
     const int64_t size = dim(op.size);
     const auto bad = with_integer(program_.slots[static_cast<size_t>(op.indices.slot)].dtype, [&](auto zero) {
@@ -441,14 +449,7 @@ class Frame {
       return;
     settle(op.failure, op.function);
     const std::string place = op.origin ? line_of(*op.origin) : "";
-    if (op.element) throw_no_element(*bad, op.axis, size, place);
-    throw_error(ErrorKind::index, "take: got index {} along axis {}; need -{} <= index < {}{}", *bad, op.axis, size,
-                size, place);
-  }
-
-  [[noreturn]] static void throw_no_element(int64_t index, int axis, int64_t size, std::string_view place) {
-    throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, axis, size,
-                size, size, place);
+    throw_out_of_bounds(*bad, op.axis, size, place.c_str());
   }
 
   const Program& program_;

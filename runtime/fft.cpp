@@ -123,27 +123,35 @@ template <auto Transform, class S, class V>
 TANDEM_FFT_INLINE void real_rows(const Rows<S, V>& rows, Complex<V>* data, Complex<V>* scratch) {
   const FftArgs& a = rows.task.args;
   const int64_t given = std::min(a.in_length, a.length), half = a.length / 2;
-  const T scale = a.scale;
+  const T re_scale = a.scale, im_scale = a.conjugate ? -a.scale : a.scale;
+  const auto put = [&](int64_t k, const Complex<V>& x) __attribute__((always_inline)) {
+    const V re = x.re * re_scale, im = x.im * im_scale;
+    if (!a.whole) return rows.put_pair(k, {re, im});
+    // Differences from 0, so that zeros are positive, as they are where complex numbers are transformed.
+    const V other = V{} - im;
+    rows.put_pair(k, {re, a.conjugate ? V{} - other : im});
+    if (k > 0 && 2 * k < a.length) rows.put_pair(a.length - k, {re, other});
+  };
   if (!rows.task.real_plan) {
     for (int64_t k = 0; k < given; ++k) data[k] = {rows.number(k), V{}};
     std::fill(data + given, data + a.length, Complex<V>{});
     Transform(*rows.task.plan, data, scratch);
-    for (int64_t k = 0; k <= half; ++k) rows.put_pair(k, scaled(data[k], scale));
+    for (int64_t k = 0; k <= half; ++k) put(k, data[k]);
     return;
   }
   for (int64_t k = 0; k < half; ++k)
     data[k] = {2 * k < given ? rows.number(2 * k) : V{}, 2 * k + 1 < given ? rows.number(2 * k + 1) : V{}};
   Transform(*rows.task.real_plan->half, data, scratch);
   const Complex<V> first = data[0];
-  rows.put_pair(0, scaled(Complex<V>{first.re + first.im, V{}}, scale));
-  rows.put_pair(half, scaled(Complex<V>{first.re - first.im, V{}}, scale));
+  put(0, {first.re + first.im, V{}});
+  put(half, {first.re - first.im, V{}});
   for (int64_t k = 1; 2 * k <= half; ++k) {
     const Complex<V> x = data[k], y = conjugate(data[half - k]);
     const Complex<V> even = scaled(x + y, T(0.5));
     const Complex<V> odd =
         turned<true>(quarter<true>(scaled(x - y, T(0.5))), rows.task.real_plan->roots[static_cast<size_t>(k)]);
-    rows.put_pair(k, scaled(even + odd, scale));
-    if (2 * k < half) rows.put_pair(half - k, scaled(conjugate(even - odd), scale));
+    put(k, even + odd);
+    if (2 * k < half) put(half - k, conjugate(even - odd));
   }
 }
 
@@ -152,8 +160,10 @@ TANDEM_FFT_INLINE void back_to_real_rows(const Rows<S, V>& rows, Complex<V>* dat
   const FftArgs& a = rows.task.args;
   const int64_t half = a.length / 2;
   const T scale = a.scale;
-  const auto given = [&](int64_t k)
-                         __attribute__((always_inline)) { return k < a.in_length ? rows.pair(k) : Complex<V>{}; };
+  const auto given = [&](int64_t k) __attribute__((always_inline)) {
+    const Complex<V> x = k < a.in_length ? rows.pair(k) : Complex<V>{};
+    return a.conjugate ? conjugate(x) : x;
+  };
   if (!rows.task.real_plan) {
     data[0] = exchanged(Complex<V>{given(0).re, V{}});
     for (int64_t k = 1; k <= half; ++k) {
@@ -198,7 +208,9 @@ TANDEM_FFT_INLINE void run_rows(const Task& task, int64_t first, void* memory) {
 using Run = void (*)(const Task& task, int64_t first, void* memory);
 
 // For each kind of vector one function with the passes in it, and one around it.
-void transform_one(const Plan<T>& plan, Complex<T>* data, Complex<T>* scratch) { transform<T, T>(plan, data, scratch); }
+void transform_one(const Plan<T>& plan, Complex<T>* data, Complex<T>* scratch) {
+  transform<T, T, NoLanes>(plan, data, scratch);
+}
 template <class S>
 void one_row(const Task& task, int64_t first, void* memory) {
   run_rows<S, T, transform_one>(task, first, memory);
@@ -206,7 +218,7 @@ void one_row(const Task& task, int64_t first, void* memory) {
 
 using Pair __attribute__((vector_size(16))) = T;
 void transform_generic(const Plan<T>& plan, Complex<Pair>* data, Complex<Pair>* scratch) {
-  transform<T, Pair>(plan, data, scratch);
+  transform<T, Pair, NoLanes>(plan, data, scratch);
 }
 template <class S>
 void rows_generic(const Task& task, int64_t first, void* memory) {
@@ -214,13 +226,20 @@ void rows_generic(const Task& task, int64_t first, void* memory) {
 }
 
 #if defined(__x86_64__)
-using Four __attribute__((vector_size(32))) = T;
+using Four = Quad;
 __attribute__((target("avx2"))) void transform_avx2(const Plan<T>& plan, Complex<Four>* data, Complex<Four>* scratch) {
-  transform<T, Four>(plan, data, scratch);
+  transform<T, Four, NoLanes>(plan, data, scratch);
 }
 template <class S>
 __attribute__((target("avx2"))) void rows_avx2(const Task& task, int64_t first, void* memory) {
   run_rows<S, Four, transform_avx2>(task, first, memory);
+}
+__attribute__((target("avx2"))) void transform_one_avx2(const Plan<T>& plan, Complex<T>* data, Complex<T>* scratch) {
+  transform<T, T, Quad>(plan, data, scratch);
+}
+template <class S>
+__attribute__((target("avx2"))) void one_row_avx2(const Task& task, int64_t first, void* memory) {
+  run_rows<S, T, transform_one_avx2>(task, first, memory);
 }
 #endif
 
@@ -230,12 +249,14 @@ void run(const FftArgs& args) {
   const bool halved = (to_real || from_real) && args.length % 2 == 0;
   const std::shared_ptr<const Plan<T>> plan = halved ? nullptr : plan_for<T>(args.length);
   const std::shared_ptr<const RealPlan<T>> real_plan = halved ? real_plan_for<T>(args.length) : nullptr;
-  const Task task{args, plan.get(), real_plan.get(), args.in_length, from_real ? args.length / 2 + 1 : args.length};
-  Run several = rows_generic<S>;
+  const Task task{args, plan.get(), real_plan.get(), args.in_length,
+                  from_real && !args.whole ? args.length / 2 + 1 : args.length};
+  Run several = rows_generic<S>, alone = one_row<S>;
   int64_t lanes = 16 / static_cast<int64_t>(sizeof(T));
 #if defined(__x86_64__)
   if (best_isa() != Isa::generic) {
     several = rows_avx2<S>;
+    alone = one_row_avx2<S>;
     lanes *= 2;
   }
 #endif
@@ -251,7 +272,7 @@ void run(const FftArgs& args) {
       if (lanes > 1 && count == lanes)
         several(task, first, memory->data);
       else
-        for (int64_t r = 0; r < count; ++r) one_row<S>(task, first + r, memory->data);
+        for (int64_t r = 0; r < count; ++r) alone(task, first + r, memory->data);
     }
   });
 }

@@ -19,7 +19,9 @@ struct FftArgs {
   int64_t length;     // of the transform, at least 1; real_to_complex writes, and complex_to_real reads, length/2 + 1
   double scale;       // of the results
   const void* in;
-  void* out;  // may be `in` where both sides have one type and length
+  void* out;               // may be `in` where both sides have one type and length
+  bool conjugate = false;  // between real numbers and a spectrum: that is the conjugate of what it is otherwise
+  bool whole = false;      // real_to_complex writes all `length` numbers
 };
 void fourier_transform(const FftArgs& args);
 

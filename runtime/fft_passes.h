@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/fft_plan.h"
@@ -37,6 +38,11 @@ TANDEM_FFT_INLINE Complex<V> turned(const Complex<V>& a, const std::complex<T>& 
     return {a.re * w.real() + a.im * w.imag(), a.im * w.real() - a.re * w.imag()};
   else
     return {a.re * w.real() - a.im * w.imag(), a.im * w.real() + a.re * w.imag()};
+}
+// Forward, each lane by a root of its own.
+template <class V>
+TANDEM_FFT_INLINE Complex<V> turned_by(const Complex<V>& a, const V& re, const V& im) {
+  return {a.re * re + a.im * im, a.im * re - a.re * im};
 }
 template <class V>
 TANDEM_FFT_INLINE Complex<V> exchanged(const Complex<V>& a) {
@@ -167,29 +173,6 @@ TANDEM_FFT_INLINE void small(Complex<V>* x) {
 
 // ---- passes --------------------------------------------------------------------------------------------------------
 
-template <int R, class T, class V>
-TANDEM_FFT_INLINE void pass(int64_t ido, int64_t l1, const Complex<V>* in, Complex<V>* out, const std::complex<T>* w) {
-  for (int64_t k = 0; k < l1; ++k) {
-    const Complex<V>* from = in + k * R * ido;
-    Complex<V>* to = out + k * ido;
-    Complex<V> x[R];
-    TANDEM_FFT_UNROLL
-    for (int j = 0; j < R; ++j) x[j] = from[j * ido];
-    small<R, T>(x);
-    TANDEM_FFT_UNROLL
-    for (int j = 0; j < R; ++j) to[j * l1 * ido] = x[j];
-    for (int64_t i = 1; i < ido; ++i) {
-      TANDEM_FFT_UNROLL
-      for (int j = 0; j < R; ++j) x[j] = from[i + j * ido];
-      small<R, T>(x);
-      const std::complex<T>* v = w + (i - 1) * (R - 1);
-      to[i] = x[0];
-      TANDEM_FFT_UNROLL
-      for (int j = 1; j < R; ++j) to[i + j * l1 * ido] = turned<true>(x[j], v[j - 1]);
-    }
-  }
-}
-
 // Sums of products with numbers. Where a row is alone, its real and imaginary parts are a vector.
 template <class V>
 struct Terms {
@@ -209,62 +192,162 @@ struct Terms<double> {
   TANDEM_FFT_INLINE static Sum add(const Sum& sum, const Sum& x, double by) { return sum + x * by; }
 };
 
-// Any odd radix, up to kLargestRadix.
-template <class T, class V>
-TANDEM_FFT_INLINE void general_pass(int radix, int64_t ido, int64_t l1, const Complex<V>* in, Complex<V>* out,
-                                    const std::complex<T>* w, const std::complex<T>* roots) {
+// A transform of an odd radix up to kLargestRadix, from load(j) to store(k, y).
+template <class T, class V, class Load, class Store>
+TANDEM_FFT_INLINE void general(int radix, const std::complex<T>* roots, Load&& load, Store&& store) {
   constexpr int kMost = 32;
   using Sums = Terms<V>;
   using Sum = typename Sums::Sum;
   const int half = (radix - 1) / 2;
-  for (int64_t k = 0; k < l1; ++k)
-    for (int64_t i = 0; i < ido; ++i) {
-      const Complex<V>* from = in + k * radix * ido + i;
-      Complex<V>* to = out + k * ido + i;
-      const auto store = [&](int64_t j, const Complex<V>& y) __attribute__((always_inline)) {
-        to[j * l1 * ido] = i == 0 || j == 0 ? y : turned<true>(y, w[(i - 1) * (radix - 1) + j - 1]);
-      };
-      Sum s[kMost], d[kMost];
-      Complex<V> total = from[0];
-      for (int j = 0; j < half; ++j) {
-        const Complex<V> a = from[(j + 1) * ido], b = from[(radix - 1 - j) * ido];
-        s[j] = Sums::pack(a + b);
-        d[j] = Sums::pack(quarter<true>(a - b));
-        total = total + Sums::unpack(s[j]);
-      }
-      store(0, total);
-      for (int m = 1; m <= half; ++m) {
-        Sum even = Sums::pack(from[0]), odd{};
-        int at = 0;
-        for (int j = 0; j < half; ++j) {
-          at += m;
-          if (at >= radix) at -= radix;
-          even = Sums::add(even, s[j], roots[at].real());
-          odd = Sums::add(odd, d[j], roots[at].imag());
-        }
-        const Complex<V> x = Sums::unpack(even), y = Sums::unpack(odd);
-        store(m, x + y);
-        store(radix - m, x - y);
-      }
+  Sum s[kMost], d[kMost];
+  const Complex<V> first = load(0);
+  Complex<V> total = first;
+  for (int j = 0; j < half; ++j) {
+    const Complex<V> a = load(j + 1), b = load(radix - 1 - j);
+    s[j] = Sums::pack(a + b);
+    d[j] = Sums::pack(quarter<true>(a - b));
+    total = total + Sums::unpack(s[j]);
+  }
+  store(0, total);
+  for (int m = 1; m <= half; ++m) {
+    Sum even = Sums::pack(first), odd{};
+    int at = 0;
+    for (int j = 0; j < half; ++j) {
+      at += m;
+      if (at >= radix) at -= radix;
+      even = Sums::add(even, s[j], roots[at].real());
+      odd = Sums::add(odd, d[j], roots[at].imag());
     }
+    const Complex<V> x = Sums::unpack(even), y = Sums::unpack(odd);
+    store(m, x + y);
+    store(radix - m, x - y);
+  }
+}
+
+// R: the radix, or 0 for any that has no code of its own.
+template <int R, class T, class V, class Load, class Store>
+TANDEM_FFT_INLINE void point(int radix, const std::complex<T>* roots, Load&& load, Store&& store) {
+  if constexpr (R == 0) {
+    general<T, V>(radix, roots, load, store);
+  } else {
+    Complex<V> x[R];
+    TANDEM_FFT_UNROLL
+    for (int j = 0; j < R; ++j) x[j] = load(j);
+    small<R, T>(x);
+    TANDEM_FFT_UNROLL
+    for (int j = 0; j < R; ++j) store(j, x[j]);
+  }
+}
+
+// A row alone is computed four points at a time, as the lanes of W: neighbours in i, or, where there are few of those, in
+// k. Every point sees the same operations as without. Lanes are in the order 0, 2, 1, 3, in which re and im come apart,
+// and together, by one instruction each.
+struct NoLanes {};
+inline constexpr int kLanes = 4;
+inline constexpr int64_t kLanesFrom = 4 * kLanes + 1;  // i, from which on neighbours are taken in i
+inline constexpr int kLaneOrder[kLanes] = {0, 2, 1, 3};
+
+using Half __attribute__((vector_size(16))) = double;
+using Quad __attribute__((vector_size(32))) = double;
+
+// Vectors in memory are aligned as numbers are.
+template <class V>
+TANDEM_FFT_INLINE V read(const void* from) {
+  V out;
+  __builtin_memcpy(&out, from, sizeof(V));
+  return out;
+}
+TANDEM_FFT_INLINE Complex<Quad> apart(const Quad& a, const Quad& b) {
+  return {__builtin_shufflevector(a, b, 0, 4, 2, 6), __builtin_shufflevector(a, b, 1, 5, 3, 7)};
+}
+TANDEM_FFT_INLINE Complex<Quad> load_lanes(const Complex<double>* x) { return apart(read<Quad>(x), read<Quad>(x + 2)); }
+TANDEM_FFT_INLINE Complex<Quad> load_lanes(const Complex<double>* x, int64_t step) {
+  return apart(__builtin_shufflevector(read<Half>(x), read<Half>(x + step), 0, 1, 2, 3),
+               __builtin_shufflevector(read<Half>(x + 2 * step), read<Half>(x + 3 * step), 0, 1, 2, 3));
+}
+TANDEM_FFT_INLINE void store_lanes(Complex<double>* x, int64_t step, const Complex<Quad>& y) {
+  const Quad a = __builtin_shufflevector(y.re, y.im, 0, 4, 2, 6), b = __builtin_shufflevector(y.re, y.im, 1, 5, 3, 7);
+  if (step == 1) {
+    __builtin_memcpy(x, &a, sizeof(a));
+    __builtin_memcpy(x + 2, &b, sizeof(b));
+    return;
+  }
+  const Half a0 = __builtin_shufflevector(a, a, 0, 1), a1 = __builtin_shufflevector(a, a, 2, 3);
+  const Half b0 = __builtin_shufflevector(b, b, 0, 1), b1 = __builtin_shufflevector(b, b, 2, 3);
+  __builtin_memcpy(x, &a0, sizeof(a0));
+  __builtin_memcpy(x + step, &a1, sizeof(a1));
+  __builtin_memcpy(x + 2 * step, &b0, sizeof(b0));
+  __builtin_memcpy(x + 3 * step, &b1, sizeof(b1));
+}
+
+template <int R, class T, class V, class W>
+TANDEM_FFT_INLINE void pass(const Plan<T>& plan, const Factor& factor, int64_t l1, const Complex<V>* in,
+                            Complex<V>* out) {
+  const int radix = R == 0 ? factor.radix : R;
+  const int64_t ido = plan.n / (l1 * radix), stride = l1 * ido;
+  const std::complex<T>* w = plan.twiddles.data() + factor.twiddles;
+  const std::complex<T>* roots = plan.twiddles.data() + factor.roots;
+  int64_t k = 0;
+  if constexpr (!std::is_same_v<W, NoLanes>) {
+    if (ido < kLanesFrom)
+      for (; k + kLanes <= l1; k += kLanes)
+        for (int64_t i = 0; i < ido; ++i) {
+          const Complex<V>* from = in + k * radix * ido + i;
+          Complex<V>* to = out + k * ido + i;
+          point<R, T, W>(
+              radix, roots,
+              [&](int j) __attribute__((always_inline)) { return load_lanes(from + j * ido, radix * ido); },
+              [&](int j, const Complex<W>& y) __attribute__((always_inline)) {
+                store_lanes(to + j * stride, ido,
+                            i == 0 || j == 0 ? y : turned<true>(y, w[(i - 1) * (radix - 1) + j - 1]));
+              });
+        }
+  }
+  for (; k < l1; ++k) {
+    const Complex<V>* from = in + k * radix * ido;
+    Complex<V>* to = out + k * ido;
+    point<R, T, V>(
+        radix, roots, [&](int j) __attribute__((always_inline)) { return from[j * ido]; },
+        [&](int j, const Complex<V>& y) __attribute__((always_inline)) { to[j * stride] = y; });
+    int64_t i = 1;
+    if constexpr (!std::is_same_v<W, NoLanes>) {
+      const T* u = plan.lanes.data() + factor.lanes;
+      if (ido >= kLanesFrom)
+        for (; i + kLanes <= ido; i += kLanes, u += 2 * kLanes * (radix - 1))
+          point<R, T, W>(
+              radix, roots, [&](int j) __attribute__((always_inline)) { return load_lanes(from + i + j * ido); },
+              [&](int j, const Complex<W>& y) __attribute__((always_inline)) {
+                if (j == 0) {
+                  store_lanes(to + i, 1, y);
+                } else {
+                  const W re = read<W>(u + 2 * kLanes * (j - 1)), im = read<W>(u + 2 * kLanes * (j - 1) + kLanes);
+                  store_lanes(to + i + j * stride, 1, turned_by(y, re, im));
+                }
+              });
+    }
+    for (; i < ido; ++i)
+      point<R, T, V>(
+          radix, roots, [&](int j) __attribute__((always_inline)) { return from[i + j * ido]; },
+          [&](int j, const Complex<V>& y) __attribute__((always_inline)) {
+            to[i + j * stride] = j == 0 ? y : turned<true>(y, w[(i - 1) * (radix - 1) + j - 1]);
+          });
+  }
 }
 
 // Of data[0 .. n), in place; `scratch` holds plan.scratch() elements.
-template <class T, class V>
+template <class T, class V, class W>
 TANDEM_FFT_INLINE void transform_by_factors(const Plan<T>& plan, Complex<V>* data, Complex<V>* scratch) {
   Complex<V>*from = data, *to = scratch;
   int64_t l1 = 1;
   for (const Factor& factor : plan.factors) {
-    const int64_t ido = plan.n / (l1 * factor.radix);
-    const std::complex<T>* w = plan.twiddles.data() + factor.twiddles;
     switch (factor.radix) {
-      case 2: pass<2, T>(ido, l1, from, to, w); break;
-      case 3: pass<3, T>(ido, l1, from, to, w); break;
-      case 4: pass<4, T>(ido, l1, from, to, w); break;
-      case 5: pass<5, T>(ido, l1, from, to, w); break;
-      case 7: pass<7, T>(ido, l1, from, to, w); break;
-      case 8: pass<8, T>(ido, l1, from, to, w); break;
-      default: general_pass<T>(factor.radix, ido, l1, from, to, w, plan.twiddles.data() + factor.roots);
+      case 2: pass<2, T, V, W>(plan, factor, l1, from, to); break;
+      case 3: pass<3, T, V, W>(plan, factor, l1, from, to); break;
+      case 4: pass<4, T, V, W>(plan, factor, l1, from, to); break;
+      case 5: pass<5, T, V, W>(plan, factor, l1, from, to); break;
+      case 7: pass<7, T, V, W>(plan, factor, l1, from, to); break;
+      case 8: pass<8, T, V, W>(plan, factor, l1, from, to); break;
+      default: pass<0, T, V, W>(plan, factor, l1, from, to);
     }
     l1 *= factor.radix;
     std::swap(from, to);
@@ -272,10 +355,10 @@ TANDEM_FFT_INLINE void transform_by_factors(const Plan<T>& plan, Complex<V>* dat
   if (from != data) std::copy_n(from, plan.n, data);
 }
 
-template <class T, class V>
+template <class T, class V, class W>
 TANDEM_FFT_INLINE void transform(const Plan<T>& plan, Complex<V>* data, Complex<V>* scratch) {
   if (!plan.inner) {
-    transform_by_factors<T, V>(plan, data, scratch);
+    transform_by_factors<T, V, W>(plan, data, scratch);
     return;
   }
   // With jk = (j^2 + k^2 - (k - j)^2) / 2 the sum is a convolution with the chirp. The way back from the inner transform
@@ -283,10 +366,10 @@ TANDEM_FFT_INLINE void transform(const Plan<T>& plan, Complex<V>* data, Complex<
   Complex<V>*padded = scratch, *rest = scratch + plan.inner->n;
   for (int64_t k = 0; k < plan.n; ++k) padded[k] = turned<true>(data[k], plan.chirp[static_cast<size_t>(k)]);
   std::fill(padded + plan.n, padded + plan.inner->n, Complex<V>{});
-  transform_by_factors<T, V>(*plan.inner, padded, rest);
+  transform_by_factors<T, V, W>(*plan.inner, padded, rest);
   for (int64_t k = 0; k < plan.inner->n; ++k)
     padded[k] = exchanged(turned<false>(padded[k], plan.filter[static_cast<size_t>(k)]));
-  transform_by_factors<T, V>(*plan.inner, padded, rest);
+  transform_by_factors<T, V, W>(*plan.inner, padded, rest);
   for (int64_t k = 0; k < plan.n; ++k) data[k] = turned<true>(exchanged(padded[k]), plan.chirp[static_cast<size_t>(k)]);
 }
 

@@ -131,17 +131,25 @@ Plan<T>::Plan(int64_t length) : n(length) {
       if (k > 0) filter[static_cast<size_t>(padded - k)] = chirp[static_cast<size_t>(k)] * unit;
     }
     std::vector<std::complex<T>> scratch(static_cast<size_t>(inner->scratch()));
-    transform<T, T>(*inner, reinterpret_cast<Complex<T>*>(filter.data()),
-                    reinterpret_cast<Complex<T>*>(scratch.data()));
+    transform<T, T, NoLanes>(*inner, reinterpret_cast<Complex<T>*>(filter.data()),
+                             reinterpret_cast<Complex<T>*>(scratch.data()));
     return;
   }
   const Roots<T> roots(n);
   int64_t done = 1;
   for (const int radix : radices) {
     const int64_t ido = n / (done * radix);
-    Factor factor{radix, static_cast<int64_t>(twiddles.size()), 0};
+    Factor factor{radix, static_cast<int64_t>(twiddles.size()), static_cast<int64_t>(lanes.size()), 0};
     for (int64_t i = 1; i < ido; ++i)
       for (int64_t j = 1; j < radix; ++j) twiddles.push_back(roots[j * i * done]);
+    if (ido >= kLanesFrom)
+      for (int64_t i = 0; i + kLanes < ido; i += kLanes)
+        for (int64_t j = 0; j < radix - 1; ++j)
+          for (const bool imaginary : {false, true})
+            for (const int lane : kLaneOrder) {
+              const auto at = static_cast<size_t>(factor.twiddles + (i + lane) * (radix - 1) + j);
+              lanes.push_back(imaginary ? twiddles[at].imag() : twiddles[at].real());
+            }
     factor.roots = static_cast<int64_t>(twiddles.size());
     if (radix > 8)
       for (int64_t j = 0; j < radix; ++j) twiddles.push_back(roots[j * (n / radix)]);

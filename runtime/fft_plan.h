@@ -24,6 +24,7 @@ class Roots {
 struct Factor {
   int radix;
   int64_t twiddles;  // where its twiddles begin: (ido - 1) groups of radix - 1
+  int64_t lanes;     // where its twiddles begin, in `lanes`, if there are enough of them
   int64_t roots;     // of an odd prime without a pass of its own: where the roots of unity of `radix` begin
 };
 
@@ -32,6 +33,7 @@ struct Plan {
   int64_t n;
   std::vector<Factor> factors;  // empty for n == 1, and for Bluestein
   std::vector<std::complex<T>> twiddles;
+  std::vector<T> lanes;  // the twiddles four points at a time: four real parts, four imaginary ones; see kLaneOrder
   // Bluestein: chirp[k] = exp(pi i k^2 / n), and the transform of its padded conjugate, divided by the inner length.
   std::shared_ptr<const Plan> inner;
   std::vector<std::complex<T>> chirp, filter;

@@ -19,13 +19,15 @@ double factor(int64_t length, int64_t roots) {
   }
 }
 
-// params: inverse, real, axis, 1, length, roots
+// params: inverse, real, axis, 1, length, roots, conjugate
 void run_fourier(const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   const bool inverse = args.params[0] != 0, real = args.params[1] != 0;
   const auto axis = static_cast<size_t>(args.params[2]);
-  const FftKind kind = real ? (inverse ? FftKind::complex_to_real : FftKind::real_to_complex)
-                            : (inverse ? FftKind::backward : FftKind::forward);
+  const bool whole = !real && !is_complex(x.dtype);
+  const FftKind kind = whole  ? FftKind::real_to_complex
+                       : real ? (inverse ? FftKind::complex_to_real : FftKind::real_to_complex)
+                              : (inverse ? FftKind::backward : FftKind::forward);
   FftArgs transform{.kind = kind,
                     .real = real_type(x.dtype),
                     .outer = 1,
@@ -34,7 +36,9 @@ void run_fourier(const RoutineArgs& args) {
                     .length = args.params[4],
                     .scale = factor(args.params[4], args.params[5]),
                     .in = x.data,
-                    .out = args.out.data};
+                    .out = args.out.data,
+                    .conjugate = whole ? inverse : args.params[6] != 0,
+                    .whole = whole};
   for (size_t d = 0; d < x.shape.size(); ++d)
     if (d != axis) (d < axis ? transform.outer : transform.inner) *= x.shape[d];
   fourier_transform(transform);

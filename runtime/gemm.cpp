@@ -1,9 +1,13 @@
 // Cut into tasks of rows x columns of the result, which share nothing. A task walks k in blocks; for each it packs the
 // columns of b, then, some rows at a time, a, and runs the register tiles over them.
+//
+// A product of complex matrices is one of real ones with twice as many columns on both sides: a as it lies in memory, re
+// and im in turn, times b with [re im] over [-im re] for every number. The result then lies in memory as it should.
 #include "runtime/gemm.h"
 
 #include <algorithm>
 #include <bit>
+#include <complex>
 #include <type_traits>
 
 #include "ir/error.h"
@@ -72,19 +76,20 @@ struct Problem {
 template <class Element, class Sum>
 class Gemm {
  public:
-  Gemm(const MatmulArgs& args, Isa isa) : args_(args), tiles_(tiles_for<Sum>(isa)) {
+  Gemm(const MatmulArgs& args, Isa isa)
+      : args_(args), tiles_(tiles_for<Sum>(isa)), columns_(kParts * args.n), depth_(kParts * args.k) {
     task_rows_ = std::min(args.m, kTaskRows);
-    task_columns_ = std::min(args.n, kTaskColumns);
+    task_columns_ = std::min(columns_, kTaskColumns);
     batches_ = 1;
     for (int i = 0; i < args.batch_rank; ++i) batches_ *= args.batch[i];
     cut_for_threads();
   }
 
   void run() const {
-    const double cost = static_cast<double>(task_rows_ * task_columns_) * static_cast<double>(args_.k) * kNsPerStep;
+    const double cost = static_cast<double>(task_rows_ * task_columns_) * static_cast<double>(depth_) * kNsPerStep;
     parallel_for(tasks(), 1, cost, [this](int64_t begin, int64_t end) {
       const int64_t width = round_up(task_columns_, tiles_.width);
-      const int64_t depth = std::min(args_.k, kDepth);
+      const int64_t depth = std::min(depth_, kDepth);
       const int64_t a_size = round_up(std::min(task_rows_, kPackedRows), 16) * depth;
       const int64_t b_size = b_is_direct() ? tiles_.width * depth : width * depth;
       const int64_t sum_size = kDirectSum ? 0 : task_rows_ * width;
@@ -97,10 +102,11 @@ class Gemm {
 
  private:
   // When elements are summed in their own type, the result itself holds the sums between blocks of k.
-  static constexpr bool kDirectSum = sizeof(Element) == sizeof(Sum) && !std::is_same_v<Element, bool>;
+  static constexpr int64_t kParts = std::is_same_v<Element, std::complex<Sum>> ? 2 : 1;
+  static constexpr bool kDirectSum = sizeof(Element) == kParts * sizeof(Sum) && !std::is_same_v<Element, bool>;
 
   int64_t row_tasks() const { return (args_.m - 1) / task_rows_ + 1; }
-  int64_t column_tasks() const { return (args_.n - 1) / task_columns_ + 1; }
+  int64_t column_tasks() const { return (columns_ - 1) / task_columns_ + 1; }
   int64_t tasks() const { return batches_ * row_tasks() * column_tasks(); }
 
   // Smaller tasks until every thread has two. Which cut is taken never changes a result.
@@ -115,7 +121,7 @@ class Gemm {
   }
 
   // With few rows, packing b would cost more than it gains.
-  bool b_is_direct() const { return kDirectSum && args_.b_col == 1 && args_.m <= 2 * tiles_.rows; }
+  bool b_is_direct() const { return kDirectSum && kParts == 1 && args_.b_col == 1 && args_.m <= 2 * tiles_.rows; }
 
   Problem<Element> problem(int64_t batch) const {
     int64_t a = 0, b = 0;
@@ -134,19 +140,20 @@ class Gemm {
     const int64_t column_task = task % column_tasks(), row_task = task / column_tasks() % row_tasks();
     Problem<Element> part = problem(task / column_tasks() / row_tasks());
     const int64_t row = row_task * task_rows_, column = column_task * task_columns_;
-    const int64_t rows = std::min(task_rows_, args_.m - row), columns = std::min(task_columns_, args_.n - column);
+    const int64_t rows = std::min(task_rows_, args_.m - row), columns = std::min(task_columns_, columns_ - column);
     part.a += row * args_.a_row;
-    part.b += column * args_.b_col;
-    part.out += row * args_.n + column;
-    for (int64_t p = 0; p < args_.k; p += kDepth) {
-      const int64_t depth = std::min(kDepth, args_.k - p);
-      const Element* b = part.b + p * args_.b_row;
+    part.b += column / kParts * args_.b_col;
+    part.out += row * args_.n + column / kParts;
+    for (int64_t p = 0; p < depth_; p += kDepth) {
+      const int64_t depth = std::min(kDepth, depth_ - p);
+      const Element* b = part.b + p / kParts * args_.b_row;
       if (!b_is_direct())
         for (int64_t j = 0; j < columns; j += tiles_.width)
-          pack_b(b + j * args_.b_col, std::min<int64_t>(tiles_.width, columns - j), depth, packed_b + j * depth);
+          pack_b(b + j / kParts * args_.b_col, std::min<int64_t>(tiles_.width, columns - j), depth,
+                 packed_b + j * depth);
       for (int64_t i = 0; i < rows; i += kPackedRows) {
         const int64_t block_rows = std::min(kPackedRows, rows - i);
-        pack_a(part.a + i * args_.a_row + p * args_.a_col, block_rows, depth, packed_a);
+        pack_a(part.a + i * args_.a_row + p / kParts * args_.a_col, block_rows, depth, packed_a);
         for (int64_t j = 0; j < columns; j += tiles_.width)
           run_column(part, b, i, block_rows, j, columns, depth, packed_a, packed_b, sums, p == 0);
       }
@@ -181,9 +188,9 @@ class Gemm {
         const int64_t width = round_up(task_columns_, tiles_.width);
         tile(depth, left, right, right_row, sums + (i + r) * width + j, width, first);
       } else {
-        Sum* out = reinterpret_cast<Sum*>(part.out + (i + r) * args_.n + j);
+        Sum* out = reinterpret_cast<Sum*>(part.out + (i + r) * args_.n) + j;
         if (full) {
-          tile(depth, left, right, right_row, out, args_.n, first);
+          tile(depth, left, right, right_row, out, columns_, first);
         } else {
           run_edge(tile, tile_rows, columns - j, depth, left, right, right_row, out, first);
         }
@@ -198,11 +205,11 @@ class Gemm {
     if (!first) {
       for (int64_t i = 0; i < rows; ++i) {
         std::fill_n(copy + i * tiles_.width, tiles_.width, Sum{});
-        std::copy_n(out + i * args_.n, columns, copy + i * tiles_.width);
+        std::copy_n(out + i * columns_, columns, copy + i * tiles_.width);
       }
     }
     tile(depth, left, right, right_row, copy, tiles_.width, first);
-    for (int64_t i = 0; i < rows; ++i) std::copy_n(copy + i * tiles_.width, columns, out + i * args_.n);
+    for (int64_t i = 0; i < rows; ++i) std::copy_n(copy + i * tiles_.width, columns, out + i * columns_);
   }
 
   // [group of rows][k][row in the group]; the last group has the rows that are left.
@@ -212,13 +219,44 @@ class Gemm {
       for (int64_t i = 0; i < group; ++i) {
         const Element* from = a + (r + i) * args_.a_row;
         Sum* to = packed + r * depth + i;
-        for (int64_t p = 0; p < depth; ++p) to[p * group] = load<Sum>(from[p * args_.a_col]);
+        if constexpr (kParts == 2) {
+          for (int64_t p = 0; p < depth; p += 2) {
+            const Element x = from[p / 2 * args_.a_col];
+            to[p * group] = x.real();
+            to[(p + 1) * group] = x.imag();
+          }
+        } else {
+          for (int64_t p = 0; p < depth; ++p) to[p * group] = load<Sum>(from[p * args_.a_col]);
+        }
       }
     }
   }
 
   // [k][column]; missing columns are zero.
   void pack_b(const Element* b, int64_t columns, int64_t depth, Sum* packed) const {
+    if constexpr (kParts == 2)
+      pack_pairs(b, columns, depth, packed);
+    else
+      pack_numbers(b, columns, depth, packed);
+  }
+
+  void pack_pairs(const Element* b, int64_t columns, int64_t depth, Sum* packed) const {
+    const int64_t width = tiles_.width;
+    for (int64_t p = 0; p < depth; p += 2) {
+      const Element* from = b + p / 2 * args_.b_row;
+      Sum *above = packed + p * width, *below = above + width;
+      for (int64_t j = 0; j < columns; j += 2) {
+        const Element x = from[j / 2 * args_.b_col];
+        above[j] = below[j + 1] = x.real();
+        above[j + 1] = x.imag();
+        below[j] = -x.imag();
+      }
+      std::fill(above + columns, above + width, Sum{});
+      std::fill(below + columns, below + width, Sum{});
+    }
+  }
+
+  void pack_numbers(const Element* b, int64_t columns, int64_t depth, Sum* packed) const {
     const int64_t width = tiles_.width;
     if (args_.b_col == 1) {
       for (int64_t p = 0; p < depth; ++p) {
@@ -238,6 +276,7 @@ class Gemm {
 
   MatmulArgs args_;
   const Tiles<Sum>& tiles_;
+  int64_t columns_, depth_;  // of the real product
   int64_t task_rows_, task_columns_, batches_;
 };
 
@@ -276,8 +315,8 @@ void gemm(const MatmulArgs& args, Isa isa) {
     case DType::bf16: return run_gemm<Bfloat, float>(args, isa);
     case DType::f32: return run_gemm<float, float>(args, isa);
     case DType::f64: return run_gemm<double, double>(args, isa);
-    case DType::c64:
-    case DType::c128: check_internal(false, "a product of complex matrices is four real ones");
+    case DType::c64: return run_gemm<std::complex<float>, float>(args, isa);
+    case DType::c128: return run_gemm<std::complex<double>, double>(args, isa);
   }
 }
 

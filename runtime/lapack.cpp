@@ -75,7 +75,8 @@ struct Library {
       return function != nullptr;
     };
     return one(f.potrf, "potrf") && one(f.getrf, "getrf") && one(f.getrs, "getrs") && one(f.getri, "getri") &&
-           one(f.geqrf, "geqrf") && one(f.orgqr, orgqr) && one(f.gesdd, "gesdd") && one(f.syevd, syevd);
+           one(f.geqrf, "geqrf") && one(f.orgqr, orgqr) && one(f.gesdd, "gesdd") && one(f.syevd, syevd) &&
+           one(f.geev, "geev");
   }
 };
 

@@ -53,6 +53,12 @@ struct Functions {
                      void (*)(const char* jobz, const char* uplo, Int n, T* a, Int lda, T* w, T* work, Int lwork,
                               void* iwork, Int liwork, Out info, size_t, size_t)>
       syevd;
+  std::conditional_t<is_complex<T>,
+                     void (*)(const char* jobvl, const char* jobvr, Int n, T* a, Int lda, T* w, T* vl, Int ldvl, T* vr,
+                              Int ldvr, T* work, Int lwork, Real<T>* rwork, Out info, size_t, size_t),
+                     void (*)(const char* jobvl, const char* jobvr, Int n, T* a, Int lda, T* wr, T* wi, T* vl, Int ldvl,
+                              T* vr, Int ldvr, T* work, Int lwork, Out info, size_t, size_t)>
+      geev;
 };
 
 // Throws Error{backend} that says what was looked for and what to install.

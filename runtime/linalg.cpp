@@ -1,102 +1,13 @@
-// Linear algebra on row-major matrices, any number of them, by LAPACK, which sees each as its transpose. Matrices of a
-// batch are shared among threads; one matrix is one thread's, so that the bits do not depend on their number.
-#include <algorithm>
-#include <atomic>
+// Linear algebra on row-major matrices by LAPACK: what rests on factorisations, and singular values.
 #include <cmath>
-#include <cstring>
-#include <limits>
-#include <vector>
 
-#include "ir/error.h"
-#include "runtime/lapack.h"
-#include "runtime/parallel.h"
-#include "runtime/routine.h"
+#include "runtime/matrices.h"
 
 namespace tandem {
 
+namespace linalg {
+
 namespace {
-
-using lapack::is_complex;
-using lapack::Real;
-
-constexpr double kNanosecondsPerStep = 0.3;  // of n^3, roughly
-
-template <class T>
-const T* input(const RoutineArgs& c, size_t i) {
-  return static_cast<const T*>(c.inputs[i].data);
-}
-template <class T>
-T* output(const RoutineArgs& c) {
-  return static_cast<T*>(c.out.data);
-}
-
-// The matrices of the first input.
-struct Matrices {
-  int64_t count = 1, rows, columns;
-  std::span<const int64_t> batch;
-  explicit Matrices(const RoutineArgs& c) {
-    const auto shape = c.inputs[0].shape;
-    rows = shape[shape.size() - 2];
-    columns = shape[shape.size() - 1];
-    batch = shape.first(shape.size() - 2);
-    for (const int64_t extent : batch) count *= extent;
-  }
-  int64_t size() const { return rows * columns; }
-  int64_t least() const { return std::min(rows, columns); }
-};
-
-// "" for one matrix alone, else " number [1, 2] of the batch".
-std::string place_in(std::span<const int64_t> batch, int64_t index) {
-  if (batch.empty()) return "";
-  std::vector<int64_t> at(batch.size());
-  for (size_t k = batch.size(); k-- > 0; index /= batch[k]) at[k] = index % batch[k];
-  return fmt::format(" at [{}] of the batch", fmt::join(at, ", "));
-}
-
-// Calls work(i) for every matrix; the first one for which it returns false is reported by `fail(place)`.
-template <class Work, class Fail>
-void for_each_matrix(const Matrices& m, double steps, Work&& work, Fail&& fail) {
-  const lapack::Serial serial;
-  std::atomic<int64_t> failed{m.count};
-  parallel_for(m.count, 1, 500 + steps * kNanosecondsPerStep, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      if (work(i)) continue;
-      int64_t first = failed.load();
-      while (i < first && !failed.compare_exchange_weak(first, i)) {}
-      return;
-    }
-  });
-  if (failed.load() < m.count) fail(place_in(m.batch, failed.load()));
-}
-
-double cubic(int64_t a, int64_t b, int64_t c) {
-  return static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(c);
-}
-
-// The library's own report: whether the algorithm succeeded.
-bool succeeded(int64_t written, const char* function) {
-  const int64_t info = lapack::integer(written);
-  // Arguments it calls illegal are NaNs (gesdd) or our mistake.
-  check_internal(info >= -4, "{} calls argument {} illegal", function, -info);
-  return info == 0;
-}
-
-template <class T>
-int64_t optimal(const T& answer) {
-  return std::max<int64_t>(1, static_cast<int64_t>(std::real(answer)));
-}
-
-// out[j, i] = in[i, j]
-template <class T>
-void transpose(const T* in, T* out, int64_t rows, int64_t columns) {
-  constexpr int64_t kTile = 16;
-  for (int64_t i0 = 0; i0 < rows; i0 += kTile)
-    for (int64_t j0 = 0; j0 < columns; j0 += kTile)
-      for (int64_t i = i0; i < std::min(i0 + kTile, rows); ++i)
-        for (int64_t j = j0; j < std::min(j0 + kTile, columns); ++j) out[j * rows + i] = in[i * columns + j];
-}
-
-int64_t at_least_one(int64_t n) { return std::max<int64_t>(n, 1); }
 
 // ---- cholesky: the triangle of the result, and what is read of the input --------------------------------------------
 
@@ -282,9 +193,10 @@ void decompose_singular(const RoutineArgs& c, Vectors vectors) {
   const int64_t u_inner = full ? rows : least, v_inner = full ? columns : least;
   const bool wanted = vectors != Vectors::none;
   const int64_t u_size = wanted ? rows * u_inner : 0, v_size = wanted ? v_inner * columns : 0;
-  T* const all_u = output<T>(c);
-  T* const all_s = all_u + m.count * u_size;
-  T* const all_v = all_s + m.count * least;
+  // Singular values are real; beside vectors, in the vector of one dtype, they have it.
+  T* const all_u = wanted ? output<T>(c) : nullptr;
+  T* const all_s = wanted ? all_u + m.count * u_size : nullptr;
+  T* const all_v = wanted ? all_s + m.count * least : nullptr;
   if (least == 0) {  // what is left of it are identities
     for (int64_t i = 0; i < m.count; ++i) {
       for (int64_t k = 0; k < u_size; ++k) all_u[i * u_size + k] = k % (rows + 1) == 0 ? T(1) : T(0);
@@ -304,7 +216,7 @@ void decompose_singular(const RoutineArgs& c, Vectors vectors) {
         if constexpr (is_complex<T>)
           reals.resize(
               static_cast<size_t>(least * std::max(5 * least + 7, 2 * std::max(rows, columns) + 2 * least + 1)));
-        T *u = all_v + i * v_size, *v = all_u + i * u_size;
+        T *u = wanted ? all_v + i * v_size : nullptr, *v = wanted ? all_u + i * u_size : nullptr;
         const int64_t v_stride = wanted ? u_inner : 1;
         int64_t info = 0, lwork = -1;
         const auto run = [&](T* work) {
@@ -320,7 +232,10 @@ void decompose_singular(const RoutineArgs& c, Vectors vectors) {
         lwork = optimal(answer);
         std::vector<T> work(static_cast<size_t>(lwork));
         run(work.data());
-        std::copy(s.begin(), s.end(), all_s + i * least);
+        if (wanted)
+          std::copy(s.begin(), s.end(), all_s + i * least);
+        else
+          std::copy(s.begin(), s.end(), output<Real<T>>(c) + i * least);
         return succeeded(info, "gesdd");
       },
       [](const std::string& place) {
@@ -340,94 +255,21 @@ void svdvals(const RoutineArgs& c) {
   decompose_singular<T>(c, Vectors::none);
 }
 
-// ---- eigh: all eigenvalues, then all eigenvectors (as columns) ------------------------------------------------------
-
-template <class T>
-void decompose_symmetric(const RoutineArgs& c, bool vectors) {
-  const Matrices m(c);
-  const int64_t n = m.rows;
-  if (m.count * n == 0) return;
-  const auto& f = lapack::functions<T>();
-  T* const values = output<T>(c);
-  T* const columns = values + m.count * n;
-  for_each_matrix(
-      m, 9 * cubic(n, n, n),
-      [&](int64_t i) {
-        std::vector<T> a(input<T>(c, 0) + i * n * n, input<T>(c, 0) + (i + 1) * n * n);
-        std::vector<Real<T>> w(static_cast<size_t>(n)), reals;
-        std::vector<int64_t> integers;
-        int64_t info = 0, lwork = -1, lrwork = -1, liwork = -1;
-        const auto run = [&](T* work, Real<T>* rwork, int64_t* iwork) {
-          if constexpr (is_complex<T>)
-            f.syevd(vectors ? "V" : "N", "U", &n, a.data(), &n, w.data(), work, &lwork, rwork, &lrwork, iwork, &liwork,
-                    &info, 1, 1);
-          else
-            f.syevd(vectors ? "V" : "N", "U", &n, a.data(), &n, w.data(), work, &lwork, iwork, &liwork, &info, 1, 1);
-        };
-        T answer{};
-        Real<T> real_answer{};
-        int64_t integer_answer = 0;
-        run(&answer, &real_answer, &integer_answer);
-        lwork = optimal(answer);
-        lrwork = optimal(real_answer);
-        liwork = std::max<int64_t>(1, lapack::integer(integer_answer));
-        std::vector<T> work(static_cast<size_t>(lwork));
-        if constexpr (is_complex<T>) reals.resize(static_cast<size_t>(lrwork));
-        integers.resize(static_cast<size_t>(liwork));
-        run(work.data(), reals.data(), integers.data());
-        std::copy(w.begin(), w.end(), values + i * n);
-        if (vectors) {
-          transpose(a.data(), columns + i * n * n, n, n);
-          // The library saw the conjugate of a Hermitian matrix.
-          if constexpr (is_complex<T>)
-            std::transform(columns + i * n * n, columns + (i + 1) * n * n, columns + i * n * n,
-                           [](const T& z) { return std::conj(z); });
-        }
-        return succeeded(info, "syevd");
-      },
-      [](const std::string& place) {
-        throw_error(ErrorKind::linalg,
-                    "eigh: got a matrix{} for which the algorithm did not converge; need finite elements; try "
-                    "td.isfinite",
-                    place);
-      });
-}
-
-template <class T>
-void eigh(const RoutineArgs& c) {
-  decompose_symmetric<T>(c, true);
-}
-template <class T>
-void eigvalsh(const RoutineArgs& c) {
-  decompose_symmetric<T>(c, false);
-}
-
-using Run = void (*)(const RoutineArgs&);
-
-template <Run single, Run full>
-void by_dtype(const RoutineArgs& c) {
-  switch (c.inputs[0].dtype) {
-    case DType::f32: return single(c);
-    case DType::f64: return full(c);
-    default: throw InternalError("linear algebra has float32 and float64 only");
-  }
-}
-
 constexpr Routine kRoutines[] = {
-    {"cholesky", by_dtype<cholesky<float>, cholesky<double>>},
-    {"solve", by_dtype<solve<float>, solve<double>>},
-    {"inv", by_dtype<inverse<float>, inverse<double>>},
-    {"det", by_dtype<det<float>, det<double>>},
-    {"slogdet", by_dtype<slogdet<float>, slogdet<double>>},
-    {"qr", by_dtype<qr<float>, qr<double>>},
-    {"svd", by_dtype<svd<float>, svd<double>>},
-    {"svdvals", by_dtype<svdvals<float>, svdvals<double>>},
-    {"eigh", by_dtype<eigh<float>, eigh<double>>},
-    {"eigvalsh", by_dtype<eigvalsh<float>, eigvalsh<double>>},
+    {"cholesky", by_dtype<cholesky<float>, cholesky<double>, cholesky<C64>, cholesky<C128>>},
+    {"solve", by_dtype<solve<float>, solve<double>, solve<C64>, solve<C128>>},
+    {"inv", by_dtype<inverse<float>, inverse<double>, inverse<C64>, inverse<C128>>},
+    {"det", by_dtype<det<float>, det<double>, det<C64>, det<C128>>},
+    {"slogdet", by_dtype<slogdet<float>, slogdet<double>, slogdet<C64>, slogdet<C128>>},
+    {"qr", by_dtype<qr<float>, qr<double>, qr<C64>, qr<C128>>},
+    {"svd", by_dtype<svd<float>, svd<double>, svd<C64>, svd<C128>>},
+    {"svdvals", by_dtype<svdvals<float>, svdvals<double>, svdvals<C64>, svdvals<C128>>},
 };
 
 }  // namespace
 
-std::span<const Routine> linalg_routines() { return kRoutines; }
+}  // namespace linalg
+
+std::span<const Routine> linalg_routines() { return linalg::kRoutines; }
 
 }  // namespace tandem

@@ -21,6 +21,7 @@
 #include "ir/dim.h"
 #include "ir/dtype.h"
 #include "ir/error.h"
+#include "ir/put_mode.h"
 #include "runtime/kernel_code.h"
 #include "runtime/routine.h"
 #include "runtime/storage.h"
@@ -78,31 +79,22 @@ struct Matmul {
   OriginRef origin = {};
 };
 
-// out = routine(inputs), all of them contiguous; `out` overlaps no input. What fails leaves arguments as they were.
-struct Call {
-  const Routine* routine;
-  std::vector<View> inputs;
-  View out;
-  std::vector<DimRef> params;
-  double cost;    // nanoseconds, roughly, for profiles
-  bool may_fail;  // by an exception
-  OriginRef origin = {};
-};
-
 // Same dtype and shape; may overlap.
 struct Copy {
   View from, to;
   OriginRef origin = {};
 };
 
-// to[..., index, ...] = from along `axis`, where `index` is one i64 in a slot; from -size on it counts from the end.
-// Throws Error{index} when there is no such place.
+// to[..., index[n], ...] = from[..., n, ...] along `axis` in the order of the indices, contiguous i64, whose axes stand
+// in `from` in the place of that axis; from -size on they count from the end. Other modes combine the value with what is
+// there. Throws Error{index} before it writes when there is no such place.
 struct Put {
   View from, to;
   int axis;
-  int index;
+  View index;
+  PutMode mode = PutMode::set;
   OriginRef origin = {};
-  bool checked = false;  // there is such a place: a CheckIndex has seen the index
+  bool checked = false;  // there are such places: a CheckIndex has seen the indices
 };
 
 struct Release {
@@ -136,6 +128,19 @@ struct OnFailure {
   std::vector<View> args;
 };
 
+// out = routine(inputs), all of them contiguous; `out` overlaps no input. `function`: -1, or whose `failed` it is.
+struct Call {
+  const Routine* routine;
+  std::vector<View> inputs;
+  View out;
+  std::vector<DimRef> params;
+  double cost;    // nanoseconds, roughly, for profiles
+  bool may_fail;  // by an exception
+  OriginRef origin = {};
+  int function = -1;
+  OnFailure failure = {};
+};
+
 // Calls host[function] with the elements of `args`, each a contiguous buffer of its own.
 struct HostCall {
   int function;
@@ -144,13 +149,12 @@ struct HostCall {
   OnFailure failure = {};
 };
 
-// Throws Error{index} unless all of `indices`, contiguous, lie in [-size, size). `axis` and `element` (of x[index], not
-// of take) are for the message. `function`: -1, or whose `failed` it is.
+// Throws Error{index} unless all of `indices`, contiguous, lie in [-size, size). `axis` is for the message. `function`:
+// -1, or whose `failed` it is.
 struct CheckIndex {
   View indices;
   DimRef size;
   int axis;
-  bool element;
   OriginRef origin = {};
   int function = -1;
   OnFailure failure = {};

@@ -85,10 +85,13 @@ class Printer {
     std::vector<std::string> inputs;
     inputs.reserve(op.inputs.size());
     for (const View& input : op.inputs) inputs.push_back(view(input));
-    line("call {} {} <- ({}) params [{}]", op.routine->name, view(op.out), join(inputs), dims(op.params));
+    line("call {} {} <- ({}) params [{}]{}", op.routine->name, view(op.out), join(inputs), dims(op.params),
+         failure(op.failure));
   }
   void print(const Copy& op) { line("copy {} <- {}", view(op.to), view(op.from)); }
-  void print(const Put& op) { line("put {} axis {} at s{} <- {}", view(op.to), op.axis, op.index, view(op.from)); }
+  void print(const Put& op) {
+    line("put {} {} axis {} at {} <- {}", to_text(op.mode), view(op.to), op.axis, view(op.index), view(op.from));
+  }
   void print(const Release& op) { line("release s{}", op.slot); }
   void print(const Bind& op) { line("s{} = s{}", op.to, op.from); }
   void print(const Branch& op) {

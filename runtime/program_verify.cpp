@@ -112,6 +112,8 @@ class Verifier {
       require(view.slot != op.out.slot, "the result of a call is no input of it");
     }
     check_dims(op.params);
+    require(op.function < static_cast<int>(program_.host.size()), "host functions exist");
+    check(op.failure);
   }
   void check(const Copy& op) {
     step_ = "copy";
@@ -125,13 +127,13 @@ class Verifier {
     step_ = "put";
     check_view(op.from);
     check_view(op.to);
-    check_defined(op.index);
-    require(op.to.shape.size() == op.from.shape.size() + 1 && op.to.shape.size() <= static_cast<size_t>(kMostCopyAxes),
-            "put has one axis more to write to than to read from, at most 32");
+    check_view(op.index);
+    require(op.to.shape.size() + op.index.shape.size() == op.from.shape.size() + 1,
+            "put reads axes of the indices in the place of the one they lead to");
     require(op.axis >= 0 && static_cast<size_t>(op.axis) < op.to.shape.size(), "put has an axis of what it writes to");
     require(dtype(op.from.slot) == dtype(op.to.slot), "put has one dtype");
-    require(dtype(op.index) == DType::i64, "the index of put is i64");
-    require(op.from.slot != op.to.slot, "put does not read what it writes to");
+    require(dtype(op.index.slot) == DType::i64, "the index of put is i64");
+    require(op.from.slot != op.to.slot && op.index.slot != op.to.slot, "put does not read what it writes to");
   }
   void check(const Release& op) {
     step_ = "release";

@@ -31,7 +31,11 @@ const Routine* find_routine(std::string_view name);  // null when there is none
 
 // Each in a file of its own.
 std::span<const Routine> linalg_routines();
+std::span<const Routine> eigen_routines();
 std::span<const Routine> fourier_routines();
+std::span<const Routine> convolution_routines();
+std::span<const Routine> pooling_routines();
+std::span<const Routine> resampling_routines();
 std::span<const Routine> search_routines();
 std::span<const Routine> sort_routines();
 

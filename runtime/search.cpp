@@ -74,6 +74,23 @@ void run_nonzero(const RoutineArgs& args) {
   });
 }
 
+// Of which value each element under a mask is, where there are as many values as elements.
+void run_places_under_mask(const RoutineArgs& args) {
+  const RoutineArray& mask = args.inputs[0];
+  const int64_t count = count_of(mask), length = args.params[1];
+  const auto* truth = static_cast<const uint8_t*>(mask.data);
+  auto* out = static_cast<int64_t*>(args.out.data);
+  const int64_t last = std::max<int64_t>(length - 1, 0);
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = std::min(found, last);
+    found += truth[i] != 0 ? 1 : 0;
+  }
+  if (found != length)
+    throw_error(ErrorKind::shape, "assignment: got {} values for {} elements of a mask; need as many, or one", length,
+                found);
+}
+
 // Adds one to the counter that each index names; others than 0 to length - 1 are left out.
 void run_bincount(const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
@@ -99,6 +116,7 @@ void run_weighted_bincount(const RoutineArgs& args) {
 
 constexpr Routine kRoutines[] = {{"places_in_sorted", run_searchsorted},
                                  {"places_of_nonzero", run_nonzero},
+                                 {"places_under_mask", run_places_under_mask},
                                  {"counts_of_places", run_bincount},
                                  {"weights_of_places", run_weighted_bincount}};
 

@@ -9,6 +9,7 @@ namespace {
 
 // How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
 constexpr int64_t kPrefetchBytes = 1024;
+constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
 constexpr int kMaxVectors = 4;
 
@@ -75,7 +76,7 @@ void Emitter::step_pointer(int number, int level) {
   if (level == 0) {
     offset = coef(access.offset);
     for (size_t axis = 0; axis < static_cast<size_t>(k_.outer_rank); ++axis) offset = plus(offset, along(axis));
-    if (s_.width > 1 && !is_contiguous(number) && vector_stride(access) != 0) {
+    if (s_.width > 1 && !is_contiguous(number) && !is_pair(number) && vector_stride(access) != 0) {
       const Value stride = ops_.splat("i64", s_.width, coef(access.strides[static_cast<size_t>(k_.vector_axis)]));
       const Shape now = shape_;
       shape_.width = s_.width;
@@ -163,6 +164,13 @@ Value Emitter::lane_pointers(int number, std::string_view type, int chunk, int l
   return t_.def("getelementptr {}, ptr {}, {} {}", type, base, i64, offset);
 }
 
+void Emitter::prefetch(const Value& place, int bytes) {
+  if (!s_.prefetches) return;
+  for (int at = 0; at < bytes; at += kLine)
+    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
+          element("i8", place, fmt::format("{}", kPrefetchBytes + at)));
+}
+
 std::vector<Value> Emitter::load(int number, DType dtype, int level) {
   const auto at = static_cast<size_t>(number);
   const Access& access = k_.accesses[at];
@@ -173,12 +181,10 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
   if (shape_.width == 1 || !varying_access(access))
     return {ops_.from_memory(dtype, 1, t_.def("load {}, ptr {}, align {}", scalar, pointer, align))};
 
+  if (is_pair(number)) return load_pair(number, dtype, level);
   const int width = shape_.width;
   const std::string vector = vector_of(scalar, width);
-  const std::string suffix = fmt::format("v{}{}", width,
-                                         dtype == DType::f32   ? "f32"
-                                         : dtype == DType::f64 ? "f64"
-                                                               : scalar);
+  const std::string suffix = suffix_of(scalar, width);
   const bool reversed =
       !is_scratch(number) && vector_stride(access) == -1 && access.gathers.empty() && shape_.masks.empty();
   const bool masked = !shape_.masks.empty() && !(is_scratch(number) && is_column_mode(k_));
@@ -187,9 +193,7 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
     Value loaded;
     if (is_contiguous(number)) {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
-      if (s_.prefetches && !is_scratch(number))
-        t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
-              element("i8", place, fmt::format("{}", kPrefetchBytes)));
+      if (!is_scratch(number)) prefetch(place, kLine);
       if (masked)
         loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)",
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);
@@ -219,10 +223,7 @@ void Emitter::store(const Store& store) {
   const int size = size_of(dtype);
   const int width = shape_.width;
   const std::string vector = vector_of(scalar, width);
-  const std::string suffix = fmt::format("v{}{}", width,
-                                         dtype == DType::f32   ? "f32"
-                                         : dtype == DType::f64 ? "f64"
-                                                               : scalar);
+  const std::string suffix = suffix_of(scalar, width);
   const bool masked = !shape_.masks.empty() && !(is_scratch(store.access) && is_column_mode(k_));
   const bool streams = store.access == s_.streamed;
   for (int chunk = 0; chunk < (width == 1 ? 1 : shape_.count); ++chunk) {
@@ -235,36 +236,53 @@ void Emitter::store(const Store& store) {
       t_.op("call void @llvm.masked.scatter.{0}.v{5}p0({1} {2}, <{5} x ptr> {3}, i32 {4}, <{5} x i1> {6})", suffix,
             vector, value, places, size, width, mask);
     } else {
-      const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
-      const auto plain = [&](std::string_view hint, int align) {
-        t_.op("store {} {}, ptr {}, align {}{}", vector, value, place, align, hint);
-      };
-      const auto partial = [&] {
-        t_.op("call void @llvm.masked.store.{0}.p0({1} {2}, ptr {3}, i32 {4}, <{5} x i1> {6})", suffix, vector, value,
-              place, size, width, mask);
-      };
-      const int line = std::min(64, size * width);
-      if (!masked) {
-        plain(streams ? ", !nontemporal !0" : "", streams ? line : size);
-      } else if (streams && !shape_.full.empty()) {
-        const Value whole = t_.fresh("whole"), part = t_.fresh("part"), stored = t_.fresh("stored");
-        t_.branch(shape_.full, whole, part);
-        t_.begin_block(part);
-        partial();
-        t_.jump(stored);
-        t_.begin_block(whole);
-        plain(", !nontemporal !0", line);
-        t_.jump(stored);
-        t_.begin_block(stored);
-      } else {
-        partial();
-      }
+      store_vector(value, element(scalar, pointer, fmt::format("{}", chunk * width)), masked ? mask : Value(), scalar,
+                   size, width, streams);
     }
   }
 }
 
+// `mask`: empty when all lanes are real.
+void Emitter::store_vector(const Value& value, const Value& place, const Value& mask, std::string_view scalar, int size,
+                           int width, bool streams) {
+  const std::string vector = vector_of(scalar, width);
+  const auto plain = [&](std::string_view hint, int align) {
+    t_.op("store {} {}, ptr {}, align {}{}", vector, value, place, align, hint);
+  };
+  const auto partial = [&] {
+    t_.op("call void @llvm.masked.store.{0}.p0({1} {2}, ptr {3}, i32 {4}, <{5} x i1> {6})", suffix_of(scalar, width),
+          vector, value, place, size, width, mask);
+  };
+  const int line = std::min(64, size * width);
+  if (mask.empty()) {
+    plain(streams ? ", !nontemporal !0" : "", streams ? line : size);
+  } else if (streams && !shape_.full.empty()) {
+    const Value whole = t_.fresh("whole"), part = t_.fresh("part"), stored = t_.fresh("stored");
+    t_.branch(shape_.full, whole, part);
+    t_.begin_block(part);
+    partial();
+    t_.jump(stored);
+    t_.begin_block(whole);
+    plain(", !nontemporal !0", line);
+    t_.jump(stored);
+    t_.begin_block(stored);
+  } else {
+    partial();
+  }
+}
+
 void Emitter::stores() {
-  for (const Store& s : s_.stage->stores) store(s);
+  const std::vector<Store>& all = s_.stage->stores;
+  for (size_t k = 0; k < all.size(); ++k) {
+    const bool pair = shape_.width > 1 && is_pair(all[k].access) && k + 1 < all.size() &&
+                      all[k + 1].access == s_.partner[static_cast<size_t>(all[k].access)];
+    if (pair) {
+      store_pair(all[k], all[k + 1]);
+      ++k;
+    } else {
+      store(all[k]);
+    }
+  }
 }
 
 }  // namespace tandem::llvm

@@ -84,6 +84,7 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
       if (s_.varying[n]) s_.in_lanes[static_cast<size_t>(id)] = 1;
     }
   }
+  find_partners();
   for (size_t k = 0; k < stage.reductions.size(); ++k) {
     const Reduction& r = stage.reductions[k];
     s_.parts.push_back({k, stage.body[static_cast<size_t>(r.value)].dtype, false});
@@ -96,6 +97,7 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
 void Emitter::emit_level(int level) {
   const auto at = static_cast<size_t>(level);
   for (auto& pointers : s_.pointers) pointers[at].clear();
+  for (auto& loaded : s_.parts_loaded) loaded.clear();
   for (size_t n = 0; n < s_.used.size(); ++n) {
     if (!s_.used[n] || s_.level[n] != level) continue;
     s_.values[n] = emit_node(static_cast<int>(n));

@@ -2,6 +2,7 @@
 //   emit.cpp    the function's frame: arguments, the loop over outer points, the list of stages
 //   body.cpp    the nodes of a stage, each at the loop level where it becomes known
 //   access.cpp  addresses, loads, stores, gathers
+//   pairs.cpp   loads and stores of complex numbers
 //   map.cpp     loops of stages that only store, vectorised over the last inner axis
 //   reduce.cpp  accumulators in registers; loops of stages that reduce over a vectorised axis
 //   lanes.cpp   lanes and block partials in memory
@@ -53,6 +54,8 @@ struct StageState {
   int width = 1;                              // of the vectors that the stage uses
   std::vector<Part> parts;
   std::vector<char> used_access;
+  std::vector<int> partner;                      // per access: the other part of the complex numbers, or -1
+  std::vector<std::vector<Value>> parts_loaded;  // per access: by the load of its partner
   std::vector<std::vector<Value>> pointers;      // per access and level: base address with all indices known there
   std::vector<std::vector<Value>> lane_offsets;  // per access: lane * stride, one per vector
   std::vector<std::vector<std::vector<Value>>> gather_offsets;  // per access and gather: varying part, per vector
@@ -102,6 +105,17 @@ class Emitter {
   Value check_gather(int access, const Value& value, const Value& extent, int width, const Value& mask);
   std::vector<Value> load(int access, DType dtype, int level);
   void store(const Store& store);
+  void store_vector(const Value& value, const Value& place, const Value& mask, std::string_view scalar, int size,
+                    int width, bool streams);
+  void prefetch(const Value& place, int bytes);  // what a later round of the loop reads
+  // pairs.cpp: both parts of contiguous complex numbers, which lie in turn, at once.
+  void find_partners();
+  bool is_pair(int access) const { return s_.partner[static_cast<size_t>(access)] >= 0; }
+  bool is_first(int access) const { return access_of(access).offset.is(0); }
+  std::vector<Value> load_pair(int access, DType dtype, int level);
+  void store_pair(const Store& first, const Store& second);
+  Value pair_mask(const Value& mask);
+  const Access& access_of(int number) const { return k_.accesses[static_cast<size_t>(number)]; }
   void stores();
   bool is_scratch(int access) const;
   bool is_contiguous(int access) const;
@@ -118,7 +132,7 @@ class Emitter {
   void vector_map(const Value& low, const Value& high);
   Value map_loop(const Shape& shape, const Value& low, const Value& high);  // returns where it stopped
   void single_masked_loop(const Value& low, const Value& high, const Value& head);
-  int pick_streamed() const;
+  int pick_streamed(bool masked) const;
   Value stream_head(int access, const Value& low, const Value& high);
   void element_body(const Value& index);  // innermost level at `index`: nodes and stores
 

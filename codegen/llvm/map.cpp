@@ -46,9 +46,10 @@ void Emitter::element_body(const Value& index) {
 
 void Emitter::vector_map(const Value& low, const Value& high) {
   const int weight = varying_nodes();
-  const int streamed = pick_streamed();
+  const bool masked = target_.masked && weight >= kHeavy;
+  const int streamed = pick_streamed(masked);
   const Value head = streamed < 0 ? Value() : stream_head(streamed, low, high);
-  if (target_.masked && weight >= kHeavy) {
+  if (masked) {
     s_.streamed = streamed;
     single_masked_loop(low, high, head);
     s_.streamed = -1;
@@ -105,10 +106,11 @@ void Emitter::single_masked_loop(const Value& low, const Value& high, const Valu
 }
 
 // Only one output can be aligned by peeling; the others may lie differently.
-int Emitter::pick_streamed() const {
+int Emitter::pick_streamed(bool masked) const {
   for (const Store& store : s_.stage->stores) {
     const KernelBuffer& buffer = k_.buffers[static_cast<size_t>(k_.accesses[static_cast<size_t>(store.access)].buffer)];
-    if (buffer.streaming && buffer.role == BufferRole::output && is_contiguous(store.access) &&
+    if (buffer.streaming && buffer.role == BufferRole::output &&
+        (is_contiguous(store.access) || (!masked && is_pair(store.access) && is_first(store.access))) &&
         access_level(k_.accesses[static_cast<size_t>(store.access)]) == s_.levels)
       return store.access;
   }
@@ -118,12 +120,18 @@ int Emitter::pick_streamed() const {
 Value Emitter::stream_head(int access, const Value& low, const Value& high) {
   const DType dtype = k_.buffers[static_cast<size_t>(k_.accesses[static_cast<size_t>(access)].buffer)].dtype;
   const int size = size_of(dtype);
+  const int parts = is_pair(access) ? 2 : 1;
   const Value& row = s_.pointers[static_cast<size_t>(access)][static_cast<size_t>(s_.levels) - 1];
-  const Value address = t_.def("ptrtoint ptr {} to i64", element(memory_type(dtype), row, low));
+  const Value address = t_.def("ptrtoint ptr {} to i64",
+                               element(memory_type(dtype), row, parts == 1 ? low : t_.def("shl i64 {}, 1", low)));
   const Value missing =
-      t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * kVectorWidth) - 1);
-  const Value elements = t_.def("lshr i64 {}, {}", missing, std::countr_zero(static_cast<unsigned>(size)));
-  return minimum(elements, t_.def("sub i64 {}, {}", high, low));
+      t_.def("and i64 {}, {}", t_.def("sub i64 0, {}", address), std::min(64, size * parts * kVectorWidth) - 1);
+  const Value elements = t_.def("lshr i64 {}, {}", missing, std::countr_zero(static_cast<unsigned>(size * parts)));
+  const Value all = t_.def("sub i64 {}, {}", high, low);
+  if (parts == 1) return minimum(elements, all);
+  // Pairs need be aligned as numbers only; then no vector of them ever is.
+  const Value apart = t_.def("icmp ne i64 {}, 0", t_.def("and i64 {}, {}", address, size * parts - 1));
+  return t_.def("select i1 {}, i64 {}, i64 {}", apart, all, minimum(elements, all));
 }
 
 }  // namespace tandem::llvm

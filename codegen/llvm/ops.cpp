@@ -55,6 +55,10 @@ std::string vector_of(std::string_view type, int width) {
   return width == 1 ? std::string(type) : fmt::format("<{} x {}>", width, type);
 }
 
+std::string suffix_of(std::string_view type, int width) {
+  return fmt::format("v{}{}", width, type == "float" ? "f32" : type == "double" ? "f64" : type);
+}
+
 Value literal(DType dtype, int64_t bits, int width) {
   const std::string scalar = scalar_literal(dtype, bits);
   return width == 1 ? scalar : fmt::format("splat ({} {})", register_type(dtype), scalar);

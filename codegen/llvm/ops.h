@@ -16,6 +16,8 @@ std::string_view memory_type(DType dtype);
 std::string vector_of(std::string_view type, int width);  // "<16 x float>", or the type itself for width 1
 inline std::string type_of(DType dtype, int width) { return vector_of(register_type(dtype), width); }
 
+std::string suffix_of(std::string_view type, int width);  // in names of functions: "v16f32"
+
 // A literal of the dtype: of a bit pattern, in a scalar or in all lanes.
 Value literal(DType dtype, int64_t bits, int width);
 

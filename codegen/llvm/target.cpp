@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view kX86Triple = "x86_64-unknown-linux-gnu";
 constexpr std::array<Target, 4> kTargets{{
     {Isa::v2, "x86-64-v2", kX86Triple, "x86-64-v2", "", false, false},
-    {Isa::v3, "x86-64-v3", kX86Triple, "x86-64-v3", "", false, true},
-    {Isa::v4, "x86-64-v4", kX86Triple, "x86-64-v4", "-prefer-256-bit", true, true},
+    {Isa::v3, "x86-64-v3", kX86Triple, "x86-64-v3", "+prefer-no-gather", false, true},
+    {Isa::v4, "x86-64-v4", kX86Triple, "x86-64-v4", "-prefer-256-bit,+prefer-no-gather,+prefer-no-scatter", true, true},
     {Isa::aarch64, "generic", "aarch64-unknown-linux-gnu", "generic", "", false, true},
 }};
 

@@ -1,21 +1,22 @@
 #include "python/bindings/advanced_indexing.h"
 
 #include <algorithm>
-#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "runtime/put.h"
 
 namespace tandem {
 
 namespace {
 
-TensorRef zeros(const Shape& shape, DType dtype) {
-  return call("full", {}, {std::vector<Dim>(shape), Attr(int64_t{0}), dtype});
-}
-
-// A tensor of its own with the values, dtype and shape that `value` has once it is assigned to such a place.
-TensorRef converted(const TensorRef& value, const Shape& shape, DType dtype) {
-  TensorRef out = zeros(shape, dtype);
-  assign(out, value);
-  return out;
+// What is beyond int64 is beyond any axis and stays so.
+TensorRef as_int64(const TensorRef& index) {
+  if (index->dtype == DType::i64) return index;
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  if (index->dtype != DType::u64) return call("cast", {index}, {DType::i64});
+  const TensorRef most = call("full", {}, {std::vector<Dim>{}, kMost, DType::u64});
+  return call("cast", {call("minimum", {index, most})}, {DType::i64});
 }
 
 void check_mask(const TensorRef& mask, const Shape& shape, int64_t axis, ShapeEnv& env) {
@@ -30,10 +31,15 @@ void check_mask(const TensorRef& mask, const Shape& shape, int64_t axis, ShapeEn
 
 // Where the mask is true, in row-major order.
 TensorRef true_places(const TensorRef& mask) {
+  if (!mask->recorded && mask->rank() == 0) {  // x[True]
+    const int64_t count = *static_cast<const uint8_t*>(mask->data);
+    return call("full", {}, {std::vector<Dim>{count}, int64_t{0}, DType::i64});
+  }
   if (mask->recorded || Recorder::current())
-    throw_error(ErrorKind::capture,
-                "index: got a mask in a captured function, where the size of the result would depend on its values; "
-                "need sizes that are known without them; try td.where(mask, x, other)");
+    throw_error(
+        ErrorKind::capture,
+        "index: got a mask among other indices in a captured function, where the size of the result would depend "
+        "on its values; need sizes that are known without them; try td.where(mask, x, other)");
   const TensorRef dense = mask->is_contiguous() ? mask : contiguous_copy(mask);
   const auto* flags = static_cast<const uint8_t*>(dense->data);
   const int64_t size = element_count(dense->sizes);
@@ -60,9 +66,7 @@ TensorRef joined_in_memory(const std::vector<TensorRef>& indices, const Shape& e
     const int64_t extent = extents[k].constant();
     for (int64_t i = 0; i < count; ++i) {
       const int64_t from_start = index[i] < 0 ? index[i] + extent : index[i];
-      if (from_start < 0 || from_start >= extent)
-        throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}", index[i],
-                    arrays[k].source, extent, extent, extent);
+      if (from_start < 0 || from_start >= extent) throw_out_of_bounds(index[i], arrays[k].source, extent);
       joined[i] = (k == 0 ? 0 : joined[i] * extent) + from_start;
     }
   }
@@ -82,18 +86,13 @@ TensorRef joined_in_graph(Recorder& recorder, const std::vector<TensorRef>& indi
   return joined;
 }
 
-// Indices of several axes as indices of one axis that stands for them all.
-TensorRef join(const std::vector<IndexArray>& arrays, const Shape& extents, ShapeEnv& env) {
-  std::vector<Shape> shapes;
-  for (const IndexArray& array : arrays) shapes.push_back(array.index->type().shape);
-  const Shape common = broadcast_shapes("index", shapes, env);
+// Indices of several axes, each of the common shape, as indices of one axis that stands for them all.
+TensorRef join(const std::vector<IndexArray>& arrays, const Shape& extents) {
   std::vector<TensorRef> indices;
   bool recorded = Recorder::current() != nullptr;
   for (const IndexArray& array : arrays) {
-    TensorRef index = array.index;
-    recorded = recorded || index->recorded;
-    if (index->dtype != DType::i64) index = call("cast", {index}, {DType::i64});
-    indices.push_back(call("broadcast_to", {index}, {common}));
+    recorded = recorded || array.index->recorded;
+    indices.push_back(array.index);
   }
   if (recorded) return joined_in_graph(*Recorder::current(), indices, extents, arrays);
   return joined_in_memory(indices, extents, arrays, indices[0]->sizes);
@@ -123,90 +122,266 @@ TensorRef moved(const TensorRef& x, int64_t from, int64_t count, int64_t to) {
   return permuted(x, axes);
 }
 
-}  // namespace
+// Index arrays of one shape, and x with the axes they are of side by side.
+struct Picked {
+  TensorRef view;
+  int64_t at = 0, count = 0;       // those axes of `view`
+  std::vector<IndexArray> arrays;  // int64, each of the `common` shape; `axis` is that of `view`
+  std::vector<int64_t> covered;    // so many axes each; none: of x[True]
+  Shape common;
 
-TensorRef pick(const TensorRef& x, std::vector<IndexArray> arrays, int64_t place, ShapeEnv& env) {
-  TensorRef table = x;
-  int64_t gone = 0;  // axes that masks made one of
+  Shape extents() const {
+    Shape out;
+    const Shape shape = view->type().shape;
+    for (size_t k = 0; k < arrays.size(); ++k) {
+      const auto first = shape.begin() + arrays[k].axis;
+      out.push_back(element_count(Shape(first, first + covered[k])));
+    }
+    return out;
+  }
+  // With the axes made one, and their indices.
+  TensorRef table() const { return count == 1 ? view : merged(view, at, count); }
+  TensorRef index() const { return arrays.size() == 1 ? arrays[0].index : join(arrays, extents()); }
+};
+
+Picked picked(const TensorRef& x, std::vector<IndexArray> arrays, ShapeEnv& env) {
+  Picked out{x, arrays[0].axis, 0, {}, {}, {}};
+  std::vector<Shape> shapes;
   for (IndexArray& array : arrays) {
-    array.axis -= gone;
-    if (array.index->dtype != DType::boolean) continue;
-    const int64_t rank = array.index->rank();
-    check_mask(array.index, table->type().shape, array.axis, env);
-    array.index = true_places(array.index);
-    if (rank > 1) table = merged(table, array.axis, rank);
-    gone += rank - 1;
-  }
-  Recorder* recorder = Recorder::current();
-  TensorRef index = arrays[0].index;
-  int64_t at = arrays[0].axis;
-  if (arrays.size() > 1) {
-    const Shape shape = table->type().shape;
-    Shape extents;
-    std::vector<Dim> axes;
-    for (const IndexArray& array : arrays) {
-      extents.push_back(shape[static_cast<size_t>(array.axis)]);
-      axes.emplace_back(array.axis);
+    const bool mask = array.index->dtype == DType::boolean;
+    out.covered.push_back(mask ? array.index->rank() : 1);
+    out.count += out.covered.back();
+    if (mask) {
+      check_mask(array.index, x->type().shape, array.axis, env);
+      array.index = true_places(array.index);
     }
-    index = join(arrays, extents, env);
-    const auto count = static_cast<int64_t>(arrays.size());
-    if (arrays.back().axis - at != count - 1) {
-      for (int64_t k = 0; k < table->rank(); ++k)
-        if (std::none_of(arrays.begin(), arrays.end(), [k](const IndexArray& array) { return array.axis == k; }))
-          axes.emplace_back(k);
-      table = permuted(table, axes);
-      at = 0;
-    }
-    table = merged(table, at, count);
-  } else if (index->recorded && index->rank() == 0 && recorder) {
-    return recorder->element(table, index, at);
+    shapes.push_back(array.index->type().shape);
   }
-  return moved(call("take", {table, index}, {at}), at, index->rank(), place);
+  out.common = arrays.size() == 1 ? shapes[0] : broadcast_shapes("index", shapes, env);
+  std::vector<Dim> axes;
+  for (size_t k = 0; k < arrays.size(); ++k) {
+    TensorRef& index = arrays[k].index;
+    if (arrays.size() > 1) index = as_int64(index);
+    if (shapes[k] != out.common) index = call("broadcast_to", {index}, {out.common});
+    for (int64_t n = 0; n < out.covered[k]; ++n) axes.emplace_back(arrays[k].axis + n);
+  }
+  const bool adjacent =
+      axes.empty() || axes.back().constant() - axes.front().constant() == static_cast<int64_t>(axes.size()) - 1;
+  if (!adjacent) {
+    const std::vector<Dim> first = axes;
+    for (int64_t k = 0; k < x->rank(); ++k)
+      if (std::find(first.begin(), first.end(), Dim(k)) == first.end()) axes.emplace_back(k);
+    out.view = permuted(x, axes);
+    out.at = 0;
+  }
+  for (size_t k = 0, next = static_cast<size_t>(out.at); k < arrays.size(); ++k) {
+    arrays[k].axis = static_cast<int64_t>(next);
+    next += static_cast<size_t>(out.covered[k]);
+  }
+  out.arrays = std::move(arrays);
+  return out;
 }
 
-bool assign_masked(const TensorRef& x, const IndexArray& mask, const TensorRef& value, ShapeEnv& env) {
+TensorRef taken(const TensorRef& table, const TensorRef& index, int64_t at, const Picked& from) {
+  const bool single = from.arrays.size() == 1 && from.covered[0] == 1;
+  if (!single) return call("take", {table, index}, {at});
+  const int64_t source = from.arrays[0].source;
+  if (Recorder* recorder = Recorder::current())
+    return call("take", {table, recorder->checked_index(index, table->type().shape[static_cast<size_t>(at)], source)},
+                {at});
+  try {
+    return call("take", {table, index}, {at});
+  } catch (const Error& error) {
+    if (error.kind != ErrorKind::index || source == at) throw;
+    // The same message, with the axis that it is of x.
+    const TensorRef wide = contiguous_copy(as_int64(index));
+    const int64_t size = table->sizes[static_cast<int>(at)];
+    const auto bad = first_outside(static_cast<const int64_t*>(wide->data), element_count(wide->sizes), size);
+    if (!bad) throw;
+    throw_out_of_bounds(*bad, source, size);
+  }
+}
+
+// ---- writing ----
+
+// Indices as offsets in memory, from the least one that there is.
+struct Offsets {
+  TensorRef index;     // contiguous int64
+  int64_t extent = 1;  // all of them are below
+  int64_t step = 1;    // elements for each
+  int64_t first = 0;   // elements from the view's first to the one at offset 0
+};
+
+Offsets offsets_of(const Picked& to) {
+  const Tensor& view = *to.view;
+  Offsets out;
+  const auto dense = [](const TensorRef& index) {
+    const TensorRef wide = as_int64(index);
+    return wide->is_contiguous() ? wide : contiguous_copy(wide);
+  };
+  if (to.arrays.size() == 1 && to.covered[0] == 1) {
+    const int axis = static_cast<int>(to.arrays[0].axis);
+    out = {dense(to.arrays[0].index), view.sizes[axis], view.strides[axis], 0};
+    if (const auto bad =
+            first_outside(static_cast<const int64_t*>(out.index->data), element_count(out.index->sizes), out.extent))
+      throw_out_of_bounds(*bad, to.arrays[0].source, out.extent);
+    return out;
+  }
+  out.index = Tensor::empty(DType::i64, to.arrays[0].index->sizes);
+  auto* const offsets = static_cast<int64_t*>(out.index->data);
+  const int64_t count = element_count(out.index->sizes);
+  std::fill_n(offsets, count, 0);
+  for (size_t k = 0; k < to.arrays.size(); ++k) {
+    const TensorRef index = dense(to.arrays[k].index);
+    const auto* const given = static_cast<const int64_t*>(index->data);
+    int64_t whole = 1;  // places of the axes that the array covers
+    for (int64_t n = 0; n < to.covered[k]; ++n) whole *= view.sizes[static_cast<int>(to.arrays[k].axis + n)];
+    if (const auto bad = first_outside(given, count, whole)) throw_out_of_bounds(*bad, to.arrays[k].source, whole);
+    int64_t below = 1;  // places of the axes further in
+    for (int64_t n = to.covered[k]; n-- > 0;) {
+      const int axis = static_cast<int>(to.arrays[k].axis + n);
+      const int64_t size = view.sizes[axis], stride = view.strides[axis], back = stride < 0 ? size - 1 : 0;
+      const auto add = [&](const auto& place) {
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t at = place(given[i] < 0 ? given[i] + whole : given[i]);
+          offsets[i] += (stride < 0 ? back - at : at) * std::abs(stride);
+        }
+      };
+      if (to.covered[k] == 1)
+        add([](int64_t flat) { return flat; });
+      else
+        add([&](int64_t flat) { return flat / below % size; });
+      out.first += back * stride;
+      out.extent += (size - 1) * std::abs(stride);
+      below *= size;
+    }
+  }
+  return out;
+}
+
+void write_in_memory(const TensorRef& x, const Picked& to, const TensorRef& values, int64_t place) {
+  if (element_count(values->sizes) == 0 && element_count(to.arrays[0].index->sizes) == 0) return;
+  const Offsets offsets = offsets_of(to);
+  const auto shared = [&](const TensorRef& read) {
+    return extent_of(*read).overlaps(extent_of(*x)) ? contiguous_copy(read) : read;
+  };
+  const TensorRef from = shared(values), index = shared(offsets.index);
+  std::vector<PutAxis> axes, index_axes;
+  const int picked_rank = static_cast<int>(to.common.size());
+  for (int k = 0, n = 0; k < to.view->rank(); ++k) {
+    if (k >= to.at && k < to.at + to.count) continue;
+    axes.push_back({to.view->sizes[k], to.view->strides[k], from->strides[n < place ? n : n + picked_rank]});
+    ++n;
+  }
+  for (int k = 0; k < picked_rank; ++k)
+    index_axes.push_back({from->sizes[static_cast<int>(place) + k], 0, from->strides[static_cast<int>(place) + k]});
+  const int64_t bytes = size_of(x->dtype);
+  put({.dtype = x->dtype,
+       .axes = axes,
+       .index_axes = index_axes,
+       .indices = static_cast<const int64_t*>(index->data),
+       .extent = offsets.extent,
+       .step = offsets.step,
+       .to = static_cast<char*>(to.view->data) + offsets.first * bytes,
+       .from = from->data});
+}
+
+void write_in_graph(Recorder& recorder, const Picked& to, const TensorRef& values, int64_t place) {
+  const TensorRef table = to.table();
+  TensorRef index = to.index();
+  if (to.arrays.size() == 1)
+    index = recorder.checked_index(index, table->type().shape[static_cast<size_t>(to.at)], to.arrays[0].source);
+  const TensorRef ordered = moved(values, place, static_cast<int64_t>(to.common.size()), to.at);
+  const TensorRef made =
+      call("index_update", {table, index, ordered}, {to.at, static_cast<int64_t>(PutMode::set), true});
+  assign(to.view, to.count == 1 ? made : call("reshape", {made}, {to.view->type().shape}));
+}
+
+// Which one of `count` values is for which element under a mask; fails when the program runs unless there are as many.
+TensorRef places_under(const TensorRef& mask, Dim count) {
+  const Shape flags = mask->type().shape;
+  const TensorRef flat = call("reshape", {mask}, {Shape{element_count(flags)}});
+  return call("reshape", {call("places_under_mask", {flat}, {std::vector<Dim>{count}})}, {flags});
+}
+
+}  // namespace
+
+TensorRef pick(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_t place, ShapeEnv& env) {
+  Recorder* recorder = Recorder::current();
+  const IndexArray& first = arrays[0];
+  if (recorder && arrays.size() == 1) {
+    const bool unknown = first.index->recorded || first.index->rank() > 0;
+    if (first.index->dtype == DType::boolean && unknown && place == first.axis) {
+      check_mask(first.index, x->type().shape, first.axis, env);
+      return recorder->selection(x, first.index, first.axis);
+    }
+    if (first.index->recorded && first.index->rank() == 0) return recorder->element(x, first.index, first.axis);
+  }
+  const Picked from = picked(x, arrays, env);
+  const TensorRef out = taken(from.table(), from.index(), from.at, from);
+  return moved(out, from.at, static_cast<int64_t>(from.common.size()), place);
+}
+
+bool assign_masked(const TensorRef& x, const IndexArray& mask, const TensorRef& given, ShapeEnv& env) {
+  Recorder* recorder = Recorder::current();
+  if (is_selection(*given)) {
+    recorder->assign_where(x, mask.index, mask.axis, given);
+    return true;
+  }
   const Shape shape = x->type().shape, flags = mask.index->type().shape;
   check_mask(mask.index, shape, mask.axis, env);
   const Shape rest(shape.begin() + mask.axis + static_cast<int64_t>(flags.size()), shape.end());
-  if (value->rank() > static_cast<int>(rest.size())) return false;
-  check_broadcast(value->type().shape, rest, env);
+  const auto inner = static_cast<int64_t>(rest.size());
+  TensorRef value = assignable(x, given);
+  if (value->rank() > inner) {
+    // An axis of as many values as the mask is true.
+    const int64_t axis = value->rank() - inner - 1;
+    Shape one = value->type().shape;
+    if (env.equal(one[static_cast<size_t>(axis)], 1)) {
+      one.erase(one.begin() + axis);
+      one.insert(one.begin() + axis, flags.size(), Dim(1));
+      value = call("reshape", {value}, {one});
+    } else if (recorder) {
+      const auto places = places_under(mask.index, one[static_cast<size_t>(axis)]);
+      if (env.equal(one[static_cast<size_t>(axis)], 0)) return true;
+      value = call("take", {value, places}, {axis});
+    } else {
+      return false;
+    }
+  }
+  check_broadcast(value->type().shape, shape, env);
   Shape aligned = flags;
   aligned.resize(flags.size() + rest.size(), Dim(1));
-  const TensorRef chosen = call("reshape", {mask.index}, {aligned});
-  assign(x, call("where", {chosen, converted(value, value->type().shape, x->dtype), x}));
+  while (value->rank() > x->rank()) value = call("squeeze", {value}, {std::vector<Dim>{Dim(0)}});
+  assign(x, call("where", {call("reshape", {mask.index}, {aligned}), value, x}));
   return true;
 }
 
-void assign_places(const TensorRef& x, const TensorRef& places, const TensorRef& value, ShapeEnv& env) {
-  const Shape shape = places->type().shape;
-  const TensorRef values = converted(value, shape, x->dtype);
-  const Dim count = element_count(shape);
-  Recorder* recorder = Recorder::current();
-  if (recorder == nullptr) {
-    assign(x, x);  // complains about what cannot be written to
-    const TensorRef whole = x->is_contiguous() ? x : contiguous_copy(x);
-    const TensorRef dense = places->is_contiguous() ? places : contiguous_copy(places);
-    const auto size = static_cast<size_t>(size_of(x->dtype));
-    const auto* at = static_cast<const int64_t*>(dense->data);
-    const auto* from = static_cast<const char*>(values->data);
-    auto* to = static_cast<char*>(whole->data);
-    for (int64_t i = 0; i < count.constant(); ++i)
-      std::memcpy(to + static_cast<size_t>(at[i]) * size, from + static_cast<size_t>(i) * size, size);
-    if (whole != x) assign(x, whole);
-    return;
+void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_t place, const NewAxes& added,
+                   const TensorRef& given, ShapeEnv& env) {
+  const Picked to = picked(x, arrays, env);
+  TensorRef values = assignable(x, given);
+  // As x[key] is: the axes that are not picked from, those of the index arrays among them, and new ones.
+  const Shape all = to.view->type().shape;
+  Shape shape;
+  for (int64_t k = 0; k < to.view->rank(); ++k)
+    if (k < to.at || k >= to.at + to.count) shape.push_back(all[static_cast<size_t>(k)]);
+  shape.insert(shape.begin() + place, to.common.begin(), to.common.end());
+  std::vector<Dim> dropped;
+  for (int64_t axis : added.axes) {
+    if (axis >= added.arrays_at) axis += static_cast<int64_t>(to.common.size());
+    shape.insert(shape.begin() + axis, Dim(1));
+    dropped.emplace_back(axis);
   }
-  if (env.decide(count, Relation::eq, 0)) return;
-  // In order, one after another: which of several values for one place is the last must not depend on threads.
-  const Shape line{element_count(x->type().shape)};
-  const TensorRef changed = converted(call("reshape", {x}, {line}), line, x->dtype);
-  const TensorRef flat_places = call("reshape", {places}, {Shape{count}});
-  const TensorRef flat_values = call("reshape", {values}, {Shape{count}});
-  const TensorRef start = recorder->while_begin({zeros({}, DType::i64)}, {"place"})[0];
-  const TensorRef k = recorder->while_body(call("less", {start, recorder->from_dim(count)}))[0];
-  const TensorRef target = recorder->element(changed, call("take", {flat_places, k}, {int64_t{0}}), 0);
-  assign(target, call("take", {flat_values, k}, {int64_t{0}}));
-  recorder->while_end({call("add", {k, recorder->lift(Kind::integer, 0, 1)})}, true);
-  assign(x, call("reshape", {changed}, {x->type().shape}));
+  check_broadcast(values->type().shape, shape, env);
+  while (values->rank() > static_cast<int>(shape.size()))
+    values = call("squeeze", {values}, {std::vector<Dim>{Dim(0)}});
+  if (values->type().shape != shape) values = call("broadcast_to", {values}, {shape});
+  if (!dropped.empty()) values = call("squeeze", {values}, {dropped});
+  if (Recorder* recorder = Recorder::current())
+    write_in_graph(*recorder, to, values, place);
+  else
+    write_in_memory(x, to, values, place);
 }
 
 }  // namespace tandem

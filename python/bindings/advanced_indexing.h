@@ -13,12 +13,18 @@ struct IndexArray {
 
 // What `arrays` pick from x, with the axes of their common shape put before the `place`-th of the other axes. Reads only:
 // the one recorded index of rank 0 gives a view.
-TensorRef pick(const TensorRef& x, std::vector<IndexArray> arrays, int64_t place, ShapeEnv& env);
+TensorRef pick(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_t place, ShapeEnv& env);
 
 // x[mask] = value where no size depends on the mask; false where the values are to be counted out.
 bool assign_masked(const TensorRef& x, const IndexArray& mask, const TensorRef& value, ShapeEnv& env);
 
-// The elements of x at these places of its row-major order become `value`, the last one where places repeat.
-void assign_places(const TensorRef& x, const TensorRef& places, const TensorRef& value, ShapeEnv& env);
+// New axes of what is picked, where they were if those of the index arrays, from `arrays_at` on, were not there.
+struct NewAxes {
+  std::vector<int64_t> axes;
+  int64_t arrays_at;
+};
+// What `pick` would return, with new axes, becomes `value`, the last one where indices repeat.
+void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_t place, const NewAxes& added,
+                   const TensorRef& value, ShapeEnv& env);
 
 }  // namespace tandem

@@ -11,6 +11,21 @@ namespace py = pybind11;
 
 namespace tandem {
 
+// What a Python call passes: values in order, of which the last have names.
+class Arguments {
+ public:
+  Arguments(PyObject* const* values, size_t count, PyObject* names) : values_(values), count_(count), names_(names) {}
+  size_t size() const { return count_; }
+  size_t named() const { return names_ ? static_cast<size_t>(PyTuple_GET_SIZE(names_)) : 0; }
+  py::handle operator[](size_t i) const { return values_[i]; }
+  py::handle keyword(std::string_view name) const;  // null when there is none
+
+ private:
+  PyObject* const* values_;
+  size_t count_;  // without names
+  PyObject* names_;
+};
+
 void bind_errors(py::module_& m);
 void bind_dtypes(py::module_& m);
 void bind_tensor(py::module_& m);
@@ -50,6 +65,9 @@ void check_device(std::string_view what, py::handle device);
 // For the buffer protocol.
 py::buffer_info buffer_of(const Tensor& x);
 
+// The tensor's object in Python, made if there is none. All tensors reach Python through it (see the caster below).
+py::object wrap(const TensorRef& x);
+void prepare_wrapping(PyTypeObject* type);  // of tensors
 // Anything that can stand for a tensor: tensors, NumPy arrays, Python numbers and nested sequences of them.
 TensorRef as_tensor(py::handle value);
 bool is_tensor(py::handle value);
@@ -62,6 +80,8 @@ TensorRef number_tensor(py::handle value, DType dtype, std::string_view what);
 DType integer_dtype(py::handle value);  // int64, or uint64 for what only that holds
 // Operands of one operation: Python numbers adapt to the tensors among them.
 std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle> values);
+// An operation without attributes, of what Python passes.
+TensorRef call_operands(const OpDef& op, std::span<const py::handle> values);
 py::object item_of(const Tensor& x);
 // x[key], and the place x[key] = value writes to.
 TensorRef get_item(const TensorRef& x, py::handle key);
@@ -69,6 +89,16 @@ void set_item(const TensorRef& x, py::handle key, py::handle value);
 // copy: whether the result may (nullopt), must or must not be a copy.
 TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<bool> copy);
 std::string method_docstring(const OpDef& op);
+py::object call_from_python(const OpDef& op, const Arguments& args);
 py::object call_from_python(const OpDef& op, const py::args& args, const py::kwargs& kwargs);
 
+// Built-in functions and methods that call operations, without the cost of pybind11's own.
+void add_operation(py::module_& m, const OpDef& op, const std::string& name, const std::string& doc);
+void add_method(py::handle type, const OpDef& op, const std::string& doc);
+
 }  // namespace tandem
+
+template <>
+struct pybind11::detail::type_caster<tandem::TensorRef> : copyable_holder_caster<tandem::Tensor, tandem::TensorRef> {
+  static handle cast(const tandem::TensorRef& x, return_value_policy, handle) { return tandem::wrap(x).release(); }
+};

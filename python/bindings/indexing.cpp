@@ -50,22 +50,27 @@ struct IndexPlan {
     return arrays_at - std::count_if(added.begin(), added.end(), [this](int64_t axis) { return axis < arrays_at; });
   }
   bool is_view() const {
-    return arrays.empty() || (arrays.size() == 1 && arrays[0].index->recorded && arrays[0].index->rank() == 0);
+    if (arrays.empty()) return true;
+    const Tensor& index = *arrays[0].index;
+    return arrays.size() == 1 && index.recorded && index.rank() == 0 && index.dtype != DType::boolean;
   }
 };
 
 // The index array that an item of a key is, if it is one.
 TensorRef index_array(const py::object& item) {
   const TensorRef* tensor = tensor_pointer(item);
-  if (tensor && !(*tensor)->recorded && (*tensor)->rank() == 0) return nullptr;  // as a number
-  const bool array = !tensor && py::hasattr(item, "__array_interface__") && item.attr("ndim").cast<int>() > 0;
+  if (tensor && !(*tensor)->recorded && (*tensor)->rank() == 0 && (*tensor)->dtype != DType::boolean)
+    return nullptr;  // as a number
+  if (PyBool_Check(item.ptr())) return scalar_tensor(DType::boolean, int64_t{item.is(py::bool_(true))});
+  const bool array = !tensor && py::hasattr(item, "__array_interface__") &&
+                     (item.attr("ndim").cast<int>() > 0 || item.attr("dtype").attr("kind").cast<std::string>() == "b");
   if (!tensor && !array && !PyList_Check(item.ptr())) return nullptr;
   TensorRef out = as_tensor(item);
   // NumPy's rule for x[[]].
   if (!tensor && !array && !out->recorded && element_count(out->sizes) == 0) out = call("cast", {out}, {DType::i64});
-  if (!is_integer(out->dtype) && (out->dtype != DType::boolean || out->rank() == 0))
-    throw_error(ErrorKind::index, "index: got a {} tensor of shape {}; need integers or a mask with axes",
-                info(out->dtype).name, to_text(out->type().shape));
+  if (!is_integer(out->dtype) && out->dtype != DType::boolean)
+    throw_error(ErrorKind::index, "index: got a {} tensor of shape {}; need integers or a mask", info(out->dtype).name,
+                to_text(out->type().shape));
   return out;
 }
 
@@ -161,7 +166,7 @@ TensorRef indexed(const TensorRef& x, const IndexPlan& plan, ShapeEnv& env) {
   if (!plan.arrays.empty()) {
     const int others = out->rank() - picked_axes(plan);
     out = pick(out, plan.arrays, plan.place(), env);
-    shift = out->rank() - others;
+    if (!plan.added.empty()) shift = out->rank() - others;
   }
   // New axes come last, because their places count those of the arrays.
   for (int64_t axis : plan.added) out = call("expand_dims", {out}, {axis >= plan.arrays_at ? axis + shift : axis});
@@ -200,9 +205,7 @@ void set_item(const TensorRef& x, py::handle key, py::handle value) {
   const bool mask = plan.arrays.size() == 1 && first.index->dtype == DType::boolean;
   if (mask && plan.added.empty() && plan.place() == first.axis && assign_masked(sliced(x, plan), first, values, env))
     return;
-  const Shape shape = x->type().shape;
-  const TensorRef numbered = call("iota", {}, {Shape{element_count(shape)}, int64_t{0}, DType::i64});
-  assign_places(x, indexed(call("reshape", {numbered}, {shape}), plan, env), values, env);
+  assign_picked(sliced(x, plan), plan.arrays, plan.place(), {plan.added, plan.arrays_at}, values, env);
 }
 
 }  // namespace tandem

@@ -35,16 +35,18 @@ class EagerBuilder : public Builder {
   ShapeEnv env_;
 };
 
-py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs, const std::vector<int64_t>& params,
+py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs, const py::sequence& params,
                   const TensorRef& upstream) {
   const OpDef& row = op(name);
   Attrs attrs;
   attrs.reserve(params.size());
-  for (const int64_t param : params) {
+  for (py::handle param : params) {
     const AttrKind kind = row.attrs[attrs.size()].kind;
-    attrs.push_back(kind == AttrKind::boolean ? Attr(param != 0)
-                    : kind == AttrKind::dims  ? Attr(std::vector<Dim>{Dim(param)})
-                                              : Attr(param));
+    const bool list = py::isinstance<py::sequence>(param);
+    attrs.push_back(kind == AttrKind::boolean ? Attr(param.cast<int64_t>() != 0)
+                    : list                    ? Attr(dims_from(param))
+                    : kind == AttrKind::dims  ? Attr(std::vector<Dim>{Dim(param.cast<int64_t>())})
+                                              : Attr(param.cast<int64_t>()));
   }
   EagerBuilder b;
   std::vector<Value> values;
@@ -52,7 +54,8 @@ py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs,
   for (const TensorRef& input : inputs) values.push_back(b.add(input));
   const Value output = b.emit(row, values, attrs), up = b.add(upstream);
   py::list out;
-  for (const Value& each : std::get<GradRule>(row.grad)({b, values, output, up, row, attrs})) out.append(b.at(each));
+  for (const Value& each : std::get<GradRule>(row.grad)({b, values, output, up, row, attrs}))
+    out.append(each ? py::cast(b.at(each)) : py::none());
   return out;
 }
 
@@ -70,9 +73,7 @@ void bind_linalg(py::module_& m) {
     const bool library = structure && *structure == Structure::library && op->has(Trait::internal);
     if (!library && op->name != "slice") continue;  // slices with steps that are symbols
     const std::string name = fmt::format("_{}", op->name);
-    m.attr(name.c_str()) = py::cpp_function(
-        [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
-        py::name(name.c_str()), py::doc(std::string(op->doc).c_str()), py::scope(m));
+    add_operation(m, *op, name, std::string(op->doc));
   }
   m.def("_gradient", gradient, "Evaluate the gradient formula of a row, for tests.");
   m.def("_lapack", lapack::description, "Return which LAPACK is used, or why there is none.");

@@ -1,5 +1,6 @@
 // Python functions for the rows of the operation table.
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "ir/rules.h"
@@ -192,7 +193,7 @@ TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<boo
 std::string method_docstring(const OpDef& op) {
   const std::string text = signature(op);
   const size_t first = text.find('(') + 1;
-  return fmt::format("{}self{}\n--\n\n{} See td.{}.", text.substr(0, first),
+  return fmt::format("{}$self{}\n--\n\n{} See td.{}.", text.substr(0, first),
                      text.substr(text.find_first_of(",)", first)), op.doc, op.name);
 }
 
@@ -255,7 +256,7 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
       continue;
     }
     out[i] = as_tensor(values[i]);
-    if (choice && i == 0) continue;
+    if ((choice && i == 0) || (op.checks && static_cast<int>(i) == op.checks->indices)) continue;
     if (out[i]->recorded && out[i]->recorded->weak) continue;
     strong = strong ? promote(*strong, out[i]->dtype) : out[i]->dtype;
   }
@@ -295,13 +296,33 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
   return out;
 }
 
-py::object call_from_python(const OpDef& op, const py::args& args, const py::kwargs& kwargs) {
+TensorRef call_operands(const OpDef& op, std::span<const py::handle> values) {
+  std::array<TensorRef, 4> few;
+  if (values.size() <= few.size()) {
+    size_t found = 0;
+    for (; found < values.size(); ++found) {
+      const TensorRef* tensor = tensor_pointer(values[found]);
+      if (!tensor) break;
+      few[found] = *tensor;
+    }
+    if (found == values.size()) return call(op, {few.data(), found}, {});
+  }
+  return call(op, operands_from(op, values), {});
+}
+
+py::object call_from_python(const OpDef& op, const Arguments& args) {
+  if (op.attrs.empty() && args.named() == 0 && args.size() == op.inputs.size() && !op.has(Trait::variadic) &&
+      op.name != "clip") {
+    std::array<py::handle, 4> few;
+    if (args.size() <= few.size() && args.size() > 0) {
+      for (size_t i = 0; i < args.size(); ++i) few[i] = args[i];
+      return wrap(call_operands(op, {few.data(), args.size()}));
+    }
+  }
   std::vector<py::handle> inputs;
   std::vector<py::object> kept;
   size_t next = 0;
-  const auto keyword = [&](std::string_view name) -> py::handle {
-    return kwargs ? py::handle(PyDict_GetItemString(kwargs.ptr(), std::string(name).c_str())) : py::handle();
-  };
+  const auto keyword = [&](std::string_view name) { return args.keyword(name); };
   size_t used = 0;
   // The next positional argument, else the keyword; null when there is neither.
   const auto argument = [&](std::string_view name) -> py::handle {
@@ -311,8 +332,8 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
     return value;
   };
   if (op.has(Trait::variadic)) {
-    py::handle list = !args.empty() ? py::handle(args[0]) : keyword(op.inputs[0]);
-    if (!args.empty())
+    py::handle list = args.size() > 0 ? args[0] : keyword(op.inputs[0]);
+    if (args.size() > 0)
       next = 1;
     else
       ++used;
@@ -339,7 +360,7 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
       inputs.push_back(value);
     }
   }
-  const size_t count = args.size() + (kwargs ? kwargs.size() : 0);
+  const size_t count = args.size() + args.named();
   const auto all_used = [&] { return next == args.size() && next + used == count; };
   if (op.name == "clip") {
     if (!all_used()) throw_arguments(op, count);
@@ -394,8 +415,6 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
 }
 
 void bind_ops(py::module_& m) {
-  py::options options;
-  options.disable_function_signatures();
   py::list names;
   for (const OpDef* op : all_ops()) {
     // What library functions in Python are made of has a name of its own.
@@ -403,9 +422,7 @@ void bind_ops(py::module_& m) {
                       std::get<Structure>(op->lower) == Structure::library;
     if (op->has(Trait::internal) && !part) continue;
     const std::string name = (part ? "_" : "") + std::string(op->name);
-    m.attr(name.c_str()) = py::cpp_function(
-        [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
-        py::name(name.c_str()), py::doc(docstring(*op).c_str()), py::scope(m));
+    add_operation(m, *op, name, docstring(*op));
     if (!part) names.append(name);
   }
   m.attr("_op_names") = names;
@@ -457,6 +474,7 @@ void bind_ops(py::module_& m) {
       row["variadic"] = op->has(Trait::variadic);
       row["method"] = op->has(Trait::method);
       row["exact"] = op->has(Trait::exact);
+      row["indexed"] = op->checks.has_value();
       row["mixed"] = op->has(Trait::mixed);
       constexpr std::string_view accepts[] = {"any",     "numeric",          "floating", "integral_or_bool",
                                               "boolean", "promote_to_float", "complex"};

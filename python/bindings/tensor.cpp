@@ -15,8 +15,7 @@ bool is_operand(py::handle value) {
 py::object binary(const OpDef& op, py::handle a, py::handle b) {
   if (!is_operand(a) || !is_operand(b)) return not_implemented();
   const py::handle both[] = {a, b};
-  const auto operands = operands_from(op, both);
-  return py::cast(call(op, operands, {}));
+  return wrap(call_operands(op, both));
 }
 
 template <class Class>
@@ -78,12 +77,8 @@ void bind_operators(Class& tensor) {
   }
   const auto unary = [&tensor](const char* name, std::string_view op_name) {
     const OpDef* row = &op(op_name);
-    tensor.attr(name) = py::cpp_function(
-        [row](py::handle a) {
-          const auto operands = operands_from(*row, {&a, 1});
-          return py::cast(call(*row, operands, {}));
-        },
-        py::name(name), py::is_method(tensor));
+    tensor.attr(name) = py::cpp_function([row](py::handle a) { return wrap(call_operands(*row, {&a, 1})); },
+                                         py::name(name), py::is_method(tensor));
   };
   unary("__neg__", "negative");
   unary("__pos__", "positive");
@@ -150,15 +145,18 @@ bool is_tensor(py::handle value) { return tensor_pointer(value) != nullptr; }
 
 const TensorRef* tensor_pointer(py::handle value) {
   static PyTypeObject* type = reinterpret_cast<PyTypeObject*>(py::type::of<Tensor>().ptr());
-  if (Py_TYPE(value.ptr()) != type && !PyType_IsSubtype(Py_TYPE(value.ptr()), type)) return nullptr;
   auto* instance = reinterpret_cast<py::detail::instance*>(value.ptr());
+  if (Py_TYPE(value.ptr()) == type) [[likely]]
+    return reinterpret_cast<const TensorRef*>(&instance->simple_value_holder[1]);
+  if (!PyType_IsSubtype(Py_TYPE(value.ptr()), type)) return nullptr;
   return &instance->get_value_and_holder().holder<TensorRef>();
 }
 
 py::tuple shape_of(const Tensor& x) {
   if (x.recorded) {
-    py::tuple out(x.recorded->type.shape.size());
-    for (size_t k = 0; k < out.size(); ++k) out[k] = to_python(x.recorded->type.shape[k]);
+    const Shape shape = x.type().shape;
+    py::tuple out(shape.size());
+    for (size_t k = 0; k < out.size(); ++k) out[k] = to_python(shape[k]);
     return out;
   }
   py::tuple out(static_cast<size_t>(x.sizes.size()));
@@ -172,6 +170,7 @@ void bind_tensor(py::module_& m) {
       "A multidimensional array of elements of one dtype, made by td.asarray and other functions.\n\n>>> x = "
       "td.asarray([[1, 2], [3, 4]])\n>>> x.T\ntensor([[1, 3],\n        [2, 4]])\n>>> x[:, 0] + 10\ntensor([11, 13])",
       py::dynamic_attr(), py::buffer_protocol());
+  prepare_wrapping(reinterpret_cast<PyTypeObject*>(tensor.ptr()));
   tensor.def_property_readonly(
             "dtype", [](const Tensor& x) { return to_python(x.dtype); }, "Type of the elements.")
       .def_property_readonly("shape", shape_of, "Sizes of the axes.")
@@ -321,15 +320,9 @@ void bind_tensor(py::module_& m) {
           py::kw_only(), py::arg("api_version") = py::none());
   tensor.def_buffer(buffer_of);
   bind_operators(tensor);
-  py::options options;
-  options.disable_function_signatures();
-  for (const OpDef* op : all_ops()) {
-    if (!op->has(Trait::method) || py::hasattr(tensor, std::string(op->name).c_str())) continue;
-    const std::string name(op->name);
-    tensor.attr(name.c_str()) = py::cpp_function(
-        [op](const py::args& args, const py::kwargs& kwargs) { return call_from_python(*op, args, kwargs); },
-        py::name(name.c_str()), py::is_method(tensor), py::doc(method_docstring(*op).c_str()));
-  }
+  for (const OpDef* op : all_ops())
+    if (op->has(Trait::method) && !py::hasattr(tensor, std::string(op->name).c_str()))
+      add_method(tensor, *op, method_docstring(*op));
 }
 
 }  // namespace tandem

@@ -149,6 +149,12 @@ from tandem._core import (
     reshape,
     round,
     rsqrt,
+    scatter,
+    scatter_add,
+    scatter_maximum,
+    scatter_minimum,
+    scatter_multiply,
+    segment_sum,
     set_default_dtype,
     set_num_threads,
     sigmoid,
@@ -186,6 +192,7 @@ from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from tandem._einsum import einsum
 from tandem._parts import diag, one_hot, pad
 from tandem._products import cdist, cross, dist, kron
+from tandem._scatter import put_along_axis
 from tandem._sorting import (
     argwhere,
     cumulative_prod,
@@ -397,6 +404,7 @@ __all__ = [
     "pow",
     "prod",
     "profiler",
+    "put_along_axis",
     "pytree",
     "quantile",
     "random",
@@ -411,8 +419,14 @@ __all__ = [
     "round",
     "rsqrt",
     "save",
+    "scatter",
+    "scatter_add",
+    "scatter_maximum",
+    "scatter_minimum",
+    "scatter_multiply",
     "script",
     "searchsorted",
+    "segment_sum",
     "serialization",
     "set_debug_nans",
     "set_default_dtype",

@@ -175,7 +175,7 @@ class Tensor:
     def abs(self) -> Tensor:
         """Return the absolute value."""
     def round(self) -> Tensor:
-        """Round to the nearest integer, halves to the even one."""
+        """Round to the nearest integer, halves to the even one; of complex numbers both parts."""
     def exp(self) -> Tensor:
         """Return e to the power x."""
     def exp2(self) -> Tensor:
@@ -225,7 +225,9 @@ class Tensor:
     def sum(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
         """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
     def prod(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
-        """Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there)."""
+        """Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN
+        there).
+        """
     def max(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return the largest element over axes; NaN if there is one."""
     def min(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
@@ -241,7 +243,9 @@ class Tensor:
     def mean(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return the arithmetic mean over axes; NaN over nothing."""
     def var(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
-        """Return the mean squared deviation from the mean, in two passes, divided by (count - correction)."""
+        """Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of
+        complex numbers that of the absolute value.
+        """
     def std(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
         """Return the square root of `var`."""
     def logsumexp(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
@@ -552,7 +556,7 @@ def _bytes_of(x: Tensor, /) -> Tensor: ...
 def _check_device(what: str, device: Any, /) -> None: ...
 def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
-def _gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tensor) -> list[Tensor]:
+def _gradient(name: str, inputs: _Tensors, params: Sequence[int | Sequence[int]], upstream: Tensor) -> list[Tensor]:
     """Evaluate the gradient formula of a row, for tests."""
 
 def _lapack() -> str:
@@ -698,7 +702,7 @@ def ceil(x: _TensorLike) -> Tensor:
     """Round toward plus infinity."""
 
 def round(x: _TensorLike) -> Tensor:
-    """Round to the nearest integer, halves to the even one."""
+    """Round to the nearest integer, halves to the even one; of complex numbers both parts."""
 
 def trunc(x: _TensorLike) -> Tensor:
     """Round toward zero."""
@@ -847,7 +851,7 @@ def prod(
     dtype: _DTypeLike | None = None,
     keepdims: _bool = False,
 ) -> Tensor:
-    """Multiply over axes. The gradient is wrong where an element is 0 (it is NaN there)."""
+    """Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN there)."""
 
 def max(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
     """Return the largest element over axes; NaN if there is one."""
@@ -871,7 +875,9 @@ def mean(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) ->
     """Return the arithmetic mean over axes; NaN over nothing."""
 
 def var(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
-    """Return the mean squared deviation from the mean, in two passes, divided by (count - correction)."""
+    """Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of complex
+    numbers that of the absolute value.
+    """
 
 def std(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
     """Return the square root of `var`."""
@@ -926,6 +932,37 @@ def triu(x: _TensorLike, k: SupportsIndex = 0) -> Tensor:
 
 def embedding(indices: _TensorLike, weight: _TensorLike) -> Tensor:
     """Return the rows of weight [entries, features] at the given indices."""
+
+def scatter(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return x with values written at the given indices along an axis, the last one where indices repeat. The
+    indices have the shape of x but along the axis, or broadcast to it, and so do the values to them; the inverse of
+    `take_along_axis`. An index outside [-size, size) raises IndexError.
+    """
+
+def scatter_add(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return x with values added at the given indices along an axis, one after another where indices repeat. Shapes
+    and errors are those of `scatter`.
+    """
+
+def scatter_multiply(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return x multiplied by values at the given indices along an axis, one after another where indices repeat.
+    Shapes and errors are those of `scatter`. The gradient of a value that is 0 is NaN.
+    """
+
+def scatter_maximum(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return the larger one of x and the values at the given indices along an axis, NaN if one of them is. Shapes
+    and errors are those of `scatter`.
+    """
+
+def scatter_minimum(x: _TensorLike, indices: _TensorLike, values: _TensorLike, axis: SupportsIndex = -1) -> Tensor:
+    """Return the smaller one of x and the values at the given indices along an axis, NaN if one of them is. Shapes
+    and errors are those of `scatter`.
+    """
+
+def segment_sum(values: _TensorLike, segment_ids: _TensorLike, num_segments: SupportsIndex) -> Tensor:
+    """Return the sums of the rows of values [n, ...] that have the same one of the segment_ids [n], added in order,
+    as [num_segments, ...]; 0 where there are none. An id outside [-num_segments, num_segments) raises IndexError.
+    """
 
 def matmul(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
@@ -988,8 +1025,13 @@ def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
 def _slice(x: _TensorLike, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
     """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""
 
+def _places_under_mask(mask: _TensorLike, length: _Shape) -> Tensor:
+    """Return how many elements before each one of a mask are true, at most length - 1; there must be `length` of
+    them.
+    """
+
 def _cholesky(x: _TensorLike, upper: _bool) -> Tensor:
-    """Return the triangular L with L @ L.T = x, or U with U.T @ U = x."""
+    """Return the triangular L with L @ L^H = x, or U with U^H @ U = x."""
 
 def _solve(a: _TensorLike, b: _TensorLike) -> Tensor:
     """Return x with a @ x = b."""
@@ -1013,10 +1055,117 @@ def _svdvals(x: _TensorLike) -> Tensor:
     """Return singular values, the largest first."""
 
 def _eigh(x: _TensorLike) -> Tensor:
-    """Return, as one vector, the eigenvalues of symmetric matrices in ascending order, and eigenvectors."""
+    """Return, as one vector, the eigenvalues of Hermitian matrices in ascending order, and eigenvectors."""
 
 def _eigvalsh(x: _TensorLike) -> Tensor:
-    """Return the eigenvalues of symmetric matrices in ascending order."""
+    """Return the eigenvalues of Hermitian matrices in ascending order."""
+
+def _eig(x: _TensorLike) -> Tensor:
+    """Return, as one vector, the eigenvalues of matrices and eigenvectors, both complex."""
+
+def _eigvals(x: _TensorLike) -> Tensor:
+    """Return the eigenvalues of matrices, complex."""
+
+def _convolution(
+    x: _TensorLike,
+    weight: _TensorLike,
+    bias: _TensorLike | None = None,
+    *,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    after: Sequence[int],
+) -> Tensor:
+    """Correlate [batch, channels, ...] with weight [out, channels / groups, ...] and add bias [out]."""
+
+def _convolution_source(
+    y: _TensorLike,
+    weight: _TensorLike,
+    bias: _TensorLike | None = None,
+    *,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    size: Sequence[int],
+) -> Tensor:
+    """Return the transpose, in its input, of the convolution with weight, of y, and add bias."""
+
+def _convolution_weights(
+    x: _TensorLike,
+    y: _TensorLike,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    kernel: Sequence[int],
+) -> Tensor:
+    """Return the transpose, in its weights, of the convolution of x, of y."""
+
+def _max_pool(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+) -> Tensor:
+    """Return the largest element of each window of [batch, channels, ...]."""
+
+def _max_pool_indices(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+) -> Tensor:
+    """Return where in its plane the largest element of each window is."""
+
+def _avg_pool(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+) -> Tensor:
+    """Return the mean of each window of [batch, channels, ...]."""
+
+def _avg_pool_source(
+    x: _TensorLike,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    size: Sequence[int],
+    adaptive: _bool,
+    divisor: SupportsIndex,
+    source: Sequence[int],
+) -> Tensor:
+    """Return the transpose of avg_pool: every number shared equally among the elements of its window."""
+
+def _scatter_planes(values: _TensorLike, indices: _TensorLike, size: Sequence[int], add: _bool) -> Tensor:
+    """Return planes of zeros with the values at indices into the plane of their channel."""
+
+def _resample(x: _TensorLike, taps: _TensorLike, weights: _TensorLike, axis: SupportsIndex) -> Tensor:
+    """Return sums over taps of weights times the elements at them, along an axis."""
+
+def _resample_source(
+    y: _TensorLike,
+    taps: _TensorLike,
+    weights: _TensorLike,
+    axis: SupportsIndex,
+    size: Sequence[int],
+) -> Tensor:
+    """Return the transpose of resample: every number added to what it was made of."""
 
 def _fourier(
     x: _TensorLike,
@@ -1025,6 +1174,7 @@ def _fourier(
     axis: SupportsIndex,
     length: _Shape,
     roots: SupportsIndex,
+    conjugate: _bool = False,
 ) -> Tensor:
     """Return the discrete Fourier transform along an axis."""
 

@@ -57,11 +57,13 @@ ATTRIBUTES = {
     "stop": "float | SupportsIndex",
     "step": "float | SupportsIndex",
     "num": "SupportsIndex",
+    "num_segments": "SupportsIndex",
     "n_rows": "SupportsIndex",
     "n_cols": "SupportsIndex",
     "k": "SupportsIndex",
     "endpoint": "_bool",
     "keepdims": "_bool",
+    "conjugate": "_bool",
     "correction": "float",
     "eps": "float",
     "dtype": "_DTypeLike",
@@ -79,6 +81,17 @@ ATTRIBUTES = {
     "real": "_bool",
     "roots": "SupportsIndex",
     "length": "_Shape",
+    "stride": "Sequence[int]",
+    "dilation": "Sequence[int]",
+    "before": "Sequence[int]",
+    "after": "Sequence[int]",
+    "groups": "SupportsIndex",
+    "size": "Sequence[int]",
+    "kernel": "Sequence[int]",
+    "source": "Sequence[int]",
+    "adaptive": "_bool",
+    "divisor": "SupportsIndex",
+    "add": "_bool",
     "device": "str",
     "copy": "_bool",
 }
@@ -117,7 +130,7 @@ FUNCTIONS = [
     "_check_device(what: str, device: Any, /) -> None",
     "_from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor",
     "_dtype_by_name(name: str, /) -> DType",
-    "_gradient(name: str, inputs: _Tensors, params: Sequence[int], upstream: Tensor) -> list[Tensor]",
+    "_gradient(name: str, inputs: _Tensors, params: Sequence[int | Sequence[int]], upstream: Tensor) -> list[Tensor]",
     "_lapack() -> str",
     "_real_dtype(dtype: DType, /) -> DType",
     "_dtype_limits(dtype: DType, /) -> tuple[int, ...]",
@@ -323,7 +336,7 @@ def docstring(text: str, indent: str) -> str:
 
 def operation(row: dict[str, Any], *, method: bool = False) -> str:
     """Return the signature, with types, of a row of the table of operations."""
-    parameters = []
+    parameters: list[str] = []
     for text in row["signature"].partition("(")[2][:-1].split(", "):
         name, _, default = text.partition("=")
         if name in row["inputs"]:
@@ -334,6 +347,8 @@ def operation(row: dict[str, Any], *, method: bool = False) -> str:
                 kind = "_Shape | None" if kind == "SupportsIndex" and name == "axis" else kind
         if default == "None" and not kind.endswith("None"):
             kind += " | None"
+        if not default and "*" not in parameters and any(" = " in earlier for earlier in parameters):
+            parameters.append("*")
         parameters.append(f"{name}: {kind}" + (f" = {default}" if default else ""))
     if method:
         parameters[0] = "self"
@@ -398,6 +413,7 @@ def package_stub() -> str:
         "tandem.linalg",
         "tandem._dtypes",
         "tandem._parts",
+        "tandem._scatter",
         "tandem._sorting",
         "tandem._statistics",
         "tandem.compare",

@@ -62,12 +62,17 @@ def _real(what: str, x: Tensor) -> Tensor:
     return x.astype(_core.float32) if x.dtype.itemsize == 2 else x
 
 
-def _complex(what: str, x: Tensor) -> Tensor:
+def _any(what: str, x: Tensor) -> Tensor:
+    """Return real or complex numbers in a dtype that transforms have."""
     if not isinstance(x, Tensor):
         x = _core.asarray(x)
+    return x if x.dtype.kind == "complex" else _real(what, x)
+
+
+def _complex(what: str, x: Tensor) -> Tensor:
+    x = _any(what, x)
     if x.dtype.kind == "complex":
         return x
-    x = _real(what, x)
     return x.astype(_core.complex64 if x.dtype == _core.float32 else _core.complex128)
 
 
@@ -88,13 +93,22 @@ def _size(what: str, n: int) -> int:
 
 
 def _along(
-    what: str, x: Tensor, n: int | None, axis: int, roots: int, *, inverse: bool = False, real: bool = False
+    what: str,
+    x: Tensor,
+    n: int | None,
+    axis: int,
+    roots: int,
+    *,
+    inverse: bool = False,
+    real: bool = False,
+    conjugate: bool = False,
 ) -> Tensor:
     """Transform along an axis; n is by default as long as x is there, or as what x is half the spectrum of."""
     axis = _place(what, axis, x)
     if n is None:
         n = 2 * (x.shape[axis] - 1) if real and inverse else x.shape[axis]
-    return _core._fourier(x, inverse=inverse, real=real, axis=axis, length=(_size(what, n),), roots=roots)
+    length = (_size(what, n),)
+    return _core._fourier(x, inverse=inverse, real=real, axis=axis, length=length, roots=roots, conjugate=conjugate)
 
 
 def _sides(what: str, x: Tensor, s: Sequence[int] | None, axes: Sequence[int] | None) -> list[tuple[int | None, int]]:
@@ -117,11 +131,11 @@ def _sides(what: str, x: Tensor, s: Sequence[int] | None, axes: Sequence[int] | 
 def _whole(
     what: str, x: Tensor, s: Sequence[int] | None, axes: Sequence[int] | None, norm: str, inverse: bool
 ) -> Tensor:
-    """Transform complex numbers along several axes, the last one first."""
-    x, roots = _complex(what, x), _roots(what, norm, inverse)
+    """Transform along several axes, the last one first."""
+    x, roots = _any(what, x), _roots(what, norm, inverse)
     for n, axis in reversed(_sides(what, x, s, axes)):
         x = _along(what, x, n, axis, roots, inverse=inverse)
-    return x
+    return _complex(what, x)
 
 
 def _to_half(what: str, x: Tensor, s: Sequence[int] | None, axes: Sequence[int] | None, norm: str) -> Tensor:
@@ -154,7 +168,7 @@ def fft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: _Norm = "ba
     >>> td.fft.fft(td.asarray([1., 0., 0., 0.]))
     tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
     """
-    return _along("fft", _complex("fft", x), n, axis, _roots("fft", norm, False))
+    return _along("fft", _any("fft", x), n, axis, _roots("fft", norm, False))
 
 
 @public
@@ -164,7 +178,7 @@ def ifft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: _Norm = "b
     >>> td.fft.ifft(td.asarray([2., 2.]))
     tensor([2.+0.j, 0.+0.j], dtype=complex64)
     """
-    return _along("ifft", _complex("ifft", x), n, axis, _roots("ifft", norm, True), inverse=True)
+    return _along("ifft", _any("ifft", x), n, axis, _roots("ifft", norm, True), inverse=True)
 
 
 @public
@@ -247,7 +261,7 @@ def hfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: _Norm = "b
     tensor([1., 1., 1., 1.], dtype=float32)
     """
     roots = _roots("hfft", norm, False)
-    return _along("hfft", _core.conj(_complex("hfft", x)), n, axis, roots, inverse=True, real=True)
+    return _along("hfft", _complex("hfft", x), n, axis, roots, inverse=True, real=True, conjugate=True)
 
 
 @public
@@ -257,7 +271,7 @@ def ihfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: _Norm = "
     >>> td.fft.ihfft(td.asarray([1., 1., 1., 1.])).real
     tensor([1., 0., 0.], dtype=float32)
     """
-    return _core.conj(_along("ihfft", _real("ihfft", x), n, axis, _roots("ihfft", norm, True), real=True))
+    return _along("ihfft", _real("ihfft", x), n, axis, _roots("ihfft", norm, True), real=True, conjugate=True)
 
 
 @public

@@ -1,9 +1,9 @@
 """Linear algebra: the array API's `linalg`, and what NumPy and PyTorch add to it.
 
-Matrices are the last two axes, [..., m, n]; all axes before them are a batch. Computed in float32 or float64 by
-LAPACK: that of $TANDEM_LAPACK, else the system's OpenBLAS or LAPACK, else the OpenBLAS inside NumPy's wheel. Integers
-become the default dtype; float16 and bfloat16 are computed in float32 and rounded once. Where there is no result (a
-singular matrix has no inverse), `LinAlgError` names the matrix.
+Matrices are the last two axes, [..., m, n]; all axes before them are a batch. Computed in float32, float64, complex64
+or complex128 by LAPACK: that of $TANDEM_LAPACK, else the system's OpenBLAS or LAPACK, else the OpenBLAS inside NumPy's
+wheel. Integers become the default dtype; float16 and bfloat16 are computed in float32 and rounded once. Where there is
+no result (a singular matrix has no inverse), `LinAlgError` names the matrix. x^H is the conjugate transpose of x.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tandem._products import axes_of, cross, diagonal, trace
 Tensor = _core.Tensor
 
 __all__ = [
+    "EigResult",
     "EighResult",
     "LinAlgError",
     "LstsqResult",
@@ -32,7 +33,9 @@ __all__ = [
     "cross",
     "det",
     "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "inv",
     "lstsq",
@@ -78,6 +81,13 @@ class EighResult(NamedTuple):
     eigenvectors: Tensor
 
 
+class EigResult(NamedTuple):
+    """What `eig` returns: eigenvalues, and the eigenvectors as columns, both complex."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
 class SlogdetResult(NamedTuple):
     """What `slogdet` returns: the sign of the determinant, and the logarithm of its size."""
 
@@ -98,9 +108,24 @@ def _operand(x: Tensor) -> Tensor:
     """Return the tensor in a dtype that LAPACK has."""
     if not isinstance(x, Tensor):
         x = _core.asarray(x)
-    if x.dtype.kind != "float":
+    if x.dtype.kind not in ("float", "complex"):
         return x.astype(_core.default_dtype())
     return x.astype(_core.float32) if x.dtype.itemsize == 2 else x
+
+
+def _real(x: Tensor) -> Tensor:
+    return _core.real(x) if x.dtype.kind == "complex" else x
+
+
+def _adjoint(x: Tensor) -> Tensor:
+    return _core.conj(x.mT) if x.dtype.kind == "complex" else x.mT
+
+
+def _squares(x: Tensor) -> Tensor:
+    """Return squares of absolute values."""
+    if x.dtype.kind != "complex":
+        return _core.square(x)
+    return _core.square(_core.real(x)) + _core.square(_core.imag(x))
 
 
 def _rounded(result: Tensor, x: Tensor) -> Tensor:
@@ -131,7 +156,7 @@ def _parts(packed: Tensor, like: Tensor, *shapes: tuple[int, ...]) -> list[Tenso
 
 @public
 def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
-    """Return the lower triangular L with L @ L.T = x, or the upper triangular U with U.T @ U = x.
+    """Return the lower triangular L with L @ L^H = x, or the upper triangular U with U^H @ U = x.
 
     Reads that triangle of x alone. LinAlgError if x is not positive definite.
 
@@ -173,7 +198,8 @@ def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
     least = min(rows, columns)
     left, right = (rows, columns) if full_matrices else (least, least)
     packed = _core._svd(_operand(x), full_matrices=full_matrices)
-    return SVDResult(*_parts(packed, x, (*batch, rows, left), (*batch, least), (*batch, right, columns)))
+    u, s, vh = _parts(packed, x, (*batch, rows, left), (*batch, least), (*batch, right, columns))
+    return SVDResult(u, _real(s), vh)
 
 
 @public
@@ -188,7 +214,7 @@ def svdvals(x: Tensor, /) -> Tensor:
 
 @public
 def eigh(x: Tensor, /) -> EighResult:
-    """Return the eigenvalues of symmetric matrices in ascending order, and eigenvectors as columns.
+    """Return the eigenvalues of Hermitian matrices in ascending order, and eigenvectors as columns.
 
     Reads the lower triangle of x alone.
 
@@ -196,17 +222,43 @@ def eigh(x: Tensor, /) -> EighResult:
     tensor([1., 2.], dtype=float32)
     """
     batch, rows, _ = _sizes("eigh", x)
-    return EighResult(*_parts(_core._eigh(_operand(x)), x, (*batch, rows), (*batch, rows, rows)))
+    values, vectors = _parts(_core._eigh(_operand(x)), x, (*batch, rows), (*batch, rows, rows))
+    return EighResult(_real(values), vectors)
 
 
 @public
 def eigvalsh(x: Tensor, /) -> Tensor:
-    """Return the eigenvalues of symmetric matrices in ascending order; reads the lower triangle alone.
+    """Return the eigenvalues of Hermitian matrices in ascending order; reads the lower triangle alone.
 
     >>> td.linalg.eigvalsh(td.asarray([[2., 0.], [0., 1.]]))
     tensor([1., 2.], dtype=float32)
     """
     return _rounded(_core._eigvalsh(_operand(x)), x)
+
+
+@public
+def eig(x: Tensor, /) -> EigResult:
+    """Return the eigenvalues of square matrices, in no certain order, and eigenvectors of length 1 as columns.
+
+    Both are complex, also of real matrices. LinAlgError if an element is not finite.
+
+    >>> td.linalg.eig(td.asarray([[0., -1.], [1., 0.]])).eigenvalues
+    tensor([0.+1.j, 0.-1.j], dtype=complex64)
+    """
+    batch, rows, _ = _sizes("eig", x)
+    packed = _core._eig(_operand(x))
+    values, vectors = _parts(packed, packed, (*batch, rows), (*batch, rows, rows))
+    return EigResult(values, vectors)
+
+
+@public
+def eigvals(x: Tensor, /) -> Tensor:
+    """Return the eigenvalues of square matrices, complex and in no certain order; see `eig`.
+
+    >>> td.linalg.eigvals(td.asarray([[2., 1.], [0., 3.]]))
+    tensor([2.+0.j, 3.+0.j], dtype=complex64)
+    """
+    return _core._eigvals(_operand(x))
 
 
 @public
@@ -234,11 +286,14 @@ def det(x: Tensor, /) -> Tensor:
 def slogdet(x: Tensor, /) -> SlogdetResult:
     """Return the signs of determinants and the logarithms of their sizes; 0 and -inf if a matrix is singular.
 
+    The sign of a complex number is that number divided by its size.
+
     >>> td.linalg.slogdet(td.asarray([[-1., 0.], [0., 1.]]))
     SlogdetResult(sign=tensor(-1., dtype=float32), logabsdet=tensor(0., dtype=float32))
     """
     batch, _, _ = _sizes("slogdet", x)
-    return SlogdetResult(*_parts(_core._slogdet(_operand(x)), x, batch, batch))
+    sign, logarithm = _parts(_core._slogdet(_operand(x)), x, batch, batch)
+    return SlogdetResult(sign, _real(logarithm))
 
 
 @public
@@ -265,14 +320,14 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     b = _core.broadcast_to(b, (*common, *b.shape[-2:]))
     out = _core._solve(a, b)
     out = _core.squeeze(out, axis=-1) if is_vector else out
-    return out.astype(dtype) if dtype.kind == "float" else out
+    return out.astype(dtype) if dtype.kind in ("float", "complex") else out
 
 
 def _cutoff(rtol: float | Tensor | None, x: Tensor, values: Tensor) -> Tensor:
     """Return the size up to which singular values count as zero, [..., 1]."""
     largest = _core.max(values, axis=-1, keepdims=True)
     if rtol is None:
-        eps = 2.0**-52 if x.dtype == _core.float64 else 2.0**-23
+        eps = 2.0**-52 if values.dtype == _core.float64 else 2.0**-23
         return largest * eps * max(x.shape[-2:])
     return largest * (_core.expand_dims(rtol, axis=-1) if isinstance(rtol, Tensor) else rtol)
 
@@ -297,7 +352,7 @@ def _pinv(a: Tensor, rtol: float | Tensor | None) -> Tensor:
     u, s, vh = svd(a, full_matrices=False)
     kept = _core.greater(s, _cutoff(rtol, a, s))
     inverse = _core.where(kept, 1.0 / _core.where(kept, s, 1.0), 0.0)
-    return _core.matmul(vh.mT * _core.expand_dims(inverse, axis=-2), u.mT)
+    return _core.matmul(_adjoint(vh) * _core.expand_dims(inverse, axis=-2), _adjoint(u))
 
 
 @public
@@ -336,11 +391,11 @@ def lstsq(a: Tensor, b: Tensor, /, *, rtol: float | None = None) -> LstsqResult:
             f"lstsq: got shapes {a.shape} and {b.shape}; need [..., m, n] and [m] or [..., m, k] with the same m"
         )
     solution = _core.matmul(_pinv(x, rtol), y)
-    residuals = _core.sum(_core.square(_core.matmul(x, solution) - y), axis=-2)
+    residuals = _core.sum(_squares(_core.matmul(x, solution) - y), axis=-2)
     if is_vector:
         solution, residuals = _core.squeeze(solution, axis=-1), _core.squeeze(residuals, axis=-1)
     rank, values = matrix_rank(x, rtol=rtol), svdvals(x)
-    if dtype.kind == "float":
+    if dtype.kind == "float":  # a 16-bit one, perhaps
         solution, residuals, values = (part.astype(dtype) for part in (solution, residuals, values))
     return LstsqResult(solution, residuals, rank, values)
 
@@ -403,11 +458,11 @@ def _vector_norm(a: Tensor, axis: tuple[int, ...] | None, keepdims: bool, order:
     if order == -math.inf:
         return _core.min(size, axis=axis, keepdims=keepdims)
     if order == 0:
-        return _core.sum(_core.not_equal(a, 0), axis=axis, keepdims=keepdims).astype(a.dtype)
+        return _core.sum(_core.not_equal(a, 0), axis=axis, keepdims=keepdims).astype(size.dtype)
     if order == 1:
         return _core.sum(size, axis=axis, keepdims=keepdims)
     if order == 2:
-        return _core.sqrt(_core.sum(_core.square(a), axis=axis, keepdims=keepdims))
+        return _core.sqrt(_core.sum(_squares(a), axis=axis, keepdims=keepdims))
     return _core.pow(_core.sum(_core.pow(size, float(order)), axis=axis, keepdims=keepdims), 1.0 / order)
 
 

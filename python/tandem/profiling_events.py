@@ -16,7 +16,7 @@ class Event(NamedTuple):
     """Something that took time. Times are in seconds, `start` from the beginning of the profile.
 
     It may stand for others like it that were only counted: all of them took about `stands_for * seconds`.
-    kind: "kernel", "library" (a matmul), "copy", "put" (an element written at an index), "host" (a call from a
+    kind: "kernel", "library" (a matmul), "copy", "put" (elements written at indices), "host" (a call from a
     compiled program into Python); and what such steps are part of: "operation" (an eager one), "call" (of a compiled
     function), "capture", "compile" (of a kernel), "load" (of a kernel from the disk cache).
     """

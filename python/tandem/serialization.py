@@ -6,13 +6,12 @@ name, and free text under "__metadata__"), and the elements, row by row. https:/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import mmap
 import os
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tandem import _core
@@ -73,17 +72,18 @@ def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] 
         entries[name] = {"dtype": _CODES[x.dtype.name], "shape": list(x.shape), "data_offsets": [start, end]}
     header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    folder, name = os.path.split(os.fspath(path))
+    unfinished = os.path.join(folder, f".{name}-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         with open(unfinished, "xb") as file:
             file.write(len(header).to_bytes(8, "little"))
             file.write(header)
             for part in order:
                 file.write(memoryview(_core._bytes_of(parts[part])))
-        os.replace(unfinished, target)
+        os.replace(unfinished, path)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)
         raise
 
 

@@ -132,8 +132,7 @@ INDICES = [
     ("x[..., ...]", "index: got several '...'; need at most one"),
     ("x['a']", "index: got 'a'; need integers, slices, None, '...' or index arrays"),
     ("x[1.0]", "index: got 1.0; need integers, slices, None, '...' or index arrays"),
-    ("x[True]", "index: got True; need integers, slices, None, '...' or index arrays"),
-    ("x[v]", "index: got a float32 tensor of shape [3]; need integers or a mask with axes"),
+    ("x[v]", "index: got a float32 tensor of shape [3]; need integers or a mask"),
 ]
 
 VALUES = [

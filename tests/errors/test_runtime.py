@@ -68,9 +68,7 @@ def test_index_out_of_range_at_run_time(program, marker, bad):
     with pytest.raises(IndexError) as caught:
         program(x, wrong)
     message = str(caught.value)
-    assert re.fullmatch(
-        rf"(take|take_along_axis|embedding): got index {bad} along axis 0; need -3 <= index < 3", message
-    )
+    assert message == f"index: got {bad} for axis 0 of size 3; need -3 <= index < 3"
     assert isinstance(caught.value, td.Error)
     with pytest.raises(IndexError) as caught:
         compiled(x, wrong)
@@ -88,7 +86,7 @@ def test_bad_indices_in_large_parallel_kernels():
     i[1_999_999] = 1000
     program = td.script(lambda x, i: td.take(x, i) * 2)
     for f in (lambda: td.take(x, td.asarray(i)), lambda: program(x, td.asarray(i))):
-        with pytest.raises(IndexError, match="got index 1000 along axis 0; need -1000 <= index < 1000"):
+        with pytest.raises(IndexError, match="got 1000 for axis 0 of size 1000; need -1000 <= index < 1000"):
             f()
     i[-1] = -1000
     assert float(program(x, td.asarray(i)).sum()) == 4_000_000

@@ -131,3 +131,16 @@ def test_what_a_failure_changes_keeps_nothing_alive():
     del model
     gc.collect()
     assert kept() is None
+
+
+def test_an_argument_that_holds_the_old_contents_of_another_when_it_fails():
+    def f(a, b, x, i):
+        b[...] = a
+        a *= 0
+        return td.take(x, i)
+
+    for function in (f, td.script(f)):
+        a, b = tensor(1, 2), tensor(3, 4)
+        with pytest.raises(IndexError):
+            function(a, b, tensor(1, 1, 1), td.asarray([7]))
+        assert (a.tolist(), b.tolist()) == ([0, 0], [1, 2])

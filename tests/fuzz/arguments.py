@@ -15,7 +15,8 @@ DIMENSIONS = (2, 2, 3, 3, 4, 5, 7)
 LARGE = (33, 70, 130)
 EDGES = (0, 1, 1, 2)
 DOMAINS = ("normal", "normal", "normal", "small", "unit", "special")
-DTYPES = ("float32",) * 5 + samples.DTYPES
+PART = {"complex64": "float32", "complex128": "float64"}
+DTYPES = ("float32",) * 5 + samples.DTYPES + tuple(PART)
 # Two parts of one tensor that have n rows each, and how many rows it has.
 PARTS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("", "", lambda n: n),
@@ -64,8 +65,7 @@ def tensor(rng: random.Random, parameter: Parameter, sizes: Sizes) -> str:
     """Text of a tensor for a parameter: other values, and perhaps another layout, each time."""
     assert parameter.shape is not None
     shape = tuple(sizes[n] if isinstance(n, str) else n for n in parameter.shape)
-    dtype, layout = parameter.dtype, parameter.layout
-    view = ""
+    layout, view = parameter.layout, ""
     if layout == "strided" and shape:
         shape, view = (*shape[:-1], 2 * shape[-1]), "[..., ::2]"
     elif layout == "reversed" and shape:
@@ -76,17 +76,25 @@ def tensor(rng: random.Random, parameter: Parameter, sizes: Sizes) -> str:
         shape, view = shape[::-1], ".T"
     elif layout == "broadcast" and shape and 0 not in shape:
         view, shape = f"td.broadcast_to({{}}, {shape})", (1, *shape[1:])
+    text = contents(rng, shape, parameter.domain, parameter.dtype)
+    return view.format(text) if "{}" in view else text + view
+
+
+def contents(rng: random.Random, shape: tuple[int, ...], domain: str, dtype: str) -> str:
+    """Text of a contiguous tensor."""
+    if dtype in PART:
+        return f"td.complex({', '.join(contents(rng, shape, domain, PART[dtype]) for _ in range(2))})"
     count = int(np.prod(shape))
     if count > LITERAL:
         text = f"(td.sin(td.arange({count}, dtype=td.float64) * {rng.randint(1, 99) / 16}) * 4).reshape({shape})"
         text = f"({text} > 0)" if dtype == "bool" else f"{text}.astype(td.{dtype})"
         text = f"td.abs({text})" if dtype == "uint8" else text
     else:
-        values = samples.draw(np.random.default_rng(rng.randrange(2**32)), shape, parameter.domain, dtype)
-        if dtype in samples.FLOATS and parameter.domain in ("normal", "unit"):
+        values = samples.draw(np.random.default_rng(rng.randrange(2**32)), shape, domain, dtype)
+        if dtype in samples.FLOATS and domain in ("normal", "unit"):
             values = values.astype(np.float64).round(3)  # short to read, and still inexact in binary
         text = literal(values, dtype)
-    return view.format(text) if "{}" in view else text + view
+    return text
 
 
 def parameters(rng: random.Random, first: int, count: int) -> list[Parameter]:

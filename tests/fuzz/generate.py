@@ -11,7 +11,7 @@ import tandem as td
 from fuzz import arguments
 from fuzz.expressions import Expressions
 from fuzz.program import Program
-from fuzz.scope import AVOID_UNCERTAIN_WRITES, Scope, Value, is_number, is_tensor, rank, type_of
+from fuzz.scope import Scope, Value, is_number, is_tensor, rank, type_of
 
 INDENT = "    "
 IN_PLACE = ("+=", "-=", "*=", "+=", "*=", "/=", "**=", "&=", "|=", "^=", "<<=", ">>=", "@=")
@@ -24,7 +24,6 @@ class Writer:
         self.rng, self.expressions, self.budget = rng, expressions, budget
         self.slots: list[str] = []  # parameters whose types are those of the result
         self.returns_early = False
-        self.written: list[Any] = []  # in the first world
 
     def block(self, scope: Scope, depth: int, in_loop: bool, most: int = 3) -> tuple[list[str], bool]:
         """Lines of a block, and whether it ends by a jump."""
@@ -72,13 +71,6 @@ class Writer:
             name = self.rng.choice(old)
         else:
             name = scope.new_name(letter)
-        if AVOID_UNCERTAIN_WRITES and scope.in_loop and name in scope.pinned and scope.aliases(values[0]):
-            # In the next iteration the name is this memory, in the first it is its own.
-            text = f"{text}.copy()"
-            values = scope.evaluate(text) or values
-        # A helper may return its argument on one path only; whether a reshape is a view depends on the strides.
-        if ("helper(" in text or "reshape(" in text) and scope.aliases(values[0]):
-            scope.uncertain.append(values[0])
         scope[name] = values
         return [f"{name} = {text}"]
 
@@ -99,10 +91,7 @@ class Writer:
             value = self.expressions.number(scope) if self.rng.random() < 0.4 else self.expressions.tensor(scope, 1)
             line = f"{name} {self.rng.choice(IN_PLACE)} {value}"
             before = type_of(scope[name])
-            if not scope.writable(scope[name][0]):
-                continue
             if scope.evaluate(value) is not None and scope.execute(line) and type_of(scope[name]) == before:
-                self.written.append(scope[name][0])
                 return [line]
         return []
 
@@ -112,8 +101,7 @@ class Writer:
             value = self.expressions.number(scope) if self.rng.random() < 0.4 else self.expressions.tensor(scope, 1)
             operator = "=" if self.rng.random() < 0.6 else self.rng.choice(IN_PLACE[:6])
             line = f"{name}[{self.expressions.key(scope, name)}] {operator} {value}"
-            if scope.writable(scope[name][0]) and scope.evaluate(value) is not None and scope.execute(line):
-                self.written.append(scope[name][0])
+            if scope.evaluate(value) is not None and scope.execute(line):
                 return [line]
         return []
 
@@ -163,7 +151,6 @@ class Writer:
         sized = scope.names(lambda v: is_tensor(v) and rank(v) > 0 and all(0 < x.shape[0] < 12 for x in v))
         kind = rng.choice(["range", "range", "range", "size", "rows", "enumerate", "collect"])
         rows = rng.choice(sized) if sized else ""
-        start = len(self.written)
         header = f"range({rng.choice(['2', '3', '4', '9', '1, 4', '5, 0, -2', '0'])})"
         with scope.loop() as inner:
             item = inner.new_name("i")
@@ -181,14 +168,10 @@ class Writer:
             if values is None:
                 return []
             inner[item] = values
-            if kind in ("rows", "enumerate") and rows:
-                inner.uncertain.append(inner[target.split(", ")[-1]][0])  # rows of a loop that is kept are copies
             inner.pinned |= {item: type_of(inner[item])}
             body, jumped = self.block(inner, depth, True)
             collected = self.expressions.tensor(inner, 1) if kind == "collect" and not jumped else ""
             values = inner.evaluate(collected) if collected else None
-        if not all(map(scope.writable, self.written[start:])):
-            return []  # the second iteration would write to what the first made uncertain
         if values is None or "range(0)" in header:
             return [f"for {target} in {header}:", *(INDENT + x for x in body)]
         parts, count = scope.new_name("p"), len(eval(header))
@@ -207,14 +190,11 @@ class Writer:
     def _while(self, scope: Scope, depth: int, in_loop: bool) -> list[str]:
         fuel = scope.new_name("f")
         scope[fuel] = tuple(0 for _ in scope.worlds)
-        start = len(self.written)
         with scope.loop() as inner:
             test = self.expressions.condition(inner)
             body, _ = self.block(inner, depth, True)
         most = self.rng.choice([2, 3, 5, 9])
         scope.remove(fuel)
-        if not all(map(scope.writable, self.written[start:])):
-            return []
         return [
             f"{fuel} = {most}",
             f"while {fuel} > 0 and {test}:",

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 import tandem as td
-from fuzz.scope import addresses
 
 # Why capture may refuse a random program that runs eagerly. Anything else is a mismatch.
 REFUSALS = {
@@ -36,6 +35,14 @@ OPEN: dict[str, str] = {}
 
 Outcome = dict[str, Any]
 _numbers = itertools.count()
+
+
+def addresses(x: td.Tensor) -> frozenset[int]:
+    """The addresses of all elements: two tensors share memory if they have one in common."""
+    found = [x._pointer]
+    for size, stride in zip(x.shape, x.strides, strict=True):
+        found = [address + k * stride for address in found for k in range(size)]
+    return frozenset(found)
 
 
 @dataclass

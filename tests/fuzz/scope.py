@@ -17,18 +17,6 @@ MAX_RANK = 5
 
 Value = tuple[Any, ...]  # one per world
 
-# A variable that is another tensor's memory on one path and its own on the other cannot be written to: the graph does
-# not know which. Until capture refuses such writes (test_regressions.py, `test_write_through_...`), none are drawn.
-AVOID_UNCERTAIN_WRITES = False
-
-
-def addresses(x: td.Tensor) -> frozenset[int]:
-    """The addresses of all elements: two tensors share memory if they have one in common."""
-    found = [x._pointer]
-    for size, stride in zip(x.shape, x.strides, strict=True):
-        found = [address + k * stride for address in found for k in range(size)]
-    return frozenset(found)
-
 
 def type_of(values: Value) -> tuple[Any, ...]:
     """What must stay the same when a variable is assigned in a loop."""
@@ -57,17 +45,11 @@ class Scope:
         self.worlds = [{**shared, **world} for world in worlds]
         self.shared = set(shared)
         self.pinned: dict[str, tuple[Any, ...]] = {}  # variables of an outer loop, which must keep their types
-        self.uncertain: list[td.Tensor] = []  # in the first world: what variables may or may not share memory with
         self.fresh = 0
-        self.in_loop = False
-        # The caller holds these whatever becomes of the variables.
-        self.arguments = list(worlds[0].values())
 
     def fork(self) -> Scope:
         twin = Scope(self.worlds, {})
         twin.shared, twin.pinned, twin.fresh = self.shared, dict(self.pinned), self.fresh
-        twin.in_loop = self.in_loop
-        twin.uncertain, twin.arguments = list(self.uncertain), self.arguments
         return twin
 
     def names(self, accept: Callable[[Value], bool] = lambda _: True) -> list[str]:
@@ -117,44 +99,18 @@ class Scope:
             return True
         return False
 
-    # Memory, in the first world
-
-    def aliases(self, x: Any, but: str = "") -> bool:
-        """True when a variable, or what the caller holds, shares memory with the tensor."""
-        others = [v for name, v in self.worlds[0].items() if name not in self.shared and name != but]
-        return isinstance(x, td.Tensor) and any(
-            isinstance(other, td.Tensor) and addresses(x) & addresses(other) for other in [*others, *self.arguments]
-        )
-
-    def writable(self, x: Any) -> bool:
-        """False for memory that some variable shares on some path only."""
-        if not AVOID_UNCERTAIN_WRITES or not isinstance(x, td.Tensor):
-            return True
-        return not any(addresses(x) & addresses(other) for other in self.uncertain)
-
-    def doubt(self, name: str, values: list[Any]) -> None:
-        """Note that the name is one of several values, by the path that was taken."""
-        if any(value is not values[0] for value in values) and any(self.aliases(value, name) for value in values):
-            self.uncertain += [value for value in values if isinstance(value, td.Tensor)]
-
     @contextlib.contextmanager
     def loop(self) -> Iterator[Scope]:
         """The scope of a loop body: its variables disappear afterwards, those from outside keep their types."""
         inner = self.fork()
-        inner.in_loop = True
         for name in self.names():
             inner.pinned[name] = type_of(self[name])
-        before = {name: self[name][0] for name in self.names()}
         yield inner
         self.fresh = inner.fresh
-        self.uncertain = inner.uncertain
-        for name, value in before.items():
-            inner.doubt(name, [value, inner[name][0]])
 
     def merge(self, branches: list[Scope], keep: Callable[[], bool]) -> None:
         """After an `if`: the variables that every branch leaves with one type; `keep` lets others stay, too."""
         self.fresh = max(branch.fresh for branch in branches)
-        self.uncertain = [x for branch in branches for x in branch.uncertain]
         first = branches[0]
         for name in dict.fromkeys([*self.names(), *(name for branch in branches for name in branch.names())]):
             if any(name not in branch.worlds[0] for branch in branches):
@@ -162,10 +118,6 @@ class Scope:
                     continue
                 self.remove(name)
             elif len({type_of(branch[name]) for branch in branches}) == 1 or keep():
-                values = [branch[name][0] for branch in branches]
-                for branch in [self, *branches]:
-                    branch.doubt(name, values)
-                    self.uncertain += branch.uncertain
                 self[name] = first[name]
             else:
                 self.remove(name)

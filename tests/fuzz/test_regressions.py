@@ -620,6 +620,24 @@ def program(a0, a1):
         a1 = +a1
     a1[...] = 1
 """,
+    """
+def program(a0, a1):
+    for i1 in range(2):
+        if a0 != 1:
+            a1 /= 2
+            if not a0:
+                a1 = a0 * a1
+""",
+    """
+def program(a0, a1):
+    if a1 >= 1:
+        pass
+    elif a1 < 0:
+        pass
+    else:
+        a0 = a0 * 2
+    a0[...] = 1
+""",
 ]
 
 
@@ -716,4 +734,123 @@ def program(a1, a3):
         "(td.asarray([[1.0], [1.0], [1.0], [1.0]], dtype=td.uint32), td.asarray([[1.0]], dtype=td.int8))",
         "(td.asarray([[1.0], [1.0], [1.0]], dtype=td.uint32), td.asarray([[1.0], [1.0]], dtype=td.int8))",
         "(td.asarray([[1.0]] * 5, dtype=td.uint32), td.asarray([[1.0], [1.0], [3.0]], dtype=td.int8))",
+    )
+
+
+def test_an_argument_that_gets_the_old_contents_of_another_on_one_path(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1, a2):
+    if a2:
+        a2[...] = a1
+        f1 = 2
+        while f1:
+            f1 -= 1
+            a1 *= f1
+    return a2
+""",
+        "(td.asarray(1.0), td.asarray(1.0))",
+        "(td.asarray(1.0), td.asarray(0.0))",
+    )
+
+
+def test_a_write_through_one_of_several_choices_reaches_the_earlier_ones(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a1, a2):
+    t1 = td.minimum(1, a2)
+    for i4 in range(4):
+        t1 = t1 if 0 < a1 <= 1 else a2
+        t1[1] += 1
+    return t1
+""",
+        "(td.asarray([[[16]]], dtype=td.uint8), td.asarray([[3], [0]], dtype=td.uint8))",
+        "(td.asarray([[[1]]], dtype=td.uint8), td.asarray([[3], [0]], dtype=td.uint8))",
+    )
+
+
+def test_choices_between_choices(modes: Modes) -> None:
+    source = """
+def program(a, b, c, d):
+    x = a if c else b
+    y = x if d else a * 2
+    z = b if c else y
+    z += 1
+    y += 10
+    x += 100
+    return a, b, x, y, z
+"""
+    flags = [(c, d) for c in (True, False) for d in (True, False)]
+    modes.check(
+        source, *(f"(td.asarray([1.0]), td.asarray([2.0]), td.asarray({c}), td.asarray({d}))" for c, d in flags)
+    )
+
+
+def test_a_condition_that_is_written_to_after_its_branch(modes: Modes) -> None:
+    source = """
+def program(flag, x):
+    if flag:
+        y = x * 2
+    else:
+        y = x
+    flag[...] = ~flag
+    y += 1
+    return y, x
+"""
+    modes.check(source, *(f"(td.asarray({flag}), td.asarray([3.0, 0.0]))" for flag in (True, False)))
+
+
+def test_the_place_of_the_largest_of_one_as_a_result_and_a_view_of_it(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    t6 = td.argmax(td.stack([a0]), axis=2)
+    return t6, t6[0]
+""",
+        "(td.asarray([[[1.0]], [[1.0]]]),)",
+    )
+
+
+def test_two_results_that_a_branch_hands_on_as_one_value(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, a2):
+    if a0 == a2:
+        return (a0.copy(), 1 - a0)
+    x = True * a2
+    return (x * True, x)
+""",
+        "(td.asarray([1.0]), td.asarray([-2.152]))",
+        "(td.asarray([1.0]), td.asarray([1.0]))",
+    )
+
+
+def test_a_loop_that_starts_from_another_result(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    t1 = td.cast(a0, dtype=td.uint32)
+    t2 = t1 >> 0
+    f3 = 1
+    while f3 > 0 and a0.min() <= 1:
+        f3 -= 1
+        t2 = t2[-2::2]
+    return (t1, t2)
+""",
+        "(td.asarray([1], dtype=td.uint64),)",
+    )
+
+
+def test_a_loop_whose_variables_change_places_and_are_returned(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0):
+    x, y, z = a0 * 1, a0 * 2, a0 * 3
+    i = a0.min() * 0
+    while i < 4:
+        x, y, z = y, z, x
+        i = i + 1
+    return x, y, z
+""",
+        "(td.asarray([1.0, 2.0]),)",
     )

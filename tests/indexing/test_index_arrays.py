@@ -32,27 +32,83 @@ def keys(draw: st.DrawFn) -> tuple[Any, ...]:
     return (*items, ...)
 
 
-def tensors(key: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(td.asarray(item) if isinstance(item, np.ndarray) else item for item in key)
-
-
 def same(expected: np.ndarray, got: td.Tensor) -> None:
     array = np.asarray(got)
     assert (array.shape, array.dtype) == (expected.shape, expected.dtype)
     assert array.tobytes() == expected.tobytes()
 
 
-@given(keys())
-def test_eager_programs(key: tuple[Any, ...]) -> None:
-    x, y = X.copy(), td.asarray(X.copy())
-    same(x[key], y[tensors(key)])
-    values = np.arange(x[key].size, dtype=np.float32).reshape(x[key].shape) + 100
-    x[key] = values
-    y[tensors(key)] = td.asarray(values)
-    same(x, y)
-    x[key] += 1
-    y[tensors(key)] += 1
-    same(x, y)
+class Argument(int):
+    """In a key: the array argument of that number."""
+
+
+@st.composite
+def random_programs(draw: st.DrawFn) -> tuple[list[tuple[str, Any, Any]], list[np.ndarray]]:
+    """Reads and writes through keys of index arrays, and writes under masks; and the arrays that they need."""
+    steps: list[tuple[str, Any, Any]] = []
+    arrays: list[np.ndarray] = []
+
+    def argument(array: np.ndarray) -> Argument:
+        arrays.append(array)
+        return Argument(len(arrays) - 1)
+
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["read", "set", "set", "number", "add", "mask_add", "mask_set", "mask_values"]))
+        if not kind.startswith("mask"):
+            key = draw(keys())
+            shape = X[key].shape
+            value: Any = 0.5
+            if kind in ("set", "add"):
+                fewer = draw(st.integers(0, len(shape)))
+                one = [draw(st.booleans()) for _ in shape[fewer:]]
+                shape = tuple(1 if alone else size for size, alone in zip(shape[fewer:], one))
+                value = argument(np.arange(np.prod(shape), dtype=np.float32).reshape(shape) + 100)
+            steps.append((kind, tuple(argument(i) if isinstance(i, np.ndarray) else i for i in key), value))
+            continue
+        first, rank = draw(st.sampled_from([(0, 1), (0, 2), (0, 3), (1, 1), (2, 1), (1, 2), (0, 0)]))
+        shape = X.shape[first : first + rank]
+        flags = draw(st.lists(st.booleans(), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
+        mask = np.array(flags, dtype=bool).reshape(shape)
+        rest = X.shape[first + rank :]
+        count = int(mask.sum()) if kind == "mask_values" else draw(st.sampled_from([0, 1]))
+        shape = (*rest,) if kind != "mask_values" and count == 0 else (count, *rest)
+        value = argument(np.arange(np.prod(shape), dtype=np.float32).reshape(shape) - 50)
+        if kind == "mask_add" and count == 1:
+            value = draw(st.sampled_from([2, 0.5]))
+        steps.append((kind, (*[slice(None)] * first, argument(mask)), value))
+    return steps, arrays
+
+
+def run(steps: list[tuple[str, Any, Any]], x: Any, arrays: Any) -> list[Any]:
+    results = []
+    for kind, key, value in steps:
+        key = tuple(arrays[item] if isinstance(item, Argument) else item for item in key)
+        value = arrays[value] if isinstance(value, Argument) else value
+        if kind == "read":
+            results.append(x[key])
+        elif kind.endswith("add"):
+            x[key] += value
+        else:
+            x[key] = value
+    return results
+
+
+@given(random_programs())
+def test_random_programs(program: tuple[list[tuple[str, Any, Any]], list[np.ndarray]]) -> None:
+    steps, arrays = program
+    x = X.copy()
+    expected = run(steps, x, arrays)
+    for capture in (None, td.script, td.trace):
+
+        def function(y: Any, *tensors: Any) -> list[Any]:
+            return run(steps, y, tensors)
+
+        y = td.asarray(X.copy())
+        results = (capture(function) if capture else function)(y, *map(td.asarray, arrays))
+        assert len(results) == len(expected)
+        for want, got in zip(expected, results):
+            same(want, got)
+        same(x, y)
 
 
 def two_axes(x: Any, i: Any, j: Any) -> Any:

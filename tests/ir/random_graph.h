@@ -65,11 +65,38 @@ class RandomGraph {
   static bool runnable(const OpDef& row) {
     const auto* structure = std::get_if<Structure>(&row.lower);
     if (structure != nullptr && *structure == Structure::library) return false;  // routines of the runtime
-    static const std::set<std::string_view> left_out = {
-        "if",          "while",        "matmul",      "linear",         "take",         "take_along_axis", "embedding",
-        "cumsum",      "slice_update", "as_strided",  "strided_update", "index_update", "argmax",          "argmin",
-        "arange",      "eye",          "iota",        "linspace",       "pow",          "softmax",         "logsumexp",
-        "log_softmax", "host_call",    "check_index", "complex"};
+    static const std::set<std::string_view> left_out = {"if",
+                                                        "while",
+                                                        "matmul",
+                                                        "linear",
+                                                        "take",
+                                                        "take_along_axis",
+                                                        "embedding",
+                                                        "cumsum",
+                                                        "slice_update",
+                                                        "as_strided",
+                                                        "strided_update",
+                                                        "index_update",
+                                                        "argmax",
+                                                        "argmin",
+                                                        "arange",
+                                                        "eye",
+                                                        "iota",
+                                                        "linspace",
+                                                        "pow",
+                                                        "softmax",
+                                                        "logsumexp",
+                                                        "log_softmax",
+                                                        "host_call",
+                                                        "check_index",
+                                                        "failure_point",
+                                                        "complex",
+                                                        "scatter",
+                                                        "scatter_add",
+                                                        "scatter_multiply",
+                                                        "scatter_maximum",
+                                                        "scatter_minimum",
+                                                        "segment_sum"};
     const bool indexed = row.name.starts_with("random_") && std::holds_alternative<ComposeRule>(row.lower);  // by iota
     return left_out.count(row.name) == 0 && !indexed;
   }

@@ -21,6 +21,27 @@ inline Case affine(int64_t n, bool streaming = false, int64_t offset = 0) {
 }
 
 // Stages max, sum of a stand-in for exp, and quotient; rows are vectors, or columns are (`column`).
+// The product of complex numbers.
+inline Case complex_product(int64_t n, bool streaming = false) {
+  Case c;
+  c.axis(n);
+  c.kernel.vector_axis = 0;
+  Body body;
+  Scalar parts[4];
+  for (int operand = 0; operand < 2; ++operand) {
+    const int in = c.buffer(DType::f32, BufferRole::input);
+    for (int part = 0; part < 2; ++part)
+      parts[2 * operand + part] = body.load(c.access(in, {2}, false, part), DType::f32);
+  }
+  const Scalar re = parts[0] * parts[2] - parts[1] * parts[3], im = parts[0] * parts[3] + parts[1] * parts[2];
+  const int out = c.buffer(DType::f32, BufferRole::output, streaming);
+  Stage stage;
+  stage.stores = {{c.access(out, {2}), re.id}, {c.access(out, {2}, false, 1), im.id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  return c;
+}
+
 inline Case softmax(int64_t rows, int64_t n, bool column) {
   Case c;
   c.axis(rows);

@@ -209,6 +209,11 @@ class Generator {
     if (!c_.vals.empty() && chance(4)) grower.offer(body.extent(0));
     for (int k = 0; k < static_cast<int>(1 + random_() % 3); ++k) {
       const DType dtype = any_dtype(random_);
+      if (chance(4)) {
+        for (const int access : pair(c_.buffer(dtype, BufferRole::input), input_strides(!once)))
+          grower.offer(body.load(access, dtype));
+        continue;
+      }
       const int access = c_.access(c_.buffer(dtype, BufferRole::input), input_strides(!once), chance(2),
                                    static_cast<int64_t>(random_() % 3));
       if (chance(4)) {
@@ -259,10 +264,27 @@ class Generator {
         for (int64_t& s : strides) s *= chance(2) ? -spread : spread;
       }
       const int out = c_.buffer(dtype, BufferRole::output, chance(3));
+      if (chance(3)) {
+        for (const int access : pair(out, strides)) stage.stores.push_back({access, grower.any(dtype).id});
+        stage.body = body.b.take();
+        finish(std::move(stage));
+        return;
+      }
       stage.stores.push_back(
           {c_.access(out, strides, chance(2), static_cast<int64_t>(random_() % 3)), grower.any(dtype).id});
     }
     stage.body = body.b.take();
+    finish(std::move(stage));
+  }
+
+  // The parts of complex numbers.
+  std::array<int, 2> pair(int buffer, std::vector<int64_t> strides) {
+    for (int64_t& stride : strides) stride *= 2;
+    const int first = c_.access(buffer, strides);
+    return {first, c_.access(buffer, strides, false, 1)};
+  }
+
+  void finish(Stage stage) {
     for (const Reduction& r : stage.reductions) {
       const bool arg = r.kind == ReduceKind::argmax || r.kind == ReduceKind::argmin;
       results_.push_back(arg ? DType::i64 : stage.body[static_cast<size_t>(r.value)].dtype);

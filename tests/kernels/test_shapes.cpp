@@ -24,6 +24,7 @@ TEST_CASE("maps at all sizes and alignments, streaming or not") {
   for (const int64_t n : kSizes) {
     check_filled(affine(n), 1);
     for (const int64_t offset : {0, 1, 5}) check_filled(affine(n, true, offset), 2);
+    for (const bool streaming : {false, true}) check_filled(complex_product(n, streaming), 3);
   }
 }
 

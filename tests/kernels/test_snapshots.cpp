@@ -1,4 +1,4 @@
-// Emitted text of three kernels, so that a refactor proves itself by an empty diff. TANDEM_UPDATE_SNAPSHOTS=1 rewrites
+// Emitted text of some kernels, so that a refactor proves itself by an empty diff. TANDEM_UPDATE_SNAPSHOTS=1 rewrites
 // them.
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -33,6 +33,8 @@ void check_snapshot(const std::string& name, const Kernel& kernel, llvm::Isa isa
 TEST_CASE("emitted text") {
   check_snapshot("map_v4", affine(100).kernel, llvm::Isa::v4);
   check_snapshot("map_streaming_v3", affine(100, true).kernel, llvm::Isa::v3);
+  check_snapshot("complex_product_v4", complex_product(100).kernel, llvm::Isa::v4);
+  check_snapshot("complex_product_streaming_v3", complex_product(100, true).kernel, llvm::Isa::v3);
   check_snapshot("softmax_rows_v4", softmax(3, 100, false).kernel, llvm::Isa::v4);
   check_snapshot("sum_columns_v4", reduce(ReduceKind::sum, DType::f32, 100, {100}, true).kernel, llvm::Isa::v4);
 }

@@ -189,10 +189,14 @@ def test_a_filter_in_a_loop():
 # ---- gradients -------------------------------------------------------------------------------------------------------
 
 
+# (inverse, half a spectrum, the input is real, conjugate)
+KINDS = [(i, r, r and not i, c) for i in (False, True) for r in (False, True) for c in (False, True) if r or not c]
+KINDS += [(False, False, True, False), (True, False, True, False)]
+
+
 @pytest.mark.parametrize("roots", [0, 1, 2])
-@pytest.mark.parametrize("real", [False, True])
-@pytest.mark.parametrize("inverse", [False, True])
-def test_the_gradient_is_the_adjoint(inverse, real, roots):
+@pytest.mark.parametrize(("inverse", "real", "from_real", "conjugate"), KINDS)
+def test_the_gradient_is_the_adjoint(inverse, real, from_real, conjugate, roots):
     """<w, F x> = <F* w, x>, where a complex number counts as two real ones."""
     rng = np.random.default_rng([inverse, real, roots])
 
@@ -203,11 +207,11 @@ def test_the_gradient_is_the_adjoint(inverse, real, roots):
         for length in (1, 2, 4, 5, 7, 8, 9, 14):
             for axis in (0, 1):
                 shape = (size, 3) if axis == 0 else (2, size)
-                x = drawn(shape, not real or inverse)
-                call = dict(inverse=inverse, real=real, axis=axis, length=(length,), roots=roots)
+                x = drawn(shape, not from_real)
+                call = dict(inverse=inverse, real=real, axis=axis, length=(length,), roots=roots, conjugate=conjugate)
                 y = np.asarray(_core._fourier(td.asarray(x), **call))
                 w = drawn(y.shape, np.iscomplexobj(y))
-                params = (int(inverse), int(real), axis, length, roots)
+                params = (int(inverse), int(real), axis, length, roots, int(conjugate))
                 (gradient,) = _core._gradient("fourier", [td.asarray(x)], params, td.asarray(w))
                 gradient = np.asarray(gradient)
                 assert gradient.shape == x.shape and gradient.dtype == x.dtype

@@ -13,6 +13,7 @@ from tandem import _core
 
 DTYPES = ("float32", "float64")
 BATCHES = ((), (3,), (2, 1), (0,))
+EPS = {"float32": 2e-5, "complex64": 2e-5, "float64": 1e-12, "complex128": 1e-12}
 
 
 def matrix(shape, dtype="float64", kind="any", seed=0):
@@ -42,8 +43,7 @@ def both(function, *arrays):
 def close(got, want, dtype, scale=1.0):
     assert got.shape == want.shape, (got.shape, want.shape)
     assert got.dtype == want.dtype
-    tolerance = {"float32": 2e-5, "float64": 1e-12}[dtype]
-    assert np.all(np.abs(got - want) <= tolerance * scale * (1 + np.abs(want))), np.max(np.abs(got - want))
+    assert np.all(np.abs(got - want) <= EPS[dtype] * scale * (1 + np.abs(want))), np.max(np.abs(got - want))
 
 
 SQUARE = {
@@ -274,17 +274,99 @@ def test_errors(call, error, message):
     assert str(caught.value) == message
 
 
-def test_a_failed_call_leaves_arguments_alone_and_everything_usable():
-    @td.script
-    def f(x):
-        x += 1
-        return td.linalg.inv(x)
+def in_a_line(x, y, seen):
+    x += 1
+    seen.append(td.sum(x))
+    y[0] = 7
+    z = td.linalg.inv(x)
+    x += 1
+    y += z
+    seen.append(td.sum(x))
+    return x
 
-    x = td.zeros((2, 2))
-    with pytest.raises(td.linalg.LinAlgError):
-        f(x)
-    assert np.array_equal(np.asarray(x), np.zeros((2, 2)))
-    f(td.eye(2))
+
+def solving(x, y, seen):
+    y *= 2
+    out = td.linalg.solve(x + 1, y) + td.linalg.solve(y + 1, x)
+    y += out
+    return td.linalg.cholesky(td.linalg.inv(x + td.eye(2)))
+
+
+def in_a_branch(x, y, seen):
+    y -= 1
+    if td.sum(x) < 1:
+        x += 1
+        x += td.linalg.inv(x)
+    else:
+        x += 2
+    return x * y
+
+
+def in_a_loop(x, y, seen):
+    for i in range(td.asarray(4)):
+        x += 1
+        y[0] += i
+        if i == 2:
+            x -= x
+        y += td.linalg.inv(x + td.eye(2))
+        td.linalg.inv(x - td.eye(2))
+    return x
+
+
+def twice(x, y, seen):
+    td.linalg.inv(x + td.eye(2))
+    x += 1
+    td.linalg.svdvals(x)
+    print(td.sum(x))
+    y += td.linalg.inv(x)
+    x *= 2
+    print(td.sum(y))
+    return td.linalg.inv(x)
+
+
+def with_indices(x, y, seen):
+    y += 1
+    z = x[td.astype(y[0, 0], td.int64)]
+    x += 3
+    return td.linalg.inv(x) + z
+
+
+@pytest.mark.parametrize("function", [in_a_line, solving, in_a_branch, in_a_loop, twice, with_indices])
+@pytest.mark.parametrize("start", [0.0, -1.0, 1.5])
+def test_a_failed_call_leaves_behind_what_eager_code_does_and_everything_usable(function, start, capsys):
+    compiled = td.script(function)
+    outcomes = []
+    for call in (function, compiled, compiled):
+        x, y, seen = td.full((2, 2), start, dtype=td.float64), td.full((2, 2), start, dtype=td.float64), []
+        try:
+            result = np.asarray(call(x, y, seen)).tolist()
+        except td.Error as error:
+            result = (type(error), str(error).splitlines()[0])
+        outcomes.append(
+            (result, x.tolist(), y.tolist(), [np.asarray(s).tolist() for s in seen], capsys.readouterr().out)
+        )
+    assert repr(outcomes[1]) == repr(outcomes[0]) and repr(outcomes[2]) == repr(outcomes[0])
+    if isinstance(outcomes[0][0], tuple):
+        assert outcomes[0][0][0] is td.linalg.LinAlgError or function is with_indices
+
+
+def test_without_the_library_everything_fails_in_its_place():
+    code = """if True:
+        import tandem as td
+
+        @td.script
+        def f(x):
+            x += 1
+            td.linalg.qr(x)
+            x += 1
+
+        x = td.zeros((2, 2))
+        try:
+            f(x)
+        except td.BackendError:
+            print(x.tolist())
+    """
+    assert child(code, TANDEM_LAPACK="/nowhere/liblapack.so").stdout == "[[1.0, 1.0], [1.0, 1.0]]\n"
 
 
 def child(code, **variables):

@@ -402,6 +402,59 @@ _exact(
 )
 
 
+class _Bfloat16:
+    """`at` of a NumPy function, which rounds to bfloat16 after every step."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def at(self, out, where, values):
+        where = np.broadcast_arrays(*where, values)
+        for *place, value in zip(*(part.ravel() for part in where)):
+            out[tuple(place)] = samples.round_to("bfloat16", self.function(out[tuple(place)], value))
+
+
+def _scattered(combine):
+    def scattered(x, indices, values, axis=-1):
+        out = x.copy()
+        axis = axis % x.ndim
+        place = tuple(indices.shape[axis] if k == axis else size for k, size in enumerate(x.shape))
+        where = list(np.indices(place, sparse=True))
+        where[axis] = np.broadcast_to(indices, place).astype(np.int64)
+        values = np.broadcast_to(values, place)
+        if combine is None:
+            out[tuple(where)] = values
+        else:
+            combine.at(out, tuple(where), values)
+        return out
+
+    return scattered
+
+
+def _summed_segments(add):
+    def segment_sum(values, ids, num_segments):
+        out = np.zeros((num_segments, *values.shape[1:]), values.dtype)
+        rest = np.indices(values.shape, sparse=True)[1:]
+        add.at(out, (ids.astype(np.int64).reshape(-1, *[1] * len(rest)), *rest), values)
+        return out
+
+    return segment_sum
+
+
+_exact(
+    pointwise=False,
+    scatter=_scattered(None),
+    scatter_add=_scattered(np.add),
+    scatter_multiply=_scattered(np.multiply),
+    scatter_maximum=_scattered(np.maximum),
+    scatter_minimum=_scattered(np.minimum),
+    segment_sum=_summed_segments(np.add),
+)
+TWINS["scatter_add"].bfloat16 = _scattered(_Bfloat16(np.add))
+TWINS["scatter_multiply"].bfloat16 = _scattered(_Bfloat16(np.multiply))
+TWINS["segment_sum"].bfloat16 = _summed_segments(_Bfloat16(np.add))
+
+
 # ---- matrices and networks ----
 
 

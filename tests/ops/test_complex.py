@@ -20,14 +20,29 @@ TWINS = {
     "sign": lambda x: x / np.abs(x),
 }
 POINTWISE = (
-    "add subtract multiply divide pow negative positive abs sign square reciprocal equal not_equal "
+    "add subtract multiply divide pow negative positive abs sign square reciprocal round equal not_equal "
     "logical_and logical_or logical_xor logical_not isnan isinf isfinite real imag conj angle "
-    "exp expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan asinh acosh atanh tanh sinh cosh"
+    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan asinh acosh atanh tanh sinh cosh"
 ).split()
 PROGRAMS = {
     "sum": (lambda x, y: td.sum(x, axis=0), lambda a, b: a.sum(axis=0)),
     "sum of a row": (lambda x, y: td.sum(x * y, axis=1), lambda a, b: (a * b).sum(axis=1)),
     "mean": (lambda x, y: td.mean(x), lambda a, b: a.mean()),
+    "prod": (lambda x, y: td.prod(x[:, :7], axis=1), lambda a, b: a[:, :7].prod(axis=1)),
+    "prod of all": (lambda x, y: td.prod(x[:, ::9] * 2j), lambda a, b: (a[:, ::9] * 2j).prod()),
+    "prod kept": (
+        lambda x, y: td.prod(x, axis=(0,), keepdims=True) * y,
+        lambda a, b: a.prod(axis=(0,), keepdims=True) * b,
+    ),
+    "prod of nothing": (lambda x, y: td.prod(x[:0], axis=0), lambda a, b: a[:0].prod(axis=0)),
+    "prod of real numbers": (
+        lambda x, y: td.prod(td.real(x), axis=0, dtype=td.complex128),
+        lambda a, b: a.real.prod(axis=0, dtype="complex128"),
+    ),
+    "cumprod": (lambda x, y: td.cumprod(x[:, :7], axis=1), lambda a, b: a[:, :7].cumprod(axis=1)),
+    "var": (lambda x, y: td.var(x, axis=1, correction=1), lambda a, b: a.var(axis=1, ddof=1)),
+    "var of all": (lambda x, y: td.var(x * y), lambda a, b: (a * b).var()),
+    "std": (lambda x, y: td.std(x + y, axis=0), lambda a, b: (a + b).std(axis=0)),
     "cumsum": (lambda x, y: td.cumsum(x, axis=1), lambda a, b: a.cumsum(axis=1)),
     "any": (lambda x, y: td.any(x * 1j, axis=1), lambda a, b: a.any(axis=1)),
     "all": (lambda x, y: td.all(x * 0, axis=0), lambda a, b: (a * 0).all(axis=0)),
@@ -37,6 +52,10 @@ PROGRAMS = {
     "where": (lambda x, y: td.where(td.real(x) > 0, x, y), lambda a, b: np.where(a.real > 0, a, b)),
     "take": (lambda x, y: td.take(x, td.asarray([2, 0]), axis=0), lambda a, b: a[[2, 0]]),
     "matmul": (lambda x, y: x @ y.T, lambda a, b: a @ b.T),
+    "einsum": (lambda x, y: td.einsum("ij,kj->ik", x, y), lambda a, b: np.einsum("ij,kj->ik", a, b)),
+    "tensordot": (lambda x, y: td.tensordot(x, y, axes=2), lambda a, b: np.tensordot(a, b, axes=2)),
+    "matrix and vector": (lambda x, y: x @ y[0], lambda a, b: a @ b[0]),
+    "real and complex": (lambda x, y: td.real(x) @ y.T, lambda a, b: a.real @ b.T),
     "vecdot": (lambda x, y: td.vecdot(x, y), lambda a, b: (a.conj() * b).sum(axis=1)),
     "number": (lambda x, y: (2 - 1j) * x + 3, lambda a, b: (2 - 1j) * a + 3),
     "parts": (lambda x, y: td.complex(y.imag, x.real), lambda a, b: (b.imag + 1j * a.real).astype(a.dtype)),
@@ -71,7 +90,12 @@ def same(x, y):
 
 def test_every_row_of_numbers_that_takes_complex_ones_is_here():
     takes = {n for n, row in ROWS.items() if row["complex"] and row["accepts"] in ("numeric", "promote_to_float")}
-    assert takes == {n for n in POINTWISE if ROWS[n]["accepts"] in ("numeric", "promote_to_float")} | {"matmul", "mean"}
+    assert takes == {n for n in POINTWISE if ROWS[n]["accepts"] in ("numeric", "promote_to_float")} | {
+        "matmul",
+        "mean",
+        "var",
+        "std",
+    }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

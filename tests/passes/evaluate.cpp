@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "ir/put_mode.h"
 #include "passes/fold.h"
 
 namespace tandem::testing {
@@ -145,18 +146,31 @@ Tensor view_update(const Node& node, const std::vector<Tensor>& inputs, Tensor o
   return out;
 }
 
-// The elements that `take` would return for one index are replaced.
+// The elements that `take` would return are replaced, or combined with the values, in row-major order.
 Tensor index_update(const Node& node, const std::vector<Tensor>& inputs, Tensor out) {
   const auto axis = static_cast<std::ptrdiff_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
-  const int64_t size = out.shape[static_cast<size_t>(axis)], given = inputs[1].bits[0];
+  const auto mode = static_cast<PutMode>(attr_as<int64_t>(*node.op, node.attrs, "mode"));
+  const int64_t size = out.shape[static_cast<size_t>(axis)];
+  const std::vector<int64_t>& picked = inputs[1].shape;
   std::vector<int64_t> place = out.shape;
-  place.erase(place.begin() + axis);
+  place.insert(place.erase(place.begin() + axis), picked.begin(), picked.end());
   out.bits = inputs[0].bits;
+  const DType dtype = compute_type(out.dtype);
+  const auto widened = [&](int64_t bits) { return evaluate(ScalarOp::cast, dtype, out.dtype, bits); };
+  const ScalarOp step = mode == PutMode::add        ? ScalarOp::add
+                        : mode == PutMode::multiply ? ScalarOp::mul
+                        : mode == PutMode::maximum  ? ScalarOp::max
+                                                    : ScalarOp::min;
   for (int64_t flat = 0; flat < count(place); ++flat) {
     auto indices = indices_of(flat, place);
+    const auto first = indices.begin() + axis, last = first + static_cast<std::ptrdiff_t>(picked.size());
+    const int64_t given = inputs[1].bits[static_cast<size_t>(flat_of({first, last}, picked))];
     const int64_t bits = evaluate(ScalarOp::cast, out.dtype, inputs[2].dtype, broadcast_element(inputs[2], indices));
-    indices.insert(indices.begin() + axis, given < 0 ? given + size : given);
-    out.bits.at(static_cast<size_t>(flat_of(indices, out.shape))) = bits;
+    indices.insert(indices.erase(first, last), given < 0 ? given + size : given);
+    int64_t& there = out.bits.at(static_cast<size_t>(flat_of(indices, out.shape)));
+    there = mode == PutMode::set ? bits
+                                 : evaluate(ScalarOp::cast, out.dtype, dtype,
+                                            evaluate(step, dtype, dtype, widened(there), widened(bits)));
   }
   return out;
 }
@@ -219,7 +233,8 @@ Tensor structure(const Node& node, const std::vector<Tensor>& inputs, Tensor out
     case Structure::host_call:  // nothing but its order matters
       out.bits.assign(size, 0);
       return out;
-    case Structure::check_index: return inputs[0];
+    case Structure::check_index:
+    case Structure::failure_point: return inputs[0];
     case Structure::full: out.bits.assign(size, fill_bits(node.attrs)); return out;
     case Structure::from_dim:
       out.bits = {

@@ -83,10 +83,19 @@ TEST_CASE("layout: the value of an index_update has the shape and dtype of its p
   })",
              R"(graph @f(%x: f32[N, 8], %i: i32[], %v: f64[]) -> f32[N, 8] {
     %0 = cast %i dtype=i64 : i64[]
-    %1 = broadcast_to %v shape=[N] : f64[N]
-    %2 = cast %1 dtype=f32 : f32[N]
+    %1 = cast %v dtype=f32 : f32[]
+    %2 = broadcast_to %1 shape=[N] : f32[N]
     %3 = index_update %x, %0, %2 axis=1 : f32[N, 8]
     return %3
+  })");
+  check_pass(normalize_layout, R"(graph @f(%x: f32[N, 8], %i: i64[2, 3], %v: f32[8]) -> f32[N, 8] {
+    %0 = index_update %x, %i, %v mode=1 : f32[N, 8]
+    return %0
+  })",
+             R"(graph @f(%x: f32[N, 8], %i: i64[2, 3], %v: f32[8]) -> f32[N, 8] {
+    %0 = broadcast_to %v shape=[2, 3, 8] : f32[2, 3, 8]
+    %1 = index_update %x, %i, %0 mode=1 : f32[N, 8]
+    return %1
   })");
 }
 

@@ -354,7 +354,8 @@ TEST_CASE("lower: gathers are checked and say what they wanted") {
     CHECK(name_of(access.gathers[0].extent, lowered) == "M");
     CHECK(name_of(access.gathers[0].stride, lowered) == "8");
     CHECK(lowered.checks[i].extent == Dim::symbol(1));
-    CHECK(lowered.checks[i].message.find("take: got index {} along axis 0; need -{size} <= index < {size}") == 0);
+    CHECK(lowered.checks[i].message.find("index: got {} for axis 0 of size {size}; need -{size} <= index < {size}") ==
+          0);
     CHECK(lowered.checks[i].message.find("model.py:7") != std::string::npos);
   }
   CHECK(gathers == 1);

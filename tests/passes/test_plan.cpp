@@ -135,6 +135,26 @@ TEST_CASE("plan: an update at an index that is known at run time") {
   check_program(kFilled, {{}});
 }
 
+TEST_CASE("plan: updates at many indices, in order, of every mode") {
+  for (int mode = 0; mode <= 4; ++mode)
+    check_program(fmt::format(R"(graph @f(%x: f32[N, 4], %v: f16[6, 4]) -> f32[N, 4], f32[N, 4], f32[N, 4] {{
+    %0 = iota shape=[2, 3] axis=1 dtype=i64 : i64[2, 3]
+    %1 = full shape=[] fill_value=-2 dtype=i64 : i64[]
+    %2 = add %0, %1 : i64[2, 3]
+    %3 = reshape %v shape=[2, 3, 4] : f16[2, 3, 4]
+    %4 = index_update %x, %2, %3 mode={0} : f32[N, 4]
+    %5 = full shape=[] fill_value=0.5 : f32[]
+    %6 = negative %4 : f32[N, 4]
+    %7 = index_update %6, %2, %5 axis=1 mode={0} : f32[N, 4]
+    %8 = flip %7 axis=[0] : f32[N, 4]
+    %9 = slice %8 starts=[0, 0] sizes=[1, 4] steps=[1, 1] : f32[1, 4]
+    %10 = index_update %7, %2, %9 mode={0} : f32[N, 4]
+    return %4, %7, %10
+  }})",
+                              mode),
+                  {{3}, {70}});
+}
+
 TEST_CASE("plan: a loop that fills a tensor row by row writes into it in place") {
   const std::string text = outline(kFilled);
   CHECK(text.find("put") != std::string::npos);
@@ -441,7 +461,7 @@ TEST_CASE("plan: results are written back to inputs after everything has been re
   }
 }
 
-TEST_CASE("plan: an index out of range names the operation, the index, the size and the line") {
+TEST_CASE("plan: an index out of range names the axis, the index, the size and the line") {
   const Graph graph = optimize(parse_graph(R"(graph @f(%t: f32[M, 2], %i: i64[N]) -> f32[N, 2] {
     %0 = take %t, %i axis=0 : f32[N, 2]  # model.py:7
     %1 = exp %0 : f32[N, 2]  # model.py:8
@@ -457,7 +477,7 @@ TEST_CASE("plan: an index out of range names the operation, the index, the size 
       FAIL("no error");
     } catch (const Error& error) {
       CHECK(error.kind == ErrorKind::index);
-      CHECK(std::string(error.what()) == "take: got index 2 along axis 0; need -2 <= index < 2 (at model.py:7)");
+      CHECK(std::string(error.what()) == "index: got 2 for axis 0 of size 2; need -2 <= index < 2 (at model.py:7)");
     }
   }
 }

@@ -346,14 +346,28 @@ TEST_CASE("the constants for oneDNN are those of its header") {
   CHECK(dnnl::kUserScratchpad == dnnl_scratchpad_mode_user);
   CHECK(dnnl::kQueryImplementation == dnnl_query_impl_info_str);
   CHECK(dnnl::kQueryScratchpad == dnnl_query_scratchpad_md);
+  CHECK(dnnl::kQuerySource == dnnl_query_src_md);
+  CHECK(dnnl::kQuerySourceGradient == dnnl_query_diff_src_md);
+  CHECK(dnnl::kQueryWeights == dnnl_query_weights_md);
+  CHECK(dnnl::kQueryWeightsGradient == dnnl_query_diff_weights_md);
+  CHECK(dnnl::kQueryResult == dnnl_query_dst_md);
+  CHECK(dnnl::kQueryResultGradient == dnnl_query_diff_dst_md);
+  CHECK(dnnl::kForwardInference == dnnl_forward_inference);
+  CHECK(dnnl::kConvolutionDirect == dnnl_convolution_direct);
+  CHECK(dnnl::kAnyLayout == dnnl_format_tag_any);
   CHECK(dnnl::kArgSource == DNNL_ARG_SRC);
+  CHECK(dnnl::kArgBias == DNNL_ARG_BIAS);
+  CHECK(dnnl::kArgSourceGradient == DNNL_ARG_DIFF_SRC);
+  CHECK(dnnl::kArgResultGradient == DNNL_ARG_DIFF_DST);
+  CHECK(dnnl::kArgWeightsGradient == DNNL_ARG_DIFF_WEIGHTS);
   CHECK(dnnl::kArgWeights == DNNL_ARG_WEIGHTS);
   CHECK(dnnl::kArgResult == DNNL_ARG_DST);
   CHECK(dnnl::kArgScratchpad == DNNL_ARG_SCRATCHPAD);
   CHECK(sizeof(dnnl::Argument) == sizeof(dnnl_exec_arg_t));
 #if DNNL_VERSION_MAJOR == 2
   CHECK(sizeof(dnnl::MemoryDescription2) >= sizeof(dnnl_memory_desc_t));
-  CHECK(sizeof(dnnl::MatmulDescription2) >= sizeof(dnnl_matmul_desc_t));
+  CHECK(sizeof(dnnl::ProblemDescription2) >= sizeof(dnnl_matmul_desc_t));
+  CHECK(sizeof(dnnl::ProblemDescription2) >= sizeof(dnnl_convolution_desc_t));
 #endif
 }
 #endif

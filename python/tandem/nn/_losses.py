@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from tandem import _core
 from tandem._boundary import public
 
 Tensor = _core.Tensor
 
 
-def _reduced(what: str, loss: Tensor, reduction: str) -> Tensor:
+def reduced(what: str, loss: Tensor, reduction: str) -> Tensor:
+    """Return the mean or the sum of a loss, or the loss itself."""
     if reduction == "mean":
         return _core.mean(loss)
     if reduction == "sum":
@@ -20,39 +23,51 @@ def _reduced(what: str, loss: Tensor, reduction: str) -> Tensor:
 
 def _weighted(what: str, loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
     """Reduce; a mean is over the weights."""
-    return _core.sum(loss) / _core.sum(weights) if reduction == "mean" else _reduced(what, loss, reduction)
+    return _core.sum(loss) / _core.sum(weights) if reduction == "mean" else reduced(what, loss, reduction)
+
+
+def _factored(what: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """Reduce a loss times weights of its own shape."""
+    if weight is None:
+        return reduced(what, loss, reduction)
+    if tuple(weight.shape) != tuple(loss.shape):
+        raise _core.ShapeError(f"{what}: got weight of shape {weight.shape}; need {loss.shape}")
+    return _weighted(what, loss * weight, weight, reduction)
 
 
 @public
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """Return the squared differences, reduced.
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """Return the squared differences, reduced; a mean is over the weights, if there are any.
 
     >>> td.nn.functional.mse_loss(td.asarray([1., 2.]), td.asarray([1., 4.]))
     tensor(2., dtype=float32)
     """
-    return _reduced("mse_loss", _core.square(input - target), reduction)
+    return _factored("mse_loss", _core.square(input - target), weight, reduction)
 
 
 @public
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """Return the absolute differences, reduced.
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """Return the absolute differences, reduced; a mean is over the weights, if there are any.
 
     >>> td.nn.functional.l1_loss(td.asarray([1., 2.]), td.asarray([1., 4.]))
     tensor(1., dtype=float32)
     """
-    return _reduced("l1_loss", _core.abs(input - target), reduction)
+    return _factored("l1_loss", _core.abs(input - target), weight, reduction)
 
 
 @public
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """Return half the squared differences up to delta and a line beyond, reduced.
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """Return half the squared differences up to delta and a line beyond, times weights of the same shape, reduced.
 
     >>> td.nn.functional.huber_loss(td.asarray([3.]), td.asarray([0.]))
     tensor(2.5, dtype=float32)
     """
     away = _core.abs(input - target)
     loss = _core.where(_core.less(away, delta), away * away * 0.5, (away - 0.5 * delta) * delta)
-    return _reduced("huber_loss", loss, reduction)
+    # Unlike that of mse_loss, PyTorch's mean is over the elements.
+    return reduced("huber_loss", loss if weight is None else loss * weight, reduction)
 
 
 @public
@@ -65,7 +80,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     away = _core.abs(input - target)
     if beta != 0:
         away = _core.where(_core.less(away, beta), away * away * (0.5 / beta), away - 0.5 * beta)
-    return _reduced("smooth_l1_loss", away, reduction)
+    return reduced("smooth_l1_loss", away, reduction)
 
 
 @public
@@ -118,7 +133,7 @@ def cross_entropy(
         loss = -_core.sum(terms, axis=axis)
         if reduction == "mean":
             return _core.mean(loss)
-        return _reduced("cross_entropy", loss, reduction)
+        return reduced("cross_entropy", loss, reduction)
     plain = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:
         return plain
@@ -144,7 +159,7 @@ def binary_cross_entropy(
     """
     yes, no = _core.maximum(_core.log(input), -100), _core.maximum(_core.log1p(-input), -100)
     loss = -(target * yes + (1 - target) * no)
-    return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+    return reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 
 
 @public
@@ -165,7 +180,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         soft = soft * ((pos_weight - 1) * target + 1)
     loss = (1 - target) * input + soft
-    return _reduced("binary_cross_entropy_with_logits", loss if weight is None else loss * weight, reduction)
+    return reduced("binary_cross_entropy_with_logits", loss if weight is None else loss * weight, reduction)
 
 
 @public
@@ -184,4 +199,95 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
         loss = target * logs - target * input
     if reduction == "batchmean":
         return _core.sum(loss) / input.shape[0]
-    return _reduced("kl_div", loss, reduction)
+    return reduced("kl_div", loss, reduction)
+
+
+@public
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return cross_entropy of linear(input, linear_weight, linear_bias), whose classes are the last axis.
+
+    >>> td.nn.functional.linear_cross_entropy(td.zeros((1, 2)), td.zeros((1, 2)), td.asarray([0]))
+    tensor(0., dtype=float32)
+    """
+    given = (input, linear_weight) if linear_bias is None else (input, linear_weight, linear_bias)
+    logits = _core.linear(*given)
+    if logits.ndim > 2:  # classes are axis 1
+        logits = _core.permute_dims(logits, (0, logits.ndim - 1, *range(1, logits.ndim - 1)))
+    return cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
+
+
+@public
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    *,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return exp(input) - target * input, or input - target * log(input + eps) without log_input, reduced.
+
+    full adds Stirling's approximation of log(target!) for targets above 1.
+
+    >>> td.nn.functional.poisson_nll_loss(td.asarray([0.]), td.asarray([2.]))
+    tensor(1., dtype=float32)
+    """
+    if log_input:
+        loss = _core.exp(input) - target * input
+    else:
+        loss = input - target * _core.log(input + eps)
+    if full:
+        large = _core.greater(target, 1)
+        safe = _core.where(large, target, _core.ones((), dtype=target.dtype))
+        stirling = safe * _core.log(safe) - safe + _core.log(safe * (2 * math.pi)) * 0.5
+        loss = loss + _core.where(large, stirling, _core.zeros((), dtype=stirling.dtype))
+    return reduced("poisson_nll_loss", loss, reduction)
+
+
+@public
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """Return (log(var) + (input - target)^2 / var) / 2 with variances of at least eps, reduced.
+
+    var: of input's shape, or with a last axis that is 1 or missing, or a number. full adds log(2 pi) / 2. The gradient
+    sees the variances as they are, not limited.
+
+    >>> td.nn.functional.gaussian_nll_loss(td.asarray([2.]), td.asarray([0.]), td.asarray([1.]))
+    tensor(2., dtype=float32)
+    """
+    if isinstance(var, int | float):
+        if var < 0:
+            raise _core.ArgumentError(f"gaussian_nll_loss: got var={var}; need 0 or more")
+        var = _core.full(input.shape, float(var), dtype=input.dtype)
+    elif tuple(var.shape) != tuple(input.shape):
+        if tuple(var.shape) == tuple(input.shape)[:-1]:
+            var = _core.expand_dims(var, axis=-1)
+        elif var.ndim != input.ndim or tuple(var.shape)[:-1] != tuple(input.shape)[:-1] or var.shape[-1] != 1:
+            raise _core.ShapeError(
+                f"gaussian_nll_loss: got the shape {input.shape} and var of shape {var.shape}; need the same, or one "
+                "variance per last axis"
+            )
+    var = _core.maximum(var, eps)
+    loss = (_core.log(var) + _core.square(input - target) / var) * 0.5
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return reduced("gaussian_nll_loss", loss, reduction)

@@ -1,14 +1,20 @@
-"""Normalisation and attention as formulas over operations."""
+"""Normalisation as formulas over operations."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from tandem import _core
 from tandem._boundary import public
 
 Tensor = _core.Tensor
+
+
+def _checked_last(what: str, x: Tensor, normalized_shape: Sequence[int]) -> tuple[int, ...]:
+    last = tuple(normalized_shape)
+    if not last or tuple(x.shape)[-len(last) :] != last:
+        raise _core.ShapeError(f"{what}: got the shape {x.shape}; need the last axes to be {last}")
+    return last
 
 
 def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> Tensor:
@@ -89,9 +95,7 @@ def rms_norm(
     >>> td.nn.functional.rms_norm(td.asarray([3., -3.]), (2,))
     tensor([ 1., -1.], dtype=float32)
     """
-    last = tuple(normalized_shape)
-    if not last or tuple(input.shape)[-len(last) :] != last:
-        raise _core.ShapeError(f"rms_norm: got the shape {input.shape}; need the last axes to be {last}")
+    last = _checked_last("rms_norm", input, normalized_shape)
     if eps is None:
         from tandem._dtypes import finfo
 
@@ -102,40 +106,101 @@ def rms_norm(
 
 
 @public
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    *,
-    is_causal: bool = False,
-    scale: float | None = None,
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
-    """Return softmax(query @ key.T * scale) @ value for [..., length, features]; scale None is 1 / sqrt(features).
+    """Normalise over the last axes, which have normalized_shape, then scale and shift; weight and bias have that shape.
 
-    attn_mask [..., queries, keys]: booleans (true takes part), or numbers added to the scores. A query whose mask has
-    no true element gets zeros. is_causal: query i sees keys 0 ... i.
-
-    >>> x = td.ones((1, 3, 2))
-    >>> td.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).shape
-    (1, 3, 2)
+    >>> td.nn.functional.layer_norm(td.asarray([1., 3.]), (2,), eps=0.)
+    tensor([-1.,  1.], dtype=float32)
     """
-    if is_causal and attn_mask is not None:
-        raise _core.ArgumentError("scaled_dot_product_attention: got attn_mask and is_causal=True; need one of them")
-    if scale is None:
-        scale = 1 / math.sqrt(query.shape[-1])
-    scores = _core.matmul(query, _core.matrix_transpose(key)) * scale
-    seen = None
-    if is_causal:
-        rows = _core.expand_dims(_core.arange(query.shape[-2], dtype=_core.int64), axis=1)
-        seen = _core.greater_equal(rows, _core.arange(key.shape[-2], dtype=_core.int64))
-    elif attn_mask is not None and attn_mask.dtype == _core.bool:
-        seen = attn_mask
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    if seen is None:
-        return _core.matmul(_core.softmax(scores, axis=-1), value)
-    # The lowest finite number: a row of -inf would be NaN, and so would its gradient.
-    lowest = -65504.0 if query.dtype == _core.float16 else -3e38
-    weights = _core.softmax(_core.where(seen, scores, _core.full((), lowest, dtype=scores.dtype)), axis=-1)
-    return _core.matmul(_core.where(seen, weights, _core.zeros((), dtype=weights.dtype)), value)
+    last = _checked_last("layer_norm", input, normalized_shape)
+    for extra in (weight, bias):
+        if extra is not None and tuple(extra.shape) != last:
+            raise _core.ShapeError(f"layer_norm: got weight or bias of shape {extra.shape}; need {last}")
+    flat = input.reshape((*tuple(input.shape)[: input.ndim - len(last)], -1))
+    out = _core.layer_norm(flat, eps=eps).reshape(tuple(input.shape))
+    return _scaled(out, weight, bias, last)
+
+
+@public
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel of each sample over its other axes, by the running statistics unless use_input_stats.
+
+    The running statistics, where given, are moved in place towards the means of those of the samples.
+
+    >>> td.nn.functional.instance_norm(td.asarray([[[1., 3.]]]), eps=0.)
+    tensor([[[-1.,  1.]]], dtype=float32)
+    """
+    if input.ndim < 3:
+        raise _core.ShapeError(f"instance_norm: got the shape {input.shape}; need [batch, channels, ...]")
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    count = 1
+    for size in tuple(input.shape)[2:]:
+        count = count * size
+    if isinstance(count, int) and count == 1:
+        raise _core.ShapeError(f"instance_norm: got the shape {input.shape}; need more than one element per channel")
+    axes = tuple(range(2, input.ndim))
+    mean = _core.mean(input, axis=axes, keepdims=True)
+    centred = input - mean
+    variance = _core.mean(centred * centred, axis=axes, keepdims=True)
+    channels = (input.shape[0], input.shape[1])
+    if running_mean is not None:
+        found = _core.mean(mean.reshape(channels), axis=0)
+        running_mean[...] = running_mean * (1 - momentum) + found * momentum
+    if running_var is not None:
+        found = _core.mean(variance.reshape(channels), axis=0) * count / (count - 1)
+        running_var[...] = running_var * (1 - momentum) + found * momentum
+    return _scaled(centred / _core.sqrt(variance + eps), weight, bias, (input.shape[1], *(1,) * (input.ndim - 2)))
+
+
+@public
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """Divide by (k + alpha * mean of the squares of `size` neighbouring channels) ** beta.
+
+    >>> td.nn.functional.local_response_norm(td.zeros((1, 2, 3)), 2).shape
+    (1, 2, 3)
+    """
+    if input.ndim < 3 or size < 1:
+        raise _core.ShapeError(
+            f"local_response_norm: got the shape {input.shape} and size={size}; need [batch, channels, ...] and a size"
+        )
+    flat = (input * input).reshape((input.shape[0], 1, input.shape[1], -1))
+    mean = _core._avg_pool(
+        flat,
+        kernel=(size, 1),
+        stride=(1, 1),
+        dilation=(1, 1),
+        before=(size // 2, 0),
+        size=tuple(flat.shape)[2:],
+        adaptive=False,
+        divisor=size,
+    )
+    return input / _core.pow(mean.reshape(tuple(input.shape)) * alpha + k, beta)
+
+
+@public
+def normalize(input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12) -> Tensor:
+    """Divide by the p-norm along an axis, or by eps where that is larger.
+
+    >>> td.nn.functional.normalize(td.asarray([3., 4.]), dim=0)
+    tensor([0.6, 0.8], dtype=float32)
+    """
+    from tandem.linalg import vector_norm
+
+    axis = dim if isinstance(dim, int) else tuple(dim)
+    return input / _core.maximum(vector_norm(input, axis=axis, keepdims=True, ord=p), eps)

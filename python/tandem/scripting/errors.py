@@ -108,12 +108,15 @@ def _expression(lines: list[str], line: int, operation: str) -> tuple[int, int] 
         nodes = [node for node in ast.walk(ast.parse("".join(lines))) if getattr(node, "lineno", 0) == line]
     except SyntaxError:
         nodes = []
+    index = operation == "index"
+    names = {row["name"] for row in _core._op_table() if row["indexed"]} if index else {operation}
     calls: list[ast.AST] = [
         node
         for node in nodes
-        if isinstance(node, ast.Call) and operation in (getattr(node.func, "attr", ""), getattr(node.func, "id", ""))
+        if isinstance(node, ast.Call) and names & {getattr(node.func, "attr", ""), getattr(node.func, "id", "")}
     ]
-    found = calls or [node for node in nodes if isinstance(node, ast.Subscript)]
+    subscripts = [node for node in nodes if isinstance(node, ast.Subscript)]
+    found = [*calls, *subscripts] if index else calls or subscripts
     if len(found) == 1 and operation:
         one: Any = found[0]
         return one.col_offset, one.end_col_offset if one.end_lineno == line else len(source.encode())

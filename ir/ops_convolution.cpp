@@ -1,0 +1,172 @@
+// Convolution and its two transposes, computed by routines of the runtime (runtime/convolution.cpp). The three are closed
+// under differentiation: each is linear in both inputs, and the gradients of one are the two others.
+#include "ir/rules.h"
+
+namespace tandem {
+
+using namespace rules;
+
+namespace {
+
+using Grads = std::vector<Value>;
+using Dims = std::vector<Dim>;
+
+const Dims& numbers(const OpDef& op, const Attrs& attrs, std::string_view name) {
+  return attr_as<Dims>(op, attrs, name);
+}
+
+// Inputs of one dtype: [batch, channels, axes ...] or weights [out, in / groups, axes ...].
+size_t check_operands(InferContext& c, size_t operands) {
+  const size_t axes = c.get<Dims>("stride").size();
+  for (size_t i = 0; i < operands; ++i) {
+    const TensorType& x = c.inputs[i];
+    if (x.dtype != c.inputs[0].dtype)
+      c.fail(ErrorKind::dtype, "got dtypes {} and {}; need the same", info(c.inputs[0].dtype).name, info(x.dtype).name);
+    if (static_cast<size_t>(x.rank()) != axes + 2)
+      c.fail(ErrorKind::shape, "got the shape {}; need two axes and {} more", to_text(x.shape), axes);
+  }
+  return axes;
+}
+
+void check_channels(InferContext& c, const Dim& source, const Dim& result, const Shape& weights) {
+  const Dim groups(c.get<int64_t>("groups"));
+  if (!c.env.equal(source, weights[1] * groups) || !c.env.equal(result, weights[0]))
+    c.fail(ErrorKind::shape,
+           "got {} channels on the side of the input, {} on that of the result, {} groups and weights {}",
+           to_text(source), to_text(result), to_text(groups), to_text(weights));
+}
+
+void check_bias(InferContext& c, const Dim& channels) {
+  if (c.inputs.size() < 3) return;
+  const TensorType& bias = c.inputs[2];
+  if (bias.rank() != 1 || !c.env.equal(bias.shape[0], channels) || bias.dtype != c.inputs[0].dtype)
+    c.fail(ErrorKind::shape, "got bias {}; need {}[{}]", to_text(bias), info(c.inputs[0].dtype).text,
+           to_text(channels));
+}
+
+Dim span_of(Dim kernel, Dim dilation) { return dilation * (kernel - Dim(1)) + Dim(1); }
+
+TensorType convolution_type(InferContext& c) {
+  const size_t axes = check_operands(c, 2);
+  const Shape &x = c.inputs[0].shape, &weights = c.inputs[1].shape;
+  check_channels(c, x[1], weights[0], weights);
+  check_bias(c, weights[0]);
+  TensorType out{c.inputs[0].dtype, {x[0], weights[0]}, {}};
+  const Dims &stride = c.get<Dims>("stride"), &dilation = c.get<Dims>("dilation");
+  const Dims &before = c.get<Dims>("before"), &after = c.get<Dims>("after");
+  for (size_t i = 0; i < axes; ++i) {
+    const Dim seen = x[2 + i] + before[i] + after[i], span = span_of(weights[2 + i], dilation[i]);
+    if (!c.env.decide(span, Relation::le, seen))
+      c.fail(ErrorKind::shape, "got the padded size {} and a window of {} along axis {}; need it to fit", to_text(seen),
+             to_text(span), 2 + i);
+    out.shape.push_back(floor_div(seen - span, stride[i]) + Dim(1));
+  }
+  return out;
+}
+
+TensorType source_type(InferContext& c) {
+  check_operands(c, 2);
+  const Shape &y = c.inputs[0].shape, &weights = c.inputs[1].shape;
+  const Dim channels = weights[1] * Dim(c.get<int64_t>("groups"));
+  check_channels(c, channels, y[1], weights);
+  check_bias(c, channels);
+  TensorType out{c.inputs[0].dtype, {y[0], channels}, {}};
+  for (const Dim& size : c.get<Dims>("size")) out.shape.push_back(size);
+  return out;
+}
+
+TensorType weights_type(InferContext& c) {
+  check_operands(c, 2);
+  const Shape &x = c.inputs[0].shape, &y = c.inputs[1].shape;
+  TensorType out{c.inputs[0].dtype, {y[1], floor_div(x[1], Dim(c.get<int64_t>("groups")))}, {}};
+  for (const Dim& size : c.get<Dims>("kernel")) out.shape.push_back(size);
+  return out;
+}
+
+Dims spatial(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
+
+// The attributes all three have, and the last one, which differs.
+Value emit_with(const GradContext& c, std::string_view name, Value first, Value second, Dims last) {
+  return c.b.emit(name, {first, second},
+                  {numbers(c.op, c.attrs, "stride"), numbers(c.op, c.attrs, "dilation"),
+                   numbers(c.op, c.attrs, "before"), attr_as<int64_t>(c.op, c.attrs, "groups"), std::move(last)});
+}
+
+// The convolution whose result has the given size: what it sees behind the source follows.
+Value convolved(const GradContext& c, Value source, Value weights, const Shape& result) {
+  const Dims &stride = numbers(c.op, c.attrs, "stride"), &dilation = numbers(c.op, c.attrs, "dilation");
+  const Dims& before = numbers(c.op, c.attrs, "before");
+  Dims after;
+  for (size_t i = 0; i < stride.size(); ++i)
+    after.push_back((result[2 + i] - Dim(1)) * stride[i] + span_of(weights.shape()[2 + i], dilation[i]) -
+                    source.shape()[2 + i] - before[i]);
+  return emit_with(c, "convolution", source, weights, std::move(after));
+}
+
+Value over_channels(Value upstream) {
+  Dims axes = {Dim(0)};
+  for (int64_t i = 2; i < upstream.type().rank(); ++i) axes.emplace_back(i);
+  return sum(upstream, axes, false);
+}
+
+Grads convolution_grad(const GradContext& c) {
+  const Value x = c.inputs[0], weights = c.inputs[1], up = c.upstream;
+  Grads out = {emit_with(c, "convolution_source", up, weights, spatial(x.shape())),
+               emit_with(c, "convolution_weights", x, up, spatial(weights.shape()))};
+  if (c.inputs.size() > 2) out.push_back(over_channels(up));
+  return out;
+}
+
+Grads source_grad(const GradContext& c) {
+  const Value y = c.inputs[0], weights = c.inputs[1], up = c.upstream;
+  Grads out = {convolved(c, up, weights, y.shape()),
+               emit_with(c, "convolution_weights", up, y, spatial(weights.shape()))};
+  if (c.inputs.size() > 2) out.push_back(over_channels(up));
+  return out;
+}
+
+Grads weights_grad(const GradContext& c) {
+  const Value x = c.inputs[0], y = c.inputs[1], up = c.upstream;
+  return {emit_with(c, "convolution_source", y, up, spatial(x.shape())), convolved(c, x, up, y.shape())};
+}
+
+}  // namespace
+
+std::vector<OpDef> convolution_ops() {
+  const auto attrs = [](AttrSpec last) -> std::vector<AttrSpec> {
+    return {{"stride", AttrKind::dims},
+            {"dilation", AttrKind::dims},
+            {"before", AttrKind::dims, std::nullopt, "zeros in front of the source, per axis"},
+            {"groups", AttrKind::integer},
+            last};
+  };
+  std::vector<OpDef> rows =
+      with({.traits = static_cast<uint32_t>(Trait::internal), .accepts = Accepts::numeric},
+           {{.name = "convolution",
+             .inputs = {"x", "weight", "bias"},
+             .optional_inputs = 1,
+             .attrs = attrs({"after", AttrKind::dims, std::nullopt, "zeros behind; negative: so much is not seen"}),
+             .infer = convolution_type,
+             .grad = convolution_grad,
+             .onnx = "Conv",
+             .doc = "Correlate [batch, channels, ...] with weight [out, channels / groups, ...] and add bias [out]."},
+            {.name = "convolution_source",
+             .inputs = {"y", "weight", "bias"},
+             .optional_inputs = 1,
+             .attrs = attrs({"size", AttrKind::dims, std::nullopt, "of the result, per axis"}),
+             .infer = source_type,
+             .grad = source_grad,
+             .onnx = "ConvTranspose",
+             .doc = "Return the transpose, in its input, of the convolution with weight, of y, and add bias."},
+            {.name = "convolution_weights",
+             .inputs = {"x", "y"},
+             .attrs = attrs({"kernel", AttrKind::dims, std::nullopt, "sizes of the weights, per axis"}),
+             .infer = weights_type,
+             .grad = weights_grad,
+             .onnx = "none: ONNX has no gradients",
+             .doc = "Return the transpose, in its weights, of the convolution of x, of y."}});
+  for (OpDef& row : rows) row.lower = Structure::library;
+  return rows;
+}
+
+}  // namespace tandem

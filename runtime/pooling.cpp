@@ -1,0 +1,331 @@
+// Largest elements and means of sliding windows. Both are separable: the rows that a window covers are combined into
+// one, which is then walked along; nothing is stored but that row.
+#include "runtime/pooling.h"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+#include "ir/error.h"
+#include "runtime/elements.h"
+#include "runtime/gemm.h"
+#include "runtime/parallel.h"
+#include "runtime/storage.h"
+
+#define TANDEM_POOL_INLINE __attribute__((always_inline)) inline
+
+namespace tandem {
+
+namespace {
+
+constexpr int64_t kTasks = 16;  // at least, where there are few planes
+constexpr double kNanosecondsPerElement = 0.5;
+
+// ---- how two elements become one ----
+
+template <class T>
+struct Largest {
+  using Sum = T;
+  static constexpr T start() {
+    if constexpr (std::numeric_limits<T>::has_infinity)
+      return -std::numeric_limits<T>::infinity();
+    else
+      return std::numeric_limits<T>::lowest();
+  }
+  // A NaN stays. Both comparisons are always made, so that whole rows are compared with vectors.
+  static TANDEM_POOL_INLINE T join(T a, T b) { return (b > a) | (b != b) ? b : a; }
+};
+
+template <class T>
+struct Total {
+  using Sum = T;
+  static constexpr T start() { return 0; }
+  static TANDEM_POOL_INLINE T join(T a, T b) { return a + b; }
+};
+
+// ---- one row of results ----
+
+template <class Join, class E, class T>
+TANDEM_POOL_INLINE void combine_row(T* into, const E* row, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) into[i] = Join::join(into[i], Element<E>::load(row[i]));
+}
+
+// `row` begins `before` elements in front of the axis and has room for every window.
+template <class Join, class T>
+TANDEM_POOL_INLINE void walk(const T* row, T* out, const Window& w) {
+  for (int64_t j = 0; j < w.result; ++j) out[j] = row[j * w.stride];
+  for (int64_t k = 1; k < w.kernel; ++k) {
+    const T* seen = row + k * w.dilation;
+    switch (w.stride) {
+      case 1:
+        for (int64_t j = 0; j < w.result; ++j) out[j] = Join::join(out[j], seen[j]);
+        break;
+      case 2:
+        for (int64_t j = 0; j < w.result; ++j) out[j] = Join::join(out[j], seen[2 * j]);
+        break;
+      default:
+        for (int64_t j = 0; j < w.result; ++j) out[j] = Join::join(out[j], seen[j * w.stride]);
+    }
+  }
+}
+
+template <class Join, class T>
+TANDEM_POOL_INLINE void walk_adaptive(const T* row, T* out, const std::vector<Seen>& seen) {
+  for (size_t j = 0; j < seen.size(); ++j) {
+    T value = row[seen[j].begin];
+    for (int64_t i = seen[j].begin + 1; i < seen[j].end; ++i) value = Join::join(value, row[i]);
+    out[j] = value;
+  }
+}
+
+// Results of rows [begin, end), counted through all planes.
+template <class Join, class E>
+TANDEM_POOL_INLINE void pool_rows(const PoolProblem& p, const E* source, E* result, int64_t begin, int64_t end) {
+  using T = typename Join::Sum;
+  const auto& [deep, high, wide] = p.axes;
+  const Window& w = wide.window;
+  const int64_t width = wide.adaptive ? w.size : std::max((w.result - 1) * w.stride + w.span(), w.before + w.size);
+  const int64_t inside = wide.adaptive ? 0 : w.before;
+  const StorageRef memory = allocate(static_cast<size_t>(width + w.result) * sizeof(T));
+  T* row = static_cast<T*>(memory->data);
+  T* out = row + width;
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t h = r % high.window.result, d = r / high.window.result % deep.window.result;
+    const E* plane = source + r / high.window.result / deep.window.result * p.size();
+    const Seen &seen_d = deep.seen[static_cast<size_t>(d)], &seen_h = high.seen[static_cast<size_t>(h)];
+    std::fill_n(row, width, Join::start());
+    for (int64_t i = seen_d.begin; i < seen_d.end; i += deep.step())
+      for (int64_t j = seen_h.begin; j < seen_h.end; j += high.step())
+        combine_row<Join>(row + inside, plane + (i * high.window.size + j) * w.size, w.size);
+    if (wide.adaptive)
+      walk_adaptive<Join>(row, out, wide.seen);
+    else
+      walk<Join>(row, out, w);
+    E* to = result + r * w.result;
+    if constexpr (std::is_same_v<Join, Total<T>>) {
+      const int64_t rows = seen_d.counted * seen_h.counted;
+      for (int64_t j = 0; j < w.result; ++j) {
+        const int64_t count = p.divisor > 0 ? p.divisor : rows * wide.seen[static_cast<size_t>(j)].counted;
+        out[j] = out[j] / static_cast<T>(count);
+      }
+    }
+    for (int64_t j = 0; j < w.result; ++j) to[j] = Element<E>::store(out[j]);
+  }
+}
+
+template <class Join, class E>
+void pool_generic(const PoolProblem& p, const E* source, E* result, int64_t begin, int64_t end) {
+  pool_rows<Join>(p, source, result, begin, end);
+}
+#if defined(__x86_64__)
+template <class Join, class E>
+__attribute__((target("avx2"))) void pool_avx2(const PoolProblem& p, const E* source, E* result, int64_t begin,
+                                               int64_t end) {
+  pool_rows<Join>(p, source, result, begin, end);
+}
+#endif
+
+template <class Join, class E>
+void pool(const PoolProblem& p, const RoutineArgs& args) {
+  const auto* source = static_cast<const E*>(args.inputs[0].data);
+  auto* result = static_cast<E*>(args.out.data);
+  auto run = pool_generic<Join, E>;
+#if defined(__x86_64__)
+  if (best_isa() != Isa::generic) run = pool_avx2<Join, E>;
+#endif
+  const auto& [deep, high, wide] = p.axes;
+  const int64_t rows = p.planes * deep.window.result * high.window.result;
+  if (rows * wide.window.result == 0) return;
+  const double seen = static_cast<double>(deep.seen[0].end - deep.seen[0].begin) *
+                      static_cast<double>(high.seen[0].end - high.seen[0].begin);
+  const int64_t grain = std::max<int64_t>(1, std::min(rows / kTasks, deep.window.result * high.window.result));
+  parallel_for(rows, grain, 20 + seen * static_cast<double>(wide.window.size) * kNanosecondsPerElement / 4,
+               [&](int64_t begin, int64_t end) { run(p, source, result, begin, end); });
+}
+
+void run_max(const RoutineArgs& args) {
+  const PoolProblem p = pool_problem(args.inputs[0].shape, args.params);
+  with_element(args.out.dtype, [&]<class E>(E) { pool<Largest<typename Element<E>::Sum>, E>(p, args); });
+}
+
+void run_mean(const RoutineArgs& args) {
+  const PoolProblem p = pool_problem(args.inputs[0].shape, args.params);
+  with_float(args.out.dtype, [&]<class E>(E) { pool<Total<typename Element<E>::Sum>, E>(p, args); });
+}
+
+// ---- where the largest elements are ----
+
+// Of several equal ones the first; a NaN is larger than all else, and the last of them counts.
+template <class E>
+int64_t place_of_largest(const PoolProblem& p, const E* plane, const Seen& d, const Seen& h, const Seen& w) {
+  const auto& [deep, high, wide] = p.axes;
+  const auto inside = [](const Seen& seen, const PoolAxis& axis) { return std::min(seen.begin, axis.window.size - 1); };
+  int64_t place = (inside(d, deep) * high.window.size + inside(h, high)) * wide.window.size + inside(w, wide);
+  auto best = Largest<typename Element<E>::Sum>::start();
+  for (int64_t i = d.begin; i < d.end; i += deep.step())
+    for (int64_t j = h.begin; j < h.end; j += high.step())
+      for (int64_t k = w.begin; k < w.end; k += wide.step()) {
+        const int64_t at = (i * high.window.size + j) * wide.window.size + k;
+        const auto value = Element<E>::load(plane[at]);
+        if (value > best || value != value) {
+          best = value;
+          place = at;
+        }
+      }
+  return place;
+}
+
+void run_indices(const RoutineArgs& args) {
+  const PoolProblem p = pool_problem(args.inputs[0].shape, args.params);
+  if (p.planes * p.results() == 0) return;
+  const auto& [deep, high, wide] = p.axes;
+  auto* out = static_cast<int64_t*>(args.out.data);
+  const double cost = static_cast<double>(p.results()) * 20;
+  with_element(args.inputs[0].dtype, [&]<class E>(E) {
+    const auto* source = static_cast<const E*>(args.inputs[0].data);
+    parallel_for(p.planes, 1, cost, [&](int64_t begin, int64_t end) {
+      for (int64_t plane = begin; plane < end; ++plane) {
+        int64_t* to = out + plane * p.results();
+        for (const Seen& d : deep.seen)
+          for (const Seen& h : high.seen)
+            for (const Seen& w : wide.seen) *to++ = place_of_largest(p, source + plane * p.size(), d, h, w);
+      }
+    });
+  });
+}
+
+// ---- the transpose of the mean ----
+
+// Shares every number equally among the elements of its window.
+template <class T>
+void spread_plane(const PoolProblem& p, const T* from, T* to, T* row) {
+  const auto& [deep, high, wide] = p.axes;
+  std::fill_n(to, p.size(), T(0));
+  for (const Seen& d : deep.seen)
+    for (const Seen& h : high.seen) {
+      std::fill_n(row, wide.window.size, T(0));
+      for (const Seen& w : wide.seen) {
+        const int64_t count = p.divisor > 0 ? p.divisor : d.counted * h.counted * w.counted;
+        const T share = *from++ / static_cast<T>(count);
+        for (int64_t k = w.begin; k < w.end; k += wide.step()) row[k] += share;
+      }
+      for (int64_t i = d.begin; i < d.end; i += deep.step())
+        for (int64_t j = h.begin; j < h.end; j += high.step()) {
+          T* into = to + (i * high.window.size + j) * wide.window.size;
+          for (int64_t k = 0; k < wide.window.size; ++k) into[k] += row[k];
+        }
+    }
+}
+
+void run_mean_source(const RoutineArgs& args) {
+  const PoolProblem p = pool_problem(args.out.shape, args.params);
+  if (p.planes * p.size() == 0) return;
+  with_float(args.out.dtype, [&]<class E>(E) {
+    using T = typename Element<E>::Sum;
+    const auto* from = static_cast<const E*>(args.inputs[0].data);
+    auto* to = static_cast<E*>(args.out.data);
+    const int64_t width = p.axes[2].window.size, extra = std::is_same_v<E, T> ? 0 : p.size() + p.results();
+    parallel_for(p.planes, 1, static_cast<double>(p.size()) * 2, [&](int64_t begin, int64_t end) {
+      const StorageRef memory = allocate(static_cast<size_t>(width + extra) * sizeof(T));
+      T* row = static_cast<T*>(memory->data);
+      for (int64_t plane = begin; plane < end; ++plane) {
+        const E* results = from + plane * p.results();
+        E* elements = to + plane * p.size();
+        if constexpr (std::is_same_v<E, T>) {
+          spread_plane(p, results, elements, row);
+        } else {
+          T *wide = row + width, *sums = wide + p.results();
+          for (int64_t i = 0; i < p.results(); ++i) wide[i] = Element<E>::load(results[i]);
+          spread_plane(p, wide, sums, row);
+          for (int64_t i = 0; i < p.size(); ++i) elements[i] = Element<E>::store(sums[i]);
+        }
+      }
+    });
+  });
+}
+
+// ---- values put, or added, at places of a plane ----
+
+template <class E>
+void scatter_plane(const E* values, const int64_t* places, int64_t count, E* to, int64_t size, bool add) {
+  std::fill_n(to, size, Element<E>::store(typename Element<E>::Sum(0)));
+  for (int64_t i = 0; i < count; ++i) {
+    if (places[i] < 0 || places[i] >= size)
+      throw_error(ErrorKind::index, "max_unpool: got the index {}; need indices in a plane of {} elements", places[i],
+                  size);
+    E& element = to[places[i]];
+    element = add ? Element<E>::store(
+                        static_cast<typename Element<E>::Sum>(Element<E>::load(element) + Element<E>::load(values[i])))
+                  : values[i];
+  }
+}
+
+// params: size (a list), add
+void run_scatter(const RoutineArgs& args) {
+  const auto shape = args.inputs[0].shape;
+  int64_t count = 1, size = 1;
+  for (size_t i = 2; i < shape.size(); ++i) {
+    count *= shape[i];
+    size *= args.out.shape[i];
+  }
+  const bool add = args.params.back() != 0;
+  const auto* places = static_cast<const int64_t*>(args.inputs[1].data);
+  with_element(args.out.dtype, [&]<class E>(E) {
+    const auto* values = static_cast<const E*>(args.inputs[0].data);
+    auto* to = static_cast<E*>(args.out.data);
+    parallel_for(shape[0] * shape[1], 1, static_cast<double>(size + 2 * count), [&](int64_t begin, int64_t end) {
+      for (int64_t plane = begin; plane < end; ++plane)
+        scatter_plane(values + plane * count, places + plane * count, count, to + plane * size, size, add);
+    });
+  });
+}
+
+constexpr Routine kRoutines[] = {{"max_pool", run_max},
+                                 {"max_pool_indices", run_indices},
+                                 {"avg_pool", run_mean},
+                                 {"avg_pool_source", run_mean_source},
+                                 {"scatter_planes", run_scatter}};
+
+PoolAxis axis_of(const Window& window, bool adaptive, bool border) {
+  PoolAxis axis{window, adaptive, {}};
+  const Window& w = axis.window;
+  axis.seen.reserve(static_cast<size_t>(w.result));
+  for (int64_t i = 0; i < w.result; ++i) {
+    if (adaptive) {
+      const int64_t begin = i * w.size / w.result, end = ((i + 1) * w.size + w.result - 1) / w.result;
+      axis.seen.push_back({begin, end, end - begin});
+      continue;
+    }
+    const int64_t first = i * w.stride - w.before;
+    int64_t begin = first;
+    if (begin < 0) begin += (-begin + w.dilation - 1) / w.dilation * w.dilation;
+    const int64_t end = std::min(first + w.span(), w.size);
+    const int64_t counted = border ? std::min(first + w.span(), w.size + w.before) - first : end - begin;
+    axis.seen.push_back({begin, end, counted});
+  }
+  return axis;
+}
+
+}  // namespace
+
+PoolProblem pool_problem(std::span<const int64_t> source, std::span<const int64_t> params) {
+  const auto axes = static_cast<size_t>(params[0]);
+  const auto number = [&](size_t list, size_t axis) { return params[list * (axes + 1) + 1 + axis]; };
+  PoolProblem p;
+  p.planes = source[0] * source[1];
+  const bool adaptive = params[5 * (axes + 1)] != 0;
+  p.divisor = params[5 * (axes + 1) + 1];
+  for (size_t i = 0; i < kMostWindowAxes; ++i) {
+    Window w;
+    if (const size_t missing = kMostWindowAxes - axes; i >= missing) {
+      const size_t k = i - missing;
+      w = {source[2 + k], number(0, k), number(4, k), number(1, k), number(2, k), number(3, k)};
+    }
+    p.axes[i] = axis_of(w, adaptive, p.divisor < 0);
+  }
+  return p;
+}
+
+std::span<const Routine> pooling_routines() { return kRoutines; }
+
+}  // namespace tandem
