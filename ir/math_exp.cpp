@@ -114,8 +114,8 @@ ScaledPair exp_pair(Pair x, double low, double high) {
   const auto [first, second] = halved_power(reduced.count);
   const Scalar r = reduced.r;
   const Pair sum = fast_two_sum(r.constant(1), r);
-  const Scalar rest = fma(reduced.rest + x.lo, sum.hi, sum.lo);
-  return {{sum.hi, fma(r * r, horner(r, table_of(r.dtype).exp), rest)}, first, second};
+  const Scalar curved = r * r * horner(r, table_of(r.dtype).exp);
+  return {{sum.hi, fma(reduced.rest + x.lo, sum.hi + curved, sum.lo + curved)}, first, second};
 }
 
 Scalar exp(Scalar x) {

@@ -65,6 +65,12 @@ std::vector<Scalar> chosen(std::span<const Scalar> conditions, std::initializer_
   return coefs;
 }
 
+std::vector<Scalar> constants(Scalar like, std::span<const double> table) {
+  std::vector<Scalar> coefs;
+  for (const double coef : table) coefs.push_back(like.constant(coef));
+  return coefs;
+}
+
 Pair polynomial(Pair t, std::span<const Scalar> coefs) {
   Scalar rest = coefs.back();
   for (size_t i = coefs.size() - 1; i-- > 3;) rest = fma(rest, t.hi, coefs[i]);
@@ -72,7 +78,8 @@ Pair polynomial(Pair t, std::span<const Scalar> coefs) {
   const Scalar slope_error = fma(t.hi, rest, coefs[2] - slope);
   const Scalar hi = fma(t.hi, slope, coefs[1]);
   const Scalar error = fma(t.hi, slope, coefs[1] - hi);
-  return {hi, error + fma(t.lo, slope, fma(t.hi, slope_error, coefs[0]))};
+  const Scalar tangent = fma(t.hi, rest, slope);  // but for the third order
+  return {hi, error + fma(t.lo, tangent, fma(t.hi, slope_error, coefs[0]))};
 }
 
 Scalar bits_of(Scalar x) { return x.bitcast(format_of(x.dtype).ints); }

@@ -39,6 +39,7 @@ Pair ratio(Pair a, Pair b);
 // Polynomials by intervals, whose tables have the same length: the coefficients of the first table whose condition
 // holds, or else of the last one.
 std::vector<Scalar> chosen(std::span<const Scalar> conditions, std::initializer_list<std::span<const double>> tables);
+std::vector<Scalar> constants(Scalar like, std::span<const double> table);
 // Of coefficients whose constant term is the sum of the first two: the two highest steps keep their rounding errors.
 Pair polynomial(Pair t, std::span<const Scalar> coefs);
 

@@ -4,6 +4,7 @@
 // erfc(-a) = 2 - erfc(a). erfinv(x) is x P(w) with w = -log(1 - x^2) < 4, and sqrt(w) + U(sqrt(w)) beyond, where U is small
 // (M. Giles, "Approximating the erfinv function", 2011, has the variables). In f64 every step but the last keeps its
 // rounding error; f32 is computed in f64.
+#include <cmath>
 #include <limits>
 
 #include "ir/math.h"
@@ -33,14 +34,15 @@ Scalar erfc_double(Scalar x) {
   const Scalar one = x.constant(1), two = x.constant(2);
   const Scalar a = clamp(abs(x), 0, 28);
   const Pair t = ratio(sum_with(a, -4), sum_with(a, 4));
-  std::vector<Scalar> coefs;
-  for (const double coef : kErfcScaled) coefs.push_back(x.constant(coef));
-  const Pair scaled = ratio(polynomial(t, coefs), two_sum(a + a, one));
+  const Pair scaled = ratio(polynomial(t, constants(x, kErfcScaled)), two_sum(a + a, one));
   const Scalar square = a * a;
   const ScaledPair power = exp_pair({-square, -fma(a, a, -square)}, -800, 0);
   const Pair value = product(power.value, scaled);
   const Scalar right = (value.hi + value.lo) * power.first * power.second;
-  return select(x < x.constant(0), two - right, right);
+  // Around 0, 1 - (x + x P), the series of erf.
+  const Pair leading = two_sum(one, -x);
+  const Scalar middle = leading.hi + fma(-x, horner(fma(x, x, x.constant(-0.5)), kErfF64), leading.lo);
+  return select(a < x.constant(0.75), middle, select(x < x.constant(0), two - right, right));
 }
 
 // An odd function's value at x, given that at |x| < 1, with its poles at 1.

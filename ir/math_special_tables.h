@@ -139,25 +139,21 @@ inline constexpr std::array<double, 13> kErfinvTailF32{
     -0x1.d0621d1fe085p-13, -0x1.32e0ddc416517p-15, 0x1.da69b35abae42p-15, -0x1.95a2cc004e00cp-16,
     0x1.8a253042d7dfdp-20, 0x1.cf39a735c879ep-19, -0x1.4749b5aef9efbp-20, 0x1.9fff6386a660dp-26};
 
-// exp(-a) I0(a) by (a - 2) / 2, a in [0, 4] (error 2^-58.2)
-inline constexpr std::array<double, 28> kBesselI0A{
-    -0x1.1c4725f96408ap-56, 0x1.3be99b0fa5b87p-2, -0x1.7de8366c125e8p-3, 0x1.42f151eee27b7p-3, -0x1.07fa6d71b29a6p-3,
-    0x1.81afa12a77a03p-4, -0x1.ef0e6ae3234cdp-5, 0x1.17c2deee8c8cdp-5, -0x1.18aff49729a2dp-6, 0x1.f8aace5b55791p-8,
-    -0x1.9a27a19e3df1ap-9, 0x1.2fcb55a90b233p-10, -0x1.9d12001563d3ep-12, 0x1.036199199e4fp-13, -0x1.2e87ececf2d7p-15,
-    0x1.494cc52b077fdp-17, -0x1.4ff661abc23e9p-19, 0x1.427d2960b2983p-21, -0x1.23be705c4a601p-23,
-    0x1.f31132dd1f80dp-26, -0x1.a5b9054ed6556p-28, 0x1.60f291d6c15ebp-30, -0x1.8a7dbf32436d6p-34,
-    -0x1.95703c0b5a7bbp-35, -0x1.c8d0590f5fef3p-35, 0x1.1849ac56dc735p-35, 0x1.fba119d5cb51ap-38,
-    -0x1.5d20af169ce8ep-38};
+// I0(a) by a^2, a in [0, 3] (error 2^-59.7)
+inline constexpr std::array<double, 12> kBesselI0A{
+    0x1.35103cd7e23p-60, 0x1p0, 0x1.fffffffffffffp-3, 0x1.000000000002ap-6, 0x1.c71c71c71b22ep-12,
+    0x1.c71c71c76fc4cp-18, 0x1.2345677dd23bbp-24, 0x1.02e85e1a2e5c8p-31, 0x1.5229ceafc8a1ap-39, 0x1.523ac5688d52bp-47,
+    0x1.09c3c52830bf4p-55, 0x1.793bceda00efcp-64};
 
-// exp(-a) I0(a) sqrt(a) by (a - 6) / 2, a in [4, 8] (error 2^-66.4)
+// exp(-a) I0(a) sqrt(a) by a - 5.5, a in [3, 8] (error 2^-60.3)
 inline constexpr std::array<double, 28> kBesselI0B{
-    0x1.dcbaa12caf5ap-57, 0x1.a205e9173e37bp-2, -0x1.ccf29b7eff00bp-9, 0x1.657c868ce5e75p-10, -0x1.1c2e6ed6f7b19p-11,
-    0x1.ca24ef5a7b786p-13, -0x1.6d706c4c128f3p-14, 0x1.1771a1496a549p-15, -0x1.8c907393c01d7p-17,
-    0x1.f87e885daefadp-19, -0x1.117532037b17bp-20, 0x1.bd43d42547467p-23, -0x1.cbb9da17ca9ap-27,
-    -0x1.ff1e9d55e25afp-27, 0x1.6d2690ef9f121p-27, -0x1.530921fcba536p-28, 0x1.06c7778e32e48p-29,
-    -0x1.6d518776f7185p-31, 0x1.d5586b784c7d5p-33, -0x1.234e17b0c8e7p-34, 0x1.758b5c98652ffp-36,
-    -0x1.919351a491e68p-38, 0x1.9b3903d0e608dp-41, -0x1.245b90b5ef33p-41, 0x1.08676183266aep-41,
-    -0x1.c5d4569a535bep-46, -0x1.3d620b1bed1fdp-45, -0x1.16fddaa06425dp-47};
+    0x1.362741659ad9p-59, 0x1.a305321dcf5bep-2, -0x1.1ad73a035da2cp-9, 0x1.e9ae67f16a7e1p-12, -0x1.b1b123d2f18d6p-14,
+    0x1.80045075fac8bp-16, -0x1.481945205709ep-18, 0x1.046302aa2d4eap-20, -0x1.71623bfd0d52ap-23,
+    0x1.bc62f8f80b926p-26, -0x1.8fe39a55a3c13p-29, 0x1.d3357ce244824p-34, 0x1.0c507d537463dp-34,
+    -0x1.a292d7301690fp-36, 0x1.a4abf1826775fp-38, -0x1.5f6e324dcb14fp-40, 0x1.06b1614343889p-42,
+    -0x1.6d443ca357621p-45, 0x1.eab63eca0721dp-48, -0x1.3da2dc4b453c6p-50, 0x1.64b11ad825c58p-53,
+    -0x1.a53c564dd6d1cp-56, 0x1.ce5acfea9032dp-58, -0x1.4e61e1f24cd9fp-60, -0x1.23cb65dd976c9p-64,
+    0x1.4eb7b74a78f2ep-66, 0x1.7cf6174bb2511p-67, -0x1.17c19c0e37fdbp-69};
 
 // exp(-a) I0(a) sqrt(a) by 16 / a - 1, a >= 8 (error 2^-60.0)
 inline constexpr std::array<double, 28> kBesselI0C{
@@ -184,25 +180,21 @@ inline constexpr std::array<double, 18> kBesselI0LargeF32{
     -0x1.ea67b4d49b16ep-23, -0x1.7e41a760a4e38p-25, 0x1.4d348ecca232dp-24, 0x1.2ea9dfd5711bfp-27,
     -0x1.b4324e04d9b7fp-27};
 
-// exp(-a) I1(a) / a by (a - 2) / 2, a in [0, 4] (error 2^-58.5)
-inline constexpr std::array<double, 28> kBesselI1A{
-    0x1.33618bc31b2cp-58, 0x1.b8df1ae942419p-4, -0x1.f3d5ff667224ap-4, 0x1.aacfad2ac8bb8p-4, -0x1.311a797203b92p-4,
-    0x1.79128e7291afap-5, -0x1.99eaeafc9e9cp-6, 0x1.8cf3bbc5ad9ccp-7, -0x1.59f1c403bbb21p-8, 0x1.11b52aad4174ep-9,
-    -0x1.8c2b4169e5c3fp-11, 0x1.07fbb1562336p-12, -0x1.45c939fa22d53p-14, 0x1.7636f0acc0108p-16,
-    -0x1.91df651448d47p-18, 0x1.951ba6b4fa0c1p-20, -0x1.80cc7c91f041cp-22, 0x1.59932cf55c37p-24,
-    -0x1.23b29163d4c8ap-26, 0x1.cc5b0ef138d65p-29, -0x1.aea3b87810135p-31, 0x1.f767be98ae9b8p-33,
-    0x1.dfaee571f1804p-35, -0x1.1e40b5fd9018fp-34, -0x1.fb1444d3c01cp-36, 0x1.c2bb06d4da11cp-36,
-    0x1.4324e1c91d727p-38, -0x1.24e3929e3cf25p-38};
+// I1(a) / a by a^2, a in [0, 3] (error 2^-62.2)
+inline constexpr std::array<double, 12> kBesselI1A{
+    0x1.22f8693cf5cp-64, 0x1p-1, 0x1p-4, 0x1.5555555555559p-9, 0x1.c71c71c71c3abp-15, 0x1.6c16c16c28cfep-21,
+    0x1.845c8a06ebaffp-28, 0x1.27e4fc9cae55dp-35, 0x1.5229fee0506f8p-43, 0x1.2ca18181cf2d9p-51, 0x1.a9b156a2b81a8p-60,
+    0x1.0fb187b15d194p-68};
 
-// exp(-a) I1(a) sqrt(a) by (a - 6) / 2, a in [4, 8] (error 2^-63.6)
+// exp(-a) I1(a) sqrt(a) by a - 5.5, a in [3, 8] (error 2^-61.8)
 inline constexpr std::array<double, 28> kBesselI1B{
-    -0x1.42cb820a8c9bp-58, 0x1.7d63230f24b41p-2, 0x1.36a0c70af27e4p-7, -0x1.c2f57d5c25873p-9, 0x1.4d0ad86abfcbcp-10,
-    -0x1.f33670a58b8f4p-12, 0x1.7758ca6ba2e65p-13, -0x1.15bda30c6566p-14, 0x1.8bc6bb66b7e84p-16,
-    -0x1.0a14b7e534b5fp-17, 0x1.4ba80c8667d5bp-19, -0x1.78747c504046ep-21, 0x1.7bad8be5bbd77p-23,
-    -0x1.43d6cc196f8dep-25, 0x1.9131e318bdbfep-28, -0x1.d716f0ca88378p-34, -0x1.aad8ecd6759a2p-32,
-    0x1.d92db4657b56cp-33, -0x1.9fcbbab71f64fp-34, 0x1.e1530a7b08576p-36, 0x1.e0b3ef00b90cap-39, 0x1.46b6dfe13c14p-39,
-    -0x1.191d01de3806bp-37, 0x1.9f4403fbcc71ap-43, 0x1.71059acb68eb1p-39, 0x1.220c5c36964afp-46,
-    -0x1.e681187eeafc7p-42, 0x1.27531280c26a1p-54};
+    -0x1.6a3032a8e3d8p-58, 0x1.7ab7c4ece4527p-2, 0x1.77e846d87aab6p-8, -0x1.2dbf7589667b5p-10, 0x1.ed916a92aafe8p-13,
+    -0x1.9787e3e8602d1p-15, 0x1.4d0c0bfc663a8p-17, -0x1.06be47ed26a5dp-19, 0x1.86c6029049e6p-22,
+    -0x1.0c65a28b1ee53p-24, 0x1.4e044633ddbc2p-27, -0x1.6f261f7d747c8p-30, 0x1.52eb6db4cebf5p-33,
+    -0x1.c133ce832b1c3p-37, 0x1.6e4ce25162649p-44, 0x1.28e2d1f101a29p-42, -0x1.5477aa53096e1p-44,
+    0x1.16823edef4e6cp-46, -0x1.8b5d2714045ebp-49, 0x1.ffcd2f0fda9a4p-52, -0x1.2611cbbc2e084p-54,
+    0x1.5805e68c316c3p-57, -0x1.1dc4546450a94p-59, 0x1.61e476d5e4946p-62, 0x1.8ee273122afdp-68,
+    -0x1.f313b4ab13097p-70, -0x1.5988ce8faff9p-69, 0x1.c088f093a352bp-72};
 
 // exp(-a) I1(a) sqrt(a) by 16 / a - 1, a >= 8 (error 2^-59.9)
 inline constexpr std::array<double, 28> kBesselI1C{

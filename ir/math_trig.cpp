@@ -234,7 +234,11 @@ SinCos sin_cos_pi(Scalar x) {
   const Scalar sum = fma(turn, number(2), number(magic(DType::f64, 0)));
   const Scalar r = fma(sum - number(magic(DType::f64, 0)), number(-0.5), turn);
   const Scalar angle = r * number(kPi[0]);
-  return sin_cos_of({angle, fma(r, number(kPi[1]), fma(r, number(kPi[0]), -angle))}, bits_of(sum));
+  SinCos value = sin_cos_of({angle, fma(r, number(kPi[1]), fma(r, number(kPi[0]), -angle))}, bits_of(sum));
+  // What the square of the angle lost.
+  const Scalar square = angle * angle;
+  value.cosine.lo = fma(fma(angle, angle, -square), number(-0.5), value.cosine.lo);
+  return value;
 }
 
 Scalar sin(Scalar x) {

@@ -1,9 +1,9 @@
 """Derive the constants of ir/math_special_tables.h: minimax polynomials of the special functions, interval by interval.
 
 Run from the repository root: python benchmarks/accuracy/fit_special.py > ir/math_special_tables.h
-Needs mpmath, and some minutes. Every polynomial is in a variable from -1 to 1, so that all intervals of a function have
-coefficients of the same number and use; a body selects those of the interval that an argument is in. For float64 results
-the constant term is the sum of the first two entries.
+Needs mpmath, and some minutes. All intervals of a function have coefficients of the same number and use, so that a body
+selects those of the interval that an argument is in; most are in a variable from -1 to 1. For float64 results the
+constant term is the sum of the first two entries.
 """
 
 import sys
@@ -116,6 +116,10 @@ def bessel_tables():
         def small(x, scaled=scaled, order=order):
             return scaled(x) / x if order else scaled(x)
 
+        def series(q, order=order):
+            x = mp.sqrt(q)
+            return mp.besseli(order, x) / (x if order else 1)
+
         def large(x, scaled=scaled):
             return scaled(x) * mp.sqrt(x)
 
@@ -126,8 +130,10 @@ def bessel_tables():
         root = f"exp(-a) I{order}(a) sqrt(a)"
         least = -1 + mpf(10) ** -3
         name = f"kBesselI{order}"
-        emit_piece(f"{name}A", f"{ratio} by (a - 2) / 2, a in [0, 4]", from_unit(small, mpf(2), mpf(2)), 27)
-        emit_piece(f"{name}B", f"{root} by (a - 6) / 2, a in [4, 8]", from_unit(large, mpf(6), mpf(2)), 27)
+        note = f"I{order}(a)" + (" / a" if order else "") + " by a^2, a in [0, 3]"
+        emit_piece(f"{name}A", note, series, 11, 0, 9)
+        middle = from_unit(large, mpf("5.5"), 1)
+        emit_piece(f"{name}B", f"{root} by a - 5.5, a in [3, 8]", middle, 27, -2.5, 2.5)
         emit_piece(f"{name}C", f"{root} by 16 / a - 1, a >= 8", inverse(8), 27, least)
         emit_piece(
             f"{name}SmallF32", f"{ratio} by (a - 3) / 3, a in [0, 6]", from_unit(small, mpf(3), mpf(3)), 18, lean=True
