@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tandem import _core
 from tandem._boundary import public
+from tandem._dtypes import isdtype
 
 Tensor = _core.Tensor
 
@@ -17,5 +18,7 @@ def frexp(x: Tensor, /) -> tuple[Tensor, Tensor]:
     >>> td.frexp(td.asarray([6., -0.5]))
     (tensor([ 0.75, -0.5 ], dtype=float32), tensor([3, 0], dtype=int32))
     """
-    exponent = _core._binary_exponent(x)
+    if not isdtype(x.dtype, "real floating"):
+        raise _core.DTypeError(f"frexp: got x of dtype {x.dtype}; need a floating-point dtype; try x.astype(...)")
+    exponent = _core._internal("binary_exponent", x)
     return _core.ldexp(x, -exponent), exponent

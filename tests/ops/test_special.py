@@ -18,7 +18,8 @@ def numbers(dtype):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_frexp(dtype):
     a = numbers(dtype)
-    want = np.frexp(a)
+    with np.errstate(invalid="ignore"):
+        want = np.frexp(a)
     for function in (td.frexp, td.script(lambda x: td.frexp(x))):
         mantissa, exponent = (np.asarray(part) for part in function(td.asarray(a)))
         np.testing.assert_array_equal(mantissa, want[0], strict=True)
@@ -36,3 +37,23 @@ def test_ldexp(dtype, counts):
             want = np.ldexp(a, n.astype(np.int32))
         for function in (td.ldexp, td.script(lambda x, n: td.ldexp(x, n))):
             np.testing.assert_array_equal(np.asarray(function(td.asarray(a), td.asarray(n))), want, strict=True)
+
+
+def test_ldexp_by_a_python_number():
+    """The count stays an integer whatever the tensor's dtype; a float is refused."""
+    x = td.asarray([1.0, -3.0])
+    for function in (td.ldexp, td.script(lambda x, n: td.ldexp(x, n))):
+        np.testing.assert_array_equal(np.asarray(function(x, -1)), np.array([0.5, -1.5], np.float32), strict=True)
+        np.testing.assert_array_equal(
+            np.asarray(function(x, 2**40)), np.array([np.inf, -np.inf], np.float32), strict=True
+        )
+        with pytest.raises(td.DTypeError, match=r"ldexp: got x2 of dtype float\d+; need an integer dtype"):
+            function(x, 0.5)
+
+
+@pytest.mark.parametrize("x", [td.asarray([1, 2]), td.asarray([True]), td.asarray([1j])])
+def test_parts_of_other_numbers_are_refused(x):
+    with pytest.raises(td.DTypeError, match="frexp: got x of dtype .*; need a floating-point dtype"):
+        td.frexp(x)
+    with pytest.raises(td.DTypeError, match="ldexp: got x1 of dtype .*; need"):
+        td.ldexp(x, td.asarray([1]))
