@@ -1,7 +1,7 @@
-// lgamma and digamma.
+// lgamma, digamma and trigamma.
 //
-// Both take the part of a regular function that has their zeros out as factors, lgamma(1 + w) = w (w - 1) R(w) and
-// digamma(1 + w) = (1 + w - root) R(w), and R from polynomials on intervals whose ends double. From 8 on the asymptotic
+// All take the part of a regular function that has their zeros out as factors, lgamma(1 + w) = w (w - 1) R(w) and
+// digamma(1 + w) = (1 + w - root) R(w), or their next pole, trigamma(1 + w) = R(w) / (1 + w)^2, and R from polynomials on intervals whose ends double. From 8 on the asymptotic
 // series serves; arguments near 0 are moved up by one; negative ones are reflected. All sums keep their rounding errors,
 // so that only the last one rounds. Near a zero between two poles the terms of the reflection cancel: the error is then
 // small in units of the terms, not of the result.
@@ -125,6 +125,45 @@ Scalar digamma_double(Scalar x) {
   return select(undefined, x.constant(kNaN), select(a < x.constant(kInfinity), result, x));
 }
 
+// trigamma(1 + w) for 0 <= w < 7.
+Pair trigamma_near(Scalar w) {
+  const Scalar is_low[] = {w < w.constant(1), w < w.constant(3)};
+  const auto number = [&](double first, double second, double third) {
+    return select(is_low[0], w.constant(first), select(is_low[1], w.constant(second), w.constant(third)));
+  };
+  const Scalar t = (w - number(0.5, 2, 5)) * number(2, 1, 0.5);
+  const Pair a = two_sum(w, w.constant(1));
+  return ratio(polynomial(exact(t), chosen(is_low, {kTrigamma1, kTrigamma2, kTrigamma3})), product(a, a));
+}
+
+Scalar trigamma_double(Scalar x) {
+  const Scalar zero = x.constant(0), one = x.constant(1);
+  const Scalar a = abs(x);
+  const Scalar small = a < one, near = a < x.constant(8);
+  const Pair regular = trigamma_near(select(small, a, a - one));
+  const Pair reciprocal = reciprocal_of(a), square = product(reciprocal, reciprocal);
+  const Scalar series = fma(square.hi * reciprocal.hi, horner(square.hi, kTrigammaSeries), square.hi * x.constant(0.5));
+  const Pair far = sum(reciprocal, exact(series));
+  const Pair above = select(near, regular, far);
+  const Pair positive = select(small, sum(regular, square), above);
+
+  // trigamma(-a) = (pi / sin(pi a))^2 - trigamma(1 + a), where trigamma(1 + a) = trigamma(a) - 1 / a^2
+  const SinCos angle = sin_cos_pi(a);
+  const Scalar odd = (angle.count & integer(angle.count, 1)) != integer(angle.count, 0);
+  const Pair sine = select(odd, angle.cosine, angle.sine);
+  const Pair inverse = ratio(pair(x, {kPi[0], kPi[1]}), fast_two_sum(sine.hi, sine.lo)),
+             pole = product(inverse, inverse);
+  const Pair reflected = sum(pole, negated(select(small, regular, sum(above, negated(square)))));
+
+  const Pair value = select(x < zero, reflected, positive);
+  // Where a square overflows, its own errors are NaN.
+  const Scalar finite = select(square.hi < x.constant(kInfinity), value.hi + value.lo, x.constant(kInfinity));
+  const Scalar whole = (x < zero) & (trunc(x) == x);
+  const Scalar at_infinity = select(x < zero, x.constant(kNaN), zero);
+  const Scalar result = select(whole, x.constant(kInfinity), finite);
+  return select(x == x, select(a < x.constant(kInfinity), result, at_infinity), x);
+}
+
 Scalar widened(Scalar x, Scalar (*function)(Scalar)) {
   return x.dtype == DType::f64 ? function(x) : function(x.cast(DType::f64)).cast(x.dtype);
 }
@@ -133,5 +172,6 @@ Scalar widened(Scalar x, Scalar (*function)(Scalar)) {
 
 Scalar lgamma(Scalar x) { return widened(x, lgamma_double); }
 Scalar digamma(Scalar x) { return widened(x, digamma_double); }
+Scalar trigamma(Scalar x) { return widened(x, trigamma_double); }
 
 }  // namespace tandem::math

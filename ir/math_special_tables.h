@@ -83,6 +83,30 @@ inline constexpr std::array<double, 24> kDigamma3{
     -0x1.09d3b0c613c4cp-30, 0x1.611fb6e4f3c11p-32, -0x1.30e8a6bb7ff6cp-34, 0x1.90a08888def77p-36,
     -0x1.83a749390253ap-36, 0x1.02fa8fb4a11c3p-37};
 
+// (1 + w)^2 trigamma(1 + w) by (w - 0.5) / 0.5 (error 2^-60.7)
+inline constexpr std::array<double, 21> kTrigamma1{
+    -0x1.a6e16bf6fd084p-53, 0x1.0d3918bd83a69p1, 0x1.e1151b2c50aacp-2, 0x1.13938644c12c4p-7, -0x1.26f951ad306c3p-9,
+    0x1.31427844e749ap-11, -0x1.32fab9648f57bp-13, 0x1.2d3ccf400e026p-15, -0x1.217189be74e39p-17,
+    0x1.1119cac5bca14p-19, -0x1.fb4dd73eebce4p-22, 0x1.d0c441f922b69p-24, -0x1.a4c3e53e0134fp-26,
+    0x1.78e2440b5053cp-28, -0x1.4dd1d5b504359p-30, 0x1.2730c9e86e17dp-32, -0x1.0c7c2aefd9f2p-34,
+    0x1.b0bc024003551p-37, -0x1.a4bfda757b51cp-40, 0x1.ade34cea24c9ep-41, -0x1.c63343dc5b6b6p-42};
+
+// (1 + w)^2 trigamma(1 + w) by (w - 2) / 1 (error 2^-60.3)
+inline constexpr std::array<double, 21> kTrigamma2{
+    0x1.c97f7927178f8p-55, 0x1.c6f6cba75a336p1, 0x1.f714bea23813ap-1, 0x1.670aa268de417p-8, -0x1.bc47131909285p-10,
+    0x1.0eb99ac5b06f8p-11, -0x1.4559f9090882bp-13, 0x1.81ffb1e410fb5p-15, -0x1.c4905d9370d05p-17,
+    0x1.066f5a5b93518p-18, -0x1.2d56d43f76252p-20, 0x1.56db34fb8cc7ap-22, -0x1.82d38d106bc7dp-24,
+    0x1.b0e1fd26e9bc4p-26, -0x1.e0ec720bfdd02p-28, 0x1.0b91b88ebd03fp-29, -0x1.27a69e68c0527p-31,
+    0x1.271be3cc8b363p-33, -0x1.3142b60e5fb32p-35, 0x1.0e20a24549728p-36, -0x1.3c60f0af23b91p-38};
+
+// (1 + w)^2 trigamma(1 + w) by (w - 5) / 2 (error 2^-59.2)
+inline constexpr std::array<double, 21> kTrigamma3{
+    -0x1.58bda297d7e2ap-52, 0x1.a1c4a18c250aap2, 0x1.fdaafb2fd43a6p0, 0x1.87aee1048dc5cp-9, -0x1.ff551757d99b9p-11,
+    0x1.4c1e98efe2a68p-12, -0x1.ad5e995844a37p-14, 0x1.14429b633af49p-15, -0x1.61e684cdee567p-17,
+    0x1.c364aafcfa5c9p-19, -0x1.1eaa708dd75e1p-20, 0x1.6aa8211952f31p-22, -0x1.c9070a5d8ee28p-24,
+    0x1.1e821d08bc3b5p-25, -0x1.65da20e0427d9p-27, 0x1.c66d67597a884p-29, -0x1.1e3b2f058319dp-30,
+    0x1.2929c752a607fp-32, -0x1.4f68d16c7e2f8p-34, 0x1.a85c78253e109p-35, -0x1.1f12f08ad7b6ap-36};
+
 // the positive zero of digamma, less 1
 inline constexpr std::array<double, 2> kDigammaRoot{
     0x1.d8b618d5af8fep-2, -0x1.1e563779a1f5bp-56};
@@ -100,6 +124,11 @@ inline constexpr std::array<double, 8> kLgammaSeries{
 inline constexpr std::array<double, 9> kDigammaSeries{
     0x1.5555555555555p-4, -0x1.111111110bbb3p-7, 0x1.041040cc03757p-8, -0x1.1110a0e5228fdp-8, 0x1.f00ddab09b43dp-8,
     -0x1.4adcac8496becp-6, 0x1.f246931374d61p-7, 0x1.207802331c195p1, -0x1.46d3cb6f6a6ep5};
+
+// a^3 (trigamma(a) - 1 / a - 1 / 2a^2) by 1 / a^2 (error 2^-54.0)
+inline constexpr std::array<double, 9> kTrigammaSeries{
+    0x1.5555555555555p-3, -0x1.111111110e62ep-5, 0x1.86186169c9b9p-6, -0x1.1110f490316adp-5, 0x1.363f73759e3dcp-4,
+    -0x1.0147a4feeec18p-2, 0x1.05c4f62f93f09p0, -0x1.25defc299bc6dp0, -0x1.b792bb0fd3cdcp5};
 
 // erfinv(x) / x by (w - 2) / 2, w = -log(1 - x^2) in [0, 4] (error 2^-59.2)
 inline constexpr std::array<double, 22> kErfinv0{

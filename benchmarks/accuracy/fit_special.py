@@ -65,6 +65,9 @@ def gamma_tables():
     def digamma(w):
         return mp.digamma(1 + w) / (1 + w - root)
 
+    def trigamma(w):
+        return (1 + w) ** 2 * mp.psi(1, 1 + w)
+
     pieces = (("0", -0.25, 0.25), ("1", 0.5, 0.5), ("2", 2, 1), ("3", 5, 2))
     for name, middle, half in pieces:
         note = f"lgamma(1 + w) / (w (w - 1)) by (w - {middle}) / {half}"
@@ -72,6 +75,9 @@ def gamma_tables():
     for name, middle, half in pieces[1:]:
         note = f"digamma(1 + w) / (1 + w - root) by (w - {middle}) / {half}"
         emit_piece(f"kDigamma{name}", note, from_unit(digamma, mpf(middle), mpf(half)), 23)
+    for name, middle, half in pieces[1:]:
+        note = f"(1 + w)^2 trigamma(1 + w) by (w - {middle}) / {half}"
+        emit_piece(f"kTrigamma{name}", note, from_unit(trigamma, mpf(middle), mpf(half)), 20)
     emit("kDigammaRoot", "the positive zero of digamma, less 1", parts(root - 1, [53, 53]))
     emit("kStirling", "log(2 pi) / 2 - 1 / 2", parts(mp.log(2 * mp.pi) / 2 - mpf(1) / 2, [53, 53]))
 
@@ -83,10 +89,16 @@ def gamma_tables():
         a = 1 / mp.sqrt(z)
         return (mp.log(a) - 1 / (2 * a) - mp.digamma(a)) * a * a
 
+    def third(z):
+        a = 1 / mp.sqrt(z)
+        return (mp.psi(1, a) - 1 / a - 1 / (2 * a * a)) * a**3
+
     mp.dps = 90  # nearly all of it cancels
     least = mpf(10) ** -12
     emit_piece("kLgammaSeries", "a (lgamma(a) - leading terms) by 1 / a^2, a >= 8", series, 8, least, mpf(1) / 64, True)
     emit_piece("kDigammaSeries", "a^2 (log a - 1 / 2a - digamma a) by 1 / a^2", tail, 9, least, mpf(1) / 64, True)
+    note = "a^3 (trigamma(a) - 1 / a - 1 / 2a^2) by 1 / a^2"
+    emit_piece("kTrigammaSeries", note, third, 9, least, mpf(1) / 64, True)
     mp.dps = 45
 
 

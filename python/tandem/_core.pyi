@@ -854,6 +854,9 @@ def lgamma(x: _TensorLike) -> Tensor:
 def digamma(x: _TensorLike) -> Tensor:
     """Return the derivative of lgamma; NaN at -1, -2 ..., infinite at 0 with the other sign."""
 
+def trigamma(x: _TensorLike) -> Tensor:
+    """Return the derivative of digamma; infinite at 0, -1, -2 ..."""
+
 def sinc(x: _TensorLike) -> Tensor:
     """Return sin(pi x) / (pi x), and 1 at 0."""
 

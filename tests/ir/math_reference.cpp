@@ -67,7 +67,7 @@ template <class F>
 constexpr F kBernoulli[] = {F(1) / 6,       F(-1) / 30,       F(1) / 42,       F(-1) / 30,
                             F(5) / 66,      F(-691) / 2730,   F(7) / 6,        F(-3617) / 510,
                             F(43867) / 798, F(-174611) / 330, F(854513) / 138, F(-236364091) / 2730};
-constexpr int kFar = 22;  // from where on the asymptotic series have all digits
+constexpr int kFar = 14;  // from where on the asymptotic series have all digits
 
 // Of x > 0. The difference to the value 0 at the root: digamma(x) is the sum of (x - root) / ((k + x) (k + root)) over
 // all k >= 0, whose rest from `kFar` on is a difference of asymptotic series, taken term by term.
@@ -215,6 +215,7 @@ const Table& table() {
       {"i1", {TANDEM_SAME(bessel(x, 1, false)), 1, 1, 720}},
       {"i1e", {TANDEM_SAME(bessel(x, 1, true)), 1, 1, 50}},
       {"lgamma", {TANDEM_SAME(log_gamma(x)), 1, 1, 50, 0, 0.25}},
+      {"trigamma", {TANDEM_SAME(trigamma(x)), 1, 1, 50}},
       {"digamma", {TANDEM_SAME(static_cast<decltype(x)>(digamma(x))), 1, 1, 50, 0, 1}},
   };
   return rows;

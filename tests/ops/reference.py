@@ -236,6 +236,17 @@ def _negative(smallest):
     return lambda arrays, attributes: (1, np.where(arrays[0] < 0, smallest, 0))
 
 
+def _trigamma(x):
+    if x > 0:
+        return mpmath.psi(1, x)
+    return (mpmath.pi / mpmath.sinpi(x)) ** 2 - mpmath.psi(1, 1 - x)  # of itself it would add up to -x terms
+
+
+def _trigamma_ends(x):
+    pole = np.isfinite(x) & (x <= 0) & (x == np.rint(x))
+    return np.select([np.isnan(x) | (x == -np.inf), pole, x == np.inf], [np.nan, np.inf, 0.0], 1.0)
+
+
 _rounded(
     erfc=_special(mpmath.erfc, scipy.special.erfc),
     erfinv=_special(mpmath.erfinv, scipy.special.erfinv),
@@ -246,6 +257,7 @@ _rounded(
     i1e=_special(lambda x: mpmath.exp(-abs(x)) * mpmath.besseli(1, x), scipy.special.i1e),
     lgamma=_special(mpmath.loggamma, _finite(scipy.special.gammaln, np.abs)),
     digamma=_special(mpmath.digamma, scipy.special.digamma),
+    trigamma=_special(_trigamma, _trigamma_ends),
 )
 TWINS["lgamma"].error = _negative(0.25)
 TWINS["digamma"].error = _negative(1)
