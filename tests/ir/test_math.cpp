@@ -76,11 +76,32 @@ Batch batch_of(const OpDef& row, DType dtype) {
   return {builder.take(), result.id};
 }
 
-Batch batch_of_pow(DType dtype) {
+// A row of two inputs.
+Scalar build_binary(std::string_view name, ScalarBuilder& builder, DType dtype) {
+  std::vector<Scalar> inputs;
+  for (const int64_t place : {0, 1}) inputs.push_back(builder.emit(ScalarOp::load, dtype, -1, -1, -1, place));
+  return std::get<PointwiseRule>(op(name).lower)(inputs, op(name), {});
+}
+
+Batch batch_of_binary(std::string_view name, DType dtype) {
   ScalarBuilder builder;
-  const Scalar x = builder.emit(ScalarOp::load, dtype, -1, -1, -1, 0);
-  const Scalar result = math::pow(x, builder.emit(ScalarOp::load, dtype, -1, -1, -1, 1));
+  const Scalar result = build_binary(name, builder, dtype);
   return {builder.take(), result.id};
+}
+
+int64_t primitives_of(std::span<const ScalarNode> body) {
+  return std::ranges::count_if(body, [](const ScalarNode& node) {
+    return node.op != ScalarOp::load && node.op != ScalarOp::constant && node.op != ScalarOp::bitcast;
+  });
+}
+
+int64_t primitives_of(const OpDef& row, DType dtype) {
+  ScalarBuilder builder;
+  if (row.inputs.size() == 1)
+    build(row, builder, dtype);
+  else
+    build_binary(row.name, builder, dtype);
+  return primitives_of(builder.body());
 }
 
 struct Worst {
@@ -192,7 +213,7 @@ Worst sample_pow(int64_t blocks) {
   constexpr DType kType = std::is_same_v<Float, float> ? DType::f32 : DType::f64;
   using Bits = std::conditional_t<std::is_same_v<Float, float>, uint32_t, uint64_t>;
   return parallel(blocks, [&](int64_t begin, int64_t end) {
-    Batch batch = batch_of_pow(kType);
+    Batch batch = batch_of_binary("pow", kType);
     std::vector<Float> x(kBlock);
     std::vector<Float> y(kBlock);
     const void* inputs[] = {x.data(), y.data()};
@@ -222,9 +243,13 @@ Worst sample_pow(int64_t blocks) {
   });
 }
 
-void report(std::string_view name, DType dtype, const Worst& worst, double limit) {
-  if (env("TANDEM_ACCURACY"))
-    fmt::print("{:8} {} {:6.3f} ulp at {:a} {:a}\n", name, info(dtype).text, worst.ulps, worst.at, worst.at_y);
+// `primitives`: of the body, without constants and reinterpretations.
+void report(std::string_view name, DType dtype, const Worst& worst, double limit, int64_t primitives) {
+  if (env("TANDEM_ACCURACY")) {
+    fmt::print("{:10} {} {:6.3f} ulp, {:3} primitives, at {:a} {:a}\n", name, info(dtype).text, worst.ulps, primitives,
+               worst.at, worst.at_y);
+    std::fflush(stdout);
+  }
   INFO(fmt::format("{} {}: {} ulp at {:a}, {:a}; limit {}", name, info(dtype).text, worst.ulps, worst.at, worst.at_y,
                    limit));
   CHECK(worst.ulps <= limit);
@@ -240,20 +265,24 @@ bool chosen(std::string_view name) {
 TEST_CASE("float32 functions are within their limits") {
   const int64_t stride = env("TANDEM_EXHAUSTIVE") ? 1 : 64;
   for (const auto& [row, reference] : functions())
-    if (chosen(row->name)) report(row->name, DType::f32, sweep_single({row, reference}, stride), reference->limit_f32);
+    if (chosen(row->name))
+      report(row->name, DType::f32, sweep_single({row, reference}, stride), reference->limit_f32,
+             primitives_of(*row, DType::f32));
 }
 
 TEST_CASE("float64 functions are within their limits") {
   const int64_t blocks = env("TANDEM_EXHAUSTIVE") ? 50'000 : 500;
   for (const auto& [row, reference] : functions())
-    if (chosen(row->name)) report(row->name, DType::f64, sample_double({row, reference}, blocks), reference->limit_f64);
+    if (chosen(row->name))
+      report(row->name, DType::f64, sample_double({row, reference}, blocks), reference->limit_f64,
+             primitives_of(*row, DType::f64));
 }
 
 TEST_CASE("pow is within its limits") {
   if (!chosen("pow")) return;
   const int64_t blocks = env("TANDEM_EXHAUSTIVE") ? 50'000 : 1000;
-  report("pow", DType::f32, sample_pow<float, double>(blocks), 1.0);
-  report("pow", DType::f64, sample_pow<double, long double>(blocks), 1.5);
+  report("pow", DType::f32, sample_pow<float, double>(blocks), 1.0, primitives_of(op("pow"), DType::f32));
+  report("pow", DType::f64, sample_pow<double, long double>(blocks), 1.5, primitives_of(op("pow"), DType::f64));
 }
 
 namespace {
@@ -264,10 +293,7 @@ Worst sample_atan2(int64_t blocks) {
   constexpr DType kType = std::is_same_v<Float, float> ? DType::f32 : DType::f64;
   using Bits = std::conditional_t<std::is_same_v<Float, float>, uint32_t, uint64_t>;
   return parallel(blocks, [&](int64_t begin, int64_t end) {
-    ScalarBuilder builder;
-    const Scalar first = builder.emit(ScalarOp::load, kType, -1, -1, -1, 0);
-    const Scalar result = math::atan2(first, builder.emit(ScalarOp::load, kType, -1, -1, -1, 1));
-    Batch batch(builder.take(), result.id);
+    Batch batch = batch_of_binary("atan2", kType);
     std::vector<Float> y(kBlock), x(kBlock);
     const void* inputs[] = {y.data(), x.data()};
     Worst worst;
@@ -295,8 +321,8 @@ Worst sample_atan2(int64_t blocks) {
 TEST_CASE("atan2 is within its limits") {
   if (!chosen("atan2")) return;
   const int64_t blocks = env("TANDEM_EXHAUSTIVE") ? 50'000 : 1000;
-  report("atan2", DType::f32, sample_atan2<float, double>(blocks), 1.0);
-  report("atan2", DType::f64, sample_atan2<double, long double>(blocks), 1.0);
+  report("atan2", DType::f32, sample_atan2<float, double>(blocks), 1.0, primitives_of(op("atan2"), DType::f32));
+  report("atan2", DType::f64, sample_atan2<double, long double>(blocks), 1.0, primitives_of(op("atan2"), DType::f64));
 }
 
 TEST_CASE("log10 of powers of ten") {
