@@ -105,7 +105,10 @@ long double digamma(long double x) {
 template <class F>
 F trigamma_positive(F x) {
   F sum = 0;
-  for (; x < kFar; x += 1) sum += 1 / (x * x);
+  while (x < kFar) {
+    sum += 1 / (x * x);
+    x += 1;
+  }
   const F u = 1 / (x * x);
   F power = 1 / x;
   sum += power + u / 2;

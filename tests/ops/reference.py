@@ -10,16 +10,14 @@ intermediate values (the sum of absolute values for a sum), `steps` the number o
 (for a sum: its lane, then the tree of lanes and blocks). The compute type is float32 for the 16-bit floats.
 """
 
-import functools
 import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import mpmath
 import numpy as np
 import samples
-import scipy.special
+import special
 
 import tandem as td
 
@@ -201,64 +199,12 @@ _rounded(
 TWINS["pow"].integers = _integer_power
 
 
-def _special(exact, rough):
-    """SciPy's zeros, infinities and NaNs, as `rough` says, and 30 digits of all other values."""
-
-    @functools.lru_cache(1 << 14)
-    def one(x):
-        with mpmath.workdps(30):
-            return np.longdouble(mpmath.nstr(exact(mpmath.mpf(x)).real, 25))
-
-    def function(x):
-        x64 = x.astype(np.float64)
-        with np.errstate(all="ignore"):
-            near = np.asarray(rough(x64), dtype=np.longdouble)
-        inside = np.isfinite(near) & (near != 0)
-        values = near.copy()
-        values[inside] = [one(v) for v in x64[inside].tolist()]
-        return values.astype(x.dtype)
-
-    return function
-
-
-def _finite(function, at_infinity):
-    """The same where SciPy fails: at infinity, and next to 0 and to overflow inside the function."""
-
-    def rough(x):
-        size = np.clip(np.abs(x), 1e-300, 1e300)
-        return np.where(np.isinf(x), at_infinity(x), function(np.where(x == 0, x, np.copysign(size, x))))
-
-    return rough
-
-
 def _negative(smallest):
     """Results at negative arguments smaller than `smallest` are as exact as that number: terms cancel to a zero."""
     return lambda arrays, attributes: (1, np.where(arrays[0] < 0, smallest, 0))
 
 
-def _trigamma(x):
-    if x > 0:
-        return mpmath.psi(1, x)
-    return (mpmath.pi / mpmath.sinpi(x)) ** 2 - mpmath.psi(1, 1 - x)  # of itself it would add up to -x terms
-
-
-def _trigamma_ends(x):
-    pole = np.isfinite(x) & (x <= 0) & (x == np.rint(x))
-    return np.select([np.isnan(x) | (x == -np.inf), pole, x == np.inf], [np.nan, np.inf, 0.0], 1.0)
-
-
-_rounded(
-    erfc=_special(mpmath.erfc, scipy.special.erfc),
-    erfinv=_special(mpmath.erfinv, scipy.special.erfinv),
-    sinc=_special(mpmath.sincpi, _finite(np.sinc, lambda x: np.nan)),
-    i0=_special(lambda x: mpmath.besseli(0, x), _finite(scipy.special.i0, np.abs)),
-    i1=_special(lambda x: mpmath.besseli(1, x), _finite(scipy.special.i1, np.positive)),
-    i0e=_special(lambda x: mpmath.exp(-abs(x)) * mpmath.besseli(0, x), scipy.special.i0e),
-    i1e=_special(lambda x: mpmath.exp(-abs(x)) * mpmath.besseli(1, x), scipy.special.i1e),
-    lgamma=_special(mpmath.loggamma, _finite(scipy.special.gammaln, np.abs)),
-    digamma=_special(mpmath.digamma, scipy.special.digamma),
-    trigamma=_special(_trigamma, _trigamma_ends),
-)
+_rounded(**special.FUNCTIONS)
 TWINS["lgamma"].error = _negative(0.25)
 TWINS["digamma"].error = _negative(1)
 _exact(ldexp=lambda x, n: np.ldexp(x, n.astype(np.int64)))
