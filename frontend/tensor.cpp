@@ -1,11 +1,13 @@
 #include "frontend/tensor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
 #include "frontend/checks.h"
 #include "frontend/eager.h"
 #include "frontend/recorder.h"
+#include "frontend/tape.h"
 #include "runtime/copy.h"
 
 namespace tandem {
@@ -141,10 +143,13 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   for (const TensorRef& input : inputs)
     if (input->recorded) throw_leaked(op.name, *input);
   const unsigned wanted = result_checks();
-  if (wanted == 0) [[likely]]
+  const bool taped = GradMode::enabled() &&
+                     std::any_of(inputs.begin(), inputs.end(), [](const TensorRef& x) { return may_be_tracked(*x); });
+  if (wanted == 0 && !taped) [[likely]]
     return run_eager(op, inputs, std::move(attrs));
   TensorRef result = run_eager(op, inputs, attrs);
-  check_result(wanted, op, inputs, attrs, result);
+  if (wanted != 0) check_result(wanted, op, inputs, attrs, result);
+  if (taped) tape_operation(op, inputs, attrs, result);
   return result;
 }
 
@@ -261,6 +266,8 @@ void assign(const TensorRef& target, const TensorRef& value) {
       source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});
     source = call("broadcast_to", {source}, {target->type().shape});
   }
+  tape_assignment(target, value);
+  changed(*target);
   const ProfiledCopy profile("assignment", *target);
   copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
                target->data, target->strides.begin());
