@@ -1,7 +1,7 @@
 // Mathematical functions as compositions of scalar primitives: range reduction and polynomials in explicit fused
 // multiply-adds, so that every back end returns the same bits. Argument dtype f32 or f64, result the same dtype.
-// Accuracy: at most 1 ulp (2 for pow) over the whole range; special values as C99 Annex F. Largest errors found are
-// recorded in docs/accuracy.md.
+// Accuracy: at most 1 ulp (2 for pow) over the whole range, where lgamma and digamma between negative poles count by a
+// larger number; special values as C99 Annex F. Largest errors found are recorded in docs/accuracy.md.
 #pragma once
 #include "ir/scalar.h"
 
@@ -32,5 +32,17 @@ Scalar erf(Scalar x);
 Scalar pow(Scalar x, Scalar y);
 Scalar rsqrt(Scalar x);
 Scalar hypot(Scalar x, Scalar y);
+Scalar erfc(Scalar x);
+Scalar erfinv(Scalar x);
+Scalar lgamma(Scalar x);
+Scalar digamma(Scalar x);
+Scalar trigamma(Scalar x);
+Scalar sinc(Scalar x);
+Scalar bessel_i0(Scalar x);
+Scalar bessel_i0e(Scalar x);
+Scalar bessel_i1(Scalar x);
+Scalar bessel_i1e(Scalar x);
+Scalar ldexp(Scalar x, Scalar count);  // count: of any integer dtype
+Scalar binary_exponent(Scalar x);      // of frexp, an integer as large as x; 0 for 0, inf and NaN
 
 }  // namespace tandem::math

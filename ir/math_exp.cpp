@@ -109,6 +109,15 @@ Scalar tanh_double(Scalar x) {
 
 }  // namespace
 
+ScaledPair exp_pair(Pair x, double low, double high) {
+  const Reduced reduced = reduce(clamp(x.hi, low, high), 2 * format_of(x.hi.dtype).bias);
+  const auto [first, second] = halved_power(reduced.count);
+  const Scalar r = reduced.r;
+  const Pair sum = fast_two_sum(r.constant(1), r);
+  const Scalar curved = r * r * horner(r, table_of(r.dtype).exp);
+  return {{sum.hi, fma(reduced.rest + x.lo, sum.hi + curved, sum.lo + curved)}, first, second};
+}
+
 Scalar exp(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
   const Reduced reduced = reduce(clamp(x, table.underflow, table.overflow), 2 * format_of(x.dtype).bias);

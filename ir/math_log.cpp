@@ -61,14 +61,19 @@ Split split_any(Scalar x, int64_t low) {
 
 Split split_any(Scalar x) { return split_any(x, table_of(x.dtype).two_thirds); }
 
-// log of 2^k (1 + f) plus a small correction.
-Scalar log_of(Split x, Scalar correction) {
+// log of 2^k (1 + f) plus a small correction, as a sum still to be rounded.
+Pair log_parts(Split x, Scalar correction) {
   const LogTable& table = table_of(x.f.dtype);
   const Scalar ln2 = x.f.constant(table.ln2[0]);
   const Scalar hi = fma(x.k, ln2, x.f);
   const Scalar error = fma(x.k, ln2, -hi) + x.f + correction;
   const Scalar rest = fma(x.k, x.f.constant(table.ln2[1]), error);
-  return hi + fma(x.f * x.f, horner(x.f, table.log), rest);
+  return {hi, fma(x.f * x.f, horner(x.f, table.log), rest)};
+}
+
+Scalar log_of(Split x, Scalar correction) {
+  const Pair parts = log_parts(x, correction);
+  return parts.hi + parts.lo;
 }
 
 // What a logarithm of `argument` that is -inf at `zero` is outside the finite positive numbers.
@@ -195,6 +200,11 @@ Scalar or_series(Scalar value, Scalar x, double cubic) {
 }
 
 }  // namespace
+
+Pair log_pair(Scalar x, Scalar correction) {
+  const Pair parts = log_parts(split_any(x), correction);
+  return fast_two_sum(parts.hi, parts.lo);
+}
 
 Scalar log10(Scalar x) {
   if (x.dtype == DType::f32) {

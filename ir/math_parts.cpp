@@ -37,6 +37,51 @@ Scalar quotient(Pair a, Pair b) {
   return fma(rest, inverse, first);
 }
 
+Pair sum(Pair a, Pair b) {
+  const Pair leading = two_sum(a.hi, b.hi);
+  return {leading.hi, leading.lo + (a.lo + b.lo)};
+}
+
+Pair product(Pair a, Pair b) {
+  const Scalar hi = a.hi * b.hi;
+  return {hi, fma(a.hi, b.hi, -hi) + fma(a.hi, b.lo, a.lo * b.hi)};
+}
+
+Pair ratio(Pair a, Pair b) {
+  const Scalar hi = a.hi / b.hi;
+  return {hi, (fma(-hi, b.hi, a.hi) + fma(-hi, b.lo, a.lo)) / b.hi};
+}
+
+std::vector<Scalar> chosen(std::span<const Scalar> conditions, std::initializer_list<std::span<const double>> tables) {
+  ScalarBuilder& builder = *conditions.front().builder;
+  std::vector<Scalar> coefs;
+  const auto table = [&](size_t k) { return tables.begin()[k]; };
+  for (size_t i = 0; i < table(0).size(); ++i) {
+    Scalar value = builder.constant(DType::f64, table(conditions.size())[i]);
+    for (size_t k = conditions.size(); k-- > 0;)
+      value = select(conditions[k], builder.constant(DType::f64, table(k)[i]), value);
+    coefs.push_back(value);
+  }
+  return coefs;
+}
+
+std::vector<Scalar> constants(Scalar like, std::span<const double> table) {
+  std::vector<Scalar> coefs;
+  for (const double coef : table) coefs.push_back(like.constant(coef));
+  return coefs;
+}
+
+Pair polynomial(Pair t, std::span<const Scalar> coefs) {
+  Scalar rest = coefs.back();
+  for (size_t i = coefs.size() - 1; i-- > 3;) rest = fma(rest, t.hi, coefs[i]);
+  const Scalar slope = fma(t.hi, rest, coefs[2]);
+  const Scalar slope_error = fma(t.hi, rest, coefs[2] - slope);
+  const Scalar hi = fma(t.hi, slope, coefs[1]);
+  const Scalar error = fma(t.hi, slope, coefs[1] - hi);
+  const Scalar tangent = fma(t.hi, rest, slope);  // but for the third order
+  return {hi, error + fma(t.lo, tangent, fma(t.hi, slope_error, coefs[0]))};
+}
+
 Scalar bits_of(Scalar x) { return x.bitcast(format_of(x.dtype).ints); }
 Scalar from_bits(Scalar bits) { return bits.bitcast(bits.dtype == DType::i32 ? DType::f32 : DType::f64); }
 Scalar integer(Scalar like, int64_t value) { return like.constant_bits(value); }

@@ -1,7 +1,9 @@
 // What the function families share: polynomials, sums and quotients in two parts, and access to the bits of a float.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <span>
+#include <vector>
 
 #include "ir/scalar.h"
 
@@ -30,6 +32,31 @@ Scalar horner(Scalar x, std::span<const double> coefs);  // coefs[0] + coefs[1] 
 Pair fast_two_sum(Scalar a, Scalar b);                   // exact if |a| >= |b| or a == 0
 Pair two_sum(Scalar a, Scalar b);
 Scalar quotient(Pair a, Pair b);  // a / b, rounded almost once; b.lo has to be a rounding error of b.hi
+Pair sum(Pair a, Pair b);
+Pair product(Pair a, Pair b);
+Pair ratio(Pair a, Pair b);
+
+// Polynomials by intervals, whose tables have the same length: the coefficients of the first table whose condition
+// holds, or else of the last one.
+std::vector<Scalar> chosen(std::span<const Scalar> conditions, std::initializer_list<std::span<const double>> tables);
+std::vector<Scalar> constants(Scalar like, std::span<const double> table);
+// Of coefficients whose constant term is the sum of the first two: the two highest steps keep their rounding errors.
+Pair polynomial(Pair t, std::span<const Scalar> coefs);
+
+// sin and cos of an angle less `count` quarter turns, at most pi/4: by those of `count`, they change places and signs.
+struct SinCos {
+  Pair sine, cosine;
+  Scalar count;
+};
+SinCos sin_cos_pi(Scalar x);  // of pi x for x >= 0, f64
+
+// first * second * a pair, the factors being powers of two, to be multiplied by one after the other.
+struct ScaledPair {
+  Pair value;
+  Scalar first, second;
+};
+ScaledPair exp_pair(Pair x, double low, double high);  // at the nearer end outside of [low, high]
+Pair log_pair(Scalar x, Scalar correction);            // log(x) + correction, x > 0
 
 Scalar bits_of(Scalar x);                         // as an integer
 Scalar from_bits(Scalar bits);                    // back to the float of the same size

@@ -186,11 +186,16 @@ Quadrant far_quadrant(Scalar size) {
   return {count, hi, fma(sum.hi, size.constant(kPi[1] / 2), fma(lo, half_pi, error))};
 }
 
-// sin and cos of |x| by quadrant, before the exchange that an odd one asks for.
-struct SinCos {
-  Pair sine, cosine;
-  Scalar count;
-};
+// Of an angle of at most pi/4 away from `count` quarter turns.
+SinCos sin_cos_of(Pair r, Scalar count) {
+  const Scalar z = r.hi * r.hi;
+  const Scalar half_z = z * z.constant(0.5);
+  const Scalar one = z.constant(1);
+  const Scalar w = one - half_z;
+  const Scalar sine_rest = fma(r.hi * z, horner(z, kSinF64), r.lo * w);
+  const Scalar cosine_rest = fma(z * z, horner(z, kCosF64), ((one - w) - half_z) - r.hi * r.lo);
+  return {{r.hi, sine_rest}, {w, cosine_rest}, count};
+}
 
 SinCos sin_cos_double(Scalar x) {
   const Scalar size = abs(x);
@@ -198,13 +203,7 @@ SinCos sin_cos_double(Scalar x) {
   const Quadrant far = far_quadrant(size);
   const Scalar is_far = size >= size.constant(kDoubleLimit);
   const Pair r = fast_two_sum(select(is_far, far.hi, near.hi), select(is_far, far.lo, near.lo));
-  const Scalar z = r.hi * r.hi;
-  const Scalar half_z = z * size.constant(0.5);
-  const Scalar one = size.constant(1);
-  const Scalar w = one - half_z;
-  const Scalar sine_rest = fma(r.hi * z, horner(z, kSinF64), r.lo * w);
-  const Scalar cosine_rest = fma(z * z, horner(z, kCosF64), ((one - w) - half_z) - r.hi * r.lo);
-  return {{r.hi, sine_rest}, {w, cosine_rest}, select(is_far, far.count, near.count)};
+  return sin_cos_of(r, select(is_far, far.count, near.count));
 }
 
 Scalar with_quadrant(const SinCos& value, bool cosine) {
@@ -228,6 +227,19 @@ Scalar tan_double(Scalar x) {
 Scalar finite_only(Scalar value, Scalar x) { return select(abs(x) < x.constant(kInfinity), value, x - x); }
 
 }  // namespace
+
+SinCos sin_cos_pi(Scalar x) {
+  const auto number = [&](double value) { return x.constant(value); };
+  const Scalar turn = fma(trunc(x * number(0.5)), number(-2), x);  // exact, from 0 to 2
+  const Scalar sum = fma(turn, number(2), number(magic(DType::f64, 0)));
+  const Scalar r = fma(sum - number(magic(DType::f64, 0)), number(-0.5), turn);
+  const Scalar angle = r * number(kPi[0]);
+  SinCos value = sin_cos_of({angle, fma(r, number(kPi[1]), fma(r, number(kPi[0]), -angle))}, bits_of(sum));
+  // What the square of the angle lost.
+  const Scalar square = angle * angle;
+  value.cosine.lo = fma(fma(angle, angle, -square), number(-0.5), value.cosine.lo);
+  return value;
+}
 
 Scalar sin(Scalar x) {
   const Scalar value =

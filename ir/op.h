@@ -223,6 +223,7 @@ std::vector<OpDef> arithmetic_ops();
 std::vector<OpDef> comparison_ops();
 std::vector<OpDef> elementary_ops();
 std::vector<OpDef> exponential_ops();
+std::vector<OpDef> special_ops();
 std::vector<OpDef> reduction_ops();
 std::vector<OpDef> view_ops();
 std::vector<OpDef> indexing_ops();

@@ -250,6 +250,8 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
   std::optional<DType> strong;
   bool weak = false;
   const bool choice = op.name == "where";
+  // ldexp: the count of a float is an integer.
+  const bool unlike = op.has(Trait::mixed) && !op.has(Trait::internal) && !op.checks && !choice;
   for (size_t i = 0; i < values.size(); ++i) {
     if (number_kind(values[i])) {
       weak = true;
@@ -267,7 +269,7 @@ std::vector<TensorRef> operands_from(const OpDef& op, std::span<const py::handle
     const Kind kind = *number_kind(values[i]);
     if (choice && i == 0) {
       out[i] = number_tensor(values[i], DType::boolean, op.name);
-    } else if (strong) {
+    } else if (strong && !unlike) {
       const DType to = weak_result(*strong, kind);
       const bool fits = kind != Kind::integer || !is_integer(to) || is_size(values[i]) || integer_bits(values[i], to);
       if (fits) {

@@ -66,6 +66,7 @@ from tandem._array_api_info import VERSIONS as _VERSIONS, __array_namespace_info
 from tandem._einsum import einsum  # noqa: E402
 from tandem._products import cdist, cross, dist, kron  # noqa: E402
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type  # noqa: E402
+from tandem._float_parts import frexp  # noqa: E402
 from tandem._parts import diag, one_hot, pad  # noqa: E402
 from tandem._scatter import put_along_axis  # noqa: E402
 from tandem._sorting import (  # noqa: E402

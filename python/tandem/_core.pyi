@@ -894,6 +894,39 @@ def erf(x: _TensorLike) -> Tensor:
 def logaddexp(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return log(exp(x1) + exp(x2)) without overflow."""
 
+def erfc(x: _TensorLike) -> Tensor:
+    """Return 1 - erf(x), accurate where that is small."""
+
+def erfinv(x: _TensorLike) -> Tensor:
+    """Return the number whose erf is x; infinite at -1 and 1, NaN beyond."""
+
+def lgamma(x: _TensorLike) -> Tensor:
+    """Return the logarithm of the absolute value of the gamma function; inf at 0, -1, -2 ..."""
+
+def digamma(x: _TensorLike) -> Tensor:
+    """Return the derivative of lgamma; NaN at -1, -2 ..., infinite at 0 with the other sign."""
+
+def trigamma(x: _TensorLike) -> Tensor:
+    """Return the derivative of digamma; infinite at 0, -1, -2 ..."""
+
+def sinc(x: _TensorLike) -> Tensor:
+    """Return sin(pi x) / (pi x), and 1 at 0."""
+
+def i0(x: _TensorLike) -> Tensor:
+    """Return the modified Bessel function of the first kind and order 0."""
+
+def i0e(x: _TensorLike) -> Tensor:
+    """Return exp(-|x|) i0(x)."""
+
+def i1(x: _TensorLike) -> Tensor:
+    """Return the modified Bessel function of the first kind and order 1."""
+
+def i1e(x: _TensorLike) -> Tensor:
+    """Return exp(-|x|) i1(x)."""
+
+def ldexp(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return x1 times 2 to the power x2, an integer, rounded once."""
+
 def sum(x: _TensorLike, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
     """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
 

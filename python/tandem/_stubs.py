@@ -427,6 +427,7 @@ def package_stub() -> str:
         "tandem._products",
         "tandem.linalg",
         "tandem._dtypes",
+        "tandem._float_parts",
         "tandem._parts",
         "tandem._scatter",
         "tandem._sorting",

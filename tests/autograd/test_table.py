@@ -15,7 +15,14 @@ NAMES = [
 ]
 # Where numbers would lie on kinks, or be too large for differences to say much, others are drawn.
 SMOOTH = {"wide": "normal", "wide_positive": "positive", "any": "normal", "small": "normal"}
-TAME = {"tan": lambda x: x * 0.15, "acosh": lambda x: x + 0.25}  # not where derivatives grow without bound
+TAME = {  # not where derivatives grow without bound
+    "tan": lambda x: x * 0.15,
+    "acosh": lambda x: x + 0.25,
+    "lgamma": lambda x: np.abs(x) + 0.5,
+    "digamma": lambda x: np.abs(x) + 0.5,
+}
+# Rows whose second derivative would need that of a row without a gradient: each polygamma function leads to the next.
+LAST = {"digamma": "trigamma"}
 APART = ("sort", "max", "min", "topk_indices", "cummax", "cummin")  # whose order must not change
 STEP = 2e-4
 
@@ -111,6 +118,10 @@ def test_first_and_second_order(name, sample):
 
     grads, wanted = case.gradients(case.moved(0.0), create_graph=True)
     inner = sum((g * td.asarray(step)).sum() for g, step in zip(grads, other) if isinstance(g, td.Tensor))
+    if name in LAST:
+        with pytest.raises(td.AutogradError, match=f"got a result of '{LAST[name]}'; need"):
+            _core._gradients([inner], [None], wanted, retain_graph=False, create_graph=False)
+        return
     if isinstance(inner, td.Tensor) and inner.requires_grad:
         found = _core._gradients([inner], [None], wanted, retain_graph=False, create_graph=False)
         second = [np.zeros(x.shape) if g is None else np.asarray(g) for x, g in zip(wanted, found)]

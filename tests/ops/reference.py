@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import samples
+import special
 
 import tandem as td
 
@@ -196,6 +197,17 @@ _rounded(
     erf=erf,  # math.erf itself is off by up to one ulp of float64
 )
 TWINS["pow"].integers = _integer_power
+
+
+def _negative(smallest):
+    """Results at negative arguments smaller than `smallest` are as exact as that number: terms cancel to a zero."""
+    return lambda arrays, attributes: (1, np.where(arrays[0] < 0, smallest, 0))
+
+
+_rounded(**special.FUNCTIONS)
+TWINS["lgamma"].error = _negative(0.25)
+TWINS["digamma"].error = _negative(1)
+_exact(ldexp=lambda x, n: np.ldexp(x, n.astype(np.int64)))
 
 
 def _gelu(x):
