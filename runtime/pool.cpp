@@ -47,7 +47,11 @@ class Pool {
  public:
   bool run(int helpers, bool wake, PoolWork work, void* context) {
     if (taken_.exchange(true, std::memory_order_acquire)) return false;
-    while (started_ < helpers && start_thread()) {}
+    if (!wake && asleep_.load(std::memory_order_relaxed) >= started_) {
+      taken_.store(false, std::memory_order_release);
+      return false;
+    }
+    while (wake && started_ < helpers && start_thread()) {}
     work_ = work;
     context_ = context;
     most_ = helpers;

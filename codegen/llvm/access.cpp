@@ -76,7 +76,8 @@ void Emitter::step_pointer(int number, int level) {
   if (level == 0) {
     offset = coef(access.offset);
     for (size_t axis = 0; axis < static_cast<size_t>(k_.outer_rank); ++axis) offset = plus(offset, along(axis));
-    if (s_.width > 1 && !is_contiguous(number) && !is_pair(number) && vector_stride(access) != 0) {
+    if (s_.width > 1 && !is_contiguous(number) && !is_pair(number) && !is_every_second(number) &&
+        vector_stride(access) != 0) {
       const Value stride = ops_.splat("i64", s_.width, coef(access.strides[static_cast<size_t>(k_.vector_axis)]));
       const Shape now = shape_;
       shape_.width = s_.width;
@@ -199,6 +200,8 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);
       else
         loaded = t_.def("load {}, ptr {}, align {}", vector, place, align);
+    } else if (is_every_second(number)) {
+      loaded = load_every_second(dtype, pointer, chunk);
     } else if (reversed) {
       const Value place = element(scalar, pointer, fmt::format("{}", -chunk * width - width + 1));
       const Value forward = t_.def("load {}, ptr {}, align {}", vector, place, align);
