@@ -11,12 +11,14 @@
 #include "ir/text.h"
 #include "passes/fuse.h"
 #include "passes/pipeline.h"
+#include "runtime/counts.h"
 
 namespace tandem {
 
 namespace {
 
-std::atomic<int64_t> calls{0};
+struct OfCalls;
+using Calls = ThreadCounts<OfCalls, 1>;
 
 std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints) {
   graph.name = "eager";
@@ -390,7 +392,7 @@ TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, con
 }
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
-  calls.fetch_add(1, std::memory_order_relaxed);
+  Calls::add(0, 1);
   const ProfileScope profile(profiling() ? &operation_source(op) : nullptr, operation_origin, &op);
   attrs = complete_attrs(op, std::move(attrs));
   if (is_square(op, inputs)) return run_pointwise(tandem::op("square"), inputs.first(1), {});
@@ -402,7 +404,7 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   return run_exact(op, inputs, std::move(attrs));
 }
 
-EagerStats eager_stats() { return {eager_programs_made(), calls.load()}; }
+EagerStats eager_stats() { return {eager_programs_made(), Calls::sum()[0]}; }
 
 void clear_eager_programs() { forget_eager_programs(); }
 

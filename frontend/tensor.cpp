@@ -7,6 +7,7 @@
 #include "frontend/eager.h"
 #include "frontend/recorder.h"
 #include "runtime/copy.h"
+#include "runtime/profile.h"
 
 namespace tandem {
 
@@ -102,6 +103,18 @@ TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, 
   return call(op, inputs, std::move(attrs));
 }
 
+// All axes in reverse order, or the last two: that view, in memory.
+TensorRef transposed(const Tensor& x, bool all) {
+  Sizes sizes = x.sizes, strides = x.strides;
+  for (int low = all ? 0 : x.rank() - 2, high = x.rank() - 1; low < high; ++low, --high) {
+    std::swap(sizes[low], sizes[high]);
+    std::swap(strides[low], strides[high]);
+  }
+  auto out = std::make_shared<Tensor>(x.dtype, sizes, strides, x.storage, x.data);
+  out->writable = x.writable;
+  return out;
+}
+
 }  // namespace
 
 DType default_dtype() { return default_float.load(std::memory_order_relaxed); }
@@ -121,6 +134,8 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   // Formulas that are one view are that view, so that writes go through them.
   if (op.name == "transpose" || op.name == "matrix_transpose") {
     const int rank = inputs[0]->rank();
+    if (rank >= 2 && !inputs[0]->recorded && !Recorder::current() && !profiling())
+      return transposed(*inputs[0], op.name == "transpose");
     std::vector<Dim> axes;
     axes.reserve(static_cast<size_t>(rank));
     for (int k = 0; k < rank; ++k) axes.emplace_back(op.name == "transpose" ? rank - 1 - k : k);

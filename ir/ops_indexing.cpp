@@ -217,6 +217,8 @@ TensorType rotated_type(InferContext& c) {
 
 TensorType framed_type(InferContext& c) {
   const auto &before = each_axis(c, "before"), &behind = each_axis(c, "behind");
+  if (c.inputs[1].rank() != 0)
+    c.fail(ErrorKind::shape, "got a value of shape {}; need one element without axes", to_text(c.inputs[1].shape));
   TensorType out{c.inputs[0].dtype, c.inputs[0].shape, {}};
   for (size_t axis = 0; axis < out.shape.size(); ++axis)
     out.shape[axis] = before[axis] + out.shape[axis] + behind[axis];

@@ -8,12 +8,13 @@ namespace {
 
 // Measured on a core with vectors of 64 bytes, most of which takes twice as long where they have 32.
 constexpr double kPoint = 0.01;        // of the loop
-constexpr double kByteRead = 0.006;    // of whole vectors
+constexpr double kByteRead = 0.0072;   // of whole vectors
 constexpr double kByteAgain = 0.002;   // of a row that is read again and again
-constexpr double kPairedByte = 0.010;  // of every second element
+constexpr double kPairedByte = 0.012;  // of every second element
 constexpr double kGathered = 0.22;     // of elements that lie apart, whatever their size
 constexpr double kByteComputed = 0.003;
 constexpr double kSlowByte = 0.020;  // division and the like
+constexpr double kAccumulated = 4;   // bytes
 constexpr double kStep = 0.4;        // of a running result, each of which waits for the one before
 
 bool is_slow(const ScalarNode& node) {
@@ -42,14 +43,21 @@ double of_access(const Kernel& k, const Access& access) {
 
 double nanoseconds_per_point(const Kernel& kernel) {
   double total = kPoint;
-  bool walks = false;
+  std::vector<char> used(kernel.accesses.size(), 0);
+  const auto use = [&](int64_t access) { used[static_cast<size_t>(access)] = 1; };
   for (const Stage& stage : kernel.stages) {
     if (!stage.inner) continue;
-    for (const ScalarNode& node : stage.body) total += of_node(node);
-    walks |= !stage.scans.empty() && !is_column_mode(kernel);
+    for (const ScalarNode& node : stage.body) {
+      total += of_node(node);
+      if (node.op == ScalarOp::load) use(node.imm);
+    }
+    for (const Store& store : stage.stores) use(store.access);
+    total += kByteComputed * kAccumulated * static_cast<double>(stage.reductions.size());
+    if (!stage.scans.empty() && !is_column_mode(kernel)) total += kStep;
   }
-  for (const Access& access : kernel.accesses) total += of_access(kernel, access);
-  return walks ? total + kStep : total;
+  for (size_t a = 0; a < used.size(); ++a)
+    if (used[a]) total += of_access(kernel, kernel.accesses[a]);
+  return total;
 }
 
 }  // namespace tandem

@@ -13,9 +13,9 @@ namespace tandem {
 
 namespace {
 
-constexpr double kNsPerByte = 0.02;   // of rows as they are
-constexpr double kNsPerSecond = 0.1;  // of every second element
-constexpr double kNsApart = 0.3;      // of elements that lie apart
+constexpr double kNsPerByte = 0.015;        // of rows as they are
+constexpr double kNsPerSecondByte = 0.025;  // of every second element
+constexpr double kNsApart = 0.3;            // of elements that lie apart
 constexpr double kNsPerRow = 5;
 constexpr int64_t kGrainBytes = 4096;
 constexpr int64_t kBlock = 16;  // of a transposition: that many rows and columns share their cache lines
@@ -53,10 +53,8 @@ Layout simplify(int rank, const int64_t* sizes, const int64_t* from, const int64
 }
 
 double cost_of(const Axis& row, size_t bytes) {
-  if (row.to != 1) return kNsApart;
-  return row.from == 0 || row.from == 1 ? kNsPerByte * static_cast<double>(bytes)
-         : row.from == 2                ? kNsPerSecond
-                                        : kNsApart;
+  if (row.to != 1 || row.from < 0 || row.from > 2) return kNsApart;
+  return (row.from == 2 ? kNsPerSecondByte : kNsPerByte) * static_cast<double>(bytes);
 }
 
 // Two innermost axes, rows [begin, end). When reading runs along the rows and writing along the columns, in blocks.
@@ -65,6 +63,11 @@ void copy_matrix(const T* from, T* to, const Axis& rows, const Axis& columns, in
   if (rows.from == 0 || std::abs(rows.from) >= std::abs(columns.from)) {
     for (int64_t i = begin; i < end; ++i)
       copy_row(from + i * rows.from, columns.from, to + i * rows.to, columns.to, columns.size);
+    return;
+  }
+  if (columns.to == 1) {
+    copy_turned(from + begin * rows.from, rows.from, columns.from, to + begin * rows.to, rows.to, end - begin,
+                columns.size);
     return;
   }
   for (int64_t i0 = begin; i0 < end; i0 += kBlock) {
@@ -164,6 +167,30 @@ void copy_strided(int bytes, int rank, const int64_t* sizes, const void* from, c
   }
   copy_disjoint(bytes, in, from, packed->data);
   copy_disjoint(bytes, out, packed->data, to);
+}
+
+namespace {
+
+// Without a branch that depends on a flag: what is not wanted is written over by what comes next.
+template <class T>
+void copy_selected_as(const T* from, const uint8_t* flags, int64_t count, T* to) {
+  for (int64_t i = 0, n = 0; n < count; ++i) {
+    to[n] = from[i];
+    n += flags[i];
+  }
+}
+
+}  // namespace
+
+void copy_selected(int bytes, const void* from, const uint8_t* flags, int64_t count, void* to) {
+  switch (bytes) {
+    case 1: return copy_selected_as(static_cast<const uint8_t*>(from), flags, count, static_cast<uint8_t*>(to));
+    case 2: return copy_selected_as(static_cast<const uint16_t*>(from), flags, count, static_cast<uint16_t*>(to));
+    case 4: return copy_selected_as(static_cast<const uint32_t*>(from), flags, count, static_cast<uint32_t*>(to));
+    case 8: return copy_selected_as(static_cast<const uint64_t*>(from), flags, count, static_cast<uint64_t*>(to));
+    case 16: return copy_selected_as(static_cast<const Sixteen*>(from), flags, count, static_cast<Sixteen*>(to));
+    default: check_internal(false, "a selection of elements of {} bytes", bytes);
+  }
 }
 
 }  // namespace tandem

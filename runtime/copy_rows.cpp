@@ -4,6 +4,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "runtime/squares.h"
+
 namespace tandem {
 
 namespace {
@@ -14,18 +16,33 @@ template <int kBytes, class T>
 [[gnu::always_inline]] inline int64_t copy_every_second(const T* from, T* to, int64_t count) {
   constexpr int kLanes = kBytes / static_cast<int>(sizeof(T));
   using Vector [[gnu::vector_size(kBytes)]] = T;
-  using Order [[gnu::vector_size(kBytes)]] = std::make_signed_t<T>;
-  Order order;
-  for (int k = 0; k < kLanes; ++k) order[k] = static_cast<std::make_signed_t<T>>(k < kLanes / 2 ? 2 * k : 2 * k + 1);
+  constexpr auto kOrder = [](int k) { return k < kLanes / 2 ? 2 * k : 2 * k + 1; };
   int64_t done = 0;
   for (; done + kLanes <= count; done += kLanes) {
     Vector low, high;
     std::memcpy(&low, from + 2 * done, kBytes);
     std::memcpy(&high, from + 2 * done + kLanes - 1, kBytes);
-    const Vector all = __builtin_shuffle(low, high, order);
+    Vector all;
+    shuffle<kLanes, kOrder>(all, low, high);
     std::memcpy(to + done, &all, kBytes);
   }
   return done;
+}
+
+// Whole squares, of neighbours in `from`; returns how many rows and columns that makes.
+template <class T>
+[[gnu::always_inline]] inline void copy_squares(const T* from, int64_t from_column, T* to, int64_t to_row, int64_t rows,
+                                                int64_t columns) {
+  constexpr int kSide = Square<T>::kSide;
+  for (int64_t i = 0; i < rows; i += kSide)
+    for (int64_t j = 0; j < columns; j += kSide) {
+      typename Square<T>::Vector square[kSide];
+#pragma GCC unroll 64
+      for (int k = 0; k < kSide; ++k) std::memcpy(&square[k], from + i + (j + k) * from_column, sizeof square[k]);
+      turn_square<T>(square);
+#pragma GCC unroll 64
+      for (int k = 0; k < kSide; ++k) std::memcpy(to + (i + k) * to_row + j, &square[k], sizeof square[k]);
+    }
 }
 
 #if defined(__x86_64__)
@@ -36,6 +53,13 @@ const bool kHasMiddle = __builtin_cpu_supports("avx2");
 template <class T>
 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi"))) int64_t copy_wide(const T* from, T* to, int64_t count) {
   return copy_every_second<64>(from, to, count);
+}
+template <class T>
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi"))) void copy_squares_wide(const T* from,
+                                                                                       int64_t from_column, T* to,
+                                                                                       int64_t to_row, int64_t rows,
+                                                                                       int64_t columns) {
+  copy_squares(from, from_column, to, to_row, rows, columns);
 }
 template <class T>
 __attribute__((target("avx2"))) int64_t copy_middle(const T* from, T* to, int64_t count) {
@@ -51,6 +75,8 @@ template <class T>
 int64_t copy_middle(const T*, T*, int64_t) {
   return 0;
 }
+template <class T>
+void copy_squares_wide(const T*, int64_t, T*, int64_t, int64_t, int64_t) {}
 #endif
 
 }  // namespace
@@ -73,10 +99,39 @@ void copy_row(const T* from, int64_t from_stride, T* to, int64_t to_stride, int6
   for (int64_t i = done; i < count; ++i) to[i * to_stride] = from[i * from_stride];
 }
 
+template <class T>
+void copy_turned(const T* from, int64_t from_row, int64_t from_column, T* to, int64_t to_row, int64_t rows,
+                 int64_t columns) {
+  constexpr int64_t kBlock = 16;  // that many rows and columns share their cache lines
+  const auto copy_block = [&](int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+    for (int64_t i = i0; i < i1; ++i)
+      for (int64_t j = j0; j < j1; ++j) to[i * to_row + j] = from[i * from_row + j * from_column];
+  };
+  int64_t square_rows = 0, square_columns = 0;
+  if constexpr (std::is_integral_v<T>) {
+    constexpr int64_t kSide = Square<T>::kSide;
+    if (kHasWide && from_row == 1 && rows >= kSide && columns >= kSide) {
+      square_rows = rows / kSide * kSide;
+      square_columns = columns / kSide * kSide;
+      copy_squares_wide(from, from_column, to, to_row, square_rows, square_columns);
+      copy_block(0, square_rows, square_columns, columns);
+    }
+  }
+  for (int64_t i = square_rows; i < rows; i += kBlock)
+    for (int64_t j = 0; j < columns; j += kBlock)
+      copy_block(i, std::min(rows, i + kBlock), j, std::min(columns, j + kBlock));
+}
+
 template void copy_row(const uint8_t*, int64_t, uint8_t*, int64_t, int64_t);
 template void copy_row(const uint16_t*, int64_t, uint16_t*, int64_t, int64_t);
 template void copy_row(const uint32_t*, int64_t, uint32_t*, int64_t, int64_t);
 template void copy_row(const uint64_t*, int64_t, uint64_t*, int64_t, int64_t);
 template void copy_row(const Sixteen*, int64_t, Sixteen*, int64_t, int64_t);
+
+template void copy_turned(const uint8_t*, int64_t, int64_t, uint8_t*, int64_t, int64_t, int64_t);
+template void copy_turned(const uint16_t*, int64_t, int64_t, uint16_t*, int64_t, int64_t, int64_t);
+template void copy_turned(const uint32_t*, int64_t, int64_t, uint32_t*, int64_t, int64_t, int64_t);
+template void copy_turned(const uint64_t*, int64_t, int64_t, uint64_t*, int64_t, int64_t, int64_t);
+template void copy_turned(const Sixteen*, int64_t, int64_t, Sixteen*, int64_t, int64_t, int64_t);
 
 }  // namespace tandem

@@ -21,8 +21,8 @@ namespace tandem {
 namespace {
 
 // Handing work to a thread that looks for it costs most of a microsecond; a share below this is not worth it.
-constexpr double kWorthSharing = 8e3;     // ns in total
-constexpr double kWorthAThread = 4e3;     // ns per thread
+constexpr double kWorthSharing = 6e3;     // ns in total
+constexpr double kWorthAThread = 3e3;     // ns per thread
 constexpr double kWorthAPiece = 25e3;     // ns per piece, when a thread gets several
 constexpr int64_t kPiecesPerThread = 16;  // evens out threads that come late or are held up by other processes
 constexpr int kMostThreads = 1024;

@@ -26,7 +26,7 @@ struct Rows {
   int64_t start(int64_t row) const { return row / inner * count * inner + row % inner; }
 };
 
-constexpr double kEntryNanoseconds = 8, kShortEntryNanoseconds = 1;
+constexpr double kEntryNanoseconds = 8, kShortEntryNanoseconds = 0.8;
 constexpr int64_t kLongRow = 1 << 18;  // from here on the threads share a row
 
 // Up to this length, rows are sorted side by side.
@@ -43,7 +43,7 @@ bool are_short(const Rows& rows) {
 template <class Entry, class Read, class Write>
 void sort_side_by_side(const Rows& rows, int64_t begin, int64_t end, const Read& read, const Write& write) {
   constexpr int64_t kLanes = network::Lanes<Entry>::count;
-  StorageRef memory = allocate(static_cast<size_t>(rows.count * network::kVectorBytes));
+  StorageRef memory = allocate(static_cast<size_t>(network::places(rows.count) * network::kVectorBytes));
   auto* entries = static_cast<Entry*>(memory->data);
   for (int64_t first = begin; first < end; first += kLanes) {
     const int64_t lanes = std::min(kLanes, end - first);
@@ -83,7 +83,7 @@ void convert(const U* from, U* to, int64_t count) {
 template <class K, class Finish, class U = typename K::Key>
 void sort_plain_rows(const U* in, U* out, int64_t count, int64_t begin, int64_t end, const Finish& finish) {
   constexpr int64_t kLanes = network::Lanes<U>::count;
-  const StorageRef memory = allocate(static_cast<size_t>(count * network::kVectorBytes));
+  const StorageRef memory = allocate(static_cast<size_t>(network::places(count) * network::kVectorBytes));
   for (int64_t first = begin; first < end; first += kLanes) {
     const int64_t rows = std::min(kLanes, end - first), start = first * count;
     convert<K, true>(in + start, out + start, rows * count);

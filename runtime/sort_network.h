@@ -35,13 +35,21 @@ template <class U>
   }
 }
 
-// Sorts `count` entries of each of Lanes<U>::count rows; entry i of row l is at [i * lanes + l], aligned to a vector.
+// Vectors of memory that sorting `count` entries of each row takes: it may be quicker for a round number of them.
+constexpr int64_t places(int64_t count) {
+  int64_t round = 16;
+  while (round < count) round *= 2;
+  return 4 * count >= 3 * round ? round : count;
+}
+
+// Sorts `count` entries of each of Lanes<U>::count rows; entry i of row l is at [i * lanes + l], aligned to a vector, with
+// memory for `places(count)` vectors.
 void sort(uint8_t* entries, int64_t count);
 void sort(uint16_t* entries, int64_t count);
 void sort(uint32_t* entries, int64_t count);
 void sort(uint64_t* entries, int64_t count);
 
-// Sorts `rows` <= Lanes<U>::count rows of `count` entries, one behind the other, with the help of `count` vectors at
+// Sorts `rows` <= Lanes<U>::count rows of `count` entries, one behind the other, with the help of `places(count)` vectors at
 // `entries`, aligned to one.
 void sort_rows(uint8_t* data, int64_t rows, int64_t count, uint8_t* entries);
 void sort_rows(uint16_t* data, int64_t rows, int64_t count, uint16_t* entries);

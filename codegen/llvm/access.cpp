@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kPrefetchBytes = 1024;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
-constexpr int kMaxVectors = 4;
+constexpr int kMaxVectors = 8;
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/llvm/ops.h"
@@ -153,6 +154,10 @@ class Emitter {
   DType part_type(const Part& part, DType index_type) const { return part.is_index ? index_type : part.dtype; }
   std::vector<Carried> carried(const Shape& shape, DType index_type, const std::vector<Value>& values) const;
   void reduce_stage();
+  bool finds_indices() const;
+  std::pair<std::vector<Value>, Value> whole_vectors(const Shape& shape, const std::vector<Value>& sums,
+                                                     const Value& base, const Value& from, const Value& high);
+  std::vector<Value> halved(const std::vector<Value>& values, int count);
   std::vector<Value> reduce_block(const Value& low, const Value& high);
   std::vector<Value> rotating_tail(const std::vector<Value>& sums, const Value& base, const Value& from,
                                    const Value& high);

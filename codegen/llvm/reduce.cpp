@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <tuple>
 
 #include "codegen/llvm/emitter.h"
 #include "ir/scalar.h"
@@ -13,6 +14,7 @@ namespace {
 // Heavier bodies are compiled once, masked, instead of once for whole pairs of vectors and once for the rest.
 constexpr int kHeavy = 10;
 constexpr int kVectors = 2;
+constexpr int kIndexVectors = 8;  // of argmax and argmin, and half as many of elements of 8 bytes
 static_assert(kVectors * kVectorWidth == kBlockOrder.lanes);
 
 int64_t identity_bits(ReduceKind kind, DType dtype) {
@@ -182,19 +184,47 @@ std::vector<Value> Emitter::reduce_block(const Value& low, const Value& high) {
   const Shape pair{kVectorWidth, kVectors, {}, {}};
   std::vector<Value> sums = identities(pair, DType::i32, "0");
   if (target_.masked && varying_nodes() >= kHeavy) return combine_lanes(rotating_tail(sums, low, low, high), low);
-  std::vector<Carried> state = carried(pair, DType::i32, sums);
-  state.insert(state.begin(), {"i64", low});
-  Loop loop(t_, state);
-  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], t_.def("sub i64 {}, {}", high, kBlockOrder.lanes - 1)));
-  shape_ = pair;
-  element_body(loop[0]);
-  const Value position = t_.def("sub i64 {}, {}", loop[0], low);
-  std::vector<Value> next = combine(pair, DType::i32, loop.values(1), contribution(DType::i32, position), true);
-  next.insert(next.begin(), t_.def("add i64 {}, {}", loop[0], kBlockOrder.lanes));
-  loop.close(next);
-  sums = loop.values(1);
-  sums = target_.masked ? rotating_tail(sums, low, loop[0], high) : scalar_tail(sums, low, loop[0], high);
+  Value at = low;
+  if (finds_indices()) {
+    const bool large = std::ranges::any_of(s_.parts, [](const Part& p) { return !p.is_index && size_of(p.dtype) > 4; });
+    const int most = large ? kIndexVectors / 2 : kIndexVectors;
+    const Shape wide{kVectorWidth, most, {}, {}};
+    std::tie(sums, at) = whole_vectors(wide, identities(wide, DType::i32, "0"), low, low, high);
+    for (int count = most; count > kVectors; count /= 2) sums = halved(sums, count);
+  }
+  std::tie(sums, at) = whole_vectors(pair, sums, low, at, high);
+  sums = target_.masked ? rotating_tail(sums, low, at, high) : scalar_tail(sums, low, at, high);
   return combine_lanes(sums, low);
+}
+
+// The extreme element is the same one in whatever order they are compared, so more of them are on the way at a time.
+bool Emitter::finds_indices() const {
+  return std::ranges::all_of(s_.stage->reductions, [this](const Reduction& r) { return is_arg(r); });
+}
+
+// From `from` on, as long as all lanes of `shape` have an element; returns where it stopped, too.
+std::pair<std::vector<Value>, Value> Emitter::whole_vectors(const Shape& shape, const std::vector<Value>& sums,
+                                                            const Value& base, const Value& from, const Value& high) {
+  const int step = shape.width * shape.count;
+  std::vector<Carried> state = carried(shape, DType::i32, sums);
+  state.insert(state.begin(), {"i64", from});
+  Loop loop(t_, state);
+  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], t_.def("sub i64 {}, {}", high, step - 1)));
+  shape_ = shape;
+  element_body(loop[0]);
+  const Value position = t_.def("sub i64 {}, {}", loop[0], base);
+  std::vector<Value> next = combine(shape, DType::i32, loop.values(1), contribution(DType::i32, position), true);
+  next.insert(next.begin(), t_.def("add i64 {}, {}", loop[0], step));
+  loop.close(next);
+  return {loop.values(1), loop[0]};
+}
+
+// The second half of `count` vectors combined with the first one.
+std::vector<Value> Emitter::halved(const std::vector<Value>& values, int count) {
+  std::vector<Value> earlier, later;
+  for (size_t k = 0; k < values.size(); ++k)
+    (static_cast<int>(k) % count < count / 2 ? earlier : later).push_back(values[k]);
+  return combine(Shape{kVectorWidth, count / 2, {}, {}}, DType::i32, earlier, later);
 }
 
 // One masked vector a round. The two halves of the lanes change places each round, so that the same code serves both.

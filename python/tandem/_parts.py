@@ -103,6 +103,5 @@ def pad(
             continue
         if out.shape[axis] == 0:
             raise _core.ShapeError(f"pad: got the shape {x.shape} and mode={mode!r}; need elements along axis {axis}")
-        else:
-            out = _core.take(out, _source(mode, before, out.shape[axis], after), axis=axis)
+        out = _core.take(out, _source(mode, before, out.shape[axis], after), axis=axis)
     return out.copy() if out is x else out
