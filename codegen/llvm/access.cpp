@@ -25,19 +25,20 @@ int64_t Emitter::vector_stride(const Access& access) const {
   return stride.is(0) ? 0 : stride.is(1) ? 1 : stride.is(-1) ? -1 : 2;
 }
 
+bool Emitter::gathers_lanes(const Access& access) const {
+  return std::any_of(access.gathers.begin(), access.gathers.end(),
+                     [&](const Gather& g) { return s_.varying[static_cast<size_t>(g.value)] != 0; });
+}
+
 bool Emitter::varying_access(const Access& access) const {
   if (k_.buffers[static_cast<size_t>(access.buffer)].role == BufferRole::scratch) return true;
-  return vector_stride(access) != 0 || std::any_of(access.gathers.begin(), access.gathers.end(), [&](const Gather& g) {
-           return s_.varying[static_cast<size_t>(g.value)] != 0;
-         });
+  return vector_stride(access) != 0 || gathers_lanes(access);
 }
 
 bool Emitter::is_contiguous(int number) const {
   if (is_scratch(number)) return true;
   const Access& access = k_.accesses[static_cast<size_t>(number)];
-  return vector_stride(access) == 1 && std::none_of(access.gathers.begin(), access.gathers.end(), [&](const Gather& g) {
-           return s_.varying[static_cast<size_t>(g.value)] != 0;
-         });
+  return vector_stride(access) == 1 && !gathers_lanes(access);
 }
 
 int Emitter::access_level(const Access& access) const {

@@ -102,6 +102,7 @@ class Emitter {
 
   // access.cpp
   bool varying_access(const Access& access) const;
+  bool gathers_lanes(const Access& access) const;  // by indices that differ from lane to lane
   int access_level(const Access& access) const;
   void step_pointer(int access, int level);
   Value check_gather(int access, const Value& value, const Value& extent, int width, const Value& mask);

@@ -78,14 +78,14 @@ std::vector<Value> Emitter::load_pair(int number, DType dtype, int level) {
 
 bool Emitter::is_every_second(int number) const {
   const Access& access = access_of(number);
-  return k_.vector_axis >= 0 && !is_scratch(number) && access.gathers.empty() && !is_pair(number) &&
+  return k_.vector_axis >= 0 && !is_scratch(number) && !is_pair(number) &&
          k_.buffers[static_cast<size_t>(access.buffer)].role == BufferRole::input &&
-         access.strides[static_cast<size_t>(k_.vector_axis)].is(2);
+         access.strides[static_cast<size_t>(k_.vector_axis)].is(2) && !gathers_lanes(access);
 }
 
 // The elements between those that are wanted are there, but not after the last lane.
 Value Emitter::half_mask(int chunk, int half) {
-  if (!half_masks_.empty()) return half_masks_[static_cast<size_t>(2 * chunk + half)];
+  if (!half_masks_.empty()) return half_masks_[2 * static_cast<size_t>(chunk) + static_cast<size_t>(half)];
   const int width = shape_.width;
   return t_.def("shufflevector {0} {1}, {0} poison, {2}", vector_of("i1", width),
                 shape_.masks[static_cast<size_t>(chunk)],

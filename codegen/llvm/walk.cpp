@@ -85,8 +85,7 @@ void Emitter::add_run(const Value& lane, const Value& position) {
 // The run of inner points from `from` to the end of the vector, the lanes or the row; returns their number.
 Value Emitter::reduce_run(const Value& from, const Value& position, const Value& lane) {
   const Value lanes_left = t_.def("sub i64 {}, {}", k_.order.lanes, lane);
-  const Value run =
-      minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, from)), fmt::format("{}", kVectorWidth));
+  Value run = minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, from)), fmt::format("{}", kVectorWidth));
   const auto add = [&](const Shape& shape) {
     shape_ = shape;
     if (target_.masked) set_masks(run);
