@@ -299,6 +299,7 @@ EagerProgram plan_exact(const OpDef& op, std::span<const TensorRef> inputs, cons
   };
   if (op.checks && is_unlooked_at()) {
     std::vector<TensorType> symbolic;
+    symbolic.reserve(values.size());
     for (const Value& value : values) symbolic.push_back(value.type());
     const int64_t axis = checked_axis(op, types, result, checked).axis;
     const Dim size = checked_axis(op, symbolic, result, checked).size;
