@@ -230,13 +230,19 @@ TensorRef run_view(const OpDef& op, const TensorRef& x, Attrs attrs) {
   Layout layout;
   for (int64_t stride : x->strides) layout.strides.emplace_back(stride);
   const auto view = std::get<ViewRule>(op.lower)(type, layout, op, attrs, result);
-  if (!view) return run_view(op, contiguous_copy(x), std::move(attrs));
+  if (!view) {
+    TensorRef copy = run_view(op, contiguous_copy(x), std::move(attrs));
+    copy->base = nullptr;
+    return copy;
+  }
   Sizes sizes, strides;
   for (const Dim& d : result.shape) sizes.push_back(d.constant());
   for (const Dim& s : view->strides) strides.push_back(s.constant());
   auto out = std::make_shared<Tensor>(x->dtype, sizes, strides, x->storage,
                                       static_cast<char*>(x->data) + view->offset.constant() * size_of(x->dtype));
   out->writable = x->writable && op.name != "broadcast_to";
+  out->base = x->base ? x->base : x;
+  out->seen = out->base->writes;
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "frontend/detach.h"
 #include "frontend/eager.h"
+#include "frontend/tape.h"
 #include "passes/pipeline.h"
 
 namespace tandem {
@@ -58,6 +59,8 @@ void Executable::compile(std::stop_token stop) {
   size_t results = 0;
   std::set<size_t> bases;
   for (const CapturedOutput& output : capture_.outputs) {
+    for (const CapturedOutput& choice : output.choices)
+      results = std::max(results, static_cast<size_t>(choice.flag) + 1);
     if (output.kind == CapturedOutput::Kind::argument_view) continue;
     const auto index = static_cast<size_t>(output.index);
     results = std::max(results, index + 1);
@@ -155,10 +158,18 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
   std::vector<Buffer> many_made(results > few_made.size() ? results : 0);
   Buffer* made = results > few_made.size() ? many_made.data() : few_made.data();
   tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+  for (const auto& [result, written] : capture_.writebacks) changed(*inputs[static_cast<size_t>(written)]);
   for (size_t k = 0; k < outputs.size(); ++k) {
-    const CapturedOutput& output = capture_.outputs[k];
-    if (output.identical) continue;
+    const CapturedOutput& captured = capture_.outputs[k];
+    const auto chosen = std::find_if(
+        captured.choices.begin(), captured.choices.end(),
+        [made](const CapturedOutput& choice) { return *static_cast<const bool*>(made[choice.flag].data); });
+    const CapturedOutput& output = chosen != captured.choices.end() ? *chosen : captured;
     const auto i = static_cast<size_t>(output.index);
+    if (output.identical) {
+      outputs[k] = TensorRef(TensorRef(), inputs[i]);
+      continue;
+    }
     if (output.kind == CapturedOutput::Kind::value) {
       outputs[k] = output_tensor(program, i, std::move(made[i]), symbols);
       continue;

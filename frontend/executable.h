@@ -25,7 +25,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // What an input must be like for this program. Inputs are the arguments, then the tensors of the function itself.
   // Symbols are filled in as the inputs are checked. False at the first mismatch; `reason`, when wanted, says which.
   bool matches(std::span<Tensor* const> inputs, int64_t* symbols, std::string* reason) const;
-  // Runs on inputs that match. One entry per output; those that are an input itself are left null.
+  // Runs on inputs that match. One entry per output; those that are an input itself do not own it.
   void run(std::span<Tensor* const> inputs, const int64_t* symbols, std::span<TensorRef> outputs) const;
 
   int symbol_count() const { return static_cast<int>(capture_.hints.size()); }

@@ -41,6 +41,11 @@ struct MaybeView {
   std::vector<PathCondition> where;
 };
 
+bool is_indexed(std::span<const ViewStep> views);  // whether there is a step to an index that is not known
+std::vector<ViewStep> joined(const std::vector<ViewStep>& first, const std::vector<ViewStep>& second);
+// Whether it is known where, and of what, this is a view.
+bool is_exact(const MaybeView& link);
+
 struct Cell {
   Variable now;
   TensorType type;
@@ -59,6 +64,9 @@ struct CapturedOutput {
   bool identical = false;  // the argument itself
   TensorType type;         // of a view
   Layout layout;
+  // What it is instead on some paths: the first of these, views, whose `flag`, a result of the graph, holds.
+  std::vector<CapturedOutput> choices;
+  int flag = -1;
 };
 
 struct Capture {
@@ -192,11 +200,20 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void settle_failures(Graph& graph, bool ordered);
   // recorder_aliases.cpp: tensors that are one on some paths only.
   static void link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe);
-  void note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources, const TensorRef& predicate,
-                 bool when);
   void note_alias(const TensorRef& result, const TensorRef& source, const TensorRef& predicate, bool when);
   void write_aliases(const std::shared_ptr<Cell>& cell);
   void write_where(const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed);
+  // What an output of a region may be a view of, by what the region knows: of a cell outside, or of another output.
+  struct InnerLink {
+    size_t output;
+    std::optional<size_t> base;
+    int branch;
+    MaybeView link;                     // with conditions of the region
+    ValueId flag = -1, otherwise = -1;  // whether they hold, in the branch; false, in the other one
+    bool is_flagged() const { return link.known && !link.where.empty(); }
+  };
+  std::vector<InnerLink> inner_links(std::span<const TensorRef> outputs, int branch) const;
+  ValueId holds(std::span<const PathCondition> where);
   void lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>& done) const;
   bool is_open(int frame) const;
   void undo_writes(Frame& frame);
@@ -206,6 +223,11 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId with_shape(ValueId value, const Shape& shape);
   ValueId updated(ValueId base, const std::vector<ViewStep>& views, size_t step, ValueId value);
   Frame open_frame();
+  // recorder_result.cpp. Nothing where a view would have to copy.
+  std::optional<CapturedOutput> view_of_argument(const Cell& cell, std::span<const ViewStep> views) const;
+  using ResultPlaces = std::unordered_map<const Cell*, int>;  // of cells that are results: which ones
+  // What the output is on some paths. `flags`: the conditions that are results.
+  void add_choices(const Recorded& r, const ResultPlaces& places, std::map<ValueId, int>& flags, CapturedOutput& out);
   TensorRef constant(const TensorRef& tensor);
   std::shared_ptr<const Selection> select(const TensorRef& mask, int64_t axis, const Shape& shape);
   bool selects_alike(const Selection& a, const Selection& b) const;

@@ -22,7 +22,29 @@ MaybeView maybe_view(std::shared_ptr<Cell> base, std::vector<ViewStep> views, co
   return made;
 }
 
+// Where all of the one and all of the other hold; nothing if that is nowhere.
+std::optional<std::vector<PathCondition>> both(std::vector<PathCondition> one,
+                                               const std::vector<PathCondition>& other) {
+  for (const PathCondition& path : other) {
+    if (std::find(one.begin(), one.end(), PathCondition{path.predicate, !path.when}) != one.end()) return std::nullopt;
+    if (std::find(one.begin(), one.end(), path) == one.end()) one.push_back(path);
+  }
+  return one;
+}
+
 }  // namespace
+
+bool is_indexed(std::span<const ViewStep> views) {
+  return std::any_of(views.begin(), views.end(), [](const ViewStep& step) { return step.index != nullptr; });
+}
+
+bool is_exact(const MaybeView& link) { return link.known && !link.where.empty() && !is_indexed(link.views); }
+
+std::vector<ViewStep> joined(const std::vector<ViewStep>& first, const std::vector<ViewStep>& second) {
+  std::vector<ViewStep> views = first;
+  views.insert(views.end(), second.begin(), second.end());
+  return views;
+}
 
 bool Recorder::is_open(int frame) const {
   return std::any_of(frames_.begin(), frames_.end(), [frame](const Frame& open) { return open.id == frame; });
@@ -44,39 +66,13 @@ void Recorder::link(const std::shared_ptr<Cell>& cell, const MaybeView& maybe) {
   add(maybe);
   const std::vector<MaybeView> further = maybe.base->maybe;
   for (MaybeView each : further) {
-    const bool never = std::any_of(maybe.where.begin(), maybe.where.end(), [&](const PathCondition& path) {
-      return std::find(each.where.begin(), each.where.end(), PathCondition{path.predicate, !path.when}) !=
-             each.where.end();
-    });
-    if (never) continue;
+    std::optional<std::vector<PathCondition>> where = both(each.where, maybe.where);
+    if (!where) continue;
     each.known = each.known && maybe.known;
-    each.views.insert(each.views.end(), maybe.views.begin(), maybe.views.end());
-    for (const PathCondition& path : maybe.where)
-      if (std::find(each.where.begin(), each.where.end(), path) == each.where.end()) each.where.push_back(path);
+    each.views = joined(each.views, maybe.views);
+    each.where = std::move(*where);
     add(std::move(each));
   }
-}
-
-// Results of a region that has been closed may be one tensor, made in it, or views of one.
-void Recorder::note_same(std::span<const TensorRef> results, std::span<const TensorRef> sources,
-                         const TensorRef& predicate, bool when) {
-  const auto is_tensor = [](const TensorRef& t) { return t->recorded && !t->recorded->weak; };
-  for (size_t i = 0; i < sources.size(); ++i)
-    for (size_t j = 0; j < i; ++j) {
-      if (!is_tensor(sources[i]) || !is_tensor(sources[j]) || !is_tensor(results[i]) || !is_tensor(results[j]))
-        continue;
-      if (sources[i]->recorded->cell != sources[j]->recorded->cell || is_open(sources[i]->recorded->cell->home))
-        continue;
-      size_t base = i, part = j;
-      if (sources[base]->recorded->views.size() > sources[part]->recorded->views.size()) std::swap(base, part);
-      const auto &whole = sources[base]->recorded->views, &views = sources[part]->recorded->views;
-      const std::vector<ViewStep> rest(views.begin() + static_cast<std::ptrdiff_t>(whole.size()), views.end());
-      const bool inside = std::equal(whole.begin(), whole.end(), views.begin()) &&
-                          std::all_of(rest.begin(), rest.end(), [](const ViewStep& v) { return v.index == nullptr; });
-      // Two parts, of which neither contains the other: nobody can say what a write to one does to the other.
-      link(results[part]->recorded->cell,
-           maybe_view(results[base]->recorded->cell, rest, inside ? predicate : nullptr, when));
-    }
 }
 
 // `result` of a region that has been closed may be `source`, if that is a tensor from outside.
@@ -85,13 +81,53 @@ void Recorder::note_alias(const TensorRef& result, const TensorRef& source, cons
   if (!source->recorded || source->recorded->weak || result->recorded->weak) return;
   const Recorded& r = *source->recorded;
   if (is_open(r.cell->home)) {
-    const bool indexed =
-        std::any_of(r.views.begin(), r.views.end(), [](const ViewStep& v) { return v.index != nullptr; });
-    add(maybe_view(r.cell, r.views, indexed ? nullptr : predicate, when));
+    add(maybe_view(r.cell, r.views, is_indexed(r.views) ? nullptr : predicate, when));
     return;
   }
   for (const MaybeView& further : r.cell->maybe)
-    if (is_open(further.base->home)) add(maybe_view(further.base, further.views, nullptr, when));
+    if (is_open(further.base->home) && !(predicate && is_exact(further) && !is_indexed(r.views)))
+      add(maybe_view(further.base, joined(further.views, r.views), nullptr, when));
+}
+
+std::vector<Recorder::InnerLink> Recorder::inner_links(std::span<const TensorRef> outputs, int branch) const {
+  const auto outside = [this](const Cell& cell) { return cell.home != frames_.back().id && is_open(cell.home); };
+  struct Origin {
+    size_t output;
+    MaybeView is;
+  };
+  std::vector<InnerLink> inner;
+  std::vector<Origin> origins;  // made in the region
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i]->recorded || outputs[i]->recorded->weak) continue;
+    const Recorded& r = *outputs[i]->recorded;
+    if (outside(*r.cell)) continue;
+    origins.push_back({i, {r.cell, r.views, true, {}}});
+    for (MaybeView further : r.cell->maybe) {
+      const bool exact = is_exact(further) && !is_indexed(r.views);
+      further.views = joined(further.views, r.views);
+      further.known = exact;
+      if (!outside(*further.base))
+        origins.push_back({i, std::move(further)});
+      else if (exact)
+        inner.push_back({i, std::nullopt, branch, std::move(further)});
+    }
+  }
+  for (size_t p = 0; p < origins.size(); ++p)
+    for (size_t q = 0; q < p; ++q) {
+      const Origin *part = &origins[p], *whole = &origins[q];
+      if (part->is.base != whole->is.base || part->output == whole->output) continue;
+      if (part->is.views.size() < whole->is.views.size()) std::swap(part, whole);
+      std::optional<std::vector<PathCondition>> where = both(part->is.where, whole->is.where);
+      if (!where) continue;
+      const auto &outer = whole->is.views, &views = part->is.views;
+      MaybeView link{nullptr, {}, part->is.known && whole->is.known, std::move(*where)};
+      link.known = link.known && std::equal(outer.begin(), outer.end(), views.begin());
+      if (link.known) link.views.assign(views.begin() + static_cast<std::ptrdiff_t>(outer.size()), views.end());
+      // Two parts, of which neither contains the other: nobody can say what a write to one does to the other.
+      link.known = link.known && !is_indexed(link.views);
+      inner.push_back({part->output, whole->output, branch, std::move(link)});
+    }
+  return inner;
 }
 
 // What `cell` shows after a write depends on the path, and so does what it may be a view of, and what may be one of it.
@@ -108,18 +144,24 @@ void Recorder::lose(const std::shared_ptr<Cell>& cell, std::vector<const Cell*>&
     if (const std::shared_ptr<Cell> shadow = weak.lock()) lose(shadow, done);
 }
 
-// target = changed, where the link says.
-void Recorder::write_where(const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
-  const ValueId old = read(target, frames_.size() - 1);
-  if (link.where.size() == 1 && !link.where[0].when)
-    return write(target, emit(op("where"), {read(link.where[0].predicate), old, changed}, {}));
+// Whether all of these hold.
+ValueId Recorder::holds(std::span<const PathCondition> where) {
   std::optional<ValueId> all;
-  for (const PathCondition& path : link.where) {
+  for (const PathCondition& path : where) {
     ValueId flag = read(path.predicate);
     if (!path.when) flag = emit(op("logical_not"), {flag}, {});
     all = all ? emit(op("logical_and"), {*all, flag}, {}) : flag;
   }
-  write(target, emit(op("where"), {*all, changed, old}, {}));
+  check_internal(all.has_value(), "a link without conditions");
+  return *all;
+}
+
+// target = changed, where the link says.
+void Recorder::write_where(const MaybeView& link, const std::shared_ptr<Cell>& target, ValueId changed) {
+  const ValueId old = read(target, frames_.size() - 1);
+  const bool negated = link.where.size() == 1 && !link.where[0].when;
+  const ValueId flag = negated ? read(link.where[0].predicate) : holds(link.where);
+  write(target, emit(op("where"), {flag, negated ? old : changed, negated ? changed : old}, {}));
 }
 
 // After a write to `cell`: first what it may be a view of, then what else may be a view of those.

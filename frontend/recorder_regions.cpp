@@ -90,6 +90,20 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     weak.push_back(weak_a && weak_b);
   }
 
+  // What a branch knows of tensors that are one on some of its paths goes with its results.
+  std::swap(frames_.back(), open.then_frame);
+  std::vector<InnerLink> inner = inner_links(open.then_outputs, 0);
+  std::swap(frames_.back(), open.then_frame);
+  std::ranges::move(inner_links(outputs, 1), std::back_inserter(inner));
+  for (InnerLink& link : inner) {
+    if (!link.is_flagged()) continue;
+    if (link.branch == 0) std::swap(frames_.back(), open.then_frame);
+    link.flag = holds(link.link.where);
+    std::swap(frames_.back(), open.then_frame);
+    link.otherwise = lift(Kind::boolean, 0, 0)->recorded->cell->now.value;
+    if (link.branch == 1) std::swap(frames_.back(), open.then_frame);
+  }
+
   // Cells written on either side leave as further results.
   std::vector<std::shared_ptr<Cell>> written;
   written.reserve(open.then_written.size());
@@ -106,6 +120,11 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     const auto changed = std::find_if(open.then_written.begin(), open.then_written.end(),
                                       [&](const auto& entry) { return entry.first == cell; });
     then_ids.push_back(changed != open.then_written.end() ? changed->second.value : read(cell, level));
+  }
+  for (const InnerLink& link : inner) {
+    if (!link.is_flagged()) continue;
+    then_ids.push_back(link.branch == 0 ? link.flag : link.otherwise);
+    else_ids.push_back(link.branch == 1 ? link.flag : link.otherwise);
   }
   Frame then_frame = std::move(frames_.back());
   frames_.pop_back();
@@ -146,8 +165,16 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     note_alias(out.back(), open.then_outputs[i], open.predicate, true);
     note_alias(out.back(), outputs[i], open.predicate, false);
   }
-  note_same(out, open.then_outputs, open.predicate, true);
-  note_same(out, outputs, open.predicate, false);
+  size_t next = outputs.size() + written.size();
+  for (InnerLink& inner_link : inner) {
+    MaybeView& outer = inner_link.link;
+    if (inner_link.base) outer.base = out[*inner_link.base]->recorded->cell;
+    if (inner_link.is_flagged())
+      outer.where = {{wrap(results[next++]), true}};
+    else if (outer.known)
+      outer.where = {{open.predicate, inner_link.branch == 0}};
+    link(out[inner_link.output]->recorded->cell, outer);
+  }
   for (size_t i = 0; i < written.size(); ++i) write(written[i], results[outputs.size() + i]);
   return out;
 }
@@ -222,6 +249,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
     written.push_back(cell);
     results.push_back(cell->now.value);
   }
+  const std::vector<InnerLink> inner = inner_links(nexts, 0);
   undo_writes(top());
   for (const auto& cell : written) read(cell, frames_.size() - 1);
   Frame body = std::move(frames_.back());
@@ -269,7 +297,8 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
     if (!runs) note_alias(out.back(), open.inits[i], nullptr, true);
     note_alias(out.back(), nexts[i], nullptr, true);
   }
-  note_same(out, nexts, nullptr, true);
+  for (const InnerLink& each : inner)
+    if (each.base) link(out[each.output]->recorded->cell, {out[*each.base]->recorded->cell, {}, false, {}});
   // What an iteration hands on as it got it: after some of them a variable may be what another one was before the loop.
   const auto handed_on = [&](size_t i) {
     const auto same = [&](const TensorRef& p) {

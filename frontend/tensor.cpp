@@ -1,11 +1,13 @@
 #include "frontend/tensor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
 #include "frontend/checks.h"
 #include "frontend/eager.h"
 #include "frontend/recorder.h"
+#include "frontend/tape.h"
 #include "runtime/copy.h"
 #include "runtime/profile.h"
 
@@ -104,7 +106,8 @@ TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, 
 }
 
 // All axes in reverse order, or the last two: that view, in memory.
-TensorRef transposed(const Tensor& x, bool all) {
+TensorRef transposed(const TensorRef& of, bool all) {
+  const Tensor& x = *of;
   Sizes sizes = x.sizes, strides = x.strides;
   for (int low = all ? 0 : x.rank() - 2, high = x.rank() - 1; low < high; ++low, --high) {
     std::swap(sizes[low], sizes[high]);
@@ -112,6 +115,8 @@ TensorRef transposed(const Tensor& x, bool all) {
   }
   auto out = std::make_shared<Tensor>(x.dtype, sizes, strides, x.storage, x.data);
   out->writable = x.writable;
+  out->base = x.base ? x.base : of;
+  out->seen = out->base->writes;
   return out;
 }
 
@@ -134,8 +139,8 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   // Formulas that are one view are that view, so that writes go through them.
   if (op.name == "transpose" || op.name == "matrix_transpose") {
     const int rank = inputs[0]->rank();
-    if (rank >= 2 && !inputs[0]->recorded && !Recorder::current() && !profiling())
-      return transposed(*inputs[0], op.name == "transpose");
+    if (rank >= 2 && !inputs[0]->recorded && !Recorder::current() && !profiling() && !is_tracked(*inputs[0]))
+      return transposed(inputs[0], op.name == "transpose");
     std::vector<Dim> axes;
     axes.reserve(static_cast<size_t>(rank));
     for (int k = 0; k < rank; ++k) axes.emplace_back(op.name == "transpose" ? rank - 1 - k : k);
@@ -156,10 +161,13 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   for (const TensorRef& input : inputs)
     if (input->recorded) throw_leaked(op.name, *input);
   const unsigned wanted = result_checks();
-  if (wanted == 0) [[likely]]
+  const bool taped = GradMode::enabled() &&
+                     std::any_of(inputs.begin(), inputs.end(), [](const TensorRef& x) { return may_be_tracked(*x); });
+  if (wanted == 0 && !taped) [[likely]]
     return run_eager(op, inputs, std::move(attrs));
   TensorRef result = run_eager(op, inputs, attrs);
-  check_result(wanted, op, inputs, attrs, result);
+  if (wanted != 0) check_result(wanted, op, inputs, attrs, result);
+  if (taped) tape_operation(op, inputs, attrs, result);
   return result;
 }
 
@@ -276,6 +284,8 @@ void assign(const TensorRef& target, const TensorRef& value) {
       source = call("squeeze", {source}, {std::vector<Dim>{Dim(0)}});
     source = call("broadcast_to", {source}, {target->type().shape});
   }
+  tape_assignment(target, value);
+  changed(*target);
   const ProfiledCopy profile("assignment", *target);
   copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
                target->data, target->strides.begin());

@@ -68,6 +68,7 @@ struct Recorded {
 
 class Tensor;
 using TensorRef = std::shared_ptr<Tensor>;
+struct Tracking;  // frontend/tape.h
 
 class Tensor {
  public:
@@ -85,6 +86,11 @@ class Tensor {
   void* data = nullptr;  // element at index 0
   bool writable = true;
   std::unique_ptr<Recorded> recorded;
+  // For gradients (frontend/tape.h): what this is a view of; how it was made, as far as that is recorded; how often it was
+  // written to on the tape, and of a view, how often its base was when `tracking` was last right.
+  std::shared_ptr<Tensor> base;
+  std::shared_ptr<Tracking> tracking;
+  uint32_t writes = 0, seen = 0;
   void* wrapper = nullptr;  // the object that Python knows the tensor by, not owned; null when there is none
 
   int rank() const { return recorded ? type().rank() : sizes.size(); }

@@ -31,6 +31,7 @@ enum class ErrorKind {
   memory,
   nonfinite,
   linalg,
+  autograd,
 };
 
 class Error : public std::runtime_error {

@@ -166,6 +166,11 @@ bool takes_complex(const OpDef& op) {
   if (std::holds_alternative<PointwiseRule>(op.lower)) return op.on_complex != nullptr;
   if (std::holds_alternative<ReduceRule>(op.lower)) return op.has(Trait::complex);
   if (std::holds_alternative<ComposeRule>(op.lower)) return op.accepts == Accepts::any || op.has(Trait::complex);
+  if (const auto* scan = std::get_if<ScanRule>(&op.lower))
+    return scan->kind == ReduceKind::sum || scan->kind == ReduceKind::prod;
+  if (std::get_if<Structure>(&op.lower) && std::get<Structure>(op.lower) == Structure::library)
+    return (op.accepts != Accepts::any && op.accepts != Accepts::numeric) || op.has(Trait::complex) ||
+           op.complex_formula != nullptr;
   return true;  // moves elements, or is done part by part
 }
 

@@ -141,13 +141,26 @@ Scalar clipped(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   return x.size() > 2 ? min(raised, x[2]) : raised;
 }
 
+// As min(max(x, low), high): the limits get it where they are the result, the higher one if they are in the wrong order.
 Grads clipped_grad(const GradContext& c) {
   Grads grads(c.inputs.size());
   const Value x = c.inputs[0];
+  const auto where_holds = [&](std::string_view comparison, Value a, Value b) {
+    return cast(binary(comparison, a, b), c.upstream.dtype());
+  };
   Value gradient = c.upstream;
-  if (c.inputs.size() > 1) gradient = gradient * cast(binary("less_equal", c.inputs[1], x), x.dtype());
-  if (c.inputs.size() > 2) gradient = gradient * cast(binary("less_equal", x, c.inputs[2]), x.dtype());
+  if (c.inputs.size() > 1) gradient = gradient * where_holds("less_equal", c.inputs[1], x);
+  if (c.inputs.size() > 2) gradient = gradient * where_holds("less_equal", x, c.inputs[2]);
   grads[0] = unbroadcast(gradient, x);
+  if (c.inputs.size() > 1) {
+    Value below = c.upstream * where_holds("less", x, c.inputs[1]);
+    if (c.inputs.size() > 2) below = below * where_holds("less", c.inputs[1], c.inputs[2]);
+    grads[1] = unbroadcast(below, c.inputs[1]);
+  }
+  if (c.inputs.size() > 2) {
+    const Value above = binary("maximum", x, c.inputs[1]);
+    grads[2] = unbroadcast(c.upstream * where_holds("less", c.inputs[2], above), c.inputs[2]);
+  }
   return grads;
 }
 
@@ -158,6 +171,16 @@ Grads extreme_grad(const GradContext& c, std::string_view wins) {
   const Value tie = cast(binary("equal", a, b), dtype) * 0.5;
   const Value first = cast(binary(wins, a, b), dtype), second = cast(binary(wins, b, a), dtype);
   return {unbroadcast(c.upstream * (first + tie), a), unbroadcast(c.upstream * (second + tie), b)};
+}
+
+// The sign of a complex number turns with it: what is along it changes nothing.
+Grads sign_grad(const GradContext& c) {
+  const Value& x = c.inputs[0];
+  if (!is_complex(x.dtype())) return zero_gradients(c);
+  const Value size = unary("abs", x), along = real_part(c.upstream * conj(c.output));
+  const Value zero = c.b.full(x.shape(), x.dtype(), 0);
+  const Value across = c.upstream - along * c.output;
+  return {where(binary("equal", size, c.b.scalar(size.dtype(), 0)), zero, across / size)};
 }
 
 }  // namespace
@@ -226,7 +249,7 @@ std::vector<OpDef> arithmetic_ops() {
         .accepts = Accepts::numeric,
         .lower = [](std::span<const Scalar> x, const OpDef&,
                     const Attrs&) { return floor_divided(x[0], x[1]).quotient; },
-        .grad = kNotDifferentiable,
+        .grad = zero_gradients,
         .onnx = "compose",
         .doc = "Divide x1 by x2 and round toward minus infinity; integers divided by 0 give 0.",
         .example = "td.floor_divide(td.asarray([7, -7]), 2)  # tensor([ 3, -4])",
@@ -379,7 +402,7 @@ std::vector<OpDef> arithmetic_ops() {
              .traits = exact,
              .lower = lift<sign_of>,
              .on_complex = on_parts<math::sign>,
-             .grad = kNotDifferentiable,
+             .grad = sign_grad,
              .onnx = "Sign",
              .doc = "Return -1, 0 or 1 by the sign of each element; NaN stays NaN.",
              .example = "td.sign(td.asarray([-3., 0., 2.]))  # tensor([-1.,  0.,  1.], dtype=float32)"},
@@ -412,14 +435,14 @@ std::vector<OpDef> arithmetic_ops() {
             {.name = "floor",
              .traits = exact,
              .lower = rounded<floor>,
-             .grad = kNotDifferentiable,
+             .grad = zero_gradients,
              .onnx = "Floor",
              .doc = "Round toward minus infinity.",
              .example = "td.floor(td.asarray([1.5, -1.5]))  # tensor([ 1., -2.], dtype=float32)"},
             {.name = "ceil",
              .traits = exact,
              .lower = rounded<ceil>,
-             .grad = kNotDifferentiable,
+             .grad = zero_gradients,
              .onnx = "Ceil",
              .doc = "Round toward plus infinity.",
              .example = "td.ceil(td.asarray([1.5, -1.5]))  # tensor([ 2., -1.], dtype=float32)"},
@@ -429,14 +452,14 @@ std::vector<OpDef> arithmetic_ops() {
              .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
                return {round(x[0].re), round(x[0].im)};
              },
-             .grad = kNotDifferentiable,
+             .grad = zero_gradients,
              .onnx = "Round",
              .doc = "Round to the nearest integer, halves to the even one; of complex numbers both parts.",
              .example = "td.round(td.asarray([1.5, 2.5]))  # tensor([2., 2.], dtype=float32)"},
             {.name = "trunc",
              .traits = exact,
              .lower = rounded<trunc>,
-             .grad = kNotDifferentiable,
+             .grad = zero_gradients,
              .onnx = "compose",
              .doc = "Round toward zero.",
              .example = "td.trunc(td.asarray([1.5, -1.5]))  # tensor([ 1., -1.], dtype=float32)"}}))

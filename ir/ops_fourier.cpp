@@ -87,7 +87,7 @@ std::vector<OpDef> fourier_ops() {
                  {"length", AttrKind::dims, std::nullopt, "one number; x is cut to it, or filled up with zeros"},
                  {"roots", AttrKind::integer, std::nullopt, "so many times divided by the root of the length"},
                  {"conjugate", AttrKind::boolean, Attr{false}, "of half a spectrum: with the other sign"}},
-       .traits = static_cast<uint32_t>(Trait::internal),
+       .traits = Trait::internal | Trait::complex,
        .infer = fourier_type,
        .lower = Structure::library,
        .grad = fourier_grad,

@@ -290,7 +290,9 @@ std::vector<OpDef> reduction_ops() {
           const Value count = moment_grad_scale(c, centered, up);
           const auto axes = axes_of(c.op, c.attrs);
           const Value out = restore_axes(c.output, c.inputs[0], axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
-          return {up * (centered / (count * out))};
+          // Where all elements are equal, 0, as in PyTorch.
+          const Value same = binary("equal", out, c.b.scalar(out.dtype(), 0));
+          return {up * (centered / (count * where(same, c.b.scalar(out.dtype(), 1), out)))};
         },
         .onnx = "compose",
         .doc = "Return the square root of `var`.",

@@ -51,6 +51,38 @@ TensorType topk_type(InferContext& c) {
   return out;
 }
 
+// Complex numbers are in order by their real parts, equal ones by their imaginary parts; those with a NaN come after all
+// others: first where only the imaginary part is one, then where only the real part is, then where both are.
+Value complex_order(Builder& b, const Value& x, const Attr& axis, const Attr& descending) {
+  const Value re = b.emit("real", {x}), im = b.emit("imag", {x});
+  const Value nans =
+      cast(b.emit("isnan", {re}), DType::u8) * b.scalar(DType::u8, 2) + cast(b.emit("isnan", {im}), DType::u8);
+  Value order = b.emit("argsort", {im}, {axis, descending, true});
+  const auto refine = [&](const Value& key, const Attr& down) {
+    const Value next = b.emit("argsort", {b.emit("take_along_axis", {key, order}, {axis})}, {axis, down, true});
+    order = b.emit("take_along_axis", {order, next}, {axis});
+  };
+  refine(re, descending);
+  refine(nans, Attr{false});
+  return order;
+}
+
+Value complex_argsort(Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
+  return complex_order(b, x[0], attrs[0], attrs[1]);
+}
+
+Value complex_sort(Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
+  return b.emit("take_along_axis", {x[0], complex_order(b, x[0], attrs[0], attrs[1])}, {attrs[0]});
+}
+
+Value complex_topk(Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
+  const Value order = complex_order(b, x[0], attrs[1], attrs[2]);
+  const size_t rank = order.shape().size();
+  std::vector<Dim> starts(rank, Dim(0)), sizes = order.shape(), steps(rank, Dim(1));
+  sizes[static_cast<size_t>(std::get<int64_t>(attrs[1]))] = std::get<int64_t>(attrs[0]);
+  return b.emit("slice", {order}, {starts, sizes, steps});
+}
+
 TensorType places_type(InferContext& c) {
   const TensorType& sorted = c.inputs[0];
   if (sorted.rank() != 1) c.fail(ErrorKind::shape, "got a table of shape {}; need one axis", to_text(sorted.shape));
@@ -143,9 +175,12 @@ std::vector<OpDef> sorting_ops() {
        .traits = Trait::method | Trait::exact,
        .infer = sort_type,
        .lower = Structure::library,
+       .complex_formula = complex_sort,
        .grad = sort_grad,
        .onnx = "TopK",
-       .doc = "Return the elements in order along an axis, equal ones in the order they had, NaNs last either way.",
+       .doc = "Return the elements in order along an axis, equal ones in the order they had, NaNs last either way; "
+              "complex "
+              "ones by their real parts, then by their imaginary parts.",
        .example = "td.sort(td.asarray([3, 1, 2]))  # tensor([1, 2, 3])",
        .samples = samples},
       {.name = "argsort",
@@ -154,6 +189,7 @@ std::vector<OpDef> sorting_ops() {
        .traits = Trait::method | Trait::exact,
        .infer = argsort_type,
        .lower = Structure::library,
+       .complex_formula = complex_argsort,
        .grad = kNotDifferentiable,
        .onnx = "TopK",
        .doc = "Return the int64 indices that sort a tensor along an axis, in the order of `sort`.",
@@ -165,6 +201,7 @@ std::vector<OpDef> sorting_ops() {
        .traits = static_cast<uint32_t>(Trait::internal),
        .infer = topk_type,
        .lower = Structure::library,
+       .complex_formula = complex_topk,
        .grad = kNotDifferentiable,
        .onnx = "TopK",
        .doc = "Return the int64 indices of the k first elements along an axis in the order of `sort`."},

@@ -333,7 +333,27 @@ TensorType strided_update_type(InferContext& c) {
   return base;
 }
 
-constexpr NoGrad kOfArguments{"it stands for arguments that share memory, of which one is written to"};
+// Elements that a view repeats (a stride of 0) got a gradient each.
+Grads strided_grad(const GradContext& c) {
+  Attrs attrs = c.attrs;
+  auto& sizes = std::get<Dims>(attrs[0]);
+  const auto& strides = std::get<Dims>(attrs[1]);
+  Dims repeated;
+  for (size_t k = 0; k < sizes.size(); ++k)
+    if (strides[k].is(0) && !sizes[k].is(1)) {
+      repeated.emplace_back(static_cast<int64_t>(k));
+      sizes[k] = 1;
+    }
+  const Value once = repeated.empty() ? c.upstream : sum(c.upstream, repeated, true);
+  const Value zero = c.b.full(c.inputs[0].shape(), c.upstream.dtype(), 0);
+  return {c.b.emit("strided_update", {zero, once}, attrs)};
+}
+
+Grads strided_update_grad(const GradContext& c) {
+  const Value hole = c.b.full(c.inputs[1].shape(), c.upstream.dtype(), 0);
+  const Value rest = c.b.emit("strided_update", {c.upstream, hole}, c.attrs);
+  return {rest, unbroadcast(c.b.emit("as_strided", {c.upstream}, c.attrs), c.inputs[1])};
+}
 
 }  // namespace
 
@@ -459,7 +479,7 @@ std::vector<OpDef> view_ops() {
         .traits = static_cast<uint32_t>(Trait::internal),
         .infer = strided_type,
         .lower = strided_view,
-        .grad = kOfArguments,
+        .grad = strided_grad,
         .onnx = "none: it stands for arguments that share memory",
         .doc = "Return a view of a vector: element i is at offset + the sum of strides[k] * i[k]."},
        {.name = "strided_update",
@@ -468,7 +488,7 @@ std::vector<OpDef> view_ops() {
         .traits = Trait::internal | Trait::mixed,
         .infer = strided_update_type,
         .lower = Structure::view_update,
-        .grad = kOfArguments,
+        .grad = strided_update_grad,
         .onnx = "none: it stands for arguments that share memory",
         .doc = "Return x with the elements that `as_strided` would return replaced by value, in x's dtype."}});
 }

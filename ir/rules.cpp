@@ -112,6 +112,12 @@ Value dim_value(Builder& b, Dim dim, DType dtype) {
   return b.emit("from_dim", {}, {std::vector<Dim>{dim}, dtype});
 }
 
+std::vector<Value> zero_gradients(const GradContext& c) {
+  std::vector<Value> grads;
+  for (const Value& input : c.inputs) grads.push_back(c.b.full(input.shape(), input.dtype(), 0));
+  return grads;
+}
+
 Value count_along(Value x, const std::vector<Dim>& axes, DType dtype) {
   Dim count = 1;
   for (const Dim& axis : axes) count = count * x.shape()[static_cast<size_t>(axis.constant())];

@@ -55,6 +55,9 @@ std::vector<Value> holomorphic(const GradContext& c) {
   return grads;
 }
 
+// The rule of a step function: 0 wherever it has a derivative, and, as in PyTorch, where it has none.
+std::vector<Value> zero_gradients(const GradContext& c);
+
 // ---- column defaults ----
 // Rows of a family leave out what they share; `with` fills it in.
 std::vector<OpDef> with(const OpDef& defaults, std::vector<OpDef> rows);

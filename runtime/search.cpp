@@ -17,29 +17,51 @@ int64_t count_of(const RoutineArray& x) {
   return count;
 }
 
+// A complex number's place in the order of `sort`: without a NaN first, then by its real part, then by the other.
+template <class K>
+struct ComplexKey {
+  uint8_t nans = 0;
+  typename K::Key re{}, im{};
+  static ComplexKey of(const typename K::Key* parts) {
+    ComplexKey key{0, K::to(parts[0]), K::to(parts[1])};
+    key.nans = static_cast<uint8_t>(2 * (key.re == K::kNaN) + (key.im == K::kNaN));
+    return key;
+  }
+  auto operator<=>(const ComplexKey&) const = default;
+};
+
+// How many of the `length` elements of a sorted vector lie before `key`, or, from the right, not after it.
+template <class KeyAt, class Key>
+int64_t place_of(const KeyAt& key_at, int64_t length, const Key& key, bool right) {
+  // Halves what is left without a branch: `base` is the number of elements known to come before.
+  int64_t base = 0;
+  for (int64_t left = length; left > 0;) {
+    const int64_t half = (left + 1) / 2;
+    const auto there = key_at(base + half - 1);
+    const bool before = right ? there <= key : there < key;
+    base += before ? half : 0;
+    left -= half;
+  }
+  return base;
+}
+
 // inputs: a sorted vector, values of its dtype; params: right
 void run_searchsorted(const RoutineArgs& args) {
   const RoutineArray &table = args.inputs[0], &values = args.inputs[1];
   const int64_t length = table.shape[0];
   const bool right = args.params[0] != 0;
   auto* out = static_cast<int64_t*>(args.out.data);
-  with_keys_of<false, true>(table.dtype, [&]<class K>(K) {
+  with_keys_of<false, true>(real_type(table.dtype), [&]<class K>(K) {
     const auto* sorted = static_cast<const typename K::Key*>(table.data);
     const auto* wanted = static_cast<const typename K::Key*>(values.data);
     parallel_for(count_of(values), 1, 40, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const auto key = K::to(wanted[i]);
-        // Halves what is left without a branch: `base` is the number of elements known to come before.
-        int64_t base = 0;
-        for (int64_t left = length; left > 0;) {
-          const int64_t half = (left + 1) / 2;
-          const auto there = K::to(sorted[base + half - 1]);
-          const bool before = right ? there <= key : there < key;
-          base += before ? half : 0;
-          left -= half;
+      for (int64_t i = begin; i < end; ++i)
+        if (is_complex(table.dtype)) {
+          const auto key_at = [sorted](int64_t k) { return ComplexKey<K>::of(sorted + 2 * k); };
+          out[i] = place_of(key_at, length, ComplexKey<K>::of(wanted + 2 * i), right);
+        } else {
+          out[i] = place_of([sorted](int64_t k) { return K::to(sorted[k]); }, length, K::to(wanted[i]), right);
         }
-        out[i] = base;
-      }
     });
   });
 }

@@ -12,6 +12,7 @@ struct Storage {
   std::atomic<int32_t> references{1};
   bool writable = true;                 // false for memory borrowed from a read-only NumPy array
   uint8_t size_class = 0;               // of the allocator
+  uint32_t version = 0;                 // grows whenever elements are overwritten
   void* data = nullptr;                 // never null, even for 0 bytes, unless borrowed
   size_t bytes = 0;                     // asked for
   size_t capacity = 0;                  // usable at `data`, >= bytes

@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "frontend/tape.h"
 #include "runtime/copy.h"
 #include "runtime/put.h"
 
@@ -277,6 +278,14 @@ Offsets offsets_of(const Picked& to) {
   return out;
 }
 
+// The same as an operation, for the tape.
+void write_on_tape(const Picked& to, const TensorRef& values, int64_t place) {
+  const TensorRef ordered = moved(values, place, static_cast<int64_t>(to.common.size()), to.at);
+  const TensorRef made =
+      call("index_update", {to.table(), to.index(), ordered}, {to.at, static_cast<int64_t>(PutMode::set), true});
+  assign(to.view, to.count == 1 ? made : call("reshape", {made}, {to.view->type().shape}));
+}
+
 void write_in_memory(const TensorRef& x, const Picked& to, const TensorRef& values, int64_t place) {
   if (element_count(values->sizes) == 0 && element_count(to.arrays[0].index->sizes) == 0) return;
   const Offsets offsets = offsets_of(to);
@@ -294,6 +303,7 @@ void write_in_memory(const TensorRef& x, const Picked& to, const TensorRef& valu
   for (int k = 0; k < picked_rank; ++k)
     index_axes.push_back({from->sizes[static_cast<int>(place) + k], 0, from->strides[static_cast<int>(place) + k]});
   const int64_t bytes = size_of(x->dtype);
+  changed(*x);
   put({.dtype = x->dtype,
        .axes = axes,
        .index_axes = index_axes,
@@ -335,8 +345,8 @@ TensorRef pick(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_
     }
     if (first.index->recorded && first.index->rank() == 0) return recorder->element(x, first.index, first.axis);
   }
-  if (!recorder && arrays.size() == 1 && first.index->dtype == DType::boolean && first.index->rank() == x->rank() &&
-      x->rank() > 0) {
+  if (!recorder && !is_tracked(*x) && arrays.size() == 1 && first.index->dtype == DType::boolean &&
+      first.index->rank() == x->rank() && x->rank() > 0) {
     check_mask(first.index, x->type().shape, first.axis, env);
     return selected(x, first.index);
   }
@@ -403,6 +413,8 @@ void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, in
   if (!dropped.empty()) values = call("squeeze", {values}, {dropped});
   if (Recorder* recorder = Recorder::current())
     write_in_graph(*recorder, to, values, place);
+  else if (needs_tape(x, values))
+    write_on_tape(to, values, place);
   else
     write_in_memory(x, to, values, place);
 }

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "frontend/recorder.h"
+#include "frontend/tape.h"
 #include "runtime/profile.h"
 
 namespace tandem {
@@ -56,10 +57,12 @@ class ViewBuilder {
     add(size, stride);
     return true;
   }
-  TensorRef finish() const {
+  TensorRef finish(const TensorRef& of) const {
     char* data = static_cast<char*>(x_.data) + offset_ * size_of(x_.dtype);
     auto out = std::make_shared<Tensor>(x_.dtype, sizes_, strides_, x_.storage, data);
     out->writable = x_.writable;
+    out->base = of->base ? of->base : of;
+    out->seen = out->base->writes;
     return out;
   }
 
@@ -77,8 +80,9 @@ class ViewBuilder {
 
 }  // namespace
 
-TensorRef basic_view(const Tensor& x, pybind11::handle key) {
-  if (x.recorded || Recorder::current() || profiling()) return nullptr;
+TensorRef basic_view(const TensorRef& of, pybind11::handle key) {
+  const Tensor& x = *of;
+  if (x.recorded || Recorder::current() || profiling() || is_tracked(x)) return nullptr;
   PyObject* const one = key.ptr();
   const std::span<PyObject* const> items =
       PyTuple_CheckExact(one) ? std::span<PyObject* const>(reinterpret_cast<PyTupleObject*>(one)->ob_item,
@@ -102,7 +106,7 @@ TensorRef basic_view(const Tensor& x, pybind11::handle key) {
       return nullptr;
   }
   if (dots == 0) view.whole(x.rank() - used);
-  return view.finish();
+  return view.finish(of);
 }
 
 }  // namespace tandem

@@ -7,7 +7,7 @@
 namespace tandem {
 
 // The view of x that integers, slices and ... give. Null where the general way is needed: for any other key, in captures
-// and profiles, and where there is an error to explain.
-TensorRef basic_view(const Tensor& x, pybind11::handle key);
+// and profiles, where gradients are recorded, and where there is an error to explain.
+TensorRef basic_view(const TensorRef& x, pybind11::handle key);
 
 }  // namespace tandem

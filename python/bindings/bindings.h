@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 
 #include "frontend/executable.h"
+#include "frontend/tape.h"
 #include "frontend/tensor.h"
 
 namespace py = pybind11;
@@ -36,6 +37,7 @@ void bind_capture(py::module_& m);
 void bind_function(py::module_& m);
 void bind_profile(py::module_& m);
 void bind_linalg(py::module_& m);
+void bind_autograd(py::module_& m);
 
 // The innermost frame outside of the tandem package: a new reference, null when there is none.
 PyFrameObject* user_frame();

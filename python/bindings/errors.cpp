@@ -6,7 +6,7 @@ namespace {
 
 struct ExceptionClasses {
   py::object error, shape, dtype, index, overflow, value, type, capture, compile, serialization, backend, memory,
-      nonfinite, linalg;
+      nonfinite, linalg, autograd;
 };
 ExceptionClasses& classes() {
   static ExceptionClasses* instance = new ExceptionClasses;
@@ -40,6 +40,7 @@ const py::object& class_of(ErrorKind kind) {
     case ErrorKind::memory: return c.memory;
     case ErrorKind::nonfinite: return c.nonfinite;
     case ErrorKind::linalg: return c.linalg;
+    case ErrorKind::autograd: return c.autograd;
   }
   return c.error;
 }
@@ -90,6 +91,7 @@ void bind_errors(py::module_& m) {
       define(m, "NonFiniteError", "A NaN or an infinity that td.debug_nans found.", c.error, PyExc_FloatingPointError);
   share_error() = define(m, "ShareError", "Memory that cannot be shared in the way that was asked for.", c.error,
                          PyExc_BufferError);
+  c.autograd = define(m, "AutogradError", "Gradients that cannot be computed.", c.error, PyExc_RuntimeError);
   c.linalg = define(m, "LinAlgError", "A matrix for which there is no result, such as the inverse of a singular one.",
                     c.error, PyExc_ValueError);
   py::register_exception_translator([](std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-value-param)

@@ -55,7 +55,10 @@ class CompiledFunction {
     for (;;) {
       const Flat flat(args.ptr(), kwargs.ptr());
       SpecializationRef pending;
-      if (py::object result = run_known(flat, pending, !captured)) return result;
+      bool differentiated = is_differentiated(flat);
+      if (!differentiated)
+        if (py::object result = run_known(flat, pending, differentiated, !captured)) return result;
+      if (differentiated) return run_eagerly(self, args, kwargs);
       if (!pending) {
         // One thread captures, the others wait and then find what it made.
         const int64_t before = captures_;
@@ -75,6 +78,7 @@ class CompiledFunction {
               "need tensors in attributes, variables and the like that share no memory with an argument which is "
               "written to, and state that does not change during capture; try passing the tensor as an argument",
               reason);
+        if (Specialization::is_differentiated(call)) return run_eagerly(self, args, kwargs);
         if (made->executable()->ready()) return made->run(flat, call);
         pending = std::move(made);
       }
@@ -87,7 +91,9 @@ class CompiledFunction {
     ++calls_;
     const Flat flat(args.ptr(), kwargs.ptr());
     SpecializationRef pending;
-    if (py::object result = run_known(flat, pending, true)) return result;
+    bool differentiated = is_differentiated(flat);
+    if (!differentiated)
+      if (py::object result = run_known(flat, pending, differentiated, true)) return result;
     return run_eagerly(self, args, kwargs);
   }
 
@@ -144,9 +150,17 @@ class CompiledFunction {
   bool direct = true;                  // calls go to the compiled program; false: to the Python method `_uncompiled`
 
  private:
+  // Whether gradients flow to an argument: there are no programs for that.
+  static bool is_differentiated(const Flat& flat) {
+    if (!GradMode::enabled()) return false;
+    for (size_t i = 0; i < flat.leaves.size(); ++i)
+      if (const TensorRef* x = tensor_pointer(flat.leaves[i]); x && is_tracked(**x)) return true;
+    return false;
+  }
+
   // The result of a specialisation that fits; null when none does, or when those that do are not compiled yet: `pending`
-  // is the first of them.
-  py::object run_known(const Flat& flat, SpecializationRef& pending, bool is_hit) {
+  // is the first of them; or when it reads tensors that gradients flow to.
+  py::object run_known(const Flat& flat, SpecializationRef& pending, bool& differentiated, bool is_hit) {
     for (size_t i = 0; i < specializations_.size(); ++i) {
       Specialization::Call call;
       const SpecializationRef found = specializations_[i].made;
@@ -155,6 +169,8 @@ class CompiledFunction {
         if (!pending) pending = found;
         continue;
       }
+      differentiated = Specialization::is_differentiated(call);
+      if (differentiated) return {};
       use_first(i, found);
       hits_ += is_hit;
       return found->run(flat, call);

@@ -179,7 +179,7 @@ ShapeEnv& environment(ShapeEnv& none) { return Recorder::current() ? Recorder::c
 }  // namespace
 
 TensorRef get_item(const TensorRef& x, py::handle key) {
-  if (TensorRef view = basic_view(*x, key)) return view;
+  if (TensorRef view = basic_view(x, key)) return view;
   ShapeEnv none;
   ShapeEnv& env = environment(none);
   const IndexPlan plan = plan_index(x, key, env);
@@ -199,7 +199,7 @@ void set_item(const TensorRef& x, py::handle key, py::handle value) {
     return number_tensor(value, x->dtype, "assignment");
   };
   const auto given = [&] { return number_kind(value) ? number() : as_tensor(value); };
-  if (const TensorRef view = basic_view(*x, key)) return assign(view, given());
+  if (const TensorRef view = basic_view(x, key)) return assign(view, given());
   ShapeEnv none;
   ShapeEnv& env = environment(none);
   const IndexPlan plan = plan_index(x, key, env);

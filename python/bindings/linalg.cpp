@@ -1,8 +1,4 @@
 // What tandem/linalg.py is made of: the operations that routines compute, by their names with an underscore in front.
-#include <deque>
-
-#include "frontend/eager.h"
-#include "ir/builder.h"
 #include "python/bindings/bindings.h"
 #include "runtime/lapack.h"
 
@@ -10,31 +6,7 @@ namespace tandem {
 
 namespace {
 
-// Runs formulas at once.
-class EagerBuilder : public Builder {
- public:
-  using Builder::emit;
-  Value add(TensorRef tensor) {
-    types_.push_back(tensor->type());
-    tensors_.push_back(std::move(tensor));
-    return {this, static_cast<ValueId>(tensors_.size()) - 1};
-  }
-  Value emit(const OpDef& op, std::span<const Value> inputs, Attrs attrs) override {
-    std::vector<TensorRef> tensors;
-    tensors.reserve(inputs.size());
-    for (const Value& input : inputs) tensors.push_back(at(input));
-    return add(run_eager(op, tensors, std::move(attrs)));
-  }
-  const TensorType& type(ValueId id) const override { return types_[static_cast<size_t>(id)]; }
-  ShapeEnv& env() override { return env_; }
-  const TensorRef& at(Value value) const { return tensors_[static_cast<size_t>(value.id)]; }
-
- private:
-  std::vector<TensorRef> tensors_;
-  std::deque<TensorType> types_;  // references stay good
-  ShapeEnv env_;
-};
-
+// What the gradient formula of a row gives, also of one that is no function of Python.
 py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs, const py::sequence& params,
                   const TensorRef& upstream) {
   const OpDef& row = op(name);
@@ -48,14 +20,15 @@ py::list gradient(const std::string& name, const std::vector<TensorRef>& inputs,
                     : kind == AttrKind::dims  ? Attr(std::vector<Dim>{Dim(param.cast<int64_t>())})
                                               : Attr(param.cast<int64_t>()));
   }
-  EagerBuilder b;
-  std::vector<Value> values;
-  values.reserve(inputs.size());
-  for (const TensorRef& input : inputs) values.push_back(b.add(input));
-  const Value output = b.emit(row, values, attrs), up = b.add(upstream);
+  std::vector<TensorRef> leaves;
+  for (const TensorRef& input : inputs) {
+    leaves.push_back(detached(input));
+    if (is_inexact(input->dtype)) require_grad(leaves.back(), true);
+  }
+  const GradMode recorded(true);
+  const TensorRef result = call(row, leaves, attrs);
   py::list out;
-  for (const Value& each : std::get<GradRule>(row.grad)({b, values, output, up, row, attrs}))
-    out.append(each ? py::cast(b.at(each)) : py::none());
+  for (const TensorRef& each : gradients({&result, 1}, {&upstream, 1}, leaves, {})) out.append(wrap(each));
   return out;
 }
 

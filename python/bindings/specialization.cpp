@@ -322,6 +322,11 @@ py::list running_containers() {
 
 py::object running_failure(size_t number) { return running_call().program.failure(number); }
 
+bool Specialization::is_differentiated(Call& call) {
+  const auto tensors = call.tensors.span();
+  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
+}
+
 py::object Specialization::run(const Flat& flat, Call& call) const {
   const size_t count = executable_->outputs().size();
   TensorRef few[4];
@@ -340,18 +345,26 @@ py::object Specialization::run(const Flat& flat, Call& call) const {
   return result;
 }
 
+// The argument that an output is.
+py::object Specialization::argument_of(const CapturedOutput& output, const Call& call) const {
+  const auto input = static_cast<size_t>(output.index);
+  for (const SharedPart& part : inputs_[input].parts)
+    if (is_part(output, part))
+      return py::reinterpret_borrow<py::object>(call.flat->leaves[static_cast<size_t>(part.leaf)]);
+  PyObject* object = call.objects[input];
+  if (object) return py::reinterpret_borrow<py::object>(object);
+  return py::float_(*static_cast<const double*>(call.tensors[input]->data));
+}
+
 py::object Specialization::wrapped(int index, const Call& call, std::span<const TensorRef> outputs) const {
   const auto i = static_cast<size_t>(index);
   const CapturedOutput& output = executable_->outputs()[i];
-  if (output.identical) {
-    const auto input = static_cast<size_t>(output.index);
-    for (const SharedPart& part : inputs_[input].parts)
-      if (is_part(output, part))
-        return py::reinterpret_borrow<py::object>(call.flat->leaves[static_cast<size_t>(part.leaf)]);
-    PyObject* object = call.objects[input];
-    if (object) return py::reinterpret_borrow<py::object>(object);
-    return py::float_(*static_cast<const double*>(call.tensors[static_cast<size_t>(output.index)]->data));
-  }
+  const auto is_this = [&](const CapturedOutput& choice) {
+    return choice.identical && outputs[i].get() == call.tensors[static_cast<size_t>(choice.index)];
+  };
+  if (output.identical) return argument_of(output, call);
+  const auto choice = std::find_if(output.choices.begin(), output.choices.end(), is_this);
+  if (choice != output.choices.end()) return argument_of(*choice, call);
   if (output.weak) return item_of(*outputs[i]);
   return py::cast(outputs[i]);
 }

@@ -122,6 +122,8 @@ class Specialization {
     int64_t symbols[64];
   };
   bool matches(const Flat& flat, Call& call, std::string* reason) const;
+  // Whether gradients flow to an input: then the function has to run eagerly.
+  static bool is_differentiated(Call& call);
   py::object run(const Flat& flat, Call& call) const;
 
   // The input that an argument is, or -1.
@@ -138,6 +140,7 @@ class Specialization {
   bool fetch_shared(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;
   bool fetch(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;
   bool fetch_symbol(const SymbolSource& source, const Flat& flat, Call& call, std::string* reason) const;
+  py::object argument_of(const CapturedOutput& output, const Call& call) const;
   py::object wrapped(int index, const Call& call, std::span<const TensorRef> outputs) const;
   py::object unflatten(py::handle node, const Call& call, std::span<const TensorRef> outputs) const;
   void apply(const Effect& effect, const Flat& flat, const Call& call, std::span<const TensorRef> outputs) const;

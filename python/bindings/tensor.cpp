@@ -59,7 +59,9 @@ void bind_operators(Class& tensor) {
             if (result.is(not_implemented())) return result;
             const TensorRef target = a.cast<TensorRef>();
             if (target->recorded && target->recorded->weak) return result;  // a Python number: it gets another value
-            assign(target, result.cast<TensorRef>());
+            const auto value = result.cast<TensorRef>();
+            if (value->tracking) keep_before_write(value, *target);
+            assign(target, value);
             return a;
           },
           py::name(o.in_place), py::is_method(tensor), py::is_operator());
@@ -131,7 +133,7 @@ py::object nested_list(const Tensor& x, int axis, const char* data) {
 }
 
 TensorRef copy_of(const TensorRef& x) {
-  return x->recorded || Recorder::current() ? call("copy", {x}) : contiguous_copy(x);
+  return x->recorded || Recorder::current() || is_tracked(*x) ? call("copy", {x}) : contiguous_copy(x);
 }
 
 }  // namespace

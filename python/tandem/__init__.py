@@ -14,6 +14,7 @@ _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep
 
 from tandem import _numpy_protocols, _pickling, _printing  # noqa: E402
 from tandem._core import (  # noqa: E402
+    AutogradError,
     BackendError,
     CaptureError,
     CompileError,
@@ -79,6 +80,21 @@ from tandem._sorting import (  # noqa: E402
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile  # noqa: E402
+from tandem.autograd import (  # noqa: E402
+    checkpoint,
+    custom_gradient,
+    enable_grad,
+    grad,
+    hessian,
+    is_grad_enabled,
+    jacobian,
+    jvp,
+    no_grad,
+    set_grad_enabled,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from tandem.compare import compare  # noqa: E402
 from tandem.jit import (  # noqa: E402
     clear_cache,

@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import fft, jit, linalg, nn, pytree, random, serialization, tensor_spec
+from tandem import autograd, fft, jit, linalg, nn, pytree, random, serialization, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -21,6 +21,7 @@ from tandem._array_api import (
 )
 from tandem._array_api_info import __array_namespace_info__ as __array_namespace_info__
 from tandem._core import (
+    AutogradError,
     BackendError,
     CaptureError,
     CompileError,
@@ -205,6 +206,21 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem.autograd import (
+    checkpoint,
+    custom_gradient,
+    enable_grad,
+    grad,
+    hessian,
+    is_grad_enabled,
+    jacobian,
+    jvp,
+    no_grad,
+    set_grad_enabled,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from tandem.compare import compare
 from tandem.jit import (
     clear_cache,
@@ -230,6 +246,7 @@ __array_api_version__: str
 newaxis: None
 
 __all__ = [
+    "AutogradError",
     "BackendError",
     "CaptureError",
     "CompileError",
@@ -263,6 +280,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "autograd",
     "bfloat16",
     "bincount",
     "bitwise_and",
@@ -279,6 +297,7 @@ __all__ = [
     "cast",
     "cdist",
     "ceil",
+    "checkpoint",
     "clear_cache",
     "clip",
     "compare",
@@ -298,6 +317,7 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_gradient",
     "debug_nans",
     "default_dtype",
     "diag",
@@ -311,6 +331,7 @@ __all__ = [
     "empty",
     "empty_cache",
     "empty_like",
+    "enable_grad",
     "equal",
     "erf",
     "exp",
@@ -331,8 +352,10 @@ __all__ = [
     "full",
     "full_like",
     "gelu",
+    "grad",
     "greater",
     "greater_equal",
+    "hessian",
     "histogram",
     "hypot",
     "iinfo",
@@ -344,12 +367,15 @@ __all__ = [
     "int64",
     "interp",
     "is_enabled",
+    "is_grad_enabled",
     "isdtype",
     "isfinite",
     "isin",
     "isinf",
     "isnan",
+    "jacobian",
     "jit",
+    "jvp",
     "kron",
     "layer_norm",
     "less",
@@ -387,6 +413,7 @@ __all__ = [
     "newaxis",
     "nextafter",
     "nn",
+    "no_grad",
     "no_recompile",
     "nonzero",
     "norm",
@@ -431,6 +458,7 @@ __all__ = [
     "set_debug_nans",
     "set_default_dtype",
     "set_enabled",
+    "set_grad_enabled",
     "set_num_threads",
     "sigmoid",
     "sign",
@@ -445,6 +473,7 @@ __all__ = [
     "stack",
     "stats",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "take",
@@ -469,9 +498,11 @@ __all__ = [
     "unique_inverse",
     "unique_values",
     "unstack",
+    "value_and_grad",
     "var",
     "vecdot",
     "viz",
+    "vjp",
     "where",
     "zeros",
     "zeros_like",

@@ -66,6 +66,9 @@ class NonFiniteError(Error, FloatingPointError):
 class ShareError(Error, BufferError):
     """Memory that cannot be shared in the way that was asked for."""
 
+class AutogradError(Error, RuntimeError):
+    """Gradients that cannot be computed."""
+
 class LinAlgError(Error, ValueError):
     """A matrix for which there is no result, such as the inverse of a singular one."""
 
@@ -152,6 +155,36 @@ class Tensor:
     @property
     def mT(self) -> Tensor:
         """The last two axes swapped."""
+    @property
+    def requires_grad(self) -> _bool:
+        """Whether operations on it are recorded, so that gradients can be computed."""
+    @property
+    def is_leaf(self) -> _bool:
+        """Whether it was not computed from tensors that require gradients."""
+    @property
+    def grad(self) -> Tensor | None:
+        """Gradient that `backward` has summed up, of shape and dtype of the tensor, or None."""
+    @property
+    def grad_fn(self) -> str | None:
+        """Name of the operation that made it, where gradients flow through that; else None."""
+    def requires_grad_(self, requires_grad: _bool = True) -> Tensor:
+        """Record operations on this tensor, or stop doing so, and return it."""
+    def detach(self) -> Tensor:
+        """Return a tensor of the same memory that no gradient flows through."""
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: _bool = False,
+        create_graph: _bool = False,
+    ) -> None:
+        """Add the gradients of this tensor to `grad` of the leaves it was computed from. `gradient` has its shape;
+        it may be left out of a tensor with one element. A second pass over the same operations needs
+        retain_graph=True in the first; with create_graph=True the gradients can be differentiated in turn.
+        """
+    def retain_grad(self) -> None:
+        """Make `backward` keep the gradient of this tensor in `grad`, though it is not a leaf."""
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> None:
+        """Call hook(gradient) in each backward pass; a tensor that it returns takes the gradient's place."""
     def is_contiguous(self) -> _bool:
         """Return whether the elements lie row by row without gaps."""
     def item(self) -> Any:
@@ -263,7 +296,9 @@ class Tensor:
     def matmul(self, x2: _TensorLike) -> Tensor:
         """Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy."""
     def sort(self, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
-        """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way."""
+        """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way;
+        complex ones by their real parts, then by their imaginary parts.
+        """
     def argsort(self, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
         """Return the int64 indices that sort a tensor along an axis, in the order of `sort`."""
     def cummax(self, axis: SupportsIndex | None = None) -> Tensor:
@@ -558,6 +593,23 @@ def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Ten
 def _dtype_by_name(name: str, /) -> DType: ...
 def _gradient(name: str, inputs: _Tensors, params: Sequence[int | Sequence[int]], upstream: Tensor) -> list[Tensor]:
     """Evaluate the gradient formula of a row, for tests."""
+
+def _gradients(
+    roots: _Tensors,
+    upstream: Sequence[Tensor | None],
+    inputs: _Tensors,
+    *,
+    retain_graph: _bool,
+    create_graph: _bool,
+) -> list[Tensor | None]:
+    """Return the gradients of inputs, None for those that the roots do not rest on."""
+
+def _grad_enabled() -> _bool: ...
+def _set_grad_enabled(enabled: _bool, /) -> _bool:
+    """Record operations from now on, or do not; return what was the case."""
+
+def _tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None:
+    """Record that `results` were made of `inputs` by a function whose gradients `rule` computes."""
 
 def _lapack() -> str:
     """Return which LAPACK is used, or why there is none."""
@@ -991,7 +1043,9 @@ def layer_norm(
     """Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias."""
 
 def sort(x: _TensorLike, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
-    """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way."""
+    """Return the elements in order along an axis, equal ones in the order they had, NaNs last either way; complex
+    ones by their real parts, then by their imaginary parts.
+    """
 
 def argsort(x: _TensorLike, axis: SupportsIndex = -1, descending: _bool = False, stable: _bool = True) -> Tensor:
     """Return the int64 indices that sort a tensor along an axis, in the order of `sort`."""

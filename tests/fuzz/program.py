@@ -28,7 +28,7 @@ REFUSALS = {
 }
 
 JUMPS = (ast.Return, ast.Break, ast.Continue)
-SHAPE_ERRORS = ("ShapeError", "DTypeError", "ArgumentError", "OutOfBoundsError")
+SHAPE_ERRORS = ("ShapeError", "DTypeError", "ArgumentError", "OutOfBoundsError", "NumberRangeError")
 
 # Bugs that are known: each has a test in test_regressions.py that is expected to fail. When it passes, its line goes.
 OPEN: dict[str, str] = {}
@@ -93,8 +93,8 @@ def _canonical(value: Any, tensors: list[td.Tensor]) -> Any:
         tensors.append(value)
         # float32 holds every bfloat16, which NumPy lacks.
         array = np.array(value.astype(td.float32) if value.dtype == td.bfloat16 else value)
-        if array.dtype.kind == "f":
-            array[np.isnan(array)] = np.nan
+        for part in {"f": [array], "c": [array.real, array.imag]}.get(array.dtype.kind, []):
+            part[np.isnan(part)] = np.nan
         text = repr(array.tolist()) if array.size <= 64 else hashlib.sha256(array.tobytes()).hexdigest()
         return [str(value.dtype), list(value.shape), text]
     if isinstance(value, (list, tuple)):
@@ -195,7 +195,7 @@ def refusal(outcome: Outcome) -> str | None:
     shapes = outcome.get("error") in SHAPE_ERRORS or "need a single truth value" in outcome.get("message", "")
     dtypes = outcome.get("error") == "DTypeError" and not outcome["message"].startswith("assignment")
     if (shapes or dtypes) and outcome.get("conditional"):
-        # Both branches are captured: a shape that only the one not taken gets wrong is an error all the same.
+        # Both branches are captured: a shape or number that only the one not taken gets wrong is an error all the same.
         return "error where eager did not go"
     if outcome.get("error") != "CaptureError":
         return None

@@ -247,3 +247,46 @@ def test_another_complex_number_is_captured_again():
 def test_nan_checks_look_at_both_parts():
     with td.debug_nans(), pytest.raises(td.Error, match="log|divide"):
         td.divide(td.asarray([0j]), td.asarray([0j]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_sorting(dtype, axis):
+    """By the real parts, then by the imaginary ones; with NaNs as NumPy documents it."""
+    parts = [0.0, -1.0, 2.0, math.inf, math.nan]
+    rows = np.asarray([complex(a, b) for a in parts for b in parts] * 2, dtype=dtype)
+    a = np.random.default_rng(3).permutation(rows).reshape(5, 10)
+    x = td.asarray(a)
+    for function, twin in (
+        (lambda x: td.sort(x, axis=axis), lambda a: np.sort(a, axis=axis)),
+        (lambda x: td.argsort(x, axis=axis), lambda a: np.argsort(a, axis=axis, kind="stable")),
+        (
+            lambda x: td.topk(x, 3, axis=axis, largest=False).indices,
+            lambda a: np.take(np.argsort(a, axis=axis, kind="stable"), range(3), axis=axis),
+        ),
+        (
+            lambda x: td.searchsorted(td.sort(td.reshape(x, (-1,))), x[0]),
+            lambda a: np.searchsorted(np.sort(a.ravel()), a[0]),
+        ),
+        (
+            lambda x: td.searchsorted(td.sort(td.reshape(x, (-1,))), x[0], side="right"),
+            lambda a: np.searchsorted(np.sort(a.ravel()), a[0], side="right"),
+        ),
+    ):
+        eager = function(x)
+        np.testing.assert_array_equal(np.asarray(eager), twin(a))
+        same(eager, td.script(function)(x))
+    down = td.sort(x[:, :4], axis=axis, descending=True)
+    order = td.argsort(x[:, :4], axis=axis, descending=True)
+    same(down, td.take_along_axis(x[:, :4], order, axis=axis))
+    finite = np.isfinite(rows)
+    want = sorted(rows[finite].tolist(), key=lambda z: (-z.real, -z.imag))
+    assert td.sort(td.asarray(rows[finite]), descending=True).tolist() == want
+
+
+@pytest.mark.parametrize("name", ["cummax", "cummin"])
+def test_what_has_no_order_of_complex_numbers_says_so(name):
+    with pytest.raises(td.DTypeError, match="need a real dtype"):
+        getattr(td, name)(td.asarray([1j, 2]))
+    with pytest.raises(td.DTypeError, match="need a real dtype"):
+        td.nn.functional.max_pool1d(td.ones((1, 1, 4), dtype=td.complex64), 2)
