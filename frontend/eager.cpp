@@ -4,81 +4,21 @@
 #include <atomic>
 #include <cstring>
 #include <mutex>
-#include <shared_mutex>
-#include <unordered_map>
 
 #include "codegen/plan.h"
 #include "frontend/detach.h"
+#include "frontend/eager_table.h"
 #include "ir/text.h"
 #include "passes/fuse.h"
 #include "passes/pipeline.h"
+#include "runtime/counts.h"
 
 namespace tandem {
 
 namespace {
 
-// Words that identify a program: operation, attributes, dtypes, layout class or exact sizes.
-class Key {
- public:
-  explicit Key(const OpDef& op) : hash_(std::hash<const void*>()(&op)) {
-    words_.push_back(reinterpret_cast<int64_t>(&op));
-  }
-  void add(int64_t word) {
-    words_.push_back(word);
-    hash_ = (hash_ ^ static_cast<size_t>(word)) * 0x9E3779B97F4A7C15ull;
-    hash_ ^= hash_ >> 29;
-  }
-  void add(const Attrs& attrs);
-  size_t hash() const { return hash_; }
-  bool operator==(const Key& other) const { return words_ == other.words_ && identical(attrs_, other.attrs_); }
-
- private:
-  std::vector<int64_t> words_;
-  Attrs attrs_;
-  size_t hash_;
-};
-
-void Key::add(const Attrs& attrs) {
-  attrs_ = attrs;
-  if (!attrs.empty()) add(static_cast<int64_t>(tandem::hash(attrs)));
-}
-
-struct KeyHash {
-  size_t operator()(const Key& key) const { return key.hash(); }
-};
-
-// More distinct shapes than this in one process: start over rather than grow without end.
-constexpr size_t kMaxPrograms = 8192;
-
-struct Planned {
-  std::shared_ptr<const Program> program;
-  std::vector<int64_t> symbols;  // of a program for exact sizes; empty when the caller has them
-};
-
-struct Table {
-  std::shared_mutex mutex;
-  std::unordered_map<Key, std::shared_ptr<const Planned>, KeyHash> programs;
-};
-Table& table() {
-  static Table* instance = new Table;  // programs may be wanted until the very end of the process
-  return *instance;
-}
-std::atomic<int64_t> planned{0}, calls{0};
-
-template <class Make>
-std::shared_ptr<const Planned> lookup(const Key& key, Make&& make) {
-  Table& t = table();
-  {
-    std::shared_lock lock(t.mutex);
-    const auto it = t.programs.find(key);
-    if (it != t.programs.end()) return it->second;
-  }
-  auto program = std::make_shared<const Planned>(make());
-  planned.fetch_add(1, std::memory_order_relaxed);
-  std::unique_lock lock(t.mutex);
-  if (t.programs.size() >= kMaxPrograms) t.programs.clear();
-  return t.programs.try_emplace(key, program).first->second;
-}
+struct OfCalls;
+using Calls = ThreadCounts<OfCalls, 1>;
 
 std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints) {
   graph.name = "eager";
@@ -159,8 +99,8 @@ struct PointwiseLayout {
   int symbol_count = 0;
   uint32_t broadcast[kMaxInputs] = {};  // bit k: axis k (outermost first) is broadcast
   bool contiguous[kMaxInputs] = {};
-  bool unit_inner[kMaxInputs] = {};
-  uint32_t repeated = 0;  // axes along which every input is broadcast: the first one walks them with stride 0
+  int64_t inner[kMaxInputs] = {};  // the stride along the innermost axis where that is 1 or 2, else 0
+  uint32_t repeated = 0;           // axes along which every input is broadcast: the first one walks them with stride 0
 };
 
 PointwiseLayout layout_of(const Domain& d) {
@@ -187,11 +127,12 @@ PointwiseLayout layout_of(const Domain& d) {
   }
   for (int i = 0; i < d.inputs; ++i) {
     if (l.contiguous[i]) continue;
-    l.unit_inner[i] = d.strides[i][0] == 1;
+    const int64_t inner = d.strides[i][0];
+    l.inner[i] = inner == 1 || inner == 2 ? inner : 0;
     for (int k = 0; k < d.rank; ++k) {
       const int64_t stride = d.strides[i][d.rank - 1 - k];
-      const bool unit = k == d.rank - 1 && stride == 1;
-      if (stride != 0 && !unit) l.symbols[l.symbol_count++] = stride;
+      const bool fixed = k == d.rank - 1 && l.inner[i] != 0;
+      if (stride != 0 && !fixed) l.symbols[l.symbol_count++] = stride;
     }
   }
   return l;
@@ -217,8 +158,8 @@ std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const T
         const int64_t stride = d.strides[i][d.rank - 1 - k];
         if (stride == 0)
           param.strides.emplace_back(0);
-        else if (k == d.rank - 1 && stride == 1)
-          param.strides.emplace_back(1);
+        else if (k == d.rank - 1 && l.inner[i] != 0)
+          param.strides.emplace_back(stride);
         else
           param.strides.push_back(env.add_symbol(stride));
       }
@@ -248,18 +189,17 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
   const Sizes out_sizes = broadcast_sizes(op, inputs);
   const Domain d = merged(inputs, out_sizes);
   const PointwiseLayout l = layout_of(d);
-  Key key(op);
-  key.add(attrs);
+  EagerKey key(op, attrs);
   int64_t total = 1;
   for (int k = 0; k < d.rank; ++k) total *= d.extents[k];
   key.add(d.rank * 2 + (total >= kStreamingElements) + (static_cast<int64_t>(l.repeated) << 8));
   for (int i = 0; i < d.inputs; ++i) {
     const auto u = static_cast<size_t>(i);
     key.add(static_cast<int64_t>(inputs[u]->dtype) | static_cast<int64_t>(l.broadcast[i]) << 8 |
-            static_cast<int64_t>(l.contiguous[i]) << 32 | static_cast<int64_t>(l.unit_inner[i]) << 33);
+            static_cast<int64_t>(l.contiguous[i]) << 32 | l.inner[i] << 33);
   }
-  const auto entry = lookup(key, [&] { return Planned{plan_pointwise(op, inputs, attrs, d, l), {}}; });
-  const Program& program = *entry->program;
+  const auto make = [&] { return EagerProgram{plan_pointwise(op, inputs, attrs, d, l), {}}; };
+  const Program& program = *find_eager_program(key, make).program;
   Buffer buffers[kMaxInputs];
   for (size_t i = 0; i < inputs.size(); ++i) buffers[i] = {inputs[i]->storage, inputs[i]->data};
   Buffer out;
@@ -317,14 +257,28 @@ class SizeSymbols {
     const auto known = std::find_if(known_.begin(), known_.end(), [size](const auto& k) { return k.first == size; });
     return known != known_.end() ? known->second : known_.emplace_back(size, env_.add_symbol(size)).second;
   }
-  Dim of_stride(int64_t stride) { return stride >= -1 && stride <= 1 ? Dim(stride) : env_.add_symbol(stride); }
+  // Those that code is made for stay numbers, and a row as long as the next axis stays that.
+  Shape of_strides(const Tensor& x, const Shape& shape) {
+    Shape strides(x.strides.size());
+    for (int k = x.rank(); k-- > 0;) {
+      const int64_t stride = x.strides[k];
+      const auto at = static_cast<size_t>(k);
+      if (stride >= -1 && stride <= 2)
+        strides[at] = stride;
+      else if (k + 1 < x.rank() && stride == x.strides[k + 1] * x.sizes[k + 1])
+        strides[at] = strides[at + 1] * shape[at + 1];
+      else
+        strides[at] = env_.add_symbol(stride);
+    }
+    return strides;
+  }
 
  private:
   ShapeEnv& env_;
   std::vector<std::pair<int64_t, Dim>> known_;
 };
 
-Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs) {
+EagerProgram plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs) {
   // Errors name the sizes as they are.
   std::vector<TensorType> types;
   for (const TensorRef& input : inputs) types.push_back(input->type());
@@ -343,7 +297,7 @@ Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Att
     values.push_back(builder.at(graph.add_param(type, fmt::format("x{}", i))));
     if (x.is_contiguous()) continue;
     graph.params.back().contiguous = false;
-    for (int64_t stride : x.strides) graph.params.back().strides.push_back(symbols.of_stride(stride));
+    graph.params.back().strides = symbols.of_strides(x, type.shape);
   }
   // Where nothing is taken, no kernel looks at the indices; and those beyond int64 are not to be converted to it.
   const auto is_unlooked_at = [&] {
@@ -351,6 +305,7 @@ Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Att
   };
   if (op.checks && is_unlooked_at()) {
     std::vector<TensorType> symbolic;
+    symbolic.reserve(values.size());
     for (const Value& value : values) symbolic.push_back(value.type());
     const int64_t axis = checked_axis(op, types, result, checked).axis;
     const Dim size = checked_axis(op, symbolic, result, checked).size;
@@ -363,8 +318,7 @@ Planned plan_exact(const OpDef& op, std::span<const TensorRef> inputs, const Att
 }
 
 TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
-  Key key(op);
-  key.add(attrs);
+  EagerKey key(op, attrs);
   for (const TensorRef& input : inputs) {
     key.add(static_cast<int64_t>(input->dtype) | static_cast<int64_t>(input->rank()) << 8 |
             static_cast<int64_t>(input->is_contiguous()) << 16);
@@ -372,12 +326,14 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
     if (!input->is_contiguous())
       for (int64_t stride : input->strides) key.add(stride);
   }
-  const auto entry = lookup(key, [&] { return plan_exact(op, inputs, attrs); });
-  std::vector<Buffer> buffers;
-  for (const TensorRef& input : inputs) buffers.push_back({input->storage, input->data});
+  const EagerProgram& found = find_eager_program(key, [&] { return plan_exact(op, inputs, attrs); });
+  Buffer few[kMaxInputs];
+  std::vector<Buffer> many(inputs.size() > kMaxInputs ? inputs.size() : 0);
+  const std::span<Buffer> buffers = many.empty() ? std::span(few, inputs.size()) : many;
+  for (size_t i = 0; i < inputs.size(); ++i) buffers[i] = {inputs[i]->storage, inputs[i]->data};
   Buffer out;
-  run(*entry->program, buffers, entry->symbols.data(), {&out, 1});
-  return output_tensor(*entry->program, 0, std::move(out), entry->symbols.data());
+  run(*found.program, buffers, found.symbols.data(), {&out, 1});
+  return output_tensor(*found.program, 0, std::move(out), found.symbols.data());
 }
 
 }  // namespace
@@ -443,7 +399,7 @@ TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, con
 }
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
-  calls.fetch_add(1, std::memory_order_relaxed);
+  Calls::add(0, 1);
   const ProfileScope profile(profiling() ? &operation_source(op) : nullptr, operation_origin, &op);
   attrs = complete_attrs(op, std::move(attrs));
   if (is_square(op, inputs)) return run_pointwise(tandem::op("square"), inputs.first(1), {});
@@ -455,13 +411,8 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   return run_exact(op, inputs, std::move(attrs));
 }
 
-EagerStats eager_stats() { return {planned.load(), calls.load()}; }
+EagerStats eager_stats() { return {eager_programs_made(), Calls::sum()[0]}; }
 
-void clear_eager_programs() {
-  Table& t = table();
-  decltype(t.programs) gone;  // let go of without the lock
-  std::unique_lock lock(t.mutex);
-  gone.swap(t.programs);
-}
+void clear_eager_programs() { forget_eager_programs(); }
 
 }  // namespace tandem

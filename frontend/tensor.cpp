@@ -9,6 +9,7 @@
 #include "frontend/recorder.h"
 #include "frontend/tape.h"
 #include "runtime/copy.h"
+#include "runtime/profile.h"
 
 namespace tandem {
 
@@ -104,6 +105,21 @@ TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, 
   return call(op, inputs, std::move(attrs));
 }
 
+// All axes in reverse order, or the last two: that view, in memory.
+TensorRef transposed(const TensorRef& of, bool all) {
+  const Tensor& x = *of;
+  Sizes sizes = x.sizes, strides = x.strides;
+  for (int low = all ? 0 : x.rank() - 2, high = x.rank() - 1; low < high; ++low, --high) {
+    std::swap(sizes[low], sizes[high]);
+    std::swap(strides[low], strides[high]);
+  }
+  auto out = std::make_shared<Tensor>(x.dtype, sizes, strides, x.storage, x.data);
+  out->writable = x.writable;
+  out->base = x.base ? x.base : of;
+  out->seen = out->base->writes;
+  return out;
+}
+
 }  // namespace
 
 DType default_dtype() { return default_float.load(std::memory_order_relaxed); }
@@ -123,6 +139,8 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
   // Formulas that are one view are that view, so that writes go through them.
   if (op.name == "transpose" || op.name == "matrix_transpose") {
     const int rank = inputs[0]->rank();
+    if (rank >= 2 && !inputs[0]->recorded && !Recorder::current() && !profiling() && !is_tracked(*inputs[0]))
+      return transposed(inputs[0], op.name == "transpose");
     std::vector<Dim> axes;
     axes.reserve(static_cast<size_t>(rank));
     for (int k = 0; k < rank; ++k) axes.emplace_back(op.name == "transpose" ? rank - 1 - k : k);

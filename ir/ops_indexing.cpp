@@ -1,4 +1,4 @@
-// Joining tensors and picking elements by index tensors.
+// Joining tensors, moving their elements, and picking them by index tensors.
 #include "ir/put_mode.h"
 #include "ir/rules.h"
 
@@ -172,6 +172,75 @@ Value triangle_formula(Builder& b, std::span<const Value> x, const OpDef& op, co
 
 Grads triangle_grad(const GradContext& c) { return {c.b.emit(c.op, {&c.upstream, 1}, c.attrs)}; }
 
+// ---- what td.roll and td.pad are made of ----
+
+Value part(const Value& x, size_t axis, const Dim& start, const Dim& size) {
+  Shape starts(x.shape().size(), Dim(0)), sizes = x.shape(), steps(x.shape().size(), Dim(1));
+  starts[axis] = start;
+  sizes[axis] = size;
+  return x.builder->emit("slice", {x}, {starts, sizes, steps});
+}
+
+Value rotate_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const auto& firsts = attr_as<std::vector<Dim>>(op, attrs, "firsts");
+  Value out = x[0];
+  for (size_t axis = 0; axis < firsts.size(); ++axis) {
+    const Dim& first = firsts[axis];
+    if (first.is(0)) continue;
+    const Dim size = out.shape()[axis];
+    const Value parts[] = {part(out, axis, first, size - first), part(out, axis, 0, first)};
+    out = b.emit(tandem::op("concat"), parts, {static_cast<int64_t>(axis)});
+  }
+  return out;
+}
+
+Grads rotate_grad(const GradContext& c) {
+  Shape back = attr_as<std::vector<Dim>>(c.op, c.attrs, "firsts");
+  for (size_t axis = 0; axis < back.size(); ++axis)
+    if (!back[axis].is(0)) back[axis] = c.upstream.shape()[axis] - back[axis];
+  return {c.b.emit(c.op, {&c.upstream, 1}, {back})};
+}
+
+// One number for each axis.
+const std::vector<Dim>& each_axis(InferContext& c, std::string_view name) {
+  const auto& values = c.get<std::vector<Dim>>(name);
+  if (values.size() != c.inputs[0].shape.size())
+    c.fail(ErrorKind::shape, "got {} numbers as '{}' for the shape {}; need one per axis", values.size(), name,
+           to_text(c.inputs[0].shape));
+  return values;
+}
+
+TensorType rotated_type(InferContext& c) {
+  each_axis(c, "firsts");
+  return c.inputs[0];
+}
+
+TensorType framed_type(InferContext& c) {
+  const auto &before = each_axis(c, "before"), &behind = each_axis(c, "behind");
+  if (c.inputs[1].rank() != 0)
+    c.fail(ErrorKind::shape, "got a value of shape {}; need one element without axes", to_text(c.inputs[1].shape));
+  TensorType out{c.inputs[0].dtype, c.inputs[0].shape, {}};
+  for (size_t axis = 0; axis < out.shape.size(); ++axis)
+    out.shape[axis] = before[axis] + out.shape[axis] + behind[axis];
+  return out;
+}
+
+Value framed_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const auto &before = attr_as<std::vector<Dim>>(op, attrs, "before"),
+             &behind = attr_as<std::vector<Dim>>(op, attrs, "behind");
+  Shape shape = x[0].shape();
+  for (size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = before[axis] + shape[axis] + behind[axis];
+  const Value frame = b.emit("broadcast_to", {cast(x[1], x[0].dtype())}, {shape});
+  return b.emit("slice_update", {frame, x[0]}, {before, x[0].shape(), Shape(shape.size(), Dim(1))});
+}
+
+Grads framed_grad(const GradContext& c) {
+  const Shape& shape = c.inputs[0].shape();
+  const Attrs inside{attr_as<std::vector<Dim>>(c.op, c.attrs, "before"), shape, Shape(shape.size(), Dim(1))};
+  const Value rest = c.b.emit("slice_update", {c.upstream, c.b.scalar(c.upstream.dtype(), 0)}, inside);
+  return {c.b.emit("slice", {c.upstream}, inside), unbroadcast(rest, c.inputs[1])};
+}
+
 }  // namespace
 
 std::vector<OpDef> indexing_ops() {
@@ -187,6 +256,24 @@ std::vector<OpDef> indexing_ops() {
                 .doc = "Join tensors along an existing axis.",
                 .example = "td.concat([td.asarray([1]), td.asarray([2, 3])])  # tensor([1, 2, 3])",
                 .samples = {"(3, 4) (2, 4)", "(3, 4) (3, 1) (3, 2) | axis=-1", "(0, 2) (1, 2)"}},
+               {.name = "rotate",
+                .inputs = {"x"},
+                .attrs = {{"firsts", AttrKind::dims}},
+                .traits = static_cast<uint32_t>(Trait::internal),
+                .infer = rotated_type,
+                .lower = rotate_formula,
+                .grad = rotate_grad,
+                .onnx = "compose",
+                .doc = "Return the elements along each axis from the given one on, and then those before it."},
+               {.name = "frame",
+                .inputs = {"x", "value"},
+                .attrs = {{"before", AttrKind::dims}, {"behind", AttrKind::dims}},
+                .traits = Trait::internal | Trait::mixed,
+                .infer = framed_type,
+                .lower = framed_formula,
+                .grad = framed_grad,
+                .onnx = "compose",
+                .doc = "Return x with so many elements of a value before and behind it along each axis."},
                {.name = "stack",
                 .inputs = {"arrays"},
                 .attrs = {{"axis", AttrKind::axis, Attr{int64_t{0}}}},

@@ -24,6 +24,10 @@ struct NestAccess {
   std::string message;
   // Whether elements lie side by side along the axis.
   bool is_contiguous(int axis) const { return strides[static_cast<size_t>(axis)].is(part < 0 ? 1 : 2); }
+  // Whether whole vectors along the axis are read: of neighbours, or of every second element.
+  bool reads_vectors(int axis) const {
+    return is_contiguous(axis) || (!output && gathers.empty() && strides[static_cast<size_t>(axis)].is(2));
+  }
 };
 
 // A kernel before scheduling: stages over named axes.

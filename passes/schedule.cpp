@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "passes/cost.h"
+
 namespace tandem {
 
 namespace {
@@ -105,7 +107,7 @@ class Scheduler {
     if (outer_.empty()) return false;
     const auto score = [&](int axis) {
       int count = 0;
-      for (const NestAccess& access : nest_.accesses) count += access.slot >= 0 && access.is_contiguous(axis);
+      for (const NestAccess& access : nest_.accesses) count += access.slot >= 0 && access.reads_vectors(axis);
       return count;
     };
     const int row = nest_.is_scan && score(inner_.back()) > 0 ? 0 : score(inner_.back());
@@ -115,7 +117,7 @@ class Scheduler {
     // A result stored along the outer axis always counts for it; loads decide.
     int loads = 0;
     for (const NestAccess& access : nest_.accesses)
-      loads += access.slot >= 0 && !access.output && access.is_contiguous(outer_[best]);
+      loads += access.slot >= 0 && !access.output && access.reads_vectors(outer_[best]);
     if (loads == 0 || score(outer_[best]) <= row) return false;
     std::rotate(outer_.begin() + static_cast<long>(best), outer_.begin() + static_cast<long>(best) + 1, outer_.end());
     return true;
@@ -230,15 +232,15 @@ class Scheduler {
 
   // ---- to a Kernel ----
 
-  Coef coef(Dim dim, LoweredKernel& out) const {
+  static Coef coef(Dim dim, LoweredKernel& out) {
     // Small numbers are structure (contiguous, broadcast, reversed); all others are data.
     if (dim.is_constant() && dim.constant() >= -1 && dim.constant() <= 1) return {true, dim.constant()};
     return {false, slot_of(dim, out)};
   }
-  // Contiguous complex numbers have the stride 2.
-  Coef stride_coef(const NestAccess& access, size_t axis, LoweredKernel& out) const {
+  // Contiguous complex numbers have the stride 2, and every second element is read by whole vectors.
+  static Coef stride_coef(const NestAccess& access, size_t axis, bool of_vectors, LoweredKernel& out) {
     const Dim stride = access.strides[axis];
-    return access.part >= 0 && stride.is(2) ? Coef{true, 2} : coef(stride, out);
+    return (access.part >= 0 || of_vectors) && stride.is(2) ? Coef{true, 2} : coef(stride, out);
   }
   static int64_t slot_of(Dim dim, LoweredKernel& out) {
     auto it = std::find(out.vals.begin(), out.vals.end(), dim);
@@ -304,18 +306,17 @@ class Scheduler {
       access.offset = coef(from.offset, out);
       access.strides.resize(k.axes.size());
       for (size_t a = 0; a < place.size(); ++a)
-        if (place[a] >= 0) access.strides[static_cast<size_t>(place[a])] = stride_coef(from, a, out);
+        if (place[a] >= 0)
+          access.strides[static_cast<size_t>(place[a])] = stride_coef(from, a, place[a] == k.vector_axis, out);
       for (const auto& gather : from.gathers)
         access.gathers.push_back({gather.value, coef(gather.stride, out), coef(gather.extent, out)});
       k.accesses.push_back(std::move(access));
     }
-    int nodes = 0;
     for (Stage stage : nest_.stages) {
       for (ScalarNode& node : stage.body) {
         if (node.op == ScalarOp::index) node.imm = place[static_cast<size_t>(node.imm)];
         if (node.op == ScalarOp::extent) node.imm = slot_of(nest_.vals[static_cast<size_t>(node.imm)], out);
       }
-      if (stage.inner) nodes += static_cast<int>(stage.body.size());
       k.stages.push_back(std::move(stage));
     }
     set_range(out, column);
@@ -325,7 +326,7 @@ class Scheduler {
     }
     out.points = product(outer_) * walked;
     count_bytes(out);
-    out.cost = 0.05 + 0.03 * nodes + 0.05 * static_cast<double>(k.accesses.size());
+    out.cost = nanoseconds_per_point(k);
     return out;
   }
 

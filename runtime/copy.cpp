@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "ir/error.h"
+#include "runtime/copy_rows.h"
 #include "runtime/parallel.h"
 #include "runtime/storage.h"
 
@@ -12,13 +13,12 @@ namespace tandem {
 
 namespace {
 
-constexpr double kNsPerByte = 0.15;
+constexpr double kNsPerByte = 0.015;        // of rows as they are
+constexpr double kNsPerSecondByte = 0.025;  // of every second element
+constexpr double kNsApart = 0.3;            // of elements that lie apart
+constexpr double kNsPerRow = 5;
 constexpr int64_t kGrainBytes = 4096;
 constexpr int64_t kBlock = 16;  // of a transposition: that many rows and columns share their cache lines
-
-struct Sixteen {
-  uint64_t low, high;
-};
 
 struct Axis {
   int64_t size, from, to;
@@ -52,22 +52,22 @@ Layout simplify(int rank, const int64_t* sizes, const int64_t* from, const int64
   return layout;
 }
 
-template <class T>
-void copy_row(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t count) {
-  if (from_stride == 1 && to_stride == 1)
-    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
-  else if (from_stride == 0 && to_stride == 1)
-    std::fill_n(to, count, *from);
-  else
-    for (int64_t i = 0; i < count; ++i) to[i * to_stride] = from[i * from_stride];
+double cost_of(const Axis& row, size_t bytes) {
+  if (row.to != 1 || row.from < 0 || row.from > 2) return kNsApart;
+  return (row.from == 2 ? kNsPerSecondByte : kNsPerByte) * static_cast<double>(bytes);
 }
 
 // Two innermost axes, rows [begin, end). When reading runs along the rows and writing along the columns, in blocks.
 template <class T>
 void copy_matrix(const T* from, T* to, const Axis& rows, const Axis& columns, int64_t begin, int64_t end) {
-  if (std::abs(rows.from) >= std::abs(columns.from)) {
+  if (rows.from == 0 || std::abs(rows.from) >= std::abs(columns.from)) {
     for (int64_t i = begin; i < end; ++i)
       copy_row(from + i * rows.from, columns.from, to + i * rows.to, columns.to, columns.size);
+    return;
+  }
+  if (columns.to == 1) {
+    copy_turned(from + begin * rows.from, rows.from, columns.from, to + begin * rows.to, rows.to, end - begin,
+                columns.size);
     return;
   }
   for (int64_t i0 = begin; i0 < end; i0 += kBlock) {
@@ -104,17 +104,17 @@ void copy_range(const Layout& layout, const T* from, T* to, int64_t begin, int64
 
 template <class T>
 void copy_elements(const Layout& layout, const T* from, T* to) {
-  const double bytes = static_cast<double>(sizeof(T));
   if (layout.rank <= 1) {
     const Axis axis = layout.rank == 0 ? Axis{1, 1, 1} : layout.axes[0];
-    parallel_for(axis.size, kGrainBytes / static_cast<int64_t>(sizeof(T)), bytes * kNsPerByte,
+    parallel_for(axis.size, kGrainBytes / static_cast<int64_t>(sizeof(T)), cost_of(axis, sizeof(T)),
                  [&](int64_t begin, int64_t end) {
                    copy_row(from + begin * axis.from, axis.from, to + begin * axis.to, axis.to, end - begin);
                  });
     return;
   }
-  const int64_t columns = layout.axes[layout.rank - 1].size;
-  parallel_for(layout.count / columns, kBlock, static_cast<double>(columns) * bytes * kNsPerByte,
+  const Axis& columns = layout.axes[layout.rank - 1];
+  parallel_for(layout.count / columns.size, kBlock,
+               kNsPerRow + static_cast<double>(columns.size) * cost_of(columns, sizeof(T)),
                [&](int64_t begin, int64_t end) { copy_range(layout, from, to, begin, end); });
 }
 
@@ -167,6 +167,30 @@ void copy_strided(int bytes, int rank, const int64_t* sizes, const void* from, c
   }
   copy_disjoint(bytes, in, from, packed->data);
   copy_disjoint(bytes, out, packed->data, to);
+}
+
+namespace {
+
+// Without a branch that depends on a flag: what is not wanted is written over by what comes next.
+template <class T>
+void copy_selected_as(const T* from, const uint8_t* flags, int64_t count, T* to) {
+  for (int64_t i = 0, n = 0; n < count; ++i) {
+    to[n] = from[i];
+    n += flags[i];
+  }
+}
+
+}  // namespace
+
+void copy_selected(int bytes, const void* from, const uint8_t* flags, int64_t count, void* to) {
+  switch (bytes) {
+    case 1: return copy_selected_as(static_cast<const uint8_t*>(from), flags, count, static_cast<uint8_t*>(to));
+    case 2: return copy_selected_as(static_cast<const uint16_t*>(from), flags, count, static_cast<uint16_t*>(to));
+    case 4: return copy_selected_as(static_cast<const uint32_t*>(from), flags, count, static_cast<uint32_t*>(to));
+    case 8: return copy_selected_as(static_cast<const uint64_t*>(from), flags, count, static_cast<uint64_t*>(to));
+    case 16: return copy_selected_as(static_cast<const Sixteen*>(from), flags, count, static_cast<Sixteen*>(to));
+    default: check_internal(false, "a selection of elements of {} bytes", bytes);
+  }
 }
 
 }  // namespace tandem

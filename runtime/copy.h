@@ -12,4 +12,7 @@ inline constexpr int kMostCopyAxes = 32;
 void copy_strided(int bytes, int rank, const int64_t* sizes, const void* from, const int64_t* from_strides, void* to,
                   const int64_t* to_strides);
 
+// The elements of `from` whose flag is 1, one behind the other; `count` of the flags are. All contiguous.
+void copy_selected(int bytes, const void* from, const uint8_t* flags, int64_t count, void* to);
+
 }  // namespace tandem

@@ -12,6 +12,7 @@
 
 #include "runtime/access_message.h"
 #include "runtime/copy.h"
+#include "runtime/counts.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
 #include "runtime/profile_steps.h"
@@ -24,10 +25,10 @@ namespace {
 
 std::atomic<LoopHook> loop_hook{nullptr};
 
-struct Totals {
-  std::atomic<int64_t> runs{0}, launches{0}, library_calls{0}, copies{0}, allocations{0}, reuses{0}, allocated_bytes{0};
-};
-Totals totals;
+// Of ProgramStats, in the order of its members.
+enum Count { runs, launches, library_calls, copies, allocations, reuses, allocated_bytes, kCounts };
+struct OfPrograms;
+using Totals = ThreadCounts<OfPrograms, kCounts>;
 
 // `count` values on the stack when they are few.
 template <class T, size_t Few>
@@ -91,16 +92,16 @@ class Frame {
   ~Frame() {
     if (samplers_) LoopSamplers::give_back(std::move(samplers_));
     for (size_t i = 0; i < program_.slots.size(); ++i) clear(slots_[i]);
-    const auto add = [](std::atomic<int64_t>& total, int64_t count) {
-      if (count != 0) total.fetch_add(count, std::memory_order_relaxed);
+    const auto add = [](Count which, int64_t count) {
+      if (count != 0) Totals::add(which, count);
     };
-    add(totals.runs, 1);
-    add(totals.launches, stats_.launches);
-    add(totals.library_calls, stats_.library_calls);
-    add(totals.copies, stats_.copies);
-    add(totals.allocations, stats_.allocations);
-    add(totals.reuses, stats_.reuses);
-    add(totals.allocated_bytes, stats_.allocated_bytes);
+    add(runs, 1);
+    add(launches, stats_.launches);
+    add(library_calls, stats_.library_calls);
+    add(copies, stats_.copies);
+    add(allocations, stats_.allocations);
+    add(reuses, stats_.reuses);
+    add(allocated_bytes, stats_.allocated_bytes);
   }
 
   void run_block(const Block& block) {
@@ -479,8 +480,9 @@ std::vector<Buffer> run(const Program& program, std::span<const Buffer> inputs, 
 }
 
 ProgramStats program_stats() {
-  return {totals.runs.load(),        totals.launches.load(), totals.library_calls.load(),  totals.copies.load(),
-          totals.allocations.load(), totals.reuses.load(),   totals.allocated_bytes.load()};
+  const auto sum = Totals::sum();
+  return {sum[runs],        sum[launches], sum[library_calls],  sum[copies],
+          sum[allocations], sum[reuses],   sum[allocated_bytes]};
 }
 
 ProgramStats ProgramStats::operator-(const ProgramStats& earlier) const {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <complex>
+#include <cstdlib>
 #include <type_traits>
 
 #include "ir/error.h"
@@ -264,6 +265,15 @@ class Gemm {
         Sum* to = packed + p * width;
         for (int64_t j = 0; j < columns; ++j) to[j] = load<Sum>(from[j]);
         for (int64_t j = columns; j < width; ++j) to[j] = Sum{};
+      }
+      return;
+    }
+    if (std::abs(args_.b_col) <= std::abs(args_.b_row)) {
+      for (int64_t p = 0; p < depth; ++p) {
+        const Element* from = b + p * args_.b_row;
+        Sum* to = packed + p * width;
+        for (int64_t j = 0; j < columns; ++j) to[j] = load<Sum>(from[j * args_.b_col]);
+        std::fill(to + columns, to + width, Sum{});
       }
       return;
     }

@@ -18,7 +18,7 @@ namespace tandem {
 namespace {
 
 // Below this many multiply-adds the library's call overhead exceeds the work.
-constexpr int64_t kWorthACall = 32768;
+constexpr int64_t kWorthACall = 65536;
 // A part of a product, for one thread: about this many multiply-adds, and not so few rows or columns that the library
 // would lose its speed.
 constexpr double kPart = 1 << 22;

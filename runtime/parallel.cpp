@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
@@ -19,9 +20,9 @@ namespace tandem {
 
 namespace {
 
-// Handing work to another thread costs some microseconds; a share below this is not worth it.
-constexpr double kWorthSharing = 40e3;    // ns in total
-constexpr double kWorthAThread = 10e3;    // ns per thread
+// Handing work to a thread that looks for it costs most of a microsecond; a share below this is not worth it.
+constexpr double kWorthSharing = 6e3;     // ns in total
+constexpr double kWorthAThread = 3e3;     // ns per thread
 constexpr double kWorthAPiece = 25e3;     // ns per piece, when a thread gets several
 constexpr int64_t kPiecesPerThread = 16;  // evens out threads that come late or are held up by other processes
 constexpr int kMostThreads = 1024;
@@ -62,6 +63,41 @@ int default_threads() {
   if (const int n = from_environment("OMP_NUM_THREADS")) return n;
   return std::min(affinity_cores(), quota_cores());
 }
+
+// Loops that are over before a sleeping thread has come. They get help from threads that are awake, and wake them only
+// for the sake of the next ones: when the one before was a moment ago. Where a helper lost its core to another process
+// in the middle of such a loop, waiting for it took longer than many of them, so they are left alone for some time.
+class BriefLoops {
+ public:
+  static constexpr double kBrief = 40e3;  // ns
+  static bool is_brief(double total) { return total < kBrief; }
+
+  explicit BriefLoops(double total) : total_(total), start_(now()) {}
+  BriefLoops(const BriefLoops&) = delete;
+  BriefLoops& operator=(const BriefLoops&) = delete;
+  ~BriefLoops() {
+    const int64_t end = now(), lost = end - start_ - static_cast<int64_t>(kPatience * total_);
+    last.store(end, std::memory_order_relaxed);
+    if (shared_ && lost > kLost) alone_until.store(end + kRest * lost, std::memory_order_relaxed);
+  }
+
+  // `share(wake)`: whether anybody could be asked for help.
+  template <class Share>
+  bool run(Share&& share) {
+    if (start_ < alone_until.load(std::memory_order_relaxed)) return false;
+    return shared_ = share(start_ - last.load(std::memory_order_relaxed) < kMoment);
+  }
+
+ private:
+  static constexpr int64_t kMoment = 100'000, kLost = 200'000, kRest = 20;  // ns, ns, times
+  static constexpr double kPatience = 4;
+  static int64_t now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+  static inline std::atomic<int64_t> last{0}, alone_until{0};
+  double total_;
+  int64_t start_;
+  bool shared_ = false;
+};
 
 struct Shared {
   int64_t count, piece;
@@ -131,7 +167,14 @@ void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void
   const int64_t even_pieces = std::min(grains, (pieces + threads - 1) / threads * threads);
   const int64_t piece = ((grains - 1) / even_pieces + 1) * grain;
   Shared shared{.count = count, .piece = piece, .body = body, .context = context, .error = nullptr};
-  if (!share_work(static_cast<int>(threads) - 1, true, work, &shared)) {
+  const auto share = [&](bool wake) { return share_work(static_cast<int>(threads) - 1, wake, work, &shared); };
+  const auto share_brief = [&] {
+    BriefLoops brief(total);
+    if (!brief.run(share)) body(context, 0, count);
+  };
+  if (BriefLoops::is_brief(total)) {
+    share_brief();
+  } else if (!share(true)) {
     body(context, 0, count);
     return;
   }

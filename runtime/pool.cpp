@@ -1,6 +1,7 @@
 #include "runtime/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -11,8 +12,9 @@ namespace tandem {
 
 namespace {
 
-// How long a thread looks for the next loop before it sleeps, and a caller for the last helper before it does.
-constexpr auto kSpin = std::chrono::microseconds(60);
+// How long a thread looks for the next loop before it sleeps, and a caller for the last helper before it does. After that
+// a thread goes on looking for some time, but offers its core to others: waking it would take longer than a brief loop.
+constexpr auto kSpin = std::chrono::microseconds(60), kLookAround = std::chrono::microseconds(300);
 
 void relax() {
 #if defined(__x86_64__)
@@ -35,6 +37,16 @@ bool spin(Done&& done) {
   return done();
 }
 
+template <class Done>
+bool look_around(Done&& done) {
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    if (done()) return true;
+    sched_yield();
+  } while (std::chrono::steady_clock::now() - start < kLookAround);
+  return done();
+}
+
 // The loop being run, as one word: its number, whether it may be joined, and how many helpers are at work.
 struct State {
   static constexpr uint64_t kOpen = 1u << 16, kHelpers = kOpen - 1;
@@ -47,7 +59,11 @@ class Pool {
  public:
   bool run(int helpers, bool wake, PoolWork work, void* context) {
     if (taken_.exchange(true, std::memory_order_acquire)) return false;
-    while (started_ < helpers && start_thread()) {}
+    if (!wake && asleep_.load(std::memory_order_relaxed) >= started_) {
+      taken_.store(false, std::memory_order_release);
+      return false;
+    }
+    while (wake && started_ < helpers && start_thread()) {}
     work_ = work;
     context_ = context;
     most_ = helpers;
@@ -96,7 +112,7 @@ class Pool {
     pthread_setname_np(pthread_self(), "tandem");
     for (;;) {
       const auto changed = [&] { return number_.load(std::memory_order_acquire) != seen; };
-      if (!spin(changed)) {
+      if (!spin(changed) && !look_around(changed)) {
         asleep_.fetch_add(1, std::memory_order_seq_cst);
         while (!changed()) number_.wait(seen, std::memory_order_acquire);
         asleep_.fetch_sub(1, std::memory_order_relaxed);

@@ -12,8 +12,8 @@ namespace tandem {
 using PoolWork = void (*)(void* context);
 
 // Calls work(context) on this thread and, if they come in time, on up to `helpers` others at once; returns when all that
-// began have ended. `wake`: whether sleeping threads are worth waking. `work` must not throw. False, and nothing was
-// called, when the pool is taken.
+// began have ended. `wake`: whether sleeping threads are worth waking, and missing ones worth starting. `work` must not
+// throw. False, and nothing was called, when the pool is taken, or nobody is awake who need not be woken.
 bool share_work(int helpers, bool wake, PoolWork work, void* context);
 
 }  // namespace tandem

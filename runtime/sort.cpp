@@ -26,18 +26,24 @@ struct Rows {
   int64_t start(int64_t row) const { return row / inner * count * inner + row % inner; }
 };
 
-constexpr double kEntryNanoseconds = 8;
+constexpr double kEntryNanoseconds = 8, kShortEntryNanoseconds = 0.8;
 constexpr int64_t kLongRow = 1 << 18;  // from here on the threads share a row
 
 // Up to this length, rows are sorted side by side.
 template <class U>
 constexpr int64_t kSideBySide = sizeof(U) == 8 ? 256 : 512;
 
+// Whether there are enough rows, short enough, for that.
+template <class U>
+bool are_short(const Rows& rows) {
+  return rows.count <= kSideBySide<U> && rows.rows() >= network::Lanes<U>::count / 4;
+}
+
 // `read(start + i * step, i)` makes entry i of a row, `write(start + i * step, entry)` puts one to its place.
 template <class Entry, class Read, class Write>
 void sort_side_by_side(const Rows& rows, int64_t begin, int64_t end, const Read& read, const Write& write) {
   constexpr int64_t kLanes = network::Lanes<Entry>::count;
-  StorageRef memory = allocate(static_cast<size_t>(rows.count * network::kVectorBytes));
+  StorageRef memory = allocate(static_cast<size_t>(network::places(rows.count) * network::kVectorBytes));
   auto* entries = static_cast<Entry*>(memory->data);
   for (int64_t first = begin; first < end; first += kLanes) {
     const int64_t lanes = std::min(kLanes, end - first);
@@ -50,6 +56,40 @@ void sort_side_by_side(const Rows& rows, int64_t begin, int64_t end, const Read&
       const int64_t start = rows.start(first + l);
       for (int64_t i = 0; i < rows.count; ++i) write(start + i * rows.inner, entries[i * kLanes + l]);
     }
+  }
+}
+
+// Loops that the compiler makes vectors of.
+template <class K, bool To, class U = typename K::Key>
+[[gnu::always_inline]] inline void convert_all(const U* from, U* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = To ? K::to(from[i]) : K::from(from[i]);
+}
+#if defined(__x86_64__)
+const bool kHasMiddle = __builtin_cpu_supports("avx2");
+template <class K, bool To, class U = typename K::Key>
+__attribute__((target("avx2"))) void convert_middle(const U* from, U* to, int64_t count) {
+  convert_all<K, To>(from, to, count);
+}
+#endif
+template <class K, bool To, class U = typename K::Key>
+void convert(const U* from, U* to, int64_t count) {
+#if defined(__x86_64__)
+  if (kHasMiddle) return convert_middle<K, To>(from, to, count);
+#endif
+  convert_all<K, To>(from, to, count);
+}
+
+// Rows that lie one behind the other: keys are made in the result, by whole vectors.
+template <class K, class Finish, class U = typename K::Key>
+void sort_plain_rows(const U* in, U* out, int64_t count, int64_t begin, int64_t end, const Finish& finish) {
+  constexpr int64_t kLanes = network::Lanes<U>::count;
+  const StorageRef memory = allocate(static_cast<size_t>(network::places(count) * network::kVectorBytes));
+  for (int64_t first = begin; first < end; first += kLanes) {
+    const int64_t rows = std::min(kLanes, end - first), start = first * count;
+    convert<K, true>(in + start, out + start, rows * count);
+    network::sort_rows(out + start, rows, count, static_cast<U*>(memory->data));
+    convert<K, false>(out + start, out + start, rows * count);
+    for (int64_t row = first; row < first + rows; ++row) finish(row * count);
   }
 }
 
@@ -70,7 +110,7 @@ void sort_rows(const Rows& rows, int low, int high, const Read& read, const Writ
   const double cost = kEntryNanoseconds * static_cast<double>(rows.count);
   if constexpr (!std::is_same_v<Entry, radix::Pair>) {
     constexpr int64_t kLanes = network::Lanes<Entry>::count;
-    if (rows.count <= kSideBySide<Entry> && rows.rows() >= kLanes / 4) {
+    if (are_short<Entry>(rows)) {
       parallel_for(rows.rows(), kLanes, cost, [&](int64_t begin, int64_t end) {
         sort_side_by_side<Entry>(rows, begin, end, read, write);
         for (int64_t row = begin; row < end; ++row) finish(rows.start(row));
@@ -96,6 +136,7 @@ void restore_zeros(const U* in, U* out, int64_t count, int64_t step) {
     return low;
   };
   int64_t place = first_from(low_key);
+  if (place == count || K::to(out[place * step]) > high_key) return;
   const int64_t end = first_from(uint64_t{high_key} + 1);
   if (place == end || out[place * step] == out[(end - 1) * step]) return;
   for (int64_t i = 0; place < end; ++i)
@@ -111,12 +152,18 @@ void run_sort(const RoutineArgs& args) {
     using U = typename K::Key;
     const auto* in = static_cast<const U*>(x.data);
     auto* out = static_cast<U*>(args.out.data);
+    const auto finish = [&](int64_t start) {
+      if constexpr (K::kind == KeyKind::floating) restore_zeros<K>(in + start, out + start, rows.count, rows.inner);
+    };
+    if (rows.inner == 1 && are_short<U>(rows)) {
+      const double cost = kShortEntryNanoseconds * static_cast<double>(rows.count);
+      parallel_for(rows.rows(), network::Lanes<U>::count, cost,
+                   [&](int64_t begin, int64_t end) { sort_plain_rows<K>(in, out, rows.count, begin, end, finish); });
+      return;
+    }
     sort_rows<U>(
         rows, 0, 8 * static_cast<int>(sizeof(U)), [in](int64_t at, int64_t) { return K::to(in[at]); },
-        [out](int64_t at, U key) { out[at] = K::from(key); },
-        [&](int64_t start) {
-          if constexpr (K::kind == KeyKind::floating) restore_zeros<K>(in + start, out + start, rows.count, rows.inner);
-        });
+        [out](int64_t at, U key) { out[at] = K::from(key); }, finish);
   });
 }
 

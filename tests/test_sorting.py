@@ -30,6 +30,7 @@ def same(got, want):
 
 # Lengths on both sides of every change of method; many short rows, few rows, one long row that the threads share.
 SHAPES = [(1,), (2,), (3, 1), (64, 2), (33, 3), (17, 31), (40, 32), (70, 33), (5, 256), (130, 257), (9, 512), (20, 513)]
+SHAPES += [(20, 15), (37, 16), (37, 48), (70, 64), (33, 200), (16, 384), (4, 511), (64, 512)]
 LONG = [(3, 700), (1 << 15,), ((1 << 15) + 1,), (1 << 18,), (2, (1 << 18) + 3)]
 
 

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kPrefetchBytes = 1024;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
-constexpr int kMaxVectors = 4;
+constexpr int kMaxVectors = 8;
 
 }  // namespace
 
@@ -25,19 +25,20 @@ int64_t Emitter::vector_stride(const Access& access) const {
   return stride.is(0) ? 0 : stride.is(1) ? 1 : stride.is(-1) ? -1 : 2;
 }
 
+bool Emitter::gathers_lanes(const Access& access) const {
+  return std::any_of(access.gathers.begin(), access.gathers.end(),
+                     [&](const Gather& g) { return s_.varying[static_cast<size_t>(g.value)] != 0; });
+}
+
 bool Emitter::varying_access(const Access& access) const {
   if (k_.buffers[static_cast<size_t>(access.buffer)].role == BufferRole::scratch) return true;
-  return vector_stride(access) != 0 || std::any_of(access.gathers.begin(), access.gathers.end(), [&](const Gather& g) {
-           return s_.varying[static_cast<size_t>(g.value)] != 0;
-         });
+  return vector_stride(access) != 0 || gathers_lanes(access);
 }
 
 bool Emitter::is_contiguous(int number) const {
   if (is_scratch(number)) return true;
   const Access& access = k_.accesses[static_cast<size_t>(number)];
-  return vector_stride(access) == 1 && std::none_of(access.gathers.begin(), access.gathers.end(), [&](const Gather& g) {
-           return s_.varying[static_cast<size_t>(g.value)] != 0;
-         });
+  return vector_stride(access) == 1 && !gathers_lanes(access);
 }
 
 int Emitter::access_level(const Access& access) const {
@@ -76,7 +77,8 @@ void Emitter::step_pointer(int number, int level) {
   if (level == 0) {
     offset = coef(access.offset);
     for (size_t axis = 0; axis < static_cast<size_t>(k_.outer_rank); ++axis) offset = plus(offset, along(axis));
-    if (s_.width > 1 && !is_contiguous(number) && !is_pair(number) && vector_stride(access) != 0) {
+    if (s_.width > 1 && !is_contiguous(number) && !is_pair(number) && !is_every_second(number) &&
+        vector_stride(access) != 0) {
       const Value stride = ops_.splat("i64", s_.width, coef(access.strides[static_cast<size_t>(k_.vector_axis)]));
       const Shape now = shape_;
       shape_.width = s_.width;
@@ -199,6 +201,8 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);
       else
         loaded = t_.def("load {}, ptr {}, align {}", vector, place, align);
+    } else if (is_every_second(number)) {
+      loaded = load_every_second(dtype, pointer, chunk);
     } else if (reversed) {
       const Value place = element(scalar, pointer, fmt::format("{}", -chunk * width - width + 1));
       const Value forward = t_.def("load {}, ptr {}, align {}", vector, place, align);

@@ -1,5 +1,7 @@
 #include "codegen/llvm/emit.h"
 
+#include <algorithm>
+
 #include "codegen/llvm/emitter.h"
 
 namespace tandem::llvm {
@@ -180,7 +182,12 @@ void Emitter::column_tile() {
   if (target_.masked) {
     shape_ = tile;
     set_masks(count);
+    if (std::any_of(k_.accesses.begin(), k_.accesses.end(), [axis](const Access& access) {
+          return axis < access.strides.size() && access.strides[axis].is(2);
+        }))
+      find_half_masks();
     stages(shape_);
+    half_masks_.clear();
     return;
   }
   // Without masks an incomplete tile is done column by column.

@@ -2,7 +2,7 @@
 //   emit.cpp    the function's frame: arguments, the loop over outer points, the list of stages
 //   body.cpp    the nodes of a stage, each at the loop level where it becomes known
 //   access.cpp  addresses, loads, stores, gathers
-//   pairs.cpp   loads and stores of complex numbers
+//   pairs.cpp   loads and stores of complex numbers, loads of every second element
 //   map.cpp     loops of stages that only store, vectorised over the last inner axis
 //   reduce.cpp  accumulators in registers; loops of stages that reduce over a vectorised axis
 //   lanes.cpp   lanes and block partials in memory
@@ -12,8 +12,10 @@
 // which its operands are known, so what does not depend on the vector axis stands outside the vector loop. A node is
 // `varying` if it depends on the vector axis: it then has one value per vector of the present `Shape`.
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/llvm/ops.h"
@@ -100,6 +102,7 @@ class Emitter {
 
   // access.cpp
   bool varying_access(const Access& access) const;
+  bool gathers_lanes(const Access& access) const;  // by indices that differ from lane to lane
   int access_level(const Access& access) const;
   void step_pointer(int access, int level);
   Value check_gather(int access, const Value& value, const Value& extent, int width, const Value& mask);
@@ -115,6 +118,11 @@ class Emitter {
   std::vector<Value> load_pair(int access, DType dtype, int level);
   void store_pair(const Store& first, const Store& second);
   Value pair_mask(const Value& mask);
+  // Every second element along the vector axis, of reals.
+  bool is_every_second(int access) const;
+  void find_half_masks();
+  Value half_mask(int chunk, int half);
+  Value load_every_second(DType dtype, const Value& pointer, int chunk);
   const Access& access_of(int number) const { return k_.accesses[static_cast<size_t>(number)]; }
   void stores();
   bool is_scratch(int access) const;
@@ -139,18 +147,25 @@ class Emitter {
   // reduce.cpp. Running values are flat lists: for every part, for every vector of a unit. argmax and argmin have two
   // parts, the value and its index; every other reduction one.
   std::vector<Value> identities(const Shape& shape, DType index_type, const Value& position);
+  // `in_order`: in every lane, later values are further right, too.
   std::vector<Value> combine(const Shape& shape, DType index_type, const std::vector<Value>& earlier,
-                             const std::vector<Value>& later);
+                             const std::vector<Value>& later, bool in_order = false);
   // What the present element adds: its values, and its position for argmax and argmin.
   std::vector<Value> contribution(DType index_type, const Value& position);
   DType part_type(const Part& part, DType index_type) const { return part.is_index ? index_type : part.dtype; }
   std::vector<Carried> carried(const Shape& shape, DType index_type, const std::vector<Value>& values) const;
   void reduce_stage();
+  bool finds_indices() const;
+  std::pair<std::vector<Value>, Value> whole_vectors(const Shape& shape, const std::vector<Value>& sums,
+                                                     const Value& base, const Value& from, const Value& high);
+  std::vector<Value> halved(const std::vector<Value>& values, int count);
   std::vector<Value> reduce_block(const Value& low, const Value& high);
   std::vector<Value> rotating_tail(const std::vector<Value>& sums, const Value& base, const Value& from,
                                    const Value& high);
   std::vector<Value> scalar_tail(const std::vector<Value>& sums, const Value& base, const Value& from,
                                  const Value& high);
+  bool reduces_whole_groups() const;
+  Value reduce_whole_groups(const Value& from, const Value& limit, const Value& row);
   std::vector<Value> combine_lanes(const std::vector<Value>& sums, const Value& base);
 
   // lanes.cpp: lanes and block partials in memory, one unit (a scalar, or a column tile) each.
@@ -171,6 +186,9 @@ class Emitter {
   // walk.cpp
   void walk_stage();
   void chunk_reduce_stage();
+  Value reduce_run(const Value& from, const Value& position, const Value& lane);
+  Value reduce_groups_or(const std::function<Value()>& run, const Value& from, const Value& position, const Value& lane,
+                         const Value& row);
   void add_run(const Value& lane, const Value& position);
 
   const Kernel& k_;
@@ -187,6 +205,7 @@ class Emitter {
   Value low_, high_;             // range of the last inner axis
   Value total_;                  // inner points of the present outer point
   Shape shape_;
+  std::vector<Value> half_masks_;  // of a tile of columns, two per vector, see load_every_second
   StageState s_;
   std::vector<Value> lane_slots_, stack_slots_;  // per part of the stage's reductions
   Value blocks_slot_;                            // how many block partials were pushed

@@ -1,5 +1,6 @@
 // Complex numbers in memory: their parts lie in turn. Where both parts of contiguous ones are read (or written) by a stage,
-// vectors of pairs are read and taken apart, instead of one gather for each part.
+// vectors of pairs are read and taken apart, instead of one gather for each part. Likewise where every second element is
+// read, with nothing read beyond the last one.
 #include <utility>
 
 #include "codegen/llvm/emitter.h"
@@ -73,6 +74,49 @@ std::vector<Value> Emitter::load_pair(int number, DType dtype, int level) {
   const int part = is_first(number) ? 0 : 1;
   s_.parts_loaded[static_cast<size_t>(other)] = std::move(parts[1 - part]);
   return std::move(parts[part]);
+}
+
+bool Emitter::is_every_second(int number) const {
+  const Access& access = access_of(number);
+  return k_.vector_axis >= 0 && !is_scratch(number) && !is_pair(number) &&
+         k_.buffers[static_cast<size_t>(access.buffer)].role == BufferRole::input &&
+         access.strides[static_cast<size_t>(k_.vector_axis)].is(2) && !gathers_lanes(access);
+}
+
+// The elements between those that are wanted are there, but not after the last lane.
+Value Emitter::half_mask(int chunk, int half) {
+  if (!half_masks_.empty()) return half_masks_[2 * static_cast<size_t>(chunk) + static_cast<size_t>(half)];
+  const int width = shape_.width;
+  return t_.def("shufflevector {0} {1}, {0} poison, {2}", vector_of("i1", width),
+                shape_.masks[static_cast<size_t>(chunk)],
+                lanes_from(width, [&](int k) { return (half * width + k + 1 - half) / 2; }));
+}
+
+// The masks of a tile of columns are the same for all of its rows.
+void Emitter::find_half_masks() {
+  std::vector<Value> masks;
+  for (int chunk = 0; chunk < shape_.count; ++chunk)
+    for (int half = 0; half < 2; ++half) masks.push_back(half_mask(chunk, half));
+  half_masks_ = std::move(masks);
+}
+
+// Two vectors, of which the second one begins with the last element of the first: together they end at the last lane.
+Value Emitter::load_every_second(DType dtype, const Value& pointer, int chunk) {
+  const std::string_view scalar = memory_type(dtype);
+  const int width = shape_.width;
+  const std::string vector = vector_of(scalar, width);
+  Value halves[2];
+  for (int half = 0; half < 2; ++half) {
+    const Value place = element(scalar, pointer, fmt::format("{}", 2 * chunk * width + half * (width - 1)));
+    if (half == 0) prefetch(place, 2 * width * size_of(dtype));
+    halves[half] =
+        shape_.masks.empty()
+            ? t_.def("load {}, ptr {}, align {}", vector, place, size_of(dtype))
+            : t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)", vector,
+                     suffix_of(scalar, width), place, size_of(dtype), width, half_mask(chunk, half));
+  }
+  return t_.def("shufflevector {0} {1}, {0} {2}, {3}", vector, halves[0], halves[1],
+                lanes_from(width, [width](int k) { return k < width / 2 ? 2 * k : 2 * k + 1; }));
 }
 
 void Emitter::store_pair(const Store& one, const Store& another) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <tuple>
 
 #include "codegen/llvm/emitter.h"
 #include "ir/scalar.h"
@@ -13,6 +14,7 @@ namespace {
 // Heavier bodies are compiled once, masked, instead of once for whole pairs of vectors and once for the rest.
 constexpr int kHeavy = 10;
 constexpr int kVectors = 2;
+constexpr int kIndexVectors = 8;  // of argmax and argmin, and half as many of elements of 8 bytes
 static_assert(kVectors * kVectorWidth == kBlockOrder.lanes);
 
 int64_t identity_bits(ReduceKind kind, DType dtype) {
@@ -65,7 +67,7 @@ std::vector<Value> Emitter::identities(const Shape& shape, DType index_type, con
 }
 
 std::vector<Value> Emitter::combine(const Shape& shape, DType index_type, const std::vector<Value>& earlier,
-                                    const std::vector<Value>& later) {
+                                    const std::vector<Value>& later, bool in_order) {
   std::vector<Value> values(earlier.size());
   const auto count = static_cast<size_t>(shape.count);
   for (size_t p = 0; p < s_.parts.size(); ++p) {
@@ -96,6 +98,20 @@ std::vector<Value> Emitter::combine(const Shape& shape, DType index_type, const 
       const auto less = [&](const Value& x, const Value& y) {
         return ops_.emit(ScalarOp::lt, DType::boolean, dtype, width, x, y, {});
       };
+      const auto choose = [&](const Value& take) {
+        values[v] = t_.def("select {} {}, {} {}, {} {}", i1, take, type, b, type, a);
+        values[at] = t_.def("select {} {}, {} {}, {} {}", i1, take, index, later[at], index, earlier[at]);
+      };
+      if (in_order) {
+        // Nothing that comes later is further left, so of equals, and of NaNs, the earlier one stays.
+        if (!is_floating(dtype)) {
+          choose(kind == ReduceKind::argmax ? less(a, b) : less(b, a));
+          continue;
+        }
+        const Value beaten = t_.def("fcmp {} {} {}, {}", kind == ReduceKind::argmax ? "ult" : "ugt", type, a, b);
+        choose(both("and", beaten, t_.def("fcmp ord {} {}, {}", type, a, a)));
+        continue;
+      }
       Value better = kind == ReduceKind::argmax ? less(a, b) : less(b, a);
       Value equal = ops_.emit(ScalarOp::eq, DType::boolean, dtype, width, a, b, {});
       if (is_floating(dtype)) {
@@ -106,9 +122,7 @@ std::vector<Value> Emitter::combine(const Shape& shape, DType index_type, const 
         equal = both("or", equal, both("and", a_nan, b_nan));
       }
       const Value left = t_.def("icmp slt {} {}, {}", index, later[at], earlier[at]);
-      const Value take = both("or", better, both("and", equal, left));
-      values[v] = t_.def("select {} {}, {} {}, {} {}", i1, take, type, b, type, a);
-      values[at] = t_.def("select {} {}, {} {}, {} {}", i1, take, index, later[at], index, earlier[at]);
+      choose(both("or", better, both("and", equal, left)));
     }
   }
   return values;
@@ -170,19 +184,47 @@ std::vector<Value> Emitter::reduce_block(const Value& low, const Value& high) {
   const Shape pair{kVectorWidth, kVectors, {}, {}};
   std::vector<Value> sums = identities(pair, DType::i32, "0");
   if (target_.masked && varying_nodes() >= kHeavy) return combine_lanes(rotating_tail(sums, low, low, high), low);
-  std::vector<Carried> state = carried(pair, DType::i32, sums);
-  state.insert(state.begin(), {"i64", low});
-  Loop loop(t_, state);
-  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], t_.def("sub i64 {}, {}", high, kBlockOrder.lanes - 1)));
-  shape_ = pair;
-  element_body(loop[0]);
-  const Value position = t_.def("sub i64 {}, {}", loop[0], low);
-  std::vector<Value> next = combine(pair, DType::i32, loop.values(1), contribution(DType::i32, position));
-  next.insert(next.begin(), t_.def("add i64 {}, {}", loop[0], kBlockOrder.lanes));
-  loop.close(next);
-  sums = loop.values(1);
-  sums = target_.masked ? rotating_tail(sums, low, loop[0], high) : scalar_tail(sums, low, loop[0], high);
+  Value at = low;
+  if (finds_indices()) {
+    const bool large = std::ranges::any_of(s_.parts, [](const Part& p) { return !p.is_index && size_of(p.dtype) > 4; });
+    const int most = large ? kIndexVectors / 2 : kIndexVectors;
+    const Shape wide{kVectorWidth, most, {}, {}};
+    std::tie(sums, at) = whole_vectors(wide, identities(wide, DType::i32, "0"), low, low, high);
+    for (int count = most; count > kVectors; count /= 2) sums = halved(sums, count);
+  }
+  std::tie(sums, at) = whole_vectors(pair, sums, low, at, high);
+  sums = target_.masked ? rotating_tail(sums, low, at, high) : scalar_tail(sums, low, at, high);
   return combine_lanes(sums, low);
+}
+
+// The extreme element is the same one in whatever order they are compared, so more of them are on the way at a time.
+bool Emitter::finds_indices() const {
+  return std::ranges::all_of(s_.stage->reductions, [this](const Reduction& r) { return is_arg(r); });
+}
+
+// From `from` on, as long as all lanes of `shape` have an element; returns where it stopped, too.
+std::pair<std::vector<Value>, Value> Emitter::whole_vectors(const Shape& shape, const std::vector<Value>& sums,
+                                                            const Value& base, const Value& from, const Value& high) {
+  const int step = shape.width * shape.count;
+  std::vector<Carried> state = carried(shape, DType::i32, sums);
+  state.insert(state.begin(), {"i64", from});
+  Loop loop(t_, state);
+  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], t_.def("sub i64 {}, {}", high, step - 1)));
+  shape_ = shape;
+  element_body(loop[0]);
+  const Value position = t_.def("sub i64 {}, {}", loop[0], base);
+  std::vector<Value> next = combine(shape, DType::i32, loop.values(1), contribution(DType::i32, position), true);
+  next.insert(next.begin(), t_.def("add i64 {}, {}", loop[0], step));
+  loop.close(next);
+  return {loop.values(1), loop[0]};
+}
+
+// The second half of `count` vectors combined with the first one.
+std::vector<Value> Emitter::halved(const std::vector<Value>& values, int count) {
+  std::vector<Value> earlier, later;
+  for (size_t k = 0; k < values.size(); ++k)
+    (static_cast<int>(k) % count < count / 2 ? earlier : later).push_back(values[k]);
+  return combine(Shape{kVectorWidth, count / 2, {}, {}}, DType::i32, earlier, later);
 }
 
 // One masked vector a round. The two halves of the lanes change places each round, so that the same code serves both.
@@ -201,7 +243,7 @@ std::vector<Value> Emitter::rotating_tail(const std::vector<Value>& sums, const 
   std::vector<Value> due;
   for (size_t k = 0; k < now.size(); k += kVectors) due.push_back(now[k]);
   const Value position = t_.def("sub i64 {}, {}", loop[0], base);
-  const std::vector<Value> added = combine(single, DType::i32, due, contribution(DType::i32, position));
+  const std::vector<Value> added = combine(single, DType::i32, due, contribution(DType::i32, position), true);
   std::vector<Value> next{t_.def("add i64 {}, {}", loop[0], kVectorWidth)};
   for (size_t p = 0; p < s_.parts.size(); ++p) {
     const std::string type = type_of(part_type(s_.parts[p], DType::i32), kVectorWidth);
@@ -253,7 +295,7 @@ std::vector<Value> Emitter::scalar_tail(const std::vector<Value>& sums, const Va
     now.push_back(ops_.from_memory(part_type(part, DType::i32), 1, t_.def("load {}, ptr {}", memory(part), places[p])));
   }
   std::vector<Value> mine = contribution(DType::i32, position);
-  const std::vector<Value> added = combine(shape_, DType::i32, now, mine);
+  const std::vector<Value> added = combine(shape_, DType::i32, now, mine, true);
   for (size_t p = 0; p < s_.parts.size(); ++p) {
     const DType dtype = part_type(s_.parts[p], DType::i32);
     t_.op("store {} {}, ptr {}", memory(s_.parts[p]), ops_.to_memory(dtype, 1, added[p]), places[p]);
@@ -277,6 +319,31 @@ std::vector<Value> Emitter::scalar_tail(const std::vector<Value>& sums, const Va
     result.push_back(t_.def("phi {} [ {}, {} ], [ {}, {} ]", type, sums[k], before, reloaded[k], after));
   }
   return result;
+}
+
+bool Emitter::reduces_whole_groups() const { return varying_nodes() < kHeavy; }
+
+// Inner points from `from` on, the first of which meets lane 0, in registers, as long as all lanes have one before
+// `limit`; returns where it stopped. `row`: the position of the inner axis.
+Value Emitter::reduce_whole_groups(const Value& from, const Value& limit, const Value& row) {
+  const Shape pair{kVectorWidth, kVectors, {}, {}};
+  shape_ = pair;
+  const std::vector<Value> sums = load_units(lane_slots_, "0");
+  std::vector<Carried> state = carried(pair, DType::i64, sums);
+  state.insert(state.begin(), {"i64", from});
+  Loop loop(t_, state);
+  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], t_.def("sub i64 {}, {}", limit, kBlockOrder.lanes - 1)));
+  element_body(loop[0]);
+  std::vector<Value> mine = contribution(DType::i64, plus(row, loop[0]));
+  for (size_t k = 0; k < mine.size(); ++k)
+    if (s_.parts[k / kVectors].is_index)
+      mine[k] =
+          t_.def("add {} {}, {}", vector_of("i64", kVectorWidth), mine[k], iota("i64", static_cast<int>(k % kVectors)));
+  std::vector<Value> next = combine(pair, DType::i64, loop.values(1), mine, true);
+  next.insert(next.begin(), t_.def("add i64 {}, {}", loop[0], kBlockOrder.lanes));
+  loop.close(next);
+  store_units(lane_slots_, "0", loop.values(1));
+  return loop[0];
 }
 
 // The tree over the lanes; an index becomes absolute: `base` is where the block starts.

@@ -36,7 +36,7 @@ void Emitter::walk_stage() {
     // The index of argmax counts from the start of the row, also where a split kernel sees one block of it.
     const Value absolute = k_.split ? plus(position, low_) : position;
     const std::vector<Value> now = load_units(lane_slots_, lane);
-    store_units(lane_slots_, lane, combine(shape_, DType::i64, now, contribution(DType::i64, absolute)));
+    store_units(lane_slots_, lane, combine(shape_, DType::i64, now, contribution(DType::i64, absolute), true));
     flush_if_complete(t_.def("add i64 {}, 1", position));
   }
   for (; !loops.empty(); loops.pop_back()) {
@@ -68,7 +68,7 @@ void Emitter::add_run(const Value& lane, const Value& position) {
   for (size_t p = 0; p < s_.parts.size(); ++p)
     if (s_.parts[p].is_index && shape_.width > 1)
       mine[p] = t_.def("add {} {}, {}", vector_of("i64", shape_.width), mine[p], iota("i64", 0));
-  const std::vector<Value> sums = combine(shape_, DType::i64, now, mine);
+  const std::vector<Value> sums = combine(shape_, DType::i64, now, mine, true);
   for (size_t p = 0; p < s_.parts.size(); ++p) {
     const DType dtype = s_.parts[p].dtype;
     Value value = sums[p];
@@ -80,6 +80,57 @@ void Emitter::add_run(const Value& lane, const Value& position) {
     t_.op("store {} {}, ptr {}, align {}", vector_of(memory_type(dtype), shape_.width),
           ops_.to_memory(dtype, shape_.width, value), places[p], size_of(dtype));
   }
+}
+
+// The run of inner points from `from` to the end of the vector, the lanes or the row; returns their number.
+Value Emitter::reduce_run(const Value& from, const Value& position, const Value& lane) {
+  const Value lanes_left = t_.def("sub i64 {}, {}", k_.order.lanes, lane);
+  Value run = minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, from)), fmt::format("{}", kVectorWidth));
+  const auto add = [&](const Shape& shape) {
+    shape_ = shape;
+    if (target_.masked) set_masks(run);
+    element_body(from);
+    add_run(lane, position);
+  };
+  const Shape whole{kVectorWidth, 1, {}, {}};
+  if (target_.masked) {
+    add(whole);
+    return run;
+  }
+  const Value vector = t_.fresh("vector"), one = t_.fresh("one"), both = t_.fresh("both");
+  t_.branch(t_.def("icmp eq i64 {}, {}", run, kVectorWidth), vector, one);
+  t_.begin_block(vector);
+  add(whole);
+  const Value from_vector = t_.block();
+  t_.jump(both);
+  t_.begin_block(one);
+  add(Shape{});
+  const Value from_one = t_.block();
+  t_.jump(both);
+  t_.begin_block(both);
+  return t_.def("phi i64 [ {}, {} ], [ 1, {} ]", kVectorWidth, from_vector, from_one);
+}
+
+// Where all lanes have a point before the end of the row and the block, in registers; else by `run`.
+Value Emitter::reduce_groups_or(const std::function<Value()>& run, const Value& from, const Value& position,
+                                const Value& lane, const Value& row) {
+  const Value block_left =
+      t_.def("sub i64 {}, {}", k_.order.block, t_.def("and i64 {}, {}", position, k_.order.block - 1));
+  const Value limit = minimum(t_.def("add i64 {}, {}", from, block_left), high_);
+  const Value enough = t_.def("icmp sge i64 {}, {}", t_.def("sub i64 {}, {}", limit, from), k_.order.lanes);
+  const Value aligned = t_.def("icmp eq i64 {}, 0", lane);
+  const Value groups = t_.fresh("groups"), rest = t_.fresh("rest"), both = t_.fresh("both");
+  t_.branch(t_.def("and i1 {}, {}", enough, aligned), groups, rest);
+  t_.begin_block(groups);
+  const Value grouped = t_.def("sub i64 {}, {}", reduce_whole_groups(from, limit, row), from);
+  const Value from_groups = t_.block();
+  t_.jump(both);
+  t_.begin_block(rest);
+  const Value counted = run();
+  const Value from_rest = t_.block();
+  t_.jump(both);
+  t_.begin_block(both);
+  return t_.def("phi i64 [ {}, {} ], [ {}, {} ]", grouped, from_groups, counted, from_rest);
 }
 
 void Emitter::chunk_reduce_stage() {
@@ -99,34 +150,8 @@ void Emitter::chunk_reduce_stage() {
   loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], high_));
   const Value position = plus(row, loop[0]);
   const Value lane = t_.def("and i64 {}, {}", position, lanes - 1);
-  const Value lanes_left = t_.def("sub i64 {}, {}", lanes, lane);
-  const Value run =
-      minimum(minimum(lanes_left, t_.def("sub i64 {}, {}", high_, loop[0])), fmt::format("{}", kVectorWidth));
-  Value count;
-  if (target_.masked) {
-    shape_ = Shape{kVectorWidth, 1, {}, {}};
-    set_masks(run);
-    element_body(loop[0]);
-    add_run(lane, position);
-    count = run;
-  } else {
-    const Value vector = t_.fresh("vector"), one = t_.fresh("one"), both = t_.fresh("both");
-    t_.branch(t_.def("icmp eq i64 {}, {}", run, kVectorWidth), vector, one);
-    t_.begin_block(vector);
-    shape_ = Shape{kVectorWidth, 1, {}, {}};
-    element_body(loop[0]);
-    add_run(lane, position);
-    const Value from_vector = t_.block();
-    t_.jump(both);
-    t_.begin_block(one);
-    shape_ = scalar;
-    element_body(loop[0]);
-    add_run(lane, position);
-    const Value from_one = t_.block();
-    t_.jump(both);
-    t_.begin_block(both);
-    count = t_.def("phi i64 [ {}, {} ], [ 1, {} ]", kVectorWidth, from_vector, from_one);
-  }
+  const auto run = [&] { return reduce_run(loop[0], position, lane); };
+  const Value count = reduces_whole_groups() ? reduce_groups_or(run, loop[0], position, lane, row) : run();
   shape_ = scalar;
   flush_if_complete(t_.def("add i64 {}, {}", position, count));
   loop.close({t_.def("add i64 {}, {}", loop[0], count)});

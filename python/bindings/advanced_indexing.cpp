@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "frontend/tape.h"
+#include "runtime/copy.h"
 #include "runtime/put.h"
 
 namespace tandem {
@@ -30,6 +31,29 @@ void check_mask(const TensorRef& mask, const Shape& shape, int64_t axis, ShapeEn
                 to_text(wanted), axis, to_text(shape));
 }
 
+TensorRef dense(const TensorRef& x) { return x->is_contiguous() ? x : contiguous_copy(x); }
+
+int64_t count_true(const uint8_t* flags, int64_t size) {
+  constexpr int64_t kRun = 255;  // of sums that fit a byte, as vectors want it
+  int64_t count = 0;
+  for (int64_t i = 0; i < size; i += kRun) {
+    uint8_t run = 0;
+    for (int64_t k = i; k < std::min(size, i + kRun); ++k) run = static_cast<uint8_t>(run + flags[k]);
+    count += run;
+  }
+  return count;
+}
+
+// x[mask] where the mask has the shape of x.
+TensorRef selected(const TensorRef& x, const TensorRef& mask) {
+  const TensorRef from = dense(x), where = dense(mask);
+  const auto* flags = static_cast<const uint8_t*>(where->data);
+  const int64_t count = count_true(flags, element_count(where->sizes));
+  TensorRef out = Tensor::empty(x->dtype, {count});
+  copy_selected(size_of(x->dtype), from->data, flags, count, out->data);
+  return out;
+}
+
 // Where the mask is true, in row-major order.
 TensorRef true_places(const TensorRef& mask) {
   if (!mask->recorded && mask->rank() == 0) {  // x[True]
@@ -41,11 +65,9 @@ TensorRef true_places(const TensorRef& mask) {
         ErrorKind::capture,
         "index: got a mask among other indices in a captured function, where the size of the result would depend "
         "on its values; need sizes that are known without them; try td.where(mask, x, other)");
-  const TensorRef dense = mask->is_contiguous() ? mask : contiguous_copy(mask);
-  const auto* flags = static_cast<const uint8_t*>(dense->data);
-  const int64_t size = element_count(dense->sizes);
-  int64_t count = 0;
-  for (int64_t i = 0; i < size; ++i) count += flags[i];
+  const TensorRef where = dense(mask);
+  const auto* flags = static_cast<const uint8_t*>(where->data);
+  const int64_t count = count_true(flags, element_count(where->sizes));
   TensorRef out = Tensor::empty(DType::i64, {count});
   auto* places = static_cast<int64_t*>(out->data);
   for (int64_t i = 0, n = 0; n < count; ++i) {
@@ -62,8 +84,8 @@ TensorRef joined_in_memory(const std::vector<TensorRef>& indices, const Shape& e
   auto* joined = static_cast<int64_t*>(out->data);
   const int64_t count = element_count(sizes);
   for (size_t k = 0; k < indices.size(); ++k) {
-    const TensorRef dense = contiguous_copy(indices[k]);
-    const auto* index = static_cast<const int64_t*>(dense->data);
+    const TensorRef plain = contiguous_copy(indices[k]);
+    const auto* index = static_cast<const int64_t*>(plain->data);
     const int64_t extent = extents[k].constant();
     for (int64_t i = 0; i < count; ++i) {
       const int64_t from_start = index[i] < 0 ? index[i] + extent : index[i];
@@ -216,13 +238,9 @@ struct Offsets {
 Offsets offsets_of(const Picked& to) {
   const Tensor& view = *to.view;
   Offsets out;
-  const auto dense = [](const TensorRef& index) {
-    const TensorRef wide = as_int64(index);
-    return wide->is_contiguous() ? wide : contiguous_copy(wide);
-  };
   if (to.arrays.size() == 1 && to.covered[0] == 1) {
     const int axis = static_cast<int>(to.arrays[0].axis);
-    out = {dense(to.arrays[0].index), view.sizes[axis], view.strides[axis], 0};
+    out = {dense(as_int64(to.arrays[0].index)), view.sizes[axis], view.strides[axis], 0};
     if (const auto bad =
             first_outside(static_cast<const int64_t*>(out.index->data), element_count(out.index->sizes), out.extent))
       throw_out_of_bounds(*bad, to.arrays[0].source, out.extent);
@@ -233,7 +251,7 @@ Offsets offsets_of(const Picked& to) {
   const int64_t count = element_count(out.index->sizes);
   std::fill_n(offsets, count, 0);
   for (size_t k = 0; k < to.arrays.size(); ++k) {
-    const TensorRef index = dense(to.arrays[k].index);
+    const TensorRef index = dense(as_int64(to.arrays[k].index));
     const auto* const given = static_cast<const int64_t*>(index->data);
     int64_t whole = 1;  // places of the axes that the array covers
     for (int64_t n = 0; n < to.covered[k]; ++n) whole *= view.sizes[static_cast<int>(to.arrays[k].axis + n)];
@@ -326,6 +344,11 @@ TensorRef pick(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_
       return recorder->selection(x, first.index, first.axis);
     }
     if (first.index->recorded && first.index->rank() == 0) return recorder->element(x, first.index, first.axis);
+  }
+  if (!recorder && !is_tracked(*x) && arrays.size() == 1 && first.index->dtype == DType::boolean &&
+      first.index->rank() == x->rank() && x->rank() > 0) {
+    check_mask(first.index, x->type().shape, first.axis, env);
+    return selected(x, first.index);
   }
   const Picked from = picked(x, arrays, env);
   const TensorRef out = taken(from.table(), from.index(), from.at, from);

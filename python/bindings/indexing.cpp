@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "python/bindings/advanced_indexing.h"
+#include "python/bindings/basic_index.h"
 #include "python/bindings/bindings.h"
 
 namespace tandem {
@@ -178,6 +179,7 @@ ShapeEnv& environment(ShapeEnv& none) { return Recorder::current() ? Recorder::c
 }  // namespace
 
 TensorRef get_item(const TensorRef& x, py::handle key) {
+  if (TensorRef view = basic_view(x, key)) return view;
   ShapeEnv none;
   ShapeEnv& env = environment(none);
   const IndexPlan plan = plan_index(x, key, env);
@@ -188,9 +190,6 @@ TensorRef get_item(const TensorRef& x, py::handle key) {
 }
 
 void set_item(const TensorRef& x, py::handle key, py::handle value) {
-  ShapeEnv none;
-  ShapeEnv& env = environment(none);
-  const IndexPlan plan = plan_index(x, key, env);
   const auto number = [&] {
     const Kind kind = *number_kind(value);
     if (kind > info(x->dtype).kind && kind >= Kind::floating)
@@ -199,7 +198,12 @@ void set_item(const TensorRef& x, py::handle key, py::handle value) {
                   std::string(py::repr(value)), info(x->dtype).name);
     return number_tensor(value, x->dtype, "assignment");
   };
-  const TensorRef values = number_kind(value) ? number() : as_tensor(value);
+  const auto given = [&] { return number_kind(value) ? number() : as_tensor(value); };
+  if (const TensorRef view = basic_view(x, key)) return assign(view, given());
+  ShapeEnv none;
+  ShapeEnv& env = environment(none);
+  const IndexPlan plan = plan_index(x, key, env);
+  const TensorRef values = given();
   if (plan.is_view()) return assign(indexed(x, plan, env), values);
   const IndexArray& first = plan.arrays[0];
   const bool mask = plan.arrays.size() == 1 && first.index->dtype == DType::boolean;

@@ -80,14 +80,12 @@ def roll(x: Tensor, /, shift: int | Sequence[int], *, axis: int | Sequence[int] 
     shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
     if len(shifts) != len(axes):
         raise _core.ArgumentError(f"roll: got {len(shifts)} shifts for {len(axes)} axes; need as many")
-    out = x
-    for one, by in zip(axes, shifts, strict=True):
-        place = _axis("roll", one, x.ndim)
-        size = x.shape[place]
-        if size != 0:
-            cut = -by % size
-            out = _core.concat([_part(out, place, slice(cut, None)), _part(out, place, slice(0, cut))], axis=place)
-    return out.copy() if out is x else out
+    shape = x.shape
+    by = [0] * len(shape)
+    for one, steps in zip(axes, shifts, strict=True):
+        by[_axis("roll", one, len(shape))] += steps
+    firsts = [-steps % size if size != 0 else 0 for steps, size in zip(by, shape, strict=True)]
+    return _core._internal("rotate", x, firsts)
 
 
 @public

@@ -93,19 +93,15 @@ def pad(
     """
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise _core.ArgumentError(f"pad: got mode={mode!r}; need 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
+    widths = _widths(pad_width, x.ndim)
+    if mode == "constant":
+        value = _core.full((), constant_values, dtype=x.dtype)
+        return _core._internal("frame", x, value, [pair[0] for pair in widths], [pair[1] for pair in widths])
     out = x
-    for axis, (before, after) in enumerate(_widths(pad_width, x.ndim)):
+    for axis, (before, after) in enumerate(widths):
         if before == after == 0:
             continue
-        if mode == "constant":
-            shape = list(out.shape)
-            parts = []
-            for size in (before, after):
-                shape[axis] = size
-                parts.append(_core.full(tuple(shape), constant_values, dtype=x.dtype))
-            out = _core.concat([parts[0], out, parts[1]], axis=axis)
-        elif out.shape[axis] == 0:
+        if out.shape[axis] == 0:
             raise _core.ShapeError(f"pad: got the shape {x.shape} and mode={mode!r}; need elements along axis {axis}")
-        else:
-            out = _core.take(out, _source(mode, before, out.shape[axis], after), axis=axis)
+        out = _core.take(out, _source(mode, before, out.shape[axis], after), axis=axis)
     return out.copy() if out is x else out

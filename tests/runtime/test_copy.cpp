@@ -85,6 +85,42 @@ TEST_CASE("copies agree with the element-wise definition") {
   }
 }
 
+TEST_CASE("every second element, and squares turned around") {
+  std::mt19937 random(2);
+  for (int bytes = 1; bytes <= 16; bytes *= 2)
+    for (const auto& sizes : {std::vector<int64_t>{70, 150}, {64, 64}, {1, 200}, {129, 17}, {3, 65, 40}}) {
+      int64_t count = 1;
+      for (const int64_t size : sizes) count *= size;
+      std::vector<int64_t> rows(sizes.size()), columns(sizes.size()), second(sizes.size()), turned(sizes.size());
+      for (size_t axis = sizes.size(), step = 1, back = 1; axis-- > 0; step *= static_cast<size_t>(sizes[axis])) {
+        const size_t other = sizes.size() - 1 - axis;
+        rows[axis] = static_cast<int64_t>(step);
+        second[axis] = 2 * rows[axis];
+        columns[other] = static_cast<int64_t>(back);
+        turned[other] = 2 * columns[other];
+        back *= static_cast<size_t>(sizes[other]);
+      }
+      for (const auto& from : {second, columns, turned}) {
+        std::vector<char> source(static_cast<size_t>((2 * count - 1) * bytes)), got(static_cast<size_t>(count * bytes));
+        for (char& byte : source) byte = static_cast<char>(random());
+        std::vector<char> want = got;
+        reference(bytes, sizes, source.data(), from, want.data(), rows);
+        copy_strided(bytes, static_cast<int>(sizes.size()), sizes.data(), source.data(), from.data(), got.data(),
+                     rows.data());
+        INFO(bytes << " bytes");
+        REQUIRE(got == want);
+      }
+    }
+}
+
+TEST_CASE("a repeated row") {
+  const int64_t n = 300, sizes[] = {n, n}, repeated[] = {0, 1}, rows[] = {n, 1};
+  std::vector<int64_t> from(static_cast<size_t>(n)), to(static_cast<size_t>(n * n));
+  std::iota(from.begin(), from.end(), 0);
+  copy_strided(8, 2, sizes, from.data(), repeated, to.data(), rows);
+  for (int64_t i = 0; i < n * n; ++i) REQUIRE(to[static_cast<size_t>(i)] == i % n);
+}
+
 TEST_CASE("large copies and transpositions") {
   const int64_t n = 1111, sizes[] = {n, n}, rows[] = {n, 1}, columns[] = {1, n};
   std::vector<float> from(static_cast<size_t>(n * n)), to(from.size());

@@ -74,6 +74,26 @@ TEST_CASE("several threads take part") {
   CHECK(ids.size() >= 2);
 }
 
+TEST_CASE("many brief loops, from several threads at once") {
+  const Threads threads(3);
+  const auto run = [] {
+    bool right = true;
+    for (int round = 0; round < 2000; ++round) {
+      std::vector<int> visits(64);
+      parallel_for(64, 1, 300, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) ++visits[static_cast<size_t>(i)];
+      });
+      for (const int count : visits) right = right && count == 1;
+    }
+    return right;
+  };
+  bool other = false;
+  std::thread thread([&] { other = run(); });
+  CHECK(run());
+  thread.join();
+  CHECK(other);
+}
+
 TEST_CASE("nested loops are serial") {
   const Threads threads(2);
   std::atomic<int> inner_pieces{0};
