@@ -130,24 +130,32 @@ Scalar exp2(Scalar x) {
   return value * first * second;
 }
 
+// 2^n (1 + r + r^2 q(r)) - 1, where 2^n - 1 + 2^n r keeps its rounding errors. In f64 the square is added with its error
+// too: after that sum it is the largest term. Where 2^n may overflow, e^x - 1 is e^x.
 Scalar expm1(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
-  const Reduced reduced = reduce(clamp(x, table.minus_one, table.overflow), format_of(x.dtype).bias - 1);
-  const Scalar r = reduced.r;
-  const Scalar half_power = exponent_field(reduced.count);  // 2^(n-1), as 2^n may overflow
-  const Scalar half = x.constant(0.5);
-  const Scalar base = half_power - half;
-  const Scalar base_error = (half_power - base) - half;
-  const Scalar linear = fma(half_power, r, base);
-  const Scalar linear_error = fma(half_power, r, base - linear);
-  // The square is added with its error too: after base + r it is the largest term, up to a quarter of the sum.
-  const Scalar square = r * r;
-  const Scalar square_error = fma(r, r, -square);
-  const Pair sum = fast_two_sum(linear, square * (half_power * half));
-  const Scalar cubic = fma(r * square, horner(r, table.exp.subspan(1)), fma(square_error, half, reduced.rest));
-  const Scalar rest = fma(half_power, cubic, base_error) + (linear_error + sum.lo);
-  const Scalar value = (sum.hi + rest) * x.constant(2);
-  return select(abs(x) < x.constant(table.tiny), x, value);  // keeps -0 and the last bit of subnormals
+  const double most = x.dtype == DType::f32 ? 88 : 709;
+  const Reduced reduced = reduce(clamp(x, table.minus_one, most), format_of(x.dtype).bias);
+  const Scalar r = reduced.r, one = x.constant(1);
+  const Scalar power = exponent_field(reduced.count);
+  const Scalar base = power - one;
+  const Scalar base_error = (power - base) - one;
+  const Scalar linear = fma(power, r, base);
+  const Scalar linear_error = fma(power, r, base - linear);
+  Scalar value = linear;
+  if (x.dtype == DType::f32) {
+    const Scalar rest = fma(r * r, horner(r, table.exp), reduced.rest);
+    value = linear + fma(power, rest, base_error + linear_error);
+  } else {
+    const Scalar half = x.constant(0.5);
+    const Scalar square = r * r;
+    const Scalar square_error = fma(r, r, -square);
+    const Pair sum = fast_two_sum(linear, square * (power * half));
+    const Scalar cubic = fma(r * square, horner(r, table.exp.subspan(1)), fma(square_error, half, reduced.rest));
+    value = sum.hi + (fma(power, cubic, base_error) + (linear_error + sum.lo));
+  }
+  const Scalar is_signed = from_bits(bits_of(value) | sign_of(x));  // keeps -0
+  return select_rare(x.constant(most) < x, exp(x), is_signed);
 }
 
 Scalar sinh(Scalar x) {
@@ -165,21 +173,32 @@ Scalar cosh(Scalar x) {
 
 Scalar tanh(Scalar x) { return x.dtype == DType::f32 ? tanh_single(x) : tanh_double(x); }
 
-// With e = exp(-|x|): 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, so that small results keep their precision.
+// e^r = hi + lo of the reduced argument.
+Pair exp_mantissa(Scalar r) {
+  const Pair sum = fast_two_sum(r.constant(1), r);
+  return {sum.hi, fma(r * r, horner(r, table_of(r.dtype).exp), sum.lo)};
+}
+
+// With x = n ln 2 + r: 2^n / (2^n + e^-r), so that small results keep their precision. From the point on where e^x is
+// subnormal it is e^x to the last bit.
 Scalar sigmoid(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
-  const Scalar one = x.constant(1);
-  const Reduced reduced = reduce(clamp(-abs(x), table.underflow, 0), 2 * format_of(x.dtype).bias);
-  const auto [first, second] = halved_power(reduced.count);
-  const Scalar r = reduced.r;
-  const Pair sum = fast_two_sum(one, r);
-  const Pair mantissa{sum.hi, fma(r * r, horner(r, table.exp), sum.lo)};
-  const Scalar power = first * second;
-  const Scalar hi = fma(power, mantissa.hi, one);
-  const Pair denominator = fast_two_sum(hi, fma(power, mantissa.lo, fma(power, mantissa.hi, one - hi)));
-  const Scalar negative = x < x.constant(0);
-  const Pair numerator{select(negative, mantissa.hi, one), select(negative, mantissa.lo, x.constant(0))};
-  return quotient(numerator, denominator) * select(negative, first, one) * select(negative, second, one);
+  const double limit = x.dtype == DType::f32 ? 87 : 708;
+  const Scalar capped = select(x.constant(limit) < x, x.constant(limit), x);
+  const Scalar offset = x.constant(magic(x.dtype, format_of(x.dtype).bias));
+  const Scalar sum = fma(capped, x.constant(table.log2e), offset);
+  const Scalar n = sum - offset;
+  const Scalar r = fma(n, x.constant(table.ln2[1]), fma(n, x.constant(table.ln2[0]), -capped));
+  const Pair mantissa = exp_mantissa(r);
+  const Scalar power = exponent_field(bits_of(sum));
+  const Scalar is_larger = power < mantissa.hi;
+  const Scalar larger = select(is_larger, mantissa.hi, power), smaller = select(is_larger, power, mantissa.hi);
+  const Pair leading = fast_two_sum(larger, smaller);
+  const Pair total = fast_two_sum(leading.hi, leading.lo + mantissa.lo);
+  const Scalar inverse = x.constant(1) / total.hi;
+  const Scalar rest = fma(-inverse, total.lo, fma(-inverse, total.hi, x.constant(1)));
+  const Scalar value = fma(inverse, rest, inverse) * power;
+  return select_rare(x < x.constant(-limit), exp(x), value);
 }
 
 }  // namespace tandem::math

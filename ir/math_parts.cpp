@@ -13,10 +13,24 @@ const Format& format_of(DType dtype) {
 
 double magic(DType dtype, int shift) { return (dtype == DType::f32 ? 0x1.8p23 : 0x1.8p52) + shift; }
 
-Scalar horner(Scalar x, std::span<const double> coefs) {
-  Scalar sum = x.constant(coefs.back());
-  for (size_t i = coefs.size() - 1; i-- > 0;) sum = fma(sum, x, x.constant(coefs[i]));
+namespace {
+
+// Every `step`-th coefficient from `first` on.
+Scalar horner(Scalar x, std::span<const double> coefs, size_t first, size_t step) {
+  size_t i = first + (coefs.size() - 1 - first) / step * step;
+  Scalar sum = x.constant(coefs[i]);
+  for (; i > first; i -= step) sum = fma(sum, x, x.constant(coefs[i - step]));
   return sum;
+}
+
+}  // namespace
+
+// A long chain in f64, of which fewer are on their way at once, makes the processor wait: even and odd powers apart.
+Scalar horner(Scalar x, std::span<const double> coefs) {
+  constexpr size_t kLong = 6;
+  if (x.dtype == DType::f32 || coefs.size() < kLong) return horner(x, coefs, 0, 1);
+  const Scalar square = x * x;
+  return fma(horner(square, coefs, 1, 2), x, horner(square, coefs, 0, 2));
 }
 
 Pair fast_two_sum(Scalar a, Scalar b) {

@@ -82,6 +82,46 @@ def fit(f, weight, lo, hi, count, bits, first=None, samples=400):
     return coefs, max(abs(v) * w for v, w in zip(rest, weights, strict=True))
 
 
+def rational(f, hi, above, below, samples=200):
+    """Coefficients (53 bits) of P, Q of these degrees, Q(0) = 1, and the largest relative error of P / Q on [0, hi].
+
+    Remez exchange; for given points of alternation, P - f Q = +-E f Q is solved with the Q on its right side taken from
+    the round before.
+    """
+    points = [hi / 2 - hi / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / samples) for i in range(samples)]
+    values = [f(z) for z in points]
+    count = above + below + 1
+    last = samples - 1
+    chosen = [round(last * (1 - mp.cos(mp.pi * i / count)) / 2) for i in range(count + 1)]
+    p, q = [], [mpf(1)] + [mpf(0)] * below
+    for _ in range(12):
+        for _ in range(6):
+            rows = [
+                [points[i] ** j for j in range(above + 1)]
+                + [-values[i] * points[i] ** j for j in range(1, below + 1)]
+                + [(-1) ** k * values[i] * mp.polyval(q[::-1], points[i])]
+                for k, i in enumerate(chosen)
+            ]
+            solution = list(mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in chosen])))
+            p, q = solution[: above + 1], [mpf(1), *solution[above + 1 : count]]
+        errors = [mp.polyval(p[::-1], z) / mp.polyval(q[::-1], z) / v - 1 for z, v in zip(points, values, strict=True)]
+        runs = []
+        for i, e in enumerate(errors):
+            if runs and (errors[runs[-1]] > 0) == (e > 0):
+                if abs(e) > abs(errors[runs[-1]]):
+                    runs[-1] = i
+            else:
+                runs.append(i)
+        while len(runs) > count + 1:
+            runs.pop(0 if abs(errors[runs[0]]) < abs(errors[runs[-1]]) else -1)
+        if runs == chosen or len(runs) < count + 1:
+            break
+        chosen = runs
+    p, q = [rounded(c, 53) for c in p], [rounded(c, 53) for c in q]
+    errors = [mp.polyval(p[::-1], z) / mp.polyval(q[::-1], z) / v - 1 for z, v in zip(points, values, strict=True)]
+    return p, q, max(abs(e) for e in errors)
+
+
 def literal(value):
     mantissa, exponent = mp.frexp(value)
     text = float(value).hex()
@@ -164,16 +204,6 @@ def exp_tables():
             n_sinh,
             bits,
         )
-    emit_fit(
-        "kExp2Pow",
-        "(2^r - 1) / r, for the result of a float32 pow",
-        lambda x: mp.expm1(x * LN2) / x,
-        lambda x: x,
-        mpf("-0.5005"),
-        mpf("0.5005"),
-        7,
-        53,
-    )
 
 
 def tanh_table():
@@ -189,7 +219,7 @@ def tanh_table():
 
 def log_tables():
     third = mpf(1) / 3 * mpf("1.0001")
-    for suffix, bits, n in (("F32", 24, 9), ("F64", 53, 20), ("Pow", 53, 13)):
+    for suffix, bits, n in (("F32", 24, 9), ("Pow", 53, 11)):
         emit_fit(
             f"kLog{suffix}",
             "(log(1 + f) - f) / f^2",
@@ -200,17 +230,26 @@ def log_tables():
             n,
             bits,
         )
-        if suffix != "Pow":
-            emit_fit(
-                f"kLog2{suffix}",
-                "the same for log2",
-                lambda f: (mp.log1p(f) - f) / f**2 / LN2,
-                lambda f: LN2 * f**2 / mp.log1p(f),
-                -third,
-                third,
-                n,
-                bits,
-            )
+    emit_fit(
+        "kLog2F32",
+        "the same for log2",
+        lambda f: (mp.log1p(f) - f) / f**2 / LN2,
+        lambda f: LN2 * f**2 / mp.log1p(f),
+        -third,
+        third,
+        9,
+        24,
+    )
+    emit_fit(
+        "kLogF64",
+        "(2 atanh(s) / s - 2) / z, z = s^2, 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f)",
+        lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
+        lambda z: z / 2,
+        0,
+        mpf("0.02945"),
+        7,
+        53,
+    )
     emit_fit(
         "kAtanh",
         "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
@@ -221,6 +260,16 @@ def log_tables():
         8,
         53,
     )
+
+
+def emit_tangent():
+    def ratio(z):
+        return mp.tan(mp.sqrt(z)) / mp.sqrt(z)
+
+    above, below, error = rational(ratio, (mp.pi / 4 * mpf("1.0002")) ** 2, 1, 2)
+    print("kTanAbove", float(mp.log(error, 2)), file=sys.stderr)
+    emit("kTanAbove", "tan r / r = P(z) / Q(z), z = r^2, |r| <= pi/4, for a float32 result: P", above, error)
+    emit("kTanBelow", "Q", below)
 
 
 def trig_tables():
@@ -238,11 +287,12 @@ def trig_tables():
         lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)),
         0,
         (mp.pi / 2 * mpf("1.0002")) ** 2,
-        6,
+        5,
         53,
     )
-    emit_fit("kSinTan", "(sin r - r) / (r z), |r| <= pi/4, for a float32 tangent", sine, lambda z: z, 0, quarter, 4, 53)
-    emit_fit("kCosTan", "(cos r - 1 + z / 2) / z^2, for a float32 tangent", cosine, lambda z: z**2, 0, quarter, 4, 53)
+    emit_fit("kSinTan", "(sin r - r) / (r z), |r| <= pi/4, for a float32 result", sine, lambda z: z, 0, quarter, 4, 53)
+    emit_fit("kCosTan", "(cos r - 1 + z / 2) / z^2, for a float32 result", cosine, lambda z: z**2, 0, quarter, 4, 53)
+    emit_tangent()
     emit_fit("kSinF64", "(sin r - r) / (r z), |r| <= pi/4", sine, lambda z: z, 0, quarter, 6, 53)
     emit_fit("kCosF64", "(cos r - 1 + z / 2) / z^2", cosine, lambda z: z**2, 0, quarter, 6, 53)
     emit("kPi", "pi in parts of 53 bits", parts(mp.pi, [53, 53, 53]))
@@ -317,10 +367,19 @@ def inverse_tables():
     def weight(z):
         return z * mp.sqrt(z) / mp.atan(mp.sqrt(z))
 
-    limit = (mpf(7) / 16 * mpf("1.0001")) ** 2
-    emit_fit("kAtanF64", "(atan t - t) / (t z), z = t^2, |t| <= 7/16", arctangent, weight, 0, limit, 11, 53)
-    emit_fit("kAtanSingle", "the same for a float32 result", arctangent, weight, 0, limit, 7, 53)
-    emit("kAtanHalf", "atan(1/2)", parts(mp.atan(mpf(1) / 2), [53, 53]))
+    def arcsine(z):
+        return (mp.asin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    def arcsine_weight(z):
+        return z * mp.sqrt(z) / mp.asin(mp.sqrt(z))
+
+    quarter = mpf(1) / 4 * mpf("1.0001")
+    for suffix, bits, n_atan, limit, n_asin in (("F32", 24, 9, mpf(1), 5), ("F64", 53, 12, quarter, 12)):
+        note = "(atan t - t) / (t z), z = t^2"
+        emit_fit(f"kAtan{suffix}", f"{note} <= {float(limit):.4g}", arctangent, weight, 0, limit, n_atan, bits)
+        note = "(asin t - t) / (t z), z = t^2 <= 1/4"
+        emit_fit(f"kAsin{suffix}", note, arcsine, arcsine_weight, 0, quarter, n_asin, bits)
+    emit("kHalfPiF32", "pi/2 in parts of 24 bits", parts(mp.pi / 2, [24, 24]))
     ln10 = mp.log(10)
     emit(
         "kLog10Of2",
