@@ -125,29 +125,41 @@ Scalar with_power_rules(Scalar magnitude, Scalar x, Scalar y) {
   return select((x == one) | (y == zero), one, result);
 }
 
-// log2 of the magnitude of x in two parts, to about 2^-64: 2 atanh(s) with s = f / (2 + f) and |s| as small as it gets,
-// which is with 1 + f from sqrt(1/2) to sqrt(2).
+struct PowTable {
+  std::span<const double> atanh, exp2;
+  std::array<double, 2> scale;
+  double usual;  // 2^e is a normal number for |e| below
+  double limit;  // and infinite or 0 from here on
+};
+
+const PowTable& pow_table_of(DType dtype) {
+  static constexpr PowTable kSingle{kAtanhF32, kExp2F32, kPowScaleF32, 125, 200};
+  static constexpr PowTable kDouble{kAtanhF64, kExp2F64, kPowScaleF64, 1021, 1100};
+  return dtype == DType::f32 ? kSingle : kDouble;
+}
+
+// log2 of 2^k (1 + f) in two parts, the second up to 2^-11 of the first, 2 atanh(s) / ln 2 with s = f / (2 + f), to about 2^-63 in f64 and 2^-34 in f32: its
+// product with the largest exponent is exact to half a unit of the power.
 Pair log2_pair(Split x) {
-  const Scalar size = x.f;
-  const Scalar two = size.constant(2);
-  const Pair denominator = fast_two_sum(two, x.f);
-  const Scalar inverse = size.constant(1) / denominator.hi;
+  const PowTable& table = pow_table_of(x.f.dtype);
+  const auto number = [&x](double value) { return x.f.constant(value); };
+  const Pair denominator = fast_two_sum(number(2), x.f);
+  const Scalar inverse = number(1) / denominator.hi;
   const Scalar s = x.f * inverse;
   const Scalar s_low = fma(-s, denominator.lo, fma(-s, denominator.hi, x.f)) * inverse;
   const Scalar z = s * s;
   const Scalar z_low = fma(s + s, s_low, fma(s, s, -z));
-  // 3 atanh(s) / s = 3 + z + z^2 A(z), whose slope in z is near 1 + 1.2 z
-  const Pair leading = fast_two_sum(size.constant(3), z);
-  const Scalar z_effect = fma(z_low * size.constant(1.2), z, z_low);
-  const Scalar w_low = leading.lo + fma(z * z, horner(z, kAtanh), z_effect);
+  const Pair leading = fast_two_sum(number(3), z);  // 3 atanh(s) / s = 3 + z + z^2 A(z)
+  // The slope of that in z is near 1 + 1.2 z, which f32 need not know.
+  const Scalar z_effect = x.f.dtype == DType::f64 ? fma(z_low * number(1.2), z, z_low) : z_low;
+  const Scalar leading_low = leading.lo + fma(z * z, horner(z, table.atanh), z_effect);
   const Scalar p = s * leading.hi;
-  const Scalar p_low = fma(s, leading.hi, -p) + fma(s, w_low, s_low * leading.hi);
-  const Scalar scale = size.constant(kPowScale[0]);
+  const Scalar p_low = fma(s, leading.hi, -p) + fma(s, leading_low, s_low * leading.hi);
+  const Scalar scale = number(table.scale[0]);
   const Scalar l = p * scale;
-  const Scalar l_low = fma(p, scale, -l) + fma(p, size.constant(kPowScale[1]), p_low * scale);
-  const Pair fraction = fast_two_sum(l, l_low);
-  const Pair total = fast_two_sum(x.k, fraction.hi);
-  return {total.hi, total.lo + fraction.lo};
+  const Scalar l_low = fma(p, scale, -l) + fma(p, number(table.scale[1]), p_low * scale);
+  const Pair total = fast_two_sum(x.k, l);
+  return {total.hi, total.lo + l_low};
 }
 
 // log2 extended to 0 and infinity, for which it is a limit.
@@ -157,71 +169,22 @@ Scalar at_limits(Scalar log2, Scalar size) {
 }
 
 // size^y of a size > 0 or one of its limits, whatever comes out.
-Scalar any_power_double(Scalar size, Scalar y) {
-  constexpr double kLimit = 1100;  // 2^kLimit overflows and 2^-kLimit vanishes
+Scalar any_power(Scalar size, Scalar y) {
+  const PowTable& table = pow_table_of(y.dtype);
   const Pair log2 = log2_pair(split_any(size));
   const Scalar log2_hi = at_limits(log2.hi, size);
   const Scalar product = y * log2_hi;
   const Scalar error = fma(y, log2_hi, -product) + y * log2.lo;
-  const Scalar inside = abs(product) < y.constant(kLimit);
-  const Scalar e = clamp(product, -kLimit, kLimit);
-  const Scalar offset = y.constant(magic(DType::f64, 2 * format_of(DType::f64).bias));
-  const Scalar sum = e + offset;
-  const Scalar r = (e - (sum - offset)) + select(inside, error, y.constant(0));
+  const Scalar inside = abs(product) < y.constant(table.limit);
+  const Scalar e = clamp(product, -table.limit, table.limit);
+  const Scalar offset = y.constant(magic(y.dtype, 2 * format_of(y.dtype).bias));
+  const Scalar e_low = select(inside, error, y.constant(0));
+  const Scalar sum = (e + e_low) + offset;
+  const Scalar r = (e - (sum - offset)) + e_low;
   const Scalar count = bits_of(sum);
   const Scalar half = shr_logical(count, integer(count, 1));
-  const Scalar value = fma(horner(r, kExp2F64), r, y.constant(1));
+  const Scalar value = fma(horner(r, table.exp2), r, y.constant(1));
   return value * exponent_field(half) * exponent_field(count - half);
-}
-
-Scalar pow_double(Scalar x, Scalar y) {
-  const Scalar size = abs(x);
-  const Pair log2 = log2_pair(split(size));
-  const Scalar e = y * log2.hi;
-  const Scalar error = fma(y, log2.hi, -e) + y * log2.lo;
-  const Scalar offset = y.constant(magic(DType::f64, format_of(DType::f64).bias));
-  const Scalar sum = e + offset;
-  const Scalar r = (e - (sum - offset)) + error;
-  const Scalar value = fma(horner(r, kExp2F64), r, y.constant(1)) * exponent_field(bits_of(sum));
-  const Scalar usual = is_usual(size) & (abs(e) < y.constant(1021));  // a normal result
-  const Scalar magnitude = select_rare(~usual, any_power_double(size, y), value);
-  return select_rare(~usual | (x < x.constant(0)), with_power_rules(magnitude, x, y), magnitude);
-}
-
-// 2^r as an f32, |r| <= 1/2
-Scalar exp2_mantissa(Scalar r) {
-  const Scalar single = r.cast(DType::f32);
-  return fma(horner(single, kExp2F32), single, single.constant(1));
-}
-
-// log2 of the magnitude of a float to about 2^-33, in f64, so that the power of the largest size is exact to 2^-26.
-Scalar log2_single(Split x) {
-  const Scalar f = x.f.cast(DType::f64);
-  return fma(fma(f * f, horner(f, kLogPow), f), f.constant(kLog2eF64[0]), x.k.cast(DType::f64));
-}
-
-// In f64, where neither subnormals nor overflow need care and one cast rounds.
-Scalar any_power_single(Scalar size, Scalar y) {
-  constexpr double kLimit = 300;
-  const Scalar wide = size.cast(DType::f64);
-  const Scalar log2 = at_limits(log2_single(split_any(size)), wide);
-  const Scalar e = clamp(y.cast(DType::f64) * log2, -kLimit, kLimit);
-  const Scalar offset = wide.constant(magic(DType::f64, format_of(DType::f64).bias));
-  const Scalar sum = e + offset;
-  const Scalar value = exp2_mantissa(e - (sum - offset)).cast(DType::f64);
-  return (value * exponent_field(bits_of(sum))).cast(DType::f32);
-}
-
-Scalar pow_single(Scalar x, Scalar y) {
-  const Scalar size = abs(x);
-  const Scalar e = y.cast(DType::f64) * log2_single(split(size));
-  const Scalar offset = e.constant(magic(DType::f64, format_of(DType::f32).bias));
-  const Scalar sum = e + offset;
-  const Scalar power = exponent_field(bits_of(sum).cast(DType::i32));
-  const Scalar value = exp2_mantissa(e - (sum - offset)) * power;
-  const Scalar usual = is_usual(size) & (abs(e) < e.constant(125));  // a normal result
-  const Scalar magnitude = select_rare(~usual, any_power_single(size, y), value);
-  return select_rare(~usual | (x < x.constant(0)), with_power_rules(magnitude, x, y), magnitude);
 }
 
 // ---- inverse hyperbolic functions: logarithms of sums that keep their rounding error ----
@@ -346,7 +309,18 @@ Scalar log1p(Scalar x) {
 
 Scalar pow(Scalar x, Scalar y) {
   check_internal(x.dtype == y.dtype, "pow of {} and {}", info(x.dtype).text, info(y.dtype).text);
-  return x.dtype == DType::f32 ? pow_single(x, y) : pow_double(x, y);
+  const PowTable& table = pow_table_of(x.dtype);
+  const Scalar size = abs(x);
+  const Pair log2 = log2_pair(split(size));
+  const Scalar e = y * log2.hi;
+  const Scalar error = fma(y, log2.hi, -e) + y * log2.lo;
+  const Scalar offset = y.constant(magic(y.dtype, format_of(y.dtype).bias));
+  const Scalar sum = (e + error) + offset;
+  const Scalar r = (e - (sum - offset)) + error;
+  const Scalar value = fma(horner(r, table.exp2), r, y.constant(1)) * exponent_field(bits_of(sum));
+  const Scalar usual = is_usual(size) & (abs(e) < y.constant(table.usual));
+  const Scalar magnitude = select_rare(~usual, any_power(size, y), value);
+  return select_rare(~usual | (x < x.constant(0)), with_power_rules(magnitude, x, y), magnitude);
 }
 
 }  // namespace tandem::math

@@ -15,23 +15,24 @@ double magic(DType dtype, int shift) { return (dtype == DType::f32 ? 0x1.8p23 : 
 
 namespace {
 
-// Every `step`-th coefficient from `first` on.
-Scalar horner(Scalar x, std::span<const double> coefs, size_t first, size_t step) {
-  size_t i = first + (coefs.size() - 1 - first) / step * step;
-  Scalar sum = x.constant(coefs[i]);
-  for (; i > first; i -= step) sum = fma(sum, x, x.constant(coefs[i - step]));
+// Of every `step`-th coefficient from `first` on: even and odd powers apart as long as either is a long sum.
+Scalar polynomial(Scalar x, std::span<const double> coefs, size_t first, size_t step) {
+  constexpr size_t kLong = 6;
+  const size_t count = (coefs.size() - 1 - first) / step + 1;
+  if (count >= kLong) {
+    const Scalar square = x * x;
+    return fma(polynomial(square, coefs, first + step, 2 * step), x, polynomial(square, coefs, first, 2 * step));
+  }
+  Scalar sum = x.constant(coefs[first + (count - 1) * step]);
+  for (size_t i = count - 1; i-- > 0;) sum = fma(sum, x, x.constant(coefs[first + i * step]));
   return sum;
 }
 
 }  // namespace
 
-// A long chain in f64, of which fewer are on their way at once, makes the processor wait: even and odd powers apart.
-Scalar horner(Scalar x, std::span<const double> coefs) {
-  constexpr size_t kLong = 6;
-  if (x.dtype == DType::f32 || coefs.size() < kLong) return horner(x, coefs, 0, 1);
-  const Scalar square = x * x;
-  return fma(horner(square, coefs, 1, 2), x, horner(square, coefs, 0, 2));
-}
+// Where one sum waits for the last, the processor cannot hold enough of a loop to be busy; two that go side by side cost one
+// product more.
+Scalar horner(Scalar x, std::span<const double> coefs) { return polynomial(x, coefs, 0, 1); }
 
 Pair fast_two_sum(Scalar a, Scalar b) {
   const Scalar hi = a + b;

@@ -15,13 +15,13 @@ inline constexpr std::array<double, 5> kExpF32{
 inline constexpr std::array<double, 6> kExp2F32{
     0x1.62e43p-1, 0x1.ebfbdcp-3, 0x1.c6af7ap-5, 0x1.3b2dd8p-7, 0x1.5f096ep-10, 0x1.41746p-13};
 
-// (cosh r - 1) / z, z = r^2 (error 2^-33.2)
-inline constexpr std::array<double, 3> kCoshF32{
-    0x1p-1, 0x1.5554e6p-5, 0x1.6d4f24p-10};
+// (sinh r - r) / (r z), z = r^2, |r| <= 1 (error 2^-31.5)
+inline constexpr std::array<double, 4> kSinhF32{
+    0x1.555556p-3, 0x1.1110e2p-7, 0x1.a02152p-13, 0x1.75a83ep-19};
 
-// (sinh r - r) / (r z), z = r^2 (error 2^-34.3)
-inline constexpr std::array<double, 3> kSinhF32{
-    0x1.555556p-3, 0x1.110fbep-7, 0x1.a2e2f6p-13};
+// e^(2r), |r| <= (ln 2) / 4, for tanh in float32 (error 2^-28.2)
+inline constexpr std::array<double, 7> kExpTanh{
+    0x1p0, 0x1p1, 0x1.fffffcp0, 0x1.555492p0, 0x1.5558b4p-1, 0x1.12399ap-2, 0x1.6a48dp-4};
 
 // (e^r - 1 - r) / r^2 (error 2^-63.8)
 inline constexpr std::array<double, 11> kExpF64{
@@ -44,10 +44,9 @@ inline constexpr std::array<double, 6> kSinhF64{
     0x1.5555555555555p-3, 0x1.1111111111386p-7, 0x1.a01a019ea19a1p-13, 0x1.71de407b73849p-19, 0x1.ae4cf39f9e933p-26,
     0x1.827bb3222b8adp-33};
 
-// (tanh(x) - x) / (x z), z = x^2, |x| <= 1 (error 2^-30.9)
-inline constexpr std::array<double, 8> kTanhF32{
-    -0x1.555552p-2, 0x1.11103cp-3, -0x1.b9f6dep-5, 0x1.64c0a4p-6, -0x1.18de98p-7, 0x1.8f9f5p-9, -0x1.aee90ap-11,
-    0x1.e86cd6p-14};
+// (tanh(x) - x) / (x z), z = x^2, |x| <= 1 (error 2^-27.7)
+inline constexpr std::array<double, 7> kTanhF32{
+    -0x1.55553cp-2, 0x1.110bep-3, -0x1.b9618cp-5, 0x1.60044ap-6, -0x1.044c5ep-7, 0x1.2d5cbep-9, -0x1.771cdep-12};
 
 // (log(1 + f) - f) / f^2 (error 2^-27.7)
 inline constexpr std::array<double, 9> kLogF32{
@@ -59,21 +58,32 @@ inline constexpr std::array<double, 7> kLogF64{
     0x1.5555555555593p-1, 0x1.999999997f9f5p-2, 0x1.249249422a89fp-2, 0x1.c71c51d7878dfp-3, 0x1.746649c10438bp-3,
     0x1.39a09388a9b49p-3, 0x1.2f1195fb52229p-3};
 
-// (log(1 + f) - f) / f^2 (error 2^-33.1)
-inline constexpr std::array<double, 11> kLogPow{
-    -0x1.fffffff9b955ep-2, 0x1.5555584acd61dp-2, -0x1.000007e7a8fe4p-2, 0x1.9996b085a0162p-3, -0x1.555077a077decp-3,
-    0x1.2508986e80f31p-3, -0x1.009bfe76fce45p-3, 0x1.b6e8bd11da5fap-4, -0x1.873a7262d9c83p-4, 0x1.f16c9e7f59542p-4,
-    -0x1.d499fe9874ac4p-4};
+// the same for z <= 1/9 (error 2^-59.4)
+inline constexpr std::array<double, 10> kLogOfSum{
+    0x1.5555555555535p-1, 0x1.99999999a078ep-2, 0x1.2492492089a35p-2, 0x1.c71c741ded404p-3, 0x1.745cb3ca97c73p-3,
+    0x1.3b1ddfd4bc369p-3, 0x1.10678dc680958p-3, 0x1.efdb870f65cf2p-4, 0x1.55a3db3872d21p-4, 0x1.5c843b55aeeaap-3};
+
+// (3 atanh(s) / s - 3 - z) / z^2, z = s^2 (error 2^-34.5)
+inline constexpr std::array<double, 3> kAtanhF32{
+    0x1.3333fap-1, 0x1.b6262cp-2, 0x1.6ec3a8p-2};
+
+// 2 / (3 ln 2)
+inline constexpr std::array<double, 2> kPowScaleF32{
+    0x1.ec709ep-1, -0x1.e2fe02p-28};
+
+// (3 atanh(s) / s - 3 - z) / z^2, z = s^2 (error 2^-73.5)
+inline constexpr std::array<double, 8> kAtanhF64{
+    0x1.333333333333p-1, 0x1.b6db6db6dc91dp-2, 0x1.55555554141b4p-2, 0x1.1745d22b94fbbp-2, 0x1.d89d10f55a058p-3,
+    0x1.99b187de71031p-3, 0x1.669d1f862264ap-3, 0x1.709b81480f934p-3};
+
+// 2 / (3 ln 2)
+inline constexpr std::array<double, 2> kPowScaleF64{
+    0x1.ec709dc3a03fdp-1, 0x1.d27f05548af0cp-55};
 
 // the same for log2 (error 2^-27.7)
 inline constexpr std::array<double, 9> kLog2F32{
     -0x1.715476p-1, 0x1.ec703p-2, -0x1.7153ep-2, 0x1.279d6ep-2, -0x1.ecd0dcp-3, 0x1.9de5fap-3, -0x1.684f54p-3,
     0x1.9cdd1ap-3, -0x1.7bdccep-3};
-
-// (3 atanh(s) / s - 3 - z) / z^2, z = s^2 (error 2^-73.5)
-inline constexpr std::array<double, 8> kAtanh{
-    0x1.333333333333p-1, 0x1.b6db6db6dc91dp-2, 0x1.55555554141b4p-2, 0x1.1745d22b94fbbp-2, 0x1.d89d10f55a058p-3,
-    0x1.99b187de71031p-3, 0x1.669d1f862264ap-3, 0x1.709b81480f934p-3};
 
 // (sin r - r) / (r z), z = r^2, |r| <= pi/2 (error 2^-35.3)
 inline constexpr std::array<double, 5> kSinHalf{
@@ -125,10 +135,6 @@ inline constexpr std::array<double, 2> kLog2eF32{
 // 1 / ln 2
 inline constexpr std::array<double, 2> kLog2eF64{
     0x1.71547652b82fep0, 0x1.777d0ffda0d24p-56};
-
-// 2 / (3 ln 2)
-inline constexpr std::array<double, 2> kPowScale{
-    0x1.ec709dc3a03fdp-1, 0x1.d27f05548af0cp-55};
 
 // The first 1280 binary digits of 2/pi after the point.
 inline constexpr std::array<uint64_t, 20> kTwoOverPi{

@@ -162,7 +162,7 @@ def parts(value, bits):
 
 def exp_tables():
     r = LN2 / 2 * mpf("1.001")
-    for suffix, bits, n_exp, n_exp2, n_cosh, n_sinh in (("F32", 24, 5, 6, 3, 3), ("F64", 53, 11, 12, 5, 6)):
+    for suffix, bits, n_exp, n_exp2 in (("F32", 24, 5, 6), ("F64", 53, 11, 12)):
         emit_fit(
             f"kExp{suffix}",
             "(e^r - 1 - r) / r^2",
@@ -184,26 +184,34 @@ def exp_tables():
             n_exp2,
             bits,
         )
-        emit_fit(
-            f"kCosh{suffix}",
-            "(cosh r - 1) / z, z = r^2",
-            lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z,
-            lambda z: z,
-            0,
-            r**2,
-            n_cosh,
-            bits,
-        )
-        emit_fit(
-            f"kSinh{suffix}",
-            "(sinh r - r) / (r z), z = r^2",
-            lambda z: (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
-            lambda z: z,
-            0,
-            r**2,
-            n_sinh,
-            bits,
-        )
+
+    def sinh_ratio(z):
+        return (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    note = "(sinh r - r) / (r z), z = r^2"
+    emit_fit("kSinhF32", f"{note}, |r| <= 1", sinh_ratio, lambda z: z, 0, mpf("1.001"), 4, 24)
+    emit_fit("kSinhF64", note, sinh_ratio, lambda z: z, 0, r**2, 6, 53)
+    emit_fit(
+        "kCoshF64",
+        "(cosh r - 1) / z, z = r^2",
+        lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z,
+        lambda z: z,
+        0,
+        r**2,
+        5,
+        53,
+    )
+    emit_fit(
+        "kExpTanh",
+        "e^(2r), |r| <= (ln 2) / 4, for tanh in float32",
+        lambda x: mp.exp(2 * x),
+        lambda x: mp.exp(-2 * x),
+        -r / 2,
+        r / 2,
+        7,
+        24,
+        first=1,
+    )
 
 
 def tanh_table():
@@ -214,22 +222,21 @@ def tanh_table():
         return z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))
 
     note = "(tanh(x) - x) / (x z), z = x^2, |x| <= 1"
-    emit_fit("kTanhF32", note, ratio, weight, 0, mpf("1.002"), 8, 24)
+    emit_fit("kTanhF32", note, ratio, weight, 0, mpf("1.002"), 7, 24)
 
 
 def log_tables():
     third = mpf(1) / 3 * mpf("1.0001")
-    for suffix, bits, n in (("F32", 24, 9), ("Pow", 53, 11)):
-        emit_fit(
-            f"kLog{suffix}",
-            "(log(1 + f) - f) / f^2",
-            lambda f: (mp.log1p(f) - f) / f**2,
-            lambda f: f**2 / mp.log1p(f),
-            -third,
-            third,
-            n,
-            bits,
-        )
+    emit_fit(
+        "kLogF32",
+        "(log(1 + f) - f) / f^2",
+        lambda f: (mp.log1p(f) - f) / f**2,
+        lambda f: f**2 / mp.log1p(f),
+        -third,
+        third,
+        9,
+        24,
+    )
     emit_fit(
         "kLog2F32",
         "the same for log2",
@@ -251,15 +258,27 @@ def log_tables():
         53,
     )
     emit_fit(
-        "kAtanh",
-        "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
-        lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2,
-        lambda z: z**2 / 3,
+        "kLogOfSum",
+        "the same for z <= 1/9",
+        lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
+        lambda z: z / 2,
         0,
-        mpf("0.02945"),
-        8,
+        mpf("0.11112"),
+        10,
         53,
     )
+    for suffix, bits, limit, n in (("F32", 24, mpf("0.0401"), 3), ("F64", 53, mpf("0.02945"), 8)):
+        emit_fit(
+            f"kAtanh{suffix}",
+            "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
+            lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2,
+            lambda z: z**2 / 3,
+            0,
+            limit,
+            n,
+            bits,
+        )
+        emit(f"kPowScale{suffix}", "2 / (3 ln 2)", parts(2 / (3 * LN2), [bits, bits]))
 
 
 def emit_tangent():
@@ -300,7 +319,6 @@ def trig_tables():
     emit("kLn2F64", "the same for float64", parts(LN2, [41, 53]))
     emit("kLog2eF32", "1 / ln 2", parts(1 / LN2, [24, 24]))
     emit("kLog2eF64", "1 / ln 2", parts(1 / LN2, [53, 53]))
-    emit("kPowScale", "2 / (3 ln 2)", parts(2 / (3 * LN2), [53, 53]))
     words = 20
     mp.dps = 420
     bits = int(mp.floor(mp.ldexp(2 / mp.pi, 64 * words)))
