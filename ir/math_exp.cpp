@@ -55,7 +55,7 @@ std::array<Scalar, 2> halved_power(Scalar count) {
 // e^r = hi + lo of the reduced argument.
 Pair exp_mantissa(Scalar r) {
   const Pair sum = fast_two_sum(r.constant(1), r);
-  return {sum.hi, fma(r * r, horner(r, table_of(r.dtype).exp), sum.lo)};
+  return {sum.hi, fma(r * r, paired_horner(r, table_of(r.dtype).exp), sum.lo)};
 }
 
 // A quarter of e^x and of e^-x for x >= 0, which do not overflow where cosh x is finite.
@@ -74,8 +74,8 @@ Quarters quarters(Scalar x) {
 
 // sinh and cosh of x >= 0, both divided by 2^(scale - 1):
 //   sinh x = S (2^n + 2^-n) / 2 + C (2^n - 2^-n) / 2, cosh x the same with S and C exchanged,
-// where S = sinh r and C = cosh r, in f64. The two factors keep their rounding errors, which matter once 2^2n exceeds the
-// precision.
+// where S = sinh r and C = cosh r, in f64. The two factors keep their rounding errors, which matter once 2^2n exceeds
+// the precision.
 struct Hyperbolic {
   Pair sinh, cosh;
 };
@@ -92,8 +92,8 @@ Hyperbolic hyperbolic(Scalar x, int scale) {
   const Pair odd = fast_two_sum(up, -down);
   const Scalar r = reduced.r;
   const Scalar z = r * r;
-  const Scalar sinh_rest = fma(r * z, horner(z, kSinhF64), reduced.rest);
-  const Scalar cosh_rest = z * horner(z, kCoshF64);
+  const Scalar sinh_rest = fma(r * z, paired_horner(z, kSinhF64), reduced.rest);
+  const Scalar cosh_rest = z * paired_horner(z, kCoshF64);
   const auto combine = [&](Pair leading, Pair other) {
     const Scalar hi = fma(other.hi, r, leading.hi);
     const Scalar error = fma(other.hi, r, leading.hi - hi) + fma(other.lo, r, leading.lo);
@@ -147,8 +147,8 @@ Scalar exp2(Scalar x) {
   return value * first * second;
 }
 
-// 2^n (1 + r + r^2 q(r)) - 1, where 2^n - 1 + 2^n r keeps its rounding errors. The square counts with its error: after that sum it is
-// the largest term, which f64 adds with the error of the sum, too. Where 2^n may overflow, e^x - 1 is e^x.
+// 2^n (1 + r + r^2 q(r)) - 1, where 2^n - 1 + 2^n r keeps its rounding errors. The square counts with its error: after
+// that sum it is the largest term, which f64 adds with the error of the sum, too. Where 2^n may overflow, 1 is lost.
 Scalar expm1(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
   const double most = x.dtype == DType::f32 ? 88 : 709;
@@ -164,10 +164,10 @@ Scalar expm1(Scalar x) {
   const Scalar low = fma(fma(r, r, -square), half, reduced.rest);
   Scalar value = linear;
   if (x.dtype == DType::f32) {
-    value = linear + fma(power, fma(square, horner(r, table.exp), low), base_error + linear_error);
+    value = linear + fma(power, fma(square, paired_horner(r, table.exp), low), base_error + linear_error);
   } else {
     const Pair sum = fast_two_sum(linear, square * (power * half));
-    const Scalar cubic = fma(r * square, horner(r, table.exp.subspan(1)), low);
+    const Scalar cubic = fma(r * square, paired_horner(r, table.exp.subspan(1)), low);
     value = sum.hi + (fma(power, cubic, base_error) + (linear_error + sum.lo));
   }
   const Scalar is_signed = from_bits(bits_of(value) | sign_of(x));  // keeps -0
@@ -185,7 +185,7 @@ Scalar sinh(Scalar x) {
   const Quarters parts = quarters(limited);
   const Scalar large = (parts.up.hi + (parts.up.lo - parts.down)) * x.constant(2);
   const Scalar z = x * x;
-  const Scalar small = fma(x * z, horner(z, kSinhF32), x);
+  const Scalar small = fma(x * z, paired_horner(z, kSinhF32), x);
   return select(size < x.constant(1), small, flip_sign(large, sign_of(x)));
 }
 
@@ -218,18 +218,18 @@ Scalar sigmoid(Scalar x) {
   return select_rare(x < x.constant(-limit), exp(x), value);
 }
 
-// larger + log(1 + e) with e = exp(-|x - y|) and, as s = e / (2 + e) is at most 1/3, log(1 + e) = e - s (e - z R(z)), z = s^2.
-// f32 is exact enough in f64. Equal infinities have no difference.
+// larger + log(1 + e) with e = exp(-|x - y|) and, as s = e / (2 + e) is at most 1/3,
+// log(1 + e) = e - s (e - z R(z)), z = s^2. f32 is exact enough in f64. Equal infinities have no difference.
 Scalar logaddexp(Scalar x, Scalar y) {
   if (x.dtype == DType::f32) return logaddexp(x.cast(DType::f64), y.cast(DType::f64)).cast(DType::f32);
   const Scalar distance = abs(x - y), one = x.constant(1);
   const Scalar larger = select(x < y, y, x);
   const Reduced reduced = reduce(-distance, format_of(x.dtype).bias);
   const Scalar r = reduced.r;
-  const Scalar e = fma(fma(horner(r, kExpF64), r, one), r, one) * exponent_field(reduced.count);
+  const Scalar e = fma(fma(paired_horner(r, kExpF64), r, one), r, one) * exponent_field(reduced.count);
   const Scalar s = e / (e + x.constant(2));
   const Scalar z = s * s;
-  const Scalar value = larger + fma(-s, fma(-z, horner(z, kLogOfSum), e), e);
+  const Scalar value = larger + fma(-s, fma(-z, paired_horner(z, kLogOfSum), e), e);
   const Scalar special = select(x == y, x, max(x, y) + log1p(exp(-distance)));
   return select_rare(~(distance < x.constant(708)), special, value);
 }

@@ -19,19 +19,20 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool is_single(Scalar x) { return x.dtype == DType::f32; }
-std::span<const double> arctangent_of(Scalar x) {
-  return is_single(x) ? std::span<const double>(kAtanF32) : std::span<const double>(kAtanF64);
-}
 std::span<const double> arcsine_of(Scalar x) {
   return is_single(x) ? std::span<const double>(kAsinF32) : std::span<const double>(kAsinF64);
 }
 
-// eighths * pi/8 in two parts; in f32 only where the first part is exact, a power of two times pi/2.
+// eighths * pi/8 in two parts; eighths is 6 or a power of two.
 Pair multiple_of_pi(Scalar like, int eighths) {
-  const std::array<double, 2> half = is_single(like) ? kHalfPiF32 : std::array<double, 2>{kPi[0] / 2, kPi[1] / 2};
+  if (is_single(like)) {
+    const auto [hi, lo] = eighths == 6 ? kThreeQuarterPiF32 : kHalfPiF32;
+    const double scale = eighths == 6 ? 1 : eighths / 4.0;
+    return {like.constant(hi * scale), like.constant(lo * scale)};
+  }
   const double scale = eighths / 4.0;
-  const double hi = half[0] * scale;
-  return {like.constant(hi), like.constant(std::fma(half[0], scale, -hi) + half[1] * scale)};
+  const double hi = kPi[0] / 2 * scale;
+  return {like.constant(hi), like.constant(std::fma(kPi[0] / 2, scale, -hi) + kPi[1] / 2 * scale)};
 }
 
 Pair select(Scalar condition, Pair a, Pair b) {
@@ -49,7 +50,12 @@ Scalar rough_inverse(Scalar x) {
 // base + t + t z series(z) + low
 Scalar summed(Pair base, Scalar t, Scalar z, std::span<const double> series, Scalar low) {
   const Pair sum = fast_two_sum(base.hi, t);
-  return sum.hi + (sum.lo + fma(t * z, horner(z, series), base.lo + low));
+  return sum.hi + (sum.lo + fma(t * z, paired_horner(z, series), base.lo + low));
+}
+
+// base + atan(t + low), |t| <= 1/2
+Scalar with_arctangent(Pair base, Scalar t, Scalar low) {
+  return summed(base, t, t * t, is_single(t) ? std::span<const double>(kAtanF32) : kAtanF64, low);
 }
 
 // asin x = pi/2 - 2 asin(sqrt((1 - x) / 2)) from 1/2 on.
@@ -67,14 +73,6 @@ Leg leg_of(Scalar size) {
 
 Scalar arctangent(Scalar x) {
   const Scalar one = x.constant(1), zero = x.constant(0);
-  if (is_single(x)) {
-    const Scalar size = clamp(abs(x), 0, 0x1p30), steep = one < size;
-    const Scalar t = tandem::select(steep, -one / size, size);
-    const Pair base = select(steep, multiple_of_pi(x, 4), {zero, zero});
-    // The remainder by 1 / size = -t and by the slope of atan: t / (1 + t^2) is near 1/2 wherever it counts.
-    const Scalar rest = tandem::select(steep, fma(t, size, one) * x.constant(-0.5), zero);
-    return flip_sign(summed(base, t, t * t, arctangent_of(x), rest), sign_of(x));
-  }
   const Scalar size = clamp(abs(x), 0, 0x1p60);
   const Scalar shallow = size < x.constant(0.5), steep = x.constant(2) < size;
   const Scalar sum = size + one;
@@ -84,7 +82,7 @@ Scalar arctangent(Scalar x) {
   const Scalar t = above / below;
   const Scalar rest = fma(-t, below_low, fma(-t, below, above)) * rough_inverse(below);
   const Pair base = select(shallow, {zero, zero}, select(steep, multiple_of_pi(x, 4), multiple_of_pi(x, 2)));
-  return flip_sign(summed(base, t, t * t, arctangent_of(x), rest), sign_of(x));
+  return flip_sign(with_arctangent(base, t, rest), sign_of(x));
 }
 
 // ---- atan2 ----
@@ -94,34 +92,28 @@ Scalar is_negative(Scalar x) {
   return sign != integer(sign, 0);
 }
 
-// Of a point at this height and width, on the sides that the signs of y and x tell. The quotient of the smaller coordinate by the larger is the tangent of an angle from one of the axes, or, in f64 above
-// 1/2, (smaller - larger) / (larger + smaller) that from a diagonal.
+// Of a point at this height and width, on the sides that the signs of y and x tell. The quotient of the smaller
+// coordinate by the larger is the tangent of an angle from one of the axes, or, above 1/2,
+// (smaller - larger) / (larger + smaller) that from a diagonal.
 Scalar angle(Scalar height, Scalar width, Scalar y, Scalar x) {
   const Scalar zero = y.constant(0);
   const Scalar steep = width < height, left = is_negative(x);
   const Scalar smaller = tandem::select(steep, width, height), larger = tandem::select(steep, height, width);
   const Scalar turned = tandem::select(steep, sign_of(y.constant(-1)), integer(sign_of(y), 0)) ^ sign_of(x);
   Pair base = select(steep, multiple_of_pi(y, 4), select(left, multiple_of_pi(y, 8), {zero, zero}));
-  Scalar above = smaller, below = larger, below_low = zero;
-  if (!is_single(y)) {
-    const Scalar diagonal = larger < smaller + smaller;
-    const Scalar sum = larger + smaller;
-    above = tandem::select(diagonal, smaller - larger, smaller);  // exact
-    below = tandem::select(diagonal, sum, larger);
-    below_low = tandem::select(diagonal, smaller - (sum - larger), zero);
-    base = select(diagonal, select(left, multiple_of_pi(y, 6), multiple_of_pi(y, 2)), base);
-  }
-  above = flip_sign(above, turned);
+  const Scalar diagonal = larger < smaller + smaller;
+  const Scalar sum = larger + smaller;
+  const Scalar above = flip_sign(tandem::select(diagonal, smaller - larger, smaller), turned);  // exact
+  const Scalar below = tandem::select(diagonal, sum, larger);
+  const Scalar below_low = tandem::select(diagonal, smaller - (sum - larger), zero);
+  base = select(diagonal, select(left, multiple_of_pi(y, 6), multiple_of_pi(y, 2)), base);
   const Scalar t = above / below;
-  Scalar rest = fma(-t, below, above);
-  if (!is_single(y)) rest = fma(-t, below_low, rest);
-  const Scalar z = t * t;
-  rest = rest * rough_inverse(below);
-  if (is_single(y)) rest = fma(rest * z, y.constant(-0.5), rest);  // the slope of atan at 1 is 1/2
-  return flip_sign(summed(base, t, z, arctangent_of(y), rest), sign_of(y));
+  const Scalar rest = fma(-t, below_low, fma(-t, below, above)) * rough_inverse(below);
+  return flip_sign(with_arctangent(base, t, rest), sign_of(y));
 }
 
-// Bounds of the larger coordinate between which nothing overflows, and a remainder is lost only where it does not count.
+// Bounds of the larger coordinate between which nothing overflows, and a remainder is lost only where it does not
+// count.
 struct Bounds {
   double low, high, up, down;  // and scales for what lies beyond
 };

@@ -75,7 +75,7 @@ Scalar log_rest(Scalar f, Scalar low) {
   const Scalar s = f / (f + f.constant(2));
   const Scalar z = s * s;
   const Scalar half_square = f * f * f.constant(0.5);
-  return fma(s, fma(z, horner(z, kLogF64), half_square), low) - half_square;
+  return fma(s, fma(z, paired_horner(z, kLogF64), half_square), low) - half_square;
 }
 
 // The same by ln 2, without `low` being divided.
@@ -138,8 +138,8 @@ const PowTable& pow_table_of(DType dtype) {
   return dtype == DType::f32 ? kSingle : kDouble;
 }
 
-// log2 of 2^k (1 + f) in two parts, the second up to 2^-11 of the first, 2 atanh(s) / ln 2 with s = f / (2 + f), to about 2^-63 in f64 and 2^-34 in f32: its
-// product with the largest exponent is exact to half a unit of the power.
+// log2 of 2^k (1 + f) in two parts, the second up to 2^-11 of the first: 2 atanh(s) / ln 2, s = f / (2 + f), to about
+// 2^-63 in f64 and 2^-34 in f32. Its product with the largest exponent is exact to half a unit of the power.
 Pair log2_pair(Split x) {
   const PowTable& table = pow_table_of(x.f.dtype);
   const auto number = [&x](double value) { return x.f.constant(value); };
@@ -152,7 +152,7 @@ Pair log2_pair(Split x) {
   const Pair leading = fast_two_sum(number(3), z);  // 3 atanh(s) / s = 3 + z + z^2 A(z)
   // The slope of that in z is near 1 + 1.2 z, which f32 need not know.
   const Scalar z_effect = x.f.dtype == DType::f64 ? fma(z_low * number(1.2), z, z_low) : z_low;
-  const Scalar leading_low = leading.lo + fma(z * z, horner(z, table.atanh), z_effect);
+  const Scalar leading_low = leading.lo + fma(z * z, paired_horner(z, table.atanh), z_effect);
   const Scalar p = s * leading.hi;
   const Scalar p_low = fma(s, leading.hi, -p) + fma(s, leading_low, s_low * leading.hi);
   const Scalar scale = number(table.scale[0]);
@@ -183,7 +183,7 @@ Scalar any_power(Scalar size, Scalar y) {
   const Scalar r = (e - (sum - offset)) + e_low;
   const Scalar count = bits_of(sum);
   const Scalar half = shr_logical(count, integer(count, 1));
-  const Scalar value = fma(horner(r, table.exp2), r, y.constant(1));
+  const Scalar value = fma(paired_horner(r, table.exp2), r, y.constant(1));
   return value * exponent_field(half) * exponent_field(count - half);
 }
 
@@ -317,7 +317,7 @@ Scalar pow(Scalar x, Scalar y) {
   const Scalar offset = y.constant(magic(y.dtype, format_of(y.dtype).bias));
   const Scalar sum = (e + error) + offset;
   const Scalar r = (e - (sum - offset)) + error;
-  const Scalar value = fma(horner(r, table.exp2), r, y.constant(1)) * exponent_field(bits_of(sum));
+  const Scalar value = fma(paired_horner(r, table.exp2), r, y.constant(1)) * exponent_field(bits_of(sum));
   const Scalar usual = is_usual(size) & (abs(e) < y.constant(table.usual));
   const Scalar magnitude = select_rare(~usual, any_power(size, y), value);
   return select_rare(~usual | (x < x.constant(0)), with_power_rules(magnitude, x, y), magnitude);

@@ -13,15 +13,21 @@ const Format& format_of(DType dtype) {
 
 double magic(DType dtype, int shift) { return (dtype == DType::f32 ? 0x1.8p23 : 0x1.8p52) + shift; }
 
+Scalar horner(Scalar x, std::span<const double> coefs) {
+  Scalar sum = x.constant(coefs.back());
+  for (size_t i = coefs.size() - 1; i-- > 0;) sum = fma(sum, x, x.constant(coefs[i]));
+  return sum;
+}
+
 namespace {
 
-// Of every `step`-th coefficient from `first` on: even and odd powers apart as long as either is a long sum.
-Scalar polynomial(Scalar x, std::span<const double> coefs, size_t first, size_t step) {
+// Of every `step`-th coefficient from `first` on.
+Scalar paired_horner(Scalar x, std::span<const double> coefs, size_t first, size_t step) {
   constexpr size_t kLong = 6;
   const size_t count = (coefs.size() - 1 - first) / step + 1;
   if (count >= kLong) {
     const Scalar square = x * x;
-    return fma(polynomial(square, coefs, first + step, 2 * step), x, polynomial(square, coefs, first, 2 * step));
+    return fma(paired_horner(square, coefs, first + step, 2 * step), x, paired_horner(square, coefs, first, 2 * step));
   }
   Scalar sum = x.constant(coefs[first + (count - 1) * step]);
   for (size_t i = count - 1; i-- > 0;) sum = fma(sum, x, x.constant(coefs[first + i * step]));
@@ -30,9 +36,7 @@ Scalar polynomial(Scalar x, std::span<const double> coefs, size_t first, size_t 
 
 }  // namespace
 
-// Where one sum waits for the last, the processor cannot hold enough of a loop to be busy; two that go side by side cost one
-// product more.
-Scalar horner(Scalar x, std::span<const double> coefs) { return polynomial(x, coefs, 0, 1); }
+Scalar paired_horner(Scalar x, std::span<const double> coefs) { return paired_horner(x, coefs, 0, 1); }
 
 Pair fast_two_sum(Scalar a, Scalar b) {
   const Scalar hi = a + b;

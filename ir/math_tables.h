@@ -175,10 +175,9 @@ inline constexpr std::array<double, 2> kLog10Of2{
 inline constexpr std::array<double, 2> kLog10e{
     0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57};
 
-// (atan t - t) / (t z), z = t^2 <= 1 (error 2^-28.5)
-inline constexpr std::array<double, 9> kAtanF32{
-    -0x1.55553ep-2, 0x1.9991e4p-3, -0x1.242086p-3, 0x1.c08c4cp-4, -0x1.580908p-4, 0x1.da2974p-5, -0x1.fd7be2p-6,
-    0x1.6420fcp-7, -0x1.d34fccp-10};
+// (atan t - t) / (t z), z = t^2 <= 1/4 (error 2^-27.5)
+inline constexpr std::array<double, 5> kAtanF32{
+    -0x1.555512p-2, 0x1.997b06p-3, -0x1.2249b2p-3, 0x1.9ffb98p-4, -0x1.a3dabp-5};
 
 // (asin t - t) / (t z), z = t^2 <= 1/4 (error 2^-27.6)
 inline constexpr std::array<double, 5> kAsinF32{
@@ -199,5 +198,9 @@ inline constexpr std::array<double, 12> kAsinF64{
 // pi/2 in parts of 24 bits
 inline constexpr std::array<double, 2> kHalfPiF32{
     0x1.921fb6p0, -0x1.777a5cp-25};
+
+// 3 pi/4
+inline constexpr std::array<double, 2> kThreeQuarterPiF32{
+    0x1.2d97c8p1, -0x1.99bc5cp-28};
 
 }  // namespace tandem::math

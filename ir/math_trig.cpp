@@ -80,7 +80,7 @@ Scalar near_half_turns(Scalar x, bool cosine) {
   const Scalar multiple = cosine ? n - number(0.5) : n;
   const Scalar r = fma(multiple, number(-kPi[1]), fma(multiple, number(-kPi[0]), wide));
   const Scalar z = r * r;
-  const Scalar sine = r * fma(horner(z, kSinHalf), z, number(1));
+  const Scalar sine = r * fma(paired_horner(z, kSinHalf), z, number(1));
   return flip_sign(sine, shl(bits_of(sum), 63)).cast(DType::f32);
 }
 
@@ -91,7 +91,7 @@ Scalar far_half_turns(Scalar x, bool cosine) {
   const Scalar fraction = shl(quadrants, 1).cast(DType::f64);  // signed: from the nearest multiple
   const Scalar r = fraction * fraction.constant(kPi[0] * 0x1p-64);
   const Scalar z = r * r;
-  const Scalar sine = r * fma(horner(z, kSinHalf), z, r.constant(1));
+  const Scalar sine = r * fma(paired_horner(z, kSinHalf), z, r.constant(1));
   const Scalar parity = (quadrants + quarter) & integer(quadrants, std::numeric_limits<int64_t>::min());
   const Scalar value = flip_sign(sine, parity).cast(DType::f32);
   return finite_only(cosine ? value : flip_sign(value, sign_of(x)), x);
@@ -104,7 +104,7 @@ Scalar half_turns_single(Scalar x, bool cosine) {
 // tan(r), or where `odd` is set -1 / tan(r), for |r| <= pi/4: r P(z) / Q(z) or its inverse.
 Scalar tangent_of(Scalar r, Scalar odd) {
   const Scalar z = r * r;
-  const Scalar above = r * horner(z, kTanAbove), below = horner(z, kTanBelow);
+  const Scalar above = r * paired_horner(z, kTanAbove), below = paired_horner(z, kTanBelow);
   return (select(odd, -below, above) / select(odd, above, below)).cast(DType::f32);
 }
 
@@ -216,8 +216,8 @@ SinCos sin_cos_of(const Quadrant& angle) {
   const Scalar half_z = z * z.constant(0.5);
   const Scalar one = z.constant(1);
   const Scalar w = one - half_z;
-  const Scalar sine_rest = fma(r.hi * z, horner(z, kSinF64), r.lo * w);
-  const Scalar cosine_rest = fma(z * z, horner(z, kCosF64), ((one - w) - half_z) - r.hi * r.lo);
+  const Scalar sine_rest = fma(r.hi * z, paired_horner(z, kSinF64), r.lo * w);
+  const Scalar cosine_rest = fma(z * z, paired_horner(z, kCosF64), ((one - w) - half_z) - r.hi * r.lo);
   return {{r.hi, sine_rest}, {w, cosine_rest}};
 }
 

@@ -392,12 +392,13 @@ def inverse_tables():
         return z * mp.sqrt(z) / mp.asin(mp.sqrt(z))
 
     quarter = mpf(1) / 4 * mpf("1.0001")
-    for suffix, bits, n_atan, limit, n_asin in (("F32", 24, 9, mpf(1), 5), ("F64", 53, 12, quarter, 12)):
-        note = "(atan t - t) / (t z), z = t^2"
-        emit_fit(f"kAtan{suffix}", f"{note} <= {float(limit):.4g}", arctangent, weight, 0, limit, n_atan, bits)
+    for suffix, bits, n_atan, n_asin in (("F32", 24, 5, 5), ("F64", 53, 12, 12)):
+        note = "(atan t - t) / (t z), z = t^2 <= 1/4"
+        emit_fit(f"kAtan{suffix}", note, arctangent, weight, 0, quarter, n_atan, bits)
         note = "(asin t - t) / (t z), z = t^2 <= 1/4"
         emit_fit(f"kAsin{suffix}", note, arcsine, arcsine_weight, 0, quarter, n_asin, bits)
     emit("kHalfPiF32", "pi/2 in parts of 24 bits", parts(mp.pi / 2, [24, 24]))
+    emit("kThreeQuarterPiF32", "3 pi/4", parts(3 * mp.pi / 4, [24, 24]))
     ln10 = mp.log(10)
     emit(
         "kLog10Of2",
