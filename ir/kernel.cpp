@@ -65,6 +65,7 @@ class Text {
     const std::array<int, 3> operands{node.a, node.b, node.c};
     for (int k = 0; k < shape.operands; ++k) *this << " %" << operands[static_cast<size_t>(k)];
     if (shape.operands == 0) *this << ' ' << node.imm;
+    if (is_rare(node)) *this << " rare";
     return *this;
   }
   std::string take() { return std::move(out_); }

@@ -68,7 +68,7 @@ enum class ScalarOp : uint8_t {
   shl,
   shr,  // integers: amount is the second operand (same dtype), in [0, bits). shr is arithmetic if signed
   shr_logical,
-  select,   // a (bool) ? b : c
+  select,   // a (bool) ? b : c. imm 1: `a` is seldom true, so that what only `b` needs is best left out (same value)
   cast,     // numeric conversion from a's dtype, see below
   bitcast,  // same size reinterpretation
 };
@@ -82,6 +82,8 @@ struct ScalarNode {
   int64_t imm = 0;
   bool operator==(const ScalarNode&) const = default;
 };
+
+inline bool is_rare(const ScalarNode& node) { return node.op == ScalarOp::select && node.imm == 1; }
 
 enum class AxisKind : uint8_t { parallel, inner };
 

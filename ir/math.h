@@ -31,6 +31,7 @@ Scalar sigmoid(Scalar x);
 Scalar erf(Scalar x);
 Scalar pow(Scalar x, Scalar y);
 Scalar rsqrt(Scalar x);
+Scalar logaddexp(Scalar x, Scalar y);
 Scalar hypot(Scalar x, Scalar y);
 Scalar erfc(Scalar x);
 Scalar erfinv(Scalar x);

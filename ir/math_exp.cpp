@@ -1,4 +1,4 @@
-// exp, exp2, expm1, sinh, cosh, tanh, sigmoid.
+// exp, exp2, expm1, sinh, cosh, tanh, sigmoid, logaddexp.
 //
 // All write x = n ln 2 + r with |r| <= (ln 2) / 2 and n an integer, so that e^x = 2^n e^r. Powers of two are made by
 // integer shifts; where the result may be subnormal, 2^n is applied as two factors of which the first is exact, so that
@@ -15,21 +15,18 @@ namespace tandem::math {
 namespace {
 
 struct ExpTable {
-  std::span<const double> exp, exp2, cosh, sinh;
+  std::span<const double> exp, exp2;
   std::array<double, 2> ln2;
   double log2e;
   double underflow, overflow;  // e^x is 0 below and infinite above
   double half_overflow;        // the same for e^x / 2
   double minus_one;            // expm1 rounds to -1 below
   double tanh_one;             // tanh rounds to 1 above
-  double tiny;                 // f(x) = x + O(x^2 or x^3) rounds to x below, for expm1 and sinh
 };
 
 const ExpTable& table_of(DType dtype) {
-  static constexpr ExpTable kSingle{kExpF32, kExp2F32, kCoshF32, kSinhF32, kLn2F32, kLog2eF32[0],
-                                    -104.5,  89,       89.5,     -18,      9.5,     0x1p-26};
-  static constexpr ExpTable kDouble{kExpF64, kExp2F64, kCoshF64, kSinhF64, kLn2F64, kLog2eF64[0],
-                                    -746,    710,      710.5,    -38,      20,      0x1p-55};
+  static constexpr ExpTable kSingle{kExpF32, kExp2F32, kLn2F32, kLog2eF32[0], -104.5, 89, 89.5, -18, 9.5};
+  static constexpr ExpTable kDouble{kExpF64, kExp2F64, kLn2F64, kLog2eF64[0], -746, 710, 710.5, -38, 20};
   return dtype == DType::f32 ? kSingle : kDouble;
 }
 
@@ -55,17 +52,36 @@ std::array<Scalar, 2> halved_power(Scalar count) {
   return {exponent_field(half), exponent_field(count - half)};
 }
 
+// e^r = hi + lo of the reduced argument.
+Pair exp_mantissa(Scalar r) {
+  const Pair sum = fast_two_sum(r.constant(1), r);
+  return {sum.hi, fma(r * r, paired_horner(r, table_of(r.dtype).exp), sum.lo)};
+}
+
+// A quarter of e^x and of e^-x for x >= 0, which do not overflow where cosh x is finite.
+struct Quarters {
+  Pair up;
+  Scalar down;
+};
+
+Quarters quarters(Scalar x) {
+  const Reduced reduced = reduce(x, format_of(x.dtype).bias - 2);
+  const Pair mantissa = exp_mantissa(reduced.r);
+  const Scalar power = exponent_field(reduced.count);
+  const Pair up{power * mantissa.hi, power * (x.dtype == DType::f32 ? mantissa.lo : mantissa.lo + reduced.rest)};
+  return {up, x.constant(1.0 / 16) / (power * (mantissa.hi + mantissa.lo))};
+}
+
 // sinh and cosh of x >= 0, both divided by 2^(scale - 1):
 //   sinh x = S (2^n + 2^-n) / 2 + C (2^n - 2^-n) / 2, cosh x the same with S and C exchanged,
-// where S = sinh r and C = cosh r. The two factors keep their rounding errors, which matter once 2^2n exceeds the
-// precision.
+// where S = sinh r and C = cosh r, in f64. The two factors keep their rounding errors, which matter once 2^2n exceeds
+// the precision.
 struct Hyperbolic {
   Pair sinh, cosh;
 };
 
 Hyperbolic hyperbolic(Scalar x, int scale) {
   const Format& format = format_of(x.dtype);
-  const ExpTable& table = table_of(x.dtype);
   const Reduced reduced = reduce(x, format.bias - scale);
   const Scalar count = reduced.count;
   const Scalar zero = bits_of(x.constant(magic(x.dtype, 0)));
@@ -76,8 +92,8 @@ Hyperbolic hyperbolic(Scalar x, int scale) {
   const Pair odd = fast_two_sum(up, -down);
   const Scalar r = reduced.r;
   const Scalar z = r * r;
-  const Scalar sinh_rest = fma(r * z, horner(z, table.sinh), reduced.rest);
-  const Scalar cosh_rest = z * horner(z, table.cosh);
+  const Scalar sinh_rest = fma(r * z, paired_horner(z, kSinhF64), reduced.rest);
+  const Scalar cosh_rest = z * paired_horner(z, kCoshF64);
   const auto combine = [&](Pair leading, Pair other) {
     const Scalar hi = fma(other.hi, r, leading.hi);
     const Scalar error = fma(other.hi, r, leading.hi - hi) + fma(other.lo, r, leading.lo);
@@ -87,15 +103,16 @@ Hyperbolic hyperbolic(Scalar x, int scale) {
 }
 
 // For f32 a polynomial serves |x| < 1, and beyond 1 - 2 / (e^2|x| + 1), where the fraction is below 1/4 and its errors
-// count little. In f64 the polynomial would be too long.
+// count little: the exponential may do without the second part of ln 2. In f64 the polynomial would be too long.
 Scalar tanh_single(Scalar x) {
   const Scalar magnitude = abs(x);
   const Scalar one = x.constant(1);
   const Scalar limited = clamp(magnitude, 0, table_of(x.dtype).tanh_one);
-  const Reduced reduced = reduce(limited + limited, format_of(x.dtype).bias);
-  const Scalar r = reduced.r;
-  const Scalar value = fma(fma(horner(r, kExpF32), r, one), r, one);
-  const Scalar denominator = fma(value, exponent_field(reduced.count), one);
+  const Scalar offset = x.constant(magic(x.dtype, format_of(x.dtype).bias));
+  const Scalar sum = fma(limited, x.constant(2 * kLog2eF32[0]), offset);
+  const Scalar r = fma(sum - offset, x.constant(-(kLn2F32[0] + kLn2F32[1]) / 2), limited);  // half of the exponent's
+  const Scalar value = horner(r, kExpTanh);
+  const Scalar denominator = fma(value, exponent_field(bits_of(sum)), one);
   const Scalar large = one - x.constant(2) / denominator;
   const Scalar z = x * x;
   const Scalar small = fma(magnitude * z, horner(z, kTanhF32), magnitude);
@@ -139,56 +156,91 @@ Scalar exp2(Scalar x) {
   return value * first * second;
 }
 
+// 2^n (1 + r + r^2 q(r)) - 1, where 2^n - 1 + 2^n r keeps its rounding errors. The square counts with its error: after
+// that sum it is the largest term, which f64 adds with the error of the sum, too. Where 2^n may overflow, 1 is lost.
 Scalar expm1(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
-  const Reduced reduced = reduce(clamp(x, table.minus_one, table.overflow), format_of(x.dtype).bias - 1);
-  const Scalar r = reduced.r;
-  const Scalar half_power = exponent_field(reduced.count);  // 2^(n-1), as 2^n may overflow
+  const double most = x.dtype == DType::f32 ? 88 : 709;
+  const Reduced reduced = reduce(clamp(x, table.minus_one, most), format_of(x.dtype).bias);
+  const Scalar r = reduced.r, one = x.constant(1);
+  const Scalar power = exponent_field(reduced.count);
+  const Scalar base = power - one;
+  const Scalar base_error = (power - base) - one;
+  const Scalar linear = fma(power, r, base);
+  const Scalar linear_error = fma(power, r, base - linear);
   const Scalar half = x.constant(0.5);
-  const Scalar base = half_power - half;
-  const Scalar base_error = (half_power - base) - half;
-  const Scalar linear = fma(half_power, r, base);
-  const Scalar linear_error = fma(half_power, r, base - linear);
-  // The square is added with its error too: after base + r it is the largest term, up to a quarter of the sum.
   const Scalar square = r * r;
-  const Scalar square_error = fma(r, r, -square);
-  const Pair sum = fast_two_sum(linear, square * (half_power * half));
-  const Scalar cubic = fma(r * square, horner(r, table.exp.subspan(1)), fma(square_error, half, reduced.rest));
-  const Scalar rest = fma(half_power, cubic, base_error) + (linear_error + sum.lo);
-  const Scalar value = (sum.hi + rest) * x.constant(2);
-  return select(abs(x) < x.constant(table.tiny), x, value);  // keeps -0 and the last bit of subnormals
+  const Scalar low = fma(fma(r, r, -square), half, reduced.rest);
+  Scalar value = linear;
+  if (x.dtype == DType::f32) {
+    value = linear + fma(power, fma(square, paired_horner(r, table.exp), low), base_error + linear_error);
+  } else {
+    const Pair sum = fast_two_sum(linear, square * (power * half));
+    const Scalar cubic = fma(r * square, paired_horner(r, table.exp.subspan(1)), low);
+    value = sum.hi + (fma(power, cubic, base_error) + (linear_error + sum.lo));
+  }
+  const Scalar is_signed = from_bits(bits_of(value) | sign_of(x));  // keeps -0
+  return select_rare(x.constant(most) < x, exp(x), is_signed);
 }
 
 Scalar sinh(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
-  const Scalar magnitude = abs(x);
-  const Pair value = hyperbolic(clamp(magnitude, 0, table.half_overflow), 2).sinh;
-  const Scalar signed_value = flip_sign(value.hi * x.constant(2), sign_of(x));
-  return select(magnitude < x.constant(table.tiny), x, signed_value);
+  const Scalar size = abs(x);
+  const Scalar limited = clamp(size, 0, table.half_overflow);
+  if (x.dtype == DType::f64) {
+    const Scalar value = flip_sign(hyperbolic(limited, 2).sinh.hi * x.constant(2), sign_of(x));
+    return select(size < x.constant(0x1p-55), x, value);
+  }
+  const Quarters parts = quarters(limited);
+  const Scalar large = (parts.up.hi + (parts.up.lo - parts.down)) * x.constant(2);
+  const Scalar z = x * x;
+  const Scalar small = fma(x * z, paired_horner(z, kSinhF32), x);
+  return select(size < x.constant(1), small, flip_sign(large, sign_of(x)));
 }
 
 Scalar cosh(Scalar x) {
-  const Pair value = hyperbolic(clamp(abs(x), 0, table_of(x.dtype).half_overflow), 2).cosh;
-  return value.hi * x.constant(2);
+  const Quarters parts = quarters(clamp(abs(x), 0, table_of(x.dtype).half_overflow));
+  return (parts.up.hi + (parts.up.lo + parts.down)) * x.constant(2);
 }
 
 Scalar tanh(Scalar x) { return x.dtype == DType::f32 ? tanh_single(x) : tanh_double(x); }
 
-// With e = exp(-|x|): 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, so that small results keep their precision.
+// With x = n ln 2 + r: 2^n / (2^n + e^-r), so that small results keep their precision. From the point on where e^x is
+// subnormal it is e^x to the last bit.
 Scalar sigmoid(Scalar x) {
   const ExpTable& table = table_of(x.dtype);
-  const Scalar one = x.constant(1);
-  const Reduced reduced = reduce(clamp(-abs(x), table.underflow, 0), 2 * format_of(x.dtype).bias);
-  const auto [first, second] = halved_power(reduced.count);
+  const double limit = x.dtype == DType::f32 ? 87 : 708;
+  const Scalar capped = select(x.constant(limit) < x, x.constant(limit), x);
+  const Scalar offset = x.constant(magic(x.dtype, format_of(x.dtype).bias));
+  const Scalar sum = fma(capped, x.constant(table.log2e), offset);
+  const Scalar n = sum - offset;
+  const Scalar r = fma(n, x.constant(table.ln2[1]), fma(n, x.constant(table.ln2[0]), -capped));
+  const Pair mantissa = exp_mantissa(r);
+  const Scalar power = exponent_field(bits_of(sum));
+  const Scalar is_larger = power < mantissa.hi;
+  const Scalar larger = select(is_larger, mantissa.hi, power), smaller = select(is_larger, power, mantissa.hi);
+  const Pair leading = fast_two_sum(larger, smaller);
+  const Pair total = fast_two_sum(leading.hi, leading.lo + mantissa.lo);
+  const Scalar inverse = x.constant(1) / total.hi;
+  const Scalar rest = fma(-inverse, total.lo, fma(-inverse, total.hi, x.constant(1)));
+  const Scalar value = fma(inverse, rest, inverse) * power;
+  return select_rare(x < x.constant(-limit), exp(x), value);
+}
+
+// larger + log(1 + e) with e = exp(-|x - y|) and, as s = e / (2 + e) is at most 1/3,
+// log(1 + e) = e - s (e - z R(z)), z = s^2. f32 is exact enough in f64. Equal infinities have no difference.
+Scalar logaddexp(Scalar x, Scalar y) {
+  if (x.dtype == DType::f32) return logaddexp(x.cast(DType::f64), y.cast(DType::f64)).cast(DType::f32);
+  const Scalar distance = abs(x - y), one = x.constant(1);
+  const Scalar larger = select(x < y, y, x);
+  const Reduced reduced = reduce(-distance, format_of(x.dtype).bias);
   const Scalar r = reduced.r;
-  const Pair sum = fast_two_sum(one, r);
-  const Pair mantissa{sum.hi, fma(r * r, horner(r, table.exp), sum.lo)};
-  const Scalar power = first * second;
-  const Scalar hi = fma(power, mantissa.hi, one);
-  const Pair denominator = fast_two_sum(hi, fma(power, mantissa.lo, fma(power, mantissa.hi, one - hi)));
-  const Scalar negative = x < x.constant(0);
-  const Pair numerator{select(negative, mantissa.hi, one), select(negative, mantissa.lo, x.constant(0))};
-  return quotient(numerator, denominator) * select(negative, first, one) * select(negative, second, one);
+  const Scalar e = fma(fma(paired_horner(r, kExpF64), r, one), r, one) * exponent_field(reduced.count);
+  const Scalar s = e / (e + x.constant(2));
+  const Scalar z = s * s;
+  const Scalar value = larger + fma(-s, fma(-z, paired_horner(z, kLogOfSum), e), e);
+  const Scalar special = select(x == y, x, max(x, y) + log1p(exp(-distance)));
+  return select_rare(~(distance < x.constant(708)), special, value);
 }
 
 }  // namespace tandem::math

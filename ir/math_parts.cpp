@@ -19,6 +19,25 @@ Scalar horner(Scalar x, std::span<const double> coefs) {
   return sum;
 }
 
+namespace {
+
+// Of every `step`-th coefficient from `first` on.
+Scalar paired_horner(Scalar x, std::span<const double> coefs, size_t first, size_t step) {
+  constexpr size_t kLong = 6;
+  const size_t count = (coefs.size() - 1 - first) / step + 1;
+  if (count >= kLong) {
+    const Scalar square = x * x;
+    return fma(paired_horner(square, coefs, first + step, 2 * step), x, paired_horner(square, coefs, first, 2 * step));
+  }
+  Scalar sum = x.constant(coefs[first + (count - 1) * step]);
+  for (size_t i = count - 1; i-- > 0;) sum = fma(sum, x, x.constant(coefs[first + i * step]));
+  return sum;
+}
+
+}  // namespace
+
+Scalar paired_horner(Scalar x, std::span<const double> coefs) { return paired_horner(x, coefs, 0, 1); }
+
 Pair fast_two_sum(Scalar a, Scalar b) {
   const Scalar hi = a + b;
   return {hi, (a - hi) + b};

@@ -29,7 +29,10 @@ const Format& format_of(DType dtype);
 double magic(DType dtype, int shift);
 
 Scalar horner(Scalar x, std::span<const double> coefs);  // coefs[0] + coefs[1] x + ...
-Pair fast_two_sum(Scalar a, Scalar b);                   // exact if |a| >= |b| or a == 0
+// The same with even and odd powers apart as long as either is a long sum: where one step waits for the last, a
+// processor cannot hold enough of a loop to be busy.
+Scalar paired_horner(Scalar x, std::span<const double> coefs);
+Pair fast_two_sum(Scalar a, Scalar b);  // exact if |a| >= |b| or a == 0
 Pair two_sum(Scalar a, Scalar b);
 Scalar quotient(Pair a, Pair b);  // a / b, rounded almost once; b.lo has to be a rounding error of b.hi
 Pair sum(Pair a, Pair b);

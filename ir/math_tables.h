@@ -15,13 +15,13 @@ inline constexpr std::array<double, 5> kExpF32{
 inline constexpr std::array<double, 6> kExp2F32{
     0x1.62e43p-1, 0x1.ebfbdcp-3, 0x1.c6af7ap-5, 0x1.3b2dd8p-7, 0x1.5f096ep-10, 0x1.41746p-13};
 
-// (cosh r - 1) / z, z = r^2 (error 2^-33.2)
-inline constexpr std::array<double, 3> kCoshF32{
-    0x1p-1, 0x1.5554e6p-5, 0x1.6d4f24p-10};
+// (sinh r - r) / (r z), z = r^2, |r| <= 1 (error 2^-31.5)
+inline constexpr std::array<double, 4> kSinhF32{
+    0x1.555556p-3, 0x1.1110e2p-7, 0x1.a02152p-13, 0x1.75a83ep-19};
 
-// (sinh r - r) / (r z), z = r^2 (error 2^-34.3)
-inline constexpr std::array<double, 3> kSinhF32{
-    0x1.555556p-3, 0x1.110fbep-7, 0x1.a2e2f6p-13};
+// e^(2r), |r| <= (ln 2) / 4, for tanh in float32 (error 2^-28.2)
+inline constexpr std::array<double, 7> kExpTanh{
+    0x1p0, 0x1p1, 0x1.fffffcp0, 0x1.555492p0, 0x1.5558b4p-1, 0x1.12399ap-2, 0x1.6a48dp-4};
 
 // (e^r - 1 - r) / r^2 (error 2^-63.8)
 inline constexpr std::array<double, 11> kExpF64{
@@ -44,63 +44,67 @@ inline constexpr std::array<double, 6> kSinhF64{
     0x1.5555555555555p-3, 0x1.1111111111386p-7, 0x1.a01a019ea19a1p-13, 0x1.71de407b73849p-19, 0x1.ae4cf39f9e933p-26,
     0x1.827bb3222b8adp-33};
 
-// (2^r - 1) / r, for the result of a float32 pow (error 2^-34.3)
-inline constexpr std::array<double, 7> kExp2Pow{
-    0x1.62e42fef7af98p-1, 0x1.ebfbe07b80b79p-3, 0x1.c6b08df542ca9p-5, 0x1.3b29f0332c9ccp-7, 0x1.5d8722b891e91p-10,
-    0x1.445f196224dfbp-13, 0x1.00f1c24f94baep-16};
-
-// (tanh(x) - x) / (x z), z = x^2, |x| <= 1 (error 2^-30.9)
-inline constexpr std::array<double, 8> kTanhF32{
-    -0x1.555552p-2, 0x1.11103cp-3, -0x1.b9f6dep-5, 0x1.64c0a4p-6, -0x1.18de98p-7, 0x1.8f9f5p-9, -0x1.aee90ap-11,
-    0x1.e86cd6p-14};
+// (tanh(x) - x) / (x z), z = x^2, |x| <= 1 (error 2^-27.7)
+inline constexpr std::array<double, 7> kTanhF32{
+    -0x1.55553cp-2, 0x1.110bep-3, -0x1.b9618cp-5, 0x1.60044ap-6, -0x1.044c5ep-7, 0x1.2d5cbep-9, -0x1.771cdep-12};
 
 // (log(1 + f) - f) / f^2 (error 2^-27.7)
 inline constexpr std::array<double, 9> kLogF32{
     -0x1p-1, 0x1.555506p-2, -0x1.fffefap-3, 0x1.99d04ap-3, -0x1.559c8cp-3, 0x1.1ed5cep-3, -0x1.f32c5ep-4, 0x1.1e6bp-3,
     -0x1.07d54ap-3};
 
+// (2 atanh(s) / s - 2) / z, z = s^2, 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f) (error 2^-59.5)
+inline constexpr std::array<double, 7> kLogF64{
+    0x1.5555555555593p-1, 0x1.999999997f9f5p-2, 0x1.249249422a89fp-2, 0x1.c71c51d7878dfp-3, 0x1.746649c10438bp-3,
+    0x1.39a09388a9b49p-3, 0x1.2f1195fb52229p-3};
+
+// the same for z <= 1/9 (error 2^-59.4)
+inline constexpr std::array<double, 10> kLogOfSum{
+    0x1.5555555555535p-1, 0x1.99999999a078ep-2, 0x1.2492492089a35p-2, 0x1.c71c741ded404p-3, 0x1.745cb3ca97c73p-3,
+    0x1.3b1ddfd4bc369p-3, 0x1.10678dc680958p-3, 0x1.efdb870f65cf2p-4, 0x1.55a3db3872d21p-4, 0x1.5c843b55aeeaap-3};
+
+// (3 atanh(s) / s - 3 - z) / z^2, z = s^2 (error 2^-34.5)
+inline constexpr std::array<double, 3> kAtanhF32{
+    0x1.3333fap-1, 0x1.b6262cp-2, 0x1.6ec3a8p-2};
+
+// 2 / (3 ln 2)
+inline constexpr std::array<double, 2> kPowScaleF32{
+    0x1.ec709ep-1, -0x1.e2fe02p-28};
+
+// (3 atanh(s) / s - 3 - z) / z^2, z = s^2 (error 2^-73.5)
+inline constexpr std::array<double, 8> kAtanhF64{
+    0x1.333333333333p-1, 0x1.b6db6db6dc91dp-2, 0x1.55555554141b4p-2, 0x1.1745d22b94fbbp-2, 0x1.d89d10f55a058p-3,
+    0x1.99b187de71031p-3, 0x1.669d1f862264ap-3, 0x1.709b81480f934p-3};
+
+// 2 / (3 ln 2)
+inline constexpr std::array<double, 2> kPowScaleF64{
+    0x1.ec709dc3a03fdp-1, 0x1.d27f05548af0cp-55};
+
 // the same for log2 (error 2^-27.7)
 inline constexpr std::array<double, 9> kLog2F32{
     -0x1.715476p-1, 0x1.ec703p-2, -0x1.7153ep-2, 0x1.279d6ep-2, -0x1.ecd0dcp-3, 0x1.9de5fap-3, -0x1.684f54p-3,
     0x1.9cdd1ap-3, -0x1.7bdccep-3};
 
-// (log(1 + f) - f) / f^2 (error 2^-56.9)
-inline constexpr std::array<double, 20> kLogF64{
-    -0x1.ffffffffffff8p-2, 0x1.5555555555538p-2, -0x1.00000000014c6p-2, 0x1.99999999a037p-3, -0x1.555555535a883p-3,
-    0x1.249249209c05bp-3, -0x1.000000b04c392p-3, 0x1.c71c741834a88p-4, -0x1.9999567dbf603p-4, 0x1.745cb45a8a3dep-4,
-    -0x1.555cf8f217909p-4, 0x1.3b1dd66fcf59dp-4, -0x1.2407b0640516fp-4, 0x1.1067f630ad93p-4, -0x1.0622f90ba134p-4,
-    0x1.efd5bd68b2dbdp-5, -0x1.738a6049cbb45p-5, 0x1.55bb7aa352911p-5, -0x1.641ae5a894533p-4, 0x1.5c6f391625efdp-4};
+// (sin r - r) / (r z), z = r^2, |r| <= pi/2 (error 2^-35.3)
+inline constexpr std::array<double, 5> kSinHalf{
+    -0x1.5555554761fdfp-3, 0x1.11110c4800965p-7, -0x1.a017d8f4b5b53p-13, 0x1.7170699fcbc5dp-19,
+    -0x1.9a6680e4dc892p-26};
 
-// the same for log2 (error 2^-56.8)
-inline constexpr std::array<double, 20> kLog2F64{
-    -0x1.71547652b82f8p-1, 0x1.ec709dc3a03edp-2, -0x1.71547652ba0d1p-2, 0x1.2776c50efd3b8p-2, -0x1.ec709dc0ce40bp-3,
-    0x1.a61762a2cc66cp-3, -0x1.7154774e0826cp-3, 0x1.484b155e1bc9cp-3, -0x1.2776952019d14p-3, 0x1.0c9a41352e07cp-3,
-    -0x1.ec7b8d814c7bfp-4, 0x1.c69d71db2810cp-4, -0x1.a55093c3caf23p-4, 0x1.89057ffe60528p-4, -0x1.7a25b59f9674ep-4,
-    0x1.65847b477fe08p-4, -0x1.0c2ad53800dd6p-4, 0x1.ee2a99f678afcp-5, -0x1.00bada833bbbep-3, 0x1.f5be96639282fp-4};
-
-// (log(1 + f) - f) / f^2 (error 2^-38.4)
-inline constexpr std::array<double, 13> kLogPow{
-    -0x1.000000001811ap-1, 0x1.5555553b57b84p-2, -0x1.ffffff5fd3aacp-3, 0x1.9999bcbde29dp-3, -0x1.555597bb509c3p-3,
-    0x1.248a67abfb7bep-3, -0x1.ffe8dc4e1d1b8p-4, 0x1.c8b99ea6362d7p-4, -0x1.9b9d7dadf78d6p-4, 0x1.5f443ca3923b5p-4,
-    -0x1.3dde92f703ae7p-4, 0x1.be12064d1e1afp-4, -0x1.a9c7e1608e219p-4};
-
-// (3 atanh(s) / s - 3 - z) / z^2, z = s^2 (error 2^-73.5)
-inline constexpr std::array<double, 8> kAtanh{
-    0x1.333333333333p-1, 0x1.b6db6db6dc91dp-2, 0x1.55555554141b4p-2, 0x1.1745d22b94fbbp-2, 0x1.d89d10f55a058p-3,
-    0x1.99b187de71031p-3, 0x1.669d1f862264ap-3, 0x1.709b81480f934p-3};
-
-// (sin r - r) / (r z), z = r^2, |r| <= pi/2 (error 2^-43.7)
-inline constexpr std::array<double, 6> kSinHalf{
-    -0x1.55555555470b1p-3, 0x1.1111110a5210fp-7, -0x1.a019fd578a8a7p-13, 0x1.71dcf7e82ba44p-19,
-    -0x1.ae03e47dd3f5ep-26, 0x1.52da78c120bb5p-33};
-
-// (sin r - r) / (r z), |r| <= pi/4, for a float32 tangent (error 2^-37.6)
+// (sin r - r) / (r z), |r| <= pi/4, for a float32 result (error 2^-37.6)
 inline constexpr std::array<double, 4> kSinTan{
     -0x1.5555554cb76cap-3, 0x1.1111089474cd6p-7, -0x1.a00f9c25b0c02p-13, 0x1.6cd7fb54363e1p-19};
 
-// (cos r - 1 + z / 2) / z^2, for a float32 tangent (error 2^-43.2)
+// (cos r - 1 + z / 2) / z^2, for a float32 result (error 2^-43.2)
 inline constexpr std::array<double, 4> kCosTan{
     0x1.5555554f4c7bcp-5, -0x1.6c16b896d4f06p-10, 0x1.a0111ed61a0b5p-16, -0x1.242a8f497fb8ap-22};
+
+// tan r / r = P(z) / Q(z), z = r^2, |r| <= pi/4, for a float32 result: P (error 2^-26.1)
+inline constexpr std::array<double, 2> kTanAbove{
+    0x1.ffffff861e013p-1, -0x1.8867ac64f6d3ep-4};
+
+// Q
+inline constexpr std::array<double, 3> kTanBelow{
+    0x1p0, -0x1.b76f6d914ba82p-2, 0x1.3e6793624932ap-7};
 
 // (sin r - r) / (r z), |r| <= pi/4 (error 2^-58.0)
 inline constexpr std::array<double, 6> kSinF64{
@@ -131,10 +135,6 @@ inline constexpr std::array<double, 2> kLog2eF32{
 // 1 / ln 2
 inline constexpr std::array<double, 2> kLog2eF64{
     0x1.71547652b82fep0, 0x1.777d0ffda0d24p-56};
-
-// 2 / (3 ln 2)
-inline constexpr std::array<double, 2> kPowScale{
-    0x1.ec709dc3a03fdp-1, 0x1.d27f05548af0cp-55};
 
 // The first 1280 binary digits of 2/pi after the point.
 inline constexpr std::array<uint64_t, 20> kTwoOverPi{
@@ -167,21 +167,6 @@ inline constexpr std::array<double, 15> kErfcF64{
     0x1.6dabe0d3e1d65p-13, 0x1.cf548a0415172p-16, -0x1.cb80c7c74a32bp-16, -0x1.e0cfb7927ba2bp-17,
     -0x1.58c090bad771cp-21, 0x1.d72f13c810c5fp-21};
 
-// (atan t - t) / (t z), z = t^2, |t| <= 7/16 (error 2^-57.7)
-inline constexpr std::array<double, 11> kAtanF64{
-    -0x1.555555555550bp-2, 0x1.999999998e7d2p-3, -0x1.2492491ff28d9p-3, 0x1.c71c6fdaca23bp-4, -0x1.745cdb9ac55bp-4,
-    0x1.3b0f1fac1af89p-4, -0x1.10d5f9cdf9b26p-4, 0x1.dddd4004c1338p-5, -0x1.979eabfa1a65dp-5, 0x1.2b133a3c0a0b8p-5,
-    -0x1.0a75806a86285p-6};
-
-// the same for a float32 result (error 2^-39.0)
-inline constexpr std::array<double, 7> kAtanSingle{
-    -0x1.555555484e0f4p-2, 0x1.99998bd11b2acp-3, -0x1.248fcf0948193p-3, 0x1.c6af94143051fp-4, -0x1.6f4c4240f286p-4,
-    0x1.190026221dd4fp-4, -0x1.243eddae17b02p-5};
-
-// atan(1/2)
-inline constexpr std::array<double, 2> kAtanHalf{
-    0x1.dac670561bb4fp-2, 0x1.a2b7f222f65e2p-56};
-
 // log10(2), the first part short enough for exact products with exponents
 inline constexpr std::array<double, 2> kLog10Of2{
     0x1.34413509f8p-2, -0x1.80433b83b532ap-44};
@@ -189,5 +174,33 @@ inline constexpr std::array<double, 2> kLog10Of2{
 // 1 / ln 10
 inline constexpr std::array<double, 2> kLog10e{
     0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57};
+
+// (atan t - t) / (t z), z = t^2 <= 1/4 (error 2^-27.5)
+inline constexpr std::array<double, 5> kAtanF32{
+    -0x1.555512p-2, 0x1.997b06p-3, -0x1.2249b2p-3, 0x1.9ffb98p-4, -0x1.a3dabp-5};
+
+// (asin t - t) / (t z), z = t^2 <= 1/4 (error 2^-27.6)
+inline constexpr std::array<double, 5> kAsinF32{
+    0x1.5555c8p-3, 0x1.330202p-4, 0x1.747c0cp-5, 0x1.8c3a14p-6, 0x1.5960aap-5};
+
+// (atan t - t) / (t z), z = t^2 <= 0.25 (error 2^-57.8)
+inline constexpr std::array<double, 12> kAtanF64{
+    -0x1.5555555555516p-2, 0x1.999999999113ap-3, -0x1.249249215da15p-3, 0x1.c71c7090cdd01p-4, -0x1.745cf4c844dbcp-4,
+    0x1.3b113d8f90c34p-4, -0x1.10f31d0663c14p-4, 0x1.dfe95a524ed81p-5, -0x1.a397ddac439adp-5, 0x1.56f43a55d39p-5,
+    -0x1.c17ab5632aed4p-6, 0x1.4b7cb5726f5a2p-7};
+
+// (asin t - t) / (t z), z = t^2 <= 1/4 (error 2^-55.9)
+inline constexpr std::array<double, 12> kAsinF64{
+    0x1.555555555539p-3, 0x1.333333336e87cp-4, 0x1.6db6db42736b9p-5, 0x1.f1c72c3bc1d2p-6, 0x1.6e89f3f3763a8p-6,
+    0x1.1c6be6a35f3b1p-6, 0x1.c6fd576a3b2b9p-7, 0x1.8ec5e14aeb31fp-7, 0x1.abb513d035674p-8, 0x1.40076808c1ed6p-6,
+    -0x1.09f1a37ebb5fbp-6, 0x1.057833d56c28cp-5};
+
+// pi/2 in parts of 24 bits
+inline constexpr std::array<double, 2> kHalfPiF32{
+    0x1.921fb6p0, -0x1.777a5cp-25};
+
+// 3 pi/4
+inline constexpr std::array<double, 2> kThreeQuarterPiF32{
+    0x1.2d97c8p1, -0x1.99bc5cp-28};
 
 }  // namespace tandem::math

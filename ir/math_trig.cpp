@@ -1,11 +1,11 @@
 // sin, cos, tan.
 //
-// Reduction by multiples of pi/2 or pi has two ways, both computed and one selected, because bodies have no branches:
-// subtracting n times pi in parts of 53 bits (exact enough up to 2^32 for f32 and 2^39 for f64), and for larger
-// arguments multiplying the integer mantissa by the binary digits of 2/pi that matter for its exponent (Payne and
-// Hanek), where the digits come from constants chosen by selects.
+// Arguments are reduced by subtracting n times pi/2 or pi in parts of 53 bits, which is exact enough up to 2^32 for f32
+// and 2^39 for f64. Larger ones, seldom met, multiply the integer mantissa by the binary digits of 2/pi that matter for
+// their exponent (Payne and Hanek); the digits come from constants chosen by selects. That way also ends with NaN for
+// infinite and NaN arguments.
 //
-// f32 works in f64: sin and cos then need a single polynomial over [-pi/2, pi/2].
+// f32 works in f64: sin and cos then need a single polynomial over [-pi/2, pi/2], tan a quotient of two short ones.
 #include <bit>
 #include <limits>
 #include <vector>
@@ -63,49 +63,68 @@ Scalar large_quadrants_single(Scalar x) {
   return mantissa * high + shr(mantissa * shr(low, 32), 32);
 }
 
-// (-1)^n sin(r) for x = n pi + r or, for the cosine, x + pi/2 = n pi + r; x >= 0. In f64, of a float argument.
-Scalar half_turns_single(Scalar x, bool cosine) {
-  const Scalar size = abs(x).cast(DType::f64);
-  const auto number = [&](double value) { return size.constant(value); };
-  const Scalar turns =
-      cosine ? fma(size, number(kTwoOverPiValue / 2), number(0.5)) : size * number(kTwoOverPiValue / 2);
-  const Scalar sum = turns + number(magic(DType::f64, 0));
-  const Scalar n = sum - number(magic(DType::f64, 0));
-  const Scalar multiple = cosine ? n - number(0.5) : n;
-  const Scalar near = fma(multiple, number(-kPi[1]), fma(multiple, number(-kPi[0]), size));
+// NaN for infinite and NaN arguments.
+Scalar finite_only(Scalar value, Scalar x) { return select(abs(x) < x.constant(kInfinity), value, x - x); }
 
+// Of an f32 or f64: not below the limit, or NaN.
+Scalar is_far(Scalar x, double limit) { return ~(abs(x) < x.constant(limit)); }
+
+// sin(x), or for the cosine sin(x + pi/2), of x = n pi + r.
+Scalar near_half_turns(Scalar x, bool cosine) {
+  const Scalar wide = x.cast(DType::f64);
+  const auto number = [&](double value) { return wide.constant(value); };
+  const Scalar offset = number(magic(DType::f64, 0));
+  const Scalar sum = cosine ? fma(wide, number(kTwoOverPiValue / 2), number(0.5)) + offset
+                            : fma(wide, number(kTwoOverPiValue / 2), offset);
+  const Scalar n = sum - offset;
+  const Scalar multiple = cosine ? n - number(0.5) : n;
+  const Scalar r = fma(multiple, number(-kPi[1]), fma(multiple, number(-kPi[0]), wide));
+  const Scalar z = r * r;
+  const Scalar sine = r * fma(paired_horner(z, kSinHalf), z, number(1));
+  return flip_sign(sine, shl(bits_of(sum), 63)).cast(DType::f32);
+}
+
+Scalar far_half_turns(Scalar x, bool cosine) {
   Scalar quadrants = large_quadrants_single(x);
   const Scalar quarter = integer(quadrants, int64_t{1} << 62);
   if (cosine) quadrants = quadrants + quarter;
-  const Scalar far = shl(quadrants, 1).cast(DType::f64) * number(kPi[0] * 0x1p-64);  // signed: the nearest multiple
-
-  const Scalar is_far = size >= number(kSingleLimit);
-  const Scalar r = select(is_far, far, near);
-  const Scalar parity = select(is_far, quadrants + quarter, shl(bits_of(sum), 63));
+  const Scalar fraction = shl(quadrants, 1).cast(DType::f64);  // signed: from the nearest multiple
+  const Scalar r = fraction * fraction.constant(kPi[0] * 0x1p-64);
   const Scalar z = r * r;
-  const Scalar sine = fma(r * z, horner(z, kSinHalf), r);
-  return flip_sign(sine, parity & integer(parity, std::numeric_limits<int64_t>::min()));
+  const Scalar sine = r * fma(paired_horner(z, kSinHalf), z, r.constant(1));
+  const Scalar parity = (quadrants + quarter) & integer(quadrants, std::numeric_limits<int64_t>::min());
+  const Scalar value = flip_sign(sine, parity).cast(DType::f32);
+  return finite_only(cosine ? value : flip_sign(value, sign_of(x)), x);
 }
 
-Scalar tan_single(Scalar x) {
-  const Scalar size = abs(x).cast(DType::f64);
-  const auto number = [&](double value) { return size.constant(value); };
-  const Scalar sum = fma(size, number(kTwoOverPiValue), number(magic(DType::f64, 0)));
+Scalar half_turns_single(Scalar x, bool cosine) {
+  return select_rare(is_far(x, kSingleLimit), far_half_turns(x, cosine), near_half_turns(x, cosine));
+}
+
+// tan(r), or where `odd` is set -1 / tan(r), for |r| <= pi/4: r P(z) / Q(z) or its inverse.
+Scalar tangent_of(Scalar r, Scalar odd) {
+  const Scalar z = r * r;
+  const Scalar above = r * paired_horner(z, kTanAbove), below = paired_horner(z, kTanBelow);
+  return (select(odd, -below, above) / select(odd, above, below)).cast(DType::f32);
+}
+
+Scalar near_tangent(Scalar x) {
+  const Scalar wide = x.cast(DType::f64);
+  const auto number = [&](double value) { return wide.constant(value); };
+  const Scalar sum = fma(wide, number(kTwoOverPiValue), number(magic(DType::f64, 0)));
   const Scalar n = sum - number(magic(DType::f64, 0));
-  const Scalar near = fma(n, number(-kPi[1] / 2), fma(n, number(-kPi[0] / 2), size));
-
-  const Scalar quadrants = large_quadrants_single(x);
-  const Scalar far = shl(quadrants, 2).cast(DType::f64) * number(kPi[0] * 0x1p-65);
-  const Scalar far_count = shr(quadrants + integer(quadrants, int64_t{1} << 61), 62);
-
-  const Scalar is_far = size >= number(kSingleLimit);
-  const Scalar r = select(is_far, far, near);
-  const Scalar odd = is_set(select(is_far, far_count, bits_of(sum)), 1);
-  const Scalar z = r * r;
-  const Scalar sine = fma(r * z, horner(z, kSinTan), r);
-  const Scalar cosine = fma(z * z, horner(z, kCosTan), fma(z, number(-0.5), number(1)));
-  return select(odd, -cosine, sine) / select(odd, sine, cosine);
+  return tangent_of(fma(n, number(-kPi[1] / 2), fma(n, number(-kPi[0] / 2), wide)), is_set(bits_of(sum), 1));
 }
+
+Scalar far_tangent(Scalar x) {
+  const Scalar quadrants = large_quadrants_single(x);
+  const Scalar fraction = shl(quadrants, 2).cast(DType::f64);
+  const Scalar count = shr(quadrants + integer(quadrants, int64_t{1} << 61), 62);
+  const Scalar value = tangent_of(fraction * fraction.constant(kPi[0] * 0x1p-65), is_set(count, 1));
+  return finite_only(flip_sign(value, sign_of(x)), x);
+}
+
+Scalar tan_single(Scalar x) { return select_rare(is_far(x, kSingleLimit), far_tangent(x), near_tangent(x)); }
 
 // ---- f64 ----
 
@@ -187,44 +206,40 @@ Quadrant far_quadrant(Scalar size) {
 }
 
 // Of an angle of at most pi/4 away from `count` quarter turns.
-SinCos sin_cos_of(Pair r, Scalar count) {
+SinCos sin_cos_of(const Pair& r, const Scalar& count) {
   const Scalar z = r.hi * r.hi;
   const Scalar half_z = z * z.constant(0.5);
   const Scalar one = z.constant(1);
   const Scalar w = one - half_z;
-  const Scalar sine_rest = fma(r.hi * z, horner(z, kSinF64), r.lo * w);
-  const Scalar cosine_rest = fma(z * z, horner(z, kCosF64), ((one - w) - half_z) - r.hi * r.lo);
+  const Scalar sine_rest = fma(r.hi * z, paired_horner(z, kSinF64), r.lo * w);
+  const Scalar cosine_rest = fma(z * z, paired_horner(z, kCosF64), ((one - w) - half_z) - r.hi * r.lo);
   return {{r.hi, sine_rest}, {w, cosine_rest}, count};
 }
 
-SinCos sin_cos_double(Scalar x) {
-  const Scalar size = abs(x);
-  const Quadrant near = near_quadrant(size);
-  const Quadrant far = far_quadrant(size);
-  const Scalar is_far = size >= size.constant(kDoubleLimit);
-  const Pair r = fast_two_sum(select(is_far, far.hi, near.hi), select(is_far, far.lo, near.lo));
-  return sin_cos_of(r, select(is_far, far.count, near.count));
-}
-
-Scalar with_quadrant(const SinCos& value, bool cosine) {
-  const Scalar count = cosine ? value.count + integer(value.count, 1) : value.count;
+Scalar sine_of(const Quadrant& angle, bool cosine) {
+  const SinCos value = sin_cos_of(fast_two_sum(angle.hi, angle.lo), angle.count);
+  const Scalar count = cosine ? angle.count + integer(angle.count, 1) : angle.count;
   const Scalar odd = is_set(count, 1);
   const Scalar result = select(odd, value.cosine.hi, value.sine.hi) + select(odd, value.cosine.lo, value.sine.lo);
   return flip_sign(result, shl(shr(count, 1), 63));
 }
 
-Scalar tan_double(Scalar x) {
-  const SinCos value = sin_cos_double(x);
+Scalar tangent_of(const Quadrant& angle) {
+  const SinCos value = sin_cos_of(fast_two_sum(angle.hi, angle.lo), angle.count);
   const Pair sine = fast_two_sum(value.sine.hi, value.sine.lo);
   const Pair cosine = fast_two_sum(value.cosine.hi, value.cosine.lo);
-  const Scalar odd = is_set(value.count, 1);
+  const Scalar odd = is_set(angle.count, 1);
   const Pair numerator{select(odd, -cosine.hi, sine.hi), select(odd, -cosine.lo, sine.lo)};
   const Pair denominator{select(odd, sine.hi, cosine.hi), select(odd, sine.lo, cosine.lo)};
   return quotient(numerator, denominator);
 }
 
-// NaN for infinite and NaN arguments.
-Scalar finite_only(Scalar value, Scalar x) { return select(abs(x) < x.constant(kInfinity), value, x - x); }
+template <class Function>
+Scalar of_quadrant(Scalar x, Function function) {
+  const Scalar size = abs(x);
+  const Scalar far = finite_only(function(far_quadrant(size)), x);
+  return select_rare(is_far(x, kDoubleLimit), far, function(near_quadrant(size)));
+}
 
 }  // namespace
 
@@ -242,20 +257,18 @@ SinCos sin_cos_pi(Scalar x) {
 }
 
 Scalar sin(Scalar x) {
-  const Scalar value =
-      x.dtype == DType::f32 ? half_turns_single(x, false).cast(DType::f32) : with_quadrant(sin_cos_double(x), false);
-  return finite_only(flip_sign(value, sign_of(x)), x);
+  if (x.dtype == DType::f32) return half_turns_single(x, false);
+  return flip_sign(of_quadrant(x, [](const Quadrant& angle) { return sine_of(angle, false); }), sign_of(x));
 }
 
 Scalar cos(Scalar x) {
-  const Scalar value =
-      x.dtype == DType::f32 ? half_turns_single(x, true).cast(DType::f32) : with_quadrant(sin_cos_double(x), true);
-  return finite_only(value, x);
+  if (x.dtype == DType::f32) return half_turns_single(x, true);
+  return of_quadrant(x, [](const Quadrant& angle) { return sine_of(angle, true); });
 }
 
 Scalar tan(Scalar x) {
-  const Scalar value = x.dtype == DType::f32 ? tan_single(x).cast(DType::f32) : tan_double(x);
-  return finite_only(flip_sign(value, sign_of(x)), x);
+  if (x.dtype == DType::f32) return tan_single(x);
+  return flip_sign(of_quadrant(x, [](const Quadrant& angle) { return tangent_of(angle); }), sign_of(x));
 }
 
 }  // namespace tandem::math

@@ -1,6 +1,4 @@
 // Operations on logarithms and exponentials of two arguments.
-#include <cmath>
-
 #include "ir/rules.h"
 
 namespace tandem {
@@ -11,19 +9,12 @@ namespace {
 
 using Grads = std::vector<Value>;
 
-// max + log(1 + exp(-|x - y|)); f32 is exact enough in f64. Equal infinities have no difference.
-Scalar log_of_sum(Scalar x, Scalar y) {
-  if (x.dtype == DType::f32) return log_of_sum(x.cast(DType::f64), y.cast(DType::f64)).cast(DType::f32);
-  const Scalar larger = max(x, y);
-  return select(x == y, x + x.constant(M_LN2), larger + math::log1p(math::exp(-abs(x - y))));
-}
-
 }  // namespace
 
 std::vector<OpDef> exponential_ops() {
   return with({.inputs = {"x1", "x2"}, .accepts = Accepts::promote_to_float, .infer = broadcast_promote},
               {{.name = "logaddexp",
-                .lower = lift2<log_of_sum>,
+                .lower = lift2<math::logaddexp>,
                 .grad = [](const GradContext& c) -> Grads {
                   // The share of each input in the sum.
                   const auto part = [&c](const Value& x, const Value& other) {

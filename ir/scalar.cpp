@@ -290,12 +290,19 @@ Scalar fma(Scalar a, Scalar b, Scalar c) {
   return a.builder->emit(ScalarOp::fma, a.dtype, a.id, b.id, c.id);
 }
 
-Scalar select(Scalar condition, Scalar a, Scalar b) {
+namespace {
+
+Scalar choice(Scalar condition, Scalar a, Scalar b, bool rare) {
   check_internal(
       same_builder(condition, a) && same_builder(a, b) && condition.dtype == DType::boolean && a.dtype == b.dtype,
       "select needs a bool and two equal dtypes, got {}, {}, {}", info(condition.dtype).text, info(a.dtype).text,
       info(b.dtype).text);
-  return condition.builder->emit(ScalarOp::select, a.dtype, condition.id, a.id, b.id);
+  return condition.builder->emit(ScalarOp::select, a.dtype, condition.id, a.id, b.id, rare ? 1 : 0);
 }
+
+}  // namespace
+
+Scalar select(Scalar condition, Scalar a, Scalar b) { return choice(condition, a, b, false); }
+Scalar select_rare(Scalar condition, Scalar rare, Scalar common) { return choice(condition, rare, common, true); }
 
 }  // namespace tandem

@@ -70,6 +70,8 @@ Scalar ceil(Scalar a);
 Scalar trunc(Scalar a);
 Scalar round(Scalar a);
 Scalar select(Scalar condition, Scalar a, Scalar b);
+// The same where `condition` is seldom true: what is needed for `rare` alone is computed only if some lane needs it.
+Scalar select_rare(Scalar condition, Scalar rare, Scalar common);
 
 // The one form in which a value of `dtype` is held in an int64: integers by value (u64 by its bits), floats
 // zero-extended. Hash-consing relies on it.

@@ -82,6 +82,46 @@ def fit(f, weight, lo, hi, count, bits, first=None, samples=400):
     return coefs, max(abs(v) * w for v, w in zip(rest, weights, strict=True))
 
 
+def rational(f, hi, above, below, samples=200):
+    """Coefficients (53 bits) of P, Q of these degrees, Q(0) = 1, and the largest relative error of P / Q on [0, hi].
+
+    Remez exchange; for given points of alternation, P - f Q = +-E f Q is solved with the Q on its right side taken from
+    the round before.
+    """
+    points = [hi / 2 - hi / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / samples) for i in range(samples)]
+    values = [f(z) for z in points]
+    count = above + below + 1
+    last = samples - 1
+    chosen = [round(last * (1 - mp.cos(mp.pi * i / count)) / 2) for i in range(count + 1)]
+    p, q = [], [mpf(1)] + [mpf(0)] * below
+    for _ in range(12):
+        for _ in range(6):
+            rows = [
+                [points[i] ** j for j in range(above + 1)]
+                + [-values[i] * points[i] ** j for j in range(1, below + 1)]
+                + [(-1) ** k * values[i] * mp.polyval(q[::-1], points[i])]
+                for k, i in enumerate(chosen)
+            ]
+            solution = list(mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in chosen])))
+            p, q = solution[: above + 1], [mpf(1), *solution[above + 1 : count]]
+        errors = [mp.polyval(p[::-1], z) / mp.polyval(q[::-1], z) / v - 1 for z, v in zip(points, values, strict=True)]
+        runs = []
+        for i, e in enumerate(errors):
+            if runs and (errors[runs[-1]] > 0) == (e > 0):
+                if abs(e) > abs(errors[runs[-1]]):
+                    runs[-1] = i
+            else:
+                runs.append(i)
+        while len(runs) > count + 1:
+            runs.pop(0 if abs(errors[runs[0]]) < abs(errors[runs[-1]]) else -1)
+        if runs == chosen or len(runs) < count + 1:
+            break
+        chosen = runs
+    p, q = [rounded(c, 53) for c in p], [rounded(c, 53) for c in q]
+    errors = [mp.polyval(p[::-1], z) / mp.polyval(q[::-1], z) / v - 1 for z, v in zip(points, values, strict=True)]
+    return p, q, max(abs(e) for e in errors)
+
+
 def literal(value):
     mantissa, exponent = mp.frexp(value)
     text = float(value).hex()
@@ -122,7 +162,7 @@ def parts(value, bits):
 
 def exp_tables():
     r = LN2 / 2 * mpf("1.001")
-    for suffix, bits, n_exp, n_exp2, n_cosh, n_sinh in (("F32", 24, 5, 6, 3, 3), ("F64", 53, 11, 12, 5, 6)):
+    for suffix, bits, n_exp, n_exp2 in (("F32", 24, 5, 6), ("F64", 53, 11, 12)):
         emit_fit(
             f"kExp{suffix}",
             "(e^r - 1 - r) / r^2",
@@ -144,35 +184,33 @@ def exp_tables():
             n_exp2,
             bits,
         )
-        emit_fit(
-            f"kCosh{suffix}",
-            "(cosh r - 1) / z, z = r^2",
-            lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z,
-            lambda z: z,
-            0,
-            r**2,
-            n_cosh,
-            bits,
-        )
-        emit_fit(
-            f"kSinh{suffix}",
-            "(sinh r - r) / (r z), z = r^2",
-            lambda z: (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
-            lambda z: z,
-            0,
-            r**2,
-            n_sinh,
-            bits,
-        )
+
+    def sinh_ratio(z):
+        return (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    note = "(sinh r - r) / (r z), z = r^2"
+    emit_fit("kSinhF32", f"{note}, |r| <= 1", sinh_ratio, lambda z: z, 0, mpf("1.001"), 4, 24)
+    emit_fit("kSinhF64", note, sinh_ratio, lambda z: z, 0, r**2, 6, 53)
     emit_fit(
-        "kExp2Pow",
-        "(2^r - 1) / r, for the result of a float32 pow",
-        lambda x: mp.expm1(x * LN2) / x,
-        lambda x: x,
-        mpf("-0.5005"),
-        mpf("0.5005"),
-        7,
+        "kCoshF64",
+        "(cosh r - 1) / z, z = r^2",
+        lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z,
+        lambda z: z,
+        0,
+        r**2,
+        5,
         53,
+    )
+    emit_fit(
+        "kExpTanh",
+        "e^(2r), |r| <= (ln 2) / 4, for tanh in float32",
+        lambda x: mp.exp(2 * x),
+        lambda x: mp.exp(-2 * x),
+        -r / 2,
+        r / 2,
+        7,
+        24,
+        first=1,
     )
 
 
@@ -184,43 +222,73 @@ def tanh_table():
         return z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))
 
     note = "(tanh(x) - x) / (x z), z = x^2, |x| <= 1"
-    emit_fit("kTanhF32", note, ratio, weight, 0, mpf("1.002"), 8, 24)
+    emit_fit("kTanhF32", note, ratio, weight, 0, mpf("1.002"), 7, 24)
 
 
 def log_tables():
     third = mpf(1) / 3 * mpf("1.0001")
-    for suffix, bits, n in (("F32", 24, 9), ("F64", 53, 20), ("Pow", 53, 13)):
+    emit_fit(
+        "kLogF32",
+        "(log(1 + f) - f) / f^2",
+        lambda f: (mp.log1p(f) - f) / f**2,
+        lambda f: f**2 / mp.log1p(f),
+        -third,
+        third,
+        9,
+        24,
+    )
+    emit_fit(
+        "kLog2F32",
+        "the same for log2",
+        lambda f: (mp.log1p(f) - f) / f**2 / LN2,
+        lambda f: LN2 * f**2 / mp.log1p(f),
+        -third,
+        third,
+        9,
+        24,
+    )
+    emit_fit(
+        "kLogF64",
+        "(2 atanh(s) / s - 2) / z, z = s^2, 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f)",
+        lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
+        lambda z: z / 2,
+        0,
+        mpf("0.02945"),
+        7,
+        53,
+    )
+    emit_fit(
+        "kLogOfSum",
+        "the same for z <= 1/9",
+        lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
+        lambda z: z / 2,
+        0,
+        mpf("0.11112"),
+        10,
+        53,
+    )
+    for suffix, bits, limit, n in (("F32", 24, mpf("0.0401"), 3), ("F64", 53, mpf("0.02945"), 8)):
         emit_fit(
-            f"kLog{suffix}",
-            "(log(1 + f) - f) / f^2",
-            lambda f: (mp.log1p(f) - f) / f**2,
-            lambda f: f**2 / mp.log1p(f),
-            -third,
-            third,
+            f"kAtanh{suffix}",
+            "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
+            lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2,
+            lambda z: z**2 / 3,
+            0,
+            limit,
             n,
             bits,
         )
-        if suffix != "Pow":
-            emit_fit(
-                f"kLog2{suffix}",
-                "the same for log2",
-                lambda f: (mp.log1p(f) - f) / f**2 / LN2,
-                lambda f: LN2 * f**2 / mp.log1p(f),
-                -third,
-                third,
-                n,
-                bits,
-            )
-    emit_fit(
-        "kAtanh",
-        "(3 atanh(s) / s - 3 - z) / z^2, z = s^2",
-        lambda z: (3 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 3 - z) / z**2,
-        lambda z: z**2 / 3,
-        0,
-        mpf("0.02945"),
-        8,
-        53,
-    )
+        emit(f"kPowScale{suffix}", "2 / (3 ln 2)", parts(2 / (3 * LN2), [bits, bits]))
+
+
+def emit_tangent():
+    def ratio(z):
+        return mp.tan(mp.sqrt(z)) / mp.sqrt(z)
+
+    above, below, error = rational(ratio, (mp.pi / 4 * mpf("1.0002")) ** 2, 1, 2)
+    print("kTanAbove", float(mp.log(error, 2)), file=sys.stderr)
+    emit("kTanAbove", "tan r / r = P(z) / Q(z), z = r^2, |r| <= pi/4, for a float32 result: P", above, error)
+    emit("kTanBelow", "Q", below)
 
 
 def trig_tables():
@@ -238,11 +306,12 @@ def trig_tables():
         lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)),
         0,
         (mp.pi / 2 * mpf("1.0002")) ** 2,
-        6,
+        5,
         53,
     )
-    emit_fit("kSinTan", "(sin r - r) / (r z), |r| <= pi/4, for a float32 tangent", sine, lambda z: z, 0, quarter, 4, 53)
-    emit_fit("kCosTan", "(cos r - 1 + z / 2) / z^2, for a float32 tangent", cosine, lambda z: z**2, 0, quarter, 4, 53)
+    emit_fit("kSinTan", "(sin r - r) / (r z), |r| <= pi/4, for a float32 result", sine, lambda z: z, 0, quarter, 4, 53)
+    emit_fit("kCosTan", "(cos r - 1 + z / 2) / z^2, for a float32 result", cosine, lambda z: z**2, 0, quarter, 4, 53)
+    emit_tangent()
     emit_fit("kSinF64", "(sin r - r) / (r z), |r| <= pi/4", sine, lambda z: z, 0, quarter, 6, 53)
     emit_fit("kCosF64", "(cos r - 1 + z / 2) / z^2", cosine, lambda z: z**2, 0, quarter, 6, 53)
     emit("kPi", "pi in parts of 53 bits", parts(mp.pi, [53, 53, 53]))
@@ -250,7 +319,6 @@ def trig_tables():
     emit("kLn2F64", "the same for float64", parts(LN2, [41, 53]))
     emit("kLog2eF32", "1 / ln 2", parts(1 / LN2, [24, 24]))
     emit("kLog2eF64", "1 / ln 2", parts(1 / LN2, [53, 53]))
-    emit("kPowScale", "2 / (3 ln 2)", parts(2 / (3 * LN2), [53, 53]))
     words = 20
     mp.dps = 420
     bits = int(mp.floor(mp.ldexp(2 / mp.pi, 64 * words)))
@@ -317,10 +385,20 @@ def inverse_tables():
     def weight(z):
         return z * mp.sqrt(z) / mp.atan(mp.sqrt(z))
 
-    limit = (mpf(7) / 16 * mpf("1.0001")) ** 2
-    emit_fit("kAtanF64", "(atan t - t) / (t z), z = t^2, |t| <= 7/16", arctangent, weight, 0, limit, 11, 53)
-    emit_fit("kAtanSingle", "the same for a float32 result", arctangent, weight, 0, limit, 7, 53)
-    emit("kAtanHalf", "atan(1/2)", parts(mp.atan(mpf(1) / 2), [53, 53]))
+    def arcsine(z):
+        return (mp.asin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+    def arcsine_weight(z):
+        return z * mp.sqrt(z) / mp.asin(mp.sqrt(z))
+
+    quarter = mpf(1) / 4 * mpf("1.0001")
+    for suffix, bits, n_atan, n_asin in (("F32", 24, 5, 5), ("F64", 53, 12, 12)):
+        note = "(atan t - t) / (t z), z = t^2 <= 1/4"
+        emit_fit(f"kAtan{suffix}", note, arctangent, weight, 0, quarter, n_atan, bits)
+        note = "(asin t - t) / (t z), z = t^2 <= 1/4"
+        emit_fit(f"kAsin{suffix}", note, arcsine, arcsine_weight, 0, quarter, n_asin, bits)
+    emit("kHalfPiF32", "pi/2 in parts of 24 bits", parts(mp.pi / 2, [24, 24]))
+    emit("kThreeQuarterPiF32", "3 pi/4", parts(3 * mp.pi / 4, [24, 24]))
     ln10 = mp.log(10)
     emit(
         "kLog10Of2",

@@ -71,9 +71,11 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
     s_.used[static_cast<size_t>(node)] = 1;
     s_.in_lanes[static_cast<size_t>(node)] = 1;
   };
-  for (const Store& store : stage.stores) use_access(store.access), use_in_lanes(store.value);
-  for (const Reduction& r : stage.reductions) use_in_lanes(r.value);
-  for (const Scan& scan : stage.scans) use_in_lanes(scan.next);
+  std::vector<int> roots;
+  for (const Store& store : stage.stores) use_access(store.access), roots.push_back(store.value);
+  for (const Reduction& r : stage.reductions) roots.push_back(r.value);
+  for (const Scan& scan : stage.scans) roots.push_back(scan.next);
+  for (const int root : roots) use_in_lanes(root);
   for (size_t n = count; n-- > 0;) {
     if (!s_.used[n]) continue;
     const ScalarNode& node = stage.body[n];
@@ -84,6 +86,10 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
       if (s_.varying[n]) s_.in_lanes[static_cast<size_t>(id)] = 1;
     }
   }
+  for (size_t a = 0; a < accesses; ++a)
+    if (s_.used_access[a])
+      for (const Gather& g : k_.accesses[a].gathers) roots.push_back(g.value);
+  find_rare(roots);
   find_partners();
   for (size_t k = 0; k < stage.reductions.size(); ++k) {
     const Reduction& r = stage.reductions[k];
@@ -99,7 +105,7 @@ void Emitter::emit_level(int level) {
   for (auto& pointers : s_.pointers) pointers[at].clear();
   for (auto& loaded : s_.parts_loaded) loaded.clear();
   for (size_t n = 0; n < s_.used.size(); ++n) {
-    if (!s_.used[n] || s_.level[n] != level) continue;
+    if (!s_.used[n] || s_.rare[n] || s_.level[n] != level) continue;
     s_.values[n] = emit_node(static_cast<int>(n));
     if (!s_.varying[n] && s_.in_lanes[n] && s_.width > 1)
       s_.splats[n] = ops_.splat(register_type(s_.stage->body[n].dtype), s_.width, s_.values[n][0]);
@@ -111,7 +117,8 @@ void Emitter::emit_level(int level) {
 int Emitter::varying_nodes() const {
   int weight = 0;
   for (size_t n = 0; n < s_.used.size(); ++n)
-    weight += s_.used[n] && s_.varying[n] && s_.level[n] == s_.levels && s_.stage->body[n].op != ScalarOp::load;
+    weight += s_.used[n] && !s_.rare[n] && s_.varying[n] && s_.level[n] == s_.levels &&
+              s_.stage->body[n].op != ScalarOp::load;
   return weight;
 }
 
@@ -162,8 +169,9 @@ std::vector<Value> Emitter::result_values(int result, DType dtype) {
   return {ops_.from_memory(dtype, 1, loaded)};
 }
 
-std::vector<Value> Emitter::emit_node(int number) {
+std::vector<Value> Emitter::emit_node(int number, bool may_branch) {
   const ScalarNode& node = s_.stage->body[static_cast<size_t>(number)];
+  if (may_branch && branches(static_cast<size_t>(number))) return emit_rare(node);
   const bool varying = s_.varying[static_cast<size_t>(number)] != 0;
   const int count = varying ? shape_.count : 1;
   const int width = varying ? shape_.width : 1;

@@ -1,6 +1,7 @@
 // The state of emitting one kernel. One class, split by role:
 //   emit.cpp    the function's frame: arguments, the loop over outer points, the list of stages
 //   body.cpp    the nodes of a stage, each at the loop level where it becomes known
+//   rare.cpp    the blocks of selects whose first value is seldom wanted
 //   access.cpp  addresses, loads, stores, gathers
 //   pairs.cpp   loads and stores of complex numbers, loads of every second element
 //   map.cpp     loops of stages that only store, vectorised over the last inner axis
@@ -51,6 +52,7 @@ struct StageState {
   size_t first_result = 0;
   std::vector<int> level;                     // per node
   std::vector<char> varying, used, in_lanes;  // per node; in_lanes: uniform, but needed in all lanes of a vector
+  std::vector<char> rare;                     // per node: left to the block of a select (rare.cpp)
   std::vector<std::vector<Value>> values;     // per node: one, or one per vector
   std::vector<Value> splats;                  // per node: a uniform value in all lanes, made where it is defined
   int width = 1;                              // of the vectors that the stage uses
@@ -88,7 +90,7 @@ class Emitter {
   // body.cpp
   void analyse(const Stage& stage, size_t first_result);
   void emit_level(int level);
-  std::vector<Value> emit_node(int node);
+  std::vector<Value> emit_node(int node, bool may_branch = true);
   const Value& operand(int node, int chunk, bool varying);
   int varying_nodes() const;  // at the innermost level: a measure of how heavy the vector loop is
   std::vector<Value> result_values(int result, DType dtype);
@@ -99,6 +101,12 @@ class Emitter {
   // Numbers of the lanes of vector `chunk`: "<i32 16, i32 17, ...>".
   Value iota(std::string_view type, int chunk) const;
   void set_masks(const Value& count);  // lanes below `count` (i64) are real
+
+  // rare.cpp
+  bool branches(size_t node) const;
+  void find_rare(const std::vector<int>& roots);
+  std::vector<int> rare_nodes(int node) const;
+  std::vector<Value> emit_rare(const ScalarNode& node);
 
   // access.cpp
   bool varying_access(const Access& access) const;

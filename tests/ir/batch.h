@@ -121,9 +121,10 @@ class Batch {
       if (dtype == DType::i64) TANDEM_LOOP(int64_t, a[i])
       if (dtype == DType::f32) TANDEM_LOOP(float, a[i])
     }
-    if (dtype == DType::f64 && from == DType::i64) {
+    if (from == DType::i64) {
       const auto* a = static_cast<const int64_t*>(pa);
-      TANDEM_LOOP(double, a[i])
+      if (dtype == DType::f64) TANDEM_LOOP(double, a[i])
+      if (dtype == DType::i32) TANDEM_LOOP(int32_t, a[i])
     }
     return false;
   }
