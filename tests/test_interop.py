@@ -440,17 +440,3 @@ def test_creation_from_others():
     a, b = td.broadcast_arrays(td.ones((3, 1)), td.ones((4,)))
     assert a.shape == b.shape == (3, 4)
     assert td.can_cast(td.int8, td.int32) and not td.can_cast(td.float32, td.int32)
-
-
-def test_scalars_of_numpy_keep_their_dtype() -> None:
-    for scalar in (
-        np.float64(1.5),
-        np.float32(1.5),
-        np.complex128(1.5j),
-        np.complex64(1.5j),
-        np.int16(3),
-        np.bool_(True),
-    ):
-        x = td.asarray(scalar)
-        assert np.asarray(x).dtype == scalar.dtype and x.shape == () and x.item() == scalar.item()
-    assert td.asarray(1.5).dtype == td.default_dtype()

@@ -199,13 +199,9 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
   TensorRef out;
   bool fresh = false;
   const bool wants = !dtype.is_none();
-  // NumPy's float64 and complex128 scalars are Python numbers, too; here they are arrays, as its other scalars are.
-  const bool scalar = (PyFloat_Check(value.ptr()) && !PyFloat_CheckExact(value.ptr())) ||
-                      (PyComplex_Check(value.ptr()) && !PyComplex_CheckExact(value.ptr()));
-  const bool is_array = scalar && py::hasattr(value, "__array_interface__");
   if (const TensorRef* tensor = tensor_pointer(value)) {
     out = *tensor;
-  } else if (const auto kind = number_kind(value); kind && !is_array && !is_size(value)) {
+  } else if (const auto kind = number_kind(value); kind && !is_size(value)) {
     const DType to = wants                     ? dtype_from(dtype)
                      : *kind == Kind::floating ? default_dtype()
                      : *kind == Kind::complex  ? complex_type(default_dtype())

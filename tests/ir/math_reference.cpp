@@ -219,7 +219,7 @@ const Table& table() {
       {"i1e", {TANDEM_SAME(bessel(x, 1, true)), 1, 1, 50}},
       {"lgamma", {TANDEM_SAME(log_gamma(x)), 1, 1, 50, 0, 0.25}},
       {"trigamma", {TANDEM_SAME(trigamma(x)), 1, 1, 50}},
-      {"digamma", {TANDEM_SAME(static_cast<decltype(x)>(digamma(x))), 1, 1, 50, 0, 1}},
+      {"digamma", {TANDEM_SAME(static_cast<decltype(x)>(digamma(x))), 1, 1.25, 50, 0, 1}},
   };
   return rows;
 }

@@ -199,14 +199,14 @@ _rounded(
 TWINS["pow"].integers = _integer_power
 
 
-def _negative(smallest):
+def _negative(smallest, units=1):
     """Results at negative arguments smaller than `smallest` are as exact as that number: terms cancel to a zero."""
-    return lambda arrays, attributes: (1, np.where(arrays[0] < 0, smallest, 0))
+    return lambda arrays, attributes: (units, np.where(arrays[0] < 0, smallest, 0))
 
 
 _rounded(**special.FUNCTIONS)
 TWINS["lgamma"].error = _negative(0.25)
-TWINS["digamma"].error = _negative(1)
+TWINS["digamma"].error = _negative(1, units=1.25)
 _exact(ldexp=lambda x, n: np.ldexp(x, n.astype(np.int64)))
 
 

@@ -20,6 +20,8 @@ TAME = {  # not where derivatives grow without bound
     "acosh": lambda x: x + 0.25,
     "lgamma": lambda x: np.abs(x) + 0.5,
     "digamma": lambda x: np.abs(x) + 0.5,
+    "i0e": lambda x: x + np.where(x < 0, -0.1, 0.1),  # whose derivative jumps at 0
+    "i1e": lambda x: x + np.where(x < 0, -0.1, 0.1),
 }
 # Rows whose second derivative would need that of a row without a gradient: each polygamma function leads to the next.
 LAST = {"digamma": "trigamma"}
