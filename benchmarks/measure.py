@@ -46,8 +46,11 @@ def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, list[float
     return {name: sorted(values) for name, values in samples.items()}
 
 
-def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = 5e-5) -> dict[str, float]:
-    """Return the median seconds of each; a sample lasts `sample` seconds at least."""
+def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = 2e-4) -> dict[str, float]:
+    """Return the median seconds of each; a sample lasts `sample` seconds at least, after a warm-up half as long.
+
+    Before it nothing runs for a moment: threads of another library that still look for work would hold a core.
+    """
     counts = {}
     for name, function in calls.items():
         function()
@@ -56,9 +59,8 @@ def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = 5
     names = list(calls)
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            if counts[name] == 1:
-                time.sleep(1e-3)  # the threads of the one before stop spinning
-            calls[name]()
+            time.sleep(SETTLE)
+            timed(calls[name], 1 + counts[name] // 2)
             samples[name].append(timed(calls[name], counts[name]))
     return {name: statistics.median(values) for name, values in samples.items()}
 
