@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "frontend/tape.h"
+
 namespace tandem {
 
 namespace {
@@ -74,6 +76,7 @@ Recorder::Recorder(std::string name) : name_(std::move(name)) {
 
 Recorder* Recorder::current() { return active; }
 void Recorder::start() {
+  grad_mode_ = GradMode::enabled();
   previous_ = active;
   active = this;
 }
@@ -240,6 +243,7 @@ ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
 }
 
 ValueId Recorder::emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs) {
+  if (GradMode::enabled() != grad_mode_) not_differentiable();
   GraphBuilder builder(top().graph, env_);
   if (line_.known())
     builder.set_location(line_);

@@ -78,6 +78,7 @@ struct Capture {
   std::vector<HostFunction> host;               // with any call, the result before those written back is the last token
   std::vector<TensorRef> constants;             // bound to the inputs that follow the arguments
   std::vector<bool> numbers;                    // per input: a Python float, as a weak f64[]
+  bool differentiable = true;                   // gradients flow through all of the graph
 };
 
 class Recorder : public std::enable_shared_from_this<Recorder> {
@@ -94,6 +95,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef part_of(const TensorRef& whole, const TensorRef& tensor, int64_t offset);
   std::vector<int> written_inputs() const;  // those that have been written to so far
   TensorRef number_input(const std::string& name);
+  // Some gradient does not flow as the graph has it, or the function asks about gradients.
+  void not_differentiable() { differentiable_ = false; }
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
   // Whether Python computes this itself: an operator on numbers only.
@@ -250,6 +253,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   SourceLoc line_;  // of what is recorded, where that is not the line that runs
   std::unordered_map<int64_t, std::shared_ptr<Cell>> index_cells_;  // by frame and value: equal views compare equal
   int next_frame_ = 0;
+  bool grad_mode_ = true, differentiable_ = true;  // GradMode when the capture began
   Recorder* previous_ = nullptr;
 };
 

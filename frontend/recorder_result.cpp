@@ -121,6 +121,7 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   capture.graph = std::move(graph);
   numbers_.resize(arguments_.size());
   capture.numbers = numbers_;
+  capture.differentiable = differentiable_;
   capture.hints = env_.hints();
   capture.guards = env_.guards();
   return capture;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "frontend/eager.h"
+#include "frontend/recorder.h"
 
 namespace tandem {
 
@@ -289,6 +290,10 @@ void require_grad(const TensorRef& x, bool required) {
   if (!tracking) x->tracking = std::make_shared<Tracking>();
 }
 
-TensorRef detached(const TensorRef& x) { return x->recorded ? x : alias(*x); }
+TensorRef detached(const TensorRef& x) {
+  if (!x->recorded) return alias(*x);
+  x->recorded->recorder->not_differentiable();
+  return x;
+}
 
 }  // namespace tandem

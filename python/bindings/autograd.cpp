@@ -12,8 +12,14 @@ std::vector<TensorRef> tensors_from(const py::sequence& values) {
   return out;
 }
 
+// A program is captured for tensors without gradients; where it depends on that, it is for these alone.
+const TrackingRef& asked_tracking(const TensorRef& x) {
+  if (x->recorded) x->recorded->recorder->not_differentiable();
+  return tracking_of(x);
+}
+
 py::object grad_of(const TensorRef& x) {
-  const TrackingRef& tracking = tracking_of(x);
+  const TrackingRef& tracking = asked_tracking(x);
   return tracking && tracking->grad ? wrap(tracking->grad) : py::none();
 }
 
@@ -62,13 +68,13 @@ void bind_autograd(py::module_& m) {
   auto tensor = py::reinterpret_borrow<py::class_<Tensor, TensorRef>>(py::type::of<Tensor>());
   tensor
       .def_property(
-          "requires_grad", [](const TensorRef& x) { return tracking_of(x) != nullptr; },
+          "requires_grad", [](const TensorRef& x) { return asked_tracking(x) != nullptr; },
           [](const TensorRef& x, bool required) { require_grad(x, required); },
           "Whether operations on it are recorded, so that gradients can be computed.")
       .def_property_readonly(
           "is_leaf",
           [](const TensorRef& x) {
-            const TrackingRef& tracking = tracking_of(x);
+            const TrackingRef& tracking = asked_tracking(x);
             return !tracking || tracking->is_leaf();
           },
           "Whether it was not computed from tensors that require gradients.")
@@ -77,7 +83,7 @@ void bind_autograd(py::module_& m) {
       .def_property_readonly(
           "grad_fn",
           [](const TensorRef& x) -> py::object {
-            const TrackingRef& tracking = tracking_of(x);
+            const TrackingRef& tracking = asked_tracking(x);
             if (!tracking || tracking->is_leaf()) return py::none();
             const GradNode& node = *tracking->made_by;
             return py::str(node.op ? std::string(node.op->name) : node.name);

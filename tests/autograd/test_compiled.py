@@ -114,6 +114,46 @@ def test_what_has_branches_or_effects_runs_eagerly():
     assert x.grad.tolist() == [3.0, 3.0] and log.item() == 3.0
 
 
+def _without(x):
+    with td.no_grad():
+        y = x * 3
+    return x * y
+
+
+@td.custom_gradient
+def _tripled(x):
+    return x * 2, lambda g: g * 3
+
+
+@pytest.mark.parametrize(
+    ("function", "want"),
+    [
+        (_without, [3.0, 6.0]),
+        (lambda x: x * td.stop_gradient(x), [1.0, 2.0]),
+        (lambda x: x * x.detach(), [1.0, 2.0]),
+        (lambda x: _tripled(x) * 1, [3.0, 3.0]),
+        (lambda x: x * 5 if x.requires_grad else x * 7, [5.0, 5.0]),
+    ],
+)
+def test_parts_that_gradients_do_not_flow_through(function, want):
+    for compiled in (td.script(function), td.trace(function)):
+        for _ in range(2):
+            x = td.asarray([1.0, 2.0])
+            compiled(x)
+            x.requires_grad_()
+            compiled(x).sum().backward()
+            assert x.grad.tolist() == want
+
+
+def test_a_function_captured_without_gradients_is_differentiated_later():
+    f = td.script(lambda x: x * x)
+    x = td.asarray([1.0, 2.0]).requires_grad_()
+    with td.no_grad():
+        f(x)
+    f(x).sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0] and f.stats()["eager_calls"] == 0
+
+
 def test_an_argument_written_to_after_the_call():
     f = td.script(lambda x: x * x)
     x = td.asarray([1.0, 2.0]).requires_grad_()
