@@ -65,7 +65,7 @@ class FormulaRunner : public Builder {
     if (!create_graph_) return known;
     const TrackingRef& past = is_output ? result_ : value.tracking;
     if (known->tracking != past || known->base) {
-      known = std::make_shared<Tensor>(known->dtype, known->sizes, known->strides, known->storage, known->data);
+      known = detached(known);
       known->tracking = past;
     }
     return known;
@@ -108,12 +108,7 @@ TensorRef fitted(TensorRef gradient, const SavedValue& value, const GradNode& no
 template <class Wanted>
 std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& result, const TensorRef& upstream,
                                      bool create_graph, const Wanted& wanted) {
-  const auto* rule = std::get_if<GradRule>(&node.op->grad);
-  if (!rule) {
-    const auto* none = std::get_if<NoGrad>(&node.op->grad);
-    throw_error(ErrorKind::autograd, "backward: got a result of '{}'; need an operation with a gradient: {}",
-                node.op->name, none ? none->reason : "it has no formula");
-  }
+  const GradRule rule = gradient_rule(*node.op);
   FormulaRunner runner(node, result, create_graph);
   std::vector<Value> inputs;
   std::vector<TensorType> types;
@@ -125,7 +120,7 @@ std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& re
   const Value up = runner.add(upstream->type(), upstream);
   Attrs attrs = node.attrs;
   infer_type(*node.op, types, attrs, runner.env());  // writes the attributes as formulas expect them
-  const std::vector<Value> grads = (*rule)({runner, inputs, output, up, *node.op, attrs});
+  const std::vector<Value> grads = rule({runner, inputs, output, up, *node.op, attrs});
   std::vector<TensorRef> out(node.inputs.size());
   for (size_t k = 0; k < grads.size(); ++k)
     if (grads[k] && wanted(node.inputs[k])) out[k] = runner.tensor(grads[k].id);

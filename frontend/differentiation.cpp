@@ -56,8 +56,6 @@ struct TapedCall {
 
 }  // namespace
 
-bool is_differentiable(const Executable& program) { return program.is_pure(); }
-
 void run_taped(const std::shared_ptr<const Executable>& program, std::vector<TensorRef> inputs, const int64_t* symbols,
                std::span<TensorRef> outputs) {
   program->run(pointers(inputs), symbols, outputs);

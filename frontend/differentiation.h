@@ -6,10 +6,7 @@
 
 namespace tandem {
 
-// Whether there is a compiled gradient: programs without branches, loops and effects.
-bool is_differentiable(const Executable& program);
-
-// Runs on inputs that match, as Executable::run does.
+// Runs a pure program on inputs that match, as Executable::run does.
 void run_taped(const std::shared_ptr<const Executable>& program, std::vector<TensorRef> inputs, const int64_t* symbols,
                std::span<TensorRef> outputs);
 

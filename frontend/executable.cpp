@@ -206,10 +206,9 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   std::vector<bool> of_results(captured_.results.size(), false);
   for (size_t k = 0; k < of_outputs.size(); ++k)
     if (of_outputs[k]) of_results[static_cast<size_t>(capture_.outputs[k].index)] = true;
-  std::optional<Graph> graph = tandem::gradient(captured_, of_results, wanted);
-  check_internal(graph.has_value(), "the gradient of a program with branches was asked for");
+  Graph graph = tandem::gradient(captured_, of_results, wanted);
   Capture capture;
-  for (size_t k = 0; k < graph->results.size(); ++k) {
+  for (size_t k = 0; k < graph.results.size(); ++k) {
     CapturedOutput output;
     output.index = static_cast<int>(k);
     capture.outputs.push_back(std::move(output));
@@ -217,9 +216,9 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   capture.hints = capture_.hints;
   capture.guards = capture_.guards;
   capture.numbers = capture_.numbers;
-  capture.numbers.resize(graph->params.size());
-  graph->name = "gradient_of_" + captured_.name;
-  capture.graph = std::move(*graph);
+  capture.numbers.resize(graph.params.size());
+  graph.name = "gradient_of_" + captured_.name;
+  capture.graph = std::move(graph);
   const auto made = std::make_shared<Executable>(std::move(capture), options_);
   made->default_dtype_ = default_dtype_;
   made->compile();

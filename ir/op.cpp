@@ -151,6 +151,13 @@ CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, co
   return {axis, type.shape[static_cast<size_t>(axis)]};
 }
 
+GradRule gradient_rule(const OpDef& op) {
+  if (const auto* rule = std::get_if<GradRule>(&op.grad)) return *rule;
+  const auto* none = std::get_if<NoGrad>(&op.grad);
+  throw_error(ErrorKind::autograd, "backward: got a result of '{}'; need an operation with a gradient: {}", op.name,
+              none ? none->reason : "it has no formula");
+}
+
 ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs) {
   if (const auto* formula = std::get_if<ComposeRule>(&op.lower)) return *formula;
   if (op.complex_formula == nullptr) return nullptr;

@@ -212,6 +212,8 @@ CheckedAxis checked_axis(const OpDef& op, std::span<const TensorType> inputs, co
                          const Attrs& attrs);
 
 // The formula that stands for a node with such inputs; null where the node itself is lowered.
+// Throws Error{autograd} for a row without one, with the reason.
+GradRule gradient_rule(const OpDef& op);
 ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Attrs& attrs);
 
 // Whether inputs may be complex.

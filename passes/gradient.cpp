@@ -56,18 +56,13 @@ class Reverse {
     const auto found = gradients_.find(node.outputs[0]);
     if (found == gradients_.end()) return;
     const Value upstream = found->second;
-    const auto* rule = std::get_if<GradRule>(&node.op->grad);
-    if (!rule) {
-      const auto* none = std::get_if<NoGrad>(&node.op->grad);
-      throw_error(ErrorKind::autograd, "backward: got a result of '{}'; need an operation with a gradient: {}",
-                  node.op->name, none ? none->reason : "it has no formula");
-    }
+    const GradRule rule = gradient_rule(*node.op);
     builder_.set_location(node.loc);
     std::vector<Value> inputs;
     inputs.reserve(node.inputs.size());
     for (const ValueId input : node.inputs) inputs.push_back(builder_.at(input));
     const Value output = builder_.at(node.outputs[0]);
-    const std::vector<Value> grads = (*rule)({builder_, inputs, output, upstream, *node.op, node.attrs});
+    const std::vector<Value> grads = rule({builder_, inputs, output, upstream, *node.op, node.attrs});
     for (size_t k = 0; k < grads.size(); ++k)
       if (grads[k] && is_reached(node.inputs[k])) add(node.inputs[k], cast(grads[k], inputs[k].dtype()));
   }
@@ -82,11 +77,10 @@ class Reverse {
 
 }  // namespace
 
-std::optional<Graph> gradient(const Graph& graph, const std::vector<bool>& of_results,
-                              const std::vector<bool>& wanted) {
-  if (std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                  [](const Node& node) { return !node.regions.empty() || node.outputs.size() != 1; }))
-    return std::nullopt;
+Graph gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
+  for (const Node& node : graph.nodes)
+    check_internal(node.regions.empty() && node.outputs.size() == 1, "the gradient of '{}' was asked for",
+                   node.op->name);
   return Reverse(graph, wanted).run(of_results, wanted);
 }
 

@@ -278,14 +278,6 @@ Offsets offsets_of(const Picked& to) {
   return out;
 }
 
-// The same as an operation, for the tape.
-void write_on_tape(const Picked& to, const TensorRef& values, int64_t place) {
-  const TensorRef ordered = moved(values, place, static_cast<int64_t>(to.common.size()), to.at);
-  const TensorRef made =
-      call("index_update", {to.table(), to.index(), ordered}, {to.at, static_cast<int64_t>(PutMode::set), true});
-  assign(to.view, to.count == 1 ? made : call("reshape", {made}, {to.view->type().shape}));
-}
-
 void write_in_memory(const TensorRef& x, const Picked& to, const TensorRef& values, int64_t place) {
   if (element_count(values->sizes) == 0 && element_count(to.arrays[0].index->sizes) == 0) return;
   const Offsets offsets = offsets_of(to);
@@ -314,11 +306,12 @@ void write_in_memory(const TensorRef& x, const Picked& to, const TensorRef& valu
        .from = from->data});
 }
 
-void write_in_graph(Recorder& recorder, const Picked& to, const TensorRef& values, int64_t place) {
+// As an operation: for a capture, and for the tape, where the indices are checked as ever.
+void write_as_operation(Recorder* recorder, const Picked& to, const TensorRef& values, int64_t place) {
   const TensorRef table = to.table();
   TensorRef index = to.index();
-  if (to.arrays.size() == 1)
-    index = recorder.checked_index(index, table->type().shape[static_cast<size_t>(to.at)], to.arrays[0].source);
+  if (recorder && to.arrays.size() == 1)
+    index = recorder->checked_index(index, table->type().shape[static_cast<size_t>(to.at)], to.arrays[0].source);
   const TensorRef ordered = moved(values, place, static_cast<int64_t>(to.common.size()), to.at);
   const TensorRef made =
       call("index_update", {table, index, ordered}, {to.at, static_cast<int64_t>(PutMode::set), true});
@@ -411,10 +404,9 @@ void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, in
     values = call("squeeze", {values}, {std::vector<Dim>{Dim(0)}});
   if (values->type().shape != shape) values = call("broadcast_to", {values}, {shape});
   if (!dropped.empty()) values = call("squeeze", {values}, {dropped});
-  if (Recorder* recorder = Recorder::current())
-    write_in_graph(*recorder, to, values, place);
-  else if (needs_tape(x, values))
-    write_on_tape(to, values, place);
+  Recorder* recorder = Recorder::current();
+  if (recorder || needs_tape(x, values))
+    write_as_operation(recorder, to, values, place);
   else
     write_in_memory(x, to, values, place);
 }

@@ -50,14 +50,18 @@ TrackingRef tracked(const TensorRef& x, std::string_view what) {
   return tracking;
 }
 
+// A Python function that may be let go of on any thread.
+std::shared_ptr<py::function> held(const py::function& function) {
+  return {new py::function(function), [](py::function* gone) {
+            const py::gil_scoped_acquire gil;
+            delete gone;
+          }};
+}
+
 // Called with the gradient; what it returns, unless None, takes its place.
 std::function<TensorRef(const TensorRef&)> hook_of(const py::function& function) {
-  const std::shared_ptr<py::function> held(new py::function(function), [](py::function* gone) {
-    const py::gil_scoped_acquire gil;
-    delete gone;
-  });
-  return [held](const TensorRef& gradient) {
-    const py::object result = (*held)(wrap(gradient));
+  return [hook = held(function)](const TensorRef& gradient) {
+    const py::object result = (*hook)(wrap(gradient));
     return result.is_none() ? nullptr : result.cast<TensorRef>();
   };
 }
@@ -134,15 +138,12 @@ void bind_autograd(py::module_& m) {
   m.def(
       "_tape_function",
       [](const std::string& name, const py::sequence& inputs, const py::sequence& results, const py::function& rule) {
-        const std::shared_ptr<py::function> held(new py::function(rule), [](py::function* gone) {
-          const py::gil_scoped_acquire gil;
-          delete gone;
-        });
-        tape_function(name, tensors_from(inputs), tensors_from(results), [held](std::span<const TensorRef> upstream) {
-          py::list given;
-          for (const TensorRef& each : upstream) given.append(each ? wrap(each) : py::none());
-          return tensors_from((*held)(*py::tuple(given)));
-        });
+        tape_function(name, tensors_from(inputs), tensors_from(results),
+                      [made = held(rule)](std::span<const TensorRef> upstream) {
+                        py::list given;
+                        for (const TensorRef& each : upstream) given.append(each ? wrap(each) : py::none());
+                        return tensors_from((*made)(*py::tuple(given)));
+                      });
       },
       "Record that `results` were made of `inputs` by a function whose gradients `rule` computes.");
 }

@@ -328,13 +328,10 @@ bool Specialization::is_differentiated(Call& call) {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
 }
 
-bool Specialization::is_differentiable(Call& call) const {
-  return tandem::is_differentiable(*executable_) && owned_inputs(call).has_value();
-}
-
-std::optional<std::vector<TensorRef>> Specialization::owned_inputs(Call& call) const {
-  std::vector<TensorRef> out;
+bool Specialization::prepare_taped(Call& call) const {
+  if (!executable_->is_pure()) return false;
   const auto tensors = call.tensors.span();
+  std::vector<TensorRef> owned;
   for (size_t k = 0; k < tensors.size(); ++k) {
     const auto is_this = [&](const TensorRef& x) { return x.get() == tensors[k]; };
     const TensorRef* known = call.objects[k] ? tensor_pointer(call.objects[k]) : nullptr;
@@ -344,10 +341,11 @@ std::optional<std::vector<TensorRef>> Specialization::owned_inputs(Call& call) c
     };
     look_in(call.made);
     look_in(executable_->constants());
-    if (!known) return std::nullopt;
-    out.push_back(*known);
+    if (!known) return false;
+    owned.push_back(*known);
   }
-  return out;
+  call.taped = std::move(owned);
+  return true;
 }
 
 py::object Specialization::run(const Flat& flat, Call& call) const {
@@ -356,8 +354,8 @@ py::object Specialization::run(const Flat& flat, Call& call) const {
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
   const RunningCall running(*this, flat);
-  if (is_differentiated(call)) {
-    run_taped(executable_, *owned_inputs(call), call.symbols, outputs);
+  if (!call.taped.empty()) {
+    run_taped(executable_, std::move(call.taped), call.symbols, outputs);
   } else if (executable_->brief()) {
     executable_->run(call.tensors.span(), call.symbols, outputs);
   } else {

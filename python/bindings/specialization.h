@@ -117,17 +117,17 @@ class Specialization {
     ShortList<Tensor*, 24> tensors;
     ShortList<PyObject*, 24> objects;  // what the tensors are in Python; null for numbers
     std::vector<py::object> held;
-    std::vector<TensorRef> made;  // numbers, and vectors of shared memory
+    std::vector<TensorRef> made;   // numbers, and vectors of shared memory
+    std::vector<TensorRef> taped;  // the tensors, if gradients flow through the call
     const Flat* flat = nullptr;
     int64_t symbols[64];
   };
   bool matches(const Flat& flat, Call& call, std::string* reason) const;
-  // Whether gradients flow to an input, and whether the compiled program can say how; otherwise the function has to run
-  // eagerly.
+  // Whether gradients flow to an input.
   static bool is_differentiated(Call& call);
-  bool is_differentiable(Call& call) const;
-  // The inputs, each owned; nothing where one is not known to anybody else.
-  std::optional<std::vector<TensorRef>> owned_inputs(Call& call) const;
+  // Whether the compiled program can say how they do; then `run` puts its results on the tape. Otherwise the function
+  // has to run eagerly.
+  bool prepare_taped(Call& call) const;
   py::object run(const Flat& flat, Call& call) const;
 
   // The input that an argument is, or -1.

@@ -122,6 +122,18 @@ def _variable(x: Any, what: str) -> Tensor:
     return out
 
 
+def _or_zeros(found: list[Tensor | None], like: list[Tensor]) -> list[Tensor]:
+    return [_core.zeros(x.shape, dtype=x.dtype) if g is None else g for g, x in zip(found, like, strict=True)]
+
+
+def _on_tape(name: str, inputs: list[Tensor], out: Any, rule: Callable[..., Any]) -> Any:
+    """Return the result of a function, a tensor or a tuple of them, with this rule for its gradients."""
+    results = [y.detach() for y in (out if isinstance(out, tuple) else (out,))]
+    if is_grad_enabled():
+        _core._tape_function(name, inputs, results, rule)
+    return tuple(results) if isinstance(out, tuple) else results[0]
+
+
 class _Arguments:
     """The arguments that a function is differentiated by, as variables."""
 
@@ -149,10 +161,7 @@ class _Arguments:
             retain_graph=retain,
             create_graph=self.create_graph,
         )
-        grads = [
-            _core.zeros(x.shape, dtype=x.dtype) if g is None else g for x, g in zip(self.variables, found, strict=True)
-        ]
-        return pytree.unflatten(self.structure, grads)
+        return pytree.unflatten(self.structure, _or_zeros(found, self.variables))
 
 
 def _selected(what: str, args: tuple[Any, ...], argnums: int | Sequence[int]) -> list[int]:
@@ -280,7 +289,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         found = _core._gradients(
             [g for g, _ in tracked], [v for _, v in tracked], dummies, retain_graph=again, create_graph=again
         )
-        moved = [_core.zeros(y.shape, dtype=y.dtype) if g is None else g for y, g in zip(results, found, strict=True)]
+        moved = _or_zeros(found, results)
     value = out if again else pytree.map(lambda y: y.detach(), out)
     return value, pytree.unflatten(of_results, moved)
 
@@ -356,8 +365,6 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         tensors = [x for x in args if isinstance(x, Tensor)]
         with no_grad():
             out, rule = function(*args, **kwargs)
-        results = list(out) if isinstance(out, tuple) else [out]
-        fresh = [y.detach() for y in results]
 
         def gradients(*upstream: Any) -> list[Any]:
             found = rule(*upstream)
@@ -368,9 +375,7 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
                 )
             return found
 
-        if is_grad_enabled() and any(x.requires_grad for x in tensors):
-            _core._tape_function(function.__name__, tensors, fresh, gradients)
-        return tuple(fresh) if isinstance(out, tuple) else fresh[0]
+        return _on_tape(function.__name__, tensors, out, gradients)
 
     return call
 
@@ -397,8 +402,6 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         state = random.get_state()
         with no_grad():
             out = function(*args, **kwargs)
-        results = list(out) if isinstance(out, tuple) else [out]
-        fresh = [y.detach() for y in results]
 
         def gradients(*upstream: Any) -> list[Any]:
             now = random.get_state()
@@ -420,7 +423,6 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             )
             return list(found)
 
-        _core._tape_function(function.__name__, [leaves[k] for k in places], fresh, gradients)
-        return tuple(fresh) if isinstance(out, tuple) else fresh[0]
+        return _on_tape(function.__name__, [leaves[k] for k in places], out, gradients)
 
     return call
