@@ -404,12 +404,14 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             out = function(*args, **kwargs)
 
         def gradients(*upstream: Any) -> list[Any]:
+            create_graph = is_grad_enabled()  # then the gradients keep the arguments' own past
             now = random.get_state()
             random.set_state(state)
             try:
                 with enable_grad():
                     again = list(leaves)
-                    variables = [_variable(leaves[k].detach(), "checkpoint") for k in places]
+                    given = [leaves[k] if create_graph else leaves[k].detach() for k in places]
+                    variables = [_variable(x, "checkpoint") for x in given]
                     for k, x in zip(places, variables, strict=True):
                         again[k] = x
                     more_args, more_kwargs = pytree.unflatten(structure, again)
@@ -419,7 +421,11 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             remade = list(made) if isinstance(made, tuple) else [made]
             pairs = [(y, g) for y, g in zip(remade, upstream, strict=True) if g is not None and y.requires_grad]
             found = _core._gradients(
-                [y for y, _ in pairs], [g for _, g in pairs], variables, retain_graph=False, create_graph=False
+                [y for y, _ in pairs],
+                [g for _, g in pairs],
+                variables,
+                retain_graph=create_graph,
+                create_graph=create_graph,
             )
             return list(found)
 

@@ -236,6 +236,17 @@ def test_what_is_run_again_in_the_backward_pass():
     equal(after, td.random.uniform(()))
 
 
+def test_second_derivatives_of_what_is_run_again():
+    x = td.asarray([1.0, 2.0], dtype=td.float64)
+    f = td.checkpoint(lambda x: (x**3).sum())
+    equal(td.hessian(f)(x), np.diag([6.0, 12.0]))
+    equal(td.grad(lambda x: td.grad(lambda z: f(z * x))(x).sum())(x), 15 * np.asarray(x) ** 4)
+    y = leaf([1.0, 2.0])
+    f(y * y).backward(create_graph=True)
+    (y.grad * 1).sum().backward()
+    equal(y.grad, 6 * np.asarray(x) ** 5 + 30 * np.asarray(x) ** 4)
+
+
 def test_complex_numbers_as_in_pytorch():
     torch = pytest.importorskip("torch")
     values = np.array([1 + 2j, -0.5 + 0.25j, 3 - 1j])
