@@ -119,7 +119,11 @@ def random_split(
     (8, 2)
     """
     count = len(dataset)
-    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1 + 1e-6 and not all(isinstance(part, int) for part in lengths):
+    if (
+        math.isclose(sum(lengths), 1)
+        and sum(lengths) <= 1 + 1e-6
+        and not all(isinstance(part, int) for part in lengths)
+    ):
         sizes = [math.floor(count * part) for part in lengths]
         for place in range(count - sum(sizes)):
             sizes[place % len(sizes)] += 1

@@ -99,7 +99,9 @@ class WeightedRandomSampler(Sampler):
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
         possible = int((self.weights > 0).sum())
         if self.weights.ndim != 1 or bool((self.weights < 0).any()) or not possible:
-            raise _core.ArgumentError("WeightedRandomSampler: got weights that are no list of numbers from 0 on, some above")
+            raise _core.ArgumentError(
+                "WeightedRandomSampler: got weights that are no list of numbers from 0 on, some above"
+            )
         if num_samples < 1 or not replacement and num_samples > possible:
             raise _core.ArgumentError(
                 f"WeightedRandomSampler: got num_samples={num_samples}; need 1 or more, and without replacement at "

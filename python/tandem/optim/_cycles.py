@@ -180,7 +180,9 @@ class OneCycleLR(_Cycling):
     def get_lr(self) -> list[float]:
         step, start = self.last_epoch, 0.0
         if step > self.total_steps:
-            raise _core.ArgumentError(f"OneCycleLR: got step {step}; need at most the {self.total_steps} of total_steps")
+            raise _core.ArgumentError(
+                f"OneCycleLR: got step {step}; need at most the {self.total_steps} of total_steps"
+            )
         for phase in self._phases:
             end, from_rate, to_rate, from_momentum, to_momentum = phase
             if step <= end or phase is self._phases[-1]:

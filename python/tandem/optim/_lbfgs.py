@@ -108,7 +108,9 @@ class LBFGS(Optimizer):
         """Make up to `max_iter` iterations, and return the loss at their beginning."""
         outside_of_capture("LBFGS.step")
         if closure is None:
-            raise _core.ArgumentTypeError("LBFGS.step: got no closure; need a function that computes loss and gradients")
+            raise _core.ArgumentTypeError(
+                "LBFGS.step: got no closure; need a function that computes loss and gradients"
+            )
 
         def evaluate() -> tuple[Any, Tensor]:
             with enable_grad():

@@ -99,5 +99,7 @@ def per_group(what: str, optimizer: Optimizer, value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise _core.ArgumentError(f"{what}: got {len(value)} values; need one for each of {count} groups, or one number")
+        raise _core.ArgumentError(
+            f"{what}: got {len(value)} values; need one for each of {count} groups, or one number"
+        )
     return list(value)

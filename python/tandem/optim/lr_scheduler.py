@@ -193,9 +193,7 @@ class ExponentialLR(LRScheduler):
 class PolynomialLR(LRScheduler):
     """The initial rate times (1 - epoch / total_iters) ** power, until `total_iters`."""
 
-    def __init__(
-        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
@@ -335,8 +333,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _is_better(self, value: float) -> bool:
         sign = -1.0 if self.mode == "min" else 1.0
-        bound = self.best * (1.0 + sign * self.threshold) if self.threshold_mode == "rel" else (
-            self.best + sign * self.threshold
+        bound = (
+            self.best * (1.0 + sign * self.threshold)
+            if self.threshold_mode == "rel"
+            else (self.best + sign * self.threshold)
         )
         return value < bound if self.mode == "min" else value > bound
 

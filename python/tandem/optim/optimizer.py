@@ -163,7 +163,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for place, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {place}")
+            lines += ["", f"Parameter Group {place}"] if place else [f"Parameter Group {place}"]
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
 
@@ -292,9 +292,7 @@ def _part(group: ParamGroup) -> Part | None:
     if not active:
         return None
     buffers = {name: [tensors[k] for k in active] for name, tensors in group.buffers.items()}
-    return Part(
-        group.choices, group.numbers, tuple(active), group.steps, [params[k] for k in active], grads, buffers
-    )
+    return Part(group.choices, group.numbers, tuple(active), group.steps, [params[k] for k in active], grads, buffers)
 
 
 def _as_before(group: ParamGroup, name: str, value: Any) -> Any:
