@@ -241,6 +241,31 @@ def test_parameters_without_gradients_are_skipped():
     assert [state[k]["step"].item() for k in range(3)] == [wanted[k]["step"].item() for k in range(3)] == [4, 2, 3]
 
 
+def test_many_sets_of_parameters_compile_few_programs():
+    """As in a search among architectures: which parameters are used differs at every step."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=rng.integers(2, 9, rng.integers(1, 3))).astype("float32") for _ in range(10)]
+    gradients = [
+        [rng.normal(size=v.shape).astype("float32") if rng.random() < 0.5 else None for v in values] for _ in range(40)
+    ]
+    runs = []
+    for compiled in (True, False):
+        td.set_enabled(compiled)
+        params = [td.asarray(v.copy()).requires_grad_() for v in values]
+        optimizer = td.optim.Adam(params, lr=0.1)
+        for given in gradients:
+            for p, g in zip(params, given, strict=True):
+                p.grad = None if g is None else td.asarray(g)
+            optimizer.step()
+        runs.append(arrays(params) + [optimizer.param_groups[0].steps.numpy()])
+        if compiled:
+            assert optimizer._program.stats()["captures"] <= 8
+            assert optimizer._one.stats()["captures"] <= 6, optimizer._one.explain()
+    td.set_enabled(True)
+    for got, want in zip(*runs, strict=True):
+        assert got.tobytes() == want.tobytes()
+
+
 def test_zero_grad():
     p = td.ones((2,)).requires_grad_()
     optimizer = td.optim.SGD([p])

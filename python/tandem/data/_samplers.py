@@ -102,7 +102,7 @@ class WeightedRandomSampler(Sampler):
             raise _core.ArgumentError(
                 "WeightedRandomSampler: got weights that are no list of numbers from 0 on, some above"
             )
-        if num_samples < 1 or not replacement and num_samples > possible:
+        if num_samples < 1 or (not replacement and num_samples > possible):
             raise _core.ArgumentError(
                 f"WeightedRandomSampler: got num_samples={num_samples}; need 1 or more, and without replacement at "
                 f"most the {possible} that may be drawn"

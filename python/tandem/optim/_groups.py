@@ -78,7 +78,7 @@ class ParamGroup(dict[str, Any]):
         for name, value in dict(*others, **settings).items():
             self[name] = value
 
-    def __ior__(self, other: Any) -> ParamGroup:  # type: ignore[misc]
+    def __ior__(self, other: Any) -> ParamGroup:  # type: ignore[override, misc]
         self.update(other)
         return self
 
