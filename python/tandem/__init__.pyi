@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, fft, jit, linalg, nn, optim, pytree, random, serialization, tensor_spec
+from tandem import autograd, data, fft, jit, linalg, nn, optim, pytree, random, serialization, tensor_spec
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -330,6 +330,7 @@ __all__ = [
     "cumulative_prod",
     "cumulative_sum",
     "custom_gradient",
+    "data",
     "debug_nans",
     "default_dtype",
     "diag",
