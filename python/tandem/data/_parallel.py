@@ -52,7 +52,8 @@ class Workers:
                     raise
                 raise _core.ArgumentTypeError(
                     "DataLoader: got a dataset, collate_fn or worker_init_fn that cannot be sent to a worker "
-                    f"({error}); need picklable ones; try functions and classes of a module, or multiprocessing_context='fork'"
+                    f"({error}); need picklable ones; try functions and classes of a module, or "
+                    "multiprocessing_context='fork'"
                 ) from error
             theirs.close()
             self.processes.append(process)
