@@ -30,7 +30,7 @@ def _is_trained(x: Tensor) -> bool:
 def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
     memory = _core._bytes_of(x if x._recorded or x.is_contiguous() else x.copy())
     buffer = pickle.PickleBuffer(memory) if protocol >= 5 else memoryview(memory).tobytes()
-    return _restore, (buffer, x.dtype, x.shape, _is_trained(x)), vars(x) or None
+    return _restore, (buffer, x.dtype, x.shape, *((True,) if _is_trained(x) else ())), vars(x) or None
 
 
 def _copied(x: Tensor) -> Tensor:

@@ -135,8 +135,8 @@ class ModuleList(_Listed):
     def __add__(self, other: Iterable[Any]) -> ModuleList:
         return ModuleList([*self, *other])
 
-    def __iadd__(self, modules: Iterable[Any]) -> ModuleList:
-        self.extend(modules)
+    def __iadd__(self, other: Iterable[Any]) -> ModuleList:
+        self.extend(other)
         return self
 
     def __repr__(self) -> str:
