@@ -55,8 +55,8 @@ def clip_grads_with_norm_(parameters: Tensors, max_norm: float, total_norm: Tens
     >>> x = td.asarray([1.]).requires_grad_()
     >>> (x * 10).sum().backward()
     >>> td.nn.utils.clip_grads_with_norm_(x, 1.0, td.asarray(100.))
-    >>> x.grad
-    tensor([0.1], dtype=float32)
+    >>> round(x.grad.item(), 4)
+    0.1
     """
     factor = _core.clip(max_norm / (total_norm + 1e-6), None, 1.0)
     for grad in _gradients(parameters):
@@ -73,8 +73,8 @@ def clip_grad_norm_(
     >>> (x * x / 2).sum().backward()
     >>> td.nn.utils.clip_grad_norm_([x], 1.0)
     tensor(5., dtype=float32)
-    >>> x.grad
-    tensor([0.5999999, 0.7999998], dtype=float32)
+    >>> [round(g, 4) for g in x.grad.tolist()]
+    [0.6, 0.8]
     """
     found = _listed(parameters)
     total = get_total_norm(_gradients(found), norm_type, error_if_nonfinite)
