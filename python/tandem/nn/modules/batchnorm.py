@@ -20,7 +20,7 @@ class _Running(Affine):
     num_batches_tracked: Tensor | None
 
     def __init__(
-        self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, dtype: Any
+        self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, dtype: Any, bias: bool
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -29,7 +29,7 @@ class _Running(Affine):
         self.register_buffer("running_mean", _core.zeros((num_features,), dtype=kind) if track else None)
         self.register_buffer("running_var", _core.ones((num_features,), dtype=kind) if track else None)
         self.register_buffer("num_batches_tracked", _core.asarray(0, dtype=_core.int64) if track else None)
-        self._affine((num_features,), affine, affine, dtype)
+        self._affine((num_features,), affine, affine and bias, dtype)
 
     def reset_running_stats(self) -> None:
         """Forget the batches seen so far."""
@@ -54,7 +54,7 @@ class _Running(Affine):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -68,8 +68,10 @@ class _BatchNorm(_Running):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
@@ -128,8 +130,10 @@ class _InstanceNorm(_Running):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         single = input.ndim == self.ranks[0]

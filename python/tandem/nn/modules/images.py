@@ -30,7 +30,8 @@ class Upsample(Module):
     ) -> None:
         super().__init__()
         self.size: Any = size
-        self.scale_factor: Any = scale_factor
+        each = scale_factor if isinstance(scale_factor, Sequence) else None
+        self.scale_factor: Any = tuple(map(float, each)) if each is not None else scale_factor and float(scale_factor)
         self.mode, self.align_corners, self.recompute_scale_factor = mode, align_corners, recompute_scale_factor
 
     def forward(self, input: Tensor) -> Tensor:
