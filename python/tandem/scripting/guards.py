@@ -183,13 +183,15 @@ class Collector:
         if (code, id(scope)) not in self._done:
             self._done.add((code, id(scope)))
             self._mark_inner(code)
-            for chain in plan.chains:
+            own = code.co_filename.startswith(PACKAGE)  # whose global variables nobody changes
+            for chain in () if own else plan.chains:
                 if chain.kind == "global":
                     self._global(chain, scope, code)
             for name, line in plan.stored_globals.items():
                 text = f"global '{name}' ({self._place(code, line)})"
                 self.watched["item", id(scope), name] = ("item", scope, name, scope.get(name, MISSING), text)
-            self._defaults(code)
+            if not own:
+                self._defaults(code)
         if code.co_freevars and code not in self._inner:
             self._cells(code, plan.chains)
         known = frame.f_locals
