@@ -440,6 +440,7 @@ def package_stub() -> str:
         "tandem.random",
         "tandem.serialization",
         "tandem.tensor_spec",
+        "tandem.training",
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)

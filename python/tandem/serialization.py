@@ -11,7 +11,8 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tandem import _core, _trees
@@ -45,6 +46,7 @@ _MARK = "tandem"
 _ONLY = "tensor"
 _TREE = "tree"
 _TREE_TEXT = "tandem.tree"
+_SUM = "tandem.crc32"
 
 
 @public
@@ -62,11 +64,11 @@ def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] 
     >>> td.load("state.safetensors")
     {'epoch': 3, 'rates': (0.1, 0.01), 'model': {'bias': tensor([0., 0.], dtype=float32)}}
     """
-    write(obj, path, dict(metadata or {}), sync=False)
+    write(obj, path, dict(metadata or {}), durable=False)
 
 
-def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, sync: bool) -> None:
-    """As `save`; with sync, the file is on the disk before it has its name."""
+def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, durable: bool) -> None:
+    """As `save`; if durable, the file is on the disk before it has its name, and has a checksum."""
     for key, value in texts.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise _core.ArgumentTypeError(f"save: got the metadata {key!r}: {value!r}; need text by name")
@@ -80,6 +82,8 @@ def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, sync
     _check_tensors(tensors)
     parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
     order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
+    if durable:
+        texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
     entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
     end = 0
     for name in order:
@@ -96,7 +100,7 @@ def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, sync
             file.write(header)
             for part in order:
                 file.write(memoryview(_core._bytes_of(parts[part])))
-            if sync:
+            if durable:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -131,6 +135,21 @@ def load(path: str | os.PathLike[str]) -> Any:
     tensor([0, 1, 2])
     """
     return read(path)[0]
+
+
+def read_durable(path: str | os.PathLike[str]) -> Any:
+    """Read what `write` has written as a durable file, and compare the checksum."""
+    obj, texts, elements = read(path)
+    if texts.get(_SUM) != _checksum(texts, [elements]):
+        raise _broken(path, "contents that do not agree with their checksum", "an undamaged file")
+    return obj
+
+
+def _checksum(texts: dict[str, str], elements: Iterable[memoryview]) -> str:
+    value = zlib.crc32(repr(sorted((name, text) for name, text in texts.items() if name != _SUM)).encode())
+    for part in elements:
+        value = zlib.crc32(part, value)
+    return f"{value:08x}"
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, str], memoryview]:

@@ -139,9 +139,13 @@ class DataLoader(Generic[Batch]):
         for batch in batches:
             self._position += 1
             yield batch if self._convert is None else self._convert(batch)
+        self._start, self._position = None, 0  # the next epoch begins with the generator as it then is
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the present epoch is: the generator at its beginning, and how many batches were given out."""
+        """Return where the present epoch is: the generator at its beginning, and how many batches were given out.
+
+        When all were, it is the beginning of the next epoch.
+        """
         start = self._start if self._start is not None else self._source.get_state().tolist()
         return {"start": start, "position": self._position}
 
