@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "frontend/autocast.h"
 #include "frontend/tape.h"
 
 namespace tandem {
@@ -286,6 +287,7 @@ class Pass {
 
 void backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream, const BackwardOptions& options) {
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});  // the conversions of the operations have gradients of their own
   Pass pass(options);
   pass.start(roots, upstream);
   pass.run([](const TrackingRef& tracking, const TensorRef& gradient) {
@@ -297,6 +299,7 @@ std::vector<TensorRef> gradients(std::span<const TensorRef> roots, std::span<con
                                  std::span<const TensorRef> inputs, const BackwardOptions& options) {
   std::map<const Tracking*, TensorRef> found;
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});  // the conversions of the operations have gradients of their own
   Pass pass(options);
   pass.aim_at(inputs);
   pass.start(roots, upstream);

@@ -124,7 +124,8 @@ for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
 
 from tandem import data, fft, linalg, nn, optim  # noqa: E402
 from tandem.linalg import norm  # noqa: E402
-from tandem import training  # noqa: E402
+from tandem import amp, training  # noqa: E402
+from tandem.amp import autocast  # noqa: E402
 from tandem.training import fit  # noqa: E402
 
 from math import e, inf, nan, pi  # noqa: E402

@@ -375,7 +375,7 @@ def _restore(run: Run, listeners: list[Callback], saved: dict[str, Any]) -> None
             )
     for name, part in parts.items():
         if name in saved:
-            part.load_state_dict(saved[name])  # type: ignore[union-attr]
+            part.load_state_dict(saved[name])
     for each, state in zip(listeners, saved["callbacks"], strict=False):
         if state is not None and hasattr(each, "load_state_dict"):
             each.load_state_dict(state)

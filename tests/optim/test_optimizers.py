@@ -364,37 +364,52 @@ def test_state_dicts_that_do_not_fit():
 
 
 def test_a_step_inside_of_a_captured_function():
-    """The gradients are given here; the state is read and written where it lies at every call."""
+    """State, parameters and numbers are read and written where they lie at every call."""
     values, _ = start()
     for name, settings in CASES + OWN:
         runs = []
         for compiled in (True, False):
             params = [td.asarray(value.copy()).requires_grad_() for value in values]
             optimizer = getattr(td.optim, name)(params, **settings)
-            # Kept apart from p.grad, which a captured function may not read here.
-            gradients = [td.ones_like(p.detach()) * (k + 1) for k, p in enumerate(params)]
+            for p in params:
+                p.grad = td.zeros(p.shape)
 
-            def step(scale, optimizer=optimizer, gradients=gradients):
-                from tandem.optim.optimizer import Part, update
-
-                with td.no_grad():
-                    parts = []
-                    for group in optimizer.param_groups:
-                        grads = [g * scale for g in gradients]
-                        parts.append(
-                            Part(group.choices, group.numbers, (), group.steps, group.tensors, grads, group.buffers)
-                        )
-                    update(type(optimizer), parts)
+            def step():
+                optimizer.step()
 
             run = td.script(step) if compiled else step
-            for k in range(4):
-                run(td.asarray(0.5 * k - 0.6))
+            for k in range(5):
+                for place, p in enumerate(params):
+                    p.grad[...] = (place + 1) * (0.5 * k - 0.6)
+                with td.no_grad():
+                    run()
                 optimizer.param_groups[0]["lr"] *= 0.9
+                if k == 2:
+                    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
             if compiled:
                 assert run.stats()["captures"] == 1, run.explain()
+                assert optimizer._program is None
             runs.append(arrays(params) + [optimizer.param_groups[0].steps.numpy()])
         for got, want in zip(*runs, strict=True):
             assert got.tobytes() == want.tobytes(), name
+        if optimizer.counts:
+            assert runs[0][-1].tolist() == [5] * len(values)
+
+
+def test_settings_are_guarded_inside_of_a_captured_function():
+    p = td.zeros((2,)).requires_grad_()
+    p.grad = td.ones((2,))
+    optimizer = td.optim.SGD([p], lr=1.0)
+    step = td.no_grad()(td.script(lambda: optimizer.step()))
+    step()
+    optimizer.param_groups[0]["weight_decay"] = 0.5
+    step()
+    assert p.tolist() == [-1.5, -1.5] and step.__wrapped__.stats()["captures"] == 2
+    other = td.zeros((1,)).requires_grad_()
+    other.grad = td.ones((1,))
+    optimizer.add_param_group({"params": [other], "lr": 2.0})
+    step()
+    assert other.tolist() == [-2.0] and p.tolist() == [-1.75, -1.75]
 
 
 # LBFGS

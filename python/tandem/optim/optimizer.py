@@ -35,14 +35,15 @@ class Part(NamedTuple):
     buffers: dict[str, list[Tensor]]
 
 
-def update(what: type[Optimizer], parts: list[Part]) -> None:
-    """Write the next values of parameters and state in their place."""
+def update(what: type[Optimizer], parts: list[Part], skip: Tensor | None = None) -> None:
+    """Write the next values of parameters and state in their place; where `skip` is true, the present ones."""
     for part in parts:
         steps = part.steps
+        one = 1 if skip is None else _core.where(skip, 0.0, 1.0).astype(steps.dtype)
         if part.active:
-            steps[_core.asarray(part.active)] += 1
+            steps[_core.asarray(part.active)] += one
         else:
-            steps += 1
+            steps += one
         numbers = {name: _to(x, _core.float64) for name, x in part.numbers.items()}
         common = what._common(part.choices, numbers, _to(steps, _core.float64))
         for k, (p, grad) in enumerate(zip(part.params, part.grads, strict=True)):
@@ -56,9 +57,9 @@ def update(what: type[Optimizer], parts: list[Part]) -> None:
                 g = -g
             values = {name: _to(x, dtype) for name, x in old.items()}
             new = what._rule(part.choices, scalars, _to(p, dtype), g, values)
-            for name, x in old.items():
-                x[...] = _to(values[name], x.dtype)
-            p[...] = _to(new, p.dtype)
+            for x, value in [*((x, values[name]) for name, x in old.items()), (p, new)]:
+                value = _to(value, x.dtype)
+                x[...] = value if skip is None else _core.where(skip, x, value)
 
 
 def _to(x: Tensor, dtype: Any) -> Tensor:
@@ -204,6 +205,11 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self._step(None)
+        return loss
+
+    def _step(self, skip: Tensor | None) -> None:
+        """Make a step, unless `skip`, a tensor, is true."""
         with no_grad():
             parts = []
             for group in self.param_groups:
@@ -211,23 +217,22 @@ class Optimizer:
                 if part is not None:
                     parts.append(part)
             if parts:
-                self._run(parts)
-        return loss
+                self._run(parts, skip)
 
-    def _run(self, parts: list[Part]) -> None:
+    def _run(self, parts: list[Part], skip: Tensor | None) -> None:
         if _core.recording():
-            update(type(self), parts)
+            update(type(self), parts, skip)
             return
         if self._program is None:
             self._program, self._one = Compiled(update, rewriting=False), Compiled(update, rewriting=False)
         active = tuple(part.active for part in parts)
         if active in self._programs or len(self._programs) < MOST_PROGRAMS:
             self._programs.add(active)
-            self._program(type(self), parts)
+            self._program(type(self), parts, skip)
             return
         for part in parts:
             for k in range(len(part.params)):
-                self._one(type(self), [_single(part, k)])
+                self._one(type(self), [_single(part, k)], skip)
 
     # State
 
