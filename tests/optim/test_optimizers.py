@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -334,6 +335,34 @@ def test_loading_keeps_the_compiled_program():
     loss_of(params, td.asarray(start()[1][0]), td).backward()
     with td.no_recompile():
         optimizer.step()
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+def test_copies_go_on_by_themselves(how):
+    for name, settings in [CASES[1], CASES[7], ("LBFGS", {"max_iter": 2})]:
+        params, optimizer = [td.ones((3,)).requires_grad_(), td.zeros(()).requires_grad_()], None
+        optimizer = getattr(td.optim, name)(params, **settings)
+
+        def step(params, optimizer):
+            def closure():
+                optimizer.zero_grad()
+                loss = ((params[0] - 2) ** 4).sum() + params[1] ** 2 + params[0].sum() * params[1]
+                loss.backward()
+                return loss
+
+            return optimizer.step(closure).item()
+
+        step(params, optimizer)
+        others, other = how((params, optimizer))
+        assert type(other) is type(optimizer) and other.param_groups[0]["params"][0] is others[0]
+        before = params[0].tolist()
+        losses = [step(others, other) for _ in range(3)]
+        assert params[0].tolist() == before != others[0].tolist()
+        assert [step(params, optimizer) for _ in range(3)] == losses
+        other.param_groups[0]["lr"] = 0.0
+        before = others[0].tolist()
+        step(others, other)
+        assert others[0].tolist() == before and optimizer.param_groups[0]["lr"] > 0
 
 
 def test_state_before_the_first_step_is_empty():

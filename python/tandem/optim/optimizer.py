@@ -105,8 +105,20 @@ class Optimizer:
         groups = given if isinstance(given[0], Mapping) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
-        self._program: Compiled | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._program: Compiled | None = None  # for all parameters that have gradients
+        self._one: Compiled | None = None  # for a single one
         self._programs: set[tuple[tuple[int, ...], ...]] = set()  # which parameters had gradients
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is compiled, which copies and other processes compile again."""
+        return {name: x for name, x in vars(self).items() if name not in ("_program", "_one", "_programs")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget()
 
     @public
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
@@ -223,7 +235,7 @@ class Optimizer:
         if _core.recording():
             update(type(self), parts, skip)
             return
-        if self._program is None:
+        if self._program is None or self._one is None:
             self._program, self._one = Compiled(update, rewriting=False), Compiled(update, rewriting=False)
         active = tuple(part.active for part in parts)
         if active in self._programs or len(self._programs) < MOST_PROGRAMS:
