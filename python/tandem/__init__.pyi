@@ -2,7 +2,21 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, data, fft, jit, linalg, nn, optim, pytree, random, serialization, tensor_spec, training
+from tandem import (
+    amp,
+    autograd,
+    data,
+    fft,
+    jit,
+    linalg,
+    nn,
+    optim,
+    pytree,
+    random,
+    serialization,
+    tensor_spec,
+    training,
+)
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -218,6 +232,7 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem.amp import autocast, no_grad
 from tandem.autograd import (
     checkpoint,
     custom_gradient,
@@ -227,7 +242,6 @@ from tandem.autograd import (
     is_grad_enabled,
     jacobian,
     jvp,
-    no_grad,
     set_grad_enabled,
     stop_gradient,
     value_and_grad,
@@ -279,6 +293,7 @@ __all__ = [
     "acosh",
     "add",
     "all",
+    "amp",
     "angle",
     "any",
     "arange",
@@ -293,6 +308,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "autocast",
     "autograd",
     "bfloat16",
     "bincount",
