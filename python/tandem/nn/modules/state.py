@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Tensor = _core.Tensor
 
 
+_KINDS = ("bool", "int", "float", "complex")  # each takes those before it
+
+
 class IncompatibleKeys(NamedTuple):
     """The keys that a state dict lacked, and those that nothing was there for."""
 
@@ -51,15 +54,20 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
         for name, (_, _, x) in own.items()
         if name in values and tuple(values[name].shape) != tuple(x.shape)
     ]
-    wrong = _listed("other shapes", shapes)
+    kinds = [
+        f"{name} has {values[name].dtype} in the dict and {x.dtype} in the module"
+        for name, (_, _, x) in own.items()
+        if name in values and _KINDS.index(values[name].dtype.kind) > _KINDS.index(x.dtype.kind)
+    ]
+    wrong = _listed("other shapes", shapes) + _listed("other kinds of numbers", kinds)
     if strict:
         wrong = _listed("missing", missing) + _listed("unexpected", unexpected) + wrong
     if wrong:
-        hint = "; try strict=False, which leaves such keys out" if strict and not shapes else ""
+        hint = "; try strict=False, which leaves such keys out" if strict and not (shapes or kinds) else ""
         raise _core.SerializationError(
             f"load_state_dict: got a dict that does not fit {type(module).__name__}:\n  "
             + "\n  ".join(wrong)
-            + f"\nneed its {len(own)} keys and their shapes{hint}"
+            + f"\nneed its {len(own)} keys, with their shapes{hint}"
         )
     before = _core._set_grad_enabled(False)
     try:
