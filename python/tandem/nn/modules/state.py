@@ -1,4 +1,4 @@
-"""State dicts: the tensors of a module by name, out of it and into it."""
+"""The tensors of a module by name, out of it and into it, and in another dtype."""
 
 from __future__ import annotations
 
@@ -82,3 +82,26 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
     finally:
         _core._set_grad_enabled(before)
     return IncompatibleKeys(missing, unexpected)
+
+
+def convert(module: Module, dtype: Any) -> None:
+    """Put floating-point parameters and buffers of this dtype in the place of others; shared ones stay shared."""
+    done: dict[int, Tensor] = {}
+
+    def new(x: Tensor) -> Tensor:
+        if x.dtype.kind != "float" or x.dtype == dtype:
+            return x
+        if id(x) not in done:
+            value = x.detach().astype(dtype)
+            if isinstance(x, Parameter):
+                value = Parameter(value, x.requires_grad)
+                if x.requires_grad and x.grad is not None:
+                    value.grad = x.grad.detach().astype(dtype)
+            done[id(x)] = value
+        return done[id(x)]
+
+    for each in module.modules():
+        for registry in (each._parameters, each._buffers):
+            for name, x in list(registry.items()):
+                if x is not None:
+                    setattr(each, name, new(x))
