@@ -5,6 +5,7 @@
 // capture ends; what has changed is an effect of the program.
 #include <algorithm>
 
+#include "frontend/autocast.h"
 #include "frontend/recorder.h"
 
 namespace tandem {
@@ -323,6 +324,7 @@ class ConstantsFrom {
 void Recorder::backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
                         const BackwardOptions& options) {
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});
   const auto from = starts(roots, upstream);
   const ConstantsFrom constants(top().graph, !options.create_graph);
   Reverse reverse(top().graph, env_);
@@ -355,6 +357,7 @@ void Recorder::backward(std::span<const TensorRef> roots, std::span<const Tensor
 std::vector<TensorRef> Recorder::gradients(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
                                            std::span<const TensorRef> inputs, const BackwardOptions& options) {
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});
   const auto from = starts(roots, upstream);
   const ConstantsFrom constants(top().graph, !options.create_graph);
   Reverse reverse(top().graph, env_);

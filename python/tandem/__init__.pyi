@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, fft, jit, linalg, nn, pytree, random, serialization, tensor_spec
+from tandem import autograd, data, fft, jit, linalg, nn, optim, pytree, random, serialization, tensor_spec, training
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -252,6 +252,7 @@ from tandem.linalg import norm
 from tandem.random import manual_seed
 from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
+from tandem.training import fit
 
 __version__: str
 __array_api_version__: str
@@ -330,6 +331,7 @@ __all__ = [
     "cumulative_prod",
     "cumulative_sum",
     "custom_gradient",
+    "data",
     "debug_nans",
     "default_dtype",
     "diag",
@@ -356,6 +358,7 @@ __all__ = [
     "eye",
     "fft",
     "finfo",
+    "fit",
     "flip",
     "float16",
     "float32",
@@ -444,6 +447,7 @@ __all__ = [
     "one_hot",
     "ones",
     "ones_like",
+    "optim",
     "outer",
     "pad",
     "percentile",
@@ -508,6 +512,7 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "training",
     "transpose",
     "trigamma",
     "tril",

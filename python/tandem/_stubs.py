@@ -135,6 +135,8 @@ FUNCTIONS = [
     "create_graph: _bool) -> list[Tensor | None]",
     "_grad_enabled() -> _bool",
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
+    "_set_autocast(dtype: DType | None, /) -> DType | None",
+    "_autocast_names(low: _bool, /) -> list[str]",
     "_tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None",
     "_lapack() -> str",
     "_real_dtype(dtype: DType, /) -> DType",
@@ -424,6 +426,7 @@ def package_stub() -> str:
     named = (
         "math",
         "tandem.jit",
+        "tandem.amp",
         "tandem._array_api",
         "tandem._creation",
         "tandem._einsum",
@@ -440,6 +443,7 @@ def package_stub() -> str:
         "tandem.random",
         "tandem.serialization",
         "tandem.tensor_spec",
+        "tandem.training",
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)

@@ -399,6 +399,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         if not places or not is_grad_enabled():
             return _inner(function)(*args, **kwargs)
         state = random.get_state()
+        autocast = _core._set_autocast(None)
+        _core._set_autocast(autocast)
         with no_grad():
             out = _inner(function)(*args, **kwargs)
 
@@ -406,6 +408,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             create_graph = is_grad_enabled()  # then the gradients keep the arguments' own past
             now = random.get_state()
             random.set_state(state)
+            outside = _core._set_autocast(autocast)
             try:
                 with enable_grad():
                     again = list(leaves)
@@ -417,6 +420,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
                     made = _inner(function)(*more_args, **more_kwargs)
             finally:
                 random.set_state(now)
+                _core._set_autocast(outside)
             remade = list(made) if isinstance(made, tuple) else [made]
             pairs = [(y, g) for y, g in zip(remade, upstream, strict=True) if g is not None and y.requires_grad]
             found = _core._gradients(
