@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, fft, jit, linalg, nn, pytree, random, serialization, tensor_spec
+from tandem import autograd, fft, jit, linalg, nn, pytree, random, serialization, tensor_spec, tensorboard
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -504,6 +504,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensor_spec",
+    "tensorboard",
     "tensordot",
     "tile",
     "topk",
