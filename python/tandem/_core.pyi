@@ -158,12 +158,16 @@ class Tensor:
     @property
     def requires_grad(self) -> _bool:
         """Whether operations on it are recorded, so that gradients can be computed."""
+    @requires_grad.setter
+    def requires_grad(self, value: _bool) -> None: ...
     @property
     def is_leaf(self) -> _bool:
         """Whether it was not computed from tensors that require gradients."""
     @property
     def grad(self) -> Tensor | None:
         """Gradient that `backward` has summed up, of shape and dtype of the tensor, or None."""
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None: ...
     @property
     def grad_fn(self) -> str | None:
         """Name of the operation that made it, where gradients flow through that; else None."""

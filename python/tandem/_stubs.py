@@ -396,6 +396,9 @@ def class_body(name: str, members: Iterable[str]) -> str:
         else:
             kind = member.partition(": ")[2]
             out.append(f"{indent}@property\n" + definition(f"{attribute}(self) -> {kind}", doc, indent))
+            if getattr(cls.__dict__[attribute], "fset", None) is not None:
+                setter = definition(f"{attribute}(self, value: {kind}) -> None", "", indent)
+                out.append(f"{indent}@{attribute}.setter\n{setter}")
     return "".join(out)
 
 

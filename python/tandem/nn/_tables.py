@@ -8,6 +8,7 @@ from typing import Any
 from tandem import _core, _parts
 from tandem._boundary import public
 from tandem._einsum import einsum
+from tandem.autograd import no_grad
 
 Tensor = _core.Tensor
 
@@ -36,6 +37,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return out if bias is None else out + bias
 
 
+@no_grad()
 def _limit_rows(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows that are looked up in place, where their norm is above max_norm."""
     from tandem.linalg import vector_norm
@@ -57,8 +59,8 @@ def embedding(
 ) -> Tensor:
     """Return the rows of weight [rows, d] at the indices of input, as [..., d].
 
-    padding_idx names a row that is not to be learned; it is looked up like any other. max_norm: rows that are looked up
-    and have a larger norm_type-norm are first scaled in place.
+    padding_idx names a row that is not to be learned: it is looked up like any other and gets no gradient. max_norm:
+    rows that are looked up and have a larger norm_type-norm are first scaled in place.
 
     >>> td.nn.functional.embedding(td.asarray([1, 0]), td.asarray([[1., 2.], [3., 4.]]))
     tensor([[3., 4.],
@@ -69,7 +71,14 @@ def embedding(
         raise _core.OutOfBoundsError(f"embedding: got padding_idx={padding_idx}; need one of {rows} rows")
     if max_norm is not None:
         _limit_rows(weight, input, max_norm, norm_type)
-    return _core.embedding(input, weight)
+    found = _core.embedding(input, weight)
+    if padding_idx is None:
+        return found
+    return _core.where(_core.expand_dims(_padded(input, padding_idx, rows), axis=-1), found.detach(), found)
+
+
+def _padded(indices: Tensor, padding_idx: int, rows: int) -> Tensor:
+    return _core.equal(indices, padding_idx if padding_idx >= 0 else padding_idx + rows)
 
 
 @public
@@ -110,7 +119,7 @@ def embedding_bag(
         rows = rows * per_sample_weights.reshape((-1, 1))
     kept = _core.ones(flat.shape, dtype=_core.bool)
     if padding_idx is not None:
-        kept = _core.not_equal(flat, padding_idx if padding_idx >= 0 else padding_idx + weight.shape[0])
+        kept = _core.logical_not(_padded(flat, padding_idx, weight.shape[0]))
     # Of each index: which bag it is in.
     places = _core.arange(flat.shape[0], dtype=_core.int64)
     if offsets is None:

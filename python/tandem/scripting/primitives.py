@@ -305,15 +305,8 @@ def _callable_object(value: Any, capture: context.Capture) -> Any:
     method = getattr(type(value), "__call__", None)  # noqa: B004 - the class's own method is wanted
     if type(method) is not types.FunctionType:
         return value
-    if context.is_user_function(method):
-        return types.MethodType(_rewritten(method, capture), value)
-    # A module of this package calls the user's `forward`.
-    forward = getattr(type(value), "forward", None)
-    plain = "forward" not in getattr(value, "__dict__", {}) and not getattr(type(value), "hooks_forward", False)
-    if method.__module__.startswith("tandem.") and type(forward) is types.FunctionType and plain:
-        new = _rewritten(forward, capture)
-        return value if new is forward else types.MethodType(new, value)
-    return value
+    # A module of this package has the user's `forward` rewritten itself, with the hooks around it.
+    return types.MethodType(_rewritten(method, capture), value) if context.is_user_function(method) else value
 
 
 def _rewritten(function: types.FunctionType, capture: context.Capture) -> types.FunctionType:

@@ -1,0 +1,1 @@
+"""The modules of td.nn, by family."""
