@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, fft, jit, linalg, nn, pytree, random, serialization, tensor_spec, tensorboard
+from tandem import autograd, fft, jit, linalg, nn, optim, pytree, random, serialization, tensor_spec, tensorboard
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -444,6 +444,7 @@ __all__ = [
     "one_hot",
     "ones",
     "ones_like",
+    "optim",
     "outer",
     "pad",
     "percentile",
