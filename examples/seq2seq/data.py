@@ -60,7 +60,7 @@ def train_tokenizer(chapters: Iterable[Chapter], size: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator((verse for chapter in chapters for verse in _texts(chapter)), trainer)
+    tokenizer.train_from_iterator((verse for chapter in chapters for verse in texts(chapter)), trainer)
     return tokenizer
 
 
@@ -70,7 +70,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-def _texts(chapter: Chapter) -> Iterator[str]:
+def texts(chapter: Chapter) -> Iterator[str]:
     yield f"{chapter.book} {chapter.number}"
     yield from chapter.verses
 
@@ -95,7 +95,7 @@ def passages(chapters: Iterable[Chapter], tokenizer: Tokenizer, outlines: Outlin
     """Cut chapters into passages such that each verse is in the text of one."""
     found = []
     for chapter in chapters:
-        place, *verses = (item.ids for item in tokenizer.encode_batch(list(_texts(chapter))))
+        place, *verses = (item.ids for item in tokenizer.encode_batch(list(texts(chapter))))
         words = tokenizer.encode_batch([" ".join(outlines.words(verse)) for verse in chapter.verses])
         before: list[int] = []
         for group in _groups([len(verse) + 1 for verse in verses], sizes.text - 1):

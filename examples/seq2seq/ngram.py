@@ -43,12 +43,7 @@ class _Level:
 
     def __init__(self, keys: np.ndarray, counts: np.ndarray) -> None:
         self.keys, self.counts = keys, counts
-        of = [float(np.sum(counts == k)) for k in range(1, 5)]
-        if min(of) > 0:
-            y = of[0] / (of[0] + 2 * of[1])
-            discounts = [k - (k + 1) * y * of[k] / of[k - 1] for k in (1, 2, 3)]
-        else:  # too little text to estimate them
-            discounts = [0.75, 0.75, 0.75]
+        discounts = _discounts([float(np.sum(counts == k)) for k in range(1, 5)])
         discount = np.array([0.0, *discounts])[np.minimum(counts, 3)]
         self.contexts, places = np.unique(keys >> BITS, return_inverse=True)
         self.totals = np.bincount(places, counts)
@@ -59,6 +54,16 @@ class _Level:
         context, known = _search(self.contexts, grams >> BITS)
         place, seen = _search(self.keys, grams)
         return np.where(seen, self.shares[place], 0.0) + np.where(known, self.left_over[context], 1.0) * lower
+
+
+def _discounts(of: Sequence[float]) -> list[float]:
+    """What n-grams that occurred once, twice and more often give away. `of`: how many occurred 1, 2, 3, 4 times."""
+    if min(of) > 0:
+        y = of[0] / (of[0] + 2 * of[1])
+        found = [k - (k + 1) * y * of[k] / of[k - 1] for k in (1, 2, 3)]
+        if all(0 < discount < k for k, discount in enumerate(found, 1)):
+            return found
+    return [0.75] * 3  # too little text to estimate them
 
 
 def _grams(text: Sequence[int], order: int, beginning: int) -> np.ndarray:

@@ -113,8 +113,12 @@ def reference(texts, vocabulary, order):
     discounts, contexts = {}, {}
     for size in range(1, order + 1):
         of = [sum(c == k for c in grams[size].values()) for k in range(1, 5)]
-        y = of[0] / (of[0] + 2 * of[1]) if min(of) else 0
-        discounts[size] = [0.0] + ([k - (k + 1) * y * of[k] / of[k - 1] for k in (1, 2, 3)] if min(of) else [0.75] * 3)
+        estimates = [0, 0, 0]
+        if min(of):
+            y = of[0] / (of[0] + 2 * of[1])
+            estimates = [k - (k + 1) * y * of[k] / of[k - 1] for k in (1, 2, 3)]
+        good = all(0 < estimate < k + 1 for k, estimate in enumerate(estimates))
+        discounts[size] = [0.0] + (estimates if good else [0.75] * 3)
         contexts[size] = defaultdict(list)
         for gram, count in grams[size].items():
             contexts[size][gram[:-1]].append(count)
