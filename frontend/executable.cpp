@@ -192,10 +192,8 @@ bool Executable::is_pure() const {
   const auto plain = [](const CapturedOutput& output) {
     return output.choices.empty() && !output.weak && (output.identical || output.kind == CapturedOutput::Kind::value);
   };
-  return capture_.differentiable && capture_.writebacks.empty() && capture_.host.empty() &&
-         std::all_of(capture_.outputs.begin(), capture_.outputs.end(), plain) &&
-         std::all_of(captured_.nodes.begin(), captured_.nodes.end(),
-                     [](const Node& node) { return node.regions.empty() && node.outputs.size() == 1; });
+  return capture_.differentiable && capture_.writebacks.empty() &&
+         std::all_of(capture_.outputs.begin(), capture_.outputs.end(), plain);
 }
 
 std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& of_outputs,

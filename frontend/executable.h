@@ -40,7 +40,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
 
   const std::string& name() const { return captured_.name; }
-  // Whether it does nothing but make its results, which are values of their own or inputs, without branches and loops.
+  // Whether it changes no input, and its results are values of their own or inputs.
   bool is_pure() const;
   // The compiled program of gradients (passes/gradient.h), of a pure one. Its inputs are those of this program and the
   // gradients of results; outputs and results are the same here. Made once.
