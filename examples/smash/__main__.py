@@ -21,8 +21,11 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
     td.manual_seed(settings.seed)
     trainer = Trainer(Smash(), settings.steps, settings.rate)
     saved = folder / "checkpoint.safetensors"
+    compared, found = folder / "comparison.json", Comparison([], [], [])
     if resume:
         trainer.load(saved)
+        if trainer.done == settings.steps and compared.exists():
+            found = Comparison(**json.loads(compared.read_text()))
     with td.tensorboard.Writer(folder) as writer:
         writer.add_hparams(dataclasses.asdict(settings))
         with tqdm(total=settings.steps, initial=trainer.done, desc="hypernetwork") as bar:
@@ -33,14 +36,14 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
                 if trainer.done % 500 == 0 or trainer.done == settings.steps:
                     trainer.save(saved)
         print(f"captures after {trainer.done} steps, each with another architecture: {captures()}")
-        with tqdm(total=settings.architectures, desc="architectures") as bar:
-            for found in compare(trainer.model, data, settings):
+        with tqdm(total=settings.architectures, initial=len(found.score), desc="architectures") as bar:
+            for _ in compare(trainer.model, data, settings, found):
                 bar.update()
                 bar.set_postfix(score=f"{found.score[-1]:.3f}", alone=f"{found.alone[-1]:.3f}")
-        picture = folder / "scatter.png"
-        scatter(found, picture)
-        writer.add_scalar("rank correlation", found.correlation, trainer.done)
-    (folder / "comparison.json").write_text(json.dumps(dataclasses.asdict(found)))
+                compared.write_text(json.dumps(dataclasses.asdict(found)))
+                writer.add_scalar("rank correlation", found.correlation, len(found.score))
+    picture = folder / "scatter.png"
+    scatter(found, picture)
     print(f"captures at the end: {captures()}")
     print(f"rank correlation of {len(found.score)} architectures: {found.correlation:.3f}; see {picture}")
     return found

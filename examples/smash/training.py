@@ -119,10 +119,9 @@ def candidates(settings: Settings) -> list[Architecture]:
     return [sample(np.random.default_rng([settings.seed, 2, k])) for k in range(settings.architectures)]
 
 
-def compare(model: Smash, data: Data, settings: Settings) -> Iterator[Comparison]:
-    """Score each architecture and train it on its own; yield what is known so far."""
-    found = Comparison([], [], [])
-    for architecture in candidates(settings):
+def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
+    """Score each architecture that is not in `found` yet, and train it on its own; yield after each."""
+    for architecture in candidates(settings)[len(found.architectures) :]:
         found.architectures.append(architecture)
         found.score.append(accuracy(model, *data.valid, architecture))
         td.manual_seed(settings.seed)
@@ -130,7 +129,7 @@ def compare(model: Smash, data: Data, settings: Settings) -> Iterator[Comparison
         for _ in alone.run(data):
             pass
         found.alone.append(accuracy(alone.model, *data.test))
-        yield found
+        yield
 
 
 def spearman(a: Sequence[float], b: Sequence[float]) -> float:

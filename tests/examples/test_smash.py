@@ -163,7 +163,8 @@ def test_the_command_line(rng, monkeypatch, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib (pip install matplotlib)")
     from examples.smash.__main__ import main
 
-    monkeypatch.setattr(fashion_mnist, "load", lambda: (images(rng, 200), images(rng, 60)))
+    given = images(rng, 200), images(rng, 60)
+    monkeypatch.setattr(fashion_mnist, "load", lambda: given)
     sizes = ["--alone-steps", "3", "--batch", "16", "--architectures", "3", "--scored", "40"]
     main(["--steps", "4", "--folder", str(tmp_path), *sizes])
     told = capsys.readouterr().out
@@ -172,6 +173,11 @@ def test_the_command_line(rng, monkeypatch, tmp_path, capsys):
     found = json.loads((tmp_path / "comparison.json").read_text())
     assert len(found["score"]) == len(found["alone"]) == len(found["architectures"]) == 3
     assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
+    found["alone"][0] = 0.75  # what is known already is not computed again
+    (tmp_path / "comparison.json").write_text(json.dumps({name: values[:2] for name, values in found.items()}))
+    main(["--steps", "4", "--resume", "--folder", str(tmp_path), *sizes])
+    again = json.loads((tmp_path / "comparison.json").read_text())
+    assert again == found
     main(["--steps", "6", "--resume", "--folder", str(tmp_path), *sizes])
     assert "4/6" in capsys.readouterr().err
     assert training.candidates(Settings(architectures=2)) == training.candidates(Settings(architectures=2))
