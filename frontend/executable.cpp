@@ -4,7 +4,6 @@
 
 #include "frontend/detach.h"
 #include "frontend/eager.h"
-#include "frontend/tape.h"
 #include "passes/gradient.h"
 #include "passes/pipeline.h"
 
@@ -89,6 +88,22 @@ const TensorType& Executable::input_type(int index) const {
   return captured_.type(captured_.params[static_cast<size_t>(index)].value);
 }
 
+// Whether the inputs require gradients where they did.
+bool Executable::tracks(std::span<Tensor* const> inputs, std::string* reason) const {
+  const auto fail = [&](size_t i, std::string_view what) {
+    if (reason) *reason = fmt::format("{}: {}", i < input_names_.size() ? input_names_[i] : "an input", what);
+    return false;
+  };
+  if (GradMode::enabled() != capture_.grad_mode) return fail(0, "gradients were recorded, or not, in the first call");
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (tracked_as(*inputs[i]) != capture_.tracked[i]) return fail(i, "requires_grad or is_leaf was another");
+  for (const int i : capture_.without_gradient) {
+    const Tensor& x = *inputs[static_cast<size_t>(i)];
+    if (x.tracking && x.tracking->grad) return fail(static_cast<size_t>(i), "grad was None");
+  }
+  return true;
+}
+
 bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std::string* reason) const {
   const auto fail = [&](size_t i, auto&&... text) {
     if (reason)
@@ -138,6 +153,7 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
           wanted && wanted->evaluate(symbols) != x.strides[k])
         return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.strides[k]);
   }
+  if (capture_.asks_tracking && !tracks(inputs, reason)) return false;
   for (const ShapeGuard& guard : capture_.guards)
     if (!guard.holds(symbols)) return fail(0, fmt::runtime("sizes: {} no longer holds"), to_text(guard));
   // A program that writes to an input was captured with memory of its own behind every input.
@@ -209,7 +225,7 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   std::vector<bool> of_results(captured_.results.size(), false);
   for (size_t k = 0; k < of_outputs.size(); ++k)
     if (of_outputs[k]) of_results[static_cast<size_t>(capture_.outputs[k].index)] = true;
-  Graph graph = tandem::gradient(captured_, of_results, wanted);
+  Graph graph = gradient_graph(captured_, of_results, wanted);
   Capture capture;
   for (size_t k = 0; k < graph.results.size(); ++k) {
     CapturedOutput output;

@@ -42,6 +42,13 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::string& name() const { return captured_.name; }
   // Whether it changes no input, and its results are values of their own or inputs.
   bool is_pure() const;
+  // Whether it computes gradients itself: then nothing of it is put on the tape.
+  bool takes_gradients() const { return capture_.takes_gradients; }
+  // The input whose `grad` this input is, or -1.
+  int gradient_of(int input) const {
+    const auto found = capture_.gradient_inputs.find(input);
+    return found != capture_.gradient_inputs.end() ? found->second : -1;
+  }
   // The compiled program of gradients (passes/gradient.h), of a pure one. Its inputs are those of this program and the
   // gradients of results; outputs and results are the same here. Made once.
   std::shared_ptr<const Executable> gradient(const std::vector<bool>& of_outputs,
@@ -82,6 +89,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
     std::vector<DimCheck> sizes, strides;
   };
   DimCheck check_of(Dim dim);
+  bool tracks(std::span<Tensor* const> inputs, std::string* reason) const;
 
   Capture capture_;
   Graph captured_;
