@@ -7,7 +7,7 @@ import pytest
 
 import tandem as td
 
-MODULES = {"nn": td.nn, "nn.init": td.nn.init}
+MODULES = {"nn": td.nn, "nn.init": td.nn.init, "nn.utils": td.nn.utils, "nn.utils.rnn": td.nn.utils.rnn}
 NAMES = [
     f"{prefix}.{name}"
     for prefix, module in MODULES.items()

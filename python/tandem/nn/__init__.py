@@ -1,6 +1,6 @@
 """Neural networks, by PyTorch's names and state dicts: modules, their functions, first values; see docs/nn.md."""
 
-from tandem.nn import functional, init
+from tandem.nn import functional, init, utils
 from tandem.nn.modules.activation import (
     CELU,
     ELU,
@@ -34,10 +34,49 @@ from tandem.nn.modules.adaptive import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
-from tandem.nn.modules.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from tandem.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from tandem.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
-from tandem.nn.modules.flatten import Flatten, Unflatten
+from tandem.nn.modules.attention import (
+    MultiheadAttention,
+)
+from tandem.nn.modules.batchnorm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
+from tandem.nn.modules.cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
+from tandem.nn.modules.container import (
+    ModuleDict,
+    ModuleList,
+    ParameterDict,
+    ParameterList,
+    Sequential,
+)
+from tandem.nn.modules.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from tandem.nn.modules.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
+from tandem.nn.modules.flatten import (
+    Flatten,
+    Unflatten,
+)
 from tandem.nn.modules.gates import (
     GLU,
     Hardshrink,
@@ -50,7 +89,21 @@ from tandem.nn.modules.gates import (
     Tanhshrink,
     Threshold,
 )
-from tandem.nn.modules.linear import Bilinear, Identity, Linear
+from tandem.nn.modules.images import (
+    ChannelShuffle,
+    Fold,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
+from tandem.nn.modules.linear import (
+    Bilinear,
+    Identity,
+    Linear,
+)
 from tandem.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -78,8 +131,32 @@ from tandem.nn.modules.margins import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
-from tandem.nn.modules.module import Module
-from tandem.nn.modules.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from tandem.nn.modules.module import (
+    Module,
+)
+from tandem.nn.modules.normalization import (
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
+from tandem.nn.modules.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from tandem.nn.modules.pooling import (
     AvgPool1d,
     AvgPool2d,
@@ -91,7 +168,22 @@ from tandem.nn.modules.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
-from tandem.nn.modules.sparse import Embedding, EmbeddingBag
+from tandem.nn.modules.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
+from tandem.nn.modules.sparse import (
+    Embedding,
+    EmbeddingBag,
+)
+from tandem.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from tandem.nn.parameter import Buffer, Parameter
 
 __all__ = [
@@ -99,6 +191,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -112,9 +207,19 @@ __all__ = [
     "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Bilinear",
     "Buffer",
     "CTCLoss",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -132,8 +237,10 @@ __all__ = [
     "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -143,11 +250,15 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -169,17 +280,27 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -194,9 +315,22 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "functional",
     "init",
+    "utils",
 ]

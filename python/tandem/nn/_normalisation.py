@@ -51,12 +51,12 @@ def batch_norm(
         centred = input - mean
         variance = _core.mean(centred * centred, axis=axes, keepdims=True)
         if running_mean is not None:
-            running_mean[...] = running_mean * (1 - momentum) + mean.reshape((-1,)) * momentum
+            running_mean[...] = running_mean * (1 - momentum) + mean.detach().reshape((-1,)) * momentum
         if running_var is not None:
             count = input.shape[0]
             for size in tuple(input.shape)[2:]:
                 count = count * size
-            spread = variance.reshape((-1,)) * count / (count - 1)
+            spread = variance.detach().reshape((-1,)) * count / (count - 1)
             running_var[...] = running_var * (1 - momentum) + spread * momentum
     elif running_mean is None or running_var is None:
         raise _core.ArgumentError("batch_norm: got no running statistics; need both; try training=True")
@@ -160,10 +160,10 @@ def instance_norm(
     variance = _core.mean(centred * centred, axis=axes, keepdims=True)
     channels = (input.shape[0], input.shape[1])
     if running_mean is not None:
-        found = _core.mean(mean.reshape(channels), axis=0)
+        found = _core.mean(mean.detach().reshape(channels), axis=0)
         running_mean[...] = running_mean * (1 - momentum) + found * momentum
     if running_var is not None:
-        found = _core.mean(variance.reshape(channels), axis=0) * count / (count - 1)
+        found = _core.mean(variance.detach().reshape(channels), axis=0) * count / (count - 1)
         running_var[...] = running_var * (1 - momentum) + found * momentum
     return _scaled(centred / _core.sqrt(variance + eps), weight, bias, (input.shape[1], *(1,) * (input.ndim - 2)))
 

@@ -97,9 +97,12 @@ def is_user_file(filename: str) -> bool:
 
 
 def is_user_function(function: types.FunctionType) -> bool:
-    """True for functions that are rewritten and guarded: the user's own, and the captured function's package."""
+    """True for functions that are rewritten and guarded: the user's own, and the captured function's package.
+
+    Of this package, only those that say so: their loops over tensors are to stay loops (nn/modules/hooks.py).
+    """
     filename = function.__code__.co_filename
-    if is_user_file(filename):
+    if is_user_file(filename) or "_with_loops" in function.__dict__:
         return True
     capture = _state.capture
     if capture is None or not capture.root_package or filename.startswith(PACKAGE):
@@ -111,6 +114,19 @@ def here() -> tuple[str, int]:
     """File and line of the nearest frame outside this package."""
     frame = user_frame()
     return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def place_of(line: int) -> tuple[str, int]:
+    """The place of a statement in this line of the rewritten function that is running.
+
+    For one of this package's own that is where the user calls it.
+    """
+    scripting = os.path.join(PACKAGE, "scripting", "")
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(scripting):
+        frame = frame.f_back
+    own = frame is None or frame.f_code.co_filename.startswith(PACKAGE)
+    return here() if own or frame is None else (frame.f_code.co_filename, line)
 
 
 def user_frame() -> types.FrameType | None:

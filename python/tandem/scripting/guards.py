@@ -183,18 +183,20 @@ class Collector:
         if (code, id(scope)) not in self._done:
             self._done.add((code, id(scope)))
             self._mark_inner(code)
-            for chain in plan.chains:
+            own = code.co_filename.startswith(PACKAGE)  # whose global variables nobody changes
+            for chain in () if own else plan.chains:
                 if chain.kind == "global":
                     self._global(chain, scope, code)
             for name, line in plan.stored_globals.items():
                 text = f"global '{name}' ({self._place(code, line)})"
                 self.watched["item", id(scope), name] = ("item", scope, name, scope.get(name, MISSING), text)
-            self._defaults(code)
+            if not own:
+                self._defaults(code)
         if code.co_freevars and code not in self._inner:
             self._cells(code, plan.chains)
         known = frame.f_locals
         for chain in plan.chains:
-            if chain.kind == "argument" and (chain.path or chain.stores):
+            if chain.kind == "argument" and (chain.path or chain.stores or chain.every):
                 value = known.get(chain.root, MISSING)
                 if id(value) in self._known:
                     self._follow(value, chain, f"'{chain.root}", code)
@@ -261,6 +263,10 @@ class Collector:
             if value is MISSING:
                 return
             self._look(value, f"{text}' {where}", chain.path[place + 1 :])
+        if chain.every and id(value) in self._known and not isinstance(value, (type, types.ModuleType)):
+            for name in list(getattr(value, "__dict__", ())):
+                found = self._step(value, "attr", name, f"attribute {text}.{name}' {where}")
+                self._look(found, f"{text}.{name}' {where}", ())
         if chain.stores and id(value) in self._known and not isinstance(value, types.ModuleType):
             if isinstance(inspect.getattr_static(type(value), chain.stores, None), property):
                 return  # what its setter stores is seen when that runs

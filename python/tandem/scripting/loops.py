@@ -166,7 +166,7 @@ class For:
     def _note(self, text: str) -> None:
         capture = context.current()
         if capture is not None:
-            capture.note(context.here()[0], self._line, f"'for' {text}")
+            capture.note(*context.place_of(self._line), f"'for' {text}")
 
     def _advance(self) -> bool:
         if self._iterator is not None:

@@ -131,6 +131,8 @@ class LogSoftmax(Module):
     tensor([0.], dtype=float32)
     """
 
+    _shown = ("dim",)
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim
@@ -145,6 +147,8 @@ class Softmin(Module):
     >>> td.nn.Softmin(dim=-1)(td.zeros((2,)))
     tensor([0.5, 0.5], dtype=float32)
     """
+
+    _shown = ("dim",)
 
     def __init__(self, dim: int) -> None:
         super().__init__()

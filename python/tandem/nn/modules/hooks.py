@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tandem import _core, pytree
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Tensor = _core.Tensor
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 Hook = tuple[str, Callable[..., Any], bool]  # when it runs, the function, whether it takes keyword arguments
 _numbers = itertools.count()
 
@@ -48,6 +49,12 @@ def captured(function: Any) -> Any:
     from tandem.scripting.primitives import call
 
     return call(function)
+
+
+def with_loops(function: Function) -> Function:
+    """Mark a function of this package whose control flow is rewritten like that of users' functions."""
+    vars(function)["_with_loops"] = True
+    return function
 
 
 def _of(module: Module, when: str) -> list[tuple[Callable[..., Any], bool]]:

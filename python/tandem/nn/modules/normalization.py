@@ -18,7 +18,7 @@ def _sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
-class _Affine(Module):
+class Affine(Module):
     """With a weight, which begins with ones, and a bias, which begins with zeros; or without them."""
 
     weight: Tensor | None
@@ -37,7 +37,7 @@ class _Affine(Module):
             init.zeros_(self.bias)
 
 
-class LayerNorm(_Affine):
+class LayerNorm(Affine):
     """Normalise over the last axes, which have normalized_shape, then scale and shift: [..., *normalized_shape].
 
     >>> td.nn.LayerNorm(2)(td.asarray([[1., 3.]])).shape
@@ -62,10 +62,11 @@ class LayerNorm(_Affine):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        text = f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return f"{text}, bias={self.bias is not None}"
 
 
-class RMSNorm(_Affine):
+class RMSNorm(Affine):
     """Divide by the root of the mean square over the last axes, which have normalized_shape, then scale.
 
     >>> td.nn.RMSNorm(2)(td.asarray([3., -3.]))
@@ -94,7 +95,7 @@ class RMSNorm(_Affine):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(_Affine):
+class GroupNorm(Affine):
     """Normalise each group of neighbouring channels of each sample, then scale and shift: [batch, num_channels, ...].
 
     >>> td.nn.GroupNorm(2, 6)(td.ones((4, 6, 5))).shape
@@ -107,9 +108,10 @@ class GroupNorm(_Affine):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
-        bias: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
@@ -123,7 +125,8 @@ class GroupNorm(_Affine):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        text = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{text}, bias={self.bias is not None}"
 
 
 class LocalResponseNorm(Module):

@@ -76,7 +76,7 @@ class AvgPool1d(Module):
     (2, 3, 3)
     """
 
-    _shown = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+    _shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
