@@ -130,11 +130,16 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
       return fail(i, fmt::runtime("number of axes was {}, is {}"), check.sizes.size(), x.sizes.size());
     for (int k = 0; k < x.sizes.size(); ++k) {
       const DimCheck& d = check.sizes[static_cast<size_t>(k)];
+      if (d.expression) continue;
       if (d.symbol < 0 ? d.value != x.sizes[k] : !d.first && symbols[d.symbol] != x.sizes[k])
         return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
                     x.sizes[k]);
       if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.sizes[k];
     }
+    for (int k = 0; k < x.sizes.size(); ++k)
+      if (const auto& wanted = check.sizes[static_cast<size_t>(k)].expression;
+          wanted && wanted->evaluate(symbols) != x.sizes[k])
+        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.sizes[k]);
     if (check.contiguous) {
       if (!x.is_contiguous()) return fail(i, fmt::runtime("it was contiguous, is not"));
       continue;

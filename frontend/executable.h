@@ -82,7 +82,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
     int64_t value;  // when symbol < 0 and it is no expression
     int symbol;
     bool first;                                    // the place the symbol is read from; others must agree
-    std::optional<Dim> expression = std::nullopt;  // of strides: what the symbols found must give
+    std::optional<Dim> expression = std::nullopt;  // of symbols: what those found must give
   };
   struct InputCheck {
     DType dtype;

@@ -122,7 +122,7 @@ __array_api_version__ = _VERSIONS[-1]
 for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
     globals()[_name] = getattr(_core, _name)
 
-from tandem import data, fft, linalg, nn, optim  # noqa: E402
+from tandem import data, fft, linalg, nn, optim, tensorboard  # noqa: E402
 from tandem.linalg import norm  # noqa: E402
 from tandem import amp, training  # noqa: E402
 from tandem.amp import autocast  # noqa: E402
