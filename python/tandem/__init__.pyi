@@ -2,7 +2,22 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, data, fft, jit, linalg, nn, optim, pytree, random, serialization, tensor_spec, training
+from tandem import (
+    amp,
+    autograd,
+    data,
+    fft,
+    jit,
+    linalg,
+    nn,
+    optim,
+    pytree,
+    random,
+    serialization,
+    tensor_spec,
+    tensorboard,
+    training,
+)
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -218,6 +233,7 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem.amp import autocast
 from tandem.autograd import (
     checkpoint,
     custom_gradient,
@@ -279,6 +295,7 @@ __all__ = [
     "acosh",
     "add",
     "all",
+    "amp",
     "angle",
     "any",
     "arange",
@@ -293,6 +310,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "autocast",
     "autograd",
     "bfloat16",
     "bincount",
@@ -508,6 +526,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensor_spec",
+    "tensorboard",
     "tensordot",
     "tile",
     "topk",
