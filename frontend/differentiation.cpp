@@ -23,6 +23,7 @@ struct TapedCall {
   std::vector<bool> wanted;        // inputs that gradients flow to
   std::vector<size_t> outputs;     // that gradients come from
   std::vector<TensorType> types;   // of these
+  std::vector<int64_t> symbols;    // some are numbers that no input has as a size
 
   std::vector<TensorRef> gradients(std::span<const TensorRef> upstream) const {
     for (size_t k = 0; k < inputs.size(); ++k)
@@ -40,13 +41,13 @@ struct TapedCall {
     std::vector<bool> of_results(program->outputs().size(), false);
     for (const size_t k : outputs) of_results[k] = true;
     const std::shared_ptr<const Executable> made = program->gradient(of_results, wanted);
-    std::vector<int64_t> symbols(static_cast<size_t>(made->symbol_count()) + 1);
+    std::vector<int64_t> sizes = symbols;
     std::string reason;
     const std::vector<Tensor*> raw = pointers(given);
-    check_internal(made->matches(raw, symbols.data(), &reason), "a gradient does not take what its program took: {}",
+    check_internal(made->matches(raw, sizes.data(), &reason), "a gradient does not take what its program took: {}",
                    reason);
     std::vector<TensorRef> found(made->outputs().size());
-    run_taped(made, std::move(given), symbols.data(), found);
+    run_taped(made, std::move(given), sizes.data(), found);
     std::vector<TensorRef> out(inputs.size());
     for (size_t k = 0, next = 0; k < inputs.size(); ++k)
       if (wanted[k]) out[k] = found[next++];
@@ -73,6 +74,7 @@ void run_taped(const std::shared_ptr<const Executable>& program, std::vector<Ten
     results.push_back(outputs[k]);
   }
   taped->program = program;
+  taped->symbols.assign(symbols, symbols + program->symbol_count() + 1);
   taped->inputs = inputs;
   tape_function(program->name(), inputs, results,
                 [taped](std::span<const TensorRef> upstream) { return taped->gradients(upstream); });

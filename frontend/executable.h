@@ -41,8 +41,15 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
 
   const std::string& name() const { return captured_.name; }
-  // Whether it does nothing but make its results, which are values of their own or inputs, without branches and loops.
+  // Whether it changes no input, and its results are values of their own or inputs.
   bool is_pure() const;
+  // Whether it computes gradients itself: then nothing of it is put on the tape.
+  bool takes_gradients() const { return capture_.takes_gradients; }
+  // The input whose `grad` this input is, or -1.
+  int gradient_of(int input) const {
+    const auto found = capture_.gradient_inputs.find(input);
+    return found != capture_.gradient_inputs.end() ? found->second : -1;
+  }
   // The compiled program of gradients (passes/gradient.h), of a pure one. Its inputs are those of this program and the
   // gradients of results; outputs and results are the same here. Made once.
   std::shared_ptr<const Executable> gradient(const std::vector<bool>& of_outputs,
@@ -75,7 +82,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
     int64_t value;  // when symbol < 0 and it is no expression
     int symbol;
     bool first;                                    // the place the symbol is read from; others must agree
-    std::optional<Dim> expression = std::nullopt;  // of strides: what the symbols found must give
+    std::optional<Dim> expression = std::nullopt;  // of symbols: what those found must give
   };
   struct InputCheck {
     DType dtype;
@@ -83,6 +90,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
     std::vector<DimCheck> sizes, strides;
   };
   DimCheck check_of(Dim dim);
+  bool tracks(std::span<Tensor* const> inputs, std::string* reason) const;
 
   Capture capture_;
   Graph captured_;

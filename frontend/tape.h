@@ -87,8 +87,15 @@ inline void changed(const Tensor& x) {
 
 // Makes a leaf of a tensor, or, with false, one that is not tracked.
 void require_grad(const TensorRef& x, bool required);
-// The same memory under another tensor, without a past.
+// The same memory under another tensor, without a past; or with a past of its own that is `x`.
 TensorRef detached(const TensorRef& x);
+TensorRef same(const TensorRef& x);
+[[noreturn]] void throw_written_leaf(bool view);
+[[noreturn]] void throw_untracked(std::string_view what, const Tensor& x);
+[[noreturn]] void throw_freed(std::string_view name);
+// Whether `gradient` can be that of `x`.
+void check_gradient(const Tensor& x, const Tensor& gradient);
+[[noreturn]] void throw_no_gradient_given(const Tensor& root);
 
 struct BackwardOptions {
   bool create_graph = false;  // gradients can be differentiated in turn

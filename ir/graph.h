@@ -26,6 +26,7 @@ struct Node {
   std::vector<ValueId> outputs;
   std::vector<std::shared_ptr<const Graph>> regions;
   SourceLoc loc;
+  bool no_grad = false;  // no gradient flows through it; of no account once gradients have been taken
 };
 
 // What an input is fed with: where its elements lie relative to its first one. Contiguous unless said otherwise.

@@ -291,6 +291,7 @@ class Parser {
     if (row == nullptr) fail_at(place, fmt::format("got the operation '{}'; need one of the operation table", name));
     std::vector<ValueId> inputs = uses(names);
     Attrs attrs = attributes(*row);
+    const bool no_grad = accept("no_grad");
     expect(":");
     const std::vector<TensorType> made = types();
     if (made.size() != outputs.size())
@@ -306,6 +307,7 @@ class Parser {
     if (!labels.empty()) expect("}");
     Node& node = graph.add_node(*row, std::move(inputs), std::move(attrs), made, loc);
     node.regions = std::move(regions);
+    node.no_grad = no_grad;
     for (size_t i = 0; i < outputs.size(); ++i) define(names, outputs[i].first, node.outputs[i], outputs[i].second);
   }
 
@@ -314,7 +316,7 @@ class Parser {
     std::vector<bool> given(row.attrs.size());
     skip();
     const size_t start = at_;
-    while (!next_is(":")) {
+    while (!next_is(":") && !next_is("no_grad")) {
       const size_t place = at_;
       const std::string name = word("an attribute or ':'");
       const auto spec =

@@ -137,6 +137,7 @@ std::string node_text(const Graph& graph, size_t index, const std::vector<std::s
     if (spec.fallback && identical(*spec.fallback, node.attrs[k])) continue;
     line += fmt::format(" {}={}", spec.name, to_text(node.attrs[k]));
   }
+  if (node.no_grad) line += " no_grad";
   return line + " : " + types_text(graph, node.outputs);
 }
 

@@ -1,87 +1,190 @@
 #include "passes/gradient.h"
 
 #include <algorithm>
-#include <map>
 
-#include "ir/builder.h"
+#include "ir/put_mode.h"
 #include "ir/symbols.h"
 
 namespace tandem {
 
-namespace {
+// ---- Which values lead to others -----------------------------------------------------------------------------------
 
-class Reverse {
- public:
-  Reverse(const Graph& source, const std::vector<bool>& wanted)
-      : source_(source), graph_(source), env_(assumed_env(source)), builder_(graph_, env_) {
-    reached_.assign(source.types.size(), false);
-    for (size_t k = 0; k < wanted.size(); ++k) reached_[static_cast<size_t>(source.params[k].value)] = wanted[k];
-    for (const Node& node : source.nodes) {
+void Reverse::spread(const Graph& graph, Flags& reached, size_t first) {
+  for (size_t i = first; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.no_grad) continue;
+    const Flags outputs = through(graph, node, reached);
+    for (size_t k = 0; k < outputs.size(); ++k)
+      if (outputs[k] && is_inexact(graph.type(node.outputs[k]).dtype))
+        reached[static_cast<size_t>(node.outputs[k])] = true;
+  }
+}
+
+// Of the results of a node, those that the given values lead to.
+Reverse::Flags Reverse::through(const Graph& graph, const Node& node, const Flags& reached) {
+  Flags inputs;
+  for (const ValueId id : node.inputs) inputs.push_back(reached[static_cast<size_t>(id)]);
+  const bool any = std::find(inputs.begin(), inputs.end(), true) != inputs.end();
+  if (!any || node.regions.empty()) return Flags(node.outputs.size(), any);
+  const auto of_region = [](const Graph& region, const auto& is_param_reached) {
+    Flags values(region.types.size(), false);
+    for (size_t k = 0; k < region.params.size(); ++k)
+      values[static_cast<size_t>(region.params[k].value)] = is_param_reached(k);
+    spread(region, values);
+    Flags results;
+    for (const ValueId result : region.results) results.push_back(values[static_cast<size_t>(result)]);
+    return results;
+  };
+  Flags outputs(node.outputs.size(), false);
+  if (node.op->name == "if") {
+    for (const auto& region : node.regions) {
+      const Flags results = of_region(*region, [&](size_t k) { return inputs[k + 1]; });
+      for (size_t k = 0; k < outputs.size(); ++k) outputs[k] = outputs[k] || results[k];
+    }
+    return outputs;
+  }
+  for (bool more = true; more;) {
+    more = false;
+    const Flags results = of_region(*node.regions[1], [&](size_t k) { return inputs[k]; });
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      more = more || (results[k] && !inputs[k]);
+      inputs[k] = outputs[k] = inputs[k] || (results[k] && is_inexact(graph.type(node.outputs[k]).dtype));
+    }
+  }
+  return outputs;
+}
+
+void Reverse::spread() {
+  reached_.assign(graph_.types.size(), false);
+  for (const ValueId aim : aims_) reached_[static_cast<size_t>(aim)] = true;
+  if (rules_.empty()) {
+    spread(graph_, reached_, first_);
+    return;
+  }
+  // In the order in which things were made.
+  size_t next = 0;
+  for (size_t i = first_; i <= graph_.nodes.size(); ++i) {
+    for (; next < rules_.size() && rules_[next].position <= i; ++next) {
+      const OwnRule& rule = rules_[next];
       const bool any =
-          std::any_of(node.inputs.begin(), node.inputs.end(), [this](ValueId id) { return is_reached(id); });
-      for (const ValueId out : node.outputs)
-        reached_[static_cast<size_t>(out)] = any && is_inexact(source.type(out).dtype);
+          std::any_of(rule.inputs.begin(), rule.inputs.end(), [this](ValueId id) { return id >= 0 && leads(id); });
+      for (const ValueId output : rule.outputs)
+        if (any && output >= 0 && is_inexact(graph_.type(output).dtype)) reached_[static_cast<size_t>(output)] = true;
     }
+    if (i == graph_.nodes.size() || graph_.nodes[i].no_grad) continue;
+    const Node& node = graph_.nodes[i];
+    const Flags outputs = through(graph_, node, reached_);
+    for (size_t k = 0; k < outputs.size(); ++k)
+      if (outputs[k] && is_inexact(graph_.type(node.outputs[k]).dtype))
+        reached_[static_cast<size_t>(node.outputs[k])] = true;
   }
+}
 
-  Graph run(const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
-    graph_.results.clear();
-    for (size_t k = 0; k < of_results.size(); ++k) {
-      if (!of_results[k]) continue;
-      const ValueId result = source_.results[k];
-      const Value upstream = builder_.at(graph_.add_param(source_.type(result), fmt::format("upstream{}", k)));
-      if (is_reached(result)) add(result, upstream);
+// ---- From the last node to the first -------------------------------------------------------------------------------
+
+void Reverse::add(ValueId value, ValueId gradient) {
+  if (!leads(value)) return;
+  gradient = cast(at(gradient), graph_.type(value).dtype).id;
+  const auto [known, first] = gradients_.try_emplace(value, gradient);
+  if (!first) known->second = (at(known->second) + at(gradient)).id;
+}
+
+ValueId Reverse::gradient(ValueId value) const {
+  const auto found = gradients_.find(value);
+  return found != gradients_.end() ? found->second : -1;
+}
+
+ValueId Reverse::complete(ValueId value) {
+  const auto found = gradients_.find(value);
+  if (found == gradients_.end()) return -1;
+  if (on_complete && completed_.insert(value).second) found->second = on_complete(value, found->second);
+  return found->second;
+}
+
+void Reverse::run() {
+  const size_t count = graph_.nodes.size();
+  for (size_t i = count; i-- > first_;) {
+    while (!rules_.empty() && rules_.back().position > i) {
+      const OwnRule rule = std::move(rules_.back());
+      rules_.pop_back();
+      apply(rule);
     }
-    for (size_t i = source_.nodes.size(); i-- > 0;) step(source_.nodes[i]);
-    for (size_t k = 0; k < wanted.size(); ++k) {
-      if (!wanted[k]) continue;
-      const ValueId param = source_.params[k].value;
-      const auto found = gradients_.find(param);
-      const TensorType& type = source_.type(param);
-      graph_.results.push_back(
-          (found != gradients_.end() ? found->second : builder_.full(type.shape, type.dtype, 0)).id);
-    }
-    return std::move(graph_);
-  }
-
- private:
-  bool is_reached(ValueId id) const { return reached_[static_cast<size_t>(id)]; }
-
-  void add(ValueId id, Value gradient) {
-    const auto [known, first] = gradients_.try_emplace(id, gradient);
-    if (!first) known->second = known->second + gradient;
-  }
-
-  void step(const Node& node) {
-    const auto found = gradients_.find(node.outputs[0]);
-    if (found == gradients_.end()) return;
-    const Value upstream = found->second;
-    const GradRule rule = gradient_rule(*node.op);
+    const Node& node = graph_.nodes[i];
+    if (node.no_grad) continue;
+    const auto is_wanted = [this](ValueId id) { return leads(id) && gradients_.contains(id); };
+    if (std::none_of(node.outputs.begin(), node.outputs.end(), is_wanted)) continue;
+    if (std::none_of(node.inputs.begin(), node.inputs.end(), [this](ValueId id) { return leads(id); })) continue;
     builder_.set_location(node.loc);
-    std::vector<Value> inputs;
-    inputs.reserve(node.inputs.size());
-    for (const ValueId input : node.inputs) inputs.push_back(builder_.at(input));
-    const Value output = builder_.at(node.outputs[0]);
-    const std::vector<Value> grads = rule({builder_, inputs, output, upstream, *node.op, node.attrs});
-    for (size_t k = 0; k < grads.size(); ++k)
-      if (grads[k] && is_reached(node.inputs[k])) add(node.inputs[k], cast(grads[k], inputs[k].dtype()));
+    if (node.regions.empty())
+      step(i);
+    else if (node.op->name == "if")
+      through_if(i);
+    else
+      through_while(i);
   }
+  for (const ValueId aim : aims_) complete(aim);
+}
 
-  const Graph& source_;
-  Graph graph_;
-  ShapeEnv env_;
-  GraphBuilder builder_;
-  std::vector<bool> reached_;  // by value: gradients flow from it to a wanted param
-  std::map<ValueId, Value> gradients_;
-};
+void Reverse::step(size_t i) {
+  const Node node = graph_.nodes[i];  // nodes are added
+  check_internal(node.outputs.size() == 1, "the gradient of '{}' was asked for", node.op->name);
+  const Value upstream = at(complete(node.outputs[0]));
+  if (tables_.contains(node.inputs[0])) {
+    const ValueId table = node.inputs[0];
+    const Attr axis = node.attrs[0];
+    gradients_[table] = builder_
+                            .emit("index_update", {at(gradient(table)), at(node.inputs[1]), upstream},
+                                  {axis, static_cast<int64_t>(PutMode::add)})
+                            .id;
+    return;
+  }
+  const GradRule rule = gradient_rule(*node.op);
+  std::vector<Value> inputs;
+  inputs.reserve(node.inputs.size());
+  for (const ValueId input : node.inputs) inputs.push_back(at(input));
+  const Value output = at(node.outputs[0]);
+  const std::vector<Value> grads = rule({builder_, inputs, output, upstream, *node.op, node.attrs});
+  for (size_t k = 0; k < grads.size(); ++k)
+    if (grads[k]) add(node.inputs[k], grads[k].id);
+}
 
-}  // namespace
+void Reverse::apply(const OwnRule& rule) {
+  std::vector<ValueId> upstream;
+  bool any = false;
+  for (const ValueId output : rule.outputs) {
+    upstream.push_back(output >= 0 && leads(output) ? complete(output) : -1);
+    any = any || upstream.back() >= 0;
+  }
+  const auto counts = [this](ValueId id) { return id >= 0 && leads(id); };
+  if (!any || std::none_of(rule.inputs.begin(), rule.inputs.end(), counts)) return;
+  const std::vector<ValueId> grads = rule.gradients(upstream);
+  for (size_t k = 0; k < grads.size(); ++k)
+    if (grads[k] >= 0 && rule.inputs[k] >= 0) add(rule.inputs[k], grads[k]);
+}
 
-Graph gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
-  for (const Node& node : graph.nodes)
-    check_internal(node.regions.empty() && node.outputs.size() == 1, "the gradient of '{}' was asked for",
-                   node.op->name);
-  return Reverse(graph, wanted).run(of_results, wanted);
+Graph gradient_graph(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
+  Graph out = without_effects(graph);
+  const std::vector<Param> params = out.params;
+  const std::vector<ValueId> results = std::exchange(out.results, {});
+  ShapeEnv env = assumed_env(graph);
+  Reverse reverse(out, env);
+  for (size_t k = 0; k < wanted.size(); ++k)
+    if (wanted[k]) reverse.aim(params[k].value);
+  std::vector<std::pair<ValueId, ValueId>> upstream;
+  for (size_t k = 0; k < of_results.size(); ++k)
+    if (of_results[k])
+      upstream.emplace_back(results[k], out.add_param(out.type(results[k]), fmt::format("upstream{}", k)));
+  reverse.spread();
+  for (const auto& [result, gradient] : upstream) reverse.add(result, gradient);
+  reverse.run();
+  GraphBuilder builder(out, env);
+  for (size_t k = 0; k < wanted.size(); ++k) {
+    if (!wanted[k]) continue;
+    const ValueId param = params[k].value, found = reverse.gradient(param);
+    const TensorType& type = out.type(param);
+    out.results.push_back(found >= 0 ? found : builder.full(type.shape, type.dtype, 0).id);
+  }
+  return out;
 }
 
 }  // namespace tandem

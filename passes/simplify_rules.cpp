@@ -225,6 +225,7 @@ constexpr Rule kRules[] = {
      flips_nothing},
     {"flip of flip",             "flip(flip(x))",                        "flip(x)",                    kAny,
      both_have_axes, axes_flipped_once},
+    {"stop gradient",            "stop_gradient(x)",                     "x",                          kAny},
     {"slice everything",         "slice(x)",                             "x",                          kAny,
      takes_everything},
     {"slice of slice",           "slice(slice(x))",                      "slice(x)",                   kAny,

@@ -15,6 +15,7 @@ from tandem import (
     random,
     serialization,
     tensor_spec,
+    tensorboard,
     training,
 )
 from tandem._array_api import (
@@ -232,7 +233,7 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
-from tandem.amp import autocast, no_grad
+from tandem.amp import autocast
 from tandem.autograd import (
     checkpoint,
     custom_gradient,
@@ -242,6 +243,7 @@ from tandem.autograd import (
     is_grad_enabled,
     jacobian,
     jvp,
+    no_grad,
     set_grad_enabled,
     stop_gradient,
     value_and_grad,
@@ -524,6 +526,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensor_spec",
+    "tensorboard",
     "tensordot",
     "tile",
     "topk",

@@ -426,7 +426,6 @@ def package_stub() -> str:
     named = (
         "math",
         "tandem.jit",
-        "tandem.amp",
         "tandem._array_api",
         "tandem._creation",
         "tandem._einsum",
@@ -439,6 +438,7 @@ def package_stub() -> str:
         "tandem._sorting",
         "tandem._statistics",
         "tandem.autograd",
+        "tandem.amp",
         "tandem.compare",
         "tandem.random",
         "tandem.serialization",

@@ -343,6 +343,39 @@ def test_default_arguments_of_called_functions(jit):
     close(f(x()), X * 3)
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda owner, name: getattr(owner, name),
+        lambda owner, name: getattr(owner, "k"),
+        lambda owner, name: getattr(owner, "k", None),
+        lambda owner, name: getattr(owner, f"{name}"),
+        lambda owner, name: vars(owner)[name],
+        lambda owner, name: owner.__dict__[name],
+    ],
+)
+def test_attributes_read_by_a_name_that_is_computed(jit, read):
+    state = types.SimpleNamespace(k=types.SimpleNamespace(by=2.0))
+
+    @jit
+    def f(x):
+        for name in ("k",):
+            x = x * scale(read(state, name))
+        return x
+
+    def scale(inner):
+        return inner.by
+
+    close(f(x()), X * 2)
+    state.k.by = 3.0
+    close(f(x()), X * 3)
+    state.k = types.SimpleNamespace(by=4.0)
+    close(f(x()), X * 4)
+    assert captures(f) == 3
+    close(f(x()), X * 4)
+    assert captures(f) == 3
+
+
 def test_annotated_functions_as_attributes_of_objects(jit):
     """An object's own attribute is read as it is, though functions of a class are bound when they are read."""
 

@@ -198,7 +198,7 @@ class Collector:
             self._cells(code, plan.chains)
         known = frame.f_locals
         for chain in plan.chains:
-            if chain.kind == "argument" and (chain.path or chain.stores):
+            if chain.kind == "argument" and (chain.path or chain.stores or chain.every):
                 value = known.get(chain.root, MISSING)
                 if id(value) in self._known:
                     self._follow(value, chain, f"'{chain.root}", code)
@@ -265,6 +265,10 @@ class Collector:
             if value is MISSING:
                 return
             self._look(value, f"{text}' {where}", chain.path[place + 1 :])
+        if chain.every and id(value) in self._known and not isinstance(value, (type, types.ModuleType)):
+            for name in list(getattr(value, "__dict__", ())):
+                found = self._step(value, "attr", name, f"attribute {text}.{name}' {where}")
+                self._look(found, f"{text}.{name}' {where}", ())
         if chain.stores and id(value) in self._known and not isinstance(value, types.ModuleType):
             if isinstance(inspect.getattr_static(type(value), chain.stores, None), property):
                 return  # what its setter stores is seen when that runs

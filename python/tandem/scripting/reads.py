@@ -18,6 +18,7 @@ class Chain:
     path: tuple[tuple[str, Any], ...]  # ("attr", name) or ("key", constant); at the end also ("set", constant)
     line: int
     stores: str = ""  # the attribute that is set on what the chain yields
+    every: bool = False  # an attribute of it is read by a name that only the run tells: getattr(self, name)
 
 
 @dataclass
@@ -36,6 +37,10 @@ def _roots(instruction: dis.Instruction, arguments: frozenset[str], free: frozen
         last = value[-1] if isinstance(value, tuple) else value
         return ("argument", last) if last in arguments else None
     return None
+
+
+_KNOWN_NAME = ("PRECALL", "CALL", "CALL_FUNCTION", "LOAD_CONST")  # what follows a name that is a constant
+_ASK = ("getattr", "hasattr", "vars")  # functions that read attributes of their first argument
 
 
 @lru_cache(maxsize=4096)
@@ -67,20 +72,23 @@ def _scan(code: types.CodeType, free: frozenset[str], found: Reads, nested: bool
     root: tuple[str, str] | None = None
     path: list[tuple[str, Any]] = []
     pending: Any = None
-    has_pending = False
+    has_pending = every = False
 
     def flush(stores: str = "") -> None:
-        nonlocal root, path, has_pending
+        nonlocal root, path, has_pending, every
         if root is not None:
-            found.chains.append(Chain(root[0], root[1], tuple(path), line, stores))
-        root, path, has_pending = None, [], False
+            if path and path[-1] == ("attr", "__dict__"):
+                path, every = path[:-1], True
+            found.chains.append(Chain(root[0], root[1], tuple(path), line, stores, every))
+        root, path, has_pending, every = None, [], False, False
 
     for instruction in dis.get_instructions(code):
         opname = instruction.opname
         new = _roots(instruction, arguments, free)
         if new is not None:
+            asks = root is not None and root[0] == "global" and root[1] in _ASK and not path
             flush()
-            root = new
+            root, every = new, asks
         elif opname in ("LOAD_ATTR", "LOAD_METHOD") and root is not None and not has_pending:
             path.append(("attr", instruction.argval))
         elif opname == "STORE_ATTR":
@@ -99,6 +107,10 @@ def _scan(code: types.CodeType, free: frozenset[str], found: Reads, nested: bool
         elif opname == "STORE_GLOBAL":
             flush()
             found.stored_globals[instruction.argval] = line
+        elif every and has_pending and isinstance(pending, str) and opname in _KNOWN_NAME:
+            path.append(("attr", pending))
+            every = False
+            flush()
         elif opname not in ("CACHE", "PUSH_NULL", "NOP", "EXTENDED_ARG", "COPY", "DUP_TOP"):
             flush()
         position = getattr(instruction, "positions", None)

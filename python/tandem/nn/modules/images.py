@@ -30,8 +30,11 @@ class Upsample(Module):
     ) -> None:
         super().__init__()
         self.size: Any = size
-        each = scale_factor if isinstance(scale_factor, Sequence) else None
-        self.scale_factor: Any = tuple(map(float, each)) if each is not None else scale_factor and float(scale_factor)
+        self.scale_factor: Any = None
+        if isinstance(scale_factor, Sequence):
+            self.scale_factor = tuple(float(factor) for factor in scale_factor)
+        elif scale_factor is not None:
+            self.scale_factor = float(scale_factor)
         self.mode, self.align_corners, self.recompute_scale_factor = mode, align_corners, recompute_scale_factor
 
     def forward(self, input: Tensor) -> Tensor:

@@ -216,11 +216,15 @@ class Module:
         for _, child in self.named_children():
             yield child
 
+    def _entries(self, registry: str) -> dict[str, Tensor | None]:
+        # Read by their names, so that a compiled function that walks through a model sees when one changes.
+        return self._parameters if registry == "_parameters" else self._buffers
+
     def _named(self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Tensor]]:
         seen: set[int] = set()
         owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, owner in owners:
-            for name, x in owner.__dict__[registry].items():
+            for name, x in owner._entries(registry).items():
                 if x is None or (remove_duplicate and id(x) in seen):
                     continue
                 seen.add(id(x))
@@ -334,32 +338,6 @@ class Module:
             elif x.grad is not None:
                 x.grad.detach().fill(0)
 
-    def _converted(self: Self, change: Callable[[Tensor], Tensor]) -> Self:
-        """Put what `change` makes of it in the place of every parameter and buffer; shared ones stay shared."""
-        done: dict[int, Tensor] = {}
-
-        def new(x: Tensor) -> Tensor:
-            if id(x) in done:
-                return done[id(x)]
-            value = change(x.detach())
-            if value.dtype == x.dtype:
-                out = x
-            elif isinstance(x, Parameter):
-                out = Parameter(value, x.requires_grad)
-                if x.requires_grad and x.grad is not None:
-                    out.grad = change(x.grad.detach())
-            else:
-                out = value
-            done[id(x)] = out
-            return out
-
-        for module in self.modules():
-            for registry in (module._parameters, module._buffers):
-                for name, x in list(registry.items()):
-                    if x is not None:
-                        setattr(module, name, new(x))
-        return self
-
     @public
     def to(self: Self, *args: Any, dtype: Any = None, device: Any = None) -> Self:
         """Convert floating-point parameters and buffers to a dtype, or move them to a device; return the module.
@@ -381,7 +359,9 @@ class Module:
             raise _core.DTypeError(f"to: got {dtype}; need a floating-point dtype")
         if device is not None:
             _core.zeros(()).to(device)  # says what is wrong with it; there is one device
-        return self if dtype is None else self._converted(lambda x: x.astype(dtype) if x.dtype.kind == "float" else x)
+        if dtype is not None:
+            state.convert(self, dtype)
+        return self
 
     def float(self: Self) -> Self:
         """Convert floating-point parameters and buffers to float32; return the module."""

@@ -1,4 +1,4 @@
-"""State dicts: the tensors of a module by name, out of it and into it."""
+"""The tensors of a module by name, out of it and into it, and in another dtype."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tandem.nn.modules.module import Module
 
 Tensor = _core.Tensor
+
+
+_KINDS = ("bool", "int", "float", "complex")  # each takes those before it
 
 
 class IncompatibleKeys(NamedTuple):
@@ -51,15 +54,20 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
         for name, (_, _, x) in own.items()
         if name in values and tuple(values[name].shape) != tuple(x.shape)
     ]
-    wrong = _listed("other shapes", shapes)
+    kinds = [
+        f"{name} has {values[name].dtype} in the dict and {x.dtype} in the module"
+        for name, (_, _, x) in own.items()
+        if name in values and _KINDS.index(values[name].dtype.kind) > _KINDS.index(x.dtype.kind)
+    ]
+    wrong = _listed("other shapes", shapes) + _listed("other kinds of numbers", kinds)
     if strict:
         wrong = _listed("missing", missing) + _listed("unexpected", unexpected) + wrong
     if wrong:
-        hint = "; try strict=False, which leaves such keys out" if strict and not shapes else ""
+        hint = "; try strict=False, which leaves such keys out" if strict and not (shapes or kinds) else ""
         raise _core.SerializationError(
             f"load_state_dict: got a dict that does not fit {type(module).__name__}:\n  "
             + "\n  ".join(wrong)
-            + f"\nneed its {len(own)} keys and their shapes{hint}"
+            + f"\nneed its {len(own)} keys, with their shapes{hint}"
         )
     before = _core._set_grad_enabled(False)
     try:
@@ -74,3 +82,26 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
     finally:
         _core._set_grad_enabled(before)
     return IncompatibleKeys(missing, unexpected)
+
+
+def convert(module: Module, dtype: Any) -> None:
+    """Put floating-point parameters and buffers of this dtype in the place of others; shared ones stay shared."""
+    done: dict[int, Tensor] = {}
+
+    def new(x: Tensor) -> Tensor:
+        if x.dtype.kind != "float" or x.dtype == dtype:
+            return x
+        if id(x) not in done:
+            value = x.detach().astype(dtype)
+            if isinstance(x, Parameter):
+                value = Parameter(value, x.requires_grad)
+                if x.requires_grad and x.grad is not None:
+                    value.grad = x.grad.detach().astype(dtype)
+            done[id(x)] = value
+        return done[id(x)]
+
+    for each in module.modules():
+        for registry in (each._parameters, each._buffers):
+            for name, x in list(registry.items()):
+                if x is not None:
+                    setattr(each, name, new(x))
