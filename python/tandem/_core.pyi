@@ -612,6 +612,10 @@ def _grad_enabled() -> _bool: ...
 def _set_grad_enabled(enabled: _bool, /) -> _bool:
     """Record operations from now on, or do not; return what was the case."""
 
+def _tape_position() -> int: ...
+def _tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]:
+    """Return what the results rest on that was there before a position of the tape, but for `known`."""
+
 def _tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None:
     """Record that `results` were made of `inputs` by a function whose gradients `rule` computes."""
 

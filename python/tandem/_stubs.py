@@ -135,6 +135,8 @@ FUNCTIONS = [
     "create_graph: _bool) -> list[Tensor | None]",
     "_grad_enabled() -> _bool",
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
+    "_tape_position() -> int",
+    "_tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]",
     "_tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None",
     "_lapack() -> str",
     "_real_dtype(dtype: DType, /) -> DType",
