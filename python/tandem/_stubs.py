@@ -134,6 +134,7 @@ FUNCTIONS = [
     "_gradients(roots: _Tensors, upstream: Sequence[Tensor | None], inputs: _Tensors, *, retain_graph: _bool, "
     "create_graph: _bool) -> list[Tensor | None]",
     "_grad_enabled() -> _bool",
+    "_same(x: Tensor, /) -> Tensor",
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
     "_set_autocast(dtype: DType | None, /) -> DType | None",
     "_autocast_names(low: _bool, /) -> list[str]",
