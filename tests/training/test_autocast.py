@@ -263,3 +263,34 @@ def test_mistakes():
         td.amp.GradScaler(init_scale=0)
     with pytest.raises(ValueError, match="got the state of one that is not enabled"):
         scaler.load_state_dict({})
+
+
+def test_scaled_steps_can_be_captured():
+    """Forward in float16, scaling, backward, the decision about the step, and the new scale, in one program."""
+    x = normal(16, 4)
+    runs = []
+    for compiled in (True, False):
+        td.manual_seed(1)
+        model = td.nn.Sequential(td.nn.Linear(4, 8), td.nn.Tanh(), td.nn.Linear(8, 1))
+        optimizer = td.optim.Adam(model.parameters(), lr=0.05)
+        scaler = td.amp.GradScaler(init_scale=1024.0, growth_interval=5)
+
+        def step(x, factor):
+            optimizer.zero_grad()
+            with td.autocast(td.float16):
+                loss = (model(x).astype(td.float32) ** 2 * factor).mean()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            return loss.detach()
+
+        run = td.script(step) if compiled else step
+        losses = [run(x, td.asarray(td.inf if k in (3, 9) else 1.0)).item() for k in range(14)]
+        state = optimizer.state_dict()["state"]
+        runs.append((losses, [p.tolist() for p in model.parameters()], scaler.state_dict(), state[0]["step"].item()))
+        if compiled:
+            assert run.stats()["eager_calls"] == 0 and run.stats()["captures"] == 2, (
+                run.explain()
+            )  # grad was None at first
+    assert runs[0] == runs[1]
+    assert runs[0][3] == 12 and runs[0][2]["scale"] == 512.0

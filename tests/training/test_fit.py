@@ -41,6 +41,24 @@ def test_fit_learns_and_tells():
     assert model.training
 
 
+def test_compiled_steps_have_the_same_bits(tmp_path):
+    """Forward, backward, clipping and update in one program; also where the run was interrupted."""
+    plain = programs.run(str(tmp_path / "plain"))
+    assert programs.run(str(tmp_path / "compiled"), compile=True) == plain
+
+    class Stop(Exception):
+        pass
+
+    class Interrupt(td.training.Callback):
+        def after_batch(self, run):
+            if run.epoch == 1 and run.batch == 5:
+                raise Stop
+
+    with pytest.raises(Stop):
+        programs.run(str(tmp_path / "third"), compile=True, callbacks=[Interrupt()])
+    assert programs.run(str(tmp_path / "third"), compile=True) == plain
+
+
 def test_means_are_over_samples():
     model = td.nn.Linear(1, 1)
     optimizer = td.optim.SGD(model.parameters(), lr=0.0)

@@ -228,13 +228,14 @@ class Optimizer:
                 part = _part(group)
                 if part is not None:
                     parts.append(part)
-            if parts:
+            if not parts:
+                return
+            if _core.recording():  # and so as if nothing here were compiled, which is not to be guarded
+                update(type(self), parts, skip)
+            else:
                 self._run(parts, skip)
 
     def _run(self, parts: list[Part], skip: Tensor | None) -> None:
-        if _core.recording():
-            update(type(self), parts, skip)
-            return
         if self._program is None or self._one is None:
             self._program, self._one = Compiled(update, rewriting=False), Compiled(update, rewriting=False)
         active = tuple((id(part.steps), part.active) for part in parts)
