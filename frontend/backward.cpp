@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "frontend/autocast.h"
 #include "frontend/recorder.h"
 
 namespace tandem {
@@ -292,6 +293,7 @@ void throw_freed(std::string_view name) {
 void backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream, const BackwardOptions& options) {
   if (Recorder* recorder = Recorder::current()) return recorder->backward(roots, upstream, options);
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});  // the conversions of the operations have gradients of their own
   Pass pass(options);
   pass.start(roots, upstream);
   pass.run([](const TrackingRef& tracking, const TensorRef& gradient) {
@@ -304,6 +306,7 @@ std::vector<TensorRef> gradients(std::span<const TensorRef> roots, std::span<con
   if (Recorder* recorder = Recorder::current()) return recorder->gradients(roots, upstream, inputs, options);
   std::map<const Tracking*, TensorRef> found;
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});  // the conversions of the operations have gradients of their own
   Pass pass(options);
   pass.aim_at(inputs);
   pass.start(roots, upstream);

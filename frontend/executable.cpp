@@ -116,6 +116,11 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
       *reason = fmt::format("the default dtype was {}, is {}", info(default_dtype_).name, info(default_dtype()).name);
     return false;
   }
+  if (Autocast::current() != autocast_) {
+    const auto text = [](std::optional<DType> dtype) { return dtype ? info(*dtype).name : std::string_view("off"); };
+    if (reason) *reason = fmt::format("autocast was {}, is {}", text(autocast_), text(Autocast::current()));
+    return false;
+  }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = *inputs[i];
     const InputCheck& check = checks_[i];
@@ -240,6 +245,7 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   capture.graph = std::move(graph);
   const auto made = std::make_shared<Executable>(std::move(capture), options_);
   made->default_dtype_ = default_dtype_;
+  made->autocast_.reset();  // as it is in backward passes
   made->compile();
   return known = made;
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "codegen/plan.h"
+#include "frontend/autocast.h"
 #include "frontend/recorder.h"
 
 namespace tandem {
@@ -99,7 +100,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   std::exception_ptr failure_;
   std::stop_source stop_;
   PlanOptions options_;
-  DType default_dtype_ = default_dtype();  // Python floats became this when the function was captured
+  DType default_dtype_ = default_dtype();                // Python floats became this when the function was captured
+  std::optional<DType> autocast_ = Autocast::current();  // so that conversions were captured
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;
   std::vector<std::string> input_names_;

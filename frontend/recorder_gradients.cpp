@@ -5,6 +5,7 @@
 // capture ends; what has changed is an effect of the program.
 #include <algorithm>
 
+#include "frontend/autocast.h"
 #include "frontend/recorder.h"
 
 namespace tandem {
@@ -27,7 +28,7 @@ Tracked tracked_as(const Tensor& x) {
 void Recorder::note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell>& cell) {
   tracked_.resize(arguments_.size(), Tracked::no);
   tracked_.back() = tracked_as(*tensor);
-  if (tracked_.back() == Tracked::no || !grad_mode_) return;
+  if (tracked_.back() == Tracked::no) return;
   const TrackingRef& there = tracking_of(tensor);
   if (!there) return;
   cell->tracking = std::make_shared<Tracking>();
@@ -76,7 +77,6 @@ bool Recorder::leads(size_t level, ValueId value) {
 
 bool Recorder::requires_grad(const TensorRef& x) {
   asks_tracking_ = true;
-  if (!x->recorded && !grad_mode_) return constant(x) && tracked_as(*x) != Tracked::no;
   if (tracking_in(x)) return true;
   return is_inexact(x->dtype) && leads(frames_.size() - 1, read(x));
 }
@@ -323,6 +323,7 @@ class ConstantsFrom {
 void Recorder::backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
                         const BackwardOptions& options) {
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});
   const auto from = starts(roots, upstream);
   const ConstantsFrom constants(top().graph, !options.create_graph);
   Reverse reverse(top().graph, env_);
@@ -355,6 +356,7 @@ void Recorder::backward(std::span<const TensorRef> roots, std::span<const Tensor
 std::vector<TensorRef> Recorder::gradients(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
                                            std::span<const TensorRef> inputs, const BackwardOptions& options) {
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});
   const auto from = starts(roots, upstream);
   const ConstantsFrom constants(top().graph, !options.create_graph);
   Reverse reverse(top().graph, env_);

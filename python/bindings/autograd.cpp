@@ -1,4 +1,5 @@
 // Gradients: properties of tensors, and what tandem/autograd.py is made of.
+#include "frontend/autocast.h"
 #include "frontend/recorder.h"
 #include "python/bindings/bindings.h"
 
@@ -122,6 +123,21 @@ void bind_autograd(py::module_& m) {
   m.def("_grad_enabled", &GradMode::enabled);
   m.def("_same", &same, "Return another tensor of the same memory, whose gradient is that of the given one.");
   m.def(
+      "_set_autocast",
+      [](const py::object& dtype) {
+        const auto before = Autocast::set(dtype.is_none() ? std::nullopt : std::optional(dtype_from(dtype)));
+        return before ? to_python(*before) : py::none();
+      },
+      "Carry products of this thread out in this dtype from now on, or, with None, in their own; return what was set.");
+  m.def(
+      "_autocast_names",
+      [](bool low) {
+        py::list out;
+        for (const std::string_view name : autocast_names(low)) out.append(py::str(std::string(name)));
+        return out;
+      },
+      "Return the operations that autocast carries out in 16 bits, or in 32.");
+  m.def(
       "_gradients",
       [](const py::sequence& roots, const py::sequence& upstream, const py::sequence& inputs, bool retain_graph,
          bool create_graph) {
@@ -133,6 +149,16 @@ void bind_autograd(py::module_& m) {
       },
       py::arg("roots"), py::arg("upstream"), py::arg("inputs"), py::kw_only(), py::arg("retain_graph"),
       py::arg("create_graph"), "Return the gradients of inputs, None for those that the roots do not rest on.");
+  m.def("_tape_position", &tape_position);
+  m.def(
+      "_tape_sources",
+      [](const py::sequence& results, const py::sequence& known, uint64_t position) {
+        py::list out;
+        for (const TensorRef& each : tape_sources(tensors_from(results), tensors_from(known), position))
+          out.append(wrap(each));
+        return out;
+      },
+      "Return what the results rest on that was there before a position of the tape, but for `known`.");
   m.def(
       "_tape_function",
       [](const std::string& name, const py::sequence& inputs, const py::sequence& results, const py::function& rule) {

@@ -134,7 +134,12 @@ FUNCTIONS = [
     "_gradients(roots: _Tensors, upstream: Sequence[Tensor | None], inputs: _Tensors, *, retain_graph: _bool, "
     "create_graph: _bool) -> list[Tensor | None]",
     "_grad_enabled() -> _bool",
+    "_same(x: Tensor, /) -> Tensor",
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
+    "_set_autocast(dtype: DType | None, /) -> DType | None",
+    "_autocast_names(low: _bool, /) -> list[str]",
+    "_tape_position() -> int",
+    "_tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]",
     "_tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None",
     "_lapack() -> str",
     "_real_dtype(dtype: DType, /) -> DType",
@@ -436,10 +441,12 @@ def package_stub() -> str:
         "tandem._sorting",
         "tandem._statistics",
         "tandem.autograd",
+        "tandem.amp",
         "tandem.compare",
         "tandem.random",
         "tandem.serialization",
         "tandem.tensor_spec",
+        "tandem.training",
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -241,6 +242,31 @@ def test_parameters_without_gradients_are_skipped():
     assert [state[k]["step"].item() for k in range(3)] == [wanted[k]["step"].item() for k in range(3)] == [4, 2, 3]
 
 
+def test_many_sets_of_parameters_compile_few_programs():
+    """As in a search among architectures: which parameters are used differs at every step."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=rng.integers(2, 9, rng.integers(1, 3))).astype("float32") for _ in range(10)]
+    gradients = [
+        [rng.normal(size=v.shape).astype("float32") if rng.random() < 0.5 else None for v in values] for _ in range(40)
+    ]
+    runs = []
+    for compiled in (True, False):
+        td.set_enabled(compiled)
+        params = [td.asarray(v.copy()).requires_grad_() for v in values]
+        optimizer = td.optim.Adam(params, lr=0.1)
+        for given in gradients:
+            for p, g in zip(params, given, strict=True):
+                p.grad = None if g is None else td.asarray(g)
+            optimizer.step()
+        runs.append(arrays(params) + [optimizer.param_groups[0].steps.numpy()])
+        if compiled:
+            assert optimizer._program.stats()["captures"] <= 8
+            assert optimizer._one.stats()["captures"] <= 6, optimizer._one.explain()
+    td.set_enabled(True)
+    for got, want in zip(*runs, strict=True):
+        assert got.tobytes() == want.tobytes()
+
+
 def test_zero_grad():
     p = td.ones((2,)).requires_grad_()
     optimizer = td.optim.SGD([p])
@@ -311,6 +337,34 @@ def test_loading_keeps_the_compiled_program():
         optimizer.step()
 
 
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+def test_copies_go_on_by_themselves(how):
+    for name, settings in [CASES[1], CASES[7], ("LBFGS", {"max_iter": 2})]:
+        params, optimizer = [td.ones((3,)).requires_grad_(), td.zeros(()).requires_grad_()], None
+        optimizer = getattr(td.optim, name)(params, **settings)
+
+        def step(params, optimizer):
+            def closure():
+                optimizer.zero_grad()
+                loss = ((params[0] - 2) ** 4).sum() + params[1] ** 2 + params[0].sum() * params[1]
+                loss.backward()
+                return loss
+
+            return optimizer.step(closure).item()
+
+        step(params, optimizer)
+        others, other = how((params, optimizer))
+        assert type(other) is type(optimizer) and other.param_groups[0]["params"][0] is others[0]
+        before = params[0].tolist()
+        losses = [step(others, other) for _ in range(3)]
+        assert params[0].tolist() == before != others[0].tolist()
+        assert [step(params, optimizer) for _ in range(3)] == losses
+        other.param_groups[0]["lr"] = 0.0
+        before = others[0].tolist()
+        step(others, other)
+        assert others[0].tolist() == before and optimizer.param_groups[0]["lr"] > 0
+
+
 def test_state_before_the_first_step_is_empty():
     optimizer = td.optim.Adam([td.ones((2,)).requires_grad_()])
     assert optimizer.state_dict()["state"] == {} == optimizer.state
@@ -339,37 +393,52 @@ def test_state_dicts_that_do_not_fit():
 
 
 def test_a_step_inside_of_a_captured_function():
-    """The gradients are given here; the state is read and written where it lies at every call."""
+    """State, parameters and numbers are read and written where they lie at every call."""
     values, _ = start()
     for name, settings in CASES + OWN:
         runs = []
         for compiled in (True, False):
             params = [td.asarray(value.copy()).requires_grad_() for value in values]
             optimizer = getattr(td.optim, name)(params, **settings)
-            # Kept apart from p.grad, which a captured function may not read here.
-            gradients = [td.ones_like(p.detach()) * (k + 1) for k, p in enumerate(params)]
+            for p in params:
+                p.grad = td.zeros(p.shape)
 
-            def step(scale, optimizer=optimizer, gradients=gradients):
-                from tandem.optim.optimizer import Part, update
-
-                with td.no_grad():
-                    parts = []
-                    for group in optimizer.param_groups:
-                        grads = [g * scale for g in gradients]
-                        parts.append(
-                            Part(group.choices, group.numbers, (), group.steps, group.tensors, grads, group.buffers)
-                        )
-                    update(type(optimizer), parts)
+            def step():
+                optimizer.step()
 
             run = td.script(step) if compiled else step
-            for k in range(4):
-                run(td.asarray(0.5 * k - 0.6))
+            for k in range(5):
+                for place, p in enumerate(params):
+                    p.grad[...] = (place + 1) * (0.5 * k - 0.6)
+                with td.no_grad():
+                    run()
                 optimizer.param_groups[0]["lr"] *= 0.9
+                if k == 2:
+                    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
             if compiled:
                 assert run.stats()["captures"] == 1, run.explain()
+                assert optimizer._program is None
             runs.append(arrays(params) + [optimizer.param_groups[0].steps.numpy()])
         for got, want in zip(*runs, strict=True):
             assert got.tobytes() == want.tobytes(), name
+        if optimizer.counts:
+            assert runs[0][-1].tolist() == [5] * len(values)
+
+
+def test_settings_are_guarded_inside_of_a_captured_function():
+    p = td.zeros((2,)).requires_grad_()
+    p.grad = td.ones((2,))
+    optimizer = td.optim.SGD([p], lr=1.0)
+    step = td.no_grad()(td.script(lambda: optimizer.step()))
+    step()
+    optimizer.param_groups[0]["weight_decay"] = 0.5
+    step()
+    assert p.tolist() == [-1.5, -1.5] and step.__wrapped__.stats()["captures"] == 2
+    other = td.zeros((1,)).requires_grad_()
+    other.grad = td.ones((1,))
+    optimizer.add_param_group({"params": [other], "lr": 2.0})
+    step()
+    assert other.tolist() == [-2.0] and p.tolist() == [-1.75, -1.75]
 
 
 # LBFGS

@@ -48,8 +48,8 @@ def default_collate(samples: list[Any]) -> Any:
         parts = [default_collate(list(part)) for part in zip(*samples, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
     raise _core.ArgumentTypeError(
-        f"default_collate: got samples of {type(first).__name__}; need tensors, arrays, numbers, text, or dicts, tuples "
-        "and lists of them; try a collate_fn"
+        f"default_collate: got samples of {type(first).__name__}; need tensors, arrays, numbers, text, or dicts, "
+        "tuples and lists of them; try a collate_fn"
     )
 
 

@@ -131,8 +131,8 @@ def random_split(
         sizes = [int(part) for part in lengths]
     if sum(sizes) != count or any(size < 0 for size in sizes):
         raise _core.ArgumentError(
-            f"random_split: got lengths {list(lengths)} of {count} samples; need sizes that sum to {count}, or fractions "
-            "that sum to 1"
+            f"random_split: got lengths {list(lengths)} of {count} samples; need sizes that sum to {count}, or "
+            "fractions that sum to 1"
         )
     order = (generator or random.default_generator()).permutation(count).tolist()
     ends = list(accumulate(sizes))

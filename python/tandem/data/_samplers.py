@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from tandem import _core, random
+from tandem._array_api import cumulative_sum
+from tandem._sorting import searchsorted
 
 Tensor = _core.Tensor
 
@@ -59,12 +62,11 @@ class RandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         generator, count = self.generator or random.default_generator(), len(self.data_source)
         if self.replacement:
-            yield from generator.integers(count, shape=(len(self),)).tolist()
-            return
-        rest = len(self)
-        while rest > 0:
-            yield from generator.permutation(count).tolist()[:rest]
-            rest -= count
+            return iter(generator.integers(count, shape=(len(self),)).tolist())
+        order: list[int] = []
+        while len(order) < len(self):
+            order += generator.permutation(count).tolist()
+        return iter(order[: len(self)])
 
 
 class SubsetRandomSampler(Sampler):
@@ -102,7 +104,7 @@ class WeightedRandomSampler(Sampler):
             raise _core.ArgumentError(
                 "WeightedRandomSampler: got weights that are no list of numbers from 0 on, some above"
             )
-        if num_samples < 1 or not replacement and num_samples > possible:
+        if num_samples < 1 or (not replacement and num_samples > possible):
             raise _core.ArgumentError(
                 f"WeightedRandomSampler: got num_samples={num_samples}; need 1 or more, and without replacement at "
                 f"most the {possible} that may be drawn"
@@ -111,7 +113,7 @@ class WeightedRandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         generator, logits = self.generator or random.default_generator(), _core.log(self.weights)
         if self.replacement:
-            ends = _core.cumulative_sum(self.weights)
+            ends = cumulative_sum(self.weights)
             places = generator.uniform((self.num_samples,), dtype=_core.float64) * ends[-1]
             # The first whose end lies beyond the place, which is never one of weight 0.
             return iter(searchsorted(ends, places, side="right").tolist())
@@ -136,12 +138,11 @@ class BatchSampler(Sampler):
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, bool(drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:
-        batch: list[int] = []
-        for index in self.sampler:
-            batch.append(index)
-            if len(batch) == self.batch_size:
-                yield batch
-                batch = []
+        return self._batches(iter(self.sampler))  # the order is drawn now, not when the first batch is asked for
+
+    def _batches(self, indices: Iterator[int]) -> Iterator[list[int]]:
+        while len(batch := list(islice(indices, self.batch_size))) == self.batch_size:
+            yield batch
         if batch and not self.drop_last:
             yield batch
 

@@ -121,6 +121,8 @@ class OneCycleLR(_Cycling):
     `step` belongs after each batch.
     """
 
+    _not_saved = ("optimizer", "_phases")
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -152,17 +154,7 @@ class OneCycleLR(_Cycling):
             )
         self.optimizer = checked(self, optimizer)
         self.total_steps, self._anneal_func_type = total_steps, anneal_strategy
-        # Of each phase: its last step, and where rate and momentum begin and end.
-        up = ("initial_lr", "max_lr", "max_momentum", "base_momentum")
-        last = total_steps - 1
-        if three_phase:
-            down, out = ("max_lr", "initial_lr", "base_momentum", "max_momentum"), ("initial_lr", "min_lr")
-            ends = float(pct_start * total_steps) - 1, float(2 * pct_start * total_steps) - 2
-            phases = [(ends[0], up), (ends[1], down), (last, (*out, "max_momentum", "max_momentum"))]
-        else:
-            down = ("max_lr", "min_lr", "base_momentum", "max_momentum")
-            phases = [(float(pct_start * total_steps) - 1, up), (last, down)]
-        self._phases = [[end, *names] for end, names in phases]
+        self._phases = _phases(total_steps, pct_start, three_phase)
         if last_epoch == -1:
             for group, rate in zip(self._groups, per_group("OneCycleLR", optimizer, max_lr), strict=True):
                 group["initial_lr"], group["max_lr"] = rate / div_factor, rate
@@ -183,13 +175,25 @@ class OneCycleLR(_Cycling):
             raise _core.ArgumentError(
                 f"OneCycleLR: got step {step}; need at most the {self.total_steps} of total_steps"
             )
-        for phase in self._phases:
-            end, from_rate, to_rate, from_momentum, to_momentum = phase
-            if step <= end or phase is self._phases[-1]:
+        for end, *_ in self._phases[:-1]:
+            if step <= end:
                 break
             start = end
+        end, from_rate, to_rate, from_momentum, to_momentum = next(
+            (phase for phase in self._phases if step <= phase[0]), self._phases[-1]
+        )
         part = (step - start) / (end - start)
         if self.cycle_momentum:
             for group in self._groups:
                 self._set_momentum(group, self._between(group[from_momentum], group[to_momentum], part))
         return [self._between(group[from_rate], group[to_rate], part) for group in self._groups]
+
+
+def _phases(total_steps: int, pct_start: float, three_phase: bool) -> list[tuple[float, str, str, str, str]]:
+    """Of each phase: its last step, and where rate and momentum begin and end."""
+    end, last = float(pct_start * total_steps) - 1, total_steps - 1
+    up = (end, "initial_lr", "max_lr", "max_momentum", "base_momentum")
+    if not three_phase:
+        return [up, (last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+    down = (float(2 * pct_start * total_steps) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum")
+    return [up, down, (last, "initial_lr", "min_lr", "max_momentum", "max_momentum")]

@@ -65,6 +65,15 @@ class ParamGroup(dict[str, Any]):
             own[...] = _number(value)
         self.numbers[name] = own
 
+    # Copies and pickles: the items must not be set before the rest is there.
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _blank, (), (dict(self), vars(self))
+
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        vars(self).update(state[1])
+        super().update(state[0])
+
     # Every way to change a dict.
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -78,7 +87,7 @@ class ParamGroup(dict[str, Any]):
         for name, value in dict(*others, **settings).items():
             self[name] = value
 
-    def __ior__(self, other: Any) -> ParamGroup:  # type: ignore[misc]
+    def __ior__(self, other: Any) -> ParamGroup:  # type: ignore[override, misc]
         self.update(other)
         return self
 
@@ -86,3 +95,7 @@ class ParamGroup(dict[str, Any]):
         if name not in self:
             self[name] = default
         return self[name]
+
+
+def _blank() -> ParamGroup:
+    return ParamGroup.__new__(ParamGroup)

@@ -51,15 +51,15 @@ class LBFGS(Optimizer):
     ) -> None:
         if line_search_fn not in (None, "strong_wolfe"):
             raise _core.ArgumentError(f"LBFGS: got line_search_fn={line_search_fn!r}; need None or 'strong_wolfe'")
-        settings: dict[str, Any] = dict(
-            lr=lr,
-            max_iter=max_iter,
-            max_eval=max_iter * 5 // 4 if max_eval is None else max_eval,
-            tolerance_grad=tolerance_grad,
-            tolerance_change=tolerance_change,
-            history_size=history_size,
-            line_search_fn=line_search_fn,
-        )
+        settings: dict[str, Any] = {
+            "lr": lr,
+            "max_iter": max_iter,
+            "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
+            "tolerance_grad": tolerance_grad,
+            "tolerance_change": tolerance_change,
+            "history_size": history_size,
+            "line_search_fn": line_search_fn,
+        }
         self._state: dict[str, Any] = {}
         super().__init__(params, settings)
 
@@ -87,7 +87,7 @@ class LBFGS(Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of an optimizer with such parameters returned, also PyTorch's."""
         super().load_state_dict({**state_dict, "state": {}})
-        values = next(iter(state_dict["state"].values()), {})
+        values: dict[str, Any] = next(iter(state_dict["state"].values()), {})
         self._state = {name: _taken(value) for name, value in values.items()}
 
     # Parameters as one vector

@@ -44,8 +44,14 @@ class SGD(Optimizer):
                 f"SGD: got nesterov=True with momentum={momentum} and dampening={dampening}; need momentum above 0 "
                 "and no dampening"
             )
-        settings = dict(lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov)
-        settings |= dict(maximize=maximize, foreach=foreach, differentiable=differentiable, fused=fused)
+        settings = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        settings |= {"maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused}
         super().__init__(params, settings)
 
     @staticmethod
@@ -98,8 +104,15 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        settings = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize)
-        settings |= dict(foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused)
+        settings = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+        }
+        settings |= {"foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused}
         super().__init__(params, {**settings, "decoupled_weight_decay": decoupled_weight_decay})
 
     @staticmethod
@@ -196,8 +209,20 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        settings = dict(lr=lr, momentum=momentum, alpha=alpha, eps=eps, centered=centered, weight_decay=weight_decay)
-        settings |= dict(capturable=capturable, foreach=foreach, maximize=maximize, differentiable=differentiable)
+        settings = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+        }
+        settings |= {
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+        }
         super().__init__(params, settings)
 
     @staticmethod
@@ -249,8 +274,8 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        settings = dict(lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)
-        settings |= dict(initial_accumulator_value=initial_accumulator_value, foreach=foreach, maximize=maximize)
+        settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
+        settings |= {"initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize}
         super().__init__(params, {**settings, "differentiable": differentiable, "fused": fused})
 
     @staticmethod
@@ -289,7 +314,7 @@ class Lion(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize))
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize})
 
     @staticmethod
     def _buffers(group: ParamGroup) -> dict[str, float]:

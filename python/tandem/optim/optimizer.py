@@ -18,8 +18,9 @@ from tandem.optim._groups import ParamGroup
 
 Tensor = _core.Tensor
 
-# Settings that PyTorch has to choose among its implementations; there is one here, which may always be captured.
-IMPLEMENTATION = ("foreach", "capturable", "fused")
+# Each set of parameters that have gradients is a program. Where there are more, as in a search among architectures,
+# parameters are updated one by one, by programs for any size.
+MOST_PROGRAMS = 8
 
 
 class Part(NamedTuple):
@@ -34,30 +35,35 @@ class Part(NamedTuple):
     buffers: dict[str, list[Tensor]]
 
 
-def update(what: type[Optimizer], parts: list[Part]) -> None:
-    """Write the next values of parameters and state in their place."""
+def update(what: type[Optimizer], parts: list[Part], skip: Tensor | None = None) -> None:
+    """Write the next values of parameters and state in their place; where `skip` is true, the present ones."""
     for part in parts:
         steps = part.steps
+        one = 1 if skip is None else _core.where(skip, 0.0, 1.0).astype(steps.dtype)
         if part.active:
-            steps[_core.asarray(part.active)] += 1
+            steps[_core.asarray(part.active)] += one
         else:
-            steps += 1
-        numbers = {name: x.astype(_core.float64) for name, x in part.numbers.items()}
-        common = what._common(part.choices, numbers, steps.astype(_core.float64))
+            steps += one
+        numbers = {name: _to(x, _core.float64) for name, x in part.numbers.items()}
+        common = what._common(part.choices, numbers, _to(steps, _core.float64))
         for k, (p, grad) in enumerate(zip(part.params, part.grads, strict=True)):
             # Settings are applied in 32 bits at least, to values that are rounded when they are stored.
             dtype = _core.float32 if p.dtype.itemsize == 2 else p.dtype
             place = part.active[k] if part.active else k
-            scalars = {name: (x[place] if x.ndim else x).astype(dtype) for name, x in common.items()}
+            scalars = {name: _to(x[place] if x.ndim else x, dtype) for name, x in common.items()}
             old = {name: tensors[k] for name, tensors in part.buffers.items()}
-            g = grad.astype(dtype)
+            g = _to(grad, dtype)
             if part.choices["maximize"]:
                 g = -g
-            values = {name: x.astype(dtype) for name, x in old.items()}
-            new = what._rule(part.choices, scalars, p.astype(dtype), g, values)
-            for name, x in old.items():
-                x[...] = values[name].astype(x.dtype)
-            p[...] = new.astype(p.dtype)
+            values = {name: _to(x, dtype) for name, x in old.items()}
+            new = what._rule(part.choices, scalars, _to(p, dtype), g, values)
+            for x, value in [*((x, values[name]) for name, x in old.items()), (p, new)]:
+                value = _to(value, x.dtype)
+                x[...] = value if skip is None else _core.where(skip, x, value)
+
+
+def _to(x: Tensor, dtype: Any) -> Tensor:
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 class Optimizer:
@@ -99,7 +105,20 @@ class Optimizer:
         groups = given if isinstance(given[0], Mapping) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
-        self._program: Compiled | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._program: Compiled | None = None  # for all parameters that have gradients
+        self._one: Compiled | None = None  # for a single one
+        self._programs: set[Any] = set()  # which parameters had gradients
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is compiled, which copies and other processes compile again."""
+        return {name: x for name, x in vars(self).items() if name not in ("_program", "_one", "_programs")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget()
 
     @public
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
@@ -198,21 +217,34 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self._step(None)
+        return loss
+
+    def _step(self, skip: Tensor | None) -> None:
+        """Make a step, unless `skip`, a tensor, is true."""
         with no_grad():
             parts = []
             for group in self.param_groups:
                 part = _part(group)
                 if part is not None:
                     parts.append(part)
-            if not parts:
-                return loss
-            if _core.recording():
-                update(type(self), parts)
-            else:
-                if self._program is None:
-                    self._program = Compiled(update, rewriting=False)
-                self._program(type(self), parts)
-        return loss
+            if parts:
+                self._run(parts, skip)
+
+    def _run(self, parts: list[Part], skip: Tensor | None) -> None:
+        if _core.recording():
+            update(type(self), parts, skip)
+            return
+        if self._program is None or self._one is None:
+            self._program, self._one = Compiled(update, rewriting=False), Compiled(update, rewriting=False)
+        active = tuple((id(part.steps), part.active) for part in parts)
+        if active in self._programs or len(self._programs) < MOST_PROGRAMS:
+            self._programs.add(active)
+            self._program(type(self), parts, skip)
+            return
+        for part in parts:
+            for k in range(len(part.params)):
+                self._one(type(self), [_single(part, k)], skip)
 
     # State
 
@@ -293,6 +325,14 @@ def _part(group: ParamGroup) -> Part | None:
         return None
     buffers = {name: [tensors[k] for k in active] for name, tensors in group.buffers.items()}
     return Part(group.choices, group.numbers, tuple(active), group.steps, [params[k] for k in active], grads, buffers)
+
+
+def _single(part: Part, k: int) -> Part:
+    """The part of one parameter."""
+    place = part.active[k] if part.active else k
+    buffers = {name: [tensors[k]] for name, tensors in part.buffers.items()}
+    steps = part.steps[place : place + 1]
+    return part._replace(active=(), steps=steps, params=[part.params[k]], grads=[part.grads[k]], buffers=buffers)
 
 
 def _as_before(group: ParamGroup, name: str, value: Any) -> Any:

@@ -29,7 +29,9 @@ from tandem.scripting.reads import Chain, reads
 
 MAX_CONTENTS = 10_000
 # Code of this package that keeps state of its own: what it reads is guarded like what users' code reads.
-_STATEFUL = tuple(os.path.join(PACKAGE, folder, "") for folder in ("nn", "optim"))
+_STATEFUL = tuple(
+    os.path.join(PACKAGE, place) for place in (os.path.join("nn", ""), os.path.join("optim", ""), "amp.py")
+)
 
 Guard = tuple[Any, ...]
 
@@ -428,6 +430,8 @@ def _static(value: Any, name: str) -> Any:
         return MISSING
     if isinstance(found, types.MemberDescriptorType):
         return getattr(value, name, MISSING)
+    if not isinstance(value, type) and getattr(value, "__dict__", {}).get(name, MISSING) is found:
+        return found  # of the object's own: only what stands in its class is bound when it is read
     if isinstance(found, staticmethod):
         return found.__func__
     if isinstance(found, (property, classmethod)) or (
