@@ -4,7 +4,8 @@
 #include <map>
 #include <set>
 
-#include "frontend/tape.h"
+#include "frontend/autocast.h"
+#include "frontend/recorder.h"
 
 namespace tandem {
 
@@ -145,23 +146,11 @@ class Pass {
   void start(std::span<const TensorRef> roots, std::span<const TensorRef> upstream) {
     for (size_t k = 0; k < roots.size(); ++k) {
       const TensorRef& root = roots[k];
-      if (root->recorded)
-        throw_error(ErrorKind::capture,
-                    "backward: got a tensor of a function that is being captured; gradients are not compiled yet; try "
-                    "calling backward outside of the function");
       const TrackingRef tracking = tracking_of(root);
-      if (!tracking)
-        throw_error(ErrorKind::autograd,
-                    "backward: got {} that rests on no tensor with requires_grad; need one that does; try "
-                    "x.requires_grad_() before it is computed",
-                    to_text(root->type()));
+      if (!tracking) throw_untracked("backward", *root);
       TensorRef up = k < upstream.size() ? upstream[k] : nullptr;
       if (!up) {
-        if (element_count(root->sizes) != 1)
-          throw_error(ErrorKind::autograd,
-                      "backward: got a tensor of shape {} and no gradient for it; need one element, or a gradient of "
-                      "that shape; try .sum() or .mean(), or backward(td.ones_like(y))",
-                      to_text(root->type().shape));
+        if (element_count(root->sizes) != 1) throw_no_gradient_given(*root);
         up = ones_like(root);
       }
       if (!(up->type().shape == root->type().shape))
@@ -242,11 +231,7 @@ class Pass {
 
   template <class Finish>
   void step(const GradNodeRef& node, const Finish& finish) {
-    if (node->freed)
-      throw_error(ErrorKind::autograd,
-                  "backward: got a result of '{}' whose values were let go of by an earlier pass; need them once more; "
-                  "try backward(retain_graph=True) in the first pass",
-                  name_of(*node));
+    if (node->freed) throw_freed(name_of(*node));
     std::vector<TensorRef> upstream(static_cast<size_t>(node->outputs));
     TrackingRef result;
     for (const Tracking* tracking : results_[node.get()]) {
@@ -284,8 +269,31 @@ class Pass {
 
 }  // namespace
 
+void throw_untracked(std::string_view what, const Tensor& x) {
+  throw_error(ErrorKind::autograd,
+              "{}: got {} that rests on no tensor with requires_grad; need one that does; try "
+              "x.requires_grad_() before it is computed",
+              what, to_text(x.type()));
+}
+
+void throw_no_gradient_given(const Tensor& root) {
+  throw_error(ErrorKind::autograd,
+              "backward: got a tensor of shape {} and no gradient for it; need one element, or a gradient of "
+              "that shape; try .sum() or .mean(), or backward(td.ones_like(y))",
+              to_text(root.type().shape));
+}
+
+void throw_freed(std::string_view name) {
+  throw_error(ErrorKind::autograd,
+              "backward: got a result of '{}' whose values were let go of by an earlier pass; need them once more; "
+              "try backward(retain_graph=True) in the first pass",
+              name);
+}
+
 void backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream, const BackwardOptions& options) {
+  if (Recorder* recorder = Recorder::current()) return recorder->backward(roots, upstream, options);
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});  // the conversions of the operations have gradients of their own
   Pass pass(options);
   pass.start(roots, upstream);
   pass.run([](const TrackingRef& tracking, const TensorRef& gradient) {
@@ -295,8 +303,10 @@ void backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstr
 
 std::vector<TensorRef> gradients(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
                                  std::span<const TensorRef> inputs, const BackwardOptions& options) {
+  if (Recorder* recorder = Recorder::current()) return recorder->gradients(roots, upstream, inputs, options);
   std::map<const Tracking*, TensorRef> found;
   const GradMode mode(options.create_graph);
+  const Autocast as_recorded({});  // the conversions of the operations have gradients of their own
   Pass pass(options);
   pass.aim_at(inputs);
   pass.start(roots, upstream);

@@ -4,7 +4,6 @@
 
 #include "frontend/detach.h"
 #include "frontend/eager.h"
-#include "frontend/tape.h"
 #include "passes/gradient.h"
 #include "passes/pipeline.h"
 
@@ -89,6 +88,22 @@ const TensorType& Executable::input_type(int index) const {
   return captured_.type(captured_.params[static_cast<size_t>(index)].value);
 }
 
+// Whether the inputs require gradients where they did.
+bool Executable::tracks(std::span<Tensor* const> inputs, std::string* reason) const {
+  const auto fail = [&](size_t i, std::string_view what) {
+    if (reason) *reason = fmt::format("{}: {}", i < input_names_.size() ? input_names_[i] : "an input", what);
+    return false;
+  };
+  if (GradMode::enabled() != capture_.grad_mode) return fail(0, "gradients were recorded, or not, in the first call");
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (tracked_as(*inputs[i]) != capture_.tracked[i]) return fail(i, "requires_grad or is_leaf was another");
+  for (const int i : capture_.without_gradient) {
+    const Tensor& x = *inputs[static_cast<size_t>(i)];
+    if (x.tracking && x.tracking->grad) return fail(static_cast<size_t>(i), "grad was None");
+  }
+  return true;
+}
+
 bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std::string* reason) const {
   const auto fail = [&](size_t i, auto&&... text) {
     if (reason)
@@ -101,6 +116,11 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
       *reason = fmt::format("the default dtype was {}, is {}", info(default_dtype_).name, info(default_dtype()).name);
     return false;
   }
+  if (Autocast::current() != autocast_) {
+    const auto text = [](std::optional<DType> dtype) { return dtype ? info(*dtype).name : std::string_view("off"); };
+    if (reason) *reason = fmt::format("autocast was {}, is {}", text(autocast_), text(Autocast::current()));
+    return false;
+  }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = *inputs[i];
     const InputCheck& check = checks_[i];
@@ -110,11 +130,16 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
       return fail(i, fmt::runtime("number of axes was {}, is {}"), check.sizes.size(), x.sizes.size());
     for (int k = 0; k < x.sizes.size(); ++k) {
       const DimCheck& d = check.sizes[static_cast<size_t>(k)];
+      if (d.expression) continue;
       if (d.symbol < 0 ? d.value != x.sizes[k] : !d.first && symbols[d.symbol] != x.sizes[k])
         return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
                     x.sizes[k]);
       if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.sizes[k];
     }
+    for (int k = 0; k < x.sizes.size(); ++k)
+      if (const auto& wanted = check.sizes[static_cast<size_t>(k)].expression;
+          wanted && wanted->evaluate(symbols) != x.sizes[k])
+        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.sizes[k]);
     if (check.contiguous) {
       if (!x.is_contiguous()) return fail(i, fmt::runtime("it was contiguous, is not"));
       continue;
@@ -133,6 +158,7 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
           wanted && wanted->evaluate(symbols) != x.strides[k])
         return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.strides[k]);
   }
+  if (capture_.asks_tracking && !tracks(inputs, reason)) return false;
   for (const ShapeGuard& guard : capture_.guards)
     if (!guard.holds(symbols)) return fail(0, fmt::runtime("sizes: {} no longer holds"), to_text(guard));
   // A program that writes to an input was captured with memory of its own behind every input.
@@ -204,7 +230,7 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   std::vector<bool> of_results(captured_.results.size(), false);
   for (size_t k = 0; k < of_outputs.size(); ++k)
     if (of_outputs[k]) of_results[static_cast<size_t>(capture_.outputs[k].index)] = true;
-  Graph graph = tandem::gradient(captured_, of_results, wanted);
+  Graph graph = gradient_graph(captured_, of_results, wanted);
   Capture capture;
   for (size_t k = 0; k < graph.results.size(); ++k) {
     CapturedOutput output;
@@ -219,6 +245,7 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   capture.graph = std::move(graph);
   const auto made = std::make_shared<Executable>(std::move(capture), options_);
   made->default_dtype_ = default_dtype_;
+  made->autocast_.reset();  // as it is in backward passes
   made->compile();
   return known = made;
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "codegen/plan.h"
+#include "frontend/autocast.h"
 #include "frontend/recorder.h"
 
 namespace tandem {
@@ -42,6 +43,13 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::string& name() const { return captured_.name; }
   // Whether it changes no input, and its results are values of their own or inputs.
   bool is_pure() const;
+  // Whether it computes gradients itself: then nothing of it is put on the tape.
+  bool takes_gradients() const { return capture_.takes_gradients; }
+  // The input whose `grad` this input is, or -1.
+  int gradient_of(int input) const {
+    const auto found = capture_.gradient_inputs.find(input);
+    return found != capture_.gradient_inputs.end() ? found->second : -1;
+  }
   // The compiled program of gradients (passes/gradient.h), of a pure one. Its inputs are those of this program and the
   // gradients of results; outputs and results are the same here. Made once.
   std::shared_ptr<const Executable> gradient(const std::vector<bool>& of_outputs,
@@ -74,7 +82,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
     int64_t value;  // when symbol < 0 and it is no expression
     int symbol;
     bool first;                                    // the place the symbol is read from; others must agree
-    std::optional<Dim> expression = std::nullopt;  // of strides: what the symbols found must give
+    std::optional<Dim> expression = std::nullopt;  // of symbols: what those found must give
   };
   struct InputCheck {
     DType dtype;
@@ -82,6 +90,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
     std::vector<DimCheck> sizes, strides;
   };
   DimCheck check_of(Dim dim);
+  bool tracks(std::span<Tensor* const> inputs, std::string* reason) const;
 
   Capture capture_;
   Graph captured_;
@@ -91,7 +100,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   std::exception_ptr failure_;
   std::stop_source stop_;
   PlanOptions options_;
-  DType default_dtype_ = default_dtype();  // Python floats became this when the function was captured
+  DType default_dtype_ = default_dtype();                // Python floats became this when the function was captured
+  std::optional<DType> autocast_ = Autocast::current();  // so that conversions were captured
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;
   std::vector<std::string> input_names_;

@@ -148,6 +148,7 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
   cell->writable = tensor->writable;
+  note_tracking(tensor, cell);
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   return wrapped;
@@ -221,6 +222,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
   arguments_.push_back(cell);
   constants_.push_back(tensor);
   cell->writable = tensor->writable;
+  note_tracking(tensor, cell);
   TensorRef wrapped = wrap_cell(std::move(cell), false);
   wrapped->writable = tensor->writable;
   constant_of_[tensor.get()] = wrapped;
@@ -228,6 +230,12 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
 }
 
 ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
+  const ValueId value = value_in(cell, level);
+  if (cell->tracking) watch_value(frames_[level], value, cell->tracking);
+  return value;
+}
+
+ValueId Recorder::value_in(const std::shared_ptr<Cell>& cell, size_t level) {
   Frame& frame = frames_[level];
   if (cell->now.frame == frame.id) return cell->now.value;
   level_of(cell->now.frame);
@@ -243,7 +251,7 @@ ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
 }
 
 ValueId Recorder::emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs) {
-  if (GradMode::enabled() != grad_mode_) not_differentiable();
+  if (GradMode::enabled() && !grad_mode_) differentiable_ = false;
   GraphBuilder builder(top().graph, env_);
   if (line_.known())
     builder.set_location(line_);
@@ -252,14 +260,30 @@ ValueId Recorder::emit(const OpDef& op, const std::vector<ValueId>& inputs, Attr
   std::vector<Value> values;
   values.reserve(inputs.size());
   for (ValueId input : inputs) values.push_back(builder.at(input));
-  return builder.emit(op, values, std::move(attrs)).id;
+  const ValueId made = builder.emit(op, values, std::move(attrs)).id;
+  // A view has a past, or none, since it was made.
+  const bool stops = is_view_op(op) ? op.name == "stop_gradient" : grad_mode_ && !GradMode::enabled();
+  top().graph.nodes.back().no_grad = stops;
+  return made;
 }
 
+// Each view is computed once, as in eager code: gradients are summed up in the same order.
 ValueId Recorder::apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count) {
   for (size_t i = 0; i < count; ++i) {
+    const ViewStep& step = views[i];
     std::vector<ValueId> inputs = {base};
-    if (views[i].index) inputs.push_back(read(views[i].index, frames_.size() - 1));
-    base = emit(*views[i].op, inputs, views[i].attrs);
+    if (step.index) inputs.push_back(read(step.index, frames_.size() - 1));
+    std::vector<SeenView>& seen = top().views[base];
+    const auto known = std::find_if(seen.begin(), seen.end(), [&](const SeenView& view) {
+      return view.number == step.number && view.index == (step.index ? inputs[1] : -1);
+    });
+    if (known != seen.end()) {
+      base = known->result;
+      continue;
+    }
+    const ValueId made = emit(*step.op, inputs, step.attrs);
+    top().views[base].push_back({step.number, step.index ? inputs[1] : -1, made});
+    base = made;
   }
   return base;
 }
@@ -276,7 +300,9 @@ ValueId Recorder::read(const TensorRef& tensor) {
         "'x += ...'",
         lost->file, lost->line);
   const ValueId base = read(tensor->recorded->cell, frames_.size() - 1);
-  return apply_views(base, tensor->recorded->views, tensor->recorded->views.size());
+  const ValueId value = apply_views(base, tensor->recorded->views, tensor->recorded->views.size());
+  if (tensor->tracking) watch_value(top(), value, tensor->tracking);
+  return value;
 }
 
 bool Recorder::is_weak_result(const OpDef& op, std::span<const TensorRef> inputs) const {
@@ -304,8 +330,9 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
     return record_on_selections(op, inputs, std::move(attrs));
   settle(op, attrs);
   if (is_view_op(op)) {
-    const TensorRef x = inputs[0]->recorded ? inputs[0] : constant(inputs[0]);
+    TensorRef x = inputs[0]->recorded ? inputs[0] : constant(inputs[0]);
     if (x->recorded->recorder.get() != this) throw_leaked(op.name, *x);
+    if (!GradMode::enabled() && grad_mode_ && op.name != "stop_gradient" && is_inexact(x->dtype)) x = detached(x);
     const TensorType type = x->recorded->type;
     TensorType result = infer_type(op, {&type, 1}, attrs, env_);
     if (settle(op, attrs)) result = infer_type(op, {&type, 1}, attrs, env_);  // a size that was -1
@@ -324,12 +351,13 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
       return wrap(emit(op, {read(x)}, std::move(attrs)));
     }
     auto recorded = std::make_unique<Recorded>(*x->recorded);
-    recorded->views.push_back({&op, std::move(attrs), type, result});
+    recorded->views.push_back({&op, std::move(attrs), type, result, nullptr, ++next_view_});
     recorded->type = std::move(result);
     recorded->weak = false;
     if (locate) recorded->born = locate();
     auto out = std::make_shared<Tensor>(std::move(recorded));
     out->writable = x->writable && op.name != "broadcast_to";
+    if (cell.now.frame == top().id) read(out);  // in its place among what is computed
     return out;
   }
   const bool weak = is_weak_result(op, inputs);
@@ -393,11 +421,12 @@ TensorRef Recorder::element(const TensorRef& base, const TensorRef& index, int64
     cell->home = top().id;
   }
   auto recorded = std::make_unique<Recorded>(*x->recorded);
-  recorded->views.push_back({&take, std::move(attrs), x->recorded->type, result, cell});
+  recorded->views.push_back({&take, std::move(attrs), x->recorded->type, result, cell, ++next_view_});
   recorded->type = result;
   recorded->weak = false;
   auto out = std::make_shared<Tensor>(std::move(recorded));
   out->writable = x->writable;
+  if (x->recorded->cell->now.frame == top().id) read(out);
   return out;
 }
 
@@ -444,6 +473,7 @@ ValueId Recorder::updated(ValueId base, const std::vector<ViewStep>& views, size
   const ValueId seen = emit(*view.op, {base}, view.attrs);
   const ValueId changed = updated(seen, views, step + 1, value);
   if (name == "slice" || strided) return emit(op(update), {base, changed}, view.attrs);
+  if (name == "stop_gradient") return changed;
   if (name == "flip") return emit(*view.op, {changed}, view.attrs);
   if (name == "permute_dims") {
     const auto& axes = std::get<std::vector<Dim>>(view.attrs[0]);
@@ -461,6 +491,9 @@ void Recorder::assign(const TensorRef& target_or_constant, const TensorRef& valu
   if (r.recorder.get() != this) throw_leaked("assignment", *target);
   if (!target_or_constant->writable)
     throw_error(ErrorKind::value, "assignment: got a read-only tensor; need a writable one; try x.copy()");
+  const bool hidden = std::any_of(r.views.begin(), r.views.end(),
+                                  [](const ViewStep& step) { return step.op->name == "stop_gradient"; });
+  if (r.cell->tracking && GradMode::enabled() && !hidden) throw_written_leaf(!r.views.empty());
   // `x[i] += y` in Python ends with x[i] = x[i].
   if (value->recorded && value->recorded->cell == r.cell && value->recorded->views == r.views) return;
   ValueId id = read(value);

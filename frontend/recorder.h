@@ -5,13 +5,15 @@
 // values of outer regions are imported on first use, and cells written inside a region become results of its node.
 // At the end, cells of arguments that were written are written back.
 #pragma once
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
 
-#include "frontend/tensor.h"
+#include "frontend/tape.h"
+#include "passes/gradient.h"
 #include "runtime/program.h"
 
 namespace tandem {
@@ -55,7 +57,12 @@ struct Cell {
   std::vector<MaybeView> maybe;              // what this may be a view of, with all that those may be views of
   std::vector<std::weak_ptr<Cell>> shadows;  // what may be a view of this
   std::optional<SourceLoc> uncertain;        // the write after which its contents depend on the path
+  TrackingRef tracking;                      // of an argument that requires gradients
 };
+
+// What an argument was on the tape when the function was captured.
+enum class Tracked : uint8_t { no, leaf, computed };
+Tracked tracked_as(const Tensor& x);
 
 struct CapturedOutput {
   enum class Kind : uint8_t { value, argument_view, result_view } kind = Kind::value;
@@ -79,6 +86,14 @@ struct Capture {
   std::vector<TensorRef> constants;             // bound to the inputs that follow the arguments
   std::vector<bool> numbers;                    // per input: a Python float, as a weak f64[]
   bool differentiable = true;                   // gradients flow through all of the graph
+  // The program depends on which inputs require gradients: it is for calls with these alone.
+  bool asks_tracking = false;
+  std::vector<Tracked> tracked;  // per input
+  // It calls `backward` or changes `grad`: nothing of it is put on the tape.
+  bool takes_gradients = false;
+  std::map<int, int> gradient_inputs;  // that are the `grad` of another input, and of which
+  std::vector<int> without_gradient;   // inputs whose `grad` has to be None
+  bool grad_mode = true;               // GradMode of the call
 };
 
 class Recorder : public std::enable_shared_from_this<Recorder> {
@@ -95,8 +110,6 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   TensorRef part_of(const TensorRef& whole, const TensorRef& tensor, int64_t offset);
   std::vector<int> written_inputs() const;  // those that have been written to so far
   TensorRef number_input(const std::string& name);
-  // Some gradient does not flow as the graph has it, or the function asks about gradients.
-  void not_differentiable() { differentiable_ = false; }
   Dim size_input(int64_t value) { return env_.add_symbol(value); }
   TensorRef record(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
   // Whether Python computes this itself: an operator on numbers only.
@@ -139,23 +152,54 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   // `runs`: the body is known to run at least once.
   std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts, bool runs);
   // Where an open region began, so that an exception inside it can be undone.
+  using Gradients = std::map<const Tracking*, TensorRef>;  // the `grad` of tensors from outside, at some moment
   struct Mark {
     size_t frames, ifs, whiles;
+    Gradients gradients;
   };
-  Mark mark() const { return {frames_.size(), ifs_.size(), whiles_.size()}; }
+  Mark mark() const { return {frames_.size(), ifs_.size(), whiles_.size(), known_gradients()}; }
   void rewind(const Mark& mark);
+
+  // recorder_gradients.cpp: gradients inside of the function, of the graph recorded so far. `x` may be an argument, any
+  // tensor of the function, or one from outside of it.
+  bool requires_grad(const TensorRef& x);
+  bool is_leaf(const TensorRef& x);
+  void require_grad(const TensorRef& x, bool required);
+  TensorRef grad(const TensorRef& x);
+  void set_grad(const TensorRef& x, TensorRef gradient);
+  // Where hooks of it are kept; made where there is none yet.
+  TrackingRef watch(const TensorRef& x, std::string_view what);
+  TensorRef detached(const TensorRef& x);
+  // The same value, which gradients flow to as to another one.
+  TensorRef same(const TensorRef& x);
+  // As tape_function.
+  void own_rule(std::span<const TensorRef> inputs, std::span<const TensorRef> results,
+                std::function<std::vector<TensorRef>(std::span<const TensorRef>)> rule);
+  void backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream, const BackwardOptions& options);
+  std::vector<TensorRef> gradients(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
+                                   std::span<const TensorRef> inputs, const BackwardOptions& options);
+  // The inputs whose `grad` is another one now, and that; to be asked before `finish`.
+  std::vector<std::pair<int, TensorRef>> changed_gradients();
 
   // Gives the line of the user's program being run; set by the Python bindings.
   static std::function<SourceLoc()> locate;
 
  private:
+  struct SeenView {
+    int number;
+    ValueId index, result;
+  };
   struct Frame {
     int id = 0;
     Graph graph;
     std::unordered_map<Cell*, ValueId> imported;
     std::vector<std::pair<std::shared_ptr<Cell>, ValueId>> imports;   // in the order of the params they made
     std::vector<std::pair<std::shared_ptr<Cell>, Variable>> written;  // cells and what they held before
-    std::vector<std::shared_ptr<Cell>> explicit_params;
+    // Gradients: who wants to know of that of a value, rules of their own, and what a backward pass has let go of.
+    std::map<ValueId, std::vector<TrackingRef>> watched;
+    std::vector<OwnRule> rules;
+    std::set<ValueId> freed;
+    std::map<ValueId, std::vector<SeenView>> views;  // that have been read, by what they are views of
   };
   struct OpenIf {
     TensorRef predicate;
@@ -164,12 +208,14 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     std::vector<TensorRef> then_outputs;
     std::vector<std::pair<std::shared_ptr<Cell>, Variable>> then_written;  // cells and what the branch left in them
     bool in_else = false;
+    Gradients gradients = {};
   };
   struct OpenWhile {
     std::vector<TensorRef> inits, params;  // before the loop; at the start of an iteration
     std::vector<std::string> names;        // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
+    Gradients gradients;
   };
 
   Frame& top() { return frames_.back(); }
@@ -179,6 +225,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   bool settle(const OpDef& op, Attrs& attrs);
   std::vector<TensorRef> add_carried(const OpenWhile& open);
   ValueId read(const std::shared_ptr<Cell>& cell, size_t level);
+  ValueId value_in(const std::shared_ptr<Cell>& cell, size_t level);
   ValueId read(const TensorRef& tensor);  // in the top frame, views applied
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
   ValueId emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs);
@@ -240,7 +287,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::string name_;
   ShapeEnv env_;
   std::unordered_map<int64_t, Dim> symbol_of_size_;
-  std::vector<Frame> frames_;
+  std::deque<Frame> frames_;  // references to those below stay good
   std::vector<OpenIf> ifs_;
   std::vector<OpenWhile> whiles_;
   std::vector<std::shared_ptr<Cell>> arguments_;
@@ -252,7 +299,35 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::unordered_map<const Tensor*, TensorRef> constant_of_;
   SourceLoc line_;  // of what is recorded, where that is not the line that runs
   std::unordered_map<int64_t, std::shared_ptr<Cell>> index_cells_;  // by frame and value: equal views compare equal
-  int next_frame_ = 0;
+  // recorder_gradients.cpp
+  struct Outer {
+    int input;
+    TrackingRef tracking;  // in here; that of the tensor itself stays as it is
+    TensorRef before;      // its `grad` when the capture began
+    bool read = false;     // that has been looked at
+    bool replaced = false;
+  };
+  Outer* outer(const Tracking* tracking);
+  void note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell>& cell);
+  void check_untracked(std::span<const TensorRef> outputs);
+  static void watch_value(Frame& frame, ValueId value, const TrackingRef& tracking);
+  bool leads(size_t level, ValueId value);
+  void aim_at_watched(Reverse& reverse, size_t level);
+  TrackingRef tracking_in(const TensorRef& x);
+  TensorRef known_gradient(const TrackingRef& tracking);
+  void replace_gradient(const TrackingRef& tracking, TensorRef gradient);
+  std::vector<std::pair<ValueId, ValueId>> starts(std::span<const TensorRef> roots,
+                                                  std::span<const TensorRef> upstream);
+  void run_backward(Reverse& reverse, std::span<const std::pair<ValueId, ValueId>> starts,
+                    const BackwardOptions& options);
+  Gradients known_gradients() const;
+  void restore(const Gradients& gradients);
+  void check_gradients(const Gradients& before, std::string_view what) const;
+  std::vector<Outer> outer_;
+  std::vector<Tracked> tracked_;  // per input
+  bool asks_tracking_ = false, takes_gradients_ = false;
+
+  int next_frame_ = 0, next_view_ = 0;
   bool grad_mode_ = true, differentiable_ = true;  // GradMode when the capture began
   Recorder* previous_ = nullptr;
 };

@@ -37,12 +37,13 @@ void Recorder::if_begin(const TensorRef& predicate) {
   if (flag->dtype != DType::boolean) flag = record(op("cast"), {&flag, 1}, {DType::boolean});
   if (flag->rank() != 0) flag = record(op("reshape"), {&flag, 1}, {std::vector<Dim>{}});
   flag = wrap(read(flag));  // as it is now: the tensor may be written to
-  ifs_.push_back({flag, {}, {}, {}, {}, false});
+  ifs_.push_back({flag, {}, {}, {}, {}, false, known_gradients()});
   frames_.push_back(open_frame());
 }
 
 void Recorder::if_otherwise(const std::vector<TensorRef>& outputs) {
   OpenIf& open = ifs_.back();
+  check_gradients(open.gradients, "if");
   for (const TensorRef& output : outputs) {
     open.then_values.push_back({top().id, read(output)});
     open.then_outputs.push_back(output);
@@ -56,6 +57,7 @@ void Recorder::if_otherwise(const std::vector<TensorRef>& outputs) {
 }
 
 std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, const std::vector<std::string>& names) {
+  check_gradients(ifs_.back().gradients, "if");
   OpenIf open = std::move(ifs_.back());
   ifs_.pop_back();
   check_internal(outputs.size() == open.then_values.size(), "the branches of an if yield different numbers of values");
@@ -158,6 +160,7 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
   Node& node = top().graph.add_node(op("if"), inputs, {}, types, locate ? locate() : SourceLoc{});
   node.regions = {std::make_shared<Graph>(std::move(then_frame.graph)),
                   std::make_shared<Graph>(std::move(else_frame.graph))};
+  node.no_grad = grad_mode_ && !GradMode::enabled();
   const std::vector<ValueId> results = node.outputs;
   std::vector<TensorRef> out;
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -194,6 +197,7 @@ std::vector<TensorRef> Recorder::add_carried(const OpenWhile& open) {
 std::vector<TensorRef> Recorder::while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names) {
   OpenWhile open;
   open.names = std::move(names);
+  open.gradients = known_gradients();
   for (const TensorRef& init : inits) {
     read(init);
     open.inits.push_back(init->recorded ? init : constant(init));
@@ -221,6 +225,7 @@ std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
 }
 
 std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, bool runs) {
+  check_gradients(whiles_.back().gradients, "loop");
   OpenWhile open = std::move(whiles_.back());
   whiles_.pop_back();
   const size_t n = open.inits.size();
@@ -290,6 +295,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
   for (const auto& cell : written) types.push_back(cell->type);
   Node& node = top().graph.add_node(op("while"), inputs, {}, types, locate ? locate() : SourceLoc{});
   node.regions = {std::make_shared<Graph>(std::move(condition.graph)), std::make_shared<Graph>(std::move(body.graph))};
+  node.no_grad = grad_mode_ && !GradMode::enabled();
   const std::vector<ValueId> made = node.outputs;
   std::vector<TensorRef> out;
   for (size_t i = 0; i < n; ++i) {
@@ -322,6 +328,7 @@ void Recorder::rewind(const Mark& mark) {
     undo_writes(frames_.back());
     frames_.pop_back();
   }
+  restore(mark.gradients);
   ifs_.resize(std::min(ifs_.size(), mark.ifs));
   whiles_.resize(std::min(whiles_.size(), mark.whiles));
 }

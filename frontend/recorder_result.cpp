@@ -70,6 +70,14 @@ void Recorder::add_choices(const Recorded& r, const ResultPlaces& places, std::m
 Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   check_internal(frames_.size() == 1, "a region is still open");
   Capture capture;
+  if (takes_gradients_) check_untracked(outputs);
+  for (size_t k = 0; k < outer_.size(); ++k) {
+    if (!outer_[k].read) continue;
+    if (const TensorRef before = outer_[k].before)
+      capture.gradient_inputs[constant(before)->recorded->cell->argument] = outer_[k].input;
+    else
+      capture.without_gradient.push_back(outer_[k].input);
+  }
   Graph& graph = frames_[0].graph;
   // Results that are views of one tensor: it is computed once, and they are made as views of it.
   std::unordered_map<const Cell*, int> uses;
@@ -122,6 +130,11 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   numbers_.resize(arguments_.size());
   capture.numbers = numbers_;
   capture.differentiable = differentiable_;
+  capture.asks_tracking = asks_tracking_;
+  tracked_.resize(arguments_.size(), Tracked::no);
+  capture.tracked = tracked_;
+  capture.takes_gradients = takes_gradients_;
+  capture.grad_mode = grad_mode_;
   capture.hints = env_.hints();
   capture.guards = env_.guards();
   return capture;

@@ -221,6 +221,7 @@ void keep_before_write(const TensorRef& result, const Tensor& written) {
 
 void tape_function(std::string name, std::span<const TensorRef> inputs, std::span<const TensorRef> results,
                    std::function<std::vector<TensorRef>(std::span<const TensorRef>)> rule) {
+  if (Recorder* recorder = Recorder::current()) return recorder->own_rule(inputs, results, std::move(rule));
   if (std::none_of(inputs.begin(), inputs.end(), [](const TensorRef& x) { return tracking_of(x) != nullptr; })) return;
   auto node = std::make_shared<GradNode>();
   node->name = std::move(name);
@@ -278,10 +279,7 @@ void tape_assignment(const TensorRef& target, const TensorRef& value) {
   if (!needs_tape(target, value)) return;
   const TensorRef base = target->base ? target->base : target;
   if (const TrackingRef& tracking = tracking_of(base); tracking && tracking->is_leaf())
-    throw_error(ErrorKind::autograd,
-                "assignment: got {} that requires gradients and was made by no operation; need one that is computed; "
-                "try `with td.no_grad():` around a step of an optimizer, or x = x + ... instead of x += ...",
-                target->base ? "a view of a tensor" : "a tensor");
+    throw_written_leaf(target->base != nullptr);
   TensorRef source = value->dtype == target->dtype ? value : call("cast", {value}, {target->dtype});
   if (!(source->sizes == target->sizes)) source = call("broadcast_to", {source}, {target->type().shape});
   if (base == target) {
@@ -298,12 +296,21 @@ void tape_assignment(const TensorRef& target, const TensorRef& value) {
   ++base->writes;
 }
 
+void throw_written_leaf(bool view) {
+  throw_error(ErrorKind::autograd,
+              "assignment: got {} that requires gradients and was made by no operation; need one that is computed; "
+              "try `with td.no_grad():` around a step of an optimizer, or x = x + ... instead of x += ...",
+              view ? "a view of a tensor" : "a tensor");
+}
+
+void check_gradient(const Tensor& x, const Tensor& gradient) {
+  if (!(gradient.type().shape == x.type().shape) || gradient.dtype != x.dtype)
+    throw_error(ErrorKind::autograd, "grad: got {} for {}; need equal shapes and dtypes", to_text(gradient.type()),
+                to_text(x.type()));
+}
+
 void require_grad(const TensorRef& x, bool required) {
-  if (x->recorded)
-    throw_error(
-        ErrorKind::capture,
-        "requires_grad_: got a tensor of a function that is being captured; gradients are not compiled yet; try "
-        "calling it outside of the function");
+  if (Recorder* recorder = Recorder::current()) return recorder->require_grad(x, required);
   const TrackingRef& tracking = tracking_of(x);
   if (tracking && !tracking->is_leaf()) {
     if (required) return;
@@ -323,9 +330,16 @@ void require_grad(const TensorRef& x, bool required) {
 }
 
 TensorRef detached(const TensorRef& x) {
-  if (!x->recorded) return alias(*x);
-  x->recorded->recorder->not_differentiable();
-  return x;
+  Recorder* recorder = Recorder::current();
+  return recorder ? recorder->detached(x) : alias(*x);
+}
+
+TensorRef same(const TensorRef& x) {
+  if (Recorder* recorder = Recorder::current()) return recorder->same(x);
+  TensorRef out = alias(*x);
+  tape_function("argument", {&x, 1}, {&out, 1},
+                [](std::span<const TensorRef> upstream) { return std::vector<TensorRef>{upstream[0]}; });
+  return out;
 }
 
 }  // namespace tandem

@@ -93,8 +93,15 @@ uint64_t tape_position();
 // They are stand-ins of the same type and tracking, whose elements nobody may read.
 std::vector<TensorRef> tape_sources(std::span<const TensorRef> results, std::span<const TensorRef> known,
                                     uint64_t position);
-// The same memory under another tensor, without a past.
+// The same memory under another tensor, without a past; or with a past of its own that is `x`.
 TensorRef detached(const TensorRef& x);
+TensorRef same(const TensorRef& x);
+[[noreturn]] void throw_written_leaf(bool view);
+[[noreturn]] void throw_untracked(std::string_view what, const Tensor& x);
+[[noreturn]] void throw_freed(std::string_view name);
+// Whether `gradient` can be that of `x`.
+void check_gradient(const Tensor& x, const Tensor& gradient);
+[[noreturn]] void throw_no_gradient_given(const Tensor& root);
 
 struct BackwardOptions {
   bool create_graph = false;  // gradients can be differentiated in turn

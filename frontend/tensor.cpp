@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "frontend/autocast.h"
 #include "frontend/checks.h"
 #include "frontend/eager.h"
 #include "frontend/recorder.h"
@@ -136,6 +137,9 @@ DType weak_result(DType tensor, Kind scalar) {
 }
 
 TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  if (const auto low = Autocast::current()) [[unlikely]]
+    if (const auto converted = autocast_inputs(op, inputs, *low); !converted.empty())
+      return call(op, converted, std::move(attrs));
   // Formulas that are one view are that view, so that writes go through them.
   if (op.name == "transpose" || op.name == "matrix_transpose") {
     const int rank = inputs[0]->rank();

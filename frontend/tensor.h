@@ -51,7 +51,10 @@ struct ViewStep {
   Attrs attrs;
   TensorType input, output;
   std::shared_ptr<Cell> index = nullptr;  // of `take`
-  bool operator==(const ViewStep&) const = default;
+  int number = 0;                         // tells apart views that show the same
+  bool operator==(const ViewStep& other) const {
+    return op == other.op && attrs == other.attrs && index == other.index;
+  }
 };
 
 struct Recorded {

@@ -162,7 +162,7 @@ void Reverse::apply(const OwnRule& rule) {
     if (grads[k] >= 0 && rule.inputs[k] >= 0) add(rule.inputs[k], grads[k]);
 }
 
-Graph gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
+Graph gradient_graph(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
   Graph out = without_effects(graph);
   const std::vector<Param> params = out.params;
   const std::vector<ValueId> results = std::exchange(out.results, {});

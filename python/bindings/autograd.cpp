@@ -1,5 +1,6 @@
 // Gradients: properties of tensors, and what tandem/autograd.py is made of.
-#include "frontend/tape.h"
+#include "frontend/autocast.h"
+#include "frontend/recorder.h"
 #include "python/bindings/bindings.h"
 
 namespace tandem {
@@ -12,30 +13,32 @@ std::vector<TensorRef> tensors_from(const py::sequence& values) {
   return out;
 }
 
-// A program is captured for tensors without gradients; where it depends on that, it is for these alone.
-const TrackingRef& asked_tracking(const TensorRef& x) {
-  if (x->recorded) x->recorded->recorder->not_differentiable();
-  return tracking_of(x);
+bool requires_grad(const TensorRef& x) {
+  Recorder* recorder = Recorder::current();
+  return recorder ? recorder->requires_grad(x) : tracking_of(x) != nullptr;
+}
+
+bool is_leaf(const TensorRef& x) {
+  if (Recorder* recorder = Recorder::current()) return recorder->is_leaf(x);
+  const TrackingRef& tracking = tracking_of(x);
+  return !tracking || tracking->is_leaf();
 }
 
 py::object grad_of(const TensorRef& x) {
-  const TrackingRef& tracking = asked_tracking(x);
-  return tracking && tracking->grad ? wrap(tracking->grad) : py::none();
+  Recorder* recorder = Recorder::current();
+  const TrackingRef tracking = recorder ? nullptr : tracking_of(x);
+  const TensorRef grad = recorder ? recorder->grad(x) : tracking ? tracking->grad : nullptr;
+  return grad ? wrap(grad) : py::none();
 }
 
 void set_grad(const TensorRef& x, const py::object& value) {
+  TensorRef grad = value.is_none() ? nullptr : value.cast<TensorRef>();
+  if (Recorder* recorder = Recorder::current()) return recorder->set_grad(x, std::move(grad));
   const TrackingRef& tracking = tracking_of(x);
-  if (value.is_none()) {
-    if (tracking) tracking->grad = nullptr;
-    return;
-  }
-  auto grad = value.cast<TensorRef>();
-  if (!tracking)
+  if (grad && !tracking)
     throw_error(ErrorKind::autograd, "grad: got a tensor that does not require gradients; try x.requires_grad_()");
-  if (!(grad->type().shape == x->type().shape) || grad->dtype != x->dtype)
-    throw_error(ErrorKind::autograd, "grad: got {} for {}; need equal shapes and dtypes", to_text(grad->type()),
-                to_text(x->type()));
-  tracking->grad = std::move(grad);
+  if (grad) check_gradient(*x, *grad);
+  if (tracking) tracking->grad = std::move(grad);
 }
 
 void run_backward(const TensorRef& x, const py::object& gradient, bool retain_graph, bool create_graph) {
@@ -44,6 +47,7 @@ void run_backward(const TensorRef& x, const py::object& gradient, bool retain_gr
 }
 
 TrackingRef tracked(const TensorRef& x, std::string_view what) {
+  if (Recorder* recorder = Recorder::current()) return recorder->watch(x, what);
   TrackingRef tracking = tracking_of(x);
   if (!tracking)
     throw_error(ErrorKind::autograd, "{}: got a tensor that does not require gradients; try x.requires_grad_()", what);
@@ -72,23 +76,17 @@ void bind_autograd(py::module_& m) {
   auto tensor = py::reinterpret_borrow<py::class_<Tensor, TensorRef>>(py::type::of<Tensor>());
   tensor
       .def_property(
-          "requires_grad", [](const TensorRef& x) { return asked_tracking(x) != nullptr; },
-          [](const TensorRef& x, bool required) { require_grad(x, required); },
+          "requires_grad", requires_grad, [](const TensorRef& x, bool required) { require_grad(x, required); },
           "Whether operations on it are recorded, so that gradients can be computed.")
-      .def_property_readonly(
-          "is_leaf",
-          [](const TensorRef& x) {
-            const TrackingRef& tracking = asked_tracking(x);
-            return !tracking || tracking->is_leaf();
-          },
-          "Whether it was not computed from tensors that require gradients.")
+      .def_property_readonly("is_leaf", is_leaf, "Whether it was not computed from tensors that require gradients.")
       .def_property("grad", grad_of, set_grad,
                     "Gradient that `backward` has summed up, of shape and dtype of the tensor, or None.")
       .def_property_readonly(
           "grad_fn",
           [](const TensorRef& x) -> py::object {
-            const TrackingRef& tracking = asked_tracking(x);
-            if (!tracking || tracking->is_leaf()) return py::none();
+            if (is_leaf(x)) return py::none();
+            if (Recorder::current()) return py::str("captured");
+            const TrackingRef& tracking = tracking_of(x);
             const GradNode& node = *tracking->made_by;
             return py::str(node.op ? std::string(node.op->name) : node.name);
           },
@@ -123,6 +121,22 @@ void bind_autograd(py::module_& m) {
           "Call hook(gradient) in each backward pass; a tensor that it returns takes the gradient's place.");
   m.def("_set_grad_enabled", &GradMode::set, "Record operations from now on, or do not; return what was the case.");
   m.def("_grad_enabled", &GradMode::enabled);
+  m.def("_same", &same, "Return another tensor of the same memory, whose gradient is that of the given one.");
+  m.def(
+      "_set_autocast",
+      [](const py::object& dtype) {
+        const auto before = Autocast::set(dtype.is_none() ? std::nullopt : std::optional(dtype_from(dtype)));
+        return before ? to_python(*before) : py::none();
+      },
+      "Carry products of this thread out in this dtype from now on, or, with None, in their own; return what was set.");
+  m.def(
+      "_autocast_names",
+      [](bool low) {
+        py::list out;
+        for (const std::string_view name : autocast_names(low)) out.append(py::str(std::string(name)));
+        return out;
+      },
+      "Return the operations that autocast carries out in 16 bits, or in 32.");
   m.def(
       "_gradients",
       [](const py::sequence& roots, const py::sequence& upstream, const py::sequence& inputs, bool retain_graph,

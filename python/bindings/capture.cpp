@@ -94,6 +94,12 @@ class CaptureObject {
     }
     return parts;
   }
+  py::list changed_gradients() const {
+    py::list out;
+    for (const auto& [input, gradient] : recorder_->changed_gradients())
+      out.append(py::make_tuple(input, gradient ? wrap(gradient) : py::none()));
+    return out;
+  }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }
   // `function`: gives what a failure at this point does to what is no tensor, as a function and the tensors it takes; or
   // None. The functions are kept by the specialisation, which the collector of garbage looks into, and not by the program.
@@ -311,6 +317,7 @@ void bind_capture(py::module_& m) {
       .def("on_failure", &CaptureObject::on_failure, py::arg("function"))
       .def_property_readonly("failures", &CaptureObject::failures)
       .def("finish", &CaptureObject::finish, py::arg("outputs"), py::arg("budget") = py::none())
+      .def("changed_gradients", &CaptureObject::changed_gradients)
       .def("abort", &CaptureObject::stop);
 
   py::class_<IfObject>(m, "If")
@@ -362,6 +369,7 @@ void bind_capture(py::module_& m) {
       .def("passes", [](const Executable& e) { return e.passes(); })
       .def("kernels", kernel_list)
       .def_property_readonly("constants", [](const Executable& e) { return e.constants(); })
+      .def("gradient_of", &Executable::gradient_of, py::arg("input"), "Return the input whose `grad` it is, or -1.")
       .def(
           "graph",
           [](Executable& e) {

@@ -77,8 +77,7 @@ class CompiledFunction {
               "need tensors in attributes, variables and the like that share no memory with an argument which is "
               "written to, and state that does not change during capture; try passing the tensor as an argument",
               reason);
-        if (Specialization::is_differentiated(call) && !made->prepare_taped(call))
-          return run_eagerly(self, args, kwargs);
+        if (made->needs_eager(call)) return run_eagerly(self, args, kwargs);
         if (made->executable()->ready()) return made->run(flat, call);
         pending = std::move(made);
       }
@@ -160,7 +159,7 @@ class CompiledFunction {
         if (!pending) pending = found;
         continue;
       }
-      differentiated = Specialization::is_differentiated(call) && !found->prepare_taped(call);
+      differentiated = found->needs_eager(call);
       if (differentiated) return {};
       use_first(i, found);
       hits_ += is_hit;

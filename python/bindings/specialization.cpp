@@ -31,6 +31,9 @@ InputSource source_from(const py::tuple& description) {
       const auto same = static_cast<size_t>(std::find(tensors.begin(), tensors.end(), tensors[i]) - tensors.begin());
       source.parts.push_back({leaves[i], tensors[i]->sizes, tensors[i]->strides, memory.offsets[i], same});
     }
+  } else if (kind == "grad") {
+    source.kind = InputSource::Kind::gradient;
+    source.leaf = description[1].cast<int>();
   } else {
     source.fixed = description[1];
   }
@@ -50,8 +53,8 @@ Effect effect_from(const py::tuple& description) {
   if (kind == "set") effect.kind = Kind::set;
   if (kind == "extend") effect.kind = Kind::extend;
   if (kind == "add") effect.kind = Kind::add;
-  if (kind == "argument") {
-    effect.kind = Kind::argument;
+  if (kind == "argument" || kind == "grad") {
+    effect.kind = kind == "grad" ? Kind::gradient : Kind::argument;
     effect.container = description[1].cast<int>();
   }
   return effect;
@@ -222,6 +225,16 @@ bool Specialization::fetch(const InputSource& source, const Flat& flat, Call& ca
     case InputSource::Kind::shared: return fetch_shared(source, flat, call, reason);
     case InputSource::Kind::leaf: object = flat.leaves[static_cast<size_t>(source.leaf)]; break;
     case InputSource::Kind::fixed: object = source.fixed.ptr(); break;
+    case InputSource::Kind::gradient: {
+      const Tensor& x = *call.tensors.span()[static_cast<size_t>(source.leaf)];
+      if (!x.tracking || !x.tracking->grad) {
+        if (reason) *reason = fmt::format("the gradient of input {} is none any more", source.leaf);
+        return false;
+      }
+      call.held.push_back(wrap(x.tracking->grad));
+      object = call.held.back().ptr();
+      break;
+    }
     case InputSource::Kind::state:
       for (const Origin& place : source.places) {
         py::object value = place.now();
@@ -323,9 +336,11 @@ py::list running_containers() {
 
 py::object running_failure(size_t number) { return running_call().program.failure(number); }
 
-bool Specialization::is_differentiated(Call& call) {
+bool Specialization::needs_eager(Call& call) const {
+  if (executable_->takes_gradients()) return false;
   const auto tensors = call.tensors.span();
-  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
+  const bool any = std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
+  return any && !prepare_taped(call);
 }
 
 bool Specialization::prepare_taped(Call& call) const {
@@ -440,6 +455,11 @@ void Specialization::apply(const Effect& effect, const Flat& flat, const Call& c
     return;
   }
   const py::object value = unflatten(effect.value, call, outputs);
+  if (effect.kind == Kind::gradient) {
+    call.tensors[static_cast<size_t>(effect.container)]->tracking->grad =
+        value.is_none() ? nullptr : value.cast<TensorRef>();
+    return;
+  }
   PyObject* owner =
       effect.kind == Kind::argument ? flat.containers[static_cast<size_t>(effect.container)] : effect.owner.ptr();
   switch (effect.kind) {

@@ -63,8 +63,8 @@ struct SharedPart {
 
 // Where an input comes from.
 struct InputSource {
-  enum class Kind : uint8_t { leaf, state, fixed, shared } kind = Kind::fixed;
-  int leaf = -1;               // of the arguments: a tensor or a number
+  enum class Kind : uint8_t { leaf, state, fixed, shared, gradient } kind = Kind::fixed;
+  int leaf = -1;               // of the arguments: a tensor or a number; of a gradient: whose, by input
   std::vector<Origin> places;  // of a state: all must yield the same object
   py::object fixed;
   std::vector<SharedPart> parts;  // of shared memory: the arguments in it
@@ -91,7 +91,8 @@ struct Effect {
     set,
     extend,
     add,
-    argument
+    argument,
+    gradient
   } kind;
   py::object owner, key, value;
   int container = -1;
@@ -99,8 +100,8 @@ struct Effect {
 
 class Specialization {
  public:
-  // `inputs`: one per input of the program, ("leaf", number), ("state", places), ("fixed", tensor) or ("shared", numbers
-  // of leaves, tensors); `symbols`: pairs of a symbol's number and such a description; `effects`: (kind, owner, key, tree
+  // `inputs`: one per input of the program, ("leaf", number), ("state", places), ("fixed", tensor), ("shared", numbers
+  // of leaves, tensors) or ("grad", number of an input); `symbols`: pairs of a symbol's number and such a description; `effects`: (kind, owner, key, tree
   // of new values); `failures`: what exceptions do instead, by number.
   Specialization(std::shared_ptr<Executable> executable, const py::list& inputs, const py::list& symbols,
                  py::object output, const py::list& guards, const py::list& effects, py::list failures);
@@ -123,11 +124,9 @@ class Specialization {
     int64_t symbols[64];
   };
   bool matches(const Flat& flat, Call& call, std::string* reason) const;
-  // Whether gradients flow to an input.
-  static bool is_differentiated(Call& call);
-  // Whether the compiled program can say how they do; then `run` puts its results on the tape. Otherwise the function
-  // has to run eagerly.
-  bool prepare_taped(Call& call) const;
+  // Whether gradients flow to an input and the compiled program cannot say how. If it can, `run` will put its results on
+  // the tape.
+  bool needs_eager(Call& call) const;
   py::object run(const Flat& flat, Call& call) const;
 
   // The input that an argument is, or -1.
@@ -140,6 +139,7 @@ class Specialization {
   int visit(visitproc visit, void* arg) const;  // for the garbage collector
 
  private:
+  bool prepare_taped(Call& call) const;
   bool match_leaves(const Flat& flat, std::string* reason) const;
   bool fetch_shared(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;
   bool fetch(const InputSource& source, const Flat& flat, Call& call, std::string* reason) const;

@@ -122,12 +122,31 @@ __array_api_version__ = _VERSIONS[-1]
 for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
     globals()[_name] = getattr(_core, _name)
 
-from tandem import fft, linalg, nn  # noqa: E402
+from tandem import fft, linalg  # noqa: E402
 from tandem.linalg import norm  # noqa: E402
 
 from math import e, inf, nan, pi  # noqa: E402
 
 newaxis = None
 
+# Imported when they are asked for, so that `import tandem` takes no time: the module that each name is, or is in.
+_LATER = {name: name for name in ("amp", "data", "nn", "optim", "tensorboard", "training")}
+_LATER |= {"autocast": "amp", "fit": "training"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'tandem' has no attribute '{name}'")
+    from importlib import import_module
+
+    module = import_module(f"tandem.{_LATER[name]}")
+    globals()[name] = module if _LATER[name] == name else getattr(module, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
 # Type checkers read the same names in __init__.pyi, which `python -m tandem._stubs` writes.
-__all__ = sorted(name for name in globals() if not name.startswith("_"))
+__all__ = sorted(name for name in (*globals(), *_LATER) if not name.startswith("_"))

@@ -2,7 +2,22 @@
 
 from math import e, inf, nan, pi
 
-from tandem import autograd, fft, jit, linalg, nn, pytree, random, serialization, tensor_spec
+from tandem import (
+    amp,
+    autograd,
+    data,
+    fft,
+    jit,
+    linalg,
+    nn,
+    optim,
+    pytree,
+    random,
+    serialization,
+    tensor_spec,
+    tensorboard,
+    training,
+)
 from tandem._array_api import (
     broadcast_shapes,
     count_nonzero,
@@ -218,6 +233,7 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem.amp import autocast
 from tandem.autograd import (
     checkpoint,
     custom_gradient,
@@ -252,6 +268,7 @@ from tandem.linalg import norm
 from tandem.random import manual_seed
 from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
+from tandem.training import fit
 
 __version__: str
 __array_api_version__: str
@@ -278,6 +295,7 @@ __all__ = [
     "acosh",
     "add",
     "all",
+    "amp",
     "angle",
     "any",
     "arange",
@@ -292,6 +310,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "autocast",
     "autograd",
     "bfloat16",
     "bincount",
@@ -330,6 +349,7 @@ __all__ = [
     "cumulative_prod",
     "cumulative_sum",
     "custom_gradient",
+    "data",
     "debug_nans",
     "default_dtype",
     "diag",
@@ -356,6 +376,7 @@ __all__ = [
     "eye",
     "fft",
     "finfo",
+    "fit",
     "flip",
     "float16",
     "float32",
@@ -444,6 +465,7 @@ __all__ = [
     "one_hot",
     "ones",
     "ones_like",
+    "optim",
     "outer",
     "pad",
     "percentile",
@@ -504,10 +526,12 @@ __all__ = [
     "tan",
     "tanh",
     "tensor_spec",
+    "tensorboard",
     "tensordot",
     "tile",
     "topk",
     "trace",
+    "training",
     "transpose",
     "trigamma",
     "tril",

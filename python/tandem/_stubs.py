@@ -137,6 +137,8 @@ FUNCTIONS = [
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
     "_tape_position() -> int",
     "_tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]",
+    "_set_autocast(dtype: DType | None, /) -> DType | None",
+    "_autocast_names(low: _bool, /) -> list[str]",
     "_tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None",
     "_lapack() -> str",
     "_real_dtype(dtype: DType, /) -> DType",
@@ -438,10 +440,12 @@ def package_stub() -> str:
         "tandem._sorting",
         "tandem._statistics",
         "tandem.autograd",
+        "tandem.amp",
         "tandem.compare",
         "tandem.random",
         "tandem.serialization",
         "tandem.tensor_spec",
+        "tandem.training",
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)

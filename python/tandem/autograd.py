@@ -114,12 +114,7 @@ def _variable(x: Any, what: str) -> Tensor:
         raise _core.DTypeError(
             f"{what}: got an argument of {x.dtype}; need a floating-point or complex one; try x.astype(td.float32)"
         )
-    out = x.detach()
-    if x.requires_grad:
-        _core._tape_function("argument", [x], [out], lambda upstream: [upstream])
-    else:
-        out.requires_grad_()
-    return out
+    return _core._same(x) if x.requires_grad else x.detach().requires_grad_()
 
 
 def _or_zeros(found: list[Tensor | None], like: list[Tensor]) -> list[Tensor]:
@@ -134,15 +129,19 @@ def _on_tape(name: str, inputs: list[Tensor], out: Any, rule: Callable[..., Any]
     return tuple(results) if isinstance(out, tuple) else results[0]
 
 
+def _inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function as it is to be called here: while another one is captured, rewritten like that."""
+    if not _core.recording():
+        return function
+    from tandem.scripting.primitives import call
+
+    return call(function)
+
+
 class _Arguments:
     """The arguments that a function is differentiated by, as variables."""
 
     def __init__(self, what: str, values: Sequence[Any]) -> None:
-        if _core.recording():
-            raise _core.CaptureError(
-                f"{what}: got a call inside of a function that is being captured; gradients are not compiled yet; try "
-                f"td.{what} of the whole function"
-            )
         leaves, self.structure = pytree.flatten(tuple(values))
         self.variables = [_variable(leaf, what) for leaf in leaves]
         # Gradients are differentiated in turn if somebody may ask for that.
@@ -198,7 +197,7 @@ def value_and_grad(
         with enable_grad():
             arguments = _Arguments("grad", [args[n] for n in numbers])
             with _deeper():
-                out = function(*_with_values(args, numbers, arguments.values), **kwargs)
+                out = _inner(function)(*_with_values(args, numbers, arguments.values), **kwargs)
             value, aux = out if has_aux else (out, None)
             if not isinstance(value, Tensor) or value.size != 1:
                 got = f"shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
@@ -249,7 +248,7 @@ def vjp(function: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     with enable_grad():
         arguments = _Arguments("vjp", primals)
         with _deeper():
-            out = function(*arguments.values)
+            out = _inner(function)(*arguments.values)
     results, structure = pytree.flatten(out)
 
     @public
@@ -279,7 +278,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         if structure != arguments.structure:
             raise _core.AutogradError(f"jvp: got tangents as {structure}; need {arguments.structure}, as the primals")
         with _deeper():
-            out = function(*arguments.values)
+            out = _inner(function)(*arguments.values)
             results, of_results = pytree.flatten(out)
             dummies = [_core.zeros(y.shape, dtype=y.dtype).requires_grad_() for y in results]
             again = arguments.create_graph
@@ -311,7 +310,7 @@ def jacobian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., An
         with enable_grad():
             arguments = _Arguments("jacobian", [args[n] for n in numbers])
             with _deeper():
-                out = function(*_with_values(args, numbers, arguments.values), **kwargs)
+                out = _inner(function)(*_with_values(args, numbers, arguments.values), **kwargs)
             if not isinstance(out, Tensor) or len(arguments.variables) != 1:
                 raise _core.AutogradError("jacobian: got trees; need a tensor as the argument and as the result")
             rows = []
@@ -364,7 +363,7 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         tensors = [x for x in args if isinstance(x, Tensor)]
         with no_grad():
-            out, rule = function(*args, **kwargs)
+            out, rule = _inner(function)(*args, **kwargs)
 
         def gradients(*upstream: Any) -> list[Any]:
             found = rule(*upstream)
@@ -384,7 +383,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep nothing of a function for the backward pass but its arguments: it is run again there.
 
     Its result is a tensor or a tuple of them. It may be a module, or use other tensors than its arguments, which get
-    their gradients as well. Random numbers are the same in both runs.
+    their gradients as well. Random numbers are the same in both runs. Inside of a compiled function it is called like
+    any other, and the program keeps what it needs.
 
     >>> layer = td.checkpoint(lambda x: td.exp(x) * x)
     >>> td.grad(lambda x: layer(x))(td.asarray(0.0))
@@ -397,36 +397,41 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         from tandem import random
 
-        if _core.recording() or not is_grad_enabled():
-            return function(*args, **kwargs)
+        if not is_grad_enabled():
+            return _inner(function)(*args, **kwargs)
         leaves, structure = pytree.flatten((args, kwargs))
         places = [k for k, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad]
 
-        def run(given: list[Tensor]) -> tuple[Any, list[Tensor], list[Tensor]]:
-            """Return the result, its tensors, and the variables that the arguments are in this run."""
+        def run(given: list[Tensor]) -> tuple[Any, list[Tensor]]:
+            """Return the result, and the variables that the arguments are in this run."""
             variables, again = [_variable(x, "checkpoint") for x in given], list(leaves)
             for k, x in zip(places, variables, strict=True):
                 again[k] = x
             more_args, more_kwargs = pytree.unflatten(structure, again)
-            made = function(*more_args, **more_kwargs)
-            return made, list(made) if isinstance(made, tuple) else [made], variables
+            return _inner(function)(*more_args, **more_kwargs), variables
 
+        if _core.recording():
+            return run([leaves[k] for k in places])[0]
         state = random.get_state()
+        autocast = _core._set_autocast(None)
+        _core._set_autocast(autocast)
         position = _core._tape_position()
         # On a tape of its own, which goes as soon as it has told what else than the arguments was used.
-        out, results, variables = run([leaves[k].detach() for k in places])
-        sources = _core._tape_sources(results, variables, position)
+        out, variables = run([leaves[k].detach() for k in places])
+        sources = _core._tape_sources(_tensors(out), variables, position)
 
         def gradients(*upstream: Any) -> list[Any]:
             create_graph = is_grad_enabled()  # then the gradients keep the arguments' own past
             now = random.get_state()
             random.set_state(state)
+            outside = _core._set_autocast(autocast)
             try:
                 with enable_grad():
-                    given = [leaves[k] if create_graph else leaves[k].detach() for k in places]
-                    _, remade, variables = run(given)
+                    again, variables = run([leaves[k] if create_graph else leaves[k].detach() for k in places])
             finally:
                 random.set_state(now)
+                _core._set_autocast(outside)
+            remade = _tensors(again)
             pairs = [(y, g) for y, g in zip(remade, upstream, strict=True) if g is not None and y.requires_grad]
             found = _core._gradients(
                 [y for y, _ in pairs],
@@ -440,3 +445,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         return _on_tape(name, [*(leaves[k] for k in places), *sources], out, gradients)
 
     return call
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    return list(result) if isinstance(result, tuple) else [result]

@@ -1,4 +1,4 @@
-"""Tensors in files of the safetensors format.
+"""Tensors, and nested state, in files of the safetensors format.
 
 A file is the length of a header (8 bytes, little endian), the header (JSON: dtype, shape and place of every tensor by
 name, and free text under "__metadata__"), and the elements, row by row. https://huggingface.co/docs/safetensors
@@ -11,10 +11,11 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tandem import _core
+from tandem import _core, _trees
 from tandem._boundary import public
 
 Tensor = _core.Tensor
@@ -40,30 +41,49 @@ _RANKS = {name: rank for rank, name in enumerate(_NAMES.values())}
 _CODES = {name: code for code, name in _NAMES.items()}
 _LARGEST_HEADER = 100_000_000  # the limit of the format
 
-# A file that holds one tensor instead of a dict says so.
+# A file that holds something else than a dict of tensors says so, and a tree is a text in the header.
+_MARK = "tandem"
 _ONLY = "tensor"
-_ONLY_MARK = ("tandem", "tensor")
+_TREE = "tree"
+_TREE_TEXT = "tandem.tree"
+_SUM = "tandem.crc32"
 
 
 @public
 def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a tensor, or a dict of tensors by name, to a file in the safetensors format.
+    """Write a tensor, a dict of tensors by name, or nested state to a file in the safetensors format.
 
-    The file appears under its name when it is complete. `metadata` is free text by name.
+    State is made of dicts, lists and tuples that hold tensors, numbers, text and None; nothing is pickled. A dict of
+    tensors is written as other programs write it; the structure of all else is a text in the header. The file appears
+    under its name when it is complete. `metadata` is free text by name.
 
     >>> td.save({"weight": td.ones((2, 3)), "bias": td.zeros((2,))}, "model.safetensors")
     >>> td.load("model.safetensors")["bias"]
     tensor([0., 0.], dtype=float32)
+    >>> td.save({"epoch": 3, "rates": (0.1, 0.01), "model": {"bias": td.zeros((2,))}}, "state.safetensors")
+    >>> td.load("state.safetensors")
+    {'epoch': 3, 'rates': (0.1, 0.01), 'model': {'bias': tensor([0., 0.], dtype=float32)}}
     """
-    tensors = _tensors_of(obj)
-    texts = dict(metadata or {})
-    if isinstance(obj, Tensor):
-        texts.update([_ONLY_MARK])
+    write(obj, path, dict(metadata or {}), durable=False)
+
+
+def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, durable: bool) -> None:
+    """As `save`; if durable, the file is on the disk before it has its name, and has a checksum."""
     for key, value in texts.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise _core.ArgumentTypeError(f"save: got the metadata {key!r}: {value!r}; need text by name")
+    if isinstance(obj, Tensor):
+        tensors, texts = {_ONLY: obj}, {**texts, _MARK: _ONLY}
+    elif _is_plain(obj):
+        tensors = dict(obj)
+    else:
+        tensors, text = _trees.encode(obj)
+        texts = {**texts, _MARK: _TREE, _TREE_TEXT: text}
+    _check_tensors(tensors)
     parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
     order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
+    if durable:
+        texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
     entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
     end = 0
     for name in order:
@@ -80,6 +100,9 @@ def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] 
             file.write(header)
             for part in order:
                 file.write(memoryview(_core._bytes_of(parts[part])))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(unfinished, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -87,29 +110,22 @@ def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] 
         raise
 
 
-def _tensors_of(obj: Any) -> dict[str, Tensor]:
-    tensors = {_ONLY: obj} if isinstance(obj, Tensor) else obj
-    if not isinstance(tensors, Mapping):
-        raise _core.ArgumentTypeError(f"save: got {type(obj).__name__}; need a tensor or a dict of tensors by name")
+def _is_plain(obj: Any) -> bool:
+    """Whether it is a dict of tensors, which needs no text."""
+    return isinstance(obj, Mapping) and all(
+        isinstance(name, str) and name != "__metadata__" and isinstance(x, Tensor) for name, x in obj.items()
+    )
+
+
+def _check_tensors(tensors: dict[str, Tensor]) -> None:
     for name, x in tensors.items():
-        if not isinstance(name, str):
-            raise _core.ArgumentTypeError(f"save: got the key {name!r}; need names that are text; try str(...)")
-        if name == "__metadata__":
-            raise _core.ArgumentError(
-                "save: got a tensor named '__metadata__', which the format uses itself; need another"
-            )
-        if not isinstance(x, Tensor):
-            raise _core.ArgumentTypeError(
-                f"save: got {type(x).__name__} under {name!r}; need a tensor; try td.asarray, and td.save for each part"
-            )
         if x.dtype.name not in _CODES:
             raise _core.DTypeError(f"save: got {x.dtype.name} under {name!r}; need one of {', '.join(_CODES)}")
-    return dict(tensors)
 
 
 @public
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read what td.save, or the safetensors package, wrote: a dict of tensors by name, or the only tensor.
+    """Read what td.save, or the safetensors package, wrote: a dict of tensors by name, the only tensor, or state.
 
     The elements are not read before they are used: the tensors are a private image of the file in memory. They can be
     written to, which changes neither the file nor what others read. SerializationError says what is wrong with a file.
@@ -118,6 +134,26 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> td.load("numbers.safetensors")
     tensor([0, 1, 2])
     """
+    return read(path)[0]
+
+
+def read_durable(path: str | os.PathLike[str]) -> Any:
+    """Read what `write` has written as a durable file, and compare the checksum."""
+    obj, texts, elements = read(path)
+    if texts.get(_SUM) != _checksum(texts, [elements]):
+        raise _broken(path, "contents that do not agree with their checksum", "an undamaged file")
+    return obj
+
+
+def _checksum(texts: dict[str, str], elements: Iterable[memoryview]) -> str:
+    value = zlib.crc32(repr(sorted((name, text) for name, text in texts.items() if name != _SUM)).encode())
+    for part in elements:
+        value = zlib.crc32(part, value)
+    return f"{value:08x}"
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, str], memoryview]:
+    """As `load`, with the metadata and the elements as they lie in the file."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
@@ -134,7 +170,15 @@ def load(path: str | os.PathLike[str]) -> Any:
         name: _core._from_buffer(image[start + begin : start + end], dtype, shape)
         for name, (dtype, shape, begin, end) in places.items()
     }
-    return tensors[_ONLY] if [*tensors] == [_ONLY] and _ONLY_MARK in texts.items() else tensors
+    kind = texts.get(_MARK)
+    if kind == _ONLY and [*tensors] == [_ONLY]:
+        return tensors[_ONLY], texts, image[start:]
+    if kind != _TREE:
+        return tensors, texts, image[start:]
+    try:
+        return _trees.decode(texts[_TREE_TEXT], tensors), texts, image[start:]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _broken(path, f"state that cannot be put together ({error!r})", "what td.save writes") from None
 
 
 def _broken(path: Any, got: str, need: str) -> _core.SerializationError:

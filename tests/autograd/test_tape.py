@@ -337,11 +337,3 @@ def test_annotated_parts_take_part():
     assert not f(x.detach()).requires_grad
     with td.no_grad():
         assert not f(x).requires_grad
-
-
-@pytest.mark.parametrize(
-    "inside", [lambda x: x.sum().backward(), lambda x: td.grad(lambda y: y.sum())(x), lambda x: x.requires_grad_()]
-)
-def test_gradients_inside_of_a_capture_are_refused(inside):
-    with pytest.raises(td.CaptureError, match="gradients are not compiled yet"):
-        td.trace(lambda x: inside(x * 2))(td.ones(2))

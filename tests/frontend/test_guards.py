@@ -374,3 +374,26 @@ def test_attributes_read_by_a_name_that_is_computed(jit, read):
     assert captures(f) == 3
     close(f(x()), X * 4)
     assert captures(f) == 3
+
+
+def test_annotated_functions_as_attributes_of_objects(jit):
+    """An object's own attribute is read as it is, though functions of a class are bound when they are read."""
+
+    class Holder:
+        def __init__(self):
+            self.inner = jit(lambda x: x * 2)
+
+        def __call__(self, x):
+            if x.ndim > 1:
+                self.inner = None
+            return self.inner(x) + 1
+
+    holder = Holder()
+    inner = holder.inner
+    f = jit(lambda x: holder(x))
+    for _ in range(2):
+        close(f(x()), X * 2 + 1)
+        assert holder.inner is inner
+    holder.inner = jit(lambda x: x * 3)
+    close(f(x()), X * 3 + 1)
+    assert captures(f) == 2

@@ -148,11 +148,13 @@ def test_any_damage_is_noticed_or_harmless(tmp_path: Path) -> None:
 
 def test_mistakes(tmp_path: Path) -> None:
     x, file = td.ones((2,)), tmp_path / "x"
+    around: list[object] = []
+    around.append(around)
     for obj, message in [
-        ([x], "save: got list; need a tensor or a dict of tensors by name"),
-        ({1: x}, "save: got the key 1; need names that are text"),
-        ({"x": np.ones(2)}, "save: got ndarray under 'x'; need a tensor; try td.asarray"),
-        ({"__metadata__": x}, "save: got a tensor named '__metadata__', which the format uses itself"),
+        ({"x": np.ones(2)}, "save: got ndarray under ['x']; need tensors, numbers, text"),
+        ({"a": [x, {"b": {1}}]}, "save: got set under ['a'][1]['b']; need tensors, numbers, text"),
+        ({"a": {(1, 2): x}}, "save: got the key (1, 2) under ['a']; need text, numbers or None"),
+        (around, "save: got a container inside of itself under [0]; need a tree"),
     ]:
         with pytest.raises(td.Error, match=re.escape(message)):
             td.save(obj, file)
@@ -163,3 +165,51 @@ def test_mistakes(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         td.save(x, tmp_path / "absent" / "x")
     assert not any(tmp_path.iterdir())
+
+
+def plain(tree: object) -> object:
+    if isinstance(tree, td.Tensor):
+        return tree.dtype.name, tree.tolist()
+    if isinstance(tree, dict):
+        return {key: plain(value) for key, value in tree.items()}
+    return type(tree)(map(plain, tree)) if isinstance(tree, (list, tuple)) else tree
+
+
+def test_nested_state_comes_back(tmp_path: Path) -> None:
+    x = td.arange(3)
+    state = {
+        "model": {"0.weight": td.ones((2, 2)), "0": {"weight": td.zeros((1,), dtype=td.bfloat16)}},
+        "optimizer": {"state": {0: {"step": td.asarray(3.0), "none": None}}, "groups": [{"betas": (0.9, 0.999)}]},
+        "numbers": [0.1, 1e300, float("inf"), -0.0, 2**70, True, None, "text \u00e9 \x00"],
+        "empty": [{}, [], (), ""],
+        "keys": {1: 1, "1": 2, None: 3, 2.5: 4, False: 5},
+        "twice": (x, [x]),
+        "__metadata__": x * 2,
+        "lists": {"tensor": {"tuple": [1]}},
+    }
+    file = tmp_path / "state"
+    td.save(state, file, metadata={"note": "mine"})
+    back = td.load(file)
+    assert plain(back) == plain(state)
+    assert [*back["keys"]] == [*state["keys"]] and str(back["numbers"]) == str(state["numbers"])
+    assert back["twice"][0] is back["twice"][1][0]
+    for tree in ([x], (x,), [], {}, 3, "text", None, {1: x}):
+        td.save(tree, file)
+        assert plain(td.load(file)) == plain(tree) and type(td.load(file)) is type(tree)
+
+
+def test_nested_state_is_a_file_for_other_programs(tmp_path: Path) -> None:
+    package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
+    td.save({"a": {"b": td.ones((2,))}, "c": 1}, tmp_path / "x")
+    assert {name: a.tolist() for name, a in package.load_file(tmp_path / "x").items()} == {"a.b": [1.0, 1.0]}
+
+
+def test_broken_state(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    for tree in ("", "[", '{"tensor": "b"}', '{"set": [1]}', '{"dict": [1]}', '{"a": 1, "b": 2}', "{}"):
+        td.save({"a": td.ones((2,))}, file, metadata={"tandem": "tree", "tandem.tree": tree})
+        with pytest.raises(td.SerializationError, match="state that cannot be put together"):
+            td.load(file)
+    td.save({"a": td.ones((2,))}, file, metadata={"tandem": "tree"})
+    with pytest.raises(td.SerializationError, match="state that cannot be put together"):
+        td.load(file)

@@ -56,6 +56,12 @@ def places(lines: Iterable[Line]) -> str:
     return ", ".join(f"{short(name)}:{' '.join(map(str, sorted(numbers)))}" for name, numbers in by_file.items())
 
 
+def function_at(line: Line) -> str:
+    """The innermost function around a line, after the functions and classes around it; "" outside of all."""
+    named = _named("".join(linecache.getlines(line[0])))
+    return next((name for first, last, name in reversed(named) if first <= line[1] <= last), "")
+
+
 def _of_file(filename: str, numbers: set[int]) -> list[Excerpt]:
     text = linecache.getlines(filename)
     spans: list[tuple[int, int]] = []
@@ -98,4 +104,26 @@ def _functions(text: str) -> list[tuple[int, int]]:
                 visit(child)
 
     visit(tree)
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _named(text: str) -> list[tuple[int, int, str]]:
+    """First and last line and the name of all functions, inner ones after those around them."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return []
+    found: list[tuple[int, int, str]] = []
+
+    def visit(node: ast.AST, around: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = around
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                name = f"{around}.{child.name}" if around else child.name
+                if not isinstance(child, ast.ClassDef):
+                    found.append((child.lineno, child.end_lineno or child.lineno, name))
+            visit(child, name)
+
+    visit(tree, "")
     return found

@@ -251,12 +251,14 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     outputs = Outputs()
     template = outputs.template(result)
     after = [outputs.effect(effect, MISSING) for effect in effects] + changed_arguments(given, outputs)
+    after += [("grad", k, None, outputs.template(value)) for k, value in recorder.changed_gradients()]
     executable = recorder.finish(outputs.tensors, compiled.compile_budget)
     symbolic = {id(_current_value(effect)) for effect in request.changing}
     guards = [guard for guard in collector.result() if id(guard[-2]) not in symbolic]
     for constant in executable.constants:
+        owner = executable.gradient_of(len(inputs.sources))
         places = collector.places(constant)
-        inputs.sources.append(("state", places) if places else ("fixed", constant))
+        inputs.sources.append(("grad", owner) if owner >= 0 else ("state", places) if places else ("fixed", constant))
     specialization = _core.Specialization(
         executable, inputs.sources, inputs.symbols, template, guards, after, recorder.failures
     )

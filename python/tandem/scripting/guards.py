@@ -28,7 +28,10 @@ from tandem.scripting.errors import PACKAGE, capture_error, is_internal
 from tandem.scripting.reads import Chain, reads
 
 MAX_CONTENTS = 10_000
-_NN = os.path.join(PACKAGE, "nn", "")
+# Code of this package that keeps state of its own: what it reads is guarded like what users' code reads.
+_STATEFUL = tuple(
+    os.path.join(PACKAGE, place) for place in (os.path.join("nn", ""), os.path.join("optim", ""), "amp.py")
+)
 
 Guard = tuple[Any, ...]
 
@@ -164,7 +167,7 @@ class Collector:
             filename = code.co_filename
             if code.co_filename == "<string>" and is_internal(frame):
                 pass  # what dataclasses generate for this package
-            elif is_user_file(filename) or filename.startswith(_NN) or code in self._functions:
+            elif is_user_file(filename) or filename.startswith(_STATEFUL) or code in self._functions:
                 self._install(None)  # what follows is not the user's code
                 try:
                     self._frame(frame, code)
@@ -427,6 +430,8 @@ def _static(value: Any, name: str) -> Any:
         return MISSING
     if isinstance(found, types.MemberDescriptorType):
         return getattr(value, name, MISSING)
+    if not isinstance(value, type) and getattr(value, "__dict__", {}).get(name, MISSING) is found:
+        return found  # of the object's own: only what stands in its class is bound when it is read
     if isinstance(found, staticmethod):
         return found.__func__
     if isinstance(found, (property, classmethod)) or (

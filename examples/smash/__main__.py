@@ -1,0 +1,79 @@
+"""`python -m examples.smash`: train the hypernetwork, then see how well its scores tell architectures apart."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import tandem as td
+from examples import fashion_mnist
+from examples.smash.model import Smash
+from examples.smash.training import Comparison, Data, Settings, Trainer, captures, compare
+
+
+def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison:
+    """Do all of it, and write curves, numbers and a picture to a folder."""
+    from tqdm import tqdm
+
+    data = Data(*fashion_mnist.load(), settings)
+    td.manual_seed(settings.seed)
+    trainer = Trainer(Smash(), settings.steps, settings.rate)
+    saved = folder / "checkpoint.safetensors"
+    compared, found = folder / "comparison.json", Comparison([], [], [])
+    if resume:
+        trainer.load(saved)
+        if trainer.done == settings.steps and compared.exists():
+            found = Comparison(**json.loads(compared.read_text()))
+    with td.tensorboard.Writer(folder) as writer:
+        writer.add_hparams(dataclasses.asdict(settings))
+        with tqdm(total=settings.steps, initial=trainer.done, desc="hypernetwork") as bar:
+            for loss in trainer.run(data, several=True):
+                bar.update()
+                bar.set_postfix(loss=f"{loss:.3f}")
+                writer.add_scalar("loss/smash", loss, trainer.done)
+                if trainer.done % 500 == 0 or trainer.done == settings.steps:
+                    trainer.save(saved)
+        print(f"captures after {trainer.done} steps, each with another architecture: {captures()}")
+        with tqdm(total=settings.architectures, initial=len(found.score), desc="architectures") as bar:
+            for _ in compare(trainer.model, data, settings, found):
+                bar.update()
+                bar.set_postfix(score=f"{found.score[-1]:.3f}", alone=f"{found.alone[-1]:.3f}")
+                compared.write_text(json.dumps(dataclasses.asdict(found)))
+                writer.add_scalar("rank correlation", found.correlation, len(found.score))
+    picture = folder / "scatter.png"
+    scatter(found, picture)
+    print(f"captures at the end: {captures()}")
+    print(f"rank correlation of {len(found.score)} architectures: {found.correlation:.3f}; see {picture}")
+    return found
+
+
+def scatter(found: Comparison, path: Path) -> None:
+    """Draw score against accuracy."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(found.score, found.alone)
+    axes.set_xlabel("accuracy with the weights of the hypernetwork (held out)")
+    axes.set_ylabel("accuracy trained on its own (test)")
+    axes.set_title(f"{len(found.score)} architectures, rank correlation {found.correlation:.2f}")
+    axes.grid(alpha=0.3)
+    figure.savefig(path)
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m examples.smash", description=__doc__)
+    for field in dataclasses.fields(Settings):
+        name = "--" + field.name.replace("_", "-")
+        parser.add_argument(name, dest=field.name, type=type(field.default), default=field.default)
+    parser.add_argument("--folder", type=Path, default=Path("runs/smash"))
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    arguments = parser.parse_args(words)
+    settings = Settings(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)})
+    search(settings, arguments.folder, arguments.resume)
+
+
+if __name__ == "__main__":
+    main()

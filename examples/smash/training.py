@@ -1,0 +1,152 @@
+"""Training the hypernetwork, scoring architectures with the weights it makes, training them on their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tandem as td
+from examples import checkpoint
+from examples.fashion_mnist import Images, normalised
+from examples.smash import model as parts
+from examples.smash.architecture import Architecture, sample
+from examples.smash.model import Alone, Smash
+from tandem.nn import functional as F
+
+Tensor = td.Tensor
+
+
+@dataclass
+class Settings:
+    steps: int = 3000  # of the hypernetwork
+    alone_steps: int = 400  # of each architecture
+    batch: int = 64
+    rate: float = 2e-3
+    architectures: int = 24  # to compare
+    scored: int = 2000  # images that a score is taken on
+    seed: int = 0
+
+
+class Data:
+    """Images to train on, images to score with, images to test with."""
+
+    def __init__(self, train: Images, test: Images, settings: Settings) -> None:
+        pixels = normalised(train.images)
+        last = len(pixels) - settings.scored
+        self.images, self.labels = pixels[:last], train.labels[:last]
+        self.valid = pixels[last:], train.labels[last:]
+        self.test = normalised(test.images), test.labels
+        self.settings = settings
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of a step, which depends on nothing but the seed."""
+        size = self.settings.batch
+        epoch, place = divmod(step, len(self.labels) // size)
+        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.labels))
+        chosen = td.asarray(order[place * size : (place + 1) * size])
+        return self.images[chosen], self.labels[chosen]
+
+
+class Trainer:
+    """A network, its optimizer, and where training is; for `Smash` and for `Alone`."""
+
+    def __init__(self, model: Any, steps: int, rate: float) -> None:
+        self.model, self.steps, self.rate, self.done = model, steps, rate, 0
+        self.optimizer = td.optim.Adam(model.parameters(), lr=rate)
+        # What an architecture does not use gets a gradient of 0 and not None: which parameters have gradients is a part
+        # of the program that updates them, and there would be one for each architecture.
+        for p in model.parameters():
+            p.grad = td.zeros(p.shape)
+
+    def step(self, images: Tensor, labels: Tensor, *architecture: Architecture) -> Tensor:
+        """Learn from one batch, and return its loss."""
+        self.optimizer.zero_grad(set_to_none=False)
+        loss = F.cross_entropy(self.model(images, *architecture), labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def run(self, data: Data, several: bool = False) -> Iterator[float]:
+        """Go on until all steps are done, with another architecture in each if there are several; yield the losses."""
+        seed = data.settings.seed
+        while self.done < self.steps:
+            rate = self.rate * 0.5 * (1 + math.cos(math.pi * self.done / self.steps))
+            self.optimizer.param_groups[0]["lr"] = rate
+            chosen = (sample(np.random.default_rng([seed, 1, self.done])),) if several else ()
+            loss = float(self.step(*data.batch(self.done), *chosen))
+            self.done += 1
+            yield loss
+
+    def save(self, path: Path) -> None:
+        checkpoint.save(path, self.model, self.optimizer, self.done)
+
+    def load(self, path: Path) -> None:
+        self.done = checkpoint.load(path, self.model, self.optimizer)
+
+
+def accuracy(model: Any, images: Tensor, labels: Tensor, *architecture: Architecture, batch: int = 500) -> float:
+    """The part of the images that is recognised. Batches are large: normalisation looks at them as a whole."""
+    right = 0
+    with td.no_grad():
+        for start in range(0, len(labels), batch):
+            found = td.argmax(model(images[start : start + batch], *architecture), axis=1)
+            right += int((found == labels[start : start + batch]).astype(td.int64).sum())
+    return right / len(labels)
+
+
+@dataclass
+class Comparison:
+    """score: accuracy with the weights of the hypernetwork, on images held out. alone: that of the architecture
+    trained on its own, on the images to test with."""
+
+    architectures: list[Architecture]
+    score: list[float]
+    alone: list[float]
+
+    @property
+    def correlation(self) -> float:
+        """Spearman's: that of the ranks."""
+        return spearman(self.score, self.alone)
+
+
+def candidates(settings: Settings) -> list[Architecture]:
+    """The architectures to compare."""
+    return [sample(np.random.default_rng([settings.seed, 2, k])) for k in range(settings.architectures)]
+
+
+def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
+    """Score each architecture that is not in `found` yet, and train it on its own; yield after each."""
+    for architecture in candidates(settings)[len(found.architectures) :]:
+        found.architectures.append(architecture)
+        found.score.append(accuracy(model, *data.valid, architecture))
+        td.manual_seed(settings.seed)
+        alone = Trainer(Alone(architecture), settings.alone_steps, settings.rate)
+        for _ in alone.run(data):
+            pass
+        found.alone.append(accuracy(alone.model, *data.test))
+        yield
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float:
+    """The correlation of ranks; equal values share the mean of theirs."""
+    x, y = _ranks(a), _ranks(b)
+    x, y = x - x.mean(), y - y.mean()
+    scale = math.sqrt(float((x * x).sum() * (y * y).sum()))
+    return float((x * y).sum()) / scale if scale else math.nan
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") - 1) / 2
+
+
+def captures() -> dict[str, int]:
+    """How often each compiled part was captured so far."""
+    named = {"stem": parts.stem, "operation": parts.operation, "transition": parts.transition, "head": parts.head}
+    named["hypernetwork"] = parts.make
+    return {name: function.stats()["captures"] for name, function in named.items()}
