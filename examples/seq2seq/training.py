@@ -57,8 +57,9 @@ class Trainer:
         )
         self.done = 0
 
+    @td.script
     def step(self, source: Tensor, target: Tensor) -> Tensor:
-        """Learn from one batch, and return its loss."""
+        """Learn from one batch, and return its loss: forward, backward and update as one program."""
         self.optimizer.zero_grad()
         loss = mean_loss(self.model, source, target)
         loss.backward()

@@ -64,7 +64,7 @@ class Trainer:
             p.grad = td.zeros(p.shape)
 
     def step(self, images: Tensor, labels: Tensor, *architecture: Architecture) -> Tensor:
-        """Learn from one batch, and return its loss."""
+        """Learn from one batch, and return its loss. May be annotated, where there is one architecture."""
         self.optimizer.zero_grad(set_to_none=False)
         loss = F.cross_entropy(self.model(images, *architecture), labels)
         loss.backward()
@@ -126,6 +126,7 @@ def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> 
         found.score.append(accuracy(model, *data.valid, architecture))
         td.manual_seed(settings.seed)
         alone = Trainer(Alone(architecture), settings.alone_steps, settings.rate)
+        alone.step = td.script(alone.step)  # type: ignore[method-assign]  # one architecture: one program
         for _ in alone.run(data):
             pass
         found.alone.append(accuracy(alone.model, *data.test))

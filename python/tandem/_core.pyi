@@ -609,12 +609,11 @@ def _gradients(
     """Return the gradients of inputs, None for those that the roots do not rest on."""
 
 def _grad_enabled() -> _bool: ...
+def _same(x: Tensor, /) -> Tensor:
+    """Return another tensor of the same memory, whose gradient is that of the given one."""
+
 def _set_grad_enabled(enabled: _bool, /) -> _bool:
     """Record operations from now on, or do not; return what was the case."""
-
-def _tape_position() -> int: ...
-def _tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]:
-    """Return what the results rest on that was there before a position of the tape, but for `known`."""
 
 def _set_autocast(dtype: DType | None, /) -> DType | None:
     """Carry products of this thread out in this dtype from now on, or, with None, in their own; return what was
@@ -623,6 +622,10 @@ def _set_autocast(dtype: DType | None, /) -> DType | None:
 
 def _autocast_names(low: _bool, /) -> list[str]:
     """Return the operations that autocast carries out in 16 bits, or in 32."""
+
+def _tape_position() -> int: ...
+def _tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]:
+    """Return what the results rest on that was there before a position of the tape, but for `known`."""
 
 def _tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None:
     """Record that `results` were made of `inputs` by a function whose gradients `rule` computes."""

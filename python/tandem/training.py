@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import math
 import os
@@ -413,11 +414,9 @@ class _Progress:
         self._tqdm: Any = None
         if kind is True:
             try:
-                from tqdm.auto import tqdm
+                self._tqdm = importlib.import_module("tqdm.auto").tqdm
             except ImportError:
                 self._kind = "text"
-            else:
-                self._tqdm = tqdm
 
     def over(self, batches: Iterator[Any]) -> Iterator[Any]:
         if self._tqdm is None:

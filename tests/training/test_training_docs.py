@@ -32,7 +32,7 @@ def things():
                 yield pytest.param(value, id=f"{place.__name__}.{name}")
 
 
-@pytest.mark.parametrize("value", things())
+@pytest.mark.parametrize("value", [*things()])
 def test_docstrings(value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert inspect.getdoc(value)

@@ -33,9 +33,9 @@ class DataLoader(Generic[Batch]):
 
     >>> data = td.data.TensorDataset(td.arange(6), td.arange(6) * 10)
     >>> for x, y in td.data.DataLoader(data, batch_size=4):
-    ...     print(x, y)
-    tensor([0, 1, 2, 3]) tensor([ 0, 10, 20, 30])
-    tensor([4, 5]) tensor([40, 50])
+    ...     print(x.tolist(), y.tolist())
+    [0, 1, 2, 3] [0, 10, 20, 30]
+    [4, 5] [40, 50]
     """
 
     def __init__(

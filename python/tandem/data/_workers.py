@@ -59,6 +59,7 @@ class Task(NamedTuple):
     drop_last: bool
 
     def fetch(self, indices: Any) -> Any:
+        """The batch of these indices."""
         if self.collate is None:
             return self.dataset[indices]
         if self.get_batch:

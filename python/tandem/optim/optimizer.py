@@ -110,7 +110,7 @@ class Optimizer:
     def _forget(self) -> None:
         self._program: Compiled | None = None  # for all parameters that have gradients
         self._one: Compiled | None = None  # for a single one
-        self._programs: set[tuple[tuple[int, ...], ...]] = set()  # which parameters had gradients
+        self._programs: set[Any] = set()  # which parameters had gradients
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is compiled, which copies and other processes compile again."""
@@ -237,7 +237,7 @@ class Optimizer:
             return
         if self._program is None or self._one is None:
             self._program, self._one = Compiled(update, rewriting=False), Compiled(update, rewriting=False)
-        active = tuple(part.active for part in parts)
+        active = tuple((id(part.steps), part.active) for part in parts)
         if active in self._programs or len(self._programs) < MOST_PROGRAMS:
             self._programs.add(active)
             self._program(type(self), parts, skip)
