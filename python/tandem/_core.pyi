@@ -432,6 +432,8 @@ class Executable:
         """Return what the sizes of the arguments must satisfy."""
     @property
     def compile_seconds(self) -> float: ...
+    def gradient_of(self, input: int) -> int:
+        """Return the input whose `grad` it is, or -1."""
     @property
     def ready(self) -> _bool:
         """Whether it is compiled; what shows the code waits for that."""
@@ -476,6 +478,7 @@ class Capture:
     @property
     def failures(self) -> list[Callable[..., None]]: ...
     def finish(self, outputs: _Tensors, budget: float | None = None) -> Executable: ...
+    def changed_gradients(self) -> list[tuple[int, Tensor | None]]: ...
     def abort(self) -> None: ...
 
 class Profile:

@@ -268,6 +268,7 @@ CLASSES = {
         "graph(self) -> dict[str, Any]",
         "size_guards(self) -> list[str]",
         "compile_seconds: float",
+        "gradient_of(self, input: int) -> int",
         "ready: _bool",
         "node_count: int",
     ],
@@ -298,6 +299,7 @@ CLASSES = {
         "on_failure(self, function: Callable[[], Any]) -> None",
         "failures: list[Callable[..., None]]",
         "finish(self, outputs: _Tensors, budget: float | None = None) -> Executable",
+        "changed_gradients(self) -> list[tuple[int, Tensor | None]]",
         "abort(self) -> None",
     ],
     "Profile": [
