@@ -272,7 +272,7 @@ def test_training_in_a_loop_inside():
                 w.__isub__(0.1 * w.grad)
 
     found = []
-    xs, ys = td.asarray(np.linspace(0, 1, 6, dtype=np.float32).reshape(3, 2)), td.ones((3, 2))
+    xs, ys = td.asarray(np.linspace(0, 1, 120, dtype=np.float32).reshape(60, 2)), td.ones((60, 2))
     for annotate in (lambda f: f, td.script):
         w = td.asarray([0.5, -0.25]).requires_grad_()
         annotate(fit)(xs, ys)
