@@ -14,8 +14,9 @@ constexpr int64_t kCheckpoints = 256;
 const OpDef& row(std::string_view name) { return op(name); }
 
 // Appends the nodes of a region, its params being these values; returns its results. What it does besides is left out:
-// it has been done.
-std::vector<ValueId> append(Graph& graph, const Graph& region, std::span<const ValueId> params) {
+// it has been done. `watched`: values of the region, which become those of the copy.
+std::vector<ValueId> append(Graph& graph, const Graph& region, std::span<const ValueId> params,
+                            std::span<ValueId> watched = {}) {
   std::vector<ValueId> map(region.types.size(), -1);
   for (size_t k = 0; k < params.size(); ++k) map[static_cast<size_t>(region.params[k].value)] = params[k];
   const auto mapped = [&map](ValueId id) { return map[static_cast<size_t>(id)]; };
@@ -42,7 +43,14 @@ std::vector<ValueId> append(Graph& graph, const Graph& region, std::span<const V
   }
   std::vector<ValueId> results;
   for (const ValueId result : region.results) results.push_back(mapped(result));
+  for (ValueId& value : watched) value = mapped(value);
   return results;
+}
+
+// What reads `from` reads `to` instead.
+void replace_uses(Graph& graph, ValueId from, ValueId to) {
+  for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+  std::replace(graph.results.begin(), graph.results.end(), from, to);
 }
 
 }  // namespace
@@ -134,7 +142,16 @@ struct Saved {
   std::vector<ValueId> stacks;  // by carried value
   ValueId count;                // of the iterations
   ValueId stride;               // -1: every iteration is kept; else one in so many
+  // Of values of the body that are kept, too.
+  std::vector<ValueId> computed, computed_stacks;
 };
+
+// Whether it costs less to keep a value than to compute it again.
+bool is_dear(const Node& node) {
+  const auto* structure = std::get_if<Structure>(&node.op->lower);
+  const bool product = structure && (*structure == Structure::matmul || *structure == Structure::library);
+  return node.outputs.size() == 1 && (product || std::holds_alternative<ReduceRule>(node.op->lower));
+}
 
 // More values for a region, behind the first `n` of its params.
 std::vector<ValueId> add_params(Graph& region, size_t n, const std::vector<TensorType>& types) {
@@ -220,11 +237,17 @@ Saved save_iterations(Graph& graph, ShapeEnv& env, size_t i, const std::optional
   std::vector<TensorType> types = {{DType::i64, {}, {}}};
   if (!most) types.push_back(types[0]);  // the stride
   const size_t first = types.size();     // of the stacks
-  for (const ValueId output : graph.nodes[i].outputs) {
-    TensorType type = graph.type(output);
+  const auto add_stack = [&](TensorType type) {
     type.shape.insert(type.shape.begin(), most ? *most : Dim(kCheckpoints));
     types.push_back(std::move(type));
-  }
+  };
+  for (const ValueId output : graph.nodes[i].outputs) add_stack(graph.type(output));
+  std::vector<ValueId> dear;
+  for (const Node& node : graph.nodes[i].regions[1]->nodes)
+    if (most && is_dear(node)) {
+      dear.push_back(node.outputs[0]);
+      add_stack(graph.nodes[i].regions[1]->type(node.outputs[0]));
+    }
   Graph condition = *graph.nodes[i].regions[0], body = *graph.nodes[i].regions[1];
   add_params(condition, n, types);
   const std::vector<ValueId> now = add_params(body, n, types);
@@ -233,8 +256,9 @@ Saved save_iterations(Graph& graph, ShapeEnv& env, size_t i, const std::optional
   std::vector<ValueId> next = {(count + whole(in_body, 1)).id},
                        stacks(now.begin() + static_cast<long>(first), now.end()), states;
   for (size_t k = 0; k < n; ++k) states.push_back(body.params[k].value);
+  states.insert(states.end(), dear.begin(), dear.end());
   if (most) {
-    for (size_t k = 0; k < n; ++k)
+    for (size_t k = 0; k < states.size(); ++k)
       next.push_back(
           in_body.emit("index_update", {in_body.at(stacks[k]), count, in_body.at(states[k])}, {int64_t{0}}).id);
   } else {
@@ -263,7 +287,12 @@ Saved save_iterations(Graph& graph, ShapeEnv& env, size_t i, const std::optional
   behind(loop.outputs, made);
   loop.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(body))};
   graph.nodes.insert(graph.nodes.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
-  return {{made.begin() + static_cast<long>(first), made.end()}, made[0], most ? -1 : made[1]};
+  const auto stack = made.begin() + static_cast<long>(first);
+  return {{stack, stack + static_cast<long>(n)},
+          made[0],
+          most ? -1 : made[1],
+          dear,
+          {stack + static_cast<long>(n), made.end()}};
 }
 
 // The state at the beginning of iteration `number`, from the last one before it that was kept.
@@ -418,6 +447,8 @@ void Reverse::through_while(size_t i) {
   std::vector<ValueId> stacks, given, states, firsts(n, -1);
   for (size_t k = 0; k < n; ++k) stacks.push_back(pass(saved.stacks[k], fmt::format("saved{}", k)));
   for (size_t k = n; k < all; ++k) given.push_back(pass(loop.inputs[k], fmt::format("c{}", k)));
+  std::vector<ValueId> computed = saved.computed, kept;
+  for (const ValueId stack : saved.computed_stacks) kept.push_back(pass(stack, "computed"));
   // What is carried is, in the first iteration, what was there before: there may be a gradient of it already.
   for (const size_t k : carried) {
     const ValueId value = loop.inputs[k];
@@ -434,8 +465,9 @@ void Reverse::through_while(size_t i) {
     states = computed_again(back, in_back, *body, number, in_back.at(stride), stacks, given);
   std::vector<ValueId> arguments = states;
   arguments.insert(arguments.end(), given.begin(), given.end());
+  for (ValueId& stack : kept) stack = in_back.emit("take", {in_back.at(stack), number}, {int64_t{0}}).id;
   Reverse inner(back, env_, back.nodes.size());
-  const std::vector<ValueId> results = append(back, *body, arguments);
+  const std::vector<ValueId> results = append(back, *body, arguments, computed);
   for (const size_t k : carried) inner.aim(states[k]);
   for (const size_t k : captured) inner.aim(arguments[k]);
   inner.spread();
@@ -457,6 +489,7 @@ void Reverse::through_while(size_t i) {
     back.results.push_back(found >= 0 ? found : nothing(in_back, back.type(states[k])).id);
   }
   for (const size_t k : captured) back.results.push_back(inner.gradient(arguments[k]));
+  for (size_t k = 0; k < kept.size(); ++k) replace_uses(back, computed[k], kept[k]);
 
   Graph condition;
   condition.name = "condition";
