@@ -59,7 +59,13 @@ struct TapedCall {
 
 void run_taped(const std::shared_ptr<const Executable>& program, std::vector<TensorRef> inputs, const int64_t* symbols,
                std::span<TensorRef> outputs) {
-  program->run(pointers(inputs), symbols, outputs);
+  // What the program writes to is kept as it is now: the gradient computes from that.
+  std::vector<TensorRef> given = inputs;
+  for (const auto& [result, written] : program->writebacks()) {
+    TensorRef& x = inputs[static_cast<size_t>(written)];
+    x = contiguous_copy(x);
+  }
+  program->run(pointers(given), symbols, outputs);
   auto taped = std::make_shared<TapedCall>();
   for (const TensorRef& x : inputs) {
     taped->wanted.push_back(is_tracked(*x) && is_inexact(x->dtype) && tracking_of(x) != nullptr);

@@ -4,6 +4,7 @@
 
 #include "frontend/detach.h"
 #include "frontend/eager.h"
+#include "ir/symbols.h"
 #include "passes/gradient.h"
 #include "passes/pipeline.h"
 
@@ -214,12 +215,32 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
   }
 }
 
-bool Executable::is_pure() const {
+// Whether what is written to inputs depends on no others, as far as gradients see.
+bool Executable::writes_constants() const {
+  if (capture_.writebacks.empty()) return true;
+  Graph graph = captured_;
+  ShapeEnv env = assumed_env(graph);
+  Reverse reverse(graph, env);
+  for (size_t k = 0; k < graph.params.size(); ++k) {
+    const bool written = std::any_of(capture_.writebacks.begin(), capture_.writebacks.end(),
+                                     [k](const auto& each) { return each.second == static_cast<int>(k); });
+    if (!written && is_inexact(graph.type(graph.params[k].value).dtype)) reverse.aim(graph.params[k].value);
+  }
+  reverse.spread();
+  return std::none_of(capture_.writebacks.begin(), capture_.writebacks.end(), [&](const auto& written) {
+    return reverse.leads(captured_.results[static_cast<size_t>(written.first)]);
+  });
+}
+
+bool Executable::is_differentiable() const {
   const auto plain = [](const CapturedOutput& output) {
     return output.choices.empty() && !output.weak && (output.identical || output.kind == CapturedOutput::Kind::value);
   };
-  return capture_.differentiable && capture_.writebacks.empty() &&
-         std::all_of(capture_.outputs.begin(), capture_.outputs.end(), plain);
+  std::call_once(differentiable_once_, [&] {
+    is_differentiable_ = capture_.differentiable &&
+                         std::all_of(capture_.outputs.begin(), capture_.outputs.end(), plain) && writes_constants();
+  });
+  return is_differentiable_;
 }
 
 std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& of_outputs,

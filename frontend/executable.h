@@ -41,8 +41,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
 
   const std::string& name() const { return captured_.name; }
-  // Whether it changes no input, and its results are values of their own or inputs.
-  bool is_pure() const;
+  // Whether its gradients are those of its graph: results are values of their own or inputs, and nothing that gradients
+  // flow through is written to an input.
+  bool is_differentiable() const;
   // Whether it computes gradients itself: then nothing of it is put on the tape.
   bool takes_gradients() const { return capture_.takes_gradients; }
   // The input whose `grad` this input is, or -1.
@@ -105,6 +106,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   std::vector<InputCheck> checks_;
   std::vector<bool> symbol_seen_;
   std::vector<std::string> input_names_;
+  bool writes_constants() const;
+  mutable std::once_flag differentiable_once_;
+  mutable bool is_differentiable_ = false;
   mutable std::mutex gradients_mutex_;
   mutable std::map<std::pair<std::vector<bool>, std::vector<bool>>, std::shared_ptr<const Executable>> gradients_;
   mutable std::once_flag passes_once_;

@@ -344,8 +344,12 @@ bool Specialization::needs_eager(Call& call) const {
 }
 
 bool Specialization::prepare_taped(Call& call) const {
-  if (!executable_->is_pure()) return false;
+  if (!executable_->is_differentiable()) return false;
   const auto tensors = call.tensors.span();
+  for (const auto& [result, written] : executable_->writebacks()) {
+    const Tensor& x = *tensors[static_cast<size_t>(written)];
+    if (is_tracked(x) || !x.is_contiguous()) return false;
+  }
   std::vector<TensorRef> owned;
   for (size_t k = 0; k < tensors.size(); ++k) {
     const auto is_this = [&](const TensorRef& x) { return x.get() == tensors[k]; };

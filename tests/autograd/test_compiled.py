@@ -189,3 +189,53 @@ def test_checkpoints_inside_of_annotated_functions():
     want = gradients(loss)
     for f in (td.script(loss), td.script(step)):
         assert gradients(f) == want and f.stats()["eager_calls"] == 0
+
+
+def test_what_is_written_without_gradients_is_compiled():
+    """Running statistics and random numbers: the gradient computes from what they were before the call."""
+
+    class Layer:
+        def __init__(self):
+            self.w = td.asarray(np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)).requires_grad_()
+            self.mean = td.zeros((4,))
+            self.count = td.asarray(0)
+
+        def __call__(self, x):
+            y = x @ self.w * (1 + self.mean)
+            with td.no_grad():
+                self.count += 1
+                self.mean[...] = 0.9 * self.mean + 0.1 * y.mean(axis=0)
+            return (y - self.mean) * td.random.uniform(y.shape) + y * self.count
+
+    found = []
+    for annotate in (lambda f: f, td.script, td.trace):
+        td.manual_seed(3)
+        layer = Layer()
+        function = annotate(layer.__call__)
+        for k in range(3):
+            (function(td.ones((2, 3)) * (k + 1)) ** 2).sum().backward()
+        found.append([bits(layer.w.grad), bits(layer.mean), bits(layer.count)])
+    assert found[0] == found[1] == found[2]
+    assert function.stats()["eager_calls"] == 0
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_modules_in_training_mode_are_compiled(dropout):
+    found = []
+    for annotate in (lambda f: f, td.script):
+        td.manual_seed(0)
+        net = td.nn.Sequential(
+            td.nn.Conv2d(2, 4, 3), td.nn.BatchNorm2d(4), td.nn.ReLU(), td.nn.Dropout(dropout), td.nn.Flatten(),
+            td.nn.Linear(64, 3),
+        )  # fmt: skip
+        function = annotate(net)
+        optimizer = td.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            td.nn.functional.cross_entropy(
+                function(td.random.normal((5, 2, 6, 6))), td.asarray([0, 1, 2, 1, 0])
+            ).backward()
+            optimizer.step()
+        found.append([bits(value) for value in net.state_dict().values()])
+    assert found[0] == found[1]
+    assert function.stats()["eager_calls"] == 0
