@@ -231,7 +231,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
 
 ValueId Recorder::read(const std::shared_ptr<Cell>& cell, size_t level) {
   const ValueId value = value_in(cell, level);
-  if (cell->tracking) watch_value(frames_[level], value, cell->tracking);
+  if (cell->tracking && grad_mode_) watch_value(frames_[level], value, cell->tracking);
   return value;
 }
 

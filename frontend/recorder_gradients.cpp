@@ -28,7 +28,7 @@ Tracked tracked_as(const Tensor& x) {
 void Recorder::note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell>& cell) {
   tracked_.resize(arguments_.size(), Tracked::no);
   tracked_.back() = tracked_as(*tensor);
-  if (tracked_.back() == Tracked::no || !grad_mode_) return;
+  if (tracked_.back() == Tracked::no) return;
   const TrackingRef& there = tracking_of(tensor);
   if (!there) return;
   cell->tracking = std::make_shared<Tracking>();
@@ -77,7 +77,6 @@ bool Recorder::leads(size_t level, ValueId value) {
 
 bool Recorder::requires_grad(const TensorRef& x) {
   asks_tracking_ = true;
-  if (!x->recorded && !grad_mode_) return constant(x) && tracked_as(*x) != Tracked::no;
   if (tracking_in(x)) return true;
   return is_inexact(x->dtype) && leads(frames_.size() - 1, read(x));
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 #include "frontend/eager.h"
@@ -236,6 +237,37 @@ void tape_function(std::string name, std::span<const TensorRef> inputs, std::spa
     results[k]->tracking = std::move(tracking);
     results[k]->base = nullptr;
   }
+}
+
+uint64_t tape_position() { return nodes_made.load(std::memory_order_relaxed); }
+
+std::vector<TensorRef> tape_sources(std::span<const TensorRef> results, std::span<const TensorRef> known,
+                                    uint64_t position) {
+  std::set<const void*> seen;
+  for (const TensorRef& x : known) seen.insert(tracking_of(x).get());
+  const auto is_before = [&](const Tracking& tracking) {
+    return tracking.is_leaf() || tracking.made_by->number < position;
+  };
+  std::vector<TensorRef> found;
+  std::vector<const GradNode*> open;
+  const auto meet = [&](const TrackingRef& tracking, DType dtype, const Sizes& sizes) {
+    if (!tracking) return;
+    if (!is_before(*tracking)) {
+      if (seen.insert(tracking->made_by.get()).second) open.push_back(tracking->made_by.get());
+    } else if (seen.insert(tracking.get()).second) {
+      const GradMode off(false);
+      std::vector<Dim> shape(sizes.begin(), sizes.end());
+      found.push_back(alias(*call("broadcast_to", {scalar_tensor(dtype, 0.0)}, {std::move(shape)})));
+      found.back()->tracking = tracking;
+    }
+  };
+  for (const TensorRef& x : results) meet(tracking_of(x), x->dtype, x->sizes);
+  while (!open.empty()) {
+    const GradNode* node = open.back();
+    open.pop_back();
+    for (const SavedValue& input : node->inputs) meet(input.tracking, input.dtype, input.sizes);
+  }
+  return found;
 }
 
 bool needs_tape(const TensorRef& target, const TensorRef& value) {

@@ -87,6 +87,12 @@ inline void changed(const Tensor& x) {
 
 // Makes a leaf of a tensor, or, with false, one that is not tracked.
 void require_grad(const TensorRef& x, bool required);
+// What is put on the tape of a thread from now on has this number or a higher one.
+uint64_t tape_position();
+// What was there before `position` and the results rest on, `known` left out: leaves, and results of earlier operations.
+// They are stand-ins of the same type and tracking, whose elements nobody may read.
+std::vector<TensorRef> tape_sources(std::span<const TensorRef> results, std::span<const TensorRef> known,
+                                    uint64_t position);
 // The same memory under another tensor, without a past; or with a past of its own that is `x`.
 TensorRef detached(const TensorRef& x);
 TensorRef same(const TensorRef& x);

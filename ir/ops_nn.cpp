@@ -65,7 +65,8 @@ Value linear_formula(Builder&, std::span<const Value> x, const OpDef&, const Att
 Grads linear_grad(const GradContext& c) {
   const Value x = c.inputs[0], weight = c.inputs[1], up = c.upstream;
   const Dim in = weight.shape()[1], out = weight.shape()[0];
-  const Dim rows = floor_div(element_count(x.shape()), in);
+  const Shape& shape = x.shape();
+  const Dim rows = element_count(Shape(shape.begin(), shape.end() - 1));
   const Value flat_up = reshape(up, {rows, out}), flat_x = reshape(x, {rows, in});
   Grads grads = {reshape(binary("matmul", flat_up, weight), x.shape()), binary("matmul", transposed(flat_up), flat_x)};
   if (c.inputs.size() == 3) grads.push_back(sum(flat_up, {Dim(0)}, false));

@@ -11,7 +11,7 @@ import numpy as np
 
 import tandem as td
 from examples import checkpoint
-from examples.seq2seq.data import END, PAD, Passage, padded
+from examples.seq2seq.data import END, PAD, VERSE, Passage, padded
 from examples.seq2seq.model import Seq2Seq, losses
 from examples.seq2seq.ngram import KneserNey
 
@@ -57,8 +57,9 @@ class Trainer:
         )
         self.done = 0
 
+    @td.script
     def step(self, source: Tensor, target: Tensor) -> Tensor:
-        """Learn from one batch, and return its loss."""
+        """Learn from one batch, and return its loss: forward, backward and update as one program."""
         self.optimizer.zero_grad()
         loss = mean_loss(self.model, source, target)
         loss.backward()
@@ -115,6 +116,7 @@ def baseline(model: KneserNey, passages: Sequence[Passage]) -> float:
     """The perplexity of the same tokens under n-grams, which see the prompt before the text."""
     total = count = 0.0
     for passage in passages:
-        found = model.probabilities([*passage.prompt, *passage.text])[len(passage.prompt) :]
+        before = passage.prompt if passage.prompt[-1] == VERSE else [*passage.prompt, VERSE]
+        found = model.probabilities([*before, *passage.text])[len(before) :]
         total, count = total - float(np.log(found).sum()), count + len(found)
     return math.exp(total / count)

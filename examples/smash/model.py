@@ -53,7 +53,7 @@ def transition(x: Tensor, weight: Tensor) -> Tensor:
 
 @td.script
 def head(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return F.linear(normalised(x).mean(axis=(2, 3)), weight, bias)
+    return F.linear(normalised(x.mean(axis=(2, 3))), weight, bias)
 
 
 def initial(*shape: int) -> nn.Parameter:

@@ -23,10 +23,11 @@ Tensor = td.Tensor
 
 @dataclass
 class Settings:
-    steps: int = 3000  # of the hypernetwork
+    steps: int = 4000  # of the hypernetwork
+    rate: float = 3e-3
     alone_steps: int = 400  # of each architecture
+    alone_rate: float = 8e-3
     batch: int = 64
-    rate: float = 2e-3
     architectures: int = 24  # to compare
     scored: int = 2000  # images that a score is taken on
     seed: int = 0
@@ -64,7 +65,7 @@ class Trainer:
             p.grad = td.zeros(p.shape)
 
     def step(self, images: Tensor, labels: Tensor, *architecture: Architecture) -> Tensor:
-        """Learn from one batch, and return its loss."""
+        """Learn from one batch, and return its loss. May be annotated, where there is one architecture."""
         self.optimizer.zero_grad(set_to_none=False)
         loss = F.cross_entropy(self.model(images, *architecture), labels)
         loss.backward()
@@ -125,7 +126,8 @@ def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> 
         found.architectures.append(architecture)
         found.score.append(accuracy(model, *data.valid, architecture))
         td.manual_seed(settings.seed)
-        alone = Trainer(Alone(architecture), settings.alone_steps, settings.rate)
+        alone = Trainer(Alone(architecture), settings.alone_steps, settings.alone_rate)
+        alone.step = td.script(alone.step)  # type: ignore[method-assign]  # one architecture: one program
         for _ in alone.run(data):
             pass
         found.alone.append(accuracy(alone.model, *data.test))

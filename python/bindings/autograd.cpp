@@ -149,6 +149,16 @@ void bind_autograd(py::module_& m) {
       },
       py::arg("roots"), py::arg("upstream"), py::arg("inputs"), py::kw_only(), py::arg("retain_graph"),
       py::arg("create_graph"), "Return the gradients of inputs, None for those that the roots do not rest on.");
+  m.def("_tape_position", &tape_position);
+  m.def(
+      "_tape_sources",
+      [](const py::sequence& results, const py::sequence& known, uint64_t position) {
+        py::list out;
+        for (const TensorRef& each : tape_sources(tensors_from(results), tensors_from(known), position))
+          out.append(wrap(each));
+        return out;
+      },
+      "Return what the results rest on that was there before a position of the tape, but for `known`.");
   m.def(
       "_tape_function",
       [](const std::string& name, const py::sequence& inputs, const py::sequence& results, const py::function& rule) {

@@ -432,6 +432,8 @@ class Executable:
         """Return what the sizes of the arguments must satisfy."""
     @property
     def compile_seconds(self) -> float: ...
+    def gradient_of(self, input: int) -> int:
+        """Return the input whose `grad` it is, or -1."""
     @property
     def ready(self) -> _bool:
         """Whether it is compiled; what shows the code waits for that."""
@@ -476,6 +478,7 @@ class Capture:
     @property
     def failures(self) -> list[Callable[..., None]]: ...
     def finish(self, outputs: _Tensors, budget: float | None = None) -> Executable: ...
+    def changed_gradients(self) -> list[tuple[int, Tensor | None]]: ...
     def abort(self) -> None: ...
 
 class Profile:
@@ -609,6 +612,9 @@ def _gradients(
     """Return the gradients of inputs, None for those that the roots do not rest on."""
 
 def _grad_enabled() -> _bool: ...
+def _same(x: Tensor, /) -> Tensor:
+    """Return another tensor of the same memory, whose gradient is that of the given one."""
+
 def _set_grad_enabled(enabled: _bool, /) -> _bool:
     """Record operations from now on, or do not; return what was the case."""
 
@@ -619,6 +625,10 @@ def _set_autocast(dtype: DType | None, /) -> DType | None:
 
 def _autocast_names(low: _bool, /) -> list[str]:
     """Return the operations that autocast carries out in 16 bits, or in 32."""
+
+def _tape_position() -> int: ...
+def _tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]:
+    """Return what the results rest on that was there before a position of the tape, but for `known`."""
 
 def _tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None:
     """Record that `results` were made of `inputs` by a function whose gradients `rule` computes."""

@@ -134,9 +134,12 @@ FUNCTIONS = [
     "_gradients(roots: _Tensors, upstream: Sequence[Tensor | None], inputs: _Tensors, *, retain_graph: _bool, "
     "create_graph: _bool) -> list[Tensor | None]",
     "_grad_enabled() -> _bool",
+    "_same(x: Tensor, /) -> Tensor",
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
     "_set_autocast(dtype: DType | None, /) -> DType | None",
     "_autocast_names(low: _bool, /) -> list[str]",
+    "_tape_position() -> int",
+    "_tape_sources(results: _Tensors, known: _Tensors, position: int, /) -> list[Tensor]",
     "_tape_function(name: str, inputs: _Tensors, results: _Tensors, rule: Callable[..., Any], /) -> None",
     "_lapack() -> str",
     "_real_dtype(dtype: DType, /) -> DType",
@@ -265,6 +268,7 @@ CLASSES = {
         "graph(self) -> dict[str, Any]",
         "size_guards(self) -> list[str]",
         "compile_seconds: float",
+        "gradient_of(self, input: int) -> int",
         "ready: _bool",
         "node_count: int",
     ],
@@ -295,6 +299,7 @@ CLASSES = {
         "on_failure(self, function: Callable[[], Any]) -> None",
         "failures: list[Callable[..., None]]",
         "finish(self, outputs: _Tensors, budget: float | None = None) -> Executable",
+        "changed_gradients(self) -> list[tuple[int, Tensor | None]]",
         "abort(self) -> None",
     ],
     "Profile": [

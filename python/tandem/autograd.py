@@ -382,27 +382,43 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep nothing of a function for the backward pass but its arguments: it is run again there.
 
-    Its result is a tensor or a tuple of them. Random numbers are the same in both runs.
+    Its result is a tensor or a tuple of them. It may be a module, or use other tensors than its arguments, which get
+    their gradients as well. Random numbers are the same in both runs. Inside of a compiled function it is called like
+    any other, and the program keeps what it needs.
 
     >>> layer = td.checkpoint(lambda x: td.exp(x) * x)
     >>> td.grad(lambda x: layer(x))(td.asarray(0.0))
     tensor(1., dtype=float32)
     """
+    name = getattr(function, "__name__", type(function).__name__)
 
     @public
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         from tandem import random
 
+        if not is_grad_enabled():
+            return _inner(function)(*args, **kwargs)
         leaves, structure = pytree.flatten((args, kwargs))
         places = [k for k, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad]
-        if not places or not is_grad_enabled():
-            return _inner(function)(*args, **kwargs)
+
+        def run(given: list[Tensor]) -> tuple[Any, list[Tensor]]:
+            """Return the result, and the variables that the arguments are in this run."""
+            variables, again = [_variable(x, "checkpoint") for x in given], list(leaves)
+            for k, x in zip(places, variables, strict=True):
+                again[k] = x
+            more_args, more_kwargs = pytree.unflatten(structure, again)
+            return _inner(function)(*more_args, **more_kwargs), variables
+
+        if _core.recording():
+            return run([leaves[k] for k in places])[0]
         state = random.get_state()
         autocast = _core._set_autocast(None)
         _core._set_autocast(autocast)
-        with no_grad():
-            out = _inner(function)(*args, **kwargs)
+        position = _core._tape_position()
+        # On a tape of its own, which goes as soon as it has told what else than the arguments was used.
+        out, variables = run([leaves[k].detach() for k in places])
+        sources = _core._tape_sources(_tensors(out), variables, position)
 
         def gradients(*upstream: Any) -> list[Any]:
             create_graph = is_grad_enabled()  # then the gradients keep the arguments' own past
@@ -411,27 +427,25 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             outside = _core._set_autocast(autocast)
             try:
                 with enable_grad():
-                    again = list(leaves)
-                    given = [leaves[k] if create_graph else leaves[k].detach() for k in places]
-                    variables = [_variable(x, "checkpoint") for x in given]
-                    for k, x in zip(places, variables, strict=True):
-                        again[k] = x
-                    more_args, more_kwargs = pytree.unflatten(structure, again)
-                    made = _inner(function)(*more_args, **more_kwargs)
+                    again, variables = run([leaves[k] if create_graph else leaves[k].detach() for k in places])
             finally:
                 random.set_state(now)
                 _core._set_autocast(outside)
-            remade = list(made) if isinstance(made, tuple) else [made]
+            remade = _tensors(again)
             pairs = [(y, g) for y, g in zip(remade, upstream, strict=True) if g is not None and y.requires_grad]
             found = _core._gradients(
                 [y for y, _ in pairs],
                 [g for _, g in pairs],
-                variables,
+                [*variables, *sources],
                 retain_graph=create_graph,
                 create_graph=create_graph,
             )
             return list(found)
 
-        return _on_tape(function.__name__, [leaves[k] for k in places], out, gradients)
+        return _on_tape(name, [*(leaves[k] for k in places), *sources], out, gradients)
 
     return call
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    return list(result) if isinstance(result, tuple) else [result]

@@ -166,3 +166,26 @@ def test_the_whole_gradient_of_an_annotated_function():
     f = td.script(lambda x: (x**3).sum())
     assert td.grad(f)(td.asarray([1.0, 2.0])).tolist() == [3.0, 12.0]
     assert td.hessian(f)(td.asarray([1.0, 2.0])).tolist() == [[6.0, 0.0], [0.0, 12.0]]
+
+
+def test_checkpoints_inside_of_annotated_functions():
+    w = td.asarray(np.linspace(0.1, 0.9, 5, dtype=np.float32)).requires_grad_()
+    kept = td.checkpoint(lambda x: td.sin(x * w) + x * x * td.exp(x))
+
+    def loss(x):
+        return (x * 3 + kept(x) + kept(x * 2)).sum()
+
+    def step(x):
+        loss(x).backward()
+
+    def gradients(f):
+        x = td.asarray(np.linspace(-1, 1, 5, dtype=np.float32)).requires_grad_()
+        w.grad = None
+        y = f(x)
+        if y is not None:
+            y.backward()
+        return bits(x.grad), bits(w.grad)
+
+    want = gradients(loss)
+    for f in (td.script(loss), td.script(step)):
+        assert gradients(f) == want and f.stats()["eager_calls"] == 0

@@ -1,6 +1,7 @@
 """The tape: leaves, writes in place, views, what a backward pass needs, and functions that give gradients."""
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -228,12 +229,72 @@ def test_what_is_run_again_in_the_backward_pass():
     y = layer(x, scale)
     after = td.random.uniform(())
     y.sum().backward()
-    assert runs == [False, True]
+    assert runs == [True, True]  # the first time on a tape that is gone when the call returns
     equal(x.grad, np.exp([0.5, 1.0]) * [2.0, 3.0])
     equal(scale.grad, np.exp([0.5, 1.0]))
     td.manual_seed(3)
     equal(y, layer(x.detach(), scale.detach()))
     equal(after, td.random.uniform(()))
+
+
+def test_what_a_checkpointed_function_uses_besides_its_arguments_gets_gradients():
+    w, other = leaf([2.0, 3.0]), leaf([5.0, 7.0])
+    early = other * 2  # a result of earlier operations
+    layer = td.nn.Linear(2, 2).double()
+
+    def plain(x):
+        return layer(td.sin(x * w) + early), x * w
+
+    def gradients(f, x):
+        for each in (w, other, *layer.parameters()):
+            each.grad = None
+        a, b = f(x)
+        (td.sin(a).sum() + (b * b).sum()).backward(retain_graph=True)
+        return [each.grad for each in (x, w, other, *layer.parameters()) if each.requires_grad]
+
+    for needs in (True, False):
+        made = [gradients(f, leaf([0.5, 1.0]).requires_grad_(needs)) for f in (plain, td.checkpoint(plain))]
+        for want, got in zip(*made, strict=True):
+            equal(got, np.asarray(want))
+    twice = td.checkpoint(lambda x: td.checkpoint(lambda y: td.sin(y * w))(x) * other)
+    for f in (lambda x: (td.sin(x * w) * other, x), lambda x: (twice(x), x)):
+        made.append(gradients(f, leaf([0.5, 1.0])))
+    for want, got in zip(made[-2][:3], made[-1][:3], strict=True):
+        equal(got, np.asarray(want))
+    # By what is found inside, as a function, and of second order.
+    for order in (td.grad, td.hessian):
+        f = lambda v: (td.checkpoint(lambda x: td.sin(x * v))(w.detach()) * v).sum()  # noqa: E731
+        g = lambda v: (td.sin(w.detach() * v) * v).sum()  # noqa: E731
+        v = td.asarray([0.25, 0.5], dtype=td.float64)
+        np.testing.assert_allclose(np.asarray(order(f)(v)), np.asarray(order(g)(v)), rtol=1e-14)
+    module = td.checkpoint(layer)
+    module(leaf([1.0, 2.0])).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_a_checkpointed_function_keeps_nothing():
+    class Kept:
+        pass
+
+    alive = []
+
+    @td.checkpoint
+    def layer(x):
+        kept = Kept()
+        alive.append(weakref.ref(kept))
+
+        @td.custom_gradient
+        def through(x):
+            return x * 2, lambda g, kept=kept: g * 2
+
+        return through(x)
+
+    x = leaf([1.0])
+    y = layer(x)
+    gc.collect()
+    assert [each() for each in alive] == [None]
+    y.sum().backward()
+    equal(x.grad, [2.0])
 
 
 def test_second_derivatives_of_what_is_run_again():

@@ -9,7 +9,7 @@ import tandem as td
 from examples.seq2seq import bible, data
 from examples.seq2seq.decoding import Method, beam_search, generate, search
 from examples.seq2seq.model import Config, Seq2Seq, losses
-from examples.seq2seq.training import Settings, Trainer, baseline, mean_loss, perplexity
+from examples.seq2seq.training import Settings, Trainer, baseline, perplexity
 
 METHODS = ["greedy", "sample", "top-k", "beam"]
 
@@ -182,14 +182,30 @@ def test_resumed_training_has_the_same_bits(rng, tmp_path):
         np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_step_is_one_program_with_the_bits_of_eager_code(rng, dropout):
+    given, losses, weights = examples(rng), [], []
+    for context in (td.disabled(), td.enable_grad()):
+        learning = trainer(rng, steps=10)
+        learning.examples = given
+        for module in learning.model.modules():
+            if isinstance(module, td.nn.Dropout):
+                module.p = dropout
+        with context:
+            losses.append(list(learning.run()))
+        weights.append([p.detach().numpy().tobytes() for p in learning.model.parameters()])
+    assert losses[0] == losses[1] and weights[0] == weights[1]
+
+
 def test_a_step_compiles_once(rng):
     learning = trainer(rng, steps=4)
     run = learning.run()
     next(run), next(run)
-    before = mean_loss.stats()["captures"]
+    before = Trainer.step.stats()
     with td.no_recompile():
         list(run)
-    assert mean_loss.stats()["captures"] == before
+    after = Trainer.step.stats()
+    assert after["captures"] == before["captures"] and after["eager_calls"] == before["eager_calls"] == 0
 
 
 def test_a_method_that_does_not_exist():

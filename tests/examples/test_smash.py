@@ -129,6 +129,19 @@ def test_one_architecture_learns(rng):
     assert len(trainer.model.mixes) == sum(map(len, architecture)) == len(list(trainer.model.shared.kernels))
 
 
+def test_a_step_of_one_architecture_is_one_program(rng):
+    data, settings = small(rng, steps=8)
+    losses = []
+    for compiled in (False, True):
+        td.manual_seed(0)
+        trainer = Trainer(Alone(sample(np.random.default_rng(1))), settings.steps, settings.rate)
+        if compiled:
+            trainer.step = td.script(trainer.step)
+        losses.append(list(trainer.run(data)))
+    assert losses[0] == losses[1]
+    assert trainer.step.stats()["captures"] == 1 and trainer.step.stats()["eager_calls"] == 0
+
+
 def test_resumed_training_has_the_same_bits(rng, tmp_path):
     data, settings = small(rng, steps=8)
     losses = []

@@ -147,6 +147,11 @@ CASES += [
     ("TripletMarginWithDistanceLoss", (), {}, [(5, 3), (5, 3), (5, 3)]),
 ]
 
+CASES += [
+    ("AdaptiveLogSoftmaxWithLoss", (8, 20, [4, 10]), {"div_value": 2.0, "head_bias": True}, [(9, 8), integers(20, 9)]),
+    ("AdaptiveLogSoftmaxWithLoss", (8, 20, [4, 10]), {}, [(9, 8), integers(20, 9)]),
+]
+
 SEQUENCE = (13, 3, 4)  # long enough to stay a loop in a program
 CASES += [
     ("RNNCell", (4, 5), {"nonlinearity": "relu"}, [(3, 4)]),

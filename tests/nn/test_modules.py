@@ -466,3 +466,24 @@ def test_modules_are_freed():
     del net
     gc.collect()
     assert gone() is None
+
+
+EMPTY = [
+    (lambda: nn.Linear(3, 2), (0, 3)),
+    (lambda: nn.Sequential(nn.Linear(3, 0), nn.Linear(0, 2)), (4, 3)),
+    (lambda: nn.LayerNorm(3), (0, 3)),
+    (lambda: nn.GroupNorm(1, 3), (0, 3, 5)),
+    (lambda: nn.BatchNorm2d(3).eval(), (0, 3, 4, 4)),
+    (lambda: nn.LocalResponseNorm(2), (0, 3, 4)),
+    (lambda: nn.Conv2d(3, 2, 3), (0, 3, 5, 5)),
+    (lambda: nn.Flatten(), (0, 3, 4)),
+    (lambda: nn.MultiheadAttention(4, 2), (5, 0, 4)),
+]
+
+
+@pytest.mark.parametrize(("make", "shape"), EMPTY)
+def test_empty_batches_and_layers(make, shape):
+    layer, x = make(), td.ones(shape).requires_grad_()
+    out = layer(x, x, x)[0] if isinstance(layer, nn.MultiheadAttention) else layer(x)
+    out.sum().backward()
+    assert x.grad.shape == shape and bool((x.grad == 0).all())

@@ -225,3 +225,65 @@ def test_random_numbers_go_on_as_in_eager_code():
     eager = [bits(drop(x)) for _ in range(3)]
     td.manual_seed(1)
     assert [bits(f(x)) for _ in range(3)] == eager and eager[0] != eager[1]
+
+
+def test_backward_hooks_are_part_of_the_program():
+    def gradients(annotate):
+        td.manual_seed(2)
+        layer = nn.Linear(3, 3)
+        layer.register_full_backward_pre_hook(lambda module, grads: (grads[0] * 2,))
+        layer.register_full_backward_hook(lambda module, inputs, outputs: (inputs[0] + outputs[0],))
+        x = td.ones((2, 3)).requires_grad_()
+        (annotate(layer)(x) * td.arange(3)).sum().backward()
+        return bits([x.grad, layer.weight.grad, layer.bias.grad])
+
+    assert gradients(lambda layer: layer) == gradients(td.script) == gradients(td.trace)
+
+
+def images():
+    body = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2))
+    return nn.Sequential(body, nn.Flatten(), nn.Dropout(0.2), nn.Linear(27, 5)), (4, 1, 8, 8), None
+
+
+def texts():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    return nn.Sequential(nn.Embedding(5, 8, padding_idx=0), nn.TransformerEncoder(layer, 2), nn.Linear(8, 5)), (4, 6), 5
+
+
+class Steps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net, self.head = nn.LSTM(3, 4, 2, bidirectional=True, dropout=0.3), nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.head(self.net(x)[0][-1])
+
+
+@pytest.mark.parametrize("make", [images, texts, lambda: (Steps(), (12, 4, 3), None)], ids=["images", "texts", "steps"])
+def test_training_steps_have_the_bits_of_eager_code(make):
+    def train(annotate):
+        td.manual_seed(4)
+        net, shape, classes = make()
+        optimizer = td.optim.Adam(net.parameters(), lr=1e-2)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            out = net(x)
+            loss = nn.functional.cross_entropy(out.reshape((-1, 5)), y)
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+            optimizer.step()
+            return loss
+
+        run = annotate(step)
+        rng = np.random.default_rng(6)
+        losses = []
+        for _ in range(5):
+            x = rng.integers(0, classes, shape) if classes else rng.standard_normal(shape).astype(np.float32)
+            y = rng.integers(0, 5, 24 if classes else 4)
+            losses.append(run(td.asarray(x), td.asarray(y)))
+        if run is not step:
+            assert run.stats()["eager_calls"] == 0 and run.stats()["captures"] <= 2
+        return bits([*losses, *net.state_dict().values()])
+
+    assert train(td.script) == train(lambda step: step)

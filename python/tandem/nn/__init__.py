@@ -34,6 +34,7 @@ from tandem.nn.modules.adaptive import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from tandem.nn.modules.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from tandem.nn.modules.attention import (
     MultiheadAttention,
 )
@@ -198,6 +199,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",

@@ -9,7 +9,7 @@ from typing import Any
 from tandem import _core
 from tandem._boundary import public
 from tandem.nn._pooling import INSIDE, Pooled, largest
-from tandem.nn._shapes import Sizes, batched, sizes_of, unbatched
+from tandem.nn._shapes import Sizes, batched, product, sizes_of, unbatched
 from tandem.random import default_generator
 
 Tensor = _core.Tensor
@@ -116,9 +116,7 @@ def _fractional_max_pool(
         begin = _core.trunc((steps + sample) * alpha) - _core.trunc(sample * alpha)
         begin = _core.where(_core.equal(steps, out - 1), n - k, begin)
         starts.append(begin.astype(_core.int64))
-    flat, count = full.reshape((*planes, -1)), 1
-    for n in size:
-        count *= n
+    flat, count = full.reshape((*planes, product(spatial))), product(size)
     best: Tensor | None = None
     where: Any = None
     for place in itertools.product(*(range(k) for k in window)):

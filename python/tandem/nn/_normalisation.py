@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tandem import _core
 from tandem._boundary import public
+from tandem.nn._shapes import product
 
 Tensor = _core.Tensor
 
@@ -53,9 +54,7 @@ def batch_norm(
         if running_mean is not None:
             running_mean[...] = running_mean * (1 - momentum) + mean.detach().reshape((-1,)) * momentum
         if running_var is not None:
-            count = input.shape[0]
-            for size in tuple(input.shape)[2:]:
-                count = count * size
+            count = input.shape[0] * product(tuple(input.shape)[2:])
             spread = variance.detach().reshape((-1,)) * count / (count - 1)
             running_var[...] = running_var * (1 - momentum) + spread * momentum
     elif running_mean is None or running_var is None:
@@ -79,9 +78,7 @@ def group_norm(
             f"group_norm: got the shape {input.shape} and num_groups={num_groups}; need [batch, channels, ...], with a "
             "number of channels that the groups divide"
         )
-    size = input.shape[1] // num_groups
-    for n in tuple(input.shape)[2:]:
-        size = size * n
+    size = input.shape[1] // num_groups * product(tuple(input.shape)[2:])
     out = _core.layer_norm(input.reshape((input.shape[0], num_groups, size)), eps=eps).reshape(tuple(input.shape))
     return _scaled(out, weight, bias, (input.shape[1], *(1,) * (input.ndim - 2)))
 
@@ -122,7 +119,7 @@ def layer_norm(
     for extra in (weight, bias):
         if extra is not None and tuple(extra.shape) != last:
             raise _core.ShapeError(f"layer_norm: got weight or bias of shape {extra.shape}; need {last}")
-    flat = input.reshape((*tuple(input.shape)[: input.ndim - len(last)], -1))
+    flat = input.reshape((*tuple(input.shape)[: input.ndim - len(last)], product(last)))
     out = _core.layer_norm(flat, eps=eps).reshape(tuple(input.shape))
     return _scaled(out, weight, bias, last)
 
@@ -149,9 +146,7 @@ def instance_norm(
         raise _core.ShapeError(f"instance_norm: got the shape {input.shape}; need [batch, channels, ...]")
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    count = 1
-    for size in tuple(input.shape)[2:]:
-        count = count * size
+    count = product(tuple(input.shape)[2:])
     if isinstance(count, int) and count == 1:
         raise _core.ShapeError(f"instance_norm: got the shape {input.shape}; need more than one element per channel")
     axes = tuple(range(2, input.ndim))
@@ -179,7 +174,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         raise _core.ShapeError(
             f"local_response_norm: got the shape {input.shape} and size={size}; need [batch, channels, ...] and a size"
         )
-    flat = (input * input).reshape((input.shape[0], 1, input.shape[1], -1))
+    flat = (input * input).reshape((input.shape[0], 1, input.shape[1], product(tuple(input.shape)[2:])))
     mean = _core._avg_pool(
         flat,
         kernel=(size, 1),

@@ -13,7 +13,7 @@ from typing import Any
 from tandem import _core
 from tandem._boundary import public
 from tandem.nn._adaptive_pooling import adaptive_avg_pool
-from tandem.nn._shapes import Sizes, sizes_of
+from tandem.nn._shapes import Sizes, product, sizes_of
 
 Tensor = _core.Tensor
 
@@ -254,7 +254,7 @@ def grid_sample(
         )
     spatial, out = tuple(input.shape)[2:], tuple(grid.shape)[1:-1]
     batch, channels = input.shape[0], input.shape[1]
-    flat, points = input.reshape((batch, channels, -1)), grid.reshape((batch, -1, dims))
+    flat, points = input.reshape((batch, channels, product(spatial))), grid.reshape((batch, product(out), dims))
     places = []
     for i, n in enumerate(spatial):
         x = points[:, :, dims - 1 - i]

@@ -21,6 +21,14 @@ def sizes_of(what: str, name: str, value: Sizes, dims: int, least: int) -> tuple
     return each
 
 
+def product(sizes: Sequence[Any]) -> Any:
+    """Return how many elements these axes have: what -1 cannot tell where another axis is empty."""
+    out: Any = 1
+    for n in sizes:
+        out = out * n
+    return out
+
+
 def batched(what: str, x: Tensor, dims: int) -> Tensor:
     """Return x as [batch, channels, spatial axes ...]."""
     if x.ndim == dims + 1:
