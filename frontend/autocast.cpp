@@ -24,7 +24,7 @@ bool has(std::span<const std::string_view> names, std::string_view name) {
 
 }  // namespace
 
-thread_local std::optional<DType> Autocast::dtype_;
+thread_local std::optional<DType> Autocast::wanted;
 
 std::vector<TensorRef> autocast_inputs(const OpDef& op, std::span<const TensorRef> inputs, DType low) {
   const bool to_low = has(kLow, op.name);

@@ -11,16 +11,16 @@ namespace tandem {
 // The dtype that products are carried out in on this thread; none where nothing is converted.
 class Autocast {
  public:
-  static std::optional<DType> current() { return dtype_; }
-  static std::optional<DType> set(std::optional<DType> dtype) { return std::exchange(dtype_, dtype); }
+  static std::optional<DType> current() { return wanted; }
+  static std::optional<DType> set(std::optional<DType> dtype) { return std::exchange(wanted, dtype); }
   explicit Autocast(std::optional<DType> dtype) : before_(set(dtype)) {}
-  ~Autocast() { dtype_ = before_; }
+  ~Autocast() { wanted = before_; }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
  private:
   std::optional<DType> before_;
-  static thread_local std::optional<DType> dtype_;
+  static thread_local std::optional<DType> wanted;
 };
 
 // The inputs as the operation is to have them under `low`; empty: as they are. Float64 and integers are left alone.
