@@ -11,6 +11,8 @@ namespace {
 
 // Outputs from this size on are written past the caches.
 constexpr int64_t kStreamingBytes = 32 << 20;
+// What is read column by column is fetched ahead from this size on, where it cannot lie in a core's own caches.
+constexpr int64_t kFarBytes = 4 << 20;
 // Fewer outer points than this cannot keep threads busy; a reduction over at least so many elements is then split.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kLongRow = 1 << 16;
@@ -284,7 +286,8 @@ class Scheduler {
         known.push_back(key);
         it = known.end() - 1;
         const bool streaming =
-            access.output && points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back());
+            access.output ? points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back())
+                          : column && points * size_of(access.dtype) >= kFarBytes;
         k.buffers.push_back({access.dtype, access.output ? BufferRole::output : BufferRole::input, streaming});
         out.slots.push_back(access.slot);
       }

@@ -9,6 +9,7 @@ namespace {
 
 // How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
 constexpr int64_t kPrefetchBytes = 1024;
+constexpr int kRowsAhead = 32;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
 constexpr int kMaxVectors = 8;
@@ -173,6 +174,19 @@ void Emitter::prefetch(const Value& place, int bytes) {
           element("i8", place, fmt::format("{}", kPrefetchBytes + at)));
 }
 
+// A tile of columns is a short piece of every row, far from the next one: nobody else sees what will be read.
+void Emitter::prefetch_rows(int number, DType dtype, int level) {
+  const Access& access = k_.accesses[static_cast<size_t>(number)];
+  const KernelBuffer& buffer = k_.buffers[static_cast<size_t>(access.buffer)];
+  if (!buffer.streaming || !is_column_mode(k_) || level != s_.levels || level == 0) return;
+  const Value ahead =
+      times(coef(access.strides[static_cast<size_t>(k_.outer_rank + level - 1)]), fmt::format("{}", kRowsAhead));
+  const Value place =
+      element(memory_type(dtype), s_.pointers[static_cast<size_t>(number)][static_cast<size_t>(level)], ahead);
+  for (int at = 0; at < shape_.count * shape_.width * size_of(dtype); at += kLine)
+    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)", element("i8", place, fmt::format("{}", at)));
+}
+
 std::vector<Value> Emitter::load(int number, DType dtype, int level) {
   const auto at = static_cast<size_t>(number);
   const Access& access = k_.accesses[at];
@@ -191,6 +205,7 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
       !is_scratch(number) && vector_stride(access) == -1 && access.gathers.empty() && shape_.masks.empty();
   const bool masked = !shape_.masks.empty() && !(is_scratch(number) && is_column_mode(k_));
   std::vector<Value> values;
+  if (is_contiguous(number) && !is_scratch(number)) prefetch_rows(number, dtype, level);
   for (int chunk = 0; chunk < shape_.count; ++chunk) {
     Value loaded;
     if (is_contiguous(number)) {

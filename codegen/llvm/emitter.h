@@ -118,6 +118,7 @@ class Emitter {
   void store(const Store& store);
   void store_vector(const Value& value, const Value& place, const Value& mask, std::string_view scalar, int size,
                     int width, bool streams);
+  void prefetch_rows(int number, DType dtype, int level);
   void prefetch(const Value& place, int bytes);  // what a later round of the loop reads
   // pairs.cpp: both parts of contiguous complex numbers, which lie in turn, at once.
   void find_partners();
