@@ -97,7 +97,9 @@ enum class BufferRole : uint8_t { input, output, scratch };
 struct KernelBuffer {
   DType dtype;
   BufferRole role;
-  bool streaming = false;  // outputs too large for any cache: use non-temporal stores where aligned
+  // Outputs too large for any cache: use non-temporal stores where aligned. Inputs that are read column by column from
+  // beyond a core's caches: fetch rows ahead.
+  bool streaming = false;
   bool operator==(const KernelBuffer&) const = default;
 };
 

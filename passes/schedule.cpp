@@ -11,6 +11,9 @@ namespace {
 
 // Outputs from this size on are written past the caches.
 constexpr int64_t kStreamingBytes = 32 << 20;
+// What is read column by column is fetched ahead from this size on, where it cannot lie in a core's own caches.
+constexpr int64_t kFarBytes = 4 << 20;
+constexpr int64_t kManyTiles = 4;
 // Fewer outer points than this cannot keep threads busy; a reduction over at least so many elements is then split.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kLongRow = 1 << 16;
@@ -34,7 +37,7 @@ class Scheduler {
     }
     if (reduces() && pick_column()) return {finish(true)};
     if (splittable()) return split();
-    return {finish(nest_.is_scan && pick_column())};
+    return {finish(nest_.is_scan && (pick_column() || walks_side_by_side()))};
   }
 
  private:
@@ -121,6 +124,16 @@ class Scheduler {
     if (loads == 0 || score(outer_[best]) <= row) return false;
     std::rotate(outer_.begin() + static_cast<long>(best), outer_.begin() + static_cast<long>(best) + 1, outer_.end());
     return true;
+  }
+
+  // Running results along rows: each step waits for the one before, so several rows are walked at once. Tiles of rows are
+  // then shared among threads, for which there must be enough of them.
+  bool walks_side_by_side() const {
+    if (outer_.empty() || hint(extent(outer_.back())) < kManyTiles * kColumnTile) return false;
+    return std::all_of(nest_.stages.begin(), nest_.stages.end(),
+                       [](const Stage& stage) { return !stage.inner || !stage.scans.empty(); }) &&
+           std::all_of(nest_.accesses.begin(), nest_.accesses.end(),
+                       [](const NestAccess& access) { return access.gathers.empty(); });
   }
 
   bool splittable() const {
@@ -284,7 +297,8 @@ class Scheduler {
         known.push_back(key);
         it = known.end() - 1;
         const bool streaming =
-            access.output && points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back());
+            access.output ? points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back())
+                          : column && points * size_of(access.dtype) >= kFarBytes;
         k.buffers.push_back({access.dtype, access.output ? BufferRole::output : BufferRole::input, streaming});
         out.slots.push_back(access.slot);
       }

@@ -12,7 +12,9 @@
 #include <type_traits>
 
 #include "ir/error.h"
+#include "runtime/copy_rows.h"
 #include "runtime/gemm_tile.h"
+#include "runtime/gemv.h"
 #include "runtime/parallel.h"
 #include "runtime/storage.h"
 
@@ -277,6 +279,14 @@ class Gemm {
       }
       return;
     }
+    if constexpr (std::is_arithmetic_v<Element> && sizeof(Element) == sizeof(Sum)) {
+      using Bits = std::conditional_t<sizeof(Sum) == 4, uint32_t, uint64_t>;
+      copy_turned(reinterpret_cast<const Bits*>(b), args_.b_row, args_.b_col, reinterpret_cast<Bits*>(packed), width,
+                  depth, columns);
+      for (int64_t p = 0; p < depth && columns < width; ++p)
+        std::fill(packed + p * width + columns, packed + (p + 1) * width, Sum{});
+      return;
+    }
     for (int64_t j = 0; j < width; ++j) {
       const Element* from = b + j * args_.b_col;
       for (int64_t p = 0; p < depth; ++p)
@@ -311,6 +321,7 @@ Isa best_isa() {
 }
 
 void gemm(const MatmulArgs& args, Isa isa) {
+  if (args.m == 1 && gemv(args, isa)) return;
   switch (args.dtype) {
     case DType::boolean: return run_gemm<bool, uint32_t>(args, isa);
     case DType::i8:

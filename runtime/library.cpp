@@ -10,6 +10,7 @@
 #include "runtime/copy.h"
 #include "runtime/dnnl.h"
 #include "runtime/gemm.h"
+#include "runtime/gemv.h"
 #include "runtime/parallel.h"
 #include "runtime/storage.h"
 
@@ -185,11 +186,17 @@ void matmul(const MatmulArgs& given) {
     std::memset(given.out, 0, static_cast<size_t>(results * size_of(given.dtype)));
     return;
   }
+  // By what was asked for: what simplify() merges depends on strides, which must not show in the bits.
+  const bool dots = given.m == 1 && given.n == 1, vectors = given.n == 1 || (given.m == 1 && results == given.n);
   MatmulArgs args = given;
   Batch batch;
-  simplify(args, batch);
+  if (!dots) simplify(args, batch);
   turn_column(args);
-  const bool library_type = args.dtype == DType::f32 || args.dtype == DType::bf16;
+  if (dots ? dot_products(args, best_isa()) : vectors && args.m == 1 && gemv_in_lanes(args, best_isa())) {
+    own_calls.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const bool library_type = (args.dtype == DType::f32 && args.m != 1) || args.dtype == DType::bf16;
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
                      static_cast<double>(kWorthACall);
   if (library_type && large && call_dnnl(args)) {

@@ -21,7 +21,9 @@ struct MatmulArgs {
 };
 inline constexpr int kMostBatchAxes = 6;
 
-// Large products in f32 and bf16 go to oneDNN, where there is one; bf16 accumulates in f32, and hardware that
+// Products of vectors are summed like the elements of a sum, for types that are summed as they are; a matrix times a
+// vector, with one chain of additions for every element, is our own for these types as well (gemv.h).
+// Other large products in f32 and bf16 go to oneDNN, where there is one; bf16 accumulates in f32, and hardware that
 // multiplies bf16 flushes subnormals. They are cut into parts by size alone, which threads share: the results do not
 // depend on the number of threads. Everything else goes through our own loop (gemm.h), which sums along k in order with
 // fused multiply-adds; f16 and bf16 are summed in f32 and rounded once. Integers wrap; bool is "any of both". k == 0

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace tandem {
 
@@ -55,22 +57,68 @@ struct State {
   static int helpers(uint64_t s) { return static_cast<int>(s & kHelpers); }
 };
 
+// A thread of the pool. The system may wake one on the core of the caller, who needs help on another: of virtual machines
+// the idle cores count as taken by the host, and of a busy one others are not looked at. There the helper would wait until
+// the caller is done, or some milliseconds for cores to be balanced. So that core is taken out of those that it may run
+// on until it runs.
+class Helper {
+ public:
+  // On the thread itself.
+  void about_to_sleep() { asleep_.store(true, std::memory_order_relaxed); }
+  void awake() {
+    asleep_.store(false, std::memory_order_relaxed);
+    if (!narrowed_.load(std::memory_order_acquire)) return;
+    pthread_setaffinity_np(pthread_self(), sizeof allowed_, &allowed_);
+    narrowed_.store(false, std::memory_order_release);
+  }
+
+  // On the one who wants it to run.
+  void started(pthread_t thread) {
+    thread_ = thread;
+    keep_off(sched_getcpu());
+  }
+  void will_be_woken(int caller_core) {
+    if (asleep_.load(std::memory_order_relaxed)) keep_off(caller_core);
+  }
+
+ private:
+  void keep_off(int core) {
+    if (core < 0 || narrowed_.load(std::memory_order_acquire)) return;
+    cpu_set_t cores;
+    if (pthread_getaffinity_np(thread_, sizeof cores, &cores) != 0 || !CPU_ISSET(core, &cores)) return;
+    allowed_ = cores;
+    CPU_CLR(core, &cores);
+    if (CPU_COUNT(&cores) == 0) return;
+    narrowed_.store(true, std::memory_order_release);
+    pthread_setaffinity_np(thread_, sizeof cores, &cores);
+  }
+
+  pthread_t thread_{};
+  cpu_set_t allowed_{};
+  std::atomic<bool> narrowed_{false}, asleep_{false};
+};
+
 class Pool {
  public:
   bool run(int helpers, bool wake, PoolWork work, void* context) {
     if (taken_.exchange(true, std::memory_order_acquire)) return false;
-    if (!wake && asleep_.load(std::memory_order_relaxed) >= started_) {
+    if (!wake && asleep_.load(std::memory_order_relaxed) >= started()) {
       taken_.store(false, std::memory_order_release);
       return false;
     }
-    while (wake && started_ < helpers && start_thread()) {}
+    while (wake && started() < helpers && start_thread()) {}
+    const int core = sched_getcpu();
+    caller_core_.store(core, std::memory_order_relaxed);
     work_ = work;
     context_ = context;
     most_ = helpers;
     const uint32_t number = State::number(state_.load(std::memory_order_relaxed)) + 1;
     state_.store(uint64_t{number} << 32 | State::kOpen, std::memory_order_release);
     number_.store(number, std::memory_order_release);
-    if (wake && asleep_.load(std::memory_order_seq_cst) > 0) number_.notify_all();
+    if (wake && asleep_.load(std::memory_order_seq_cst) > 0) {
+      for (const auto& helper : helpers_) helper->will_be_woken(core);
+      number_.notify_all();
+    }
     work(context);
     state_.fetch_and(~State::kOpen, std::memory_order_acq_rel);
     const auto alone = [this] { return State::helpers(state_.load(std::memory_order_acquire)) == 0; };
@@ -84,7 +132,7 @@ class Pool {
   }
 
   void forget_threads() {
-    started_ = 0;
+    helpers_.clear();
     asleep_.store(0);
     state_.store(0);
     number_.store(0);
@@ -99,8 +147,12 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = true;
     try {
-      std::thread([this, seen = State::number(state_.load())] { serve(seen); }).detach();
-      ++started_;
+      helpers_.reserve(helpers_.size() + 1);
+      auto helper = std::make_unique<Helper>();
+      std::thread thread([this, self = helper.get(), seen = State::number(state_.load())] { serve(*self, seen); });
+      helper->started(thread.native_handle());
+      thread.detach();
+      helpers_.push_back(std::move(helper));
     } catch (const std::system_error&) {
       started = false;  // the loop then has fewer threads
     }
@@ -108,11 +160,18 @@ class Pool {
     return started;
   }
 
-  void serve(uint32_t seen) {
+  int started() const { return static_cast<int>(helpers_.size()); }
+
+  void serve(Helper& self, uint32_t seen) {
     pthread_setname_np(pthread_self(), "tandem");
     for (;;) {
+      self.awake();
       const auto changed = [&] { return number_.load(std::memory_order_acquire) != seen; };
-      if (!spin(changed) && !look_around(changed)) {
+      // Where the caller was moved to the core of its helper, which must go.
+      const auto crowded = [&] { return sched_getcpu() == caller_core_.load(std::memory_order_relaxed); };
+      const auto found = [&] { return changed() || crowded(); };
+      if (!(spin(found) || look_around(found)) || !changed()) {
+        self.about_to_sleep();
         asleep_.fetch_add(1, std::memory_order_seq_cst);
         while (!changed()) number_.wait(seen, std::memory_order_acquire);
         asleep_.fetch_sub(1, std::memory_order_relaxed);
@@ -132,11 +191,12 @@ class Pool {
   std::atomic<uint32_t> number_{0};  // of the loop in state_, to sleep on
   std::atomic<int> asleep_{0};
   std::atomic<bool> taken_{false};
+  std::atomic<int> caller_core_{-1};
   // Written by the caller that has taken the pool, read by helpers that have joined.
   PoolWork work_ = nullptr;
   void* context_ = nullptr;
   std::atomic<int> most_{0};
-  int started_ = 0;
+  std::vector<std::unique_ptr<Helper>> helpers_;
 };
 
 Pool& pool();

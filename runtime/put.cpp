@@ -8,6 +8,7 @@
 #include "ir/error.h"
 #include "runtime/elements.h"
 #include "runtime/parallel.h"
+#include "runtime/put_cuts.h"
 
 namespace tandem {
 
@@ -162,6 +163,9 @@ class Writer {
     constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
     const bool by_places = row_.size * kBytes >= kRowBytes;
     const bool by_rows = outer >= num_threads();
+    if (outer == 1 && row_.size == 1 && index_.empty() && run_.size >= kWorthSharing && num_threads() > 1 &&
+        !inside_parallel_for())
+      return write_between_cuts();
     if (outer * each < kWorthSharing || num_threads() == 1 || inside_parallel_for() || !(by_rows || by_places)) {
       for (int64_t o = 0; o < outer; ++o) write(o, {0, args_.extent, true});
     } else if (by_rows) {
@@ -181,6 +185,24 @@ class Writer {
  private:
   static constexpr int64_t kFewIndices = 4;
 
+  void write_between_cuts() {
+    const std::vector<int64_t> cuts = disjoint_cuts(args_.indices, run_.size, 2 * int64_t{num_threads()});
+    const auto parts = static_cast<int64_t>(cuts.size()) - 1;
+    const double cost = kElementNanoseconds * static_cast<double>(run_.size) / static_cast<double>(parts);
+    parallel_for(parts, 1, cost, [&](int64_t begin, int64_t end) {
+      const int64_t first = cuts[static_cast<size_t>(begin)], count = cuts[static_cast<size_t>(end)] - first;
+      const T* from = static_cast<const T*>(args_.from) + first * run_.from;
+      put_run(static_cast<T*>(args_.to), from, {args_.indices + first, count, run_.from});
+    });
+  }
+
+  void put_run(T* to, const T* from, const Run& run) const {
+    if (args_.step == 1 && run.stride == 1)
+      put_elements<Mode, true>(to, args_.extent, 1, from, run);
+    else
+      put_elements<Mode, false>(to, args_.extent, args_.step, from, run);
+  }
+
   static std::vector<PutAxis> merged_index(const PutArgs& args) {
     std::vector<PutAxis> axes;
     for (const PutAxis& axis : args.index_axes) axes.push_back({axis.size, 0, axis.from});
@@ -195,10 +217,8 @@ class Writer {
     for (int64_t k = 0; k < runs; ++k) {
       const Run run{args_.indices + k * run_.size, run_.size, run_.from};
       const T* source = from + offsets(index_, k).second;
-      if (row_.size == 1 && args_.step == 1 && run.stride == 1)
-        put_elements<Mode, true>(to, args_.extent, 1, source, run);
-      else if (row_.size == 1)
-        put_elements<Mode, false>(to, args_.extent, args_.step, source, run);
+      if (row_.size == 1)
+        put_run(to, source, run);
       else
         put_rows<Mode>(to, args_.extent, args_.step, source, row_, run, part);
     }

@@ -9,6 +9,7 @@ namespace {
 
 // How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
 constexpr int64_t kPrefetchBytes = 1024;
+constexpr int kRowsAhead = 32;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
 constexpr int kMaxVectors = 8;
@@ -166,11 +167,34 @@ Value Emitter::lane_pointers(int number, std::string_view type, int chunk, int l
   return t_.def("getelementptr {}, ptr {}, {} {}", type, base, i64, offset);
 }
 
+// Of one element; where several rows are walked side by side, that of row `chunk`.
+Value Emitter::single_pointer(int number, std::string_view type, int chunk, int level) {
+  const Value& pointer = s_.pointers[static_cast<size_t>(number)][static_cast<size_t>(level)];
+  if (chunk == 0) return pointer;
+  const Value step = is_scratch(number)
+                         ? Value("1")
+                         : coef(k_.accesses[static_cast<size_t>(number)].strides[static_cast<size_t>(k_.vector_axis)]);
+  return element(type, pointer, times(step, fmt::format("{}", chunk)));
+}
+
 void Emitter::prefetch(const Value& place, int bytes) {
   if (!s_.prefetches) return;
   for (int at = 0; at < bytes; at += kLine)
     t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
           element("i8", place, fmt::format("{}", kPrefetchBytes + at)));
+}
+
+// A tile of columns is a short piece of every row, far from the next one: nobody else sees what will be read.
+void Emitter::prefetch_rows(int number, DType dtype, int level) {
+  const Access& access = k_.accesses[static_cast<size_t>(number)];
+  const KernelBuffer& buffer = k_.buffers[static_cast<size_t>(access.buffer)];
+  if (!buffer.streaming || !is_column_mode(k_) || level != s_.levels || level == 0) return;
+  const Value ahead =
+      times(coef(access.strides[static_cast<size_t>(k_.outer_rank + level - 1)]), fmt::format("{}", kRowsAhead));
+  const Value place =
+      element(memory_type(dtype), s_.pointers[static_cast<size_t>(number)][static_cast<size_t>(level)], ahead);
+  for (int at = 0; at < shape_.count * shape_.width * size_of(dtype); at += kLine)
+    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)", element("i8", place, fmt::format("{}", at)));
 }
 
 std::vector<Value> Emitter::load(int number, DType dtype, int level) {
@@ -180,8 +204,14 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
   const Value& pointer = s_.pointers[at][static_cast<size_t>(level)];
   const std::string_view scalar = memory_type(dtype);
   const int align = size_of(dtype);
-  if (shape_.width == 1 || !varying_access(access))
-    return {ops_.from_memory(dtype, 1, t_.def("load {}, ptr {}, align {}", scalar, pointer, align))};
+  if (shape_.width == 1 || !varying_access(access)) {
+    std::vector<Value> values;
+    for (int chunk = 0; chunk < (varying_access(access) ? shape_.count : 1); ++chunk) {
+      const Value place = single_pointer(number, scalar, chunk, level);
+      values.push_back(ops_.from_memory(dtype, 1, t_.def("load {}, ptr {}, align {}", scalar, place, align)));
+    }
+    return values;
+  }
 
   if (is_pair(number)) return load_pair(number, dtype, level);
   const int width = shape_.width;
@@ -191,6 +221,7 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
       !is_scratch(number) && vector_stride(access) == -1 && access.gathers.empty() && shape_.masks.empty();
   const bool masked = !shape_.masks.empty() && !(is_scratch(number) && is_column_mode(k_));
   std::vector<Value> values;
+  if (is_contiguous(number) && !is_scratch(number)) prefetch_rows(number, dtype, level);
   for (int chunk = 0; chunk < shape_.count; ++chunk) {
     Value loaded;
     if (is_contiguous(number)) {
@@ -230,11 +261,12 @@ void Emitter::store(const Store& store) {
   const std::string suffix = suffix_of(scalar, width);
   const bool masked = !shape_.masks.empty() && !(is_scratch(store.access) && is_column_mode(k_));
   const bool streams = store.access == s_.streamed;
-  for (int chunk = 0; chunk < (width == 1 ? 1 : shape_.count); ++chunk) {
+  for (int chunk = 0; chunk < shape_.count; ++chunk) {
     const Value value = ops_.to_memory(dtype, width, operand(store.value, chunk, true));
     const Value mask = masked ? shape_.masks[static_cast<size_t>(chunk)] : Value("splat (i1 true)");
     if (width == 1) {
-      t_.op("store {} {}, ptr {}, align {}", scalar, value, pointer, size);
+      t_.op("store {} {}, ptr {}, align {}", scalar, value, single_pointer(store.access, scalar, chunk, s_.levels),
+            size);
     } else if (!is_contiguous(store.access)) {
       const Value places = lane_pointers(store.access, scalar, chunk, s_.levels);
       t_.op("call void @llvm.masked.scatter.{0}.v{5}p0({1} {2}, <{5} x ptr> {3}, i32 {4}, <{5} x i1> {6})", suffix,

@@ -181,7 +181,10 @@ std::vector<Value> Emitter::emit_node(int number, bool may_branch) {
     case ScalarOp::extent: return {coef(Coef{false, node.imm})};
     case ScalarOp::index: {
       const Value& index = index_[static_cast<size_t>(node.imm)];
-      if (width == 1) return {index};
+      if (width == 1) {
+        for (int chunk = 0; chunk < count; ++chunk) values.push_back(plus(index, fmt::format("{}", chunk)));
+        return values;
+      }
       const Value start = ops_.splat("i64", width, index);
       for (int chunk = 0; chunk < count; ++chunk)
         values.push_back(t_.def("add {} {}, {}", vector_of("i64", width), start, iota("i64", chunk)));

@@ -6,6 +6,12 @@
 
 namespace tandem::llvm {
 
+namespace {
+
+constexpr int kRowsAtOnce = 8;  // of a scan: additions that do not wait for one another
+
+}  // namespace
+
 std::string emit(const Kernel& kernel, const Target& target, bool debuggable) {
   return Emitter(kernel, target).run(debuggable);
 }
@@ -178,6 +184,11 @@ void Emitter::column_tile() {
   const Value left = t_.def("sub i64 {}, {}", coef(k_.axes[axis].extent), start);
   const Value count = minimum(left, fmt::format("{}", kColumnTile));
   Shape tile{kVectorWidth, static_cast<int>(kColumnTile) / kVectorWidth, {}, {}};
+  if (rows_side_by_side()) {
+    const Value rest = column_rounds(start, "0", count, Shape{1, kRowsAtOnce, {}, {}});
+    column_rounds(start, rest, count, Shape{});
+    return;
+  }
   index_[axis] = start;
   if (target_.masked) {
     shape_ = tile;
@@ -198,13 +209,29 @@ void Emitter::column_tile() {
   stages(tile);
   t_.jump(done);
   t_.begin_block(columns);
-  Loop loop(t_, {{"i64", "0"}});
-  loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], count));
-  index_[axis] = t_.def("add i64 {}, {}", start, loop[0]);
-  stages(Shape{});
-  loop.close({t_.def("add i64 {}, 1", loop[0])});
+  column_rounds(start, "0", count, Shape{});
   t_.jump(done);
   t_.begin_block(done);
+}
+
+// Whether a tile is of rows that are far apart, which a scan walks side by side: it would wait for its own last step.
+bool Emitter::rows_side_by_side() const {
+  const auto axis = static_cast<size_t>(k_.vector_axis);
+  return std::any_of(k_.stages.begin(), k_.stages.end(), [](const Stage& stage) { return !stage.scans.empty(); }) &&
+         std::none_of(k_.accesses.begin(), k_.accesses.end(), [axis](const Access& access) {
+           return axis < access.strides.size() && (access.strides[axis].is(1) || access.strides[axis].is(2));
+         });
+}
+
+// Columns from start + `from` on of the tile, as many at once as the shape has; returns where fewer are left.
+Value Emitter::column_rounds(const Value& start, const Value& from, const Value& count, const Shape& shape) {
+  const int step = shape.width * shape.count;
+  Loop loop(t_, {{"i64", from}});
+  loop.enter(t_.def("icmp sle i64 {}, {}", plus(loop[0], fmt::format("{}", step)), count));
+  index_[static_cast<size_t>(k_.vector_axis)] = t_.def("add i64 {}, {}", start, loop[0]);
+  stages(shape);
+  loop.close({t_.def("add i64 {}, {}", loop[0], step)});
+  return loop[0];
 }
 
 void Emitter::stages(const Shape& shape) {

@@ -79,6 +79,8 @@ class Emitter {
   void outer_loop(const Value& begin, const Value& end);
   void outer_point(const std::vector<Value>& index);
   void column_tile();
+  bool rows_side_by_side() const;
+  Value column_rounds(const Value& start, const Value& from, const Value& count, const Shape& shape);
   void stages(const Shape& shape);
   void emit_stage(const Stage& stage, size_t first_result);
   Value coef(const Coef& c);
@@ -118,6 +120,8 @@ class Emitter {
   void store(const Store& store);
   void store_vector(const Value& value, const Value& place, const Value& mask, std::string_view scalar, int size,
                     int width, bool streams);
+  Value single_pointer(int number, std::string_view type, int chunk, int level);
+  void prefetch_rows(int number, DType dtype, int level);
   void prefetch(const Value& place, int bytes);  // what a later round of the loop reads
   // pairs.cpp: both parts of contiguous complex numbers, which lie in turn, at once.
   void find_partners();

@@ -48,3 +48,18 @@ def test_means_and_variances_far_from_zero(rng: np.random.Generator) -> None:
     exact = values.astype(np.float64)
     assert abs(float(td.mean(td.asarray(values))) - exact.mean()) / exact.mean() < 4e-7
     assert abs(float(td.var(td.asarray(values))) - exact.var()) / exact.var() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["sum", "max", "mean"])
+@pytest.mark.parametrize(("dtype", "step"), [(np.float32, 1), (np.float64, 1), (np.float32, 2)])
+def test_columns_of_a_matrix_beyond_the_caches_are_those_of_a_small_one(
+    name: str, dtype: type, step: int, rng: np.random.Generator
+) -> None:
+    values: np.ndarray = rng.standard_normal((3001, 531 * step)).astype(dtype)[
+        :, ::step
+    ]  # rows are fetched ahead from 4 MB on
+    reduce = getattr(td, name)
+    whole = np.asarray(reduce(td.asarray(values), axis=0))
+    for first in (0, 64, 500):
+        part = np.ascontiguousarray(values[:, first : first + 31])
+        np.testing.assert_array_equal(whole[first : first + 31], np.asarray(reduce(td.asarray(part), axis=0)))

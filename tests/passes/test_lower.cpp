@@ -361,11 +361,14 @@ TEST_CASE("lower: gathers are checked and say what they wanted") {
   CHECK(gathers == 1);
 }
 
-TEST_CASE("lower: cumulative sums walk their axis in order, side by side where memory runs across it") {
-  CHECK(outline(R"(graph @f(%x: f32[N, M]) -> f32[N, M] {
+TEST_CASE(
+    "lower: cumulative sums walk their axis in order, side by side where memory runs across it or rows are many") {
+  const char* along_rows = R"(graph @f(%x: f32[N, M]) -> f32[N, M] {
     %0 = cumsum %x axis=1 : f32[N, M]
     return %0
-  })") == "N | M: scan out");
+  })";
+  CHECK(outline(along_rows, {255, 1000}) == "N | M: scan out");
+  CHECK(outline(along_rows, {256, 1000}) == "N | M: scan out, columns");
   CHECK(outline(R"(graph @f(%x: f32[N, M]) -> f32[N, M] {
     %0 = cumsum %x axis=0 : f32[N, M]
     return %0

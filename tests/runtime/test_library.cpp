@@ -4,12 +4,16 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <numeric>
 #include <random>
 #include <vector>
 
+#include "ir/kernel.h"
 #include "runtime/dnnl.h"
 #include "runtime/dnnl_api.h"
 #include "runtime/gemm.h"
+#include "runtime/gemv.h"
 #include "runtime/parallel.h"
 #include "tests/ir/real_dtypes.h"
 #include "tests/runtime/fork.h"
@@ -109,10 +113,11 @@ struct Problem {
     return offset;
   }
 
+  int64_t batch_count() const { return std::accumulate(batch.begin(), batch.end(), int64_t{1}, std::multiplies<>()); }
+
   template <class Visit>  // visit(flat result, batch index, i, j)
   void for_each(Visit visit) const {
-    int64_t count = 1;
-    for (const int64_t extent : batch) count *= extent;
+    const int64_t count = batch_count();
     for (int64_t index = 0, flat = 0; index < count; ++index)
       for (int64_t i = 0; i < args.m; ++i)
         for (int64_t j = 0; j < args.n; ++j, ++flat) visit(flat, index, i, j);
@@ -142,6 +147,41 @@ struct Problem {
     });
     return mismatches;
   }
+
+  // So are products with vectors: as ReduceOrder says, written the other way round.
+  int lane_mismatches(int64_t block, int64_t lanes) const {
+    if (args.dtype == DType::f32) return lane_mismatches_as<float>(block, lanes);
+    if (args.dtype == DType::f64) return lane_mismatches_as<double>(block, lanes);
+    return exact_mismatches();
+  }
+  template <class T>
+  int lane_mismatches_as(int64_t block, int64_t lane_count) const {
+    int mismatches = 0;
+    for_each([&](int64_t flat, int64_t index, int64_t i, int64_t j) {
+      std::vector<T> parts;
+      for (int64_t first = 0; first < args.k; first += block) {
+        std::vector<T> lanes(static_cast<size_t>(lane_count));
+        for (int64_t p = first; p < std::min(args.k, first + block); ++p) {
+          T& lane = lanes[static_cast<size_t>((p - first) % lane_count)];
+          lane = std::fma(static_cast<T>(get(args.dtype, args.a, a_at(index, i, p))),
+                          static_cast<T>(get(args.dtype, args.b, b_at(index, p, j))), lane);
+        }
+        for (size_t n = lanes.size() / 2; n > 0; n /= 2)
+          for (size_t lane = 0; lane < n; ++lane) lanes[lane] += lanes[lane + n];
+        parts.push_back(lanes[0]);
+      }
+      while (parts.size() > 1) {
+        std::vector<T> pairs;
+        for (size_t p = 0; p < parts.size(); p += 2)
+          pairs.push_back(p + 1 < parts.size() ? parts[p] + parts[p + 1] : parts[p]);
+        parts = pairs;
+      }
+      mismatches += std::memcmp(parts.data(), out.data() + flat * static_cast<int64_t>(sizeof(T)), sizeof(T)) != 0;
+    });
+    return mismatches;
+  }
+  int dot_mismatches() const { return lane_mismatches(kBlockOrder.block, kBlockOrder.lanes); }
+  int vector_mismatches() const { return lane_mismatches(std::max<int64_t>(args.k, 1), 64 / size_of(args.dtype)); }
 
   bool integer_differs(int64_t flat, int64_t index, int64_t i, int64_t j) const {
     const auto bytes = static_cast<size_t>(size_of(args.dtype));
@@ -241,6 +281,56 @@ TEST_CASE("our own product does not depend on the number of threads") {
   set_num_threads(before);
 }
 
+TEST_CASE("products with a vector have defined bits, for any size, layout and number of threads") {
+  std::mt19937 random(8);
+  const int before = num_threads();
+  const int64_t columns[] = {1, 7, 64, 65, 200, 1030, 2100}, depths[] = {1, 7, 8, 31, 300, 700};
+  for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::i64}) {
+    for (int trial = 0; trial < 40; ++trial) {
+      std::vector<int64_t> batch;
+      if (trial % 4 == 0) batch.push_back(3);
+      const int64_t n = columns[random() % std::size(columns)];
+      Problem problem(dtype, 1, n, depths[random() % std::size(depths)], batch, random);
+      for (const Isa isa : instruction_sets()) {
+        set_num_threads(1 + trial % 3);
+        std::fill(problem.out.begin(), problem.out.end(), 'x');
+        gemm(problem.args, isa);
+        INFO(info(dtype).text << " " << n << "x" << problem.args.k << " strides " << problem.args.b_row << " "
+                              << problem.args.b_col << " isa " << static_cast<int>(isa));
+        REQUIRE(problem.exact_mismatches() == 0);
+        std::fill(problem.out.begin(), problem.out.end(), 'x');
+        REQUIRE(gemv_in_lanes(problem.args, isa));
+        REQUIRE(problem.vector_mismatches() == 0);
+      }
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST_CASE("a product of two vectors is summed in blocks and lanes") {
+  std::mt19937 random(9);
+  const int before = num_threads();
+  for (const DType dtype : {DType::f32, DType::f64, DType::u32, DType::i64}) {
+    for (const int64_t k : {1, 5, 31, 32, 33, 100, 4096, 4097, 30000}) {
+      std::vector<int64_t> batch(random() % 3, 2);
+      Problem problem(dtype, 1, 1, k, batch, random);
+      for (const int threads : {1, 3}) {
+        set_num_threads(threads);
+        for (const Isa isa : instruction_sets()) {
+          std::fill(problem.out.begin(), problem.out.end(), 'x');
+          REQUIRE(dot_products(problem.args, isa));
+          INFO(info(dtype).text << " " << k << " isa " << static_cast<int>(isa) << " threads " << threads);
+          REQUIRE(problem.dot_mismatches() == 0);
+        }
+        std::fill(problem.out.begin(), problem.out.end(), 'x');
+        matmul(problem.args);
+        REQUIRE(problem.dot_mismatches() == 0);
+      }
+    }
+  }
+  set_num_threads(before);
+}
+
 TEST_CASE("every 16-bit float is widened exactly") {
   for (const DType dtype : {DType::f16, DType::bf16}) {
     std::vector<uint16_t> values(65536), out(65536);
@@ -270,7 +360,13 @@ TEST_CASE("matmul is right for all dtypes, batches and layouts") {
       INFO(info(dtype).text << " " << problem.args.m << "x" << problem.args.n << "x" << problem.args.k << " batch "
                             << batch.size() << " strides " << problem.args.a_row << " " << problem.args.a_col << " "
                             << problem.args.b_row << " " << problem.args.b_col);
-      if (dtype == DType::f32 || dtype == DType::bf16)
+      const bool row = problem.args.m == 1, column = problem.args.n == 1,
+                 native = dtype == DType::f32 || dtype == DType::f64;
+      if (native && row && column)
+        REQUIRE(problem.dot_mismatches() == 0);
+      else if (native && (column || (row && problem.batch_count() == 1)))
+        REQUIRE(problem.vector_mismatches() == 0);
+      else if (dtype == DType::f32 || dtype == DType::bf16)
         REQUIRE(problem.worst_error() <= 1.0);
       else
         REQUIRE(problem.exact_mismatches() == 0);

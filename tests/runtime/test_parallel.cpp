@@ -1,11 +1,17 @@
 #include "runtime/parallel.h"
 
+#include <sched.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <numeric>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -92,6 +98,35 @@ TEST_CASE("many brief loops, from several threads at once") {
   CHECK(run());
   thread.join();
   CHECK(other);
+}
+
+TEST_CASE("helpers that were kept off the caller's core may go everywhere again") {
+  const Threads threads(3);
+  std::atomic<int64_t> sum{0};
+  for (int burst = 0; burst < 20; ++burst) {
+    for (int i = 0; i < 20; ++i)
+      parallel_for(1000, 1, 20.0, [&](int64_t begin, int64_t end) { sum.fetch_add(end - begin); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // they sleep, and have to be woken
+  }
+  CHECK(sum == 20 * 20 * 1000);
+  cpu_set_t own;
+  REQUIRE(sched_getaffinity(0, sizeof own, &own) == 0);
+  int helpers = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(task.path() / "comm") >> name;
+    if (name != "tandem") continue;
+    ++helpers;
+    bool same = false;
+    for (int wait = 0; wait < 1000 && !same; ++wait) {
+      cpu_set_t cores;
+      REQUIRE(sched_getaffinity(std::stoi(task.path().filename()), sizeof cores, &cores) == 0);
+      same = CPU_EQUAL(&own, &cores);
+      if (!same) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    CHECK(same);
+  }
+  CHECK(helpers >= 2);
 }
 
 TEST_CASE("nested loops are serial") {
