@@ -461,7 +461,7 @@ def test_lbfgs_is_pytorchs(search):
                 loss.backward()
                 return loss
 
-            losses.append(float(optimizer.step(closure)))
+            losses.append(optimizer.step(closure).item())
         return losses
 
     settings = dict(lr=1.0 if search else 1e-3, max_iter=7, history_size=4, line_search_fn=search)
