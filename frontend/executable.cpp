@@ -6,6 +6,7 @@
 #include "frontend/eager.h"
 #include "ir/symbols.h"
 #include "passes/gradient.h"
+#include "passes/gradient_split.h"
 #include "passes/pipeline.h"
 
 namespace tandem {
@@ -65,7 +66,7 @@ void Executable::compile(std::stop_token stop) {
     if (output.kind == CapturedOutput::Kind::argument_view) continue;
     const auto index = static_cast<size_t>(output.index);
     results = std::max(results, index + 1);
-    if (output.kind == CapturedOutput::Kind::result_view) bases.insert(index);
+    if (output.kind == CapturedOutput::Kind::result_view || output.contiguous) bases.insert(index);
   }
   detach_results(made->optimized, results, bases, result_lines(captured_));
   made->plan = build_plan(made->optimized, capture_.hints, default_backend(), capture_.writebacks, capture_.host,
@@ -243,15 +244,15 @@ bool Executable::is_differentiable() const {
   return is_differentiable_;
 }
 
-std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& of_outputs,
-                                                       const std::vector<bool>& wanted) const {
-  std::lock_guard lock(gradients_mutex_);
-  auto& known = gradients_[{of_outputs, wanted}];
-  if (known) return known;
-  std::vector<bool> of_results(captured_.results.size(), false);
-  for (size_t k = 0; k < of_outputs.size(); ++k)
-    if (of_outputs[k]) of_results[static_cast<size_t>(capture_.outputs[k].index)] = true;
-  Graph graph = gradient_graph(captured_, of_results, wanted);
+// The results of the graph that these outputs are.
+Executable::Flags Executable::results_of(const Flags& outputs) const {
+  Flags results(captured_.results.size(), false);
+  for (size_t k = 0; k < outputs.size(); ++k)
+    if (outputs[k]) results[static_cast<size_t>(capture_.outputs[k].index)] = true;
+  return results;
+}
+
+std::shared_ptr<const Executable> Executable::gradient_program(Graph graph) const {
   Capture capture;
   for (size_t k = 0; k < graph.results.size(); ++k) {
     CapturedOutput output;
@@ -268,7 +269,41 @@ std::shared_ptr<const Executable> Executable::gradient(const std::vector<bool>& 
   made->default_dtype_ = default_dtype_;
   made->autocast_.reset();  // as it is in backward passes
   made->compile();
-  return known = made;
+  return made;
+}
+
+std::shared_ptr<const Executable> Executable::gradient(const Flags& of_outputs, const Flags& wanted) const {
+  std::lock_guard lock(gradients_mutex_);
+  auto& known = gradients_[{of_outputs, wanted}];
+  if (!known) known = gradient_program(gradient_graph(captured_, results_of(of_outputs), wanted));
+  return known;
+}
+
+const Executable::Pair& Executable::with_gradient(const Flags& of_outputs, const Flags& wanted) const {
+  std::lock_guard lock(gradients_mutex_);
+  Pair& known = pairs_[{of_outputs, wanted}];
+  if (known.forward) return known;
+  const bool has_token = std::any_of(capture_.host.begin(), capture_.host.end(),
+                                     [](const HostFunction& host) { return host.call != nullptr; });
+  const size_t hidden = capture_.writebacks.size() + (has_token ? 1 : 0);
+  const size_t visible = captured_.results.size() - hidden;
+  SplitGradient split = split_gradient(captured_, hidden, results_of(of_outputs), wanted);
+  Capture capture = capture_;
+  for (size_t k = 0; k < split.kept; ++k) {
+    CapturedOutput output;
+    output.index = static_cast<int>(visible + k);
+    output.contiguous = true;
+    capture.outputs.push_back(std::move(output));
+  }
+  for (auto& [result, input] : capture.writebacks) result += static_cast<int>(split.kept);
+  capture.graph = std::move(split.forward);
+  const auto forward = std::make_shared<Executable>(std::move(capture), options_);
+  forward->default_dtype_ = default_dtype_;
+  forward->compile();
+  known.backward = gradient_program(std::move(split.backward));
+  known.reads = std::move(split.reads);
+  known.forward = forward;
+  return known;
 }
 
 std::string Executable::ir(std::string_view stage) const {

@@ -35,6 +35,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<CapturedOutput>& outputs() const { return capture_.outputs; }
   const std::vector<TensorRef>& constants() const { return capture_.constants; }
   const TensorType& input_type(int index) const;
+  const TensorType& result_type(int index) const {
+    return captured_.type(captured_.results[static_cast<size_t>(index)]);
+  }
   bool is_number(int input) const { return capture_.numbers[static_cast<size_t>(input)]; }
   void name_inputs(std::vector<std::string> names) { input_names_ = std::move(names); }
   const std::vector<ShapeGuard>& guards() const { return capture_.guards; }
@@ -51,10 +54,16 @@ class Executable : public std::enable_shared_from_this<Executable> {
     const auto found = capture_.gradient_inputs.find(input);
     return found != capture_.gradient_inputs.end() ? found->second : -1;
   }
-  // The compiled program of gradients (passes/gradient.h), of a pure one. Its inputs are those of this program and the
-  // gradients of results; outputs and results are the same here. Made once.
-  std::shared_ptr<const Executable> gradient(const std::vector<bool>& of_outputs,
-                                             const std::vector<bool>& wanted) const;
+  // The compiled program of gradients (passes/gradient.h). Its inputs are those of this program and the gradients of
+  // results. Made once, as is the next.
+  using Flags = std::vector<bool>;
+  std::shared_ptr<const Executable> gradient(const Flags& of_outputs, const Flags& wanted) const;
+  // This program, with further results behind its own, and one of gradients that takes those as well.
+  struct Pair {
+    std::shared_ptr<const Executable> forward, backward;
+    Flags reads;  // which inputs the gradients are computed from
+  };
+  const Pair& with_gradient(const Flags& of_outputs, const Flags& wanted) const;
 
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use
@@ -110,7 +119,10 @@ class Executable : public std::enable_shared_from_this<Executable> {
   mutable std::once_flag differentiable_once_;
   mutable bool is_differentiable_ = false;
   mutable std::mutex gradients_mutex_;
-  mutable std::map<std::pair<std::vector<bool>, std::vector<bool>>, std::shared_ptr<const Executable>> gradients_;
+  mutable std::map<std::pair<Flags, Flags>, std::shared_ptr<const Executable>> gradients_;
+  mutable std::map<std::pair<Flags, Flags>, Pair> pairs_;
+  Flags results_of(const Flags& outputs) const;
+  std::shared_ptr<const Executable> gradient_program(Graph graph) const;
   mutable std::once_flag passes_once_;
   mutable std::vector<std::pair<std::string, std::string>> passes_;
 };

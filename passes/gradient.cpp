@@ -163,7 +163,11 @@ void Reverse::apply(const OwnRule& rule) {
 }
 
 Graph gradient_graph(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
-  Graph out = without_effects(graph);
+  return with_gradient(without_effects(graph), of_results, wanted);
+}
+
+Graph with_gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
+  Graph out = graph;
   const std::vector<Param> params = out.params;
   const std::vector<ValueId> results = std::exchange(out.results, {});
   ShapeEnv env = assumed_env(graph);

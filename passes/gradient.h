@@ -78,6 +78,8 @@ Graph without_effects(const Graph& graph);
 // The params are those of `graph` and then one for each result in `of_results`, its gradient; the results are the
 // gradients of the params in `wanted`, zeros where nothing flows to one. The computation of `graph` is part of it, as
 // far as the formulas read its values. Throws Error{autograd} where an operation without a formula would get a gradient.
+Graph with_gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted);
+// The same without effects, which belong to the program itself.
 Graph gradient_graph(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted);
 
 }  // namespace tandem

@@ -1,0 +1,23 @@
+// A program and its gradient as two programs that run one after the other.
+//
+// Effect: `forward` is `graph` with further results, put in front of the last `hidden` ones: those of its products,
+// reductions and loops that the gradient reads. `backward` takes the params of `graph`, then a gradient for each result in
+// `of_results`, then what was kept, and yields the gradients of the params in `wanted`. What is cheap it computes again.
+// Bits: those of `gradient_graph`, which computes everything again and can be differentiated in turn.
+// Test: tests/autograd/test_compiled.py
+#pragma once
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace tandem {
+
+struct SplitGradient {
+  Graph forward, backward;
+  size_t kept;              // number of further results
+  std::vector<bool> reads;  // which params `backward` reads
+};
+SplitGradient split_gradient(const Graph& graph, size_t hidden, const std::vector<bool>& of_results,
+                             const std::vector<bool>& wanted);
+
+}  // namespace tandem
