@@ -106,7 +106,7 @@ def test_refuses_an_unknown_photograph(tmp_path):
 
 
 def test_trains_in_one_program(demo):
-    assert re.search(r"a step +64 images; \d+ kernels; captured 1 ×", demo[0])
+    assert re.search(r"a step +128 images; \d+ kernels; captured 1 ×", demo[0])
     assert re.search(r"time for a step +eager [\d.]+ [mµ]s, compiled [\d.]+ [mµ]s: [\d.]+ ×", demo[0])
     assert "━" not in demo[0] and "\r" not in demo[0]  # no bar in a file
 

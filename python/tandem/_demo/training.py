@@ -16,7 +16,7 @@ from tandem.nn import functional as F
 
 Tensor = td.Tensor
 
-BATCH, RATE = 64, 4e-3
+BATCH, RATE = 128, 6e-3
 
 
 class Task(NamedTuple):
@@ -46,7 +46,7 @@ def clothes(folder: Path, quick: bool) -> Task:
     """Fashion-MNIST; FileNotFoundError, which names the package, if its files are not there."""
     train, test = fashion_mnist.load(folder)
     scale, shift = 1 / (255 * fashion_mnist.DEVIATION), -fashion_mnist.MEAN / fashion_mnist.DEVIATION
-    steps, goal = (150, 0.75) if quick else (2800, 0.88)
+    steps, goal = (150, 0.75) if quick else (1400, 0.88)
     return Task("Fashion-MNIST", fashion_mnist.KINDS, train, test, scale, shift, steps, goal)
 
 
@@ -59,7 +59,7 @@ def digits(quick: bool) -> Task:
     shuffled = td.asarray(np.random.default_rng(0).permutation(len(labels)))
     images, named = images[shuffled], td.asarray(labels.astype(np.int64))[shuffled]
     train, test = Images(images[:1200], named[:1200]), Images(images[1200:], named[1200:])
-    steps, goal = (150, 0.85) if quick else (600, 0.95)
+    steps, goal = (150, 0.85) if quick else (400, 0.95)
     return Task("scikit-learn's digits", tuple("0123456789"), train, test, 1 / 6, -0.8, steps, goal)
 
 
