@@ -17,9 +17,8 @@ constexpr int64_t kManyTiles = 4;
 // Fewer outer points than this cannot keep threads busy; a reduction over at least so many elements is then split.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kLongRow = 1 << 16;
-// In rows of fewer points, what is read and written once per row takes a time that counts; pieces of memory shorter than
-// that fill no vector.
-constexpr int64_t kShortRow = 32, kShortPiece = 8;
+// Rows of fewer elements than a vector has: what is read and written once per row takes a time that counts.
+constexpr int64_t kShortRow = 8;
 
 class Scheduler {
  public:
@@ -126,8 +125,7 @@ class Scheduler {
   bool pick_column() {
     if (outer_.empty()) return false;
     const std::vector<bool> inside = walked();
-    const bool is_short = hint(product(inner_)) < kShortRow || hint(extent(inner_.back())) < kShortPiece;
-    const int weight = is_short ? 1 : static_cast<int>(nest_.accesses.size()) + 1;
+    const int weight = hint(extent(inner_.back())) < kShortRow ? 1 : static_cast<int>(nest_.accesses.size()) + 1;
     const auto score = [&](int axis) {
       int count = 0;
       for (size_t k = 0; k < nest_.accesses.size(); ++k)
