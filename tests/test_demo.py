@@ -165,12 +165,19 @@ def test_confusion_counts_and_picture(tmp_path):
         assert blue > red + 50
 
 
-def test_progress_is_one_line_that_goes_away(monkeypatch, capsys):
+@pytest.mark.parametrize("columns", [120, 80, 40, 12])
+def test_progress_is_one_line_that_goes_away(monkeypatch, capsys, columns):
     monkeypatch.setattr(terminal, "_live", True)
     monkeypatch.setattr(terminal.Progress, "PERIOD", 0.0)
+    monkeypatch.setenv("COLUMNS", str(columns))
     with terminal.Progress("training", 4) as bar:
         bar.at(1, "loss 0.5")
         bar.at(4)
     shown = capsys.readouterr().out
     assert "\n" not in shown and shown.endswith("\r\033[K")
-    assert re.search(r"\r\033\[K  training +━{30} 1/4, .* to go  loss 0\.5", shown) and "4/4, 0 ns to go" in shown
+    lines = [re.sub(r"\x1b\[\d*[mK]", "", line) for line in shown.split("\r")]
+    assert max(len(line) for line in lines) < columns
+    if columns >= 80:
+        assert re.fullmatch(r"  training +━{10,30} 1/4, .* to go  loss 0\.5", lines[1])
+    if columns == 120:
+        assert lines[2].rstrip() == f"  {'training':<{terminal.LABEL}}  {'━' * 30} 4/4, 0 ns to go"

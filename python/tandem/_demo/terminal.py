@@ -41,7 +41,7 @@ class Progress:
     Where there is no terminal nothing is written.
     """
 
-    WIDTH, PERIOD = 30, 0.1  # of the bar in columns, between two pictures of it in seconds
+    WIDTH, PERIOD = 30, 0.1  # of the bar in columns, at most; between two pictures of it in seconds
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total = label, total
@@ -55,10 +55,15 @@ class Progress:
         if not _live or (now - self._shown < self.PERIOD and done < self.total):
             return
         self._shown = now
-        full = self.WIDTH * done // self.total
-        bar = paint("━" * full, GREEN) + paint("━" * (self.WIDTH - full), DIM)
         rest = duration((now - self._start) * (self.total - done) / max(done, 1))
-        print(f"\r\033[K  {self.label:<{LABEL}}  {bar} {done}/{self.total}, {rest} to go  {detail}", end="", flush=True)
+        tail = f" {done}/{self.total}, {rest} to go  {detail}"
+        # A line that is wrapped could not be taken back.
+        columns = shutil.get_terminal_size((100, 24)).columns - 1
+        head = next((h for h in (f"  {self.label:<{LABEL}}  ", f"  {self.label}  ") if len(h + tail) + 9 < columns), "")
+        width = max(0, min(self.WIDTH, columns - len(head + tail)))
+        full = width * done // self.total
+        bar = paint("━" * full, GREEN) + paint("━" * (width - full), DIM)
+        print(f"\r\033[K{head}{bar}{tail[: columns - len(head)]}", end="", flush=True)
 
     def __exit__(self, *_: object) -> None:
         if _live:
