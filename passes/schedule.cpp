@@ -17,6 +17,8 @@ constexpr int64_t kManyTiles = 4;
 // Fewer outer points than this cannot keep threads busy; a reduction over at least so many elements is then split.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kLongRow = 1 << 16;
+// Rows of fewer elements than a vector has: what is read and written once per row takes a time that counts.
+constexpr int64_t kShortRow = 8;
 
 class Scheduler {
  public:
@@ -105,12 +107,29 @@ class Scheduler {
     }
   }
 
-  // Vectors run over an outer axis where memory is contiguous along that axis rather than along the inner one.
+  // Whether each access belongs to every point of the inner axes, rather than to each outer point once.
+  std::vector<bool> walked() const {
+    std::vector<bool> found(nest_.accesses.size());
+    for (const Stage& stage : nest_.stages) {
+      if (!stage.inner) continue;
+      for (const ScalarNode& node : stage.body)
+        if (node.op == ScalarOp::load) found[static_cast<size_t>(node.imm)] = true;
+      for (const Store& store : stage.stores) found[static_cast<size_t>(store.access)] = true;
+    }
+    return found;
+  }
+
+  // Vectors run over an outer axis where memory is contiguous along that axis rather than along the inner one. Along
+  // rows that are not short, what is done once per row (the update of a parameter after the sum that is its gradient,
+  // say) only decides between equals.
   bool pick_column() {
     if (outer_.empty()) return false;
+    const std::vector<bool> inside = walked();
+    const int weight = hint(extent(inner_.back())) < kShortRow ? 1 : static_cast<int>(nest_.accesses.size()) + 1;
     const auto score = [&](int axis) {
       int count = 0;
-      for (const NestAccess& access : nest_.accesses) count += access.slot >= 0 && access.reads_vectors(axis);
+      for (size_t k = 0; k < nest_.accesses.size(); ++k)
+        if (nest_.accesses[k].slot >= 0 && nest_.accesses[k].reads_vectors(axis)) count += inside[k] ? weight : 1;
       return count;
     };
     const int row = nest_.is_scan && score(inner_.back()) > 0 ? 0 : score(inner_.back());

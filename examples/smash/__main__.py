@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import tandem as td
-from examples import fashion_mnist
 from examples.smash.model import Smash
 from examples.smash.training import Comparison, Data, Settings, Trainer, captures, compare
+from tandem._demo import fashion_mnist
 
 
 def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison:

@@ -12,10 +12,10 @@ import numpy as np
 
 import tandem as td
 from examples import checkpoint
-from examples.fashion_mnist import Images, normalised
 from examples.smash import model as parts
 from examples.smash.architecture import Architecture, sample
 from examples.smash.model import Alone, Smash
+from tandem._demo.fashion_mnist import Images, normalised
 from tandem.nn import functional as F
 
 Tensor = td.Tensor

@@ -1,4 +1,4 @@
-"""The main job: a trained network and a photograph, eager and compiled (`python -m tandem.demo`, `./dev demo`)."""
+"""The main job: networks and a photograph, eager and compiled (`python -m tandem.demo`, `./dev demo`)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 import tandem as td
-from tandem._demo import network, photograph
-from tandem._demo.terminal import DIM, block, check, duration, fact, heading, paint, table
+from tandem._demo import confusion, fashion_mnist, network, photograph, training
+from tandem._demo.terminal import DIM, RED, Progress, block, check, duration, fact, heading, paint, table
 from tandem._viz.sources import places
 
 
@@ -81,8 +81,74 @@ def show_photograph(name: str, out: Path, quick: bool) -> tuple[np.ndarray, list
     return noisy, kept
 
 
+def pictures_to_learn(folder: Path, quick: bool) -> training.Task:
+    try:
+        return training.clothes(folder, quick)
+    except FileNotFoundError as missing:
+        print(paint(f"  {missing}", RED))
+        task = training.digits(quick)
+        fact("instead", f"{task.name}: fewer, smaller and easier, so no measure of the network")
+        return task
+
+
+def show_training(folder: Path, out: Path, quick: bool) -> list[bool]:
+    heading("3. A convolutional network, trained here: a step with its gradients is one program")
+    start = time.perf_counter()
+    task = pictures_to_learn(folder, quick)
+    (count, *size), tests = task.train.images.shape, len(task.test.labels)
+    fact("images", f"{task.name}: {count} of {size[0]} × {size[1]} pixels to train on, {tests} to test with")
+    trainer, kept = training.Trainer(task), compare_training(task, quick)
+    before = time.perf_counter()
+    with Progress("training", task.steps) as bar:
+        for loss in trainer.run():
+            bar.at(trainer.done, f"loss {float(loss):.3f}")
+    seconds = time.perf_counter() - before
+    fact("training", f"{task.steps} steps, {task.steps * training.BATCH / count:.1f} epochs, in {duration(seconds)}")
+    counts = trainer.confusion()
+    accuracy = np.trace(counts) / counts.sum()
+    kept.append(
+        check(f"at least {task.goal:.0%} of the test images right", bool(accuracy >= task.goal), f"{accuracy:.2%}")
+    )
+    shown, taken = np.unravel_index(np.argmax(counts - np.diag(np.diag(counts))), counts.shape)
+    fact("most often mistaken", f"{task.kinds[shown]} for {task.kinds[taken]}, {counts[shown, taken]} times")
+    out.mkdir(parents=True, exist_ok=True)
+    title = f"{task.name}: {accuracy:.1%} of {tests} test images right"
+    path = out / "confusion.png"
+    fact("written", str(confusion.draw(counts, task.kinds, task.examples(), title, path)))
+    fact("from loading to picture", duration(time.perf_counter() - start))
+    return kept
+
+
+def compare_training(task: training.Task, quick: bool) -> list[bool]:
+    """Train two networks in turns, one of them eagerly, for some steps."""
+    compiled, eager = training.Trainer(task), training.Trainer(task)
+    runs: list[tuple[training.Trainer, Any]] = [(compiled, compiled.compiled_step), (eager, eager.step)]
+    seconds: tuple[list[float], list[float]] = ([], [])
+    losses: tuple[list[bytes], list[bytes]] = ([], [])
+    steps = 20 if quick else 100
+    with Progress("comparing with eager code", steps) as bar:
+        for done in range(steps):
+            for k, (trainer, step) in enumerate(runs):
+                batch = trainer.batch()
+                before = time.perf_counter()
+                losses[k].append(np.asarray(step(*batch)).tobytes())
+                seconds[k].append(time.perf_counter() - before)
+            bar.at(done + 1)
+    stats = compiled.compiled_step.stats()
+    kernels = compiled.compiled_step.explain().report.specializations[-1].kernels
+    fact("a step", f"{training.BATCH} images; {len(kernels)} kernels; captured {stats['captures']} ×")
+    middle = [sorted(found)[steps // 2] for found in seconds]
+    fact(
+        "time for a step", f"eager {duration(middle[1])}, compiled {duration(middle[0])}: {middle[1] / middle[0]:.2f} ×"
+    )
+    fact("the first one, compiling included", duration(seconds[0][0]))
+    kept = [check("losses: eager = compiled, bit for bit", losses[0] == losses[1], f"{steps} steps")]
+    kept.append(check("parameters after that, bit for bit", compiled.bits() == eager.bits()))
+    return kept
+
+
 def show_graphs(digits: network.Digits) -> None:
-    heading("3. From the graph that was recorded to the kernels that run")
+    heading("4. From the graph that was recorded to the kernels that run")
     network.classify.clear()
     network.classify(*digits.tensors(td.float32))
     for stage, title in (("captured", "recorded"), ("optimized", "after the passes")):
@@ -107,7 +173,7 @@ def numpy_seconds(function: Callable[[], Any]) -> float:
 
 
 def show_times(digits: network.Digits, noisy: np.ndarray) -> list[bool]:
-    heading("4. Eager, compiled, NumPy")
+    heading("5. Eager, compiled, NumPy")
     cases: list[tuple[str, Any, tuple[Any, ...], Callable[[], Any]]] = []
     layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in digits.layers]
     for count in (len(digits.images), 1):
@@ -170,7 +236,7 @@ def compile_seconds(function: Any, arguments: tuple[Any, ...]) -> tuple[float, f
 
 
 def show_switch(noisy: np.ndarray) -> list[bool]:
-    heading("5. The off switch")
+    heading("6. The off switch")
     arguments = td.asarray(noisy), photograph.STRENGTH, photograph.TOLERANCE
     compiled = photograph.digest(*photograph.denoise(*arguments))
     calls = photograph.denoise.stats()["calls"]
@@ -200,6 +266,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tandem.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("tandem-demo"), help="folder for the pictures")
     parser.add_argument("--photo", choices=("flower", "china"), default="flower", help="which of scikit-learn's two")
+    parser.add_argument("--images", type=Path, default=fashion_mnist.FOLDER, help="folder with Fashion-MNIST's files")
     parser.add_argument("--quick", action="store_true", help="a part of the picture and little training")
     options = parser.parse_args()
     try:
@@ -212,6 +279,7 @@ def main() -> int:
     digits, kept = show_network(options.quick)
     noisy, more = show_photograph(options.photo, options.out, options.quick)
     kept += more
+    kept += show_training(options.images, options.out, options.quick)
     show_graphs(digits)
     kept += show_times(digits, noisy)
     kept += show_switch(noisy)

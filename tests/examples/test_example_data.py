@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import tandem as td
-from examples import fashion_mnist
 from examples.seq2seq import bible, data
 from examples.seq2seq.ngram import KneserNey
+from tandem._demo import fashion_mnist
 
 TEXT = """Ge1:1 In the beginning God created the heaven and the earth.
 Ge1:2 And the earth was without form,  and void.

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import tandem as td
-from examples import fashion_mnist
-from examples.fashion_mnist import Images
 from examples.smash import training
 from examples.smash.architecture import (
     BANKS,
@@ -24,6 +22,8 @@ from examples.smash.architecture import (
 )
 from examples.smash.model import Alone, Smash
 from examples.smash.training import Data, Settings, Trainer, accuracy, captures, spearman
+from tandem._demo import fashion_mnist
+from tandem._demo.fashion_mnist import Images
 
 
 def images(rng, count):

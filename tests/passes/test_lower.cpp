@@ -222,6 +222,16 @@ TEST_CASE("lower: vectors run along memory, over columns where rows are not cont
     %0 = sum %x axis=1 : f32[N]
     return %0
   })") == "N | M: sum; once out, columns");
+  // However much is read once per row afterwards, as for the update of a bias by its gradient: the rows decide.
+  const std::string_view update = R"(graph @f(%g: f32[K, N, M], %w: f32[N], %m: f32[N]) -> f32[N] {
+    %0 = sum %g axis=[0, 2] : f32[N]
+    %1 = multiply %0, %m : f32[N]
+    %2 = subtract %w, %1 : f32[N]
+    return %2
+  })";
+  CHECK(outline(update) == "N | K, M: sum; once out");
+  // Short rows are another matter: there are as many of those as of their elements.
+  CHECK(outline(update, {1000, 4, 4}).ends_with("columns"));
   const Lowered columns(R"(graph @f(%x: f32[N, M]) -> f32[M] {
     %0 = sum %x axis=0 : f32[M]
     return %0

@@ -70,6 +70,8 @@ constexpr Example kExamples[] = {
     {"flip of flip",
      "(%x: D[2, 3]) -> D[2, 3] { %0 = flip %x axis=[0, 1] : D[2, 3] %1 = flip %0 axis=[1] : D[2, 3] return %1 }",
      "(%x: D[2, 3]) -> D[2, 3] { %0 = flip %x axis=[0] : D[2, 3] return %0 }"},
+    {"stop gradient", "(%x: D[5]) -> D[5] { %0 = stop_gradient %x : D[5] return %0 }",
+     "(%x: D[5]) -> D[5] { return %x }"},
     {"slice everything",
      "(%x: D[2, 1]) -> D[2, 1] { %0 = slice %x starts=[0, 0] sizes=[2, 1] steps=[1, -1] : D[2, 1] return %0 }",
      "(%x: D[2, 1]) -> D[2, 1] { return %x }"},

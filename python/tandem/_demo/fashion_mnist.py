@@ -12,6 +12,7 @@ import tandem as td
 
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 KINDS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+MEAN, DEVIATION = 0.2860, 0.3530  # of the pixels to train on, from 0 to 1
 _TYPES = {8: np.uint8}  # of the elements of an idx file, by its third byte
 
 
@@ -29,7 +30,7 @@ def load(folder: Path = FOLDER) -> tuple[Images, Images]:
 
 def normalised(images: td.Tensor) -> td.Tensor:
     """Images as float32[N, 1, 28, 28] of about mean 0 and deviation 1 (those of the training images)."""
-    return ((images.astype(td.float32) / 255 - 0.2860) / 0.3530).reshape(-1, 1, 28, 28)
+    return ((images.astype(td.float32) / 255 - MEAN) / DEVIATION).reshape(-1, 1, 28, 28)
 
 
 def _part(folder: Path, name: str) -> Images:
