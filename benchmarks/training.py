@@ -1,4 +1,4 @@
-"""Training next to PyTorch (eager, and with --compile torch.compile) and JAX: `./dev run python benchmarks/training.py`.
+"""Training next to PyTorch (with --compile torch.compile, too) and JAX: `./dev run python benchmarks/training.py`.
 
 The cases are a perceptron with Adam, a transformer encoder with AdamW, and a recurrent network (LSTM) written by hand
 from small operations, forward and training. Every contender starts from the same weights, and the losses of the first

@@ -3,7 +3,7 @@
 //
 // Branches become branches: each gets the part that runs in it once more, and then its gradient. Loops stay loops: what
 // they carry is stacked, iteration by iteration, and a second loop goes through the stacks backwards
-// (passes/gradient_regions.cpp). What was computed under `no_grad` is a constant.
+// (passes/gradient_loops.cpp). What was computed under `no_grad` is a constant.
 // Test: tests/autograd/test_compiled.py, tests/autograd/test_control_flow.py
 #pragma once
 #include <functional>
@@ -58,7 +58,7 @@ class Reverse {
   ValueId complete(ValueId value);
   void step(size_t i);
   void apply(const OwnRule& rule);
-  // gradient_regions.cpp
+  // gradient_regions.cpp, gradient_loops.cpp
   void through_if(size_t i);
   void through_while(size_t i);
 

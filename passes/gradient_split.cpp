@@ -15,7 +15,8 @@ bool is_cheap(const Node& node) {
   if (std::holds_alternative<ViewRule>(node.op->lower) || std::holds_alternative<PointwiseRule>(node.op->lower))
     return true;
   const auto* structure = std::get_if<Structure>(&node.op->lower);
-  return structure && (*structure == Structure::full || *structure == Structure::from_dim || *structure == Structure::iota);
+  return structure &&
+         (*structure == Structure::full || *structure == Structure::from_dim || *structure == Structure::iota);
 }
 
 class Splitter {

@@ -1,0 +1,422 @@
+// Gradients of loops: see passes/gradient.h.
+#include <algorithm>
+
+#include "passes/gradient_parts.h"
+
+namespace tandem {
+
+namespace {
+
+// Where the number of iterations has no bound, so many states of a loop are kept; those between them are computed again.
+constexpr int64_t kCheckpoints = 256;
+
+const OpDef& row(std::string_view name) { return op(name); }
+
+// What reads `from` reads `to` instead.
+void replace_uses(Graph& graph, ValueId from, ValueId to) {
+  for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+  std::replace(graph.results.begin(), graph.results.end(), from, to);
+}
+
+Value whole(Builder& builder, int64_t value) { return builder.emit("full", {}, {Shape{}, value, DType::i64}); }
+
+Value size_value(Builder& builder, Dim size) {
+  return size.is_constant() ? whole(builder, size.constant())
+                            : builder.emit("from_dim", {}, {std::vector<Dim>{size}, DType::i64});
+}
+
+// ---- How often a loop runs at most ----
+
+struct Trips {
+  std::optional<Dim> most;
+  bool exact = false;  // that often
+};
+
+std::optional<Dim> size_of_value(const Graph& graph, const std::vector<int>& makers, ValueId id) {
+  const int made_by = makers[static_cast<size_t>(id)];
+  if (made_by < 0) return std::nullopt;
+  const Node& node = graph.nodes[static_cast<size_t>(made_by)];
+  if (node.op->name == "from_dim") return attr_as<std::vector<Dim>>(*node.op, node.attrs, "size").at(0);
+  if (node.op->name != "full" || !graph.type(id).shape.empty()) return std::nullopt;
+  const auto* value = std::get_if<int64_t>(&node.attrs[1]);
+  return value ? std::optional<Dim>(*value) : std::nullopt;
+}
+
+// The bound of `index < bound` where that, perhaps with other conditions, is what `id` says.
+std::optional<Dim> bound_in(const Graph& graph, const std::vector<int>& makers, ValueId id, ValueId index) {
+  const int made_by = makers[static_cast<size_t>(id)];
+  if (made_by < 0) return std::nullopt;
+  const Node& node = graph.nodes[static_cast<size_t>(made_by)];
+  if (node.op->name == "less" && node.inputs[0] == index) return size_of_value(graph, makers, node.inputs[1]);
+  if (node.op->name != "bitwise_and" && node.op->name != "logical_and") return std::nullopt;
+  const auto left = bound_in(graph, makers, node.inputs[0], index);
+  return left ? left : bound_in(graph, makers, node.inputs[1], index);
+}
+
+// Of loops over an index that counts from 0 up to a bound.
+Trips trips_of(const Graph& graph, const Node& node) {
+  const Graph &condition = *node.regions[0], &body = *node.regions[1];
+  const std::vector<int> outer = graph.producers(), in_condition = condition.producers(), in_body = body.producers();
+  for (size_t k = 0; k < node.outputs.size(); ++k) {
+    const auto first = size_of_value(graph, outer, node.inputs[k]);
+    const ValueId next = body.results[k];
+    const int made_by = in_body[static_cast<size_t>(next)];
+    if (!first || !first->is(0) || made_by < 0) continue;
+    const Node& step = body.nodes[static_cast<size_t>(made_by)];
+    if (step.op->name != "add" || step.inputs[0] != body.params[k].value) continue;
+    const auto by = size_of_value(body, in_body, step.inputs[1]);
+    if (!by || !by->is(1)) continue;
+    const ValueId goes_on = condition.results[0];
+    if (const auto most = bound_in(condition, in_condition, goes_on, condition.params[k].value)) {
+      const int decides = in_condition[static_cast<size_t>(goes_on)];
+      return {most, condition.nodes[static_cast<size_t>(decides)].op->name == "less"};
+    }
+    // A condition that is carried: what the body says of the next index.
+    for (size_t c = 0; c < node.outputs.size(); ++c)
+      if (condition.params[c].value == goes_on)
+        if (const auto most = bound_in(body, in_body, body.results[c], next)) return {most, false};
+  }
+  return {};
+}
+
+// ---- Saving what a loop carries ----
+
+struct Saved {
+  std::vector<ValueId> stacks;  // by carried value
+  ValueId count;                // of the iterations
+  ValueId stride;               // -1: every iteration is kept; else one in so many
+  // Of values of the body that are kept, too.
+  std::vector<ValueId> computed, computed_stacks;
+};
+
+// Whether it costs less to keep a value than to compute it again.
+bool is_dear(const Node& node) {
+  const auto* structure = std::get_if<Structure>(&node.op->lower);
+  const bool product = structure && (*structure == Structure::matmul || *structure == Structure::library);
+  return node.outputs.size() == 1 && (product || std::holds_alternative<ReduceRule>(node.op->lower));
+}
+
+// More values for a region, behind the first `n` of its params.
+std::vector<ValueId> add_params(Graph& region, size_t n, const std::vector<TensorType>& types) {
+  std::vector<ValueId> made;
+  std::vector<Param> params(region.params.begin() + static_cast<std::ptrdiff_t>(n), region.params.end());
+  region.params.resize(n);
+  for (const TensorType& type : types)
+    made.push_back(region.add_param(type, fmt::format("saved{}", region.params.size() - n)));
+  region.params.insert(region.params.end(), params.begin(), params.end());
+  return made;
+}
+
+// Writes the state of one iteration into the stacks; returns the stride and the stacks. When they are full, every second
+// state goes.
+std::vector<ValueId> save_checkpoint(GraphBuilder& builder, Graph& body, Value count, Value stride,
+                                     const std::vector<ValueId>& stacks, const std::vector<ValueId>& states) {
+  const auto types_of = [](const Graph& graph, const std::vector<ValueId>& values) {
+    std::vector<TensorType> types;
+    for (const ValueId value : values) types.push_back(graph.type(value));
+    return types;
+  };
+  const auto region_of = [&](const std::vector<TensorType>& types, std::string name) {
+    Graph region;
+    region.name = std::move(name);
+    for (const TensorType& type : types) region.add_param(type, fmt::format("c{}", region.params.size()));
+    for (const Param& param : region.params) region.results.push_back(param.value);
+    return region;
+  };
+  // Thinned out: stride and stacks.
+  std::vector<ValueId> kept = {stride.id};
+  kept.insert(kept.end(), stacks.begin(), stacks.end());
+  std::vector<TensorType> types = types_of(body, kept);
+  Graph thin = region_of(types, "then"), same = region_of(types, "else");
+  GraphBuilder in_thin(thin, builder.env());
+  thin.results[0] = (in_thin.at(thin.results[0]) * in_thin.emit("full", {}, {Shape{}, int64_t{2}, DType::i64})).id;
+  for (size_t k = 1; k < thin.results.size(); ++k) {
+    const Shape shape = types[k].shape;
+    Shape half = shape;
+    half[0] = kCheckpoints / 2;
+    std::vector<Dim> starts(shape.size(), Dim(0)), steps(shape.size(), Dim(1)), twice = steps;
+    twice[0] = 2;
+    const Value stack = in_thin.at(thin.results[k]);
+    thin.results[k] =
+        in_thin
+            .emit("slice_update", {stack, in_thin.emit("slice", {stack}, {starts, half, twice})}, {starts, half, steps})
+            .id;
+  }
+  // Saved: that, if the stacks are full, and then a new state.
+  std::vector<ValueId> operands = {count.id};
+  operands.insert(operands.end(), kept.begin(), kept.end());
+  operands.insert(operands.end(), states.begin(), states.end());
+  Graph save = region_of(types_of(body, operands), "then"), leave = save;
+  leave.name = "else";
+  leave.results.resize(1 + kept.size());
+  leave.results.erase(leave.results.begin());
+  GraphBuilder in_save(save, builder.env());
+  const Value counted = in_save.at(save.params[0].value), before = in_save.at(save.params[1].value);
+  const Value is_full = binary("equal", binary("floor_divide", counted, before), whole(in_save, kCheckpoints));
+  std::vector<ValueId> inputs = {is_full.id};
+  for (size_t k = 0; k < kept.size(); ++k) inputs.push_back(save.params[1 + k].value);
+  Node& thinned = save.add_node(row("if"), inputs, {}, types);
+  thinned.regions = {std::make_shared<Graph>(std::move(thin)), std::make_shared<Graph>(std::move(same))};
+  const std::vector<ValueId> after = thinned.outputs;
+  const Value slot = binary("floor_divide", counted, in_save.at(after[0]));
+  save.results = {after[0]};
+  for (size_t k = 0; k < stacks.size(); ++k)
+    save.results.push_back(
+        in_save
+            .emit("index_update", {in_save.at(after[1 + k]), slot, in_save.at(save.params[1 + kept.size() + k].value)},
+                  {int64_t{0}})
+            .id);
+  const Value due = binary("equal", binary("remainder", count, stride), whole(builder, 0));
+  inputs = {due.id};
+  inputs.insert(inputs.end(), operands.begin(), operands.end());
+  Node& node = body.add_node(row("if"), inputs, {}, types);
+  node.regions = {std::make_shared<Graph>(std::move(save)), std::make_shared<Graph>(std::move(leave))};
+  return node.outputs;
+}
+
+// Makes the loop, node `i`, count its iterations and keep what it carries at the beginning of each.
+Saved save_iterations(Graph& graph, ShapeEnv& env, size_t i, const std::optional<Dim>& most) {
+  const size_t n = graph.nodes[i].outputs.size();
+  std::vector<TensorType> types = {{DType::i64, {}, {}}};
+  if (!most) types.push_back(types[0]);  // the stride
+  const size_t first = types.size();     // of the stacks
+  const auto add_stack = [&](TensorType type) {
+    type.shape.insert(type.shape.begin(), most ? *most : Dim(kCheckpoints));
+    types.push_back(std::move(type));
+  };
+  for (const ValueId output : graph.nodes[i].outputs) add_stack(graph.type(output));
+  std::vector<ValueId> dear;
+  for (const Node& node : graph.nodes[i].regions[1]->nodes)
+    if (most && is_dear(node)) {
+      dear.push_back(node.outputs[0]);
+      add_stack(graph.nodes[i].regions[1]->type(node.outputs[0]));
+    }
+  Graph condition = *graph.nodes[i].regions[0], body = *graph.nodes[i].regions[1];
+  add_params(condition, n, types);
+  const std::vector<ValueId> now = add_params(body, n, types);
+  GraphBuilder in_body(body, env);
+  const Value count = in_body.at(now[0]);
+  std::vector<ValueId> next = {(count + whole(in_body, 1)).id},
+                       stacks(now.begin() + static_cast<long>(first), now.end()), states;
+  for (size_t k = 0; k < n; ++k) states.push_back(body.params[k].value);
+  states.insert(states.end(), dear.begin(), dear.end());
+  if (most) {
+    for (size_t k = 0; k < states.size(); ++k)
+      next.push_back(
+          in_body.emit("index_update", {in_body.at(stacks[k]), count, in_body.at(states[k])}, {int64_t{0}}).id);
+  } else {
+    const auto kept = save_checkpoint(in_body, body, count, in_body.at(now[1]), stacks, states);
+    next.insert(next.end(), kept.begin(), kept.end());
+  }
+  const auto behind = [n](std::vector<ValueId>& list, const std::vector<ValueId>& more) {
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(n), more.begin(), more.end());
+  };
+  behind(body.results, next);
+  // What the new values are before the loop stands in front of it.
+  std::vector<Node> rest(std::make_move_iterator(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i)),
+                         std::make_move_iterator(graph.nodes.end()));
+  graph.nodes.resize(i, Node{nullptr, {}, {}, {}, {}, {}});
+  GraphBuilder builder(graph, env);
+  builder.set_location(rest[0].loc);
+  std::vector<ValueId> inits = {whole(builder, 0).id}, made;
+  if (!most) inits.push_back(whole(builder, 1).id);
+  for (size_t k = first; k < types.size(); ++k)
+    inits.push_back(is_inexact(types[k].dtype)
+                        ? builder.full(types[k].shape, types[k].dtype, 0).id
+                        : builder.emit("full", {}, {types[k].shape, int64_t{0}, types[k].dtype}).id);
+  for (const TensorType& type : types) made.push_back(graph.add_value(type));
+  Node& loop = rest[0];
+  behind(loop.inputs, inits);
+  behind(loop.outputs, made);
+  loop.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(body))};
+  graph.nodes.insert(graph.nodes.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+  const auto stack = made.begin() + static_cast<long>(first);
+  return {{stack, stack + static_cast<long>(n)},
+          made[0],
+          most ? -1 : made[1],
+          dear,
+          {stack + static_cast<long>(n), made.end()}};
+}
+
+// The state at the beginning of iteration `number`, from the last one before it that was kept.
+std::vector<ValueId> computed_again(Graph& graph, GraphBuilder& builder, const Graph& body, Value number, Value stride,
+                                    const std::vector<ValueId>& stacks, const std::vector<ValueId>& captured) {
+  const Value slot = binary("floor_divide", number, stride), from = slot * stride;
+  std::vector<ValueId> inputs = {from.id};
+  for (const ValueId stack : stacks) inputs.push_back(builder.emit("take", {builder.at(stack), slot}, {int64_t{0}}).id);
+  const size_t carried = inputs.size();
+  inputs.push_back(number.id);
+  inputs.insert(inputs.end(), captured.begin(), captured.end());
+  Graph condition, again;
+  condition.name = "condition";
+  again.name = "body";
+  std::vector<TensorType> types;
+  for (const ValueId input : inputs) {
+    for (Graph* region : {&condition, &again})
+      region->add_param(graph.type(input), fmt::format("v{}", region->params.size()));
+    if (types.size() < carried) types.push_back(graph.type(input));
+  }
+  GraphBuilder in_condition(condition, builder.env()), in_again(again, builder.env());
+  condition.results = {
+      binary("less", in_condition.at(condition.params[0].value), in_condition.at(condition.params[carried].value)).id};
+  std::vector<ValueId> params;
+  for (size_t k = 1; k < again.params.size(); ++k)
+    if (k != carried) params.push_back(again.params[k].value);
+  again.results = append(again, body, params);
+  again.results.insert(again.results.begin(), (in_again.at(again.params[0].value) + whole(in_again, 1)).id);
+  Node& node = graph.add_node(row("while"), inputs, {}, types);
+  node.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(again))};
+  return {node.outputs.begin() + 1, node.outputs.end()};
+}
+
+// Whether a region reads rows of one of its params, and nothing else of it.
+bool read_by_rows(const Graph& region, ValueId param) {
+  if (std::find(region.results.begin(), region.results.end(), param) != region.results.end()) return false;
+  bool any = false;
+  for (const Node& node : region.nodes)
+    for (size_t k = 0; k < node.inputs.size(); ++k) {
+      if (node.inputs[k] != param) continue;
+      const bool row_of = node.op->name == "take" && k == 0 && region.type(node.inputs[1]).shape.empty();
+      if (!row_of && node.op->name != "check_index") return false;
+      any = any || row_of;
+    }
+  return any;
+}
+
+}  // namespace
+
+void Reverse::through_while(size_t i) {
+  const size_t n = graph_.nodes[i].outputs.size(), all = graph_.nodes[i].inputs.size();
+  const Trips trips = trips_of(graph_, graph_.nodes[i]);
+  const std::shared_ptr<const Graph> body = graph_.nodes[i].regions[1];
+  const Node loop = graph_.nodes[i];
+  const Saved saved = save_iterations(graph_, env_, i, trips.most);
+
+  std::vector<size_t> carried, captured;  // that gradients flow through
+  for (size_t k = 0; k < n; ++k)
+    if (leads(loop.outputs[k])) carried.push_back(k);
+  for (size_t k = n; k < all; ++k)
+    if (leads(loop.inputs[k])) captured.push_back(k);
+
+  // index, gradients of what is carried, gradients of what is captured | count, stride, stacks, captured, known
+  Graph back;
+  back.name = "body";
+  GraphBuilder in_back(back, env_);
+  std::vector<ValueId> inputs;
+  std::vector<TensorType> types;
+  const auto pass = [&](ValueId value, std::string name) {
+    inputs.push_back(value);
+    return back.add_param(graph_.type(value), std::move(name));
+  };
+  const ValueId index = pass(whole(builder_, 0).id, "index");
+  std::vector<ValueId> of_carried, of_captured;
+  for (const size_t k : carried) {
+    const ValueId known = complete(loop.outputs[k]);
+    of_carried.push_back(
+        pass(known >= 0 ? known : nothing(builder_, graph_.type(loop.outputs[k])).id, fmt::format("g{}", k)));
+  }
+  std::vector<bool> by_rows(all, false);
+  std::vector<ValueId> seen;
+  std::vector<bool> seeded(all, false);
+  for (const size_t k : captured) {
+    const ValueId value = loop.inputs[k];
+    const bool first = std::find(seen.begin(), seen.end(), value) == seen.end();
+    seen.push_back(value);
+    const ValueId known = first ? gradient(value) : -1;
+    by_rows[k] = read_by_rows(*body, body->params[k].value);
+    seeded[k] = known >= 0;
+    // Rows are added to zeros in eager code.
+    Value start = known >= 0 ? at(known) : nothing(builder_, graph_.type(value));
+    if (by_rows[k]) start = known >= 0 ? start + 0.0 : builder_.full(start.shape(), start.dtype(), 0);
+    of_captured.push_back(pass(start.id, fmt::format("g{}", k)));
+  }
+  const size_t changing = inputs.size();
+  const ValueId count = pass(saved.count, "count");
+  const ValueId stride = saved.stride >= 0 ? pass(saved.stride, "stride") : -1;
+  std::vector<ValueId> stacks, given, states, firsts(n, -1);
+  for (size_t k = 0; k < n; ++k) stacks.push_back(pass(saved.stacks[k], fmt::format("saved{}", k)));
+  for (size_t k = n; k < all; ++k) given.push_back(pass(loop.inputs[k], fmt::format("c{}", k)));
+  std::vector<ValueId> computed = saved.computed, kept;
+  for (const ValueId stack : saved.computed_stacks) kept.push_back(pass(stack, "computed"));
+  // What is carried is, in the first iteration, what was there before: there may be a gradient of it already.
+  for (const size_t k : carried) {
+    const ValueId value = loop.inputs[k];
+    if (!leads(value) || std::find(seen.begin(), seen.end(), value) != seen.end()) continue;
+    seen.push_back(value);
+    if (const ValueId known = gradient(value); known >= 0) firsts[k] = pass(known, fmt::format("known{}", k));
+  }
+
+  const Value number = in_back.at(count) - whole(in_back, 1) - in_back.at(index);
+  if (saved.stride < 0)
+    for (const ValueId stack : stacks)
+      states.push_back(in_back.emit("take", {in_back.at(stack), number}, {int64_t{0}}).id);
+  else
+    states = computed_again(back, in_back, *body, number, in_back.at(stride), stacks, given);
+  std::vector<ValueId> arguments = states;
+  arguments.insert(arguments.end(), given.begin(), given.end());
+  for (ValueId& stack : kept) stack = in_back.emit("take", {in_back.at(stack), number}, {int64_t{0}}).id;
+  Reverse inner(back, env_, back.nodes.size());
+  const std::vector<ValueId> results = append(back, *body, arguments, computed);
+  for (const size_t k : carried) inner.aim(states[k]);
+  for (const size_t k : captured) inner.aim(arguments[k]);
+  inner.spread();
+  for (size_t k = 0; k < captured.size(); ++k) {
+    inner.add(arguments[captured[k]], of_captured[k]);
+    if (by_rows[captured[k]]) inner.gather_rows(arguments[captured[k]]);
+  }
+  const Value is_first = binary("equal", number, whole(in_back, 0));
+  for (const size_t k : carried)
+    if (firsts[k] >= 0) {
+      const Value known = in_back.at(firsts[k]);
+      inner.add(states[k], where(is_first, known, in_back.scalar(known.dtype(), kNothing)).id);
+    }
+  for (size_t k = 0; k < carried.size(); ++k) inner.add(results[carried[k]], of_carried[k]);
+  inner.run();
+  back.results = {(in_back.at(index) + whole(in_back, 1)).id};
+  for (const size_t k : carried) {
+    const ValueId found = inner.gradient(states[k]);
+    back.results.push_back(found >= 0 ? found : nothing(in_back, back.type(states[k])).id);
+  }
+  for (const size_t k : captured) back.results.push_back(inner.gradient(arguments[k]));
+  for (size_t k = 0; k < kept.size(); ++k) replace_uses(back, computed[k], kept[k]);
+
+  Graph condition;
+  condition.name = "condition";
+  for (size_t k = 0; k < inputs.size(); ++k) condition.add_param(graph_.type(inputs[k]), back.params[k].name);
+  GraphBuilder in_condition(condition, env_);
+  const Value at_index = in_condition.at(condition.params[0].value);
+  Value goes_on = trips.exact ? binary("less", at_index, size_value(in_condition, *trips.most))
+                              : binary("less", at_index, in_condition.at(condition.params[changing].value));
+  if (trips.most && !trips.exact)
+    goes_on = binary("bitwise_and", binary("less", at_index, size_value(in_condition, *trips.most)), goes_on);
+  condition.results = {goes_on.id};
+  for (size_t k = 0; k < changing; ++k) types.push_back(graph_.type(inputs[k]));
+  Node& made = graph_.add_node(*loop.op, inputs, {}, types, loop.loc);
+  made.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(back))};
+  const std::vector<ValueId> outputs = made.outputs;
+
+  size_t next = 1;
+  std::vector<std::pair<ValueId, ValueId>> rest;
+  const Value ran = binary("greater", at(saved.count), whole(builder_, 0));
+  for (size_t k = 0; k < carried.size(); ++k, ++next) {
+    const ValueId value = loop.inputs[carried[k]];
+    if (!leads(value)) continue;
+    if (firsts[carried[k]] < 0) {
+      rest.emplace_back(value, outputs[next]);
+      continue;
+    }
+    const Value never = at(firsts[carried[k]] >= 0 ? gradient(value) : -1) + at(inputs[1 + k]);
+    gradients_[value] = trips.exact && trips.most->is_constant() && trips.most->constant() > 0
+                            ? outputs[next]
+                            : where(ran, at(outputs[next]), never).id;
+  }
+  for (const size_t k : captured) {
+    if (seeded[k])
+      gradients_[loop.inputs[k]] = outputs[next++];
+    else
+      rest.emplace_back(loop.inputs[k], outputs[next++]);
+  }
+  for (const auto& [value, found] : rest) add(value, found);
+}
+
+}  // namespace tandem
