@@ -239,3 +239,27 @@ def test_modules_in_training_mode_are_compiled(dropout):
         found.append([bits(value) for value in net.state_dict().values()])
     assert found[0] == found[1]
     assert function.stats()["eager_calls"] == 0
+
+
+def test_products_are_computed_once_and_kept():
+    f = td.script(lambda x, w: td.tanh(x @ w) * 2)
+    x, w = td.ones((4, 3)).requires_grad_(), td.ones((3, 5)).requires_grad_()
+    for _ in range(2):
+        before = _core.stats()["library_calls"]
+        y = f(x, w)
+        forward = _core.stats()["library_calls"]
+        y.sum().backward()
+        assert (forward - before, _core.stats()["library_calls"] - forward) == (1, 2)
+
+
+def test_parts_without_gradients_are_marked_in_the_graph():
+    @td.trace
+    def f(x):
+        with td.no_grad():
+            y = x * 2
+        return x.detach() * y
+
+    f(td.ones((2,)))
+    lines = f.ir("captured").splitlines()
+    assert [("no_grad" in line) for line in lines if " multiply " in line] == [True, False]
+    assert any("stop_gradient" in line and "no_grad" in line for line in lines)

@@ -84,6 +84,21 @@ TEST_CASE("random graphs round-trip and verify") {
   }
 }
 
+TEST_CASE("graph text says which nodes no gradient flows through") {
+  const std::string text =
+      "graph @f(%x: f32[3]) -> f32[3] {\n"
+      "  %0 = stop_gradient %x no_grad : f32[3]\n"
+      "  %1 = sum %0 axis=[0] keepdims=true no_grad : f32[1]\n"
+      "  %2 = multiply %0, %1 : f32[3]\n"
+      "  return %2\n"
+      "}\n";
+  const Graph graph = parse_graph(text);
+  CHECK(graph.nodes[1].no_grad);
+  CHECK_FALSE(graph.nodes[2].no_grad);
+  CHECK(parse_graph(to_text(graph)).nodes[0].no_grad);
+  CHECK(to_text(graph) == to_text(parse_graph(to_text(graph))));
+}
+
 TEST_CASE("graph text keeps every attribute value exactly") {
   for (const std::string_view value :
        {"-0.0", "0.1", "1e+300", "5e-324", "inf", "-inf", "nan", "-nan", "3", "true", "-9223372036854775808"}) {
