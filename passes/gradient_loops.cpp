@@ -101,6 +101,7 @@ std::vector<ValueId> add_params(Graph& region, size_t n, const std::vector<Tenso
   std::vector<ValueId> made;
   std::vector<Param> params(region.params.begin() + static_cast<std::ptrdiff_t>(n), region.params.end());
   region.params.resize(n);
+  made.reserve(types.size());
   for (const TensorType& type : types)
     made.push_back(region.add_param(type, fmt::format("saved{}", region.params.size() - n)));
   region.params.insert(region.params.end(), params.begin(), params.end());
@@ -113,6 +114,7 @@ std::vector<ValueId> save_checkpoint(GraphBuilder& builder, Graph& body, Value c
                                      const std::vector<ValueId>& stacks, const std::vector<ValueId>& states) {
   const auto types_of = [](const Graph& graph, const std::vector<ValueId>& values) {
     std::vector<TensorType> types;
+    types.reserve(values.size());
     for (const ValueId value : values) types.push_back(graph.type(value));
     return types;
   };
@@ -390,6 +392,7 @@ void Reverse::through_while(size_t i) {
   if (trips.most && !trips.exact)
     goes_on = binary("bitwise_and", binary("less", at_index, size_value(in_condition, *trips.most)), goes_on);
   condition.results = {goes_on.id};
+  types.reserve(changing);
   for (size_t k = 0; k < changing; ++k) types.push_back(graph_.type(inputs[k]));
   Node& made = graph_.add_node(*loop.op, inputs, {}, types, loop.loc);
   made.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(back))};

@@ -18,6 +18,7 @@ std::vector<ValueId> append(Graph& graph, const Graph& region, std::span<const V
       continue;
     }
     std::vector<TensorType> types;
+    types.reserve(node.outputs.size());
     for (const ValueId output : node.outputs) types.push_back(region.type(output));
     if (is(Structure::host_call)) {
       const Node& token = graph.add_node(op("full"), {}, {Shape{}, int64_t{0}, DType::boolean}, types, node.loc);
@@ -25,6 +26,7 @@ std::vector<ValueId> append(Graph& graph, const Graph& region, std::span<const V
       continue;
     }
     std::vector<ValueId> inputs;
+    inputs.reserve(node.inputs.size());
     for (const ValueId input : node.inputs) inputs.push_back(mapped(input));
     Node& made = graph.add_node(*node.op, std::move(inputs), node.attrs, types, node.loc);
     made.no_grad = node.no_grad;
@@ -32,6 +34,7 @@ std::vector<ValueId> append(Graph& graph, const Graph& region, std::span<const V
     for (size_t k = 0; k < node.outputs.size(); ++k) map[static_cast<size_t>(node.outputs[k])] = made.outputs[k];
   }
   std::vector<ValueId> results;
+  results.reserve(region.results.size());
   for (const ValueId result : region.results) results.push_back(mapped(result));
   for (ValueId& value : watched) value = mapped(value);
   return results;
@@ -92,6 +95,7 @@ void Reverse::through_if(size_t i) {
     regions.push_back(std::make_shared<Graph>(std::move(region)));
   }
   std::vector<TensorType> types;
+  types.reserve(to.size());
   for (const size_t k : to) types.push_back(graph_.type(node.inputs[k]));
   Node& made = graph_.add_node(*node.op, inputs, {}, types, node.loc);
   made.regions = std::move(regions);
