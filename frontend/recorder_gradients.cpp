@@ -16,6 +16,8 @@ bool contains(const std::vector<TrackingRef>& all, const TrackingRef& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
+TensorRef sum_of(const TensorRef& before, const TensorRef& more) { return before ? call("add", {before, more}) : more; }
+
 }  // namespace
 
 Tracked tracked_as(const Tensor& x) {
@@ -114,10 +116,7 @@ void Recorder::require_grad(const TensorRef& given, bool required) {
   if (leads(frames_.size() - 1, value)) return;
   if (!r.views.empty()) {
     // A cell of its own, which is always a view of the other one.
-    auto cell = std::make_shared<Cell>();
-    cell->now = {top().id, value};
-    cell->type = r.type;
-    cell->home = top().id;
+    std::shared_ptr<Cell> cell = wrap(value)->recorded->cell;
     link(cell, {r.cell, std::exchange(r.views, {}), true, {{lift(Kind::boolean, 0, 1), true}}});
     r.cell = std::move(cell);
   }
@@ -157,11 +156,7 @@ void Recorder::own_rule(std::span<const TensorRef> inputs, std::span<const Tenso
     const ValueId value = emit(op("copy"), {read(result)}, {});
     top().graph.nodes.back().no_grad = true;
     own.outputs.push_back(value);
-    auto cell = std::make_shared<Cell>();
-    cell->now = {top().id, value};
-    cell->type = top().graph.type(value);
-    cell->home = top().id;
-    result->recorded->cell = std::move(cell);
+    result->recorded->cell = wrap(value)->recorded->cell;
     result->recorded->views.clear();
   }
   own.position = top().graph.nodes.size();
@@ -280,8 +275,7 @@ void Recorder::run_backward(Reverse& reverse, std::span<const std::pair<ValueId,
         for (const auto& hook : tracking->hooks)
           if (const TensorRef replaced = hook(wrap(gradient))) gradient = read(replaced);
         if (!tracking->keeps_grad || leaf) continue;
-        const TensorRef now = wrap(gradient);
-        tracking->grad = tracking->grad ? call("add", {tracking->grad, now}) : now;
+        tracking->grad = sum_of(tracking->grad, wrap(gradient));
       }
     if (leaf) return gradient;
     if (frame.freed.contains(value)) {
@@ -347,8 +341,7 @@ void Recorder::backward(std::span<const TensorRef> roots, std::span<const Tensor
         if (outside) throw_from_outside();
         continue;
       }
-      const TensorRef before = known_gradient(tracking), now = wrap(gradient);
-      replace_gradient(tracking, before ? call("add", {before, now}) : now);
+      replace_gradient(tracking, sum_of(known_gradient(tracking), wrap(gradient)));
     }
   }
 }
@@ -374,7 +367,7 @@ std::vector<TensorRef> Recorder::gradients(std::span<const TensorRef> roots, std
     TensorRef sum;
     for (const ValueId value : each) {
       const ValueId gradient = reverse.gradient(value);
-      if (gradient >= 0) sum = sum ? call("add", {sum, wrap(gradient)}) : wrap(gradient);
+      if (gradient >= 0) sum = sum_of(sum, wrap(gradient));
     }
     found.push_back(std::move(sum));
   }

@@ -10,8 +10,6 @@ namespace {
 // Where the number of iterations has no bound, so many states of a loop are kept; those between them are computed again.
 constexpr int64_t kCheckpoints = 256;
 
-const OpDef& row(std::string_view name) { return op(name); }
-
 // What reads `from` reads `to` instead.
 void replace_uses(Graph& graph, ValueId from, ValueId to) {
   for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
@@ -157,7 +155,7 @@ std::vector<ValueId> save_checkpoint(GraphBuilder& builder, Graph& body, Value c
   const Value is_full = binary("equal", binary("floor_divide", counted, before), whole(in_save, kCheckpoints));
   std::vector<ValueId> inputs = {is_full.id};
   for (size_t k = 0; k < kept.size(); ++k) inputs.push_back(save.params[1 + k].value);
-  Node& thinned = save.add_node(row("if"), inputs, {}, types);
+  Node& thinned = save.add_node(op("if"), inputs, {}, types);
   thinned.regions = {std::make_shared<Graph>(std::move(thin)), std::make_shared<Graph>(std::move(same))};
   const std::vector<ValueId> after = thinned.outputs;
   const Value slot = binary("floor_divide", counted, in_save.at(after[0]));
@@ -171,7 +169,7 @@ std::vector<ValueId> save_checkpoint(GraphBuilder& builder, Graph& body, Value c
   const Value due = binary("equal", binary("remainder", count, stride), whole(builder, 0));
   inputs = {due.id};
   inputs.insert(inputs.end(), operands.begin(), operands.end());
-  Node& node = body.add_node(row("if"), inputs, {}, types);
+  Node& node = body.add_node(op("if"), inputs, {}, types);
   node.regions = {std::make_shared<Graph>(std::move(save)), std::make_shared<Graph>(std::move(leave))};
   return node.outputs;
 }
@@ -266,7 +264,7 @@ std::vector<ValueId> computed_again(Graph& graph, GraphBuilder& builder, const G
     if (k != carried) params.push_back(again.params[k].value);
   again.results = append(again, body, params);
   again.results.insert(again.results.begin(), (in_again.at(again.params[0].value) + whole(in_again, 1)).id);
-  Node& node = graph.add_node(row("while"), inputs, {}, types);
+  Node& node = graph.add_node(op("while"), inputs, {}, types);
   node.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(again))};
   return {node.outputs.begin() + 1, node.outputs.end()};
 }

@@ -13,35 +13,31 @@ from tandem.nn.modules.module import Module
 Tensor = _core.Tensor
 
 
-class ReLU(Module):
+class _InPlace(Module):
+    _shown = ("inplace?",)
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+class ReLU(_InPlace):
     """max(x, 0).
 
     >>> td.nn.ReLU()(td.asarray([-1., 2.]))
     tensor([0., 2.], dtype=float32)
     """
 
-    _shown = ("inplace?",)
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
 
 
-class ReLU6(Module):
+class ReLU6(_InPlace):
     """x limited to 0 ... 6.
 
     >>> td.nn.ReLU6()(td.asarray([-1., 9.]))
     tensor([0., 6.], dtype=float32)
     """
-
-    _shown = ("inplace?",)
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu6(input, self.inplace)
@@ -98,18 +94,12 @@ class CELU(Module):
         return F.celu(input, self.alpha, self.inplace)
 
 
-class SELU(Module):
+class SELU(_InPlace):
     """ELU with the constants under which layers keep mean 0 and variance 1.
 
     >>> td.nn.SELU()(td.asarray([0.]))
     tensor([0.], dtype=float32)
     """
-
-    _shown = ("inplace?",)
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
@@ -132,35 +122,23 @@ class GELU(Module):
         return F.gelu(input, self.approximate)
 
 
-class SiLU(Module):
+class SiLU(_InPlace):
     """x * sigmoid(x).
 
     >>> td.nn.SiLU()(td.asarray([0.]))
     tensor([0.], dtype=float32)
     """
 
-    _shown = ("inplace?",)
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
-class Mish(Module):
+class Mish(_InPlace):
     """x * tanh(softplus(x)).
 
     >>> td.nn.Mish()(td.asarray([0.]))
     tensor([0.], dtype=float32)
     """
-
-    _shown = ("inplace?",)
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)

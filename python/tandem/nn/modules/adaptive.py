@@ -149,13 +149,7 @@ class MaxUnpool3d(_MaxUnpool):
         return F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class FractionalMaxPool2d(Module):
-    """The largest element of windows at random places, in number output_size, or output_ratio of the input.
-
-    >>> td.nn.FractionalMaxPool2d(2, output_size=(3, 3))(td.ones((2, 3, 7, 7))).shape
-    (2, 3, 3, 3)
-    """
-
+class _FractionalMaxPool(Module):
     def __init__(
         self,
         kernel_size: Sizes,
@@ -167,13 +161,22 @@ class FractionalMaxPool2d(Module):
         super().__init__()
         if (output_size is None) == (output_ratio is None):
             raise _core.ArgumentError(
-                f"FractionalMaxPool2d: got output_size={output_size} and output_ratio={output_ratio}; need one of them"
+                f"{type(self).__name__}: got output_size={output_size} and output_ratio={output_ratio}; need one of "
+                "them"
             )
         self.kernel_size, self.output_size, self.output_ratio = kernel_size, output_size, output_ratio
         self.return_indices = return_indices
         self.register_buffer("_random_samples", _random_samples)
 
     _random_samples: Tensor | None
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest element of windows at random places, in number output_size, or output_ratio of the input.
+
+    >>> td.nn.FractionalMaxPool2d(2, output_size=(3, 3))(td.ones((2, 3, 7, 7))).shape
+    (2, 3, 3, 3)
+    """
 
     def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return F.fractional_max_pool2d(
@@ -186,31 +189,12 @@ class FractionalMaxPool2d(Module):
         )
 
 
-class FractionalMaxPool3d(Module):
+class FractionalMaxPool3d(_FractionalMaxPool):
     """The largest element of windows at random places, in number output_size, or output_ratio of the input.
 
     >>> td.nn.FractionalMaxPool3d(2, output_size=(2, 2, 2))(td.ones((2, 3, 5, 5, 5))).shape
     (2, 3, 2, 2, 2)
     """
-
-    def __init__(
-        self,
-        kernel_size: Sizes,
-        output_size: Sizes | None = None,
-        output_ratio: Any = None,
-        return_indices: bool = False,
-        _random_samples: Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        if (output_size is None) == (output_ratio is None):
-            raise _core.ArgumentError(
-                f"FractionalMaxPool3d: got output_size={output_size} and output_ratio={output_ratio}; need one of them"
-            )
-        self.kernel_size, self.output_size, self.output_ratio = kernel_size, output_size, output_ratio
-        self.return_indices = return_indices
-        self.register_buffer("_random_samples", _random_samples)
-
-    _random_samples: Tensor | None
 
     def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return F.fractional_max_pool3d(

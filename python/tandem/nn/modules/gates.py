@@ -107,52 +107,42 @@ class GLU(Module):
         return F.glu(input, self.dim)
 
 
-class Softmax(Module):
+class _AlongAxis(Module):
+    _shown = ("dim",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+
+class Softmax(_AlongAxis):
     """exp(x) divided by its sum along the axis dim.
 
     >>> td.nn.Softmax(dim=-1)(td.zeros((2,)))
     tensor([0.5, 0.5], dtype=float32)
     """
 
-    _shown = ("dim",)
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
 
-class LogSoftmax(Module):
+class LogSoftmax(_AlongAxis):
     """The logarithm of softmax along the axis dim.
 
     >>> td.nn.LogSoftmax(dim=-1)(td.zeros((1,)))
     tensor([0.], dtype=float32)
     """
 
-    _shown = ("dim",)
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
 
 
-class Softmin(Module):
+class Softmin(_AlongAxis):
     """softmax of -x along the axis dim.
 
     >>> td.nn.Softmin(dim=-1)(td.zeros((2,)))
     tensor([0.5, 0.5], dtype=float32)
     """
-
-    _shown = ("dim",)
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim)
