@@ -40,6 +40,67 @@ def timed_first(case: Case, name: str, step: Step) -> None:
     case.steps[name] = step
 
 
+# ---- Modules, which have the same names here and in PyTorch -------------------------------------------------------
+
+
+@dataclass
+class Task:
+    """A network, how it is trained, and on what; `layers` and `loss` take the library's nn and nn.functional."""
+
+    layers: Callable[[Any], Any]
+    loss: Callable[[Any, Any, Any], Any]
+    optimizer: str
+    rate: float
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+def _step(library: Any, task: Task, net: Any, model: Any, put: Callable[[np.ndarray], Any], annotate: Any) -> Step:
+    optimizer = getattr(library.optim, task.optimizer)(net.parameters(), lr=task.rate)
+    inputs, targets = put(task.inputs), put(task.targets)
+
+    @annotate
+    def step(inputs: Any, targets: Any) -> Any:
+        optimizer.zero_grad()
+        loss = task.loss(library.nn.functional, model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return lambda: step(inputs, targets)
+
+
+def as_it_is(function: Any) -> Any:
+    return function
+
+
+def add_contenders(case: Case, task: Task, td: Any, torch: Any, compile_torch: bool) -> dict[str, np.ndarray]:
+    """Add the steps of Tandem and PyTorch to the case; return the weights they all start from."""
+
+    def theirs(wrap: Callable[[Any], Any]) -> Step:
+        net = network(torch)
+        net.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in weights.items()})
+        return _step(torch, task, net, wrap(net), torch.from_numpy, as_it_is)
+
+    def ours(annotate: Callable[[Any], Any]) -> Step:
+        net = network(td)
+        net.load_state_dict({key: td.asarray(value) for key, value in weights.items()})
+        return _step(td, task, net, net, td.asarray, annotate)
+
+    def network(library: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch says which of its fast paths a layer cannot take
+            return task.layers(library.nn)
+
+    weights = {key: value.detach().numpy().copy() for key, value in network(torch).state_dict().items()}
+    timed_first(case, "script", ours(td.script))
+    timed_first(case, "eager", ours(as_it_is))
+    timed_first(case, "torch", theirs(as_it_is))
+    if compile_torch:
+        timed_first(case, "torch.compile", theirs(torch.compile))
+    return weights
+
+
 # ---- A perceptron: 784-512-256-10, 128 rows, Adam ------------------------------------------------------------------
 
 
@@ -52,46 +113,8 @@ def perceptron(td: Any, torch: Any, jax: Any, compile_torch: bool) -> Case:
     def layers(nn: Any) -> Any:
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
 
-    reference = layers(torch.nn)
-    weights = {key: value.detach().numpy().copy() for key, value in reference.state_dict().items()}
-
-    def ours(annotate: Callable[[Any], Any]) -> Step:
-        net = layers(td.nn)
-        net.load_state_dict({key: td.asarray(value) for key, value in weights.items()})
-        optimizer = td.optim.Adam(net.parameters(), lr=1e-3)
-        inputs, labels = td.asarray(x), td.asarray(y)
-
-        @annotate
-        def step(inputs: Any, labels: Any) -> Any:
-            optimizer.zero_grad()
-            loss = td.nn.functional.cross_entropy(net(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
-        return lambda: step(inputs, labels)
-
-    def theirs(net: Any, wrap: Callable[[Any], Any]) -> Step:
-        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-        inputs, labels = torch.from_numpy(x), torch.from_numpy(y)
-        model = wrap(net)
-
-        def step() -> Any:
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
-        return step
-
-    timed_first(case, "script", ours(td.script))
-    timed_first(case, "eager", ours(lambda f: f))
-    timed_first(case, "torch", theirs(reference, lambda net: net))
-    if compile_torch:
-        again = layers(torch.nn)
-        again.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in weights.items()})
-        timed_first(case, "torch.compile", theirs(again, torch.compile))
+    task = Task(layers, lambda F, found, labels: F.cross_entropy(found, labels), "Adam", 1e-3, x, y)
+    weights = add_contenders(case, task, td, torch, compile_torch)
     if jax is not None:
         timed_first(case, "jax", _jax_perceptron(jax, weights, x, y))
     return case
@@ -139,57 +162,14 @@ def _jax_perceptron(jax: Any, weights: dict[str, np.ndarray], x: np.ndarray, y: 
 def encoder(td: Any, torch: Any, jax: Any, compile_torch: bool) -> Case:
     case = Case("encoder 4 layers d256, 8x128, AdamW", {"script": 0.8})
     rng = np.random.default_rng(1)
-    x = rng.standard_normal((8, 128, 256)).astype(np.float32)
-    y = rng.standard_normal((8, 128, 256)).astype(np.float32)
+    x, y = (rng.standard_normal((8, 128, 256)).astype(np.float32) for _ in range(2))
 
     def layers(nn: Any) -> Any:
         layer = nn.TransformerEncoderLayer(256, 8, 1024, dropout=0.0, batch_first=True, activation="gelu")
         return nn.TransformerEncoder(layer, 4)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        reference = layers(torch.nn)
-    weights = {key: value.detach().numpy().copy() for key, value in reference.state_dict().items()}
-
-    def ours(annotate: Callable[[Any], Any]) -> Step:
-        net = layers(td.nn)
-        net.load_state_dict({key: td.asarray(value) for key, value in weights.items()})
-        optimizer = td.optim.AdamW(net.parameters(), lr=1e-4)
-        inputs, targets = td.asarray(x), td.asarray(y)
-
-        @annotate
-        def step(inputs: Any, targets: Any) -> Any:
-            optimizer.zero_grad()
-            loss = td.nn.functional.mse_loss(net(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
-        return lambda: step(inputs, targets)
-
-    def theirs(net: Any, wrap: Callable[[Any], Any]) -> Step:
-        optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
-        inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
-        model = wrap(net)
-
-        def step() -> Any:
-            optimizer.zero_grad()
-            loss = torch.nn.functional.mse_loss(model(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
-        return step
-
-    timed_first(case, "script", ours(td.script))
-    timed_first(case, "eager", ours(lambda f: f))
-    timed_first(case, "torch", theirs(reference, lambda net: net))
-    if compile_torch:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            again = layers(torch.nn)
-        again.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in weights.items()})
-        timed_first(case, "torch.compile", theirs(again, torch.compile))
+    task = Task(layers, lambda F, found, targets: F.mse_loss(found, targets), "AdamW", 1e-4, x, y)
+    add_contenders(case, task, td, torch, compile_torch)
     return case
 
 

@@ -6,7 +6,7 @@
 
 namespace tandem {
 
-// Runs a pure program on inputs that match, as Executable::run does.
+// Runs a program that is_differentiable on inputs that match, as Executable::run does.
 void run_taped(const std::shared_ptr<const Executable>& program, std::vector<TensorRef> inputs, const int64_t* symbols,
                std::span<TensorRef> outputs);
 

@@ -314,6 +314,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   static void watch_value(Frame& frame, ValueId value, const TrackingRef& tracking);
   bool leads(size_t level, ValueId value);
   void aim_at_watched(Reverse& reverse, size_t level);
+  Reverse reaching(size_t level);  // knows which values of an open region lead to a leaf
   TrackingRef tracking_in(const TensorRef& x);
   TensorRef known_gradient(const TrackingRef& tracking);
   void replace_gradient(const TrackingRef& tracking, TensorRef gradient);

@@ -68,14 +68,16 @@ void Recorder::aim_at_watched(Reverse& reverse, size_t level) {
     if (is_inexact(cell->type.dtype) && leads(level - 1, value_in(cell, level - 1))) reverse.aim(value);
 }
 
-// Whether gradients flow from a value of an open region to a leaf.
-bool Recorder::leads(size_t level, ValueId value) {
+Reverse Recorder::reaching(size_t level) {
   Reverse reverse(frames_[level].graph, env_);
   reverse.set_rules(frames_[level].rules);
   aim_at_watched(reverse, level);
   reverse.spread();
-  return reverse.leads(value);
+  return reverse;
 }
+
+// Whether gradients flow from a value of an open region to a leaf.
+bool Recorder::leads(size_t level, ValueId value) { return reaching(level).leads(value); }
 
 bool Recorder::requires_grad(const TensorRef& x) {
   asks_tracking_ = true;
@@ -376,10 +378,7 @@ std::vector<TensorRef> Recorder::gradients(std::span<const TensorRef> roots, std
 
 // The results of a function that computes gradients itself are on no tape: no gradient may be expected to flow from them.
 void Recorder::check_untracked(std::span<const TensorRef> outputs) {
-  Reverse reverse(top().graph, env_);
-  reverse.set_rules(top().rules);
-  aim_at_watched(reverse, 0);
-  reverse.spread();
+  const Reverse reverse = reaching(0);
   for (const TensorRef& output : outputs) {
     if (!output->recorded || output->recorded->cell->argument >= 0 || !is_inexact(output->dtype)) continue;
     const ValueId value = read(output);

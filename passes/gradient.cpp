@@ -9,8 +9,8 @@ namespace tandem {
 
 // ---- Which values lead to others -----------------------------------------------------------------------------------
 
-void Reverse::spread(const Graph& graph, Flags& reached, size_t first) {
-  for (size_t i = first; i < graph.nodes.size(); ++i) {
+void Reverse::spread(const Graph& graph, Flags& reached, size_t first, size_t last) {
+  for (size_t i = first; i < last; ++i) {
     const Node& node = graph.nodes[i];
     if (node.no_grad) continue;
     const Flags outputs = through(graph, node, reached);
@@ -30,7 +30,7 @@ Reverse::Flags Reverse::through(const Graph& graph, const Node& node, const Flag
     Flags values(region.types.size(), false);
     for (size_t k = 0; k < region.params.size(); ++k)
       values[static_cast<size_t>(region.params[k].value)] = is_param_reached(k);
-    spread(region, values);
+    spread(region, values, 0, region.nodes.size());
     Flags results;
     for (const ValueId result : region.results) results.push_back(values[static_cast<size_t>(result)]);
     return results;
@@ -57,27 +57,17 @@ Reverse::Flags Reverse::through(const Graph& graph, const Node& node, const Flag
 void Reverse::spread() {
   reached_.assign(graph_.types.size(), false);
   for (const ValueId aim : aims_) reached_[static_cast<size_t>(aim)] = true;
-  if (rules_.empty()) {
-    spread(graph_, reached_, first_);
-    return;
-  }
   // In the order in which things were made.
-  size_t next = 0;
-  for (size_t i = first_; i <= graph_.nodes.size(); ++i) {
-    for (; next < rules_.size() && rules_[next].position <= i; ++next) {
-      const OwnRule& rule = rules_[next];
-      const bool any =
-          std::any_of(rule.inputs.begin(), rule.inputs.end(), [this](ValueId id) { return id >= 0 && leads(id); });
-      for (const ValueId output : rule.outputs)
-        if (any && output >= 0 && is_inexact(graph_.type(output).dtype)) reached_[static_cast<size_t>(output)] = true;
-    }
-    if (i == graph_.nodes.size() || graph_.nodes[i].no_grad) continue;
-    const Node& node = graph_.nodes[i];
-    const Flags outputs = through(graph_, node, reached_);
-    for (size_t k = 0; k < outputs.size(); ++k)
-      if (outputs[k] && is_inexact(graph_.type(node.outputs[k]).dtype))
-        reached_[static_cast<size_t>(node.outputs[k])] = true;
+  size_t next = first_;
+  for (const OwnRule& rule : rules_) {
+    if (rule.position < next) continue;
+    spread(graph_, reached_, std::exchange(next, rule.position), rule.position);
+    const bool any =
+        std::any_of(rule.inputs.begin(), rule.inputs.end(), [this](ValueId id) { return id >= 0 && leads(id); });
+    for (const ValueId output : rule.outputs)
+      if (any && output >= 0 && is_inexact(graph_.type(output).dtype)) reached_[static_cast<size_t>(output)] = true;
   }
+  spread(graph_, reached_, next, graph_.nodes.size());
 }
 
 // ---- From the last node to the first -------------------------------------------------------------------------------

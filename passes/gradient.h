@@ -52,7 +52,7 @@ class Reverse {
 
  private:
   using Flags = std::vector<bool>;
-  static void spread(const Graph& graph, Flags& reached, size_t first = 0);
+  static void spread(const Graph& graph, Flags& reached, size_t first, size_t last);
   static Flags through(const Graph& graph, const Node& node, const Flags& reached);
   Value at(ValueId id) { return builder_.at(id); }
   ValueId complete(ValueId value);
