@@ -210,6 +210,9 @@ Pool& pool() {
   return *instance;
 }
 
+// Made when the library is loaded: a child that is forked while another thread makes it would wait for that thread.
+[[maybe_unused]] const Pool& made_at_load = pool();
+
 }  // namespace
 
 bool share_work(int helpers, bool wake, PoolWork work, void* context) {

@@ -146,6 +146,9 @@ Store& store() {
   return instance;
 }
 
+// Made when the library is loaded: a child that is forked while another thread makes it would wait for that thread.
+[[maybe_unused]] const Store& made_at_load = store();
+
 void fork_prepare() {
   store().mutex.lock();
   for (const auto& buffer : store().buffers) buffer->lock.lock();

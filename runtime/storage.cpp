@@ -127,6 +127,9 @@ Shared& shared() {
 void fork_prepare() { shared().mutex.lock(); }
 void fork_done() { shared().mutex.unlock(); }
 
+// Made when the library is loaded: a child that is forked while another thread makes it would wait for that thread.
+[[maybe_unused]] const Shared& made_at_load = shared();
+
 // Null when neither the limit nor the system allow it even after the cache was emptied.
 char* system_memory(size_t bytes) {
   if (char* memory = map_memory(bytes)) return memory;

@@ -1,14 +1,15 @@
 #include "runtime/system_memory.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
-#include <fstream>
-#include <string>
+#include <cstring>
 
 namespace tandem {
 
@@ -31,19 +32,23 @@ char* map_huge(size_t bytes) {
   return memory + before;
 }
 
+// The number after a label in a small file; 0 when it is not there. Not with streams, whose locales have locks that a
+// forked child may find taken.
+size_t number_in(const char* path, const char* label) {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  std::array<char, 4096> text{};
+  const ssize_t length = ::read(file, text.data(), text.size() - 1);
+  ::close(file);
+  const char* found = length > 0 ? std::strstr(text.data(), label) : nullptr;
+  return found ? std::strtoull(found + std::strlen(label), nullptr, 10) : 0;
+}
+
 size_t find_machine_memory() {
   size_t total = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string key; meminfo >> key;) {
-    if (key != "SwapTotal:") continue;
-    size_t kilobytes = 0;
-    if (meminfo >> kilobytes) total += kilobytes * 1024;
-    break;
-  }
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    size_t limit = 0;
-    if (std::ifstream file(path); file >> limit) total = std::min(total, limit);  // "max" does not parse
-  }
+  total += number_in("/proc/meminfo", "SwapTotal:") * 1024;
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"})
+    if (const size_t limit = number_in(path, "")) total = std::min(total, limit);  // 0 for "max"
   return total;
 }
 
