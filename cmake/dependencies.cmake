@@ -9,6 +9,11 @@ if(NOT FMT_INCLUDE)
   list(APPEND missing libfmt-dev)
 endif()
 
+find_path(NLOHMANN_INCLUDE nlohmann/json.hpp)
+if(NOT NLOHMANN_INCLUDE)
+  list(APPEND missing nlohmann-json3-dev)
+endif()
+
 if(TANDEM_DNNL)
   find_path(DNNL_INCLUDE dnnl.h)
   if(NOT DNNL_INCLUDE)

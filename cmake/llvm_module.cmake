@@ -1,11 +1,6 @@
 # `tandem_llvm`: LLVM behind three C functions, in a module of its own that is loaded at the first real compilation.
 # Nothing of LLVM is visible outside, so that it lives in one process with any other copy of LLVM.
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${TANDEM_LLVM_SOURCE})
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-    set(llvm_target aarch64)
-  else()
-    set(llvm_target x86)
-  endif()
   function(llvm_config output)
     execute_process(COMMAND ${LLVM_CONFIG} --link-static ${ARGN} OUTPUT_VARIABLE text
                     OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
@@ -14,7 +9,7 @@ if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${TANDEM_LLVM_SOURCE})
   endfunction()
   llvm_config(llvm_include --includedir)
   llvm_config(llvm_folder --libdir)
-  llvm_config(llvm_libraries --libs ${llvm_target} irreader passes)
+  llvm_config(llvm_libraries --libs x86 aarch64 irreader passes)
   llvm_config(llvm_system --system-libs)
   # Compression goes in statically where possible, so that the module needs nothing but the C and C++ libraries.
   foreach(name z zstd)

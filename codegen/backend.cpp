@@ -53,6 +53,16 @@ Backend& default_backend() {
   return chosen;
 }
 
+std::string compile_object(const Kernel& kernel, std::string_view target) {
+  const llvm::Target* found = llvm::target_named(target);
+  if (found == nullptr)
+    throw_error(ErrorKind::value, "save: got the target '{}'; need x86-64-v2, x86-64-v3, x86-64-v4 or aarch64", target);
+  if (llvm_backend() == nullptr)
+    throw_error(ErrorKind::backend, "save: got the target '{}'; need LLVM to compile for it, but {}", target,
+                llvm_unavailable_reason());
+  return llvm::compile_object(kernel, *found);
+}
+
 CompileStats compile_stats() { return llvm::stats(); }
 
 void clear_kernel_memory() { llvm::clear_memory(); }

@@ -29,6 +29,9 @@ class Backend {
 Backend& interpreter();   // always there
 Backend* llvm_backend();  // null when not built or not loadable; `llvm_unavailable_reason()` says why
 const std::string& llvm_unavailable_reason();
+// A relocatable ELF object of the kernel for "x86-64-v2", "x86-64-v3", "x86-64-v4" or "aarch64", with one function of
+// the name in runtime/native_kernel.h. Throws Error{value} for other targets, Error{backend} without LLVM.
+std::string compile_object(const Kernel& kernel, std::string_view target);
 Backend& default_backend();  // LLVM if present, else the interpreter; TANDEM_BACKEND=interp|llvm overrides
 Backend* backend_by_name(std::string_view name);  // "interp", "llvm"; null when unknown or absent
 

@@ -12,6 +12,7 @@
 #include "passes/fuse.h"
 #include "passes/pipeline.h"
 #include "runtime/counts.h"
+#include "runtime/signature.h"
 
 namespace tandem {
 
@@ -390,12 +391,9 @@ OriginRef operation_origin(const void* op) {
 }  // namespace
 
 TensorRef output_tensor(const Program& program, size_t index, Buffer buffer, const int64_t* symbols) {
-  const View& view = program.outputs[index];
-  Sizes sizes, strides;
-  for (DimRef d : view.shape) sizes.push_back(program.dims[static_cast<size_t>(d)].evaluate(symbols));
-  for (DimRef d : view.strides) strides.push_back(program.dims[static_cast<size_t>(d)].evaluate(symbols));
-  return std::make_shared<Tensor>(program.slots[static_cast<size_t>(view.slot)].dtype, sizes, strides,
-                                  std::move(buffer.storage), buffer.data);
+  const ArrayLayout layout = layout_of_value(program, index, symbols);
+  const DType dtype = program.slots[static_cast<size_t>(program.outputs[index].slot)].dtype;
+  return std::make_shared<Tensor>(dtype, layout.sizes, layout.strides, std::move(buffer.storage), buffer.data);
 }
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {

@@ -37,20 +37,37 @@ bool is_brief(const Program& program, size_t symbols) {
   return cost < kBrief;
 }
 
+struct Pointed {
+  std::span<Tensor* const> tensors;
+  const Tensor& operator[](size_t i) const { return *tensors[i]; }
+};
+
 }  // namespace
 
 Executable::Executable(Capture capture, const PlanOptions& options, Clock::time_point deadline)
     : deadline(deadline), capture_(std::move(capture)), options_(options) {
   captured_ = std::move(capture_.graph);
   node_count = captured_.nodes.size();
-  symbol_seen_.assign(capture_.hints.size(), false);
+  signature_ = Signature(input_specs(), capture_.guards, capture_.hints.size());
+}
+
+std::vector<InputSpec> Executable::input_specs() const {
+  std::vector<InputSpec> inputs;
   for (const Param& param : captured_.params) {
     const TensorType& type = captured_.type(param.value);
-    InputCheck check{type.dtype, param.contiguous, {}, {}};
-    for (const Dim& d : type.shape) check.sizes.push_back(check_of(d));
-    for (const Dim& s : param.strides) check.strides.push_back(check_of(s));
-    checks_.push_back(std::move(check));
+    inputs.push_back({type.dtype, param.contiguous, type.shape, param.strides});
   }
+  return inputs;
+}
+
+bool Executable::uses(int input) const {
+  const Graph& graph = made().optimized;
+  const ValueId value = graph.params[static_cast<size_t>(input)].value;
+  const auto is_it = [value](const std::vector<ValueId>& values) {
+    return std::find(values.begin(), values.end(), value) != values.end();
+  };
+  const auto reads_it = [&](const Node& node) { return is_it(node.inputs); };
+  return is_it(graph.results) || std::any_of(graph.nodes.begin(), graph.nodes.end(), reads_it);
 }
 
 void Executable::compile(std::stop_token stop) {
@@ -77,15 +94,6 @@ void Executable::compile(std::stop_token stop) {
   ready_.store(made_.get(), std::memory_order_release);
 }
 
-Executable::DimCheck Executable::check_of(Dim dim) {
-  if (dim.is_constant()) return {dim.constant(), -1, false};
-  const int symbol = dim.symbol_count() - 1;
-  if (!(dim == Dim::symbol(symbol))) return {0, -1, false, dim};
-  const bool first = !symbol_seen_[static_cast<size_t>(symbol)];
-  symbol_seen_[static_cast<size_t>(symbol)] = true;
-  return {0, symbol, first};
-}
-
 const TensorType& Executable::input_type(int index) const {
   return captured_.type(captured_.params[static_cast<size_t>(index)].value);
 }
@@ -107,10 +115,11 @@ bool Executable::tracks(std::span<Tensor* const> inputs, std::string* reason) co
 }
 
 bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std::string* reason) const {
-  const auto fail = [&](size_t i, auto&&... text) {
-    if (reason)
-      *reason = (i < input_names_.size() ? input_names_[i] : fmt::format("input {}", i)) + ": " +
-                fmt::format(std::forward<decltype(text)>(text)...);
+  const auto fail = [&]<class... Args>(int input, fmt::format_string<Args...> text, Args&&... args) {
+    if (!reason) return false;
+    const auto i = static_cast<size_t>(std::max(input, 0));
+    *reason = (i < input_names_.size() ? input_names_[i] : fmt::format("input {}", i)) + ": " +
+              fmt::format(text, std::forward<Args>(args)...);
     return false;
   };
   if (default_dtype() != default_dtype_) {
@@ -123,55 +132,16 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
     if (reason) *reason = fmt::format("autocast was {}, is {}", text(autocast_), text(Autocast::current()));
     return false;
   }
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor& x = *inputs[i];
-    const InputCheck& check = checks_[i];
-    if (x.dtype != check.dtype)
-      return fail(i, fmt::runtime("dtype was {}, is {}"), info(check.dtype).name, info(x.dtype).name);
-    if (x.sizes.size() != static_cast<int>(check.sizes.size()))
-      return fail(i, fmt::runtime("number of axes was {}, is {}"), check.sizes.size(), x.sizes.size());
-    for (int k = 0; k < x.sizes.size(); ++k) {
-      const DimCheck& d = check.sizes[static_cast<size_t>(k)];
-      if (d.expression) continue;
-      if (d.symbol < 0 ? d.value != x.sizes[k] : !d.first && symbols[d.symbol] != x.sizes[k])
-        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
-                    x.sizes[k]);
-      if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.sizes[k];
-    }
-    for (int k = 0; k < x.sizes.size(); ++k)
-      if (const auto& wanted = check.sizes[static_cast<size_t>(k)].expression;
-          wanted && wanted->evaluate(symbols) != x.sizes[k])
-        return fail(i, fmt::runtime("size of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.sizes[k]);
-    if (check.contiguous) {
-      if (!x.is_contiguous()) return fail(i, fmt::runtime("it was contiguous, is not"));
-      continue;
-    }
-    if (x.is_contiguous()) return fail(i, fmt::runtime("it was not contiguous, is now"));
-    for (int k = 0; k < x.strides.size(); ++k) {
-      const DimCheck& d = check.strides[static_cast<size_t>(k)];
-      if (d.expression) continue;
-      if (d.symbol < 0 ? d.value != x.strides[k] : !d.first && symbols[d.symbol] != x.strides[k])
-        return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, d.symbol < 0 ? d.value : symbols[d.symbol],
-                    x.strides[k]);
-      if (d.symbol >= 0 && d.first) symbols[d.symbol] = x.strides[k];
-    }
-    for (int k = 0; k < x.strides.size(); ++k)
-      if (const auto& wanted = check.strides[static_cast<size_t>(k)].expression;
-          wanted && wanted->evaluate(symbols) != x.strides[k])
-        return fail(i, fmt::runtime("stride of axis {} was {}, is {}"), k, wanted->evaluate(symbols), x.strides[k]);
-  }
+  if (!signature_.match(Pointed{inputs}, symbols, fail)) return false;
   if (capture_.asks_tracking && !tracks(inputs, reason)) return false;
-  for (const ShapeGuard& guard : capture_.guards)
-    if (!guard.holds(symbols)) return fail(0, fmt::runtime("sizes: {} no longer holds"), to_text(guard));
   // A program that writes to an input was captured with memory of its own behind every input.
   for (const auto& [result, written] : capture_.writebacks) {
     const Tensor& target = *inputs[static_cast<size_t>(written)];
     const Extent memory = extent_of(target);
     for (size_t i = 0; i < inputs.size(); ++i)
       if (static_cast<int>(i) != written && extent_of(*inputs[i]).overlaps(memory))
-        return fail(i, fmt::runtime("it shares memory with input {}, which the function writes to"), written);
-    if (!target.writable)
-      return fail(static_cast<size_t>(written), fmt::runtime("it is read-only, and the function writes to it"));
+        return fail(static_cast<int>(i), "it shares memory with input {}, which the function writes to", written);
+    if (!target.writable) return fail(written, "it is read-only, and the function writes to it");
   }
   return true;
 }
@@ -189,11 +159,7 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
   tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
   for (const auto& [result, written] : capture_.writebacks) changed(*inputs[static_cast<size_t>(written)]);
   for (size_t k = 0; k < outputs.size(); ++k) {
-    const CapturedOutput& captured = capture_.outputs[k];
-    const auto chosen = std::find_if(
-        captured.choices.begin(), captured.choices.end(),
-        [made](const CapturedOutput& choice) { return *static_cast<const bool*>(made[choice.flag].data); });
-    const CapturedOutput& output = chosen != captured.choices.end() ? *chosen : captured;
+    const CapturedOutput& output = chosen(capture_.outputs[k], {made, results});
     const auto i = static_cast<size_t>(output.index);
     if (output.identical) {
       outputs[k] = TensorRef(TensorRef(), inputs[i]);
@@ -206,12 +172,9 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
     const TensorRef result =
         output.kind == CapturedOutput::Kind::result_view ? output_tensor(program, i, made[i], symbols) : nullptr;
     const Tensor& base = result ? *result : *inputs[i];
-    Sizes sizes, strides;
-    for (const Dim& d : output.type.shape) sizes.push_back(d.evaluate(symbols));
-    for (const Dim& s : output.layout.strides) strides.push_back(s.evaluate(symbols));
-    outputs[k] = std::make_shared<Tensor>(
-        base.dtype, sizes, strides, base.storage,
-        static_cast<char*>(base.data) + output.layout.offset.evaluate(symbols) * size_of(base.dtype));
+    const ArrayLayout layout = layout_of_view(output, symbols);
+    outputs[k] = std::make_shared<Tensor>(base.dtype, layout.sizes, layout.strides, base.storage,
+                                          static_cast<char*>(base.data) + layout.offset * size_of(base.dtype));
     outputs[k]->writable = base.writable;
   }
 }

@@ -35,6 +35,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<CapturedOutput>& outputs() const { return capture_.outputs; }
   const std::vector<TensorRef>& constants() const { return capture_.constants; }
   const TensorType& input_type(int index) const;
+  std::vector<InputSpec> input_specs() const;
+  bool uses(int input) const;  // whether anything is computed from it, or it is a result
   const TensorType& result_type(int index) const {
     return captured_.type(captured_.results[static_cast<size_t>(index)]);
   }
@@ -88,18 +90,6 @@ class Executable : public std::enable_shared_from_this<Executable> {
     check_internal(made != nullptr, "a program was used before it was compiled");
     return *made;
   }
-  struct DimCheck {
-    int64_t value;  // when symbol < 0 and it is no expression
-    int symbol;
-    bool first;                                    // the place the symbol is read from; others must agree
-    std::optional<Dim> expression = std::nullopt;  // of symbols: what those found must give
-  };
-  struct InputCheck {
-    DType dtype;
-    bool contiguous;
-    std::vector<DimCheck> sizes, strides;
-  };
-  DimCheck check_of(Dim dim);
   bool tracks(std::span<Tensor* const> inputs, std::string* reason) const;
 
   Capture capture_;
@@ -112,8 +102,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   PlanOptions options_;
   DType default_dtype_ = default_dtype();                // Python floats became this when the function was captured
   std::optional<DType> autocast_ = Autocast::current();  // so that conversions were captured
-  std::vector<InputCheck> checks_;
-  std::vector<bool> symbol_seen_;
+  Signature signature_;
   std::vector<std::string> input_names_;
   bool writes_constants() const;
   mutable std::once_flag differentiable_once_;

@@ -15,6 +15,7 @@
 #include "frontend/tape.h"
 #include "passes/gradient.h"
 #include "runtime/program.h"
+#include "runtime/signature.h"
 
 namespace tandem {
 
@@ -63,19 +64,6 @@ struct Cell {
 // What an argument was on the tape when the function was captured.
 enum class Tracked : uint8_t { no, leaf, computed };
 Tracked tracked_as(const Tensor& x);
-
-struct CapturedOutput {
-  enum class Kind : uint8_t { value, argument_view, result_view } kind = Kind::value;
-  int index = -1;           // of the graph's results, or of the input
-  bool weak = false;        // hand back a Python number
-  bool identical = false;   // the argument itself
-  bool contiguous = false;  // whatever it is a view of in the graph
-  TensorType type;          // of a view
-  Layout layout;
-  // What it is instead on some paths: the first of these, views, whose `flag`, a result of the graph, holds.
-  std::vector<CapturedOutput> choices;
-  int flag = -1;
-};
 
 struct Capture {
   Graph graph;

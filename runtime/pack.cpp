@@ -28,14 +28,7 @@ struct Header {
   uint64_t count;
 };
 
-// One row of the table, which follows the header, in the order of the keys. The objects follow the table.
-struct Row {
-  uint64_t key[2];
-  uint64_t offset;
-  uint64_t length;
-  uint64_t checksum[2];
-};
-static_assert(sizeof(Header) == 16 && sizeof(Row) == 48);
+static_assert(sizeof(Header) == 16);
 
 bool before(const uint64_t* a, const uint64_t* b) { return a[0] != b[0] ? a[0] < b[0] : a[1] < b[1]; }
 
@@ -61,59 +54,69 @@ std::string_view map_file(const std::string& file) {
   return {static_cast<const char*>(memory), static_cast<size_t>(status.st_size)};
 }
 
-class Pack {
- public:
-  Pack() : bytes_(map_file(pack_file())) {
-    Header header{};
-    if (bytes_.size() < sizeof header) return;
-    std::memcpy(&header, bytes_.data(), sizeof header);
-    if (header.magic != kMagic || header.version != kVersion ||
-        header.count > (bytes_.size() - sizeof header) / sizeof(Row))
-      return;
-    rows_ = {reinterpret_cast<const Row*>(bytes_.data() + sizeof header), header.count};
-  }
-
-  std::string_view find(const CacheKey& key) const {
-    const auto row = std::lower_bound(rows_.begin(), rows_.end(), key.words.data(),
-                                      [](const Row& r, const uint64_t* words) { return before(r.key, words); });
-    if (row == rows_.end() || before(key.words.data(), row->key)) return {};
-    if (row->offset > bytes_.size() || row->length > bytes_.size() - row->offset) return {};
-    const std::string_view object = bytes_.substr(row->offset, row->length);
-    const CacheKey sum = hash128(object);
-    return sum.words[0] == row->checksum[0] && sum.words[1] == row->checksum[1] ? object : std::string_view{};
-  }
-
- private:
-  std::string_view bytes_;
-  std::span<const Row> rows_;
-};
-
 }  // namespace
 
+// One row of the table, which follows the header, in the order of the keys. The objects follow the table.
+struct Pack::Row {
+  uint64_t key[2];
+  uint64_t offset;
+  uint64_t length;
+  uint64_t checksum[2];
+};
+
+Pack::Pack(std::string_view bytes) : bytes_(bytes) {
+  static_assert(sizeof(Row) == 48);
+  Header header{};
+  if (bytes_.size() < sizeof header) return;
+  std::memcpy(&header, bytes_.data(), sizeof header);
+  if (header.magic != kMagic || header.version != kVersion ||
+      header.count > (bytes_.size() - sizeof header) / sizeof(Row))
+    return;
+  rows_ = {reinterpret_cast<const Row*>(bytes_.data() + sizeof header), header.count};
+}
+
+std::string_view Pack::find(const CacheKey& key) const {
+  const auto row = std::lower_bound(rows_.begin(), rows_.end(), key.words.data(),
+                                    [](const Row& r, const uint64_t* words) { return before(r.key, words); });
+  if (row == rows_.end() || before(key.words.data(), row->key)) return {};
+  if (row->offset > bytes_.size() || row->length > bytes_.size() - row->offset) return {};
+  const std::string_view object = bytes_.substr(row->offset, row->length);
+  const CacheKey sum = hash128(object);
+  return sum.words[0] == row->checksum[0] && sum.words[1] == row->checksum[1] ? object : std::string_view{};
+}
+
+std::string pack_bytes(std::vector<std::pair<CacheKey, std::string>> entries) {
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return before(a.first.words.data(), b.first.words.data()); });
+  std::string out;
+  const auto put = [&](const auto& part) { out.append(reinterpret_cast<const char*>(&part), sizeof part); };
+  put(Header{kMagic, kVersion, entries.size()});
+  uint64_t offset = sizeof(Header) + entries.size() * sizeof(Pack::Row);
+  for (const auto& [key, object] : entries) {
+    const CacheKey sum = hash128(object);
+    put(Pack::Row{{key.words[0], key.words[1]}, offset, object.size(), {sum.words[0], sum.words[1]}});
+    offset += object.size();
+  }
+  for (const auto& [key, object] : entries) out += object;
+  return out;
+}
+
 std::string_view pack_find(const CacheKey& key) {
-  static const auto* const pack = new Pack;  // kernels may still be loaded while the process ends
+  static const auto* const pack = new Pack(map_file(pack_file()));  // kernels may still be loaded as the process ends
   return pack->find(key);
 }
 
 int64_t pack_cache(const std::string& file) {
-  std::vector<std::pair<CacheKey, std::vector<char>>> entries;
+  std::vector<std::pair<CacheKey, std::string>> entries;
   for (const CacheKey& key : cache_keys())
-    if (auto object = cache_read(key)) entries.emplace_back(key, std::move(*object));
-  std::sort(entries.begin(), entries.end(),
-            [](const auto& a, const auto& b) { return before(a.first.words.data(), b.first.words.data()); });
+    if (auto object = cache_read(key)) entries.emplace_back(key, std::string(object->data(), object->size()));
+  const auto count = static_cast<int64_t>(entries.size());
+  const std::string bytes = pack_bytes(std::move(entries));
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  const auto put = [&](const auto& part) { out.write(reinterpret_cast<const char*>(&part), sizeof part); };
-  put(Header{kMagic, kVersion, entries.size()});
-  uint64_t offset = sizeof(Header) + entries.size() * sizeof(Row);
-  for (const auto& [key, object] : entries) {
-    const CacheKey sum = hash128({object.data(), object.size()});
-    put(Row{{key.words[0], key.words[1]}, offset, object.size(), {sum.words[0], sum.words[1]}});
-    offset += object.size();
-  }
-  for (const auto& [key, object] : entries) out.write(object.data(), static_cast<std::streamsize>(object.size()));
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   out.close();
   if (!out) throw_error(ErrorKind::value, "pack: got the file '{}', which cannot be written", file);
-  return static_cast<int64_t>(entries.size());
+  return count;
 }
 
 }  // namespace tandem

@@ -1,16 +1,33 @@
-// Kernels that a build of Tandem brings along: machine-code objects under the keys of the disk cache, in one read-only
-// file, `kernels.pack`, beside the library. After a fresh install ordinary eager work finds its kernels there.
-// Looked into before the disk cache; what is missing, cut short or damaged is a miss, never an error.
+// Packs: many small objects under 128-bit keys in one read-only block of bytes.
 #pragma once
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "runtime/cache.h"
 
 namespace tandem {
 
-// The object under `key`, in memory that stays mapped; empty when there is none. $TANDEM_PACK names another file;
-// "" turns the pack off.
+// The bytes, which begin at a multiple of 8, must outlive it. Whatever is missing, cut short or damaged is not found.
+class Pack {
+ public:
+  struct Row;
+  explicit Pack(std::string_view bytes);
+  std::string_view find(const CacheKey& key) const;  // empty when there is none
+
+ private:
+  std::string_view bytes_;
+  std::span<const Row> rows_;
+};
+
+std::string pack_bytes(std::vector<std::pair<CacheKey, std::string>> entries);
+
+// Kernels that a build of Tandem brings along: machine-code objects under the keys of the disk cache, in a pack,
+// `kernels.pack`, beside the library. After a fresh install ordinary eager work finds its kernels there.
+// Looked into before the disk cache. The object stays in memory; $TANDEM_PACK names another file; "" turns it off.
 std::string_view pack_find(const CacheKey& key);
 
 // Writes all entries of the cache folder into `file`. Returns how many there are; throws Error{value} when the file

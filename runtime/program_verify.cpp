@@ -8,6 +8,8 @@ namespace tandem {
 
 namespace {
 
+constexpr int kMostSteps = 50'000'000;
+
 class Verifier {
  public:
   explicit Verifier(const Program& program) : program_(program), defined_(program.slots.size(), false) {}
@@ -65,7 +67,8 @@ class Verifier {
 
   void check_block(const Block& block) {
     for (const Step& step : block) {
-      ++number_;
+      // Conditions are walked twice, and those inside of them four times.
+      require(++number_ <= kMostSteps, "a program is not endless");
       std::visit([this](const auto& op) { check(op); }, step.op);
     }
   }
@@ -189,8 +192,8 @@ class Verifier {
   void check(const CheckIndex& op) {
     step_ = "check";
     require(op.function < static_cast<int>(program_.host.size()), "host functions exist");
-    require(is_integer(dtype(op.indices.slot)), "indices are integers");
     check_view(op.indices);
+    require(is_integer(dtype(op.indices.slot)), "indices are integers");
     check_dim(op.size);
     check(op.failure);
   }

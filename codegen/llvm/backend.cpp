@@ -13,7 +13,7 @@
 
 #include "codegen/llvm/emit.h"
 #include "runtime/cache.h"
-#include "runtime/object.h"
+#include "runtime/native_kernel.h"
 #include "runtime/pack.h"
 #include "runtime/profile.h"
 
@@ -25,20 +25,6 @@ using KernelRef = std::shared_ptr<const CompiledKernel>;
 
 // Kernels held in memory. Beyond that the least recently used ones go; who still uses one keeps it alive.
 constexpr size_t kLiveKernels = 4096;
-
-class NativeKernel final : public CompiledKernel {
- public:
-  explicit NativeKernel(std::shared_ptr<const LoadedObject> object)
-      : object_(std::move(object)), function_(reinterpret_cast<kernel_function>(object_->entry())) {}
-  void run(int64_t begin, int64_t end, void* const* ptrs, const int64_t* vals, void* scratch,
-           int64_t* status) const override {
-    function_(begin, end, ptrs, vals, scratch, status);
-  }
-
- private:
-  std::shared_ptr<const LoadedObject> object_;
-  kernel_function function_;
-};
 
 // All LLVM back ends of a process share it; a key tells the target.
 class KernelMemory {
@@ -135,6 +121,11 @@ KernelMemory& memory() {
   return *shared;
 }
 
+CacheKey object_key(std::string_view text, const Target& target) {
+  return hash128(
+      fmt::format("{}\n{} {} {} LLVM {}", text, target.triple, target.cpu, target.features, TANDEM_LLVM_VERSION));
+}
+
 class LlvmBackend final : public Backend {
  public:
   explicit LlvmBackend(const Target& target) : target_(target) {}
@@ -174,8 +165,7 @@ class LlvmBackend final : public Backend {
         record(kind, profile, std::make_shared<const StepOrigin>(StepOrigin{kernel.name, kernel.sources}));
     };
     const std::string text = emit_text(kernel);
-    const CacheKey key = hash128(
-        fmt::format("{}\n{} {} {} LLVM {}", text, target_.triple, target_.cpu, target_.features, TANDEM_LLVM_VERSION));
+    const CacheKey key = object_key(text, target_);
     const auto kept = [&](std::string_view object) -> KernelRef {
       try {
         auto loaded = load(object, kernel, options.symbol);
@@ -203,6 +193,16 @@ class LlvmBackend final : public Backend {
 };
 
 }  // namespace
+
+std::string compile_object(const Kernel& kernel, const Target& target) {
+  const std::string text = emit(kernel, target);
+  const CacheKey key = object_key(text, target);
+  if (const std::string_view object = pack_find(key); !object.empty()) return std::string(object);
+  if (const std::optional<std::vector<char>> blob = cache_read(key)) return {blob->data(), blob->size()};
+  std::string object = compile_text(text, target, false);
+  cache_write(key, object);
+  return object;
+}
 
 std::unique_ptr<Backend> make_backend(const Target& target) { return std::make_unique<LlvmBackend>(target); }
 

@@ -10,6 +10,7 @@
 namespace tandem::llvm {
 
 std::unique_ptr<Backend> make_backend(const Target& target);
+std::string compile_object(const Kernel& kernel, const Target& target);
 CompileStats stats();
 void clear_memory();
 

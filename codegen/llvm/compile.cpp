@@ -78,8 +78,11 @@ struct Module {
 void initialise() {
   static std::once_flag once;
   std::call_once(once, [] {
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
+    // Code for other machines than this one goes into saved models.
+    LLVMInitializeX86TargetInfo(), LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeX86Target(), LLVMInitializeAArch64Target();
+    LLVMInitializeX86TargetMC(), LLVMInitializeAArch64TargetMC();
+    LLVMInitializeX86AsmPrinter(), LLVMInitializeAArch64AsmPrinter();
     // Options are global to LLVM, and this LLVM is ours alone.
     const char* options[] = {"tandem", "-disable-lsr"};
     LLVMParseCommandLineOptions(2, options, nullptr);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/emitter.h"
+#include "runtime/native_kernel.h"
 
 namespace tandem::llvm {
 

@@ -9,8 +9,6 @@
 
 namespace tandem::llvm {
 
-inline constexpr const char* kEntryPoint = "tandem_kernel";
-
 // `debuggable`: with a frame pointer and unwind tables, so that debuggers and profilers see who called the kernel.
 std::string emit(const Kernel& kernel, const Target& target, bool debuggable = false);
 

@@ -1,9 +1,11 @@
 #include "codegen/llvm/target.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
 #include "ir/error.h"
+#include "runtime/cpu.h"
 
 namespace tandem::llvm {
 
@@ -14,7 +16,7 @@ constexpr std::array<Target, 4> kTargets{{
     {Isa::v2, "x86-64-v2", kX86Triple, "x86-64-v2", "", false, false},
     {Isa::v3, "x86-64-v3", kX86Triple, "x86-64-v3", "+prefer-no-gather", false, true},
     {Isa::v4, "x86-64-v4", kX86Triple, "x86-64-v4", "-prefer-256-bit,+prefer-no-gather,+prefer-no-scatter", true, true},
-    {Isa::aarch64, "generic", "aarch64-unknown-linux-gnu", "generic", "", false, true},
+    {Isa::aarch64, "aarch64", "aarch64-unknown-linux-gnu", "generic", "", false, true},
 }};
 
 const Target& choose_target() {
@@ -35,15 +37,15 @@ const Target& choose_target() {
 
 const Target& target_of(Isa isa) { return kTargets[static_cast<size_t>(isa)]; }
 
+const Target* target_named(std::string_view name) {
+  const auto found = std::find_if(kTargets.begin(), kTargets.end(), [name](const Target& t) { return t.name == name; });
+  return found != kTargets.end() ? &*found : nullptr;
+}
+
 std::vector<Isa> runnable_targets() {
-#if defined(__x86_64__)
-  std::vector<Isa> isas{Isa::v2};
-  if (__builtin_cpu_supports("x86-64-v3")) isas.push_back(Isa::v3);
-  if (__builtin_cpu_supports("x86-64-v4")) isas.push_back(Isa::v4);
+  std::vector<Isa> isas;
+  for (const std::string_view level : cpu_levels()) isas.push_back(target_named(level)->isa);
   return isas;
-#else
-  return {Isa::aarch64};
-#endif
 }
 
 const Target& host_target() {

@@ -21,6 +21,7 @@ struct Target {
 };
 
 const Target& target_of(Isa isa);
+const Target* target_named(std::string_view name);  // null when there is none
 // The best level of this machine, or the one that TANDEM_TARGET=x86-64-v2|x86-64-v3|x86-64-v4 asks for. Throws
 // Error{value} when that is unknown or more than the machine can run.
 const Target& host_target();

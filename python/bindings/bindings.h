@@ -38,6 +38,7 @@ void bind_function(py::module_& m);
 void bind_profile(py::module_& m);
 void bind_linalg(py::module_& m);
 void bind_autograd(py::module_& m);
+void bind_deploy(py::module_& m);
 
 // The innermost frame outside of the tandem package: a new reference, null when there is none.
 PyFrameObject* user_frame();

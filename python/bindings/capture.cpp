@@ -389,6 +389,8 @@ void bind_capture(py::module_& m) {
           "Return what the sizes of the arguments must satisfy.")
       .def_property_readonly("ready", &Executable::ready, "Whether it is compiled; what shows the code waits for that.")
       .def_property_readonly("compile_seconds", &Executable::compile_seconds)
+      .def("uses", &Executable::uses, py::arg("input"), "Return whether anything is computed from an input.")
+      .def_property_readonly("writes_inputs", [](const Executable& e) { return !e.writebacks().empty(); })
       .def_readonly("node_count", &Executable::node_count);
 
   m.def(

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m) {
   bind_ops(m);
   bind_linalg(m);
   bind_autograd(m);
+  bind_deploy(m);
   bind_interop(m);
   bind_dlpack(m);
   bind_capture(m);

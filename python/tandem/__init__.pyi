@@ -4,6 +4,7 @@ from math import e, inf, nan, pi
 
 from tandem import (
     amp,
+    archive,
     autograd,
     data,
     fft,
@@ -299,6 +300,7 @@ __all__ = [
     "angle",
     "any",
     "arange",
+    "archive",
     "argmax",
     "argmin",
     "argsort",

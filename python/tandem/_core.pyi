@@ -437,8 +437,46 @@ class Executable:
     @property
     def ready(self) -> _bool:
         """Whether it is compiled; what shows the code waits for that."""
+    def uses(self, input: int) -> _bool:
+        """Return whether anything is computed from an input."""
+    @property
+    def writes_inputs(self) -> _bool: ...
     @property
     def node_count(self) -> int: ...
+
+class ArchiveWriter:
+    """Writes compiled functions and their tensors to one file."""
+    def __init__(self) -> None: ...
+    def add(
+        self,
+        executable: Executable,
+        name: str,
+        doc: str,
+        inputs: list[tuple[str, _bool]],
+        outputs: list[str],
+    ) -> None: ...
+    def write(
+        self,
+        path: str,
+        manifest: str,
+        weights: bytes,
+        targets: list[str],
+        parts: list[tuple[str, bytes]],
+    ) -> None: ...
+
+class Model:
+    """A model from a file."""
+    @property
+    def manifest(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def methods(self) -> list[str]: ...
+    def signature(self, method: str) -> str: ...
+    def doc(self, method: str) -> str: ...
+    def run(self, method: str, tensors: _Tensors) -> list[Any]: ...
+    def state(self) -> dict[str, Tensor]: ...
+    def save(self, path: str) -> None: ...
 
 class Specialization:
     def __init__(
@@ -573,6 +611,15 @@ def backend_name() -> str:
     """Return 'llvm' or 'interp'."""
 
 def library_versions() -> str: ...
+def cpu_levels() -> list[str]:
+    """Return the instruction sets that this machine runs, lowest first."""
+
+def hash128(bytes: bytes) -> str:
+    """Return the hash that files are compared with, as text."""
+
+def load_model(path: str, target: str = ..., verified: _bool = ...) -> Model:
+    """Read the file of a model."""
+
 def enabled() -> _bool: ...
 def set_enabled(on: _bool, /) -> None: ...
 def recording() -> _bool:

@@ -113,6 +113,9 @@ FUNCTIONS = [
     "cache_folder() -> str",
     "backend_name() -> str",
     "library_versions() -> str",
+    "cpu_levels() -> list[str]",
+    "hash128(bytes: bytes) -> str",
+    "load_model(path: str, target: str = ..., verified: _bool = ...) -> Model",
     "enabled() -> _bool",
     "set_enabled(on: _bool, /) -> None",
     "recording() -> _bool",
@@ -270,7 +273,26 @@ CLASSES = {
         "compile_seconds: float",
         "gradient_of(self, input: int) -> int",
         "ready: _bool",
+        "uses(self, input: int) -> _bool",
+        "writes_inputs: _bool",
         "node_count: int",
+    ],
+    "ArchiveWriter": [
+        "__init__(self) -> None",
+        "add(self, executable: Executable, name: str, doc: str, inputs: list[tuple[str, _bool]], outputs: list[str])"
+        " -> None",
+        "write(self, path: str, manifest: str, weights: bytes, targets: list[str], parts: list[tuple[str, bytes]])"
+        " -> None",
+    ],
+    "Model": [
+        "manifest: str",
+        "target: str",
+        "methods: list[str]",
+        "signature(self, method: str) -> str",
+        "doc(self, method: str) -> str",
+        "run(self, method: str, tensors: _Tensors) -> list[Any]",
+        "state(self) -> dict[str, Tensor]",
+        "save(self, path: str) -> None",
     ],
     "Specialization": [
         "__init__(self, executable: Executable, inputs: list[Any], symbols: list[Any], output: Any, guards: list[Any],"

@@ -12,7 +12,7 @@ import math
 import mmap
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tandem import _core, _trees
@@ -50,8 +50,20 @@ _SUM = "tandem.crc32"
 
 
 @public
-def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a tensor, a dict of tensors by name, or nested state to a file in the safetensors format.
+def save(
+    obj: Any,
+    path: str | os.PathLike[str],
+    args: Any = None,
+    *,
+    methods: Mapping[str, Any] | None = None,
+    targets: str | Iterable[str] | None = None,
+    dynamic: bool | Mapping[str, Any] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a tensor, a dict of tensors by name, or nested state to a file, or a model that runs without Python.
+
+    A path that ends in ".tdm" is for a model: a function or a module, which is compiled for `args`, a tuple of its
+    arguments, and runs from C++ as from Python (docs/deploy.md). All else is a file in the safetensors format.
 
     State is made of dicts, lists and tuples that hold tensors, numbers, text and None; nothing is pickled. A dict of
     tensors is written as other programs write it; the structure of all else is a text in the header. The file appears
@@ -63,7 +75,27 @@ def save(obj: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, str] 
     >>> td.save({"epoch": 3, "rates": (0.1, 0.01), "model": {"bias": td.zeros((2,))}}, "state.safetensors")
     >>> td.load("state.safetensors")
     {'epoch': 3, 'rates': (0.1, 0.01), 'model': {'bias': tensor([0., 0.], dtype=float32)}}
+
+    methods: several methods of one model in place of `args`, by name: a tuple of arguments of the method of that name,
+        or of a function and its arguments. They share the tensors of the model, and may write to them.
+    targets: "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"; by default all. With none it is interpreted, slowly.
+    dynamic: True, or by name of an argument the axes whose sizes differ from call to call.
+
+    >>> model = td.nn.Linear(4, 2)
+    >>> td.save(model, "linear.tdm", (td.ones((8, 4)),), dynamic={"input": [0]}, targets="x86-64-v2")
+    >>> td.load("linear.tdm")(td.ones((3, 4))).shape
+    (3, 2)
     """
+    if os.fspath(path).endswith(".tdm"):
+        from tandem import archive
+
+        archive.save(obj, path, args, methods=methods, targets=targets, dynamic=dynamic, metadata=metadata)
+        return
+    if args is not None or methods is not None or targets is not None or dynamic is not None:
+        raise _core.ArgumentError(
+            f"save: got args, methods, targets or dynamic for {os.fspath(path)!r}; need a path that ends in '.tdm' for "
+            "a model"
+        )
     write(obj, path, dict(metadata or {}), durable=False)
 
 
@@ -79,27 +111,12 @@ def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, dura
     else:
         tensors, text = _trees.encode(obj)
         texts = {**texts, _MARK: _TREE, _TREE_TEXT: text}
-    _check_tensors(tensors)
-    parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
-    order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
-    if durable:
-        texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
-    entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
-    end = 0
-    for name in order:
-        x, start = parts[name], end
-        end += x.nbytes
-        entries[name] = {"dtype": _CODES[x.dtype.name], "shape": list(x.shape), "data_offsets": [start, end]}
-    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
-    header += b" " * (-len(header) % 8)
     folder, name = os.path.split(os.fspath(path))
     unfinished = os.path.join(folder, f".{name}-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         with open(unfinished, "xb") as file:
-            file.write(len(header).to_bytes(8, "little"))
-            file.write(header)
-            for part in order:
-                file.write(memoryview(_core._bytes_of(parts[part])))
+            for part in _pieces(tensors, texts, checked=durable):
+                file.write(part)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -108,6 +125,31 @@ def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, dura
         with contextlib.suppress(FileNotFoundError):
             os.unlink(unfinished)
         raise
+
+
+def to_bytes(tensors: dict[str, Tensor], texts: dict[str, str]) -> bytes:
+    """The contents of a file of tensors by name."""
+    return b"".join(_pieces(tensors, texts, checked=False))
+
+
+def _pieces(tensors: dict[str, Tensor], texts: dict[str, str], *, checked: bool) -> Iterator[bytes | memoryview]:
+    """The contents of a file, piece by piece; if checked, with a checksum."""
+    _check_tensors(tensors)
+    parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
+    order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
+    if checked:
+        texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
+    entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
+    end = 0
+    for name in order:
+        x, start = parts[name], end
+        end += x.nbytes
+        entries[name] = {"dtype": _CODES[x.dtype.name], "shape": list(x.shape), "data_offsets": [start, end]}
+    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * ((-len(header) - 8) % 64)  # the elements begin where vectors may
+    yield len(header).to_bytes(8, "little") + header
+    for part in order:
+        yield memoryview(_core._bytes_of(parts[part]))
 
 
 def _is_plain(obj: Any) -> bool:
@@ -125,7 +167,7 @@ def _check_tensors(tensors: dict[str, Tensor]) -> None:
 
 @public
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read what td.save, or the safetensors package, wrote: a dict of tensors by name, the only tensor, or state.
+    """Read what td.save, or the safetensors package, wrote: a dict of tensors by name, the only tensor, state, a model.
 
     The elements are not read before they are used: the tensors are a private image of the file in memory. They can be
     written to, which changes neither the file nor what others read. SerializationError says what is wrong with a file.
@@ -134,6 +176,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> td.load("numbers.safetensors")
     tensor([0, 1, 2])
     """
+    with open(path, "rb") as file:
+        if file.read(2) == b"PK":
+            from tandem import archive
+
+            return archive.load(path)
     return read(path)[0]
 
 

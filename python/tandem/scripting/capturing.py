@@ -35,12 +35,29 @@ locks = tuple(shared_lock() for _ in range(16))
 NOT_REWRITTEN = "not rewritten: its source is not available"
 
 
+@dataclass
+class CallShape:
+    """How the arguments and results of a call belong to those of the program: what C++ calls it by."""
+
+    names: list[str]  # of the leaves of the arguments
+    sources: list[tuple[Any, ...]]  # of the inputs of the program
+    template: Any  # the results
+    effects: list[tuple[Any, ...]]
+
+
 class Record:
-    """What is kept of one capture for `explain`."""
+    """What is kept of one capture for `explain`, and to save it."""
 
     def __init__(
-        self, specialization: Any, names: list[str], inputs: list[str], guards: list[Any], notes: list[str]
+        self,
+        specialization: Any,
+        names: list[str],
+        inputs: list[str],
+        guards: list[Any],
+        notes: list[str],
+        call: CallShape,
     ) -> None:
+        self.call = call
         self.specialization = specialization
         self.names = names  # of the inputs, in the function
         self.inputs = inputs
@@ -269,7 +286,8 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     dump.log("capture", f"{compiled.__name__}: captured for ({', '.join(shown)}), {how}")
     for note in state.notes:
         dump.log("capture", f"{compiled.__name__}: {note}")
-    return specialization, Record(specialization, [names[k] for k in tensors], shown, guards, state.notes)
+    call = CallShape(names, inputs.sources, template, after)
+    return specialization, Record(specialization, [names[k] for k in tensors], shown, guards, state.notes, call)
 
 
 def _check_sharing(leaves: list[Any], tensors: list[int], sources: list[Any], written: list[int]) -> None:

@@ -143,7 +143,7 @@ def asserted(test: Any, message: Callable[[], Any] | None = None) -> Any:
         if not holds:
             place.throw(AssertionError(*_filled(template, now)))
 
-    _core.host_call("assert", check, [_truth(test), *deferred.tensors])
+    _core.host_call(_shown("assert", template), check, [_truth(test), *deferred.tensors])
     return True
 
 
@@ -159,7 +159,12 @@ def raised(error: Any, cause: Any = None) -> None:
             place.throw(type(made)(*_filled(template, now)), cause)
         place.throw(made, cause)
 
-    _core.host_call("raise", throw, deferred.tensors)
+    _core.host_call(_shown(f"raise {type(made).__name__}", template), throw, deferred.tensors)
+
+
+def _shown(what: str, message: tuple[Any, ...]) -> str:
+    """What programs, and models without Python, call it."""
+    return f"{what}: {message[0]}" if message and isinstance(message[0], str) else what
 
 
 def _truth(test: Any) -> Any:

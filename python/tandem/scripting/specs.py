@@ -38,7 +38,7 @@ class Call:
 def examples(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: bool | None) -> Call:
     """Put examples in the places of the specifications among the arguments."""
     _check_arguments(function, args, kwargs)
-    leaves = list(_leaves((args, kwargs)))
+    leaves = list(leaves_of((args, kwargs)))
     shaped = [leaf for leaf in leaves if isinstance(leaf, (TensorSpec, _core.Tensor))]
     fixed = {size for leaf in shaped for size in leaf.shape if isinstance(size, int)}
     most = max((sum(not isinstance(size, int) for size in leaf.shape) for leaf in shaped), default=0)
@@ -74,14 +74,14 @@ def examples(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     return Call(new_args, new_kwargs, marks, sizes)
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
+def leaves_of(tree: Any) -> Iterator[Any]:
     """What is in the containers that arguments may be: the same that the call path looks into."""
     if type(tree) in (tuple, list) or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
         for item in tree:
-            yield from _leaves(item)
+            yield from leaves_of(item)
     elif type(tree) is dict:
         for item in tree.values():
-            yield from _leaves(item)
+            yield from leaves_of(item)
     else:
         yield tree
 

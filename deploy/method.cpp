@@ -1,0 +1,283 @@
+#include "deploy/method.h"
+
+#include <algorithm>
+
+#include "deploy/wire.h"
+
+namespace tandem::deploy {
+
+// Everything here is part of the file format. What is added later is read only where the version of the file says so.
+
+// ---- kernels ---------------------------------------------------------------------------------------------------------
+
+template <class Wire>
+void describe(Wire& wire, DType& dtype) {
+  choice(wire, dtype, kDTypes.back().dtype);
+}
+template <class Wire>
+void describe(Wire& wire, Coef& c) {
+  wire(c.literal, c.value);
+}
+template <class Wire>
+void describe(Wire& wire, ScalarNode& n) {
+  choice(wire, n.op, ScalarOp::bitcast);
+  wire(n.dtype, n.a, n.b, n.c, n.imm);
+}
+template <class Wire>
+void describe(Wire& wire, Axis& axis) {
+  wire(axis.extent);
+}
+template <class Wire>
+void describe(Wire& wire, KernelBuffer& b) {
+  wire(b.dtype);
+  choice(wire, b.role, BufferRole::scratch);
+  wire(b.streaming);
+}
+template <class Wire>
+void describe(Wire& wire, Gather& g) {
+  wire(g.value, g.stride, g.extent);
+}
+template <class Wire>
+void describe(Wire& wire, Access& a) {
+  wire(a.buffer, a.offset, a.strides, a.gathers);
+}
+template <class Wire>
+void describe(Wire& wire, Reduction& r) {
+  choice(wire, r.kind, ReduceKind::argmin);
+  wire(r.value);
+}
+template <class Wire>
+void describe(Wire& wire, Scan& s) {
+  wire(s.next, s.init, s.dtype);
+}
+template <class Wire>
+void describe(Wire& wire, Store& s) {
+  wire(s.access, s.value);
+}
+template <class Wire>
+void describe(Wire& wire, Stage& s) {
+  wire(s.inner, s.body, s.stores, s.reductions, s.scans);
+}
+template <class Wire>
+void describe(Wire& wire, Kernel& k) {
+  wire(k.name, k.axes, k.outer_rank, k.vector_axis, k.split, k.single_block, k.order.block, k.order.lanes, k.buffers,
+       k.accesses, k.stages);
+}
+
+// ---- programs --------------------------------------------------------------------------------------------------------
+
+template <class Wire>
+void describe(Wire& wire, SourceLoc& loc) {
+  wire(loc.file, loc.line);
+}
+template <class Wire>
+void describe(Wire& wire, StepOrigin& origin) {
+  wire(origin.name, origin.sources, origin.weights, origin.detail);
+}
+template <class Wire>
+void describe(Wire& wire, Slot& slot) {
+  wire(slot.dtype, slot.shape);
+}
+template <class Wire>
+void describe(Wire& wire, Operand& operand) {
+  wire(operand.slot, operand.offset);
+}
+template <class Wire>
+void describe(Wire& wire, View& view) {
+  wire(view.slot, view.offset, view.shape, view.strides);
+}
+template <class Wire>
+void describe(Wire& wire, OnFailure& failure) {
+  wire(failure.copies, failure.args);
+}
+template <class Wire>
+void describe(Wire& wire, Allocate& s) {
+  wire(s.slot, s.count, s.reuse);
+}
+template <class Wire>
+void describe(Wire& wire, Launch& s) {
+  wire(s.kernel, s.args, s.vals, s.range, s.grain, s.cost, s.scratch_bytes);
+}
+template <class Wire>
+void describe(Wire& wire, Matmul& s) {
+  wire(s.a, s.b, s.out, s.origin);
+}
+template <class Wire>
+void describe(Wire& wire, const Routine*& routine) {
+  std::string name = Wire::kReads ? std::string() : std::string(routine->name);
+  wire(name);
+  if constexpr (Wire::kReads) {
+    routine = find_routine(name);
+    if (routine == nullptr)
+      throw_error(ErrorKind::serialization, "load: got the routine '{}', which this version does not have", name);
+  }
+}
+template <class Wire>
+void describe(Wire& wire, Call& s) {
+  wire(s.routine, s.inputs, s.out, s.params, s.cost, s.may_fail, s.origin, s.function, s.failure);
+}
+template <class Wire>
+void describe(Wire& wire, Copy& s) {
+  wire(s.from, s.to, s.origin);
+}
+template <class Wire>
+void describe(Wire& wire, Put& s) {
+  wire(s.from, s.to, s.axis, s.index);
+  choice(wire, s.mode, PutMode::minimum);
+  wire(s.origin, s.checked);
+}
+template <class Wire>
+void describe(Wire& wire, Release& s) {
+  wire(s.slot);
+}
+template <class Wire>
+void describe(Wire& wire, Bind& s) {
+  wire(s.to, s.from);
+}
+template <class Wire>
+void describe(Wire& wire, Branch& s) {
+  wire(s.predicate, s.then_block, s.else_block);
+}
+template <class Wire>
+void describe(Wire& wire, Loop& s) {
+  wire(s.condition, s.predicate, s.body, s.carried);
+}
+template <class Wire>
+void describe(Wire& wire, HostCall& s) {
+  wire(s.function, s.args, s.origin, s.failure);
+}
+template <class Wire>
+void describe(Wire& wire, CheckIndex& s) {
+  wire(s.indices, s.size, s.axis, s.origin, s.function, s.failure);
+}
+
+// The steps have the numbers of their places in the variant.
+template <class Wire, size_t... K>
+void describe_step(Wire& wire, Step& step, std::index_sequence<K...>) {
+  size_t kind = step.op.index();
+  wire(kind);
+  if constexpr (Wire::kReads)
+    if (kind >= sizeof...(K)) Reader::fail("a step is unknown");
+  const auto each = [&]<size_t I>() {
+    if (kind != I) return;
+    if constexpr (Wire::kReads) step.op.template emplace<I>();
+    wire(std::get<I>(step.op));
+  };
+  (each.template operator()<K>(), ...);
+}
+template <class Wire>
+void describe(Wire& wire, Step& step) {
+  [[maybe_unused]] const auto deeper = wire.nested();
+  describe_step(wire, step, std::make_index_sequence<std::variant_size_v<decltype(step.op)>>());
+}
+template <class Wire>
+void describe(Wire& wire, Program& p) {
+  wire(p.name, p.input_count, p.dims, p.slots, p.body, p.outputs);
+}
+
+// ---- methods ---------------------------------------------------------------------------------------------------------
+
+template <class Wire>
+void describe(Wire& wire, MethodInput& i) {
+  wire(i.name, i.state, i.dtype, i.contiguous, i.sizes, i.strides);
+}
+template <class Wire>
+void describe(Wire& wire, ShapeGuard& guard) {
+  wire(guard.left);
+  choice(wire, guard.relation, Relation::le);
+  wire(guard.right);
+}
+template <class Wire>
+void describe(Wire& wire, CapturedOutput& o) {
+  [[maybe_unused]] const auto deeper = wire.nested();
+  choice(wire, o.kind, CapturedOutput::Kind::result_view);
+  wire(o.index, o.weak, o.identical, o.type.dtype, o.type.shape, o.layout.offset, o.layout.strides, o.choices, o.flag);
+}
+template <class Wire>
+void describe(Wire& wire, MethodOutput& o) {
+  wire(o.name);
+  describe(wire, static_cast<CapturedOutput&>(o));
+}
+template <class Wire>
+void describe(Wire& wire, KernelUse& use) {
+  describe(wire, static_cast<StepOrigin&>(use));
+  wire(use.kernel, use.bytes_read, use.bytes_written, use.access_messages);
+}
+template <class Wire>
+void describe(Wire& wire, SavedHost& host) {
+  wire(host.text, host.arguments);
+}
+template <class Wire>
+void describe(Wire& wire, Method& m) {
+  wire(m.name, m.doc, m.inputs, m.symbol_count, m.guards, m.outputs, m.writebacks, m.kernels, m.host, m.program);
+}
+
+std::string method_bytes(const Method& method) { return to_bytes(method); }
+std::string kernels_bytes(const std::vector<Kernel>& kernels) { return to_bytes(kernels); }
+
+namespace {
+
+void need(bool ok, std::string_view what) {
+  if (!ok) Reader::fail(what);
+}
+
+bool is_index(int64_t value, size_t size) { return value >= 0 && static_cast<size_t>(value) < size; }
+
+void check_output(const Method& m, const CapturedOutput& o) {
+  const bool of_result = o.kind != CapturedOutput::Kind::argument_view && !o.identical;
+  need(is_index(o.index, of_result ? m.program.outputs.size() : m.inputs.size()), "an output is none");
+  need(o.layout.strides.size() == o.type.shape.size() || o.kind == CapturedOutput::Kind::value, "a layout is wrong");
+  for (const CapturedOutput& choice : o.choices) {
+    need(is_index(choice.flag, m.program.outputs.size()), "a flag is none");
+    const View& flag = m.program.outputs[static_cast<size_t>(choice.flag)];
+    need(m.program.slots[static_cast<size_t>(flag.slot)].dtype == DType::boolean, "a flag is no truth value");
+    check_output(m, choice);
+  }
+}
+
+void check_dims(const Method& m) {
+  need(m.symbol_count >= 0 && m.symbol_count <= Method::kMostSymbols, "it has too many symbols");
+  const auto known = [&m](Dim dim) { need(dim.symbol_count() <= m.symbol_count, "a symbol is unknown"); };
+  for (const Dim& dim : m.program.dims) known(dim);
+  for (const ShapeGuard& guard : m.guards) known(guard.left), known(guard.right);
+  for (const KernelUse& use : m.kernels) known(use.bytes_read), known(use.bytes_written);
+  for (const MethodInput& input : m.inputs) {
+    need(input.contiguous || input.sizes.size() == input.strides.size(), "the strides of an input are missing");
+    need(input.sizes.size() <= kMaxRank, "an input has too many axes");
+    for (const Dim& dim : input.sizes) known(dim);
+    for (const Dim& dim : input.strides) known(dim);
+  }
+}
+
+}  // namespace
+
+Method read_method(std::string_view bytes) { return from_bytes<Method>(bytes); }
+
+void check(const Method& m) {
+  need(m.program.input_count >= 0 && static_cast<size_t>(m.program.input_count) == m.inputs.size(),
+       "the inputs of its program are others");
+  need(m.inputs.size() <= m.program.slots.size(), "the inputs of its program are others");
+  check_dims(m);
+  for (size_t i = 0; i < m.inputs.size(); ++i)
+    need(m.program.slots[i].dtype == m.inputs[i].dtype, "a dtype is another");
+  for (const auto& [result, input] : m.writebacks)
+    need(is_index(input, m.inputs.size()) && result >= 0, "what is written back is none");
+  try {
+    verify(m.program);
+  } catch (const InternalError& error) {
+    Reader::fail(error.what());
+  }
+  for (const MethodOutput& output : m.outputs) check_output(m, output);
+}
+
+std::vector<Kernel> read_kernels(std::string_view bytes) {
+  std::vector<Kernel> kernels = from_bytes<std::vector<Kernel>>(bytes);
+  try {
+    for (const Kernel& kernel : kernels) verify(kernel);
+  } catch (const InternalError& error) {
+    Reader::fail(error.what());
+  }
+  return kernels;
+}
+
+}  // namespace tandem::deploy

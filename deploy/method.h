@@ -1,0 +1,59 @@
+// A method of a saved model: its program, what that needs, and what people call its inputs and results.
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ir/kernel.h"
+#include "runtime/program.h"
+#include "runtime/signature.h"
+
+namespace tandem::deploy {
+
+struct MethodInput : InputSpec {
+  std::string name;    // of the argument, or of the state; none for a state that is not used
+  bool state = false;  // a tensor of the model, else an argument
+};
+
+struct MethodOutput : CapturedOutput {
+  std::string name;
+};
+
+// A kernel of the archive as this method uses it.
+struct KernelUse : StepOrigin {
+  int kernel = -1;
+  Dim bytes_read = 0, bytes_written = 0;
+  std::vector<std::string> access_messages;
+};
+
+// What compiled code does through Python, by the first word of the text: "raise" ends the method with the text as its
+// message, "assert" does so unless its first argument holds, "print" is left out.
+struct SavedHost {
+  std::string text;
+  uint64_t arguments = 0;
+};
+
+struct Method {
+  static constexpr int kMostSymbols = 64;
+
+  std::string name, doc;
+  std::vector<MethodInput> inputs;  // the arguments, then what the method works on besides
+  int symbol_count = 0;
+  std::vector<ShapeGuard> guards;
+  std::vector<MethodOutput> outputs;
+  std::vector<std::pair<int, int>> writebacks;  // result of the program -> input
+  std::vector<KernelUse> kernels;
+  std::vector<SavedHost> host;
+  Program program;  // without its kernels and host functions, which are made when it is loaded
+};
+
+// In bytes, and back; Error{serialization} for bytes that are none.
+std::string method_bytes(const Method& method);
+Method read_method(std::string_view bytes);
+// Throws Error{serialization} unless all indices are in range and the program, with its kernels, keeps its rules.
+void check(const Method& method);
+std::string kernels_bytes(const std::vector<Kernel>& kernels);
+std::vector<Kernel> read_kernels(std::string_view bytes);
+
+}  // namespace tandem::deploy

@@ -1,0 +1,118 @@
+#include "frontend/archive.h"
+
+#include "deploy/json.h"
+#include "deploy/model.h"
+#include "deploy/zip.h"
+#include "runtime/pack.h"
+
+namespace tandem {
+
+namespace {
+
+// Files of the machine that the model was made on are known by their names alone.
+void shorten(StepOrigin& origin) {
+  for (SourceLoc& source : origin.sources) source.file = source.file.substr(source.file.rfind('/') + 1);
+}
+
+void shorten(OriginRef& origin) {
+  if (!origin) return;
+  auto shorter = std::make_shared<StepOrigin>(*origin);
+  shorten(*shorter);
+  origin = std::move(shorter);
+}
+
+void shorten(Block& block) {
+  for (Step& step : block)
+    std::visit(
+        [](auto& op) {
+          if constexpr (requires { op.origin; }) shorten(op.origin);
+          if constexpr (requires { op.then_block; }) shorten(op.then_block), shorten(op.else_block);
+          if constexpr (requires { op.condition; }) shorten(op.condition), shorten(op.body);
+        },
+        step.op);
+}
+
+}  // namespace
+
+int ArchiveWriter::number_of(const Kernel& kernel) {
+  const auto [found, is_new] = numbers_.emplace(to_text(kernel), static_cast<int>(kernels_.size()));
+  if (is_new) kernels_.push_back(kernel);
+  return found->second;
+}
+
+void ArchiveWriter::add(const Executable& executable, const MethodNames& names) {
+  const Plan& plan = executable.plan();
+  deploy::Method method;
+  method.name = names.name;
+  method.doc = names.doc;
+  method.symbol_count = executable.symbol_count();
+  method.guards = executable.guards();
+  method.writebacks = executable.writebacks();
+  const std::vector<InputSpec> specs = executable.input_specs();
+  check_internal(specs.size() == names.inputs.size(), "a method has another number of inputs");
+  for (size_t k = 0; k < specs.size(); ++k) {
+    deploy::MethodInput input;
+    static_cast<InputSpec&>(input) = specs[k];
+    std::tie(input.name, input.state) = names.inputs[k];
+    if (input.name.empty()) static_cast<InputSpec&>(input) = {DType::f32, true, {}};
+    method.inputs.push_back(std::move(input));
+  }
+  for (size_t k = 0; k < names.outputs.size(); ++k) {
+    deploy::MethodOutput output;
+    static_cast<CapturedOutput&>(output) = executable.outputs()[k];
+    output.name = names.outputs[k];
+    method.outputs.push_back(std::move(output));
+  }
+  for (size_t k = 0; k < plan.kernels.size(); ++k) {
+    const KernelCode& code = *plan.program->kernels[k];
+    deploy::KernelUse use;
+    static_cast<StepOrigin&>(use) = code;
+    shorten(use);
+    use.kernel = number_of(plan.kernels[k]);
+    use.bytes_read = code.bytes_read;
+    use.bytes_written = code.bytes_written;
+    use.access_messages = code.access_messages;
+    method.kernels.push_back(std::move(use));
+  }
+  for (const HostFunction& host : plan.program->host) method.host.push_back({host.text, host.arguments});
+  method.program = *plan.program;
+  method.program.kernels.clear();
+  method.program.host.clear();
+  for (size_t k = 0; k < specs.size(); ++k)
+    if (names.inputs[k].first.empty()) method.program.slots[k] = {DType::f32, {}};
+  shorten(method.program.body);
+  methods_.push_back(std::move(method));
+  graphs_.push_back(executable.ir("captured"));
+}
+
+void ArchiveWriter::write(const std::string& path, std::string_view manifest, std::string_view weights,
+                          const std::vector<std::string>& targets,
+                          const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::vector<std::pair<std::string, std::string>> files = parts;
+  deploy::Json json = deploy::parse_json(manifest, "the manifest");
+  json["format"] = "tandem model";
+  json["version"] = deploy::Model::kVersion;
+  json["targets"] = targets;
+  json["methods"] = deploy::Json::array();
+  for (size_t k = 0; k < methods_.size(); ++k) {
+    const std::string& name = methods_[k].name;
+    json["methods"].push_back(name);
+    files.emplace_back(fmt::format("methods/{}.graph", name), graphs_[k]);
+    files.emplace_back(fmt::format("methods/{}.bin", name), deploy::method_bytes(methods_[k]));
+  }
+  files.emplace_back("kernels.bin", deploy::kernels_bytes(kernels_));
+  for (const std::string& target : targets) {
+    std::vector<std::pair<CacheKey, std::string>> objects;
+    for (size_t k = 0; k < kernels_.size(); ++k)
+      objects.emplace_back(CacheKey{{k, 0}}, compile_object(kernels_[k], target));
+    files.emplace_back(fmt::format("objects/{}.pack", target), pack_bytes(std::move(objects)));
+  }
+  json["hashes"]["weights.safetensors"] = hash128(weights).hex();
+  for (const auto& [name, bytes] : files) json["hashes"][name] = hash128(bytes).hex();
+  const std::string text = json.dump(1);
+  std::vector<deploy::ZipPart> zip{{"manifest.json", text}, {"weights.safetensors", weights}};
+  for (const auto& [name, bytes] : files) zip.push_back({name, bytes});
+  deploy::write_zip(path, zip);
+}
+
+}  // namespace tandem

@@ -1,0 +1,103 @@
+// Models in files: writing and running them.
+#include "deploy/model.h"
+
+#include "frontend/archive.h"
+#include "python/bindings/bindings.h"
+#include "runtime/cache.h"
+#include "runtime/cpu.h"
+
+namespace tandem {
+
+namespace {
+
+deploy::Array array_of(const Tensor& x) { return {x.dtype, x.sizes, x.strides, x.storage, x.data}; }
+
+TensorRef tensor_of(const deploy::Array& x) {
+  return std::make_shared<Tensor>(x.dtype, x.sizes, x.strides, x.storage, x.data);
+}
+
+size_t method_of(const deploy::Model& model, const std::string& name) {
+  const int found = model.find(name);
+  if (found >= 0) return static_cast<size_t>(found);
+  std::string names;
+  for (size_t k = 0; k < model.method_count(); ++k) names += (k > 0 ? ", " : "") + model.method(k).name;
+  throw_error(ErrorKind::value, "model: got the method '{}'; need one of {}", name, names);
+}
+
+py::list run_model(deploy::Model& model, const std::string& name, const std::vector<TensorRef>& tensors) {
+  const size_t method = method_of(model, name);
+  const std::vector<deploy::MethodOutput>& outputs = model.method(method).outputs;
+  std::vector<deploy::Array> arguments, results(outputs.size());
+  for (const TensorRef& x : tensors) arguments.push_back(array_of(*x));
+  {
+    const py::gil_scoped_release release;
+    model.run(method, arguments, results);
+  }
+  py::list found;
+  for (size_t k = 0; k < results.size(); ++k) {
+    const TensorRef x = tensor_of(results[k]);
+    found.append(outputs[k].weak ? item_of(*x) : wrap(x));
+  }
+  return found;
+}
+
+py::dict state_of(const deploy::Model& model) {
+  py::dict found;
+  for (const deploy::Model::State& each : model.state()) found[py::str(each.name)] = wrap(tensor_of(each.array));
+  return found;
+}
+
+std::vector<std::string> method_names(const deploy::Model& model) {
+  std::vector<std::string> names;
+  for (size_t k = 0; k < model.method_count(); ++k) names.push_back(model.method(k).name);
+  return names;
+}
+
+}  // namespace
+
+void bind_deploy(py::module_& m) {
+  m.def("cpu_levels", cpu_levels, "Return the instruction sets that this machine runs, lowest first.");
+  m.def(
+      "hash128", [](const py::bytes& bytes) { return hash128(std::string_view(bytes)).hex(); }, py::arg("bytes"),
+      "Return the hash that files are compared with, as text.");
+  py::class_<ArchiveWriter>(m, "ArchiveWriter", "Writes compiled functions and their tensors to one file.")
+      .def(py::init<>())
+      .def(
+          "add",
+          [](ArchiveWriter& writer, const Executable& executable, std::string name, std::string doc,
+             std::vector<std::pair<std::string, bool>> inputs, std::vector<std::string> outputs) {
+            writer.add(executable, {std::move(name), std::move(doc), std::move(inputs), std::move(outputs)});
+          },
+          py::arg("executable"), py::arg("name"), py::arg("doc"), py::arg("inputs"), py::arg("outputs"))
+      .def(
+          "write",
+          [](ArchiveWriter& writer, const std::string& path, const std::string& manifest, const py::bytes& weights,
+             const std::vector<std::string>& targets, const std::vector<std::pair<std::string, py::bytes>>& parts) {
+            std::vector<std::pair<std::string, std::string>> files;
+            for (const auto& [name, bytes] : parts) files.emplace_back(name, std::string(bytes));
+            const std::string_view view = weights;
+            const py::gil_scoped_release release;
+            writer.write(path, manifest, view, targets, files);
+          },
+          py::arg("path"), py::arg("manifest"), py::arg("weights"), py::arg("targets"), py::arg("parts"));
+  using deploy::Model;
+  m.def(
+      "load_model",
+      [](const std::string& path, const std::string& target, bool verified) {
+        const py::gil_scoped_release release;
+        return Model::load(path, {target, verified});
+      },
+      py::arg("path"), py::arg("target") = "", py::arg("verified") = true, "Read the file of a model.");
+  py::class_<Model, std::shared_ptr<Model>>(m, "Model", "A model from a file.")
+      .def_property_readonly("manifest", &Model::manifest)
+      .def_property_readonly("target", &Model::target)
+      .def_property_readonly("methods", method_names)
+      .def("signature",
+           [](const Model& model, const std::string& name) { return model.signature(method_of(model, name)); })
+      .def("doc", [](const Model& model, const std::string& name) { return model.method(method_of(model, name)).doc; })
+      .def("run", run_model, py::arg("method"), py::arg("tensors"))
+      .def("state", state_of)
+      .def("save", &Model::save, py::arg("path"), py::call_guard<py::gil_scoped_release>());
+}
+
+}  // namespace tandem
