@@ -128,11 +128,13 @@ def write(obj: Any, path: str | os.PathLike[str], texts: dict[str, str], *, dura
 
 
 def to_bytes(tensors: dict[str, Tensor], texts: dict[str, str]) -> bytes:
-    """The contents of a file of tensors by name."""
-    return b"".join(_pieces(tensors, texts, checked=False))
+    """The contents of a file of tensors by name, whose elements begin where vectors may."""
+    return b"".join(_pieces(tensors, texts, alignment=64))
 
 
-def _pieces(tensors: dict[str, Tensor], texts: dict[str, str], *, checked: bool) -> Iterator[bytes | memoryview]:
+def _pieces(
+    tensors: dict[str, Tensor], texts: dict[str, str], *, checked: bool = False, alignment: int = 8
+) -> Iterator[bytes | memoryview]:
     """The contents of a file, piece by piece; if checked, with a checksum."""
     _check_tensors(tensors)
     parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
@@ -146,7 +148,7 @@ def _pieces(tensors: dict[str, Tensor], texts: dict[str, str], *, checked: bool)
         end += x.nbytes
         entries[name] = {"dtype": _CODES[x.dtype.name], "shape": list(x.shape), "data_offsets": [start, end]}
     header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
-    header += b" " * ((-len(header) - 8) % 64)  # the elements begin where vectors may
+    header += b" " * ((-len(header) - 8) % alignment)
     yield len(header).to_bytes(8, "little") + header
     for part in order:
         yield memoryview(_core._bytes_of(parts[part]))
@@ -177,7 +179,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     tensor([0, 1, 2])
     """
     with open(path, "rb") as file:
-        if file.read(2) == b"PK":
+        if file.read(4) == b"PK\x03\x04":
             from tandem import archive
 
             return archive.load(path)
