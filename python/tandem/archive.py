@@ -57,7 +57,7 @@ def save(
         compiled = _captured(example, dynamic is True)
         described[method.name] = _add(writer, state, example, compiled)
         if not compiled.records[-1].specialization.executable.writes_inputs:
-            parts.append(_sample(method, compiled))
+            parts += _sample(method, compiled)
     manifest = {
         "producer": {
             "tandem": _core.__version__,
@@ -258,12 +258,19 @@ def _text(function: Any) -> str:
     return (getattr(function, "__doc__", None) or "").strip()
 
 
-def _sample(method: _Wanted, compiled: Compiled) -> tuple[str, bytes]:
-    """Arguments and what they give: what a user of the file can try, and compare with."""
+def _sample(method: _Wanted, compiled: Compiled) -> list[tuple[str, bytes]]:
+    """Arguments and what they give, as a file: what a user of the model can try, and compare with.
+
+    None for sizes that are only named, and for complex128, which such files do not have.
+    """
+    if any(isinstance(leaf, TensorSpec) for leaf in method.args):
+        return []
     with no_grad():
         results = compiled(*method.args)
     tensors, text = _trees.encode({"arguments": method.args, "results": results})
-    return f"samples/{method.name}.safetensors", serialization.to_bytes(tensors, {"tree": text})
+    if any(x.dtype == _core.complex128 for x in tensors.values()):
+        return []
+    return [(f"samples/{method.name}.safetensors", serialization.to_bytes(tensors, {"tree": text}))]
 
 
 def load(path: str | os.PathLike[str], target: str = "") -> LoadedModel:
