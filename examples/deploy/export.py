@@ -1,7 +1,7 @@
 """Train a small network on handwritten digits, and save it so that C++ can go on: `python -m examples.deploy.export`.
 
-The file holds two methods, `forward` and `step`; a step is forward, backward and the update of AdamW as one program. Next
-to it lie the digits themselves as plain numbers, for the program in main.cpp.
+The file holds two methods, `forward` and `step`; a step is forward, backward and the update of AdamW as one program.
+Next to it lie the digits themselves as plain numbers, for the program in main.cpp.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Network(td.nn.Module):
         super().__init__()
         self.first = td.nn.Conv2d(1, 8, 3, padding=1)
         self.second = td.nn.Conv2d(8, 16, 3, padding=1)
+        self.pool = td.nn.MaxPool2d(2)
         self.head = td.nn.Linear(16 * 4 * 4, 10)
 
     def forward(self, images: td.Tensor) -> td.Tensor:
-        x = td.nn.functional.relu(self.first(images))
-        x = td.nn.functional.max_pool2d(td.nn.functional.relu(self.second(x)), 2)
-        return self.head(x.reshape((x.shape[0], 16 * 4 * 4)))
+        x = td.nn.functional.relu(self.second(td.nn.functional.relu(self.first(images))))
+        return self.head(self.pool(x).reshape((x.shape[0], 16 * 4 * 4)))
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

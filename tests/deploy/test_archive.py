@@ -4,6 +4,7 @@ import json
 import random
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,26 @@ def test_an_index_out_of_range_names_it(tmp_path):
     td.save(lambda x, i: x[i], tmp_path / "f.tdm", (td.ones((3,)), td.asarray([1])), targets=RUNNABLE[-1])
     with pytest.raises(IndexError, match="5"):
         td.load(tmp_path / "f.tdm")(td.ones((3,)), td.asarray([5]))
+
+
+def test_many_threads_run_one_model(tmp_path):
+    model = td.nn.Sequential(td.nn.Linear(20, 30), td.nn.Tanh(), td.nn.Linear(30, 4))
+    total = td.zeros(())
+
+    def count(x):
+        total[...] += 1
+        return total + x
+
+    x = td.ones((5, 20))
+    td.save(model, tmp_path / "m.tdm", methods={"forward": (x,), "count": (count, td.zeros(()))}, targets=RUNNABLE[-1])
+    loaded = td.load(tmp_path / "m.tdm")
+    with td.no_grad():
+        expected = [bits(model(x * k)) for k in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        results = pool.map(lambda k: bits(loaded.forward(x * (k % 16))), range(400))
+        counts = sorted(float(c) for c in pool.map(lambda k: loaded.count(td.zeros(())), range(200)))
+    assert list(results) == [expected[k % 16] for k in range(400)]
+    assert counts == list(range(1, 201))
 
 
 # ---- what cannot be saved, or called ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Programs in C and C++ that use the installed runtime: built with a compiler and CMake, run without Python and LLVM."""
+"""Programs in C and C++ that use the installed runtime: built with CMake alone, run without Python and LLVM."""
 
 import os
 import re
@@ -105,7 +105,7 @@ def test_the_library_is_small_and_needs_nothing(installed, tmp_path):
     assert all(line.split()[-1].startswith("td_") for line in symbols if line)
 
 
-# ---- tandem-run -------------------------------------------------------------------------------------------------------
+# ---- tandem-run --------------------------------------------------------------------------------------------------
 
 
 def tandem_run(*words, check=True, **options):
