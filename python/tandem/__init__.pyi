@@ -234,6 +234,7 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem.ahead import aot
 from tandem.amp import autocast
 from tandem.autograd import (
     checkpoint,
@@ -299,6 +300,7 @@ __all__ = [
     "amp",
     "angle",
     "any",
+    "aot",
     "arange",
     "archive",
     "argmax",

@@ -11,7 +11,9 @@ import datetime
 import json
 import os
 import platform
+import tempfile
 import types
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,7 +23,7 @@ from tandem.autograd import no_grad
 from tandem.jit import Compiled
 from tandem.tensor_spec import TensorSpec
 
-__all__ = ["LoadedModel"]
+__all__ = ["LoadedModel", "load", "sample"]
 
 Tensor = _core.Tensor
 SUFFIX = ".tdm"
@@ -48,14 +50,12 @@ def save(
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Capture, compile and write; see td.save."""
-    wanted = _wanted(obj, args, methods)
+    wanted = wanted_methods(obj, args, methods)
     chosen = TARGETS if targets is None else (targets,) if isinstance(targets, str) else tuple(targets)
-    writer, state = _core.ArchiveWriter(), _State(obj, wanted)
+    writer, state = _core.ArchiveWriter(), State(obj, wanted)
     described, parts = {}, []
     for method in wanted:
-        example = method._replace(args=_marked(method, dynamic))
-        compiled = _captured(example, dynamic is True)
-        described[method.name] = _add(writer, state, example, compiled)
+        compiled, described[method.name] = add_method(writer, state, method, dynamic)
         if not compiled.records[-1].specialization.executable.writes_inputs:
             parts += _sample(method, compiled)
     manifest = {
@@ -71,7 +71,7 @@ def save(
     writer.write(os.fspath(path), json.dumps(manifest), weights, list(chosen), parts)
 
 
-def _wanted(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wanted]:
+def wanted_methods(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wanted]:
     if (args is None) == (methods is None):
         raise _core.ArgumentTypeError(
             "save: got a model for a .tdm file "
@@ -131,7 +131,7 @@ def _plain(function: Any) -> Any:
     return function.__wrapped__ if isinstance(function, Compiled) else function
 
 
-class _State:
+class State:
     """The tensors that methods work on, by name."""
 
     def __init__(self, obj: Any, wanted: list[_Wanted]) -> None:
@@ -164,7 +164,16 @@ def _captured(method: _Wanted, all_sizes: bool) -> Compiled:
     return compiled.precompile(*method.args)
 
 
-def _add(writer: Any, state: _State, method: _Wanted, compiled: Compiled) -> dict[str, Any]:
+def add_method(
+    writer: Any, state: State, method: _Wanted, dynamic: bool | Mapping[str, Any] | None
+) -> tuple[Compiled, dict[str, Any]]:
+    """Capture a method and hand it to the writer; describe how Python calls it."""
+    example = method._replace(args=_marked(method, dynamic))
+    compiled = _captured(example, dynamic is True)
+    return compiled, _add(writer, state, example, compiled)
+
+
+def _add(writer: Any, state: State, method: _Wanted, compiled: Compiled) -> dict[str, Any]:
     """Write a method, and describe how Python calls it."""
     record = compiled.records[-1]
     call = record.call
@@ -199,7 +208,7 @@ def _add(writer: Any, state: _State, method: _Wanted, compiled: Compiled) -> dic
     return {"arguments": _arguments(method, order), "outputs": tree, "names": names}
 
 
-def _input_of_state(state: _State, method: _Wanted, source: tuple[Any, ...]) -> str:
+def _input_of_state(state: State, method: _Wanted, source: tuple[Any, ...]) -> str:
     from tandem.scripting.guards import current
 
     if source[0] == "fixed":
@@ -271,6 +280,20 @@ def _sample(method: _Wanted, compiled: Compiled) -> list[tuple[str, bytes]]:
     if any(x.dtype == _core.complex128 for x in tensors.values()):
         return []
     return [(f"samples/{method.name}.safetensors", serialization.to_bytes(tensors, {"tree": text}))]
+
+
+@public
+def sample(path: str | os.PathLike[str], method: str) -> tuple[tuple[Any, ...], Any]:
+    """Return an example of the arguments of a method, and what it gave when the file was written.
+
+    KeyError for a method that has none: one that writes to its model, or whose sizes were only named.
+    """
+    with zipfile.ZipFile(path) as file, tempfile.NamedTemporaryFile(suffix=".safetensors") as copy:
+        copy.write(file.read(f"samples/{method}.safetensors"))
+        copy.flush()
+        tensors, texts, _ = serialization.read(copy.name)
+    found = _trees.decode(texts["tree"], tensors)
+    return found["arguments"], found["results"]
 
 
 def load(path: str | os.PathLike[str], target: str = "") -> LoadedModel:
