@@ -31,13 +31,12 @@ _C_TYPES = {
     "complex64": "float",
     "complex128": "double",
 }
-_KEYWORDS = frozenset(  # of C and C++
-    """
-    auto break case char const continue default do double else enum extern float for goto if inline int long
-    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-    class new delete this template typename namespace private public protected operator
-    """.split()
-)
+_OF_C = """
+auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+class new delete this template typename namespace private public protected operator
+"""
+_KEYWORDS = frozenset(_OF_C.split())
 _Row = tuple[str, str, list[str]]  # an argument or result: name, dtype, sizes
 
 
