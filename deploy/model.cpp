@@ -382,6 +382,7 @@ void Model::save(const std::string& path) const {
   manifest["hashes"][kWeights] = hash128(entry_of(entries, kWeights).bytes).hex();
   const std::string text = manifest.dump(1);
   std::vector<ZipPart> parts;
+  parts.reserve(order_.size());
   for (const std::string& name : order_)
     parts.push_back({name, name == kManifest ? std::string_view(text) : entry_of(entries, name).bytes});
   write_zip(path, parts);

@@ -103,6 +103,7 @@ void ArchiveWriter::write(const std::string& path, std::string_view manifest, st
   files.emplace_back("kernels.bin", deploy::kernels_bytes(kernels_));
   for (const std::string& target : targets) {
     std::vector<std::pair<CacheKey, std::string>> objects;
+    objects.reserve(kernels_.size());
     for (size_t k = 0; k < kernels_.size(); ++k)
       objects.emplace_back(CacheKey{{k, 0}}, compile_object(kernels_[k], target));
     files.emplace_back(fmt::format("objects/{}.pack", target), pack_bytes(std::move(objects)));

@@ -35,7 +35,7 @@ double accuracy(tandem::Model& model, const std::vector<float>& images, const st
 
 int main(int count, char** words) try {
   const std::string folder = count > 1 ? words[1] : "runs/deploy";
-  const std::int64_t steps = count > 2 ? std::atoll(words[2]) : 100;
+  const std::int64_t steps = count > 2 ? std::strtoll(words[2], nullptr, 10) : 100;
   tandem::Model model(folder + "/digits.tdm");
   const std::vector<float> images = numbers<float>(folder + "/images.f32");
   const std::vector<std::int64_t> labels = numbers<std::int64_t>(folder + "/labels.i64");
@@ -44,9 +44,8 @@ int main(int count, char** words) try {
   const auto all = static_cast<std::int64_t>(labels.size());
   for (std::int64_t k = 0; k < steps; ++k) {
     const std::int64_t start = k * kBatch % (all - kBatch);
-    const tandem::Array loss =
-        model("step", tandem::view(images.data() + start * kPixels, {kBatch, 1, 8, 8}),
-              tandem::view(labels.data() + start, {kBatch}));
+    const tandem::Array loss = model("step", tandem::view(images.data() + start * kPixels, {kBatch, 1, 8, 8}),
+                                     tandem::view(labels.data() + start, {kBatch}));
     std::printf("step %lld loss %a\n", static_cast<long long>(k), static_cast<double>(loss.item<float>()));
   }
   std::printf("accuracy %.4f\n", accuracy(model, images, labels));

@@ -49,6 +49,7 @@ py::dict state_of(const deploy::Model& model) {
 
 std::vector<std::string> method_names(const deploy::Model& model) {
   std::vector<std::string> names;
+  names.reserve(model.method_count());
   for (size_t k = 0; k < model.method_count(); ++k) names.push_back(model.method(k).name);
   return names;
 }
@@ -91,6 +92,7 @@ void bind_deploy(py::module_& m) {
           [](ArchiveWriter& writer, const std::string& path, const std::string& manifest, const py::bytes& weights,
              const std::vector<std::string>& targets, const std::vector<std::pair<std::string, py::bytes>>& parts) {
             std::vector<std::pair<std::string, std::string>> files;
+            files.reserve(parts.size());
             for (const auto& [name, bytes] : parts) files.emplace_back(name, std::string(bytes));
             const std::string_view view = weights;
             const py::gil_scoped_release release;

@@ -23,8 +23,7 @@ void load(std::string_view bytes) {
     options.target = "interpreter";
     options.verified = false;
     Model::load("/proc/self/fd/" + std::to_string(file), options);
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
   ::close(file);
 }
 
@@ -53,7 +52,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       default:
         for (const auto& [name, entry] : read_zip(bytes)) verify_checksum(name, entry);
     }
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
   return 0;
 }
