@@ -65,7 +65,7 @@ def aot(
     >>> sorted(path.name for path in header.parent.iterdir())
     ['decay.cmake', 'decay.h', 'decay.o']
     """
-    wanted = archive.wanted_methods(function, args, None)[0]
+    wanted = archive.wanted_methods(function, args, None, dynamic)[0]
     name = wanted.name if name is None else name
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in _KEYWORDS:
         raise _core.ArgumentError(f"aot: got the name {name!r}; need one that C allows; try name='model'")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from tandem import _core, _trees, serialization
 from tandem._boundary import public
 from tandem.autograd import no_grad
-from tandem.jit import Compiled
+from tandem.jit import Compiled, is_enabled, set_enabled
 from tandem.tensor_spec import TensorSpec
 
 __all__ = ["LoadedModel", "load", "sample"]
@@ -50,7 +50,7 @@ def save(
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Capture, compile and write; see td.save."""
-    wanted = wanted_methods(obj, args, methods)
+    wanted = wanted_methods(obj, args, methods, dynamic)
     chosen = TARGETS if targets is None else (targets,) if isinstance(targets, str) else tuple(targets)
     writer, state = _core.ArchiveWriter(), State(obj, wanted)
     described, parts = {}, []
@@ -71,7 +71,16 @@ def save(
     writer.write(os.fspath(path), json.dumps(manifest), weights, list(chosen), parts)
 
 
-def wanted_methods(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wanted]:
+def wanted_methods(
+    obj: Any, args: Any, methods: Mapping[str, Any] | None, dynamic: bool | Mapping[str, Any] | None
+) -> list[_Wanted]:
+    """What is to be saved, by its names and examples."""
+    found = _named_methods(obj, args, methods)
+    _check_names(found, dynamic)
+    return found
+
+
+def _named_methods(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wanted]:
     if (args is None) == (methods is None):
         raise _core.ArgumentTypeError(
             "save: got a model for a .tdm file "
@@ -106,14 +115,13 @@ def wanted_methods(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> li
 
 
 def _marked(method: _Wanted, dynamic: bool | Mapping[str, Any] | None) -> tuple[Any, ...]:
-    """The arguments, with specifications in place of those that have other sizes from call to call."""
+    """The arguments, row by row, and specifications in place of those that have other sizes from call to call."""
+    given = tuple(x.copy() if isinstance(x, Tensor) and not x.is_contiguous() else x for x in method.args)
     if not isinstance(dynamic, Mapping):
-        return method.args
-    from tandem.scripting.arguments import leaf_names
-
-    names = leaf_names(_plain(method.function), method.args, {}, list(method.args))
+        return given
+    names = _argument_names(method)
     args = []
-    for name, value in zip(names, method.args, strict=True):
+    for name, value in zip(names, given, strict=True):
         axes = dynamic.get(name, {})
         if not axes or not isinstance(value, Tensor):
             args.append(value)
@@ -125,6 +133,21 @@ def _marked(method: _Wanted, dynamic: bool | Mapping[str, Any] | None) -> tuple[
                 raise _core.OutOfBoundsError(f"save: got the axis {k} of '{name}'; need one of its {value.ndim} axes")
         args.append(TensorSpec(shape, value.dtype))
     return tuple(args)
+
+
+def _argument_names(method: _Wanted) -> list[str]:
+    from tandem.scripting.arguments import leaf_names
+
+    return leaf_names(_plain(method.function), method.args, {}, list(method.args))
+
+
+def _check_names(wanted: list[_Wanted], dynamic: bool | Mapping[str, Any] | None) -> None:
+    names = {name for method in wanted for name in _argument_names(method)}
+    for name in dynamic if isinstance(dynamic, Mapping) else ():
+        if name not in names:
+            raise _core.ArgumentError(
+                f"save: got dynamic axes of {name!r}; need the name of an argument: {', '.join(sorted(names))}"
+            )
 
 
 def _plain(function: Any) -> Any:
@@ -152,7 +175,12 @@ class State:
                 number += 1
                 found = f"{wanted or 'tensor'}_{number}"
             self._known[id(value)] = found
-        self.tensors[found] = value.detach() if value.is_contiguous() else value.detach().copy()
+        if not value.is_contiguous():
+            raise _core.ArgumentError(
+                f"save: got the tensor '{found}', whose elements do not lie row by row; need that; try "
+                f"{found} = {found}.copy()"
+            )
+        self.tensors[found] = value.detach()
         return found
 
 
@@ -161,7 +189,12 @@ def _captured(method: _Wanted, all_sizes: bool) -> Compiled:
     rewriting = getattr(method.function, "rewriting", True)
     numerics = getattr(method.function, "numerics", "strict")
     compiled = Compiled(function, rewriting=rewriting, numerics=numerics, dynamic=True if all_sizes else None)
-    return compiled.precompile(*method.args)
+    before = is_enabled()
+    set_enabled(True)  # what is saved is compiled, whatever runs here
+    try:
+        return compiled.precompile(*method.args)
+    finally:
+        set_enabled(before)
 
 
 def add_method(
