@@ -10,7 +10,7 @@ from pathlib import Path
 import tandem as td
 from examples.smash.comparison import Comparison
 from examples.smash.model import Smash
-from examples.smash.training import Data, Settings, Trainer, captures, compare
+from examples.smash.training import Data, Settings, Trainer, captures, score, train_alone
 from tandem._demo import fashion_mnist
 
 
@@ -25,7 +25,7 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
     compared, found = folder / "comparison.json", Comparison()
     if resume:
         trainer.load(saved)
-        if trainer.done == settings.steps and compared.exists():
+        if compared.exists():
             found = Comparison(**json.loads(compared.read_text()))
     with td.tensorboard.Writer(folder) as writer:
         writer.add_hparams(dataclasses.asdict(settings))
@@ -37,12 +37,15 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
                 if trainer.done % 500 == 0 or trainer.done == settings.steps:
                     trainer.save(saved)
         print(f"captures after {trainer.done} steps, each with another architecture: {captures()}")
-        with tqdm(total=settings.architectures, initial=len(found.score), desc="architectures") as bar:
-            for _ in compare(trainer.model, data, settings, found):
+        with tqdm(total=settings.architectures, initial=len(found.alone), desc="on their own") as bar:
+            for _ in train_alone(data, settings, found):
                 bar.update()
-                bar.set_postfix(score=f"{found.score[-1]:.3f}", alone=f"{found.means[-1]:.3f}")
+                bar.set_postfix(accuracy=f"{found.means[-1]:.3f}")
                 compared.write_text(json.dumps(dataclasses.asdict(found)))
-                writer.add_scalar("rank correlation", found.correlation, len(found.score))
+        for _ in tqdm(score(trainer.model, data, settings, found), total=settings.architectures, desc="scores"):
+            pass
+        compared.write_text(json.dumps(dataclasses.asdict(found)))
+        writer.add_scalar("rank correlation", found.correlation, trainer.done)
     picture = folder / "scatter.png"
     found.picture(picture)
     print(f"captures at the end: {captures()}\n{found.report()}\nsee {picture}")

@@ -17,17 +17,15 @@ class Comparison:
     """What was measured, an element for each architecture."""
 
     architectures: list[Architecture] = field(default_factory=list)
+    weights: list[int] = field(default_factory=list)  # how many it has
+    alone: list[list[float]] = field(default_factory=list)  # accuracy trained on its own, each time, on the test images
     score: list[float] = field(default_factory=list)  # accuracy with weights made for it, on images held out
     shuffled: list[float] = field(default_factory=list)  # the same with weights made for its mixings in another order
-    alone: list[list[float]] = field(default_factory=list)  # accuracy trained on its own, each time, on the test images
-    weights: list[int] = field(default_factory=list)  # how many it has
 
-    def add(self, architecture: Architecture, score: float, shuffled: float, alone: list[float], weights: int) -> None:
+    def add(self, architecture: Architecture, weights: int, alone: list[float]) -> None:
         self.architectures.append(architecture)
-        self.score.append(score)
-        self.shuffled.append(shuffled)
-        self.alone.append(alone)
         self.weights.append(weights)
+        self.alone.append(alone)
 
     @property
     def means(self) -> list[float]:

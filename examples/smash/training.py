@@ -24,7 +24,7 @@ Tensor = td.Tensor
 
 @dataclass
 class Settings:
-    steps: int = 4000  # of the hypernetwork
+    steps: int = 12000  # of the hypernetwork
     rate: float = 3e-3
     alone_steps: int = 400  # of each architecture
     alone_rate: float = 8e-3
@@ -106,15 +106,10 @@ def candidates(settings: Settings) -> list[Architecture]:
     return [sample(np.random.default_rng([settings.seed, 2, k])) for k in range(settings.architectures)]
 
 
-def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
-    """Score each architecture that is not in `found` yet, and train it on its own; yield after each."""
-    for number, architecture in enumerate(candidates(settings)):
-        if number < len(found.score):
-            continue
-        places = np.random.default_rng([settings.seed, 3, number]).permutation(len(list(mixings(architecture))))
-        score = accuracy(model, *data.valid, architecture)
-        shuffled = accuracy(model, *data.valid, architecture, places.tolist())
-        alone, weights = [], 0
+def train_alone(data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
+    """Train each architecture that is not in `found` yet on its own, as often as the settings say; yield after each."""
+    for architecture in candidates(settings)[len(found.alone) :]:
+        reached, weights = [], 0
         for run in range(settings.alone_runs):
             seed = settings.seed + run
             td.manual_seed(seed)
@@ -122,9 +117,20 @@ def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> 
             trainer.step = td.script(trainer.step)  # type: ignore[method-assign]  # one architecture: one program
             for _ in trainer.run(data):
                 pass
-            alone.append(accuracy(trainer.model, *data.test))
+            reached.append(accuracy(trainer.model, *data.test))
             weights = sum(p.size for p in trainer.model.parameters())
-        found.add(architecture, score, shuffled, alone, weights)
+        found.add(architecture, weights, reached)
+        yield
+
+
+def score(model: Smash, data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
+    """Score each architecture with weights made for it, and with weights made in another order; yield after each."""
+    found.score, found.shuffled = [], []
+    for number, architecture in enumerate(candidates(settings)):
+        rng = np.random.default_rng([settings.seed, 3, number])
+        places = rng.permutation(len(list(mixings(architecture)))).tolist()
+        found.score.append(accuracy(model, *data.valid, architecture))
+        found.shuffled.append(accuracy(model, *data.valid, architecture, places))
         yield
 
 

@@ -218,7 +218,9 @@ def test_spread_and_noise_of_a_comparison(rng):
     found = Comparison()
     for k in range(400):
         alone = (0.5 + 0.03 * rng.normal() + 0.01 * rng.normal(size=2)).tolist()
-        found.add(sample(np.random.default_rng(k)), alone[0], 0.1 + k / 1000, alone, 1000 - k)
+        found.add(sample(np.random.default_rng(k)), 1000 - k, alone)
+        found.score.append(alone[0])
+        found.shuffled.append(0.1 + k / 1000)
     assert found.noise == pytest.approx(0.01, rel=0.15)
     assert found.spread == pytest.approx((0.03**2 + 0.01**2 / 2) ** 0.5, rel=0.15)
     assert found.correlation > 0.9
@@ -243,7 +245,8 @@ def test_the_command_line(rng, monkeypatch, tmp_path, capsys):
     assert all(len(values) == 3 for values in found.values()) and set(map(len, found["alone"])) == {2}
     assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
     found["alone"][0] = [0.75, 0.25]  # what is known already is not computed again
-    (tmp_path / "comparison.json").write_text(json.dumps({name: values[:2] for name, values in found.items()}))
+    known = {name: found[name][:2] for name in ("architectures", "weights", "alone")}
+    (tmp_path / "comparison.json").write_text(json.dumps(known))
     main(["--steps", "4", "--resume", "--folder", str(tmp_path), *sizes])
     again = json.loads((tmp_path / "comparison.json").read_text())
     assert again == found
