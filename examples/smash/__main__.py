@@ -13,6 +13,8 @@ from examples.smash.model import Smash
 from examples.smash.training import Data, Settings, Trainer, captures, score, train_alone
 from tandem._demo import fashion_mnist
 
+TOTALS = ("compiled", "disk_hits", "compile_seconds", "program_runs")  # of td.stats(), what is told
+
 
 def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison:
     """Do all of it, and write curves, numbers and a picture to a folder."""
@@ -27,6 +29,7 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
         trainer.load(saved)
         if compared.exists():
             found = Comparison(**json.loads(compared.read_text()))
+    made = last = 0  # captures so far, and the step of the last one
     with td.tensorboard.Writer(folder) as writer:
         writer.add_hparams(dataclasses.asdict(settings))
         with tqdm(total=settings.steps, initial=trainer.done, desc="hypernetwork") as bar:
@@ -34,9 +37,13 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}")
                 writer.add_scalar("loss/smash", loss, trainer.done)
+                if (now := sum(captures().values())) != made:
+                    made, last = now, trainer.done
+                    writer.add_scalar("captures", made, last)
                 if trainer.done % 500 == 0 or trainer.done == settings.steps:
                     trainer.save(saved)
         print(f"captures after {trainer.done} steps, each with another architecture: {captures()}")
+        print(f"the last was in step {last}; in all { ({name: td.stats()[name] for name in TOTALS}) }")
         with tqdm(total=settings.architectures, initial=len(found.alone), desc="on their own") as bar:
             for _ in train_alone(data, settings, found):
                 bar.update()

@@ -240,6 +240,7 @@ def test_the_command_line(rng, monkeypatch, tmp_path, capsys):
     main(["--steps", "4", "--folder", str(tmp_path), *sizes])
     told = capsys.readouterr().out
     assert "captures after 4 steps, each with another architecture: {'stem':" in told
+    assert "the last was in step " in told and "'compile_seconds'" in told
     assert "rank correlation of 3 architectures: " in told
     found = json.loads((tmp_path / "comparison.json").read_text())
     assert all(len(values) == 3 for values in found.values()) and set(map(len, found["alone"])) == {2}
