@@ -59,7 +59,21 @@ def _taps(size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: 
     return _core.clip(taps.astype(_core.int64), 0, size - 1), weights
 
 
+def _twice(x: Tensor, axis: int) -> Tensor:
+    """Return every element along axis twice, in a row: by copies of whole rows or pairs, which no index is read for."""
+    shape = tuple(x.shape)
+    if axis == len(shape) - 1:
+        pairs = _core.stack([x, x], axis=axis + 1)
+    else:
+        pairs = _core.broadcast_to(_core.expand_dims(x, axis=axis + 1), (*shape[: axis + 1], 2, *shape[axis + 1 :]))
+    return _core.reshape(pairs, (*shape[:axis], 2 * shape[axis], *shape[axis + 1 :]))
+
+
 def _nearest(x: Tensor, axis: int, out: Any, ratio: Any, shift: float) -> Tensor:
+    size = x.shape[axis]
+    # Of two numbers only, or the sums of the gradient would have another order than those of indices.
+    if isinstance(size, int) and isinstance(out, int) and out == 2 * size and ratio == 0.5:
+        return _twice(x, axis)
     places = _core.arange(out, dtype=_core.float64) + shift
     source = _core.minimum(_core.floor(places * ratio), x.shape[axis] - 1).astype(_core.int64)
     return _core.take(x, source, axis=axis)
