@@ -7,8 +7,9 @@ namespace tandem::llvm {
 
 namespace {
 
-// How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
-constexpr int64_t kPrefetchBytes = 1024;
+// How far ahead of a load the lines it will need are asked for: several times a memory latency of a heavy loop, in which
+// the processor sees only the next few vectors of doubles.
+constexpr int64_t kPrefetchBytes = 4096;
 constexpr int kRowsAhead = 32;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
@@ -226,7 +227,7 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
     Value loaded;
     if (is_contiguous(number)) {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
-      if (!is_scratch(number)) prefetch(place, kLine);
+      if (!is_scratch(number)) prefetch(place, width * size_of(dtype));
       if (masked)
         loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)",
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);

@@ -151,7 +151,7 @@ class Emitter {
   void close_levels(std::vector<Loop>& loops);
   void vector_map(const Value& low, const Value& high);
   Value map_loop(const Shape& shape, const Value& low, const Value& high);  // returns where it stopped
-  void single_masked_loop(int vectors, const Value& low, const Value& high, const Value& head);
+  void single_masked_loop(const Value& low, const Value& high, const Value& head);
   int pick_streamed(bool masked) const;
   Value stream_head(int access, const Value& low, const Value& high);
   void element_body(const Value& index);  // innermost level at `index`: nodes and stores

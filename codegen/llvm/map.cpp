@@ -49,19 +49,19 @@ void Emitter::element_body(const Value& index) {
 
 void Emitter::vector_map(const Value& low, const Value& high) {
   const int weight = varying_nodes();
-  const bool heavy = target_.masked && weight >= kHeavy;
-  const int streamed = pick_streamed(heavy);
+  const bool masked = target_.masked && weight >= kVast;
+  const int streamed = pick_streamed(masked);
   const Value head = streamed < 0 ? Value() : stream_head(streamed, low, high);
-  const int vectors = unrolling(weight, target_.masked);
-  if (heavy && (streamed >= 0 || weight >= kVast)) {  // a head would be one more copy of the body
+  if (masked) {
     s_.streamed = streamed;
-    single_masked_loop(vectors, low, high, head);
+    single_masked_loop(low, high, head);
     s_.streamed = -1;
     return;
   }
   const Shape tail{target_.masked ? kVectorWidth : 1, 1, {}, {}};
   Value at = low;
   if (!head.empty()) at = map_loop(tail, low, t_.def("add i64 {}, {}", low, head));
+  const int vectors = unrolling(weight, target_.masked);
   s_.streamed = streamed;
   at = map_loop(Shape{kVectorWidth, vectors, {}, {}}, at, high);
   if (vectors > 1 && !target_.masked) at = map_loop(Shape{kVectorWidth, 1, {}, {}}, at, high);
@@ -93,9 +93,9 @@ Value Emitter::map_loop(const Shape& shape, const Value& low, const Value& high)
 }
 
 // `head`: how many elements come before the first aligned one; empty when alignment does not matter.
-void Emitter::single_masked_loop(int vectors, const Value& low, const Value& high, const Value& head) {
-  shape_ = Shape{kVectorWidth, vectors, {}, {}};
-  const std::string width = fmt::format("{}", kVectorWidth * vectors);
+void Emitter::single_masked_loop(const Value& low, const Value& high, const Value& head) {
+  shape_ = Shape{kVectorWidth, 1, {}, {}};
+  const std::string width = fmt::format("{}", kVectorWidth);
   Value first = width;
   if (!head.empty()) first = t_.def("select i1 {}, i64 {}, i64 {}", t_.def("icmp sgt i64 {}, 0", head), head, width);
   const Value first_end = minimum(t_.def("add i64 {}, {}", low, first), high);
