@@ -194,8 +194,11 @@ void Emitter::prefetch_rows(int number, DType dtype, int level) {
       times(coef(access.strides[static_cast<size_t>(k_.outer_rank + level - 1)]), fmt::format("{}", kRowsAhead));
   const Value place =
       element(memory_type(dtype), s_.pointers[static_cast<size_t>(number)][static_cast<size_t>(level)], ahead);
-  for (int at = 0; at < shape_.count * shape_.width * size_of(dtype); at += kLine)
-    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)", element("i8", place, fmt::format("{}", at)));
+  const int bytes = shape_.count * shape_.width * size_of(dtype);
+  // Where pieces do not begin with a line, there is one more: that of the last byte.
+  for (int at = 0; at < bytes + kLine; at += kLine)
+    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
+          element("i8", place, fmt::format("{}", std::min(at, bytes - 1))));
 }
 
 std::vector<Value> Emitter::load(int number, DType dtype, int level) {
