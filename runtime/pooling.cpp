@@ -35,7 +35,7 @@ struct Largest {
   // A NaN stays. Written so that the first choice is an instruction and not a branch that half of all numbers miss.
   static TANDEM_POOL_INLINE T join(T a, T b) {
     const T larger = b > a ? b : a;
-    return b != b ? b : larger;
+    return is_nan(b) ? b : larger;
   }
 };
 

@@ -40,7 +40,7 @@ int64_t place_of_largest(const PoolProblem& p, const E* plane, const Seen& d, co
       for (int64_t k = w.begin; k < w.end; k += wide.step()) {
         const int64_t at = (i * high.window.size + j) * wide.window.size + k;
         const auto value = Element<E>::load(plane[at]);
-        if (value > best || value != value) {
+        if (value > best || is_nan(value)) {
           best = value;
           place = at;
         }
@@ -58,7 +58,7 @@ TANDEM_POOL_INLINE void combine_row(T* best, int32_t* places, const E* row, int6
   }
   for (int64_t i = 0; i < count; ++i) {
     const T value = Element<E>::load(row[i]);
-    const bool wins = (value > best[i]) | (value != value);
+    const bool wins = (value > best[i]) | is_nan(value);
     best[i] = wins ? value : best[i];
     places[i] = wins ? at + static_cast<int32_t>(i) : places[i];
   }
@@ -67,7 +67,7 @@ TANDEM_POOL_INLINE void combine_row(T* best, int32_t* places, const E* row, int6
 template <class T>
 TANDEM_POOL_INLINE void join(T& best, int32_t& place, T value, int32_t at) {
   const bool equal = (value == best) & (at < place);
-  const bool undefined = (value != value) & ((best == best) | (at > place));
+  const bool undefined = is_nan(value) & (!is_nan(best) | (at > place));
   const bool wins = (value > best) | equal | undefined;
   best = wins ? value : best;
   place = wins ? at : place;

@@ -31,12 +31,6 @@ auto wrapping(T x) {
     return x;
 }
 
-template <class T>
-bool is_nan(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::isnan(x);
-  return false;
-}
-
 template <PutMode Mode>
 struct Combine {
   template <class T>
