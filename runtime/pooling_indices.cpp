@@ -18,6 +18,11 @@ namespace {
 
 constexpr double kNanosecondsPerStep = 0.7;
 constexpr int32_t kNowhere = std::numeric_limits<int32_t>::max();  // the place of a border
+// Loops over rows go on to a whole number of these, over what nobody looks at: one by one, half of the comparisons would
+// be branches taken by surprise.
+constexpr int64_t kTogether = 8;
+
+int64_t round_up(int64_t count) { return (count + kTogether - 1) / kTogether * kTogether; }
 
 template <class T>
 constexpr T least() {
@@ -76,12 +81,13 @@ TANDEM_POOL_INLINE void join(T& best, int32_t& place, T value, int32_t at) {
 // `best` and `places` begin `before` elements in front of the axis.
 template <class T>
 TANDEM_POOL_INLINE void walk(const T* best, const int32_t* places, T* out, int32_t* to, const Window& w) {
+  const int64_t count = round_up(w.result);
   const auto all = [&](auto stride) {
-    for (int64_t j = 0; j < w.result; ++j) out[j] = best[j * stride], to[j] = places[j * stride];
+    for (int64_t j = 0; j < count; ++j) out[j] = best[j * stride], to[j] = places[j * stride];
     for (int64_t k = 1; k < w.kernel; ++k) {
       const T* seen = best + k * w.dilation;
       const int32_t* seen_places = places + k * w.dilation;
-      for (int64_t j = 0; j < w.result; ++j) join(out[j], to[j], seen[j * stride], seen_places[j * stride]);
+      for (int64_t j = 0; j < count; ++j) join(out[j], to[j], seen[j * stride], seen_places[j * stride]);
     }
   };
   switch (w.stride) {
@@ -105,15 +111,22 @@ TANDEM_POOL_INLINE void find_places(const PoolProblem& p, const E* plane, int64_
   using T = typename Element<E>::Sum;
   const auto& [deep, high, wide] = p.axes;
   const Window& w = wide.window;
-  const int64_t width = wide.adaptive ? w.size : std::max((w.result - 1) * w.stride + w.span(), w.before + w.size);
-  const int64_t inside = wide.adaptive ? 0 : w.before;
-  const size_t all = static_cast<size_t>(width + w.result);
-  const StorageRef memory = allocate(all * (sizeof(T) + sizeof(int32_t)) + alignof(int32_t));
-  T *best = static_cast<T*>(memory->data), *out = best + width;
+  const int64_t inside = wide.adaptive ? 0 : w.before, size = round_up(w.size), results = round_up(w.result);
+  const int64_t width = std::max((wide.adaptive ? 0 : (results - 1) * w.stride + w.span()), inside + size);
+  const auto all = static_cast<size_t>(width + results);
   const size_t front = (all * sizeof(T) + alignof(int32_t) - 1) / alignof(int32_t) * alignof(int32_t);
+  const StorageRef memory = allocate(front + all * sizeof(int32_t));
+  T *best = static_cast<T*>(memory->data), *out = best + width;
   int32_t *places = reinterpret_cast<int32_t*>(static_cast<char*>(memory->data) + front), *to = places + width;
   std::fill_n(best, width, least<T>());
   std::fill_n(places, width, kNowhere);
+  std::vector<E> last(static_cast<size_t>(size));  // a row at the end, behind which nothing may be read
+  const E* const end = plane + planes * p.size();
+  const auto row_at = [&](const E* row) -> const E* {
+    if (end - row >= size) return row;
+    std::copy_n(row, w.size, last.begin());
+    return last.data();
+  };
   for (int64_t n = 0; n < planes; ++n, plane += p.size())
     for (const Seen& d : deep.seen)
       for (const Seen& h : high.seen) {
@@ -121,9 +134,11 @@ TANDEM_POOL_INLINE void find_places(const PoolProblem& p, const E* plane, int64_
         for (int64_t i = d.begin; i < d.end; i += deep.step())
           for (int64_t j = h.begin; j < h.end; j += high.step()) {
             const int64_t at = (i * high.window.size + j) * w.size;
-            combine_row(best + inside, places + inside, plane + at, w.size, static_cast<int32_t>(at), first);
+            combine_row(best + inside, places + inside, row_at(plane + at), size, static_cast<int32_t>(at), first);
             first = false;
           }
+        std::fill_n(best + inside + w.size, size - w.size, least<T>());
+        std::fill_n(places + inside + w.size, size - w.size, kNowhere);
         if (first) std::fill_n(places, width, kNowhere);
         if (wide.adaptive)
           walk_adaptive(best, places, out, to, wide.seen);
@@ -171,7 +186,7 @@ void run_pool_indices(const RoutineArgs& args) {
 #if defined(__x86_64__)
     if (best_isa() != Isa::generic) run = find_avx2<E>;
 #endif
-    if (p.size() >= kNowhere) run = find_in_large_planes<E>;
+    if (p.size() >= kNowhere - kTogether) run = find_in_large_planes<E>;
     parallel_for(p.planes, 1, rows * steps * kNanosecondsPerStep, [&](int64_t begin, int64_t end) {
       run(p, source + begin * p.size(), out + begin * p.results(), end - begin);
     });
