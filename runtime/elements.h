@@ -1,7 +1,9 @@
 // Elements of tensors as routines compute with them: 16-bit floats in f32, all else as it is.
 #pragma once
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "ir/dtype.h"
 #include "ir/error.h"
@@ -33,6 +35,13 @@ struct Element<BfloatBits> {
   static float load(BfloatBits element) { return std::bit_cast<float>(static_cast<uint32_t>(element.bits) << 16); }
   static BfloatBits store(float value) { return {float_to_bfloat(value)}; }
 };
+
+// In loops over vectors, too, which have a comparison for it.
+template <class T>
+__attribute__((always_inline)) inline bool is_nan(T x) {
+  if constexpr (std::is_floating_point_v<T>) return std::isnan(x);
+  return false;
+}
 
 // Calls work with a value of the type that holds elements of the dtype.
 template <class Work>

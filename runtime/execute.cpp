@@ -331,9 +331,14 @@ class Frame {
       if (k != axis) axes[end++] = {dim(op.to.shape[k]), dim(op.to.strides[k]), dim(op.from.strides[skip(k)])};
     const auto* indices = reinterpret_cast<const int64_t*>(address(op.index.slot, op.index.offset));
     const int64_t size = dim(op.to.shape[axis]);
-    if (!op.checked)
-      if (const auto bad = first_outside(indices, count_of(op.index), size)) [[unlikely]]
-        throw_out_of_bounds(*bad, op.axis, size, (op.origin ? line_of(*op.origin) : "").c_str());
+    bool wraps = true;
+    if (!op.checked) {
+      const Looked looked = look_at(indices, count_of(op.index), size);
+      if (looked.outside) [[unlikely]]
+        throw_out_of_bounds(*first_outside(indices, count_of(op.index), size), op.axis, size,
+                            (op.origin ? line_of(*op.origin) : "").c_str());
+      wraps = looked.negative;
+    }
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
@@ -344,6 +349,7 @@ class Frame {
          .indices = indices,
          .extent = size,
          .step = dim(op.to.strides[axis]),
+         .wraps = wraps,
          .to = address(op.to.slot, op.to.offset),
          .from = address(op.from.slot, op.from.offset)});
     ++stats_.copies;

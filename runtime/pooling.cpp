@@ -32,8 +32,11 @@ struct Largest {
     else
       return std::numeric_limits<T>::lowest();
   }
-  // A NaN stays. Both comparisons are always made, so that whole rows are compared with vectors.
-  static TANDEM_POOL_INLINE T join(T a, T b) { return (b > a) | (b != b) ? b : a; }
+  // A NaN stays. Written so that the first choice is an instruction and not a branch that half of all numbers miss.
+  static TANDEM_POOL_INLINE T join(T a, T b) {
+    const T larger = b > a ? b : a;
+    return is_nan(b) ? b : larger;
+  }
 };
 
 template <class T>
@@ -45,34 +48,60 @@ struct Total {
 
 // ---- one row of results ----
 
+// The first row of a window, which joins nothing, or a further one.
 template <class Join, class E, class T>
-TANDEM_POOL_INLINE void combine_row(T* into, const E* row, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) into[i] = Join::join(into[i], Element<E>::load(row[i]));
+TANDEM_POOL_INLINE void combine_row(T* into, const E* row, int64_t count, bool first) {
+  if (first)
+    for (int64_t i = 0; i < count; ++i) into[i] = Join::join(Join::start(), Element<E>::load(row[i]));
+  else
+    for (int64_t i = 0; i < count; ++i) into[i] = Join::join(into[i], Element<E>::load(row[i]));
+}
+
+// out[j] from row[j * stride]; strides that are numbers here become shuffles of vectors.
+template <class Join, class T>
+TANDEM_POOL_INLINE void walk_step(const T* row, T* out, int64_t count, int64_t stride, bool first) {
+  const auto all = [&](auto step) {
+    if (first)
+      for (int64_t j = 0; j < count; ++j) out[j] = Join::join(Join::start(), row[j * step]);
+    else
+      for (int64_t j = 0; j < count; ++j) out[j] = Join::join(out[j], row[j * step]);
+  };
+  switch (stride) {
+    case 1: return all(std::integral_constant<int64_t, 1>{});
+    case 2: return all(std::integral_constant<int64_t, 2>{});
+    default: return all(stride);
+  }
+}
+
+// One after another where the steps of the window are few: no row of results is read again.
+template <class Join, class T>
+TANDEM_POOL_INLINE void walk_apart(const T* row, T* out, const Window& w) {
+  const auto all = [&](auto kernel) {
+    for (int64_t j = 0; j < w.result; ++j) {
+      const T* seen = row + j * w.stride;
+      T value = Join::join(Join::start(), seen[0]);
+      for (int64_t k = 1; k < kernel; ++k) value = Join::join(value, seen[k * w.dilation]);
+      out[j] = value;
+    }
+  };
+  switch (w.kernel) {
+    case 3: return all(std::integral_constant<int64_t, 3>{});
+    case 4: return all(std::integral_constant<int64_t, 4>{});
+    default: return all(w.kernel);
+  }
 }
 
 // `row` begins `before` elements in front of the axis and has room for every window.
 template <class Join, class T>
 TANDEM_POOL_INLINE void walk(const T* row, T* out, const Window& w) {
-  for (int64_t j = 0; j < w.result; ++j) out[j] = row[j * w.stride];
-  for (int64_t k = 1; k < w.kernel; ++k) {
-    const T* seen = row + k * w.dilation;
-    switch (w.stride) {
-      case 1:
-        for (int64_t j = 0; j < w.result; ++j) out[j] = Join::join(out[j], seen[j]);
-        break;
-      case 2:
-        for (int64_t j = 0; j < w.result; ++j) out[j] = Join::join(out[j], seen[2 * j]);
-        break;
-      default:
-        for (int64_t j = 0; j < w.result; ++j) out[j] = Join::join(out[j], seen[j * w.stride]);
-    }
-  }
+  if (w.stride > 2) return walk_apart<Join>(row, out, w);
+  for (int64_t k = 0; k < w.kernel; ++k) walk_step<Join>(row + k * w.dilation, out, w.result, w.stride, k == 0);
 }
 
 template <class Join, class T>
 TANDEM_POOL_INLINE void walk_adaptive(const T* row, T* out, const std::vector<Seen>& seen) {
   for (size_t j = 0; j < seen.size(); ++j) {
-    T value = row[seen[j].begin];
+    T value = Join::join(Join::start(), row[seen[j].begin]);
     for (int64_t i = seen[j].begin + 1; i < seen[j].end; ++i) value = Join::join(value, row[i]);
     out[j] = value;
   }
@@ -87,20 +116,29 @@ TANDEM_POOL_INLINE void pool_rows(const PoolProblem& p, const E* source, E* resu
   const int64_t width = wide.adaptive ? w.size : std::max((w.result - 1) * w.stride + w.span(), w.before + w.size);
   const int64_t inside = wide.adaptive ? 0 : w.before;
   const StorageRef memory = allocate(static_cast<size_t>(width + w.result) * sizeof(T));
-  T* row = static_cast<T*>(memory->data);
-  T* out = row + width;
+  T* const row = static_cast<T*>(memory->data);
+  T* const out = row + width;
+  std::fill_n(row, width, Join::start());
+  // Where the border is not seen, one row of a window need not be copied.
+  const bool direct = std::is_same_v<E, T> && inside == 0 && width <= w.size;
+  int64_t h = begin % high.window.result, d = begin / high.window.result % deep.window.result;
+  const E* plane = source + begin / high.window.result / deep.window.result * p.size();
   for (int64_t r = begin; r < end; ++r) {
-    const int64_t h = r % high.window.result, d = r / high.window.result % deep.window.result;
-    const E* plane = source + r / high.window.result / deep.window.result * p.size();
     const Seen &seen_d = deep.seen[static_cast<size_t>(d)], &seen_h = high.seen[static_cast<size_t>(h)];
-    std::fill_n(row, width, Join::start());
-    for (int64_t i = seen_d.begin; i < seen_d.end; i += deep.step())
-      for (int64_t j = seen_h.begin; j < seen_h.end; j += high.step())
-        combine_row<Join>(row + inside, plane + (i * high.window.size + j) * w.size, w.size);
+    const T* all = row;
+    int64_t rows_seen = 0;
+    if (direct && seen_d.count(deep.step()) == 1 && seen_h.count(high.step()) == 1) {
+      if constexpr (std::is_same_v<E, T>) all = plane + (seen_d.begin * high.window.size + seen_h.begin) * w.size;
+    } else {
+      for (int64_t i = seen_d.begin; i < seen_d.end; i += deep.step())
+        for (int64_t j = seen_h.begin; j < seen_h.end; j += high.step())
+          combine_row<Join>(row + inside, plane + (i * high.window.size + j) * w.size, w.size, rows_seen++ == 0);
+      if (rows_seen == 0) std::fill_n(row + inside, w.size, Join::start());
+    }
     if (wide.adaptive)
-      walk_adaptive<Join>(row, out, wide.seen);
+      walk_adaptive<Join>(all, out, wide.seen);
     else
-      walk<Join>(row, out, w);
+      walk<Join>(all, out, w);
     E* to = result + r * w.result;
     if constexpr (std::is_same_v<Join, Total<T>>) {
       const int64_t rows = seen_d.counted * seen_h.counted;
@@ -110,6 +148,10 @@ TANDEM_POOL_INLINE void pool_rows(const PoolProblem& p, const E* source, E* resu
       }
     }
     for (int64_t j = 0; j < w.result; ++j) to[j] = Element<E>::store(out[j]);
+    if (++h == high.window.result) {
+      h = 0;
+      if (++d == deep.window.result) d = 0, plane += p.size();
+    }
   }
 }
 
@@ -151,47 +193,6 @@ void run_max(const RoutineArgs& args) {
 void run_mean(const RoutineArgs& args) {
   const PoolProblem p = pool_problem(args.inputs[0].shape, args.params);
   with_float(args.out.dtype, [&]<class E>(E) { pool<Total<typename Element<E>::Sum>, E>(p, args); });
-}
-
-// ---- where the largest elements are ----
-
-// Of several equal ones the first; a NaN is larger than all else, and the last of them counts.
-template <class E>
-int64_t place_of_largest(const PoolProblem& p, const E* plane, const Seen& d, const Seen& h, const Seen& w) {
-  const auto& [deep, high, wide] = p.axes;
-  const auto inside = [](const Seen& seen, const PoolAxis& axis) { return std::min(seen.begin, axis.window.size - 1); };
-  int64_t place = (inside(d, deep) * high.window.size + inside(h, high)) * wide.window.size + inside(w, wide);
-  auto best = Largest<typename Element<E>::Sum>::start();
-  for (int64_t i = d.begin; i < d.end; i += deep.step())
-    for (int64_t j = h.begin; j < h.end; j += high.step())
-      for (int64_t k = w.begin; k < w.end; k += wide.step()) {
-        const int64_t at = (i * high.window.size + j) * wide.window.size + k;
-        const auto value = Element<E>::load(plane[at]);
-        if (value > best || value != value) {
-          best = value;
-          place = at;
-        }
-      }
-  return place;
-}
-
-void run_indices(const RoutineArgs& args) {
-  const PoolProblem p = pool_problem(args.inputs[0].shape, args.params);
-  if (p.planes * p.results() == 0) return;
-  const auto& [deep, high, wide] = p.axes;
-  auto* out = static_cast<int64_t*>(args.out.data);
-  const double cost = static_cast<double>(p.results()) * 20;
-  with_element(args.inputs[0].dtype, [&]<class E>(E) {
-    const auto* source = static_cast<const E*>(args.inputs[0].data);
-    parallel_for(p.planes, 1, cost, [&](int64_t begin, int64_t end) {
-      for (int64_t plane = begin; plane < end; ++plane) {
-        int64_t* to = out + plane * p.results();
-        for (const Seen& d : deep.seen)
-          for (const Seen& h : high.seen)
-            for (const Seen& w : wide.seen) *to++ = place_of_largest(p, source + plane * p.size(), d, h, w);
-      }
-    });
-  });
 }
 
 // ---- the transpose of the mean ----
@@ -281,7 +282,7 @@ void run_scatter(const RoutineArgs& args) {
 }
 
 constexpr Routine kRoutines[] = {{"max_pool", run_max},
-                                 {"max_pool_indices", run_indices},
+                                 {"max_pool_indices", run_pool_indices},
                                  {"avg_pool", run_mean},
                                  {"avg_pool_source", run_mean_source},
                                  {"scatter_planes", run_scatter}};

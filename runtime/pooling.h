@@ -12,6 +12,7 @@ namespace tandem {
 // Elements begin, begin + step, ... below end of an axis, all inside of it; `counted` is what a mean divides by.
 struct Seen {
   int64_t begin, end, counted;
+  int64_t count(int64_t step) const { return begin < end ? (end - begin - 1) / step + 1 : 0; }
 };
 
 struct PoolAxis {
@@ -33,5 +34,9 @@ struct PoolProblem {
 
 // From the parameters of the rows: kernel, stride, dilation, before, size (lists), adaptive, divisor.
 PoolProblem pool_problem(std::span<const int64_t> source, std::span<const int64_t> params);
+
+// Where in its plane the largest element of each window is: of equal ones the first; a NaN is larger than all else, and
+// the last of them counts.
+void run_pool_indices(const RoutineArgs& args);  // pooling_indices.cpp
 
 }  // namespace tandem

@@ -7,6 +7,7 @@
 
 #include "ir/error.h"
 #include "runtime/elements.h"
+#include "runtime/gemm.h"
 #include "runtime/parallel.h"
 #include "runtime/put_cuts.h"
 
@@ -28,12 +29,6 @@ auto wrapping(T x) {
     return static_cast<std::common_type_t<unsigned, std::make_unsigned_t<T>>>(x);
   else
     return x;
-}
-
-template <class T>
-bool is_nan(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::isnan(x);
-  return false;
 }
 
 template <PutMode Mode>
@@ -71,13 +66,14 @@ struct Part {
   bool whole;
 };
 
-// `Near`: neither has a step to multiply by.
-template <PutMode Mode, bool Near, class T>
+// `Near`: neither has a step to multiply by. `Wraps`: an index may be negative.
+template <PutMode Mode, bool Near, bool Wraps, class T>
 void put_elements(T* to, int64_t extent, int64_t step, const T* from, const Run& run) {
   const int64_t* const indices = run.indices;
   const int64_t count = run.count, stride = run.stride;
+#pragma GCC unroll 4
   for (int64_t n = 0; n < count; ++n) {
-    const int64_t given = indices[n], i = given + ((given >> 63) & extent);
+    const int64_t given = indices[n], i = Wraps ? given + ((given >> 63) & extent) : given;
     T& place = to[Near ? i : i * step];
     place = Combine<Mode>::of(place, from[Near ? n : n * stride]);
   }
@@ -197,10 +193,11 @@ class Writer {
   }
 
   void put_run(T* to, const T* from, const Run& run) const {
-    if (args_.step == 1 && run.stride == 1)
-      put_elements<Mode, true>(to, args_.extent, 1, from, run);
-    else
-      put_elements<Mode, false>(to, args_.extent, args_.step, from, run);
+    const bool near = args_.step == 1 && run.stride == 1;
+    const auto put = near ? args_.wraps ? put_elements<Mode, true, true, T> : put_elements<Mode, true, false, T>
+                     : args_.wraps ? put_elements<Mode, false, true, T>
+                                   : put_elements<Mode, false, false, T>;
+    put(to, args_.extent, args_.step, from, run);
   }
 
   static std::vector<PutAxis> merged_index(const PutArgs& args) {
@@ -249,7 +246,32 @@ void put_bytes(const PutArgs& args, int64_t indices) {
   }
 }
 
+// The sign of index + size or of size - 1 - index: additions only, which vectors have for 64 bits.
+__attribute__((always_inline)) inline Looked look(const int64_t* indices, int64_t count, int64_t size) {
+  const auto extent = static_cast<uint64_t>(size);
+  uint64_t outside = 0, negative = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto index = static_cast<uint64_t>(indices[i]);
+    negative |= index;
+    outside |= (index + extent) | (extent - 1 - index);
+  }
+  return {(outside >> 63) != 0, (negative >> 63) != 0};
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) Looked look_avx2(const int64_t* indices, int64_t count, int64_t size) {
+  return look(indices, count, size);
+}
+#endif
+
 }  // namespace
+
+Looked look_at(const int64_t* indices, int64_t count, int64_t size) {
+#if defined(__x86_64__)
+  if (best_isa() != Isa::generic) return look_avx2(indices, count, size);
+#endif
+  return look(indices, count, size);
+}
 
 void put(const PutArgs& given) {
   int64_t indices = 1;

@@ -26,10 +26,17 @@ struct PutArgs {
   std::span<const PutAxis> index_axes;  // of `indices`, which are contiguous; `to` is of no use here
   const int64_t* indices;               // in [-extent, extent)
   int64_t extent, step;                 // of the axis that is indexed
+  bool wraps = true;                    // false: no index is negative
   void* to;
   const void* from;  // overlaps neither
 };
 void put(const PutArgs& args);
+
+// What one look at all indices tells: whether some are not in [-size, size), or below 0.
+struct Looked {
+  bool outside, negative;
+};
+Looked look_at(const int64_t* indices, int64_t count, int64_t size);
 
 // The first index that is not in [-size, size). Most are, so that finding out is one pass without branches.
 template <class T>
@@ -42,13 +49,7 @@ std::optional<int64_t> first_outside(const T* indices, int64_t count, int64_t si
   };
   bool any = false;
   if constexpr (std::is_same_v<T, int64_t>) {
-    // The sign of index + size or of size - 1 - index, as additions only.
-    uint64_t signs = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      const auto index = static_cast<uint64_t>(indices[i]), extent = static_cast<uint64_t>(size);
-      signs |= (index + extent) | (extent - 1 - index);
-    }
-    any = (signs >> 63) != 0;
+    any = look_at(indices, count, size).outside;
   } else {
     for (int64_t i = 0; i < count; ++i) any |= outside(indices[i]);
   }

@@ -7,8 +7,9 @@ namespace tandem::llvm {
 
 namespace {
 
-// How far ahead of a load the line it will need is asked for: about a memory latency of a heavy loop.
-constexpr int64_t kPrefetchBytes = 1024;
+// How far ahead of a load the lines it will need are asked for: several times a memory latency of a heavy loop, in which
+// the processor sees only the next few vectors of doubles.
+constexpr int64_t kPrefetchBytes = 4096;
 constexpr int kRowsAhead = 32;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
@@ -193,8 +194,11 @@ void Emitter::prefetch_rows(int number, DType dtype, int level) {
       times(coef(access.strides[static_cast<size_t>(k_.outer_rank + level - 1)]), fmt::format("{}", kRowsAhead));
   const Value place =
       element(memory_type(dtype), s_.pointers[static_cast<size_t>(number)][static_cast<size_t>(level)], ahead);
-  for (int at = 0; at < shape_.count * shape_.width * size_of(dtype); at += kLine)
-    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)", element("i8", place, fmt::format("{}", at)));
+  const int bytes = shape_.count * shape_.width * size_of(dtype);
+  // Where pieces do not begin with a line, there is one more: that of the last byte.
+  for (int at = 0; at < bytes + kLine; at += kLine)
+    t_.op("call void @llvm.prefetch.p0(ptr {}, i32 0, i32 3, i32 1)",
+          element("i8", place, fmt::format("{}", std::min(at, bytes - 1))));
 }
 
 std::vector<Value> Emitter::load(int number, DType dtype, int level) {
@@ -226,7 +230,7 @@ std::vector<Value> Emitter::load(int number, DType dtype, int level) {
     Value loaded;
     if (is_contiguous(number)) {
       const Value place = element(scalar, pointer, fmt::format("{}", chunk * width));
-      if (!is_scratch(number)) prefetch(place, kLine);
+      if (!is_scratch(number)) prefetch(place, width * size_of(dtype));
       if (masked)
         loaded = t_.def("call {0} @llvm.masked.load.{1}.p0(ptr {2}, i32 {3}, <{4} x i1> {5}, {0} zeroinitializer)",
                         vector, suffix, place, align, width, shape_.masks[static_cast<size_t>(chunk)]);

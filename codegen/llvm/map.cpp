@@ -8,11 +8,14 @@ namespace tandem::llvm {
 
 namespace {
 
-// From this many vector operations on, the work hides what a mask costs: one masked loop does it all, and the body is
-// compiled once instead of twice.
+// From this many vector operations on, a body is worth compiling for whole vectors apart from the last one, and two
+// vectors are on their way at a time where there are registers for them (where there are masks, too): the chain of
+// operations behind one result is longer than what a processor looks ahead.
 constexpr int kHeavy = 20;
+// From here on the work hides what a mask costs: one masked loop does it all, and the body is compiled once.
+constexpr int kVast = 100;
 
-int unrolling(int weight) { return weight <= 6 ? 4 : weight < kHeavy ? 2 : 1; }
+int unrolling(int weight, bool masks) { return weight <= 6 ? 4 : weight < (masks ? kVast : kHeavy) ? 2 : 1; }
 
 }  // namespace
 
@@ -46,7 +49,7 @@ void Emitter::element_body(const Value& index) {
 
 void Emitter::vector_map(const Value& low, const Value& high) {
   const int weight = varying_nodes();
-  const bool masked = target_.masked && weight >= kHeavy;
+  const bool masked = target_.masked && weight >= kVast;
   const int streamed = pick_streamed(masked);
   const Value head = streamed < 0 ? Value() : stream_head(streamed, low, high);
   if (masked) {
@@ -58,7 +61,7 @@ void Emitter::vector_map(const Value& low, const Value& high) {
   const Shape tail{target_.masked ? kVectorWidth : 1, 1, {}, {}};
   Value at = low;
   if (!head.empty()) at = map_loop(tail, low, t_.def("add i64 {}, {}", low, head));
-  const int vectors = unrolling(weight);
+  const int vectors = unrolling(weight, target_.masked);
   s_.streamed = streamed;
   at = map_loop(Shape{kVectorWidth, vectors, {}, {}}, at, high);
   if (vectors > 1 && !target_.masked) at = map_loop(Shape{kVectorWidth, 1, {}, {}}, at, high);

@@ -59,9 +59,9 @@ Case sums(DType dtype, bool column, double below, Random& random) {
 
 // out[i] = function(in0[i], in1[i])
 template <class Function>
-Case pointwise(DType dtype, Function function, Random& random) {
+Case pointwise(DType dtype, int64_t n, Function function, Random& random) {
   Case c;
-  c.axis(700);
+  c.axis(n);
   c.kernel.vector_axis = 0;
   Body body;
   const Scalar x = body.load(c.access(c.buffer(dtype, BufferRole::input), {1}), dtype);
@@ -103,15 +103,17 @@ TEST_CASE("a rare value stands in a block of its own") {
 TEST_CASE("functions with ways of their own for special arguments") {
   Random random(7);
   using Function = Scalar (*)(Scalar);
-  for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const Function function : {math::sin, math::cos, math::tan, math::log, math::log2, math::log10, math::log1p,
-                                    math::expm1, math::sigmoid, math::asin, math::acos, math::atan, math::sinh})
-      check_agreement(pointwise(dtype, [&](Scalar x, Scalar) { return function(x); }, random));
-    for (const auto function : {math::pow, math::atan2, math::logaddexp})
-      check_agreement(pointwise(dtype, function, random));
-    check_agreement(
-        pointwise(dtype, [](Scalar x, Scalar y) { return math::sin(x) * math::cos(x) + math::tan(y); }, random));
-  }
+  for (const DType dtype : {DType::f32, DType::f64})
+    for (const int64_t n : {7, 31, 32, 49, 700}) {  // up to two vectors and a rest
+      INFO(info(dtype).text << ", " << n << " elements");
+      for (const Function function : {math::sin, math::cos, math::tan, math::log, math::log2, math::log10, math::log1p,
+                                      math::expm1, math::sigmoid, math::asin, math::acos, math::atan, math::sinh})
+        check_agreement(pointwise(dtype, n, [&](Scalar x, Scalar) { return function(x); }, random));
+      for (const auto function : {math::pow, math::atan2, math::logaddexp})
+        check_agreement(pointwise(dtype, n, function, random));
+      const auto sum = [](Scalar x, Scalar y) { return math::sin(x) * math::cos(x) + math::tan(y); };
+      check_agreement(pointwise(dtype, n, sum, random));
+    }
 }
 
 }  // namespace tandem::test

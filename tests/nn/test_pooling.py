@@ -34,6 +34,20 @@ def test_max_pool(dims, options):
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("options", WINDOWS, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_which_of_equal_elements_is_the_largest(dims, options, dtype):
+    rng = np.random.default_rng(3)
+    x = rng.integers(-1, 2, (3, 4, *(9, 13, 37)[-dims:])).astype(dtype)
+    x[0] = -np.inf
+    x[1, 1][rng.random(x.shape[2:]) < 0.1] = np.nan
+    ours = getattr(F, f"max_pool{dims}d")(td.asarray(x), **options, return_indices=True)
+    theirs = getattr(G, f"max_pool{dims}d")(torch.from_numpy(x), **options, return_indices=True)
+    for got, want in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(np.asarray(got), want.numpy())
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("options", WINDOWS, ids=str)
 def test_avg_pool(dims, options):
     x = numbers(2, 3, *SIZES[:dims])
     ours, theirs = getattr(F, f"avg_pool{dims}d"), getattr(G, f"avg_pool{dims}d")

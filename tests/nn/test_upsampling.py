@@ -46,3 +46,29 @@ def test_errors_of_upsampling():
         F.interpolate(x, 4, mode="linear")
     with pytest.raises(td.Error, match="conv_transpose2d: got output_padding=2"):
         F.conv_transpose2d(x, td.ones((2, 1, 3, 3)), stride=2, output_padding=2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scale_factor": 2},
+        {"scale_factor": 3, "mode": "nearest-exact"},
+        {"scale_factor": 0.5},
+        {"scale_factor": 1.5, "mode": "bilinear"},
+        {"scale_factor": 2, "recompute_scale_factor": True},
+        {"scale_factor": 2, "mode": "bicubic", "align_corners": True},
+        {"size": 7},
+        {"size": 7, "mode": "bilinear"},
+        {"size": 7, "mode": "area"},
+        {"size": 7, "mode": "bilinear", "antialias": True},
+    ],
+    ids=str,
+)
+def test_interpolation_of_sizes_that_differ(options):
+    def resized(x):
+        return F.interpolate(x, **options)
+
+    compiled = td.script(resized)
+    for size in (5, 6, 9, 8, 5):  # along the way 7 becomes more, and less, than there was
+        x = td.asarray(numbers(2, 3, size, size + 1))
+        assert compiled(x).numpy().tobytes() == resized(x).numpy().tobytes()

@@ -32,7 +32,7 @@ def _taps(size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: 
     """Return which places of an axis each place of the result is made of, and the weights, [out, taps] each."""
     places = _core.arange(out, dtype=_core.float64)
     if corners:
-        ratio = (size - 1) / (out - 1) if out > 1 else 0.0
+        ratio = (int(size) - 1) / (int(out) - 1) if out > 1 else 0.0
     reach = 1 if mode != "bicubic" else 2
     if antialias:
         wide = max(ratio, 1.0)
@@ -59,7 +59,21 @@ def _taps(size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: 
     return _core.clip(taps.astype(_core.int64), 0, size - 1), weights
 
 
+def _twice(x: Tensor, axis: int) -> Tensor:
+    """Return every element along axis twice, in a row: by copies of whole rows or pairs, which no index is read for."""
+    shape = tuple(x.shape)
+    if axis == len(shape) - 1:
+        pairs = _core.stack([x, x], axis=axis + 1)
+    else:
+        pairs = _core.broadcast_to(_core.expand_dims(x, axis=axis + 1), (*shape[: axis + 1], 2, *shape[axis + 1 :]))
+    return _core.reshape(pairs, (*shape[:axis], 2 * shape[axis], *shape[axis + 1 :]))
+
+
 def _nearest(x: Tensor, axis: int, out: Any, ratio: Any, shift: float) -> Tensor:
+    size = x.shape[axis]
+    # Of two numbers only, or the sums of the gradient would have another order than those of indices.
+    if isinstance(ratio, float) and ratio == 0.5 and out == 2 * size:
+        return _twice(x, axis)
     places = _core.arange(out, dtype=_core.float64) + shift
     source = _core.minimum(_core.floor(places * ratio), x.shape[axis] - 1).astype(_core.int64)
     return _core.take(x, source, axis=axis)
@@ -76,17 +90,21 @@ def _new_sizes(
         if recompute:
             raise _core.ArgumentError(f"{what}: got recompute_scale_factor and a size; need scale_factor for it")
         new = sizes_of(what, "size", size, dims, 1)  # type: ignore[arg-type]
-        return new, tuple(old / n for old, n in zip(spatial, new, strict=True))
+        return new, tuple(int(old) / int(n) for old, n in zip(spatial, new, strict=True))
     factors = tuple(scale) if isinstance(scale, Sequence) else (scale,) * dims
     if len(factors) != dims or any(f <= 0 for f in factors):
         raise _core.ArgumentError(f"{what}: got scale_factor={scale}; need a positive number, or one per axis")
-    new = tuple(int(old * float(f)) for old, f in zip(spatial, factors, strict=True))
+    # A size that differs from call to call stays one if it is multiplied by a whole number.
+    new = tuple(
+        old * int(f) if float(f).is_integer() else int(int(old) * float(f))
+        for old, f in zip(spatial, factors, strict=True)
+    )
     if any(n < 1 for n in new):
         raise _core.ShapeError(
             f"{what}: got sizes {tuple(spatial)} and scale_factor={scale}; need something to be left"
         )
     if recompute:
-        return new, tuple(old / n for old, n in zip(spatial, new, strict=True))
+        return new, tuple(int(old) / int(n) for old, n in zip(spatial, new, strict=True))
     return new, tuple(1 / float(f) for f in factors)
 
 
@@ -130,8 +148,7 @@ def interpolate(
         return adaptive_avg_pool(dims, input, new)
     out = input
     # Rows get longer first, and shorter last: less is left to do for the other axes.
-    order = range(dims) if all(isinstance(n, int) for n in (spatial[-1], new[-1])) and new[-1] < spatial[-1] else None
-    for i in order or reversed(range(dims)):
+    for i in range(dims) if new[-1] < spatial[-1] else reversed(range(dims)):
         if mode in ("nearest", "nearest-exact"):
             out = _nearest(out, i + 2, new[i], ratios[i], 0.5 if mode == "nearest-exact" else 0.0)
             continue
