@@ -74,12 +74,16 @@ struct GenericVectors {
 
 #if defined(__x86_64__)
 #define TANDEM_AVX2 __attribute__((target("avx2,fma")))
+#if defined(__clang__)  // which does not know the last, and takes whole vectors anyway
+#define TANDEM_AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma")))
+#else
 #define TANDEM_AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma,prefer-vector-width=512")))
+#endif
 
 struct Avx2Vectors {
   static constexpr int kBytes = 32;
   template <class T, class V>
-  TANDEM_AVX2 [[gnu::always_inline]] static inline void add(const V& a, const V& b, V& sum) {
+  [[gnu::always_inline]] TANDEM_AVX2 static inline void add(const V& a, const V& b, V& sum) {
     if constexpr (std::is_same_v<T, float>)
       sum = _mm256_fmadd_ps(a, b, sum);
     else if constexpr (std::is_same_v<T, double>)
@@ -92,7 +96,7 @@ struct Avx2Vectors {
 struct Avx512Vectors {
   static constexpr int kBytes = 64;
   template <class T, class V>
-  TANDEM_AVX512 [[gnu::always_inline]] static inline void add(const V& a, const V& b, V& sum) {
+  [[gnu::always_inline]] TANDEM_AVX512 static inline void add(const V& a, const V& b, V& sum) {
     if constexpr (std::is_same_v<T, float>)
       sum = _mm512_fmadd_ps(a, b, sum);
     else if constexpr (std::is_same_v<T, double>)
