@@ -1,0 +1,184 @@
+"""Every row of the table of operations, with every dtype: exported, checked, and compared with ONNX Runtime."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+import onnx
+from onnx_support import exported, operators
+from ops import samples
+
+import tandem as td
+from tandem import _core
+from tandem.onnx import rules, verify
+from tandem.onnx.captured import Graph
+from tandem.onnx.export import DEFAULT_OPSET
+
+ROWS = {row["name"]: row for row in _core._op_table()}
+PUBLIC = [name for name, row in ROWS.items() if not row["internal"]]
+EXPORTED = [name for name in PUBLIC if not ROWS[name]["onnx"].startswith("none: ")]
+
+# Where nobody who could decide is right, and why.
+UNDECIDED: dict[tuple[str, str], str] = {}
+
+
+def dtypes_of(name: str) -> tuple[str, ...]:
+    return samples.ACCEPTED[ROWS[name]["accepts"]] if ROWS[name]["inputs"] else samples.DTYPES
+
+
+CASES = [(name, dtype) for name in EXPORTED for dtype in dtypes_of(name)]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_column_says_how(name: str) -> None:
+    """An operator, a rule, the row's own formula, or a reason why not; and nothing else."""
+    way = ROWS[name]["onnx"]
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    assert way.startswith("rule: ") == (name in rules.load())
+    if way.startswith("rule: "):
+        assert set(way.removeprefix("rule: ").split(", ")) <= known
+    elif way.startswith("none: "):
+        assert len(way) > len("none: ") + 10
+    elif way != "compose":
+        schema = onnx.defs.get_schema(way, max_inclusive_version=DEFAULT_OPSET)
+        attributes = ROWS[name]["signature"].count("=") + ROWS[name]["signature"].count(",")
+        assert way in known and (way in ("If", "Loop") or attributes == len(ROWS[name]["inputs"]) - 1)
+        assert ROWS[name]["variadic"] or len(ROWS[name]["inputs"]) >= schema.min_input
+
+
+def programs(name: str, dtype: str) -> tuple[Any, list[Any]]:
+    """All samples of a row as one function, and its arguments."""
+    rng = np.random.default_rng(len(name))
+    row, tensors, calls = ROWS[name], [], []
+    for sample in samples.samples(name):
+        first = len(tensors)
+        for shape, domain in zip(sample.shapes, sample.domains):
+            tensors.append(samples.to_tensor(samples.draw(rng, shape, domain, dtype), dtype))
+        attributes = dict(sample.attributes)
+        if not row["inputs"]:
+            attributes["dtype"] = getattr(td, dtype)
+        calls.append((slice(first, len(tensors)), attributes))
+
+    def program(*tensors: Any) -> list[Any]:
+        function = getattr(td, name)
+        return [
+            function(list(tensors[place]), **attributes) if row["variadic"] else function(*tensors[place], **attributes)
+            for place, attributes in calls
+        ]
+
+    return program, tensors
+
+
+@pytest.mark.parametrize("name,dtype", CASES)
+def test_operation(name: str, dtype: str, tmp_path: Path) -> None:
+    program, tensors = programs(name, dtype)
+    report = td.onnx.export(program, tuple(tensors), tmp_path / "model.onnx", verify=False)
+    proto = onnx.load(report.path)
+    run, by = verify.runner(proto)
+    assert by == "ONNX Runtime" or by.startswith("ONNX Runtime lacks a kernel")
+    if (name, dtype) in UNDECIDED:
+        pytest.xfail(UNDECIDED[name, dtype])
+    got = run([verify.host(x) for x in tensors], report.outputs)
+    tolerance = verify.TOLERANCES.get(dtype, verify.TOLERANCES["float32"])
+    for label, ours, theirs in zip(report.outputs, program(*tensors), got, strict=True):
+        _, text = verify.difference(verify.host(ours), theirs, tolerance)
+        assert text is None, f"{label} {text} ({by})"
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in EXPORTED])
+def test_what_cannot_be_exported_says_why(name: str, tmp_path: Path) -> None:
+    dtype = "complex64" if ROWS[name]["accepts"] == "complex" else "float32"
+    program, tensors = programs(name, "float32")
+    tensors = [x.astype(getattr(td, dtype)) if dtype == "complex64" else x for x in tensors]
+    with pytest.raises(td.SerializationError, match=f"'{name}'|complex") as caught:
+        td.onnx.export(program, tuple(tensors), tmp_path / "model.onnx")
+    reason = ROWS[name]["onnx"].removeprefix("none: ")
+    assert (reason in str(caught.value) or "complex" in str(caught.value)) and f"{__file__}:" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+# What only other functions are made of
+
+x = td.asarray(np.random.default_rng(1).standard_normal((2, 4, 9, 8)).astype(np.float32))
+F = td.nn.functional
+
+
+def updated(x: Any, i: Any) -> Any:
+    y = x + 0
+    y[..., i] = 1
+    y[:, 1:3, ::2] = 2
+    return y
+
+
+def counted(x: Any) -> Any:
+    """A function with sizes as numbers."""
+    return x * x.shape[0] + td.ones((x.shape[0], 1, 1, 1))
+
+
+@td.script
+def looped(x: Any) -> Any:
+    while x.sum() < 1000:
+        if x.max() > 3:
+            x = x + 1
+        else:
+            x = x * x + 0.5
+    return x
+
+
+def checked(x: Any, i: Any) -> Any:
+    return x[i]
+
+
+place = td.asarray(np.array([2, -1, 0]))
+pools = {"kernel_size": 3, "stride": 2, "padding": 1}
+THROUGH: dict[str, tuple[Any, ...]] = {
+    "from_dim": (counted, x),
+    "iota": (lambda x: td.eye(3) + td.arange(3), x),
+    "copy": (lambda x: x.copy(), x),
+    "stop_gradient": (lambda x: x.detach() * 2, x),
+    "slice": (lambda x: x[:, 1:3, ::-2, 3], x),
+    "slice_update": (updated, x, place),
+    "index_update": (updated, x, place),
+    "check_index": (checked, x, td.asarray(1)),
+    "rotate": (lambda x: td.roll(x, (3, -1), axis=(2, 3)), x),
+    "frame": (lambda x: td.pad(x, ((0, 0), (1, 0), (2, 3), (0, 1)), constant_values=2), x),
+    "convolution": (lambda x, w: F.conv2d(x, w, padding=(1, 2), stride=2, dilation=(1, 2), groups=2), x, x[:, :2, :3, :3]),
+    "convolution_source": (lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1, output_padding=1), x, x[0, :, :3, :3].expand_dims(1) if False else td.asarray(np.asarray(x)[0, :, None, :3, :3].repeat(2, 1))),
+    "max_pool": (lambda x: F.max_pool2d(x, **pools), x),
+    "max_pool_indices": (lambda x: F.max_pool2d(x, **pools, return_indices=True), x),
+    "avg_pool": (lambda x: [F.avg_pool2d(x, **pools), F.avg_pool2d(x, **pools, count_include_pad=False)], x),
+    "scatter_planes": (lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(9, 8)), x),
+    "resample": (lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear"), x),
+    "topk_indices": (lambda x: td.topk(x, 3), x),
+    "places_in_sorted": (lambda x: td.searchsorted(td.sort(x[0, 0, 0]), x[0, 0]), x),
+    "det": (lambda x: td.linalg.det(x[..., :3, :3]), x),
+    "if": (looped, x),
+    "while": (looped, x),
+    "failure_point": (lambda x, i: _with_failure(x, i), x, td.asarray(1)),
+}
+
+
+@pytest.mark.parametrize("name", [n for n, r in ROWS.items() if r["internal"] and not r["onnx"].startswith("none: ")])
+def test_internal_operation(name: str, tmp_path: Path) -> None:
+    function, *args = THROUGH[name]
+    report, _ = exported(function, tuple(args), tmp_path)
+    assert len(report.cases) >= 3 and report.runtime == "ONNX Runtime"
+    compiled = td.script(function) if not hasattr(function, "ir") else function
+    compiled(*args)
+    data = _core.CapturedGraph(compiled.records[-1].specialization.executable).data()
+    assert name in {node.op for node in Graph.read(data).walk()}
+
+
+def test_operators_are_native(tmp_path: Path) -> None:
+    """Where ONNX has the operator, it is that."""
+
+    def network(x: Any, w: Any) -> Any:
+        return F.layer_norm(td.gelu(td.softmax(F.linear(x, w), axis=-1)), (3,))
+
+    _, model = exported(network, (td.ones((2, 4)), td.ones((3, 4))), tmp_path)
+    assert operators(model.graph) == ["Gemm", "Softmax", "Gelu", "LayerNormalization"]
