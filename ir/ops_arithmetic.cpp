@@ -334,7 +334,7 @@ std::vector<OpDef> arithmetic_ops() {
               where(binary("equal", x, zero), c.b.scalar(c.output.dtype(), 0), c.output * unary("log", safe));
           return {unbroadcast(c.upstream * dx, x), unbroadcast(c.upstream * dn, n)};
         }>,
-        .onnx = "Pow",
+        .onnx = "rule: Pow",
         .doc = "Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is "
                "rounded to 0. The power 2 is x1 * x1.",
         .example = "td.pow(td.asarray([2, 3]), 2)  # tensor([4, 9])",

@@ -156,7 +156,7 @@ std::vector<OpDef> nn_ops() {
            .infer = matmul_type,
            .lower = Structure::matmul,
            .grad = holomorphic<matmul_grad>,
-           .onnx = "MatMul",
+           .onnx = "rule: MatMul",
            .doc = "Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy.",
            .example = "td.matmul(td.asarray([[1., 2.]]), td.asarray([[3.], [4.]]))  # tensor([[11.]], dtype=float32)",
            .samples = {"(3, 4) (4, 5)", "(4,) (4,)", "(3, 4) (4,)", "(4,) (4, 5)", "(2, 3, 4) (4, 5)",

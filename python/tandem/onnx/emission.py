@@ -25,8 +25,8 @@ FUNCTIONS = "tandem"  # the domain of functions for compositions
 _FLOAT = ("float32", "float64")
 _WIDER = {
     "bool": ("int32", "uint8", "int64", *_FLOAT),
-    "float16": _FLOAT,
-    "bfloat16": _FLOAT,
+    "float16": (*_FLOAT, "bool"),
+    "bfloat16": (*_FLOAT, "bool"),
     "float32": ("float64", "bool"),
     "float64": ("float32", "bool"),
     "int8": ("int32", "int64", *_FLOAT, "bool"),

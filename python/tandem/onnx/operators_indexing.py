@@ -5,6 +5,7 @@ from __future__ import annotations
 from tandem import _core
 from tandem.onnx.captured import Node, Type, same
 from tandem.onnx.emission import Scope, Value
+from tandem.onnx.operators_reducing import wide
 from tandem.onnx.rules import rule
 
 _REDUCTIONS = (None, "add", "mul", "max", "min")  # by PutMode
@@ -46,7 +47,13 @@ def scatter(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     indices = expanded(s, indices_of(s, x[1]), tuple(place))
     values = expanded(s, s.cast(x[2], out.dtype), tuple(place))
     how = _REDUCTIONS[_MODES[node.op]]
-    return s.op("ScatterElements", x[0], indices, values, axis=axis, reduction=how)
+    base, values = _summable(s, x[0], values, how)
+    return s.op("ScatterElements", base, indices, values, axis=axis, reduction=how)
+
+
+def _summable(s: Scope, base: Value, values: Value, how: str | None) -> tuple[Value, Value]:
+    """What is combined: 16-bit floats as float32, as runtimes do not add to them."""
+    return (base, values) if how is None else (wide(s, base), wide(s, values))
 
 
 @rule("index_update")
@@ -64,6 +71,7 @@ def index_update(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
         rest = [k for k in range(len(shape) - 1 + count) if k not in along]
         value = s.op("Transpose", value, perm=along + rest)
     how = _REDUCTIONS[node.attrs["mode"]]
+    base, value = _summable(s, base, value, how)
     base = s.op("ScatterND", base, indices, value, reduction=how)
     return s.op("Transpose", base, perm=[order.index(k) for k in range(len(shape))]) if axis else base
 

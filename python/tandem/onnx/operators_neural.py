@@ -11,6 +11,16 @@ from tandem.onnx.operators_reducing import wide
 from tandem.onnx.rules import rule
 
 
+@rule("matmul")
+def matmul(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    """Unsigned numbers as signed ones: the bits are the same, and runtimes have that."""
+    operands = s.promoted(*x)
+    if out.dtype.name.startswith("u"):
+        wide_enough = _core.int32 if out.dtype.itemsize < 4 else _core.int64
+        operands = [s.cast(each, wide_enough) for each in operands]
+    return s.op("MatMul", *operands)
+
+
 @rule("linear")
 def linear(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     """Gemm takes matrices."""
@@ -31,7 +41,7 @@ def softmax(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
 @rule("gelu")
 def gelu(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     value = wide(s, x[0])
-    if s.model.opset >= 20:
+    if s.model.opset >= 20 and value.dtype != _core.float64:  # its definition has constants of float32
         return s.op("Gelu", value)
     inner = s.op("Erf", s.op("Mul", value, s.scalar(math.sqrt(0.5), value.dtype)))
     half = s.op("Mul", value, s.scalar(0.5, value.dtype))

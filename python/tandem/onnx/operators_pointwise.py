@@ -217,6 +217,23 @@ def fmod(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
 # Elementary functions that ONNX does not have
 
 
+@rule("pow")
+def power(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    """Of integers in int64; 1 / x^n is 0, but for 1 and -1."""
+    if is_float(Value("", out.dtype)):
+        return s.op("Pow", *s.promoted(*x))
+    base, exponent = (s.cast(each, _core.int64) for each in x)
+    zero, one = s.scalar(0, _core.int64), s.scalar(1, _core.int64)
+    if out.dtype.name.startswith("u"):
+        return s.op("Pow", base, exponent)
+    positive = s.op("Pow", base, s.op("Max", exponent, zero))
+    is_odd = s.op("Equal", s.op("Mod", exponent, s.scalar(2, _core.int64)), one)
+    sign = s.op("Where", is_odd, base, one)
+    is_unit = s.op("Equal", s.op("Abs", base), one)
+    inverse = s.op("Where", is_unit, sign, zero)
+    return s.op("Where", s.op("Less", exponent, zero), inverse, positive)
+
+
 @rule("exp2")
 def exp2(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     return s.op("Pow", s.scalar(2, x[0].dtype), x[0])
@@ -251,9 +268,15 @@ def log1p(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
 
 @rule("sinc")
 def sinc(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    angle = s.op("Mul", x[0], s.scalar(math.pi, x[0].dtype))
+    """The sine of a multiple of pi is 0: the multiple is taken off before it is rounded."""
+    pi, half = s.scalar(math.pi, x[0].dtype), s.scalar(0.5, x[0].dtype)
+    turns = s.op("Round", s.op("Mul", x[0], half))
+    part = s.op("Sub", x[0], s.op("Add", turns, turns))  # in [-1, 1]
+    beyond = s.op("Less", half, s.op("Abs", part))
+    part = s.op("Where", beyond, s.op("Sub", s.op("Sign", part), part), part)
     is_zero = s.op("Equal", x[0], s.scalar(0, x[0].dtype))
-    return s.op("Where", is_zero, s.scalar(1, x[0].dtype), s.op("Div", s.op("Sin", angle), angle))
+    ratio = s.op("Div", s.op("Sin", s.op("Mul", part, pi)), s.op("Mul", x[0], pi))
+    return s.op("Where", is_zero, s.scalar(1, x[0].dtype), ratio)
 
 
 @rule("hypot")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tandem import _core
-from tandem.onnx.captured import Node, Type
+from tandem.onnx.captured import Node, Type, is_number
 from tandem.onnx.emission import Scope, Value, type_proto
 from tandem.onnx.rules import is_float, rule
 
@@ -38,9 +38,18 @@ def summed(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     return reduced(s, operator, terms, axes_of(node, x[0]), node.attrs["keepdims"])
 
 
-@rule("mean", "max", "min", "logsumexp")
+@rule("mean")
+def mean(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    """The mean of nothing is NaN, which ReduceMean does not say."""
+    axes = axes_of(node, x[0])
+    if any(is_number(x[0].shape[axis]) and x[0].shape[axis] == 0 for axis in axes):
+        return s.op("Expand", s.scalar(np.nan, out.dtype), s.dims(out.shape))
+    return reduced(s, "ReduceMean", wide(s, x[0]), axes, node.attrs["keepdims"])
+
+
+@rule("max", "min", "logsumexp")
 def plain(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    operator = {"mean": "ReduceMean", "max": "ReduceMax", "min": "ReduceMin", "logsumexp": "ReduceLogSumExp"}[node.op]
+    operator = {"max": "ReduceMax", "min": "ReduceMin", "logsumexp": "ReduceLogSumExp"}[node.op]
     terms = x[0] if node.op in ("max", "min") else wide(s, x[0])
     return reduced(s, operator, terms, axes_of(node, x[0]), node.attrs["keepdims"])
 
@@ -83,7 +92,7 @@ def sort(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     axis = node.attrs["axis"]
     last_first = node.attrs["largest"] if node.op == "topk_indices" else node.attrs["descending"]
     count = s.ints(node.attrs["k"]) if node.op == "topk_indices" else s.size(x[0].shape[axis])
-    key = x[0]
+    key = wide(s, x[0])
     if not is_float(key):
         values, places = s.op("TopK", key, count, axis=axis, largest=int(last_first), sorted=1, outputs=2)
         return values if node.op == "sort" else places
@@ -95,7 +104,7 @@ def sort(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     is_nan = s.op("GatherElements", s.cast(nan, _core.int32), places, axis=axis)
     _, order = s.op("TopK", is_nan, count, axis=axis, largest=0, sorted=1, outputs=2)
     places = s.op("GatherElements", places, order, axis=axis)
-    return s.op("GatherElements", x[0], places, axis=axis) if node.op == "sort" else places
+    return s.op("GatherElements", wide(s, x[0]), places, axis=axis) if node.op == "sort" else places
 
 
 @rule("places_in_sorted")
@@ -117,10 +126,14 @@ def running(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     """A Scan along the axis, from the number that changes nothing."""
     from onnx import helper
 
-    terms = s.cast(x[0], _core.int32 if out.dtype == _core.bool else out.dtype)
-    terms = wide(s, terms)
+    terms = s.cast(x[0], out.dtype)
+    terms = wide(s, terms) if is_float(terms) else s.cast(terms, _counted_in(out.dtype))
     first = {"cumprod": 1, "cummax": _extreme(terms.dtype, low=True), "cummin": _extreme(terms.dtype, low=False)}
     axis = node.attrs["axis"]
+    if is_number(out.shape[axis]) and out.shape[axis] == 0:
+        return x[0]
+    order = [axis, *(k for k in range(len(out.shape)) if k != axis)]
+    terms = s.op("Transpose", terms, perm=order) if axis else terms
     shape = (*out.shape[:axis], *out.shape[axis + 1 :])
     start = s.op("Expand", s.scalar(first[node.op], terms.dtype), s.dims(shape))
     body = Scope(s.model, s)
@@ -142,10 +155,16 @@ def running(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
         [last, results],
         body=graph,
         num_scan_inputs=1,
-        scan_input_axes=[axis],
-        scan_output_axes=[axis],
     )
-    return s.cast(Value(results, terms.dtype), out.dtype)
+    made = Value(results, terms.dtype)
+    return s.op("Transpose", made, perm=[order.index(k) for k in range(len(order))]) if axis else made
+
+
+def _counted_in(dtype: Any) -> Any:
+    """The integers in which runtimes find the larger one of two, and multiply."""
+    if dtype.itemsize == 8:
+        return dtype
+    return _core.int64 if dtype == _core.uint32 else _core.int32
 
 
 def _extreme(dtype: Any, *, low: bool) -> Any:

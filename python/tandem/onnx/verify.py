@@ -14,7 +14,7 @@ from tandem import _core
 from tandem.onnx.captured import size_of
 from tandem.onnx.dtypes import CODES
 from tandem.onnx.emission import text_of
-from tandem.onnx.export import Built, Export
+from tandem.onnx.exporting import Built, Export
 from tandem.onnx.program import _Result
 from tandem.scripting.arguments import replace_leaves
 from tandem.tensor_spec import TensorSpec
@@ -276,7 +276,7 @@ def _with_numpy_types(proto: Any) -> Any:
             before.append(helper.make_node("Cast", [port.name], [inner], to=half))
         else:
             after.append(helper.make_node("Cast", [inner], [port.name], to=single))
-    from tandem.onnx.export import _rename
+    from tandem.onnx.exporting import _rename
 
     for node in made.graph.node:
         _rename(node, names)
