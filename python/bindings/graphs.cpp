@@ -112,6 +112,7 @@ class CapturedGraph {
     part.graph = graph_;
     part.graph.results = wanted;
     part.hints = whole.hints;
+    part.guards = whole.guards;
     part.numbers = whole.numbers;
     for (size_t k = 0; k < wanted.size(); ++k) {
       CapturedOutput output;

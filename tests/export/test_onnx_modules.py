@@ -32,8 +32,9 @@ def test_layer(case: Any, tmp_path: Path) -> None:
         with pytest.raises(td.SerializationError, match=REFUSED[case[0]]):
             td.onnx.export(module, args, tmp_path / "model.onnx")
         return
-    report, model = exported(module, args, tmp_path)
-    assert report.runtime == "ONNX Runtime" and len(report.cases) >= 3
+    given = {"verify": [args]} if case[0] == "EmbeddingBag" and len(args) > 1 else {}  # offsets are in order
+    report, model = exported(module, args, tmp_path, **given)
+    assert report.runtime == "ONNX Runtime" and len(report.cases) >= (2 if given else 3)
     names = {each.name for each in model.graph.initializer}
     assert {name for name in names if not name.startswith("const.")} <= set(module.state_dict())
 

@@ -70,6 +70,12 @@ def refusal(got: str, need: str, hint: str, line: Line | None) -> _core.Serializ
     return error
 
 
+def without_form(name: str, line: Line | None) -> _core.SerializationError:
+    """The error of an operation whose row says that ONNX does not have it."""
+    reason = table()[name]["onnx"].removeprefix("none: ")
+    return refusal(f"'{name}'", f"an operation that ONNX has: {reason}", "another one in its place", line)
+
+
 def bytes_of(x: Any) -> bytes:
     """Return the elements of a tensor, row by row."""
     return bytes(memoryview(_core._bytes_of(x if x.is_contiguous() else x.copy())))

@@ -55,7 +55,7 @@ def export(
     dynamic: Mapping[str, Any] | None = None,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
-    verify: bool = True,
+    verify: bool | Sequence[Any] = True,
     rtol: float | None = None,
     atol: float | None = None,
     functions: bool = True,
@@ -68,7 +68,8 @@ def export(
     dynamic: which dimensions of which argument may have any size: {"x": {0: "batch"}}, {"x": ("batch", None)}, or
         {"x": [0]}. Dimensions of one name are equal. The names in a TensorSpec say the same.
     input_names, output_names: in place of those of the parameters, and of the keys of a returned dict.
-    verify: run the model on three inputs or more, other sizes among them, and compare. Needs onnxruntime.
+    verify: run the model on three inputs or more, other sizes among them, and compare. They are made of the numbers in
+        `args`; a list of further arguments is taken in their place. Needs onnxruntime.
     rtol, atol: how far results may differ, relative to each number and to the largest one; by dtype if left out.
     functions: keep compositions such as `std` as functions of the model; False writes their nodes in place.
     external_data: weights into a second file beside it; None does so when the file would be too large.
@@ -84,7 +85,7 @@ def export(
     verified  not verified
     """
     _require("onnx", "to write such files")
-    if verify:
+    if verify is not False:
         _require("onnxruntime", "to verify them", "; or verify=False")
     if isinstance(opset, bool) or not isinstance(opset, int) or not OPSETS[0] <= opset <= _latest():
         raise _core.ArgumentError(f"onnx.export: got opset={opset!r}; need {OPSETS[0]} to {_latest()}")
@@ -100,11 +101,11 @@ def export(
         where, opset, program.inputs, built.outputs, sorted(set(program.sizes.values())), len(built.proto.graph.node)
     )
     _checked(where)
-    if verify:
+    if verify is not False:
         from tandem.onnx.verify import verified
 
         try:
-            verified(built, report, rtol, atol)
+            verified(built, report, None if verify is True else list(verify), rtol, atol)
         except _core.SerializationError:
             os.replace(where, where + ".rejected")
             raise

@@ -11,7 +11,7 @@ from typing import Any
 
 from tandem import _core, pytree
 from tandem.onnx.captured import Graph, Line
-from tandem.onnx.emission import refusal
+from tandem.onnx.emission import refusal, table, without_form
 from tandem.tensor_spec import TensorSpec
 
 Tensor = _core.Tensor
@@ -77,24 +77,32 @@ def capture(
     data = handle.data()
     graph = Graph.read(data, _line_of(called))
     _check(graph, data, called, len(tensors))
+    hints = {size: name for name, size in made.sizes.items()}
+    sizes = {symbol: hints[hint] for symbol, hint in data["symbols"] if hint in hints}
+    _check_sizes(data["guards"], sizes, called)
     constants = list(executable.constants)
     labels = _state_names(function, constants)
     compiled.clear()
-    hints = {size: name for name, size in made.sizes.items()}
+    inputs = _named([_plain(names[k]) for k in tensors], input_names, "input_names")
+    outputs = _named(result.names or [], output_names, "output_names")
+    if output_names is None:
+        outputs = [f"{name}_out" if name in inputs else name for name in outputs]
+    elif clash := set(inputs) & set(outputs):
+        raise _core.ArgumentError(f"onnx.export: got {sorted(clash)} for inputs and outputs; need names that differ")
     return Program(
         function,
         args,
         kwargs,
         shaped,
         tensors,
-        _named([_plain(names[k]) for k in tensors], input_names, "input_names"),
-        _named(result.names or [], output_names, "output_names"),
+        inputs,
+        outputs,
         list(zip(labels, constants, strict=True)),
         graph,
         handle,
         [_output(graph, each, called) for each in data["outputs"]],
         [pair for pair in data["writebacks"] if pair[1] < len(tensors)],
-        {symbol: hints[hint] for symbol, hint in data["symbols"] if hint in hints},
+        sizes,
         data["guards"],
         _title(function, called),
     )
@@ -141,7 +149,7 @@ class _Result:
         self.names = ["output"] if only else [_plain(path.lstrip(".")) for path, _ in found]
         as_tensor = _core.lift if _core.recording() else _core.asarray
         tensors = [value if isinstance(value, Tensor) else as_tensor(value) for _, value in found]
-        return [_core._internal("copy", tensor) for tensor in tensors]
+        return [_core._internal("copy", tensor.detach()) for tensor in tensors]
 
 
 def _paths(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -235,6 +243,8 @@ def _check(graph: Graph, data: dict[str, Any], function: Any, arguments: int) ->
                 "leaving it out: `if not exporting: print(...)`",
                 node.line,
             )
+        if table()[node.op]["onnx"].startswith("none: "):
+            raise without_form(node.op, node.line)
     for result, written in data["writebacks"]:
         if written >= arguments:
             maker = makers.get(graph.results[result])
@@ -246,6 +256,20 @@ def _check(graph: Graph, data: dict[str, Any], function: Any, arguments: int) ->
                 "model.eval(), or passing the state as an argument and returning it",
                 maker.line if maker and maker.line else line,
             )
+
+
+def _check_sizes(guards: list[Any], sizes: dict[str, str], function: Any) -> None:
+    """Refuse a program that was captured for one size where any size is wanted."""
+    for left, relation, right, _ in guards:
+        for symbol, number in ((left, right), (right, left)):
+            if relation == 0 and isinstance(number, int) and str(symbol) in sizes:
+                raise refusal(
+                    f"'{sizes[str(symbol)]}' as a size that differs from call to call, of a function that uses it as a "
+                    "number (a list with an item for each, or int())",
+                    "a function that computes with sizes, and keeps loops over them",
+                    "writing to a tensor, out[i] = ..., in place of a list that grows, or a fixed size",
+                    _line_of(function),
+                )
 
 
 def _output(graph: Graph, output: tuple[str, int, bool], function: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from tandem import _core
 from tandem.onnx import rules
 from tandem.onnx.captured import Graph, Node, Type, is_number
-from tandem.onnx.emission import FUNCTIONS, Model, Scope, Value, table, type_proto
+from tandem.onnx.emission import FUNCTIONS, Model, Scope, Value, table, type_proto, without_form
 
 _FEW = 4  # nodes of a formula that are written in place, rather than as a function
 
@@ -50,9 +50,7 @@ class Translator:
         row = table()[node.op]
         way = row["onnx"]
         if way.startswith("none: "):
-            raise scope.refuse(
-                f"'{node.op}'", f"an operation that ONNX has: {way.removeprefix('none: ')}", "another one in its place"
-            )
+            raise without_form(node.op, node.line)
         if way == "compose":
             return self._formula(node, scope, inputs, out)
         if way.startswith("rule: "):

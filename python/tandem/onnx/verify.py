@@ -34,14 +34,14 @@ class Case:
     may_differ: bool = False  # a size of 1, which a capture does not answer for
 
 
-def verified(built: Built, report: Export, rtol: float | None, atol: float | None) -> None:
+def verified(built: Built, report: Export, more: list[Any] | None, rtol: float | None, atol: float | None) -> None:
     """Compare on several inputs; SerializationError at the first that differs."""
     tolerance = _tolerance(built, rtol, atol)
     model, report.runtime = runner(built.proto, report.path)
     if report.runtime != "ONNX Runtime":
         report.notes.append(f"note      {report.runtime}")
         report.runtime = "reference evaluator of the onnx package"
-    for case in cases(built):
+    for case in cases(built, more):
         wanted = expected(built, case)
         try:
             got = model([host(x) for x in case.tensors], built.outputs)
@@ -149,8 +149,8 @@ def _originals(built: Built) -> list[Any]:
 # Inputs
 
 
-def cases(built: Built) -> Iterator[Case]:
-    """The arguments themselves, then others, of other sizes where those may differ."""
+def cases(built: Built, more: list[Any] | None) -> Iterator[Case]:
+    """The arguments themselves, then those that the user gave, or others, of other sizes where those may differ."""
     program = built.program
     originals = _originals(built)
     given = [originals[k] for k in program.tensors]
@@ -159,6 +159,10 @@ def cases(built: Built) -> Iterator[Case]:
     if not any(isinstance(x, TensorSpec) for x in given):
         count += 1
         yield Case("the arguments", given)
+    if more is not None:
+        for number, args in enumerate(more):
+            yield Case(f"verify[{number}]", _tensors_of(built, args if isinstance(args, tuple) else (args,)))
+        return
     specs = [program.leaves[k] for k in program.tensors]
     names = list(dict.fromkeys(size for spec in specs for size in spec.shape if not isinstance(size, int)))
     sizes = list(_sizes(built, names, rng))
@@ -170,6 +174,23 @@ def cases(built: Built) -> Iterator[Case]:
     if names:
         ones = dict.fromkeys(names, 1)
         yield Case("all sizes 1", [_random(rng, spec, x, ones) for spec, x in zip(specs, given, strict=True)], True)
+
+
+def _tensors_of(built: Built, args: tuple[Any, ...]) -> list[Any]:
+    """The tensors among further arguments, which are like the first."""
+    from tandem.scripting import specs
+
+    program = built.program
+    leaves = list(specs._leaves((args, program.kwargs)))
+    found = [leaves[k] for k in program.tensors if k < len(leaves)]
+    wanted = [program.leaves[k] for k in program.tensors]
+    fits = len(leaves) == len(program.leaves) and all(
+        isinstance(x, _core.Tensor) and x.dtype == spec.dtype and len(x.shape) == len(spec.shape)
+        for x, spec in zip(found, wanted, strict=True)
+    )
+    if not fits:
+        raise _core.ArgumentError(f"onnx.export: got {args} to verify with; need arguments like {wanted}")
+    return found
 
 
 def _sizes(built: Built, names: list[str], rng: Any) -> Iterator[dict[str, int]]:
