@@ -221,7 +221,7 @@ std::vector<OpDef> sorting_ops() {
        .infer = [](InferContext& c) { return counted_type(c, DType::boolean, DType::i64); },
        .lower = Structure::library,
        .grad = kNotDifferentiable,
-       .onnx = "rule: NonZero",
+       .onnx = "none: the size of its result is known only when it runs",
        .doc = "Return the places of true elements, of which there are `length`."},
       {.name = "counts_of_places",
        .inputs = {"x"},

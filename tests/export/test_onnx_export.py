@@ -222,7 +222,7 @@ def test_opsets(opset: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_modules_of_other_dtypes(dtype: str, tmp_path: Path) -> None:
-    model = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 2)).to(getattr(td, dtype))
+    model = nn.Sequential(nn.Linear(4, 8), nn.SiLU(), nn.LayerNorm(8), nn.Linear(8, 2)).to(getattr(td, dtype))
     report, proto = exported(model, x.astype(getattr(td, dtype)), tmp_path)
     assert len(report.cases) >= 3
     kind = {"float16": 10, "bfloat16": 16, "float64": 11}[dtype]

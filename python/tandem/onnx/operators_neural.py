@@ -60,9 +60,7 @@ def layer_norm(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     axis = s.ints(-1)
     centered = s.op("Sub", value, s.op("ReduceMean", value, axis, keepdims=1))
     variance = s.op("ReduceMean", s.op("Mul", centered, centered), axis, keepdims=1)
-    # Not written as a division: runtimes know that pattern, and make the operator of it.
-    scale = s.op("Reciprocal", s.op("Sqrt", s.op("Add", variance, s.scalar(eps, value.dtype))))
-    result = s.op("Mul", centered, scale)
+    result = s.op("Div", centered, s.op("Sqrt", s.op("Add", variance, s.scalar(eps, value.dtype))))
     for operator, each in zip(("Mul", "Add"), rest, strict=False):
         result = s.op(operator, result, each)
     return result

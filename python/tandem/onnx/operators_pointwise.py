@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tandem import _core
-from tandem.onnx.captured import Node, Type
-from tandem.onnx.emission import Scope, Value
+from tandem.onnx.captured import Node, Shape, Type
+from tandem.onnx.emission import Scope, Value, type_proto
 from tandem.onnx.rules import is_float, rule
 
 
@@ -219,19 +220,48 @@ def fmod(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
 
 @rule("pow")
 def power(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    """Of integers in int64; 1 / x^n is 0, but for 1 and -1."""
+    """Of integers by repeated squaring, as Pow goes through floats; 1 / x^n is 0, but for 1 and -1."""
     if is_float(Value("", out.dtype)):
         return s.op("Pow", *s.promoted(*x))
-    base, exponent = (s.cast(each, _core.int64) for each in x)
+    base, exponent = (s.op("Expand", s.cast(each, _core.int64), s.dims(out.shape)) for each in x)
     zero, one = s.scalar(0, _core.int64), s.scalar(1, _core.int64)
     if out.dtype.name.startswith("u"):
-        return s.op("Pow", base, exponent)
-    positive = s.op("Pow", base, s.op("Max", exponent, zero))
+        return _integer_power(s, base, exponent, out)
+    positive = _integer_power(s, base, s.op("Max", exponent, zero), out)
     is_odd = s.op("Equal", s.op("Mod", exponent, s.scalar(2, _core.int64)), one)
-    sign = s.op("Where", is_odd, base, one)
     is_unit = s.op("Equal", s.op("Abs", base), one)
-    inverse = s.op("Where", is_unit, sign, zero)
+    inverse = s.op("Where", is_unit, s.op("Where", is_odd, base, one), zero)
     return s.op("Where", s.op("Less", exponent, zero), inverse, positive)
+
+
+def _integer_power(s: Scope, base: Value, exponent: Value, out: Type) -> Value:
+    """A Loop over the bits of the exponent, as many as the largest one has."""
+    from onnx import helper
+
+    def info(value: Value, shape: Shape) -> Any:
+        return helper.make_value_info(value.name, type_proto(value.dtype, shape, s.model.sizes))
+
+    zero, one, two = (s.scalar(number, _core.int64) for number in (0, 1, 2))
+    start = s.op("Expand", one, s.dims(out.shape))
+    body = Scope(s.model, s)
+    body.prefix = f"{s.prefix}.body"
+    iteration, condition = Value(body.name("iteration"), _core.int64), Value(body.name("condition"), _core.bool)
+    product, factor, rest = (Value(body.name(name), _core.int64) for name in ("product", "factor", "rest"))
+    is_odd = body.op("Equal", body.op("Mod", rest, two), one)
+    made = body.op("Where", is_odd, body.op("Mul", product, factor), product)
+    square, half = body.op("Mul", factor, factor), body.op("Div", rest, two)
+    left = body.op("ReduceMax", body.op("Concat", body.op("Reshape", half, s.ints(-1)), s.ints(0), axis=0), keepdims=0)
+    again = body.op("Greater", left, zero)
+    shape = out.shape
+    graph = helper.make_graph(
+        body.nodes,
+        body.prefix,
+        [info(iteration, ()), info(condition, ()), *(info(value, shape) for value in (product, factor, rest))],
+        [info(again, ()), *(info(value, shape) for value in (made, square, half))],
+    )
+    outputs = [s.name(name) for name in ("Loop", "factor", "rest")]
+    s.node("Loop", ["", "", start.name, base.name, exponent.name], outputs, body=graph)
+    return Value(outputs[0], _core.int64, shape)
 
 
 @rule("exp2")

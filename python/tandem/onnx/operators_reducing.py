@@ -116,11 +116,6 @@ def places_in_sorted(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     return s.op("ReduceSum", s.cast(before, _core.int64), s.ints(-1), keepdims=0)
 
 
-@rule("places_of_nonzero")
-def places_of_nonzero(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    return s.op("Squeeze", s.op("NonZero", x[0]), s.ints(0))
-
-
 @rule("cummax", "cummin", "cumprod")
 def running(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     """A Scan along the axis, from the number that changes nothing."""

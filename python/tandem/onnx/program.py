@@ -147,9 +147,17 @@ class _Result:
                 )
         only = len(found) == 1 and not found[0][0]
         self.names = ["output"] if only else [_plain(path.lstrip(".")) for path, _ in found]
-        as_tensor = _core.lift if _core.recording() else _core.asarray
-        tensors = [value if isinstance(value, Tensor) else as_tensor(value) for _, value in found]
-        return [_core._internal("copy", tensor.detach()) for tensor in tensors]
+        return [_core._internal("copy", _as_tensor(value).detach()) for _, value in found]
+
+
+def _as_tensor(value: Any) -> Any:
+    """A result as a tensor; Python numbers as td.asarray makes one of them."""
+    if isinstance(value, _core.Size):
+        return _core.lift(value)
+    if not isinstance(value, Tensor):
+        return _core.asarray(value)
+    is_number = value._recorded and value._weak and value.dtype == _core.float64
+    return value.astype(_core.default_dtype()) if is_number else value
 
 
 def _paths(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
