@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from nn.module_cases import CASES, arrays, name_of
 from onnx_support import exported, operators
 
 import tandem as td
+from nn.module_cases import CASES, arrays, name_of
 from tandem import nn
 
 # Layers that ONNX has nothing for, and what the error says about it.

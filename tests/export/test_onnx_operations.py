@@ -11,9 +11,9 @@ pytest.importorskip("onnxruntime")
 
 import onnx
 from onnx_support import exported, operators
-from ops import samples
 
 import tandem as td
+from ops import samples
 from tandem import _core
 from tandem.onnx import program, rules, verify
 from tandem.onnx.captured import Graph
@@ -163,8 +163,16 @@ THROUGH: dict[str, tuple[Any, ...]] = {
     "check_index": (checked, x, td.asarray(1)),
     "rotate": (lambda x: td.roll(x, (3, -1), axis=(2, 3)), x),
     "frame": (lambda x: td.pad(x, ((0, 0), (1, 0), (2, 3), (0, 1)), constant_values=2), x),
-    "convolution": (lambda x, w: F.conv2d(x, w, padding=(1, 2), stride=2, dilation=(1, 2), groups=2), x, x[:, :2, :3, :3]),
-    "convolution_source": (lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1, output_padding=1), x, td.concat([x[0, :, None, :3, :3]] * 2, axis=1)),
+    "convolution": (
+        lambda x, w: F.conv2d(x, w, padding=(1, 2), stride=2, dilation=(1, 2), groups=2),
+        x,
+        x[:, :2, :3, :3],
+    ),
+    "convolution_source": (
+        lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1, output_padding=1),
+        x,
+        td.concat([x[0, :, None, :3, :3]] * 2, axis=1),
+    ),
     "max_pool": (lambda x: F.max_pool2d(x, **pools), x),
     "max_pool_indices": (lambda x: F.max_pool2d(x, **pools, return_indices=True), x),
     "avg_pool": (lambda x: [F.avg_pool2d(x, **pools), F.avg_pool2d(x, **pools, count_include_pad=False)], x),
@@ -205,3 +213,32 @@ def test_operators_are_native(tmp_path: Path) -> None:
 
     _, model = exported(network, (td.ones((2, 4)), td.ones((3, 4))), tmp_path)
     assert operators(model.graph)[:3] == ["Gemm", "Softmax", "Gelu"] and "LayerNormalization" in operators(model.graph)
+
+
+# What cannot have any size along the first axis, and why.
+FIXED = {
+    "reshape": "the sample's shape has a fixed number of elements",
+    "broadcast_to": "the sample's shape is a number",
+}
+
+
+@pytest.mark.parametrize("name", [n for n in EXPORTED if ROWS[n]["inputs"] and n not in FIXED])
+def test_operation_of_any_size(name: str, tmp_path: Path) -> None:
+    """The first sample with axes, with any size in place of that of its first axis; or of the indices, if it has some."""
+    rng = np.random.default_rng(len(name))
+    sample = next(s for s in samples.samples(name) if any(len(shape) > 0 and shape[0] > 1 for shape in s.shapes))
+    dtype = "int32" if ROWS[name]["accepts"] == "integral_or_bool" else "float32"
+    tensors = [
+        samples.to_tensor(samples.draw(rng, shape, domain, dtype), dtype)
+        for shape, domain in zip(sample.shapes, sample.domains)
+    ]
+    variadic = ROWS[name]["variadic"]
+
+    def function(*tensors: Any) -> Any:
+        call = getattr(td, name)
+        return call(list(tensors), **sample.attributes) if variadic else call(*tensors, **sample.attributes)
+
+    size = tensors[name.startswith(("take", "scatter"))].shape[0]
+    dynamic = {f"tensors.{k}": {0: "n"} for k, x in enumerate(tensors) if x.ndim and x.shape[0] == size}
+    report, _ = exported(function, tuple(tensors), tmp_path, dynamic=dynamic)
+    assert report.runtime == "ONNX Runtime" and len(report.cases) >= 4

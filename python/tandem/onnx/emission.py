@@ -62,7 +62,7 @@ def text_of(line: Line | None) -> str:
 
 def refusal(got: str, need: str, hint: str, line: Line | None) -> _core.SerializationError:
     """The error of what cannot be exported, with the user's line."""
-    error = _core.SerializationError(
+    error: Any = _core.SerializationError(
         f"onnx.export: got {got}; need {need}; try {hint}" + (f"\n  --> {text_of(line)}" if line else "")
     )
     if line:
@@ -160,8 +160,7 @@ class Scope:
                 bound.setdefault(kind, value.dtype)
         chosen = {kind: self._accepted(operator, each, allowed.get(kind, {kind})) for kind, each in bound.items()}
         given = [
-            None if value is None else self.cast(value, chosen[kind])
-            for kind, value in zip(kinds, given, strict=True)
+            None if value is None else self.cast(value, chosen[kind]) for kind, value in zip(kinds, given, strict=True)
         ]
         results = []
         for k in range(outputs):

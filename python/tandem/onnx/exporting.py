@@ -11,7 +11,7 @@ import tandem
 from tandem import _core
 from tandem._boundary import public
 from tandem.onnx.captured import Type
-from tandem.onnx.emission import FUNCTIONS, Model, Scope, Value, tensor_proto, type_proto
+from tandem.onnx.emission import FUNCTIONS, Model, Scope, Value, tensor_proto, text_of, type_proto
 from tandem.onnx.program import Program, capture
 from tandem.onnx.translate_graph import Translator
 
@@ -184,9 +184,7 @@ class Built:
             [info(value.name, graph.types[param.value]) for value, param in zip(inputs[:count], graph.params)],
             [info(name, graph.types[k]) for name, k in zip(self.outputs, results, strict=True)],
             initializers,
-            value_info=[
-                info(name, Type(*each)) for name, each in infos.items() if name not in self.outputs
-            ],
+            value_info=[info(name, Type(*each)) for name, each in infos.items() if name not in self.outputs],
         )
         opsets = [helper.make_opsetid("", model.opset)]
         if model.functions:
@@ -198,6 +196,7 @@ class Built:
             ir_version=helper.find_min_ir_version_for(opsets, ignore_unknown=True),
             producer_name="tandem",
             producer_version=tandem.__version__,
+            doc_string=f"{program.name} of {text_of(program.line)}" if program.line else program.name,
         )
 
     def _name_outputs(self, results: list[Value]) -> None:

@@ -128,9 +128,8 @@ def avg_pool(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     if attrs["adaptive"]:
         return _adaptive(s, node, value, "ReduceMean")
     windows = _windows(s, node, value.shape)
-    if s.model.opset < 19:
-        if any(step != 1 for step in windows.pop("dilations")):
-            raise s.refuse("means of dilated windows", "opset 19 or later", "opset=19")
+    if s.model.opset < 19 and any(step != 1 for step in windows.pop("dilations")):
+        raise s.refuse("means of dilated windows", "opset 19 or later", "opset=19")
     divisor, count = attrs["divisor"], math.prod(attrs["kernel"])
     if divisor == 0:
         return s.op("AveragePool", value, count_include_pad=0, **windows)
@@ -198,5 +197,3 @@ def resample(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     if behind:
         weights = s.op("Unsqueeze", weights, s.ints(*range(2, 2 + behind)))
     return s.op("ReduceSum", s.op("Mul", seen, weights), s.ints(axis + 1), keepdims=0)
-
-

@@ -19,7 +19,7 @@ Tensor = _core.Tensor
 
 @dataclass
 class Program:
-    """A captured program. Inputs are arguments first, then constants: the tensors that the function itself refers to."""
+    """A captured program. Its inputs are arguments, then constants: tensors that the function itself refers to."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -36,6 +36,7 @@ class Program:
     sizes: dict[str, str]  # symbols and what the user calls them
     guards: list[tuple[Any, int, Any, str]]
     name: str
+    line: Line | None  # where the function begins
 
 
 def capture(
@@ -105,6 +106,7 @@ def capture(
         sizes,
         data["guards"],
         _title(function, called),
+        _line_of(called),
     )
 
 
@@ -193,7 +195,7 @@ def _named(names: list[str], wanted: list[str] | None, what: str) -> list[str]:
 
 def _shaped(leaves: list[Any], names: list[str], tensors: list[int], dynamic: Mapping[str, Any]) -> list[Any]:
     """The leaves with specifications in the places of tensors; `dynamic` says which sizes are names."""
-    known = {name: k for name, k in [*((names[k], k) for k in tensors), *((_plain(names[k]), k) for k in tensors)]}
+    known = {name: k for k in tensors for name in (names[k], _plain(names[k]))}
     shaped = list(leaves)
     for k in tensors:
         leaf = leaves[k]
@@ -349,5 +351,5 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
         found += [(label, known[label]) for label in code.co_names if label in known]
         return found
     if isinstance(value, _core.CompiledFunction):
-        return [("", value.__wrapped__)]
+        return [("", vars(value)["__wrapped__"])]
     return found + [(str(key), item) for key, item in getattr(value, "__dict__", {}).items()]

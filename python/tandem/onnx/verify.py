@@ -220,7 +220,7 @@ def _holds(guards: list[Any], sizes: dict[str, int]) -> bool:
 
 def _random(rng: Any, spec: TensorSpec, example: Any, sizes: dict[str, int]) -> Any:
     """A tensor of the wanted shape, of the numbers of the example: those are such as the function expects."""
-    shape = [size if isinstance(size, int) else sizes[size] for size in spec.shape]
+    shape = [size if isinstance(size, int) else sizes[str(size)] for size in spec.shape]
     dtype = spec.dtype.name
     if isinstance(example, _core.Tensor) and example.size:
         values = rng.choice(host(example).reshape(-1), shape)
