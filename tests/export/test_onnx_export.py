@@ -168,11 +168,42 @@ def test_a_loop_over_rows(tmp_path: Path) -> None:
         return states, h
 
     report, model = exported(scan, (td.ones((40, 4)), td.zeros((4,))), tmp_path, dynamic={"xs": {0: "length"}})
-    assert "Loop" in operators(model.graph)
+    assert "Loop" in operators(model.graph) and "ScatterND" not in operators(model.graph)  # rows are stacked
     xs = np.random.default_rng(3).standard_normal((17, 4)).astype(np.float32)
     theirs = run(report.path, xs=xs, h=np.zeros(4, np.float32))
     for a, b in zip(scan(td.asarray(xs), td.zeros((4,))), theirs, strict=True):
         assert np.allclose(a.numpy(), b, atol=1e-6)
+
+
+@pytest.mark.parametrize("first,last,stacked", [(0, 0, True), (2, 0, True), (0, 3, True), (1, 1, True), (-2, 0, False)])
+def test_some_rows_of_a_loop(first: int, last: int, stacked: bool, tmp_path: Path) -> None:
+    """Rows in front of and behind those that are written stay; what is read in between is carried along."""
+
+    def shifted(xs: Any) -> Any:
+        out = td.ones_like(xs)
+        total = xs[0] * 0
+        for i in range(first, xs.shape[0] - last):
+            total = total + xs[i] * td.flip(xs)[0, 0]
+            out[i] = total[0]
+        return out, total
+
+    xs = td.asarray(np.arange(28.0, dtype=np.float32).reshape(7, 4) / 8)
+    _, model = exported(shifted, xs, tmp_path, dynamic={"xs": {0: "n"}}, atol=1e-4)
+    assert "Loop" in operators(model.graph) and stacked != ("ScatterND" in operators(model.graph))
+
+
+def test_rows_that_are_read_are_carried(tmp_path: Path) -> None:
+    def fibonacci(out: Any, n: Any) -> Any:
+        out = out + 0
+        i = 2
+        while i < n:
+            out[i] = out[i - 1] + out[i - 2]
+            i = i + 1
+        return out
+
+    start = td.asarray([1, 1, 0, 0, 0, 0, 0, 0])
+    report, model = exported(fibonacci, (start, td.asarray(8)), tmp_path, verify=[(start, td.asarray(5))])
+    assert "ScatterND" in operators(model.graph) and len(report.cases) == 2
 
 
 def test_a_list_that_grows_has_a_fixed_length(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ FIXED = {
 
 @pytest.mark.parametrize("name", [n for n in EXPORTED if ROWS[n]["inputs"] and n not in FIXED])
 def test_operation_of_any_size(name: str, tmp_path: Path) -> None:
-    """The first sample with axes, with any size in place of that of its first axis; or of the indices, if it has some."""
+    """The first sample with axes, with any size in place of that of its first axis, or of its indices."""
     rng = np.random.default_rng(len(name))
     sample = next(s for s in samples.samples(name) if any(len(shape) > 0 and shape[0] > 1 for shape in s.shapes))
     dtype = "int32" if ROWS[name]["accepts"] == "integral_or_bool" else "float32"

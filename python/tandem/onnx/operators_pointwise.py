@@ -210,7 +210,7 @@ def fmod(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     a, b = s.promoted(*x)
     if is_float(a):
         return s.op("Mod", a, b, fmod=1)
-    quotient, is_zero, safe = _divided(s, a, b, "Div")
+    _, is_zero, safe = _divided(s, a, b, "Div")
     rest = s.op("Sub", a, s.op("Mul", s.op("Div", a, safe), safe))
     return s.op("Where", is_zero, s.scalar(0, a.dtype), rest)
 

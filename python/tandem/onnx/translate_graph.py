@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tandem import _core
-from tandem.onnx import rules
-from tandem.onnx.captured import Graph, Node, Type, is_number
+from tandem.onnx import loops, rules
+from tandem.onnx.captured import Graph, Node, Type, is_number, same
 from tandem.onnx.emission import FUNCTIONS, Model, Scope, Value, table, type_proto, without_form
 
 _FEW = 4  # nodes of a formula that are written in place, rather than as a function
@@ -39,7 +39,7 @@ class Translator:
         if node.op == "if":
             results = self._branches(node, scope, inputs, types)
         elif node.op == "while":
-            results = self._loop(node, scope, inputs, types)
+            results = self._loop(graph, node, scope, inputs, types)
         else:
             results = [self._operation(node, scope, inputs, types[0])]
         for k, value, each in zip(node.outputs, results, types, strict=True):
@@ -120,25 +120,42 @@ class Translator:
             bodies[f"{label}_branch"] = self._body(f"{scope.prefix}.{label}", body, [], results, types)
         return self._control(scope, "If", [inputs[0].name], types, bodies)
 
-    def _loop(self, node: Node, scope: Scope, inputs: list[Value], types: list[Type]) -> list[Value]:
+    def _loop(self, graph: Graph, node: Node, scope: Scope, inputs: list[Value], types: list[Type]) -> list[Value]:
         """The condition is looked at before the loop, and at the end of its body."""
-        condition, count = node.regions["cond"], len(types)
+        condition, region, count = node.regions["cond"], node.regions["body"], len(types)
+        rows = loops.filled(graph, node)
+        kept = [k for k in range(count) if k not in rows]
         first = self.graph(condition, scope, inputs)[condition.results[0]]
         body = Scope(self.model, scope)
-        names = [self.model.fresh(param.name) for param in node.regions["body"].params[:count]]
-        carried = [Value(name, each.dtype, each.shape) for name, each in zip(names, types, strict=True)]
-        outer = inputs[count:]
-        values = self.graph(node.regions["body"], body, [*carried, *outer])
-        nexts = [values[k] for k in node.regions["body"].results]
-        nexts = [Value(value.name, each.dtype, each.shape) for value, each in zip(nexts, types, strict=True)]
-        again = self.graph(condition, body, [*nexts, *outer])[condition.results[0]]
+        carried, outer = dict(enumerate(inputs[:count])), inputs[count:]
+        for k in kept:
+            carried[k] = Value(self.model.fresh(region.params[k].name), types[k].dtype, types[k].shape)
+        every = [*carried.values(), *outer]
+        values = {param.value: each for param, each in zip(region.params, every, strict=True)}
+        early = loops.invariant(region, count)
+        late = set(range(len(region.nodes))) - early - {each.update for each in rows.values()}
+        for where, numbers in ((scope, early), (body, late)):
+            for number in sorted(numbers):
+                self.node(region, region.nodes[number], where, values)
+        nexts = dict(carried)
+        for k in kept:
+            value = values[region.results[k]]
+            nexts[k] = Value(value.name, types[k].dtype, types[k].shape)
+        again = self.graph(condition, body, [*nexts.values(), *outer])[condition.results[0]]
+        given = [types[k] for k in kept]
         boolean = Type(_core.bool, ())
-        results = self._own(body, [again, *nexts], [boolean, *types])
+        row_types = {k: Type(types[k].dtype, types[k].shape[1:]) for k in rows}
+        made = [_row(body, values[each.value], row_types[k]) for k, each in rows.items()]
+        results = self._own(body, [again, *(nexts[k] for k in kept), *made], [boolean, *given, *row_types.values()])
         head = [(self.model.fresh("iteration"), Type(_core.int64, ())), (self.model.fresh("condition"), boolean)]
-        head += [(value.name, Type(value.dtype, value.shape)) for value in carried]
-        graph = self._body(f"{scope.prefix}.body", body, head, results, [boolean, *types])
-        given = ["", first.name, *(value.name for value in inputs[:count])]
-        return self._control(scope, "Loop", given, types, {"body": graph})
+        head += [(carried[k].name, each) for k, each in zip(kept, given, strict=True)]
+        inner = self._body(f"{scope.prefix}.body", body, head, results, [boolean, *given, *row_types.values()])
+        names = ["", first.name, *(inputs[k].name for k in kept)]
+        outputs = self._control(scope, "Loop", names, [*given, *row_types.values()], {"body": inner})
+        last = dict(zip((*kept, *rows), outputs, strict=True))
+        for k, each in rows.items():
+            last[k] = last[k] if each.whole else _framed(scope, inputs[k], last[k], each.first, types[k])
+        return [last[k] for k in range(count)]
 
     def _control(
         self, scope: Scope, operator: str, inputs: list[str], types: list[Type], bodies: dict[str, Any]
@@ -169,3 +186,20 @@ class Translator:
 
         outputs = [info(value.name, each) for value, each in zip(results, types, strict=True)]
         return helper.make_graph(body.nodes, name, [info(*each) for each in inputs], outputs)
+
+
+def _row(body: Scope, value: Value, row: Type) -> Value:
+    """What one iteration writes, as it lies in the tensor."""
+    value = body.cast(value, row.dtype)
+    if len(value.shape) == len(row.shape) and all(map(same, value.shape, row.shape)):
+        return value
+    return body.op("Expand", value, body.dims(row.shape))
+
+
+def _framed(scope: Scope, whole: Value, rows: Value, first: int, out: Type) -> Value:
+    """The rows that a loop wrote, between those that it did not."""
+    end = scope.op("Add", scope.op("Shape", rows, start=0, end=1), scope.ints(first))
+    parts = [rows, scope.op("Slice", whole, end, scope.size(out.shape[0]), scope.ints(0))]
+    if first > 0:
+        parts.insert(0, scope.op("Slice", whole, scope.ints(0), scope.ints(first), scope.ints(0)))
+    return scope.op("Concat", *parts, axis=0)
