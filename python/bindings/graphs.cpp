@@ -121,6 +121,7 @@ class CapturedGraph {
     }
     Executable program(std::move(part), {});
     std::vector<Tensor*> inputs;
+    inputs.reserve(tensors.size());
     for (const TensorRef& x : tensors) inputs.push_back(x.get());
     std::vector<int64_t> symbols(whole.hints.size() + 1);
     std::string reason;
