@@ -231,6 +231,22 @@ def test_results_that_are_arguments_constants_and_twice_the_same(tmp_path: Path)
     assert report.outputs == [f"output_{k}" for k in (0, 1, 2, 3, 4, 5, 7)]
 
 
+def test_branches_that_only_look_at_indices(tmp_path: Path) -> None:
+    def program(a: Any, i: Any) -> Any:
+        if a.sum() > 0:
+            a[i]
+        return a * 2
+
+    _, model = exported(program, (x, td.asarray(1)), tmp_path)
+    assert "Mul" in operators(model.graph)
+
+
+def test_export_while_compilation_is_off(tmp_path: Path) -> None:
+    with td.disabled():
+        report, model = exported(collatz, (td.asarray([6, 7, 27]), td.asarray(200)), tmp_path)
+    assert "Loop" in operators(model.graph)
+
+
 # dtypes and opsets
 
 
@@ -391,6 +407,7 @@ def test_calls_of_python_are_refused(tmp_path: Path) -> None:
         ({"opset": 999}, ValueError, "got opset=999"),
         ({"dynamic": {"y": {0: "n"}}}, ValueError, r"got dynamic axes of 'y'; need one of the tensors ['a']"),
         ({"dynamic": {"a": {2: "n"}}}, ValueError, "got the dynamic axis 2 of 'a', which has 2 axes"),
+        ({"dynamic": {"a": {0: "n", 1: "n"}}}, ValueError, "got 'n' of 3 in 'a' and of 4 in 'a'; need one size"),
         ({"input_names": ["p", "q"]}, ValueError, "got 2 input_names for ['a']; need 1"),
         ({"output_names": ["a"]}, ValueError, "got ['a'] for inputs and outputs; need names that differ"),
         ({"output_names": []}, ValueError, "got 0 output_names for ['output']; need 1"),

@@ -217,6 +217,17 @@ def _shaped(leaves: list[Any], names: list[str], tensors: list[int], dynamic: Ma
             axis %= len(shape)
             shape[axis] = label if label is not None else f"{_identifier(names[k])}_{axis}"
         shaped[k] = TensorSpec(shape, shaped[k].dtype)
+    sizes: dict[str, tuple[int, str]] = {}
+    for k in tensors:
+        for size, label in zip(leaves[k].shape, shaped[k].shape, strict=True):
+            if not isinstance(label, str) or not isinstance(size, int):
+                continue
+            have, where = sizes.setdefault(label, (size, names[k]))
+            if have != size:
+                raise _core.ArgumentError(
+                    f"onnx.export: got '{label}' of {have} in '{where}' and of {size} in '{names[k]}'; need one size "
+                    "for dimensions of one name; try another name"
+                )
     return shaped
 
 

@@ -27,6 +27,8 @@ class Translator:
         return values
 
     def node(self, graph: Graph, node: Node, scope: Scope, values: dict[int, Value]) -> None:
+        if not node.outputs:  # control flow that does nothing but look at indices
+            return
         scope.line = node.line if not scope.is_function else None
         before, scope.prefix = scope.prefix, self.model.fresh(node.op)
         inputs = [values[k] for k in node.inputs]

@@ -70,6 +70,10 @@ def verified(built: Built, report: Export, more: list[Any] | None, rtol: float |
         else:
             raise _failed(different + _first_difference(built, case, tolerance))
 
+    if report.sizes and more is None and not any("=" in label for label in report.cases):
+        guards = ", ".join(guard[-1] for guard in built.program.guards)
+        report.notes.append(f"note      found no other sizes to verify with, as the capture needs {guards}")
+
 
 def _failed(what: str) -> _core.SerializationError:
     return _core.SerializationError(
