@@ -15,7 +15,7 @@ from onnx_support import exported, operators
 import tandem as td
 from ops import samples
 from tandem import _core
-from tandem.onnx import program, rules, verify
+from tandem.onnx import exporting, program, rules, verify
 from tandem.onnx.captured import Graph
 from tandem.onnx.exporting import DEFAULT_OPSET
 
@@ -84,12 +84,11 @@ def program_of(name: str, dtype: str) -> tuple[Any, list[Any]]:
     return function, tensors
 
 
-@pytest.mark.parametrize("name,dtype", CASES)
-def test_operation(name: str, dtype: str, tmp_path: Path) -> None:
+def check(name: str, dtype: str, folder: Path, **options: Any) -> None:
+    """Export all samples of a row, and compare what they give."""
     function, tensors = program_of(name, dtype)
-    report = td.onnx.export(function, tuple(tensors), tmp_path / "model.onnx", verify=False)
-    proto = onnx.load(report.path)
-    run, by = verify.runner(proto)
+    report = td.onnx.export(function, tuple(tensors), folder / "model.onnx", verify=False, **options)
+    run, by = verify.runner(onnx.load(report.path))
     assert by == "ONNX Runtime" or by.startswith("ONNX Runtime lacks a kernel")
     if (name, dtype) in UNDECIDED:
         pytest.xfail(UNDECIDED[name, dtype])
@@ -98,6 +97,17 @@ def test_operation(name: str, dtype: str, tmp_path: Path) -> None:
     for label, ours, theirs in zip(report.outputs, function(*tensors), got, strict=True):
         _, text = verify.difference(verify.host(ours), theirs, tolerance)
         assert text is None, f"{label} {text} ({by})"
+
+
+@pytest.mark.parametrize("name,dtype", CASES)
+def test_operation(name: str, dtype: str, tmp_path: Path) -> None:
+    check(name, dtype, tmp_path)
+
+
+@pytest.mark.parametrize("opset", [exporting.OPSETS[0], exporting._latest()])
+@pytest.mark.parametrize("name", EXPORTED)
+def test_operation_in_the_first_and_the_last_opset(name: str, opset: int, tmp_path: Path) -> None:
+    check(name, "float32" if "float32" in dtypes_of(name) else "int32", tmp_path, opset=opset)
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name not in EXPORTED])

@@ -5,6 +5,13 @@ The parts are imported when they are asked for. They need the `onnx` package, wh
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tandem.onnx import backend as backend
+    from tandem.onnx.exporting import export as export
+    from tandem.onnx.load import load as load
+
 # The module that each name is, or is in.
 _LATER = {"backend": "backend", "export": "exporting", "load": "load"}
 
