@@ -63,7 +63,11 @@ def not_equal(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
 
 @rule("where")
 def where(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    return s.op("Where", s.cast(x[0], _core.bool), s.cast(x[1], out.dtype), s.cast(x[2], out.dtype))
+    """Of bools by And and Or: runtimes have no Where of them."""
+    condition, yes, no = s.cast(x[0], _core.bool), s.cast(x[1], out.dtype), s.cast(x[2], out.dtype)
+    if out.dtype == _core.bool:
+        return s.op("Or", s.op("And", condition, yes), s.op("And", s.op("Not", condition), no))
+    return s.op("Where", condition, yes, no)
 
 
 @rule("cast")
@@ -101,18 +105,16 @@ def shift(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     outside = s.op("Less", amount, s.scalar(0, amount.dtype))
     outside = s.op("Or", outside, s.op("GreaterOrEqual", amount, s.scalar(bits, amount.dtype)))
     unsigned = _core._dtype_by_name("u" + value.dtype.name.removeprefix("u"))
-    amount = s.cast(s.op("Where", outside, s.scalar(0, amount.dtype), amount), unsigned)
     left = node.op == "bitwise_left_shift"
-    gone = s.scalar(0, unsigned)
-    flipped, negative = s.cast(value, unsigned), None
+    negative = None
     if not left and value.dtype != unsigned:  # of -1 - x, what comes in are zeros, which are ones again afterwards
         negative = s.op("Less", value, s.scalar(0, value.dtype))
-        flipped = s.op("Where", negative, s.op("BitwiseNot", flipped), flipped)
-    shifted = s.op("BitShift", flipped, amount, direction="LEFT" if left else "RIGHT")
-    shifted = s.op("Where", outside, gone, shifted)
-    if negative is not None:
-        shifted = s.op("Where", negative, s.op("BitwiseNot", shifted), shifted)
-    return s.cast(shifted, value.dtype)
+        value = s.op("Where", negative, s.op("BitwiseNot", value), value)
+    inside = s.op("Where", outside, s.scalar(0, amount.dtype), amount)
+    direction = "LEFT" if left else "RIGHT"
+    shifted = s.op("BitShift", s.cast(value, unsigned), s.cast(inside, unsigned), direction=direction)
+    shifted = s.op("Where", outside, s.scalar(0, value.dtype), s.cast(shifted, value.dtype))
+    return shifted if negative is None else s.op("Where", negative, s.op("BitwiseNot", shifted), shifted)
 
 
 # Signs, of zeros as well; the sign of NaN is out of reach
