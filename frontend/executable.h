@@ -67,6 +67,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   };
   const Pair& with_gradient(const Flags& of_outputs, const Flags& wanted) const;
 
+  // What was captured; the graph lies beside the rest.
+  std::pair<const Graph&, const Capture&> capture() const { return {captured_, capture_}; }
+
   std::string ir(std::string_view stage) const;
   const std::vector<std::pair<std::string, std::string>>& passes() const;  // name and text, made on first use
   const Plan& plan() const { return made().plan; }

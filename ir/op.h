@@ -185,7 +185,7 @@ struct OpDef {
   ComposeRule complex_formula = nullptr;
   std::optional<IndexCheck> checks = std::nullopt;
   Gradient grad = {};
-  std::string_view onnx = {};     // ONNX operator, "compose" (exported as its formula) or "none: reason"
+  std::string_view onnx = {};     // operator, "rule: operators" (tandem/onnx), "compose" (its formula), "none: reason"
   std::string_view doc = {};      // first line: one imperative sentence
   std::string_view example = {};  // a doctest-style expression and its printed value
   // Inputs every generated test runs: "(3, 4) (4,):positive | axis=1" = shapes, the domain values are drawn from

@@ -84,7 +84,7 @@ std::vector<OpDef> comparison_ops() {
                           .traits = static_cast<uint32_t>(Trait::commutative),
                           .lower = lift2<operator!= >,
                           .on_complex = compared<operator!= >,
-                          .onnx = "compose",
+                          .onnx = "rule: Equal, Not",
                           .doc = "Return whether x1 != x2, element by element.",
                           .example = "td.not_equal(td.asarray([1, 2]), 2)  # tensor([ True, False])"},
                          {.name = "less",
@@ -143,7 +143,7 @@ std::vector<OpDef> comparison_ops() {
                         .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
                           return isnan_of(x[0].re) | isnan_of(x[0].im);
                         },
-                        .onnx = "IsNaN",
+                        .onnx = "rule: IsNaN",
                         .doc = "Return whether the element is NaN.",
                         .example = "td.isnan(td.asarray([1., float('nan')]))  # tensor([False,  True])"},
                        {.name = "isinf",
@@ -151,7 +151,7 @@ std::vector<OpDef> comparison_ops() {
                         .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
                           return isinf_of(x[0].re) | isinf_of(x[0].im);
                         },
-                        .onnx = "IsInf",
+                        .onnx = "rule: IsInf",
                         .doc = "Return whether the element is plus or minus infinity.",
                         .example = "td.isinf(td.asarray([1., float('inf')]))  # tensor([False,  True])"},
                        {.name = "isfinite",
@@ -159,7 +159,7 @@ std::vector<OpDef> comparison_ops() {
                         .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
                           return isfinite_of(x[0].re) & isfinite_of(x[0].im);
                         },
-                        .onnx = "compose",
+                        .onnx = "rule: IsNaN, IsInf",
                         .doc = "Return whether the element is neither infinite nor NaN.",
                         .example = "td.isfinite(td.asarray([1., float('inf')]))  # tensor([ True, False])"}}))
     rows.push_back(std::move(row));
@@ -176,7 +176,7 @@ std::vector<OpDef> comparison_ops() {
                             unbroadcast(where(c.inputs[0], c.upstream, zero), c.inputs[1]),
                             unbroadcast(where(c.inputs[0], zero, c.upstream), c.inputs[2])};
                   },
-                  .onnx = "Where",
+                  .onnx = "rule: Where",
                   .doc = "Take elements of x1 where the condition holds and of x2 elsewhere.",
                   .example = "td.where(td.asarray([True, False]), 1, 2)  # tensor([1, 2])",
                   .samples = {"(3, 5):bool (3, 5) (3, 5)", "(3, 1):bool (4,) ()", "(0,):bool (0,) (0,)"}});
@@ -191,7 +191,7 @@ std::vector<OpDef> comparison_ops() {
        .on_complex = [](std::span<const Complex> x, const OpDef& op,
                         const Attrs& attrs) { return x[0].cast(attr_as<DType>(op, attrs, "dtype")); },
        .grad = [](const GradContext& c) -> std::vector<Value> { return {cast(c.upstream, c.inputs[0].dtype())}; },
-       .onnx = "Cast",
+       .onnx = "rule: Cast",
        .doc = "Convert to another dtype. Floats truncate toward zero when converted to integers and "
               "saturate; NaN becomes 0.",
        .example = "td.cast(td.asarray([1.7, -1.7]), td.int32)  # tensor([ 1, -1], dtype=int32)",
@@ -204,7 +204,7 @@ std::vector<OpDef> comparison_ops() {
                   .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },
                   .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) { return x[0]; },
                   .grad = [](const GradContext& c) -> std::vector<Value> { return {c.upstream}; },
-                  .onnx = "Identity",
+                  .onnx = "rule: Identity",
                   .doc = "Return the elements in a buffer of their own."});
   return rows;
 }

@@ -47,7 +47,7 @@ std::vector<OpDef> control_ops() {
         .infer = first_type,
         .lower = Structure::check_index,
         .grad = NoGrad{"indices have no gradient"},
-        .onnx = "Identity",
+        .onnx = "rule: Identity",
         .doc = "Return the first operand after checking that all of it lies in [-size, size). With a function, the "
                "other operands are as for host_call."},
        {.name = "failure_point",
@@ -59,7 +59,7 @@ std::vector<OpDef> control_ops() {
           grads[0] = c.upstream;
           return grads;
         },
-        .onnx = "Identity",
+        .onnx = "rule: Identity",
         .doc = "Return the first operand, of an operation that may fail. The other operands are as for host_call: what "
                "such a failure leaves behind."}});
 }

@@ -22,7 +22,7 @@ std::vector<OpDef> exponential_ops() {
                   };
                   return {part(c.inputs[0], c.inputs[1]), part(c.inputs[1], c.inputs[0])};
                 },
-                .onnx = "compose",
+                .onnx = "rule: Exp, Log",
                 .doc = "Return log(exp(x1) + exp(x2)) without overflow.",
                 .example = "td.logaddexp(td.asarray([0., 1000.]), td.asarray([0., 1000.]))  # tensor([6.9314718e-01, "
                            "1.0006932e+03], dtype=float32)",

@@ -91,7 +91,7 @@ std::vector<OpDef> fourier_ops() {
        .infer = fourier_type,
        .lower = Structure::library,
        .grad = fourier_grad,
-       .onnx = "DFT",
+       .onnx = "none: ONNX has no complex operations",
        .doc = "Return the discrete Fourier transform along an axis."}};
 }
 

@@ -156,7 +156,7 @@ std::vector<OpDef> nn_ops() {
            .infer = matmul_type,
            .lower = Structure::matmul,
            .grad = holomorphic<matmul_grad>,
-           .onnx = "MatMul",
+           .onnx = "rule: MatMul",
            .doc = "Multiply matrices [..., m, k] and [..., k, n] with broadcast leading axes; vectors as in NumPy.",
            .example = "td.matmul(td.asarray([[1., 2.]]), td.asarray([[3.], [4.]]))  # tensor([[11.]], dtype=float32)",
            .samples = {"(3, 4) (4, 5)", "(4,) (4,)", "(3, 4) (4,)", "(4,) (4, 5)", "(2, 3, 4) (4, 5)",
@@ -168,7 +168,7 @@ std::vector<OpDef> nn_ops() {
            .infer = linear_type,
            .lower = linear_formula,
            .grad = linear_grad,
-           .onnx = "Gemm",
+           .onnx = "rule: Gemm",
            .doc = "Return x @ weight.T + bias for x [..., in], weight [out, in], bias [out].",
            .example = "td.linear(td.asarray([1., 2.]), td.asarray([[3., 4.]]))  # tensor([11.], dtype=float32)",
            .samples = {"(3, 4) (5, 4) (5,)", "(2, 3, 4) (5, 4)", "(4,) (5, 4) (5,)"}},
@@ -183,7 +183,7 @@ std::vector<OpDef> nn_ops() {
              const Value weighted = c.upstream * c.output;
              return {weighted - c.output * sum(weighted, axis_list(c.op, c.attrs), true)};
            },
-           .onnx = "Softmax",
+           .onnx = "rule: Softmax",
            .doc = "Return exp(x) divided by its sum along an axis, without overflow.",
            .example = "td.softmax(td.asarray([0., 0.]))  # tensor([0.5, 0.5], dtype=float32)",
            .samples = {"(3, 5)", "(3, 5) | axis=0", "(2, 300)", "(2, 3, 4) | axis=1", "(5, 1)"}},
@@ -197,7 +197,7 @@ std::vector<OpDef> nn_ops() {
            .grad = [](const GradContext& c) -> Grads {
              return {c.upstream - unary("exp", c.output) * sum(c.upstream, axis_list(c.op, c.attrs), true)};
            },
-           .onnx = "LogSoftmax",
+           .onnx = "rule: LogSoftmax",
            .doc = "Return the logarithm of softmax along an axis, without overflow.",
            .example = "td.log_softmax(td.asarray([0.]))  # tensor([0.], dtype=float32)",
            .samples = {"(3, 5)", "(3, 5) | axis=0", "(2, 300)"}},
@@ -229,7 +229,7 @@ std::vector<OpDef> nn_ops() {
              const Value pdf = unary("exp", x * x * -0.5) * (M_2_SQRTPI * M_SQRT1_2 * 0.5);
              return {c.upstream * (cdf + x * pdf)};
            },
-           .onnx = "Gelu",
+           .onnx = "rule: Gelu",
            .doc = "Return x times the normal distribution function of x: x/2 (1 + erf(x / sqrt(2))).",
            .example = "td.gelu(td.asarray([0.]))  # tensor([0.], dtype=float32)",
            .samples = {"(3, 5)", "()", "(0,)"}},
@@ -242,7 +242,7 @@ std::vector<OpDef> nn_ops() {
            .infer = layer_norm_type,
            .lower = layer_norm_formula,
            .grad = layer_norm_grad,
-           .onnx = "LayerNormalization",
+           .onnx = "rule: LayerNormalization",
            .doc = "Normalise the last axis to mean 0 and variance 1, then scale by weight and shift by bias.",
            .example = "td.layer_norm(td.asarray([1., 1.]))  # tensor([0., 0.], dtype=float32)",
            .samples = {"(3, 5) (5,) (5,)", "(3, 200)", "(2, 3, 7) (7,)"}}};

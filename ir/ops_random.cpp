@@ -136,7 +136,7 @@ std::vector<OpDef> random_ops() {
              .traits = static_cast<uint32_t>(Trait::internal),
              .infer = of_floats,
              .grad = kNoGradient,
-             .onnx = "compose"},
+             .onnx = "none: its numbers follow from the state of a generator"},
             std::move(at));
   std::vector<OpDef> rows = at;  // whose texts are used below once more
   std::vector<OpDef> parameters = {{.name = "random_bounded_at",
@@ -163,7 +163,7 @@ std::vector<OpDef> random_ops() {
                           .traits = static_cast<uint32_t>(Trait::internal),
                           .infer = of_floats,
                           .grad = kNoGradient,
-                          .onnx = "compose"},
+                          .onnx = "none: its numbers follow from the state of a generator"},
                          std::move(parameters)))
     rows.push_back(std::move(row));
   rows.push_back({.name = "random_integers",
@@ -173,7 +173,7 @@ std::vector<OpDef> random_ops() {
                   .infer = drawn,
                   .lower = integers_formula,
                   .grad = kNoGradient,
-                  .onnx = "compose",
+                  .onnx = "none: its numbers follow from the state of a generator",
                   .doc = "Return integers from low on, as many different ones as range says."});
   rows.push_back({.name = "random_counters",
                   .inputs = {"position"},
@@ -182,7 +182,7 @@ std::vector<OpDef> random_ops() {
                   .infer = drawn_words,
                   .lower = counters_formula,
                   .grad = kNoGradient,
-                  .onnx = "compose",
+                  .onnx = "none: its numbers follow from the state of a generator",
                   .doc = "Return the counters of a tensor's elements."});
   std::vector<OpDef> whole = {{.name = "random_bits",
                                .attrs = {kShape, {"dtype", AttrKind::dtype, Attr{DType::u64}}, bits[0], bits[1]},
@@ -197,7 +197,7 @@ std::vector<OpDef> random_ops() {
                           .traits = static_cast<uint32_t>(Trait::internal),
                           .infer = drawn_floats,
                           .grad = kNoGradient,
-                          .onnx = "compose"},
+                          .onnx = "none: its numbers follow from the state of a generator"},
                          std::move(whole))) {
     row.lower = drawn_at;
     rows.push_back(std::move(row));

@@ -173,7 +173,7 @@ std::vector<OpDef> reduction_ops() {
           const Value up = restore_axes(c.upstream, c.inputs[0], axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
           return {cast(broadcast_to(up, c.inputs[0].shape()), c.inputs[0].dtype())};
         },
-        .onnx = "ReduceSum",
+        .onnx = "rule: ReduceSum",
         .doc = "Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64.",
         .example = "td.sum(td.asarray([[1, 2], [3, 4]]), axis=0)  # tensor([4, 6])",
         .samples = with_empty},
@@ -189,7 +189,7 @@ std::vector<OpDef> reduction_ops() {
           const Value x = c.inputs[0];
           return {restore_axes(c.upstream, x, axes, kept) * restore_axes(c.output, x, axes, kept) / x};
         }>,
-        .onnx = "ReduceProd",
+        .onnx = "rule: ReduceProd",
         .doc = "Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN "
                "there).",
         .example = "td.prod(td.asarray([2, 3, 4]))  # tensor(24)",
@@ -199,7 +199,7 @@ std::vector<OpDef> reduction_ops() {
         .infer = nonempty<reduced>,
         .lower = ReduceRule{ReduceKind::max},
         .grad = extreme_grad,
-        .onnx = "ReduceMax",
+        .onnx = "rule: ReduceMax",
         .doc = "Return the largest element over axes; NaN if there is one.",
         .example = "td.max(td.asarray([1, 3, 2]))  # tensor(3)"},
        {.name = "min",
@@ -207,7 +207,7 @@ std::vector<OpDef> reduction_ops() {
         .infer = nonempty<reduced>,
         .lower = ReduceRule{ReduceKind::min},
         .grad = extreme_grad,
-        .onnx = "ReduceMin",
+        .onnx = "rule: ReduceMin",
         .doc = "Return the smallest element over axes; NaN if there is one.",
         .example = "td.min(td.asarray([1, 3, 2]))  # tensor(1)"},
        {.name = "any",
@@ -215,7 +215,7 @@ std::vector<OpDef> reduction_ops() {
         .infer = reduced_bool,
         .lower = ReduceRule{ReduceKind::max},
         .grad = kNotDifferentiable,
-        .onnx = "compose",
+        .onnx = "rule: ReduceSum",
         .doc = "Return whether any element over axes is true (not zero).",
         .example = "td.any(td.asarray([False, True]))  # tensor(True)",
         .samples = with_empty},
@@ -224,7 +224,7 @@ std::vector<OpDef> reduction_ops() {
         .infer = reduced_bool,
         .lower = ReduceRule{ReduceKind::min},
         .grad = kNotDifferentiable,
-        .onnx = "compose",
+        .onnx = "rule: ReduceSum",
         .doc = "Return whether all elements over axes are true (not zero).",
         .example = "td.all(td.asarray([False, True]))  # tensor(False)",
         .samples = with_empty},
@@ -234,7 +234,7 @@ std::vector<OpDef> reduction_ops() {
         .infer = nonempty<reduced_index>,
         .lower = ReduceRule{ReduceKind::argmax},
         .grad = kNotDifferentiable,
-        .onnx = "ArgMax",
+        .onnx = "rule: ArgMax",
         .doc = "Return the index of the first largest element along an axis, or of the flattened tensor.",
         .example = "td.argmax(td.asarray([1, 3, 2]))  # tensor(1)",
         .samples = {"(3, 5):small", "(3, 5):small | axis=0", "(3, 5) | axis=-1, keepdims=True", "(5000,)"}},
@@ -244,7 +244,7 @@ std::vector<OpDef> reduction_ops() {
         .infer = nonempty<reduced_index>,
         .lower = ReduceRule{ReduceKind::argmin},
         .grad = kNotDifferentiable,
-        .onnx = "ArgMin",
+        .onnx = "rule: ArgMin",
         .doc = "Return the index of the first smallest element along an axis, or of the flattened tensor.",
         .example = "td.argmin(td.asarray([1, 3, 0]))  # tensor(2)",
         .samples = {"(3, 5):small", "(3, 5):small | axis=0", "(3, 5) | axis=-1, keepdims=True", "(5000,)"}},
@@ -259,7 +259,7 @@ std::vector<OpDef> reduction_ops() {
           const Value up = restore_axes(c.upstream, x, axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
           return {broadcast_to(up / count_along(x, axes, x.dtype()), x.shape())};
         },
-        .onnx = "ReduceMean",
+        .onnx = "rule: ReduceMean",
         .doc = "Return the arithmetic mean over axes; NaN over nothing.",
         .example = "td.mean(td.asarray([1., 2., 6.]))  # tensor(3., dtype=float32)",
         .samples = with_empty},
@@ -308,7 +308,7 @@ std::vector<OpDef> reduction_ops() {
           const Value x = c.inputs[0];
           return {restore_axes(c.upstream, x, axes, kept) * unary("exp", x - restore_axes(c.output, x, axes, kept))};
         },
-        .onnx = "ReduceLogSumExp",
+        .onnx = "rule: ReduceLogSumExp",
         .doc = "Return log(sum(exp(x))) over axes without overflow.",
         .example = "td.logsumexp(td.asarray([1000., 1000.]))  # tensor(1000.6932, dtype=float32)"}});
   rows.push_back(
@@ -324,7 +324,7 @@ std::vector<OpDef> reduction_ops() {
          const Value turned = c.b.emit("flip", {c.upstream}, {axes});
          return {c.b.emit("flip", {c.b.emit("cumsum", {turned}, {axis})}, {axes})};
        },
-       .onnx = "CumSum",
+       .onnx = "rule: CumSum",
        .doc = "Return running sums along an axis, added in order; 16-bit floats accumulate in float32.",
        .example = "td.cumsum(td.asarray([1, 2, 3]))  # tensor([1, 3, 6])",
        .samples = {"(7,)", "(3, 5) | axis=0", "(3, 5) | axis=-1", "(2, 0) | axis=1", "(2, 3, 40) | axis=1"}});

@@ -222,30 +222,30 @@ std::vector<OpDef> scatter_ops() {
        .samples = {"(6,) (4,):index6 (4,)", "(3, 6) (3, 2):index6 (3, 2)", "(6, 3) (9, 3):index6 (9, 3) | axis=0",
                    "(2, 5, 3) (2, 7, 1):index5 (3,) | axis=1", "(3, 6) (3, 0):index6 (3, 0)"}},
       {scatter_row<PutMode::set>(
-           "ScatterElements",
+           "rule: ScatterElements",
            "Return x with values written at the given indices along an axis, the last one where indices repeat. "
            "The indices have the shape of x but along the axis, or broadcast to it, and so do the values to them; "
            "the inverse of `take_along_axis`. An index outside [-size, size) raises IndexError.",
            "td.scatter(td.asarray([5, 6, 7]), td.asarray([2, 0]), td.asarray([1, 2]))  # tensor([2, 6, 1])"),
        scatter_row<PutMode::add>(
-           "ScatterElements",
+           "rule: ScatterElements",
            "Return x with values added at the given indices along an axis, one after another where indices repeat. "
            "Shapes and errors are those of `scatter`.",
            "td.scatter_add(td.asarray([5, 6, 7]), td.asarray([2, 2]), td.asarray([1, 2]))  # tensor([ 5,  6, 10])"),
        scatter_row<PutMode::multiply>(
-           "ScatterElements",
+           "rule: ScatterElements",
            "Return x multiplied by values at the given indices along an axis, one after another where indices "
            "repeat. Shapes and errors are those of `scatter`. The gradient of a value that is 0 is NaN.",
            "td.scatter_multiply(td.asarray([5, 6, 7]), td.asarray([0, 0]), td.asarray([2, 3]))  "
            "# tensor([30,  6,  7])"),
        scatter_row<PutMode::maximum>(
-           "ScatterElements",
+           "rule: ScatterElements",
            "Return the larger one of x and the values at the given indices along an axis, NaN if one of them is. "
            "Shapes and errors are those of `scatter`.",
            "td.scatter_maximum(td.asarray([5, 6, 7]), td.asarray([0, 0]), td.asarray([9, 8]))  "
            "# tensor([9, 6, 7])"),
        scatter_row<PutMode::minimum>(
-           "ScatterElements",
+           "rule: ScatterElements",
            "Return the smaller one of x and the values at the given indices along an axis, NaN if one of them is. "
            "Shapes and errors are those of `scatter`.",
            "td.scatter_minimum(td.asarray([5, 6, 7]), td.asarray([0, 0]), td.asarray([9, 3]))  "
@@ -291,7 +291,7 @@ std::vector<OpDef> scatter_ops() {
                   .lower = Structure::index_update,
                   .checks = IndexCheck{1, 0},
                   .grad = index_update_grad,
-                  .onnx = "ScatterElements",
+                  .onnx = "rule: ScatterND",
                   .doc = "Return x with what `take` would return at these indices, known when it runs, replaced by or "
                          "combined with values, converted to x's dtype, in the order of the indices."});
   return rows;

@@ -123,7 +123,7 @@ std::vector<OpDef> running_ops() {
                       .traits = Trait::method | Trait::exact,
                       .infer = [](InferContext& c) { return running_type(c, false); },
                       .grad = kNeedsScatter,
-                      .onnx = "none: ONNX has running sums only",
+                      .onnx = "rule: Scan",
                       .samples = samples};
   auto rows = with(extreme, {{.name = "cummax",
                               .lower = ScanRule{ReduceKind::max},
@@ -146,7 +146,7 @@ std::vector<OpDef> running_ops() {
                     const Value later = c.b.emit("flip", {c.b.emit("cumsum", {turned}, {place, Attr{}})}, {axes});
                     return {later / c.inputs[0]};
                   }>,
-                  .onnx = "none: ONNX has running sums only",
+                  .onnx = "rule: Scan",
                   .doc =
                       "Return running products along an axis, multiplied in order; 16-bit floats are rounded once per "
                       "result. The gradient is wrong where an element is 0 (it is NaN there).",
@@ -177,7 +177,7 @@ std::vector<OpDef> sorting_ops() {
        .lower = Structure::library,
        .complex_formula = complex_sort,
        .grad = sort_grad,
-       .onnx = "TopK",
+       .onnx = "rule: TopK",
        .doc = "Return the elements in order along an axis, equal ones in the order they had, NaNs last either way; "
               "complex "
               "ones by their real parts, then by their imaginary parts.",
@@ -191,7 +191,7 @@ std::vector<OpDef> sorting_ops() {
        .lower = Structure::library,
        .complex_formula = complex_argsort,
        .grad = kNotDifferentiable,
-       .onnx = "TopK",
+       .onnx = "rule: TopK",
        .doc = "Return the int64 indices that sort a tensor along an axis, in the order of `sort`.",
        .example = "td.argsort(td.asarray([3, 1, 2]))  # tensor([1, 2, 0])",
        .samples = samples},
@@ -203,7 +203,7 @@ std::vector<OpDef> sorting_ops() {
        .lower = Structure::library,
        .complex_formula = complex_topk,
        .grad = kNotDifferentiable,
-       .onnx = "TopK",
+       .onnx = "rule: TopK",
        .doc = "Return the int64 indices of the k first elements along an axis in the order of `sort`."},
       {.name = "places_in_sorted",
        .inputs = {"sorted", "values"},
@@ -212,7 +212,7 @@ std::vector<OpDef> sorting_ops() {
        .infer = places_type,
        .lower = Structure::library,
        .grad = kNotDifferentiable,
-       .onnx = "none: there is no such operator",
+       .onnx = "rule: LessOrEqual",
        .doc = "Return how many elements of a sorted vector lie before (with right: not after) each value."},
       {.name = "places_of_nonzero",
        .inputs = {"x"},
@@ -221,7 +221,7 @@ std::vector<OpDef> sorting_ops() {
        .infer = [](InferContext& c) { return counted_type(c, DType::boolean, DType::i64); },
        .lower = Structure::library,
        .grad = kNotDifferentiable,
-       .onnx = "NonZero",
+       .onnx = "none: the size of its result is known only when it runs",
        .doc = "Return the places of true elements, of which there are `length`."},
       {.name = "counts_of_places",
        .inputs = {"x"},

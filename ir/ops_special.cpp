@@ -90,6 +90,7 @@ std::vector<OpDef> special_ops() {
        {.name = "sinc",
         .lower = lift<math::sinc>,
         .grad = sinc_grad,
+        .onnx = "rule: Sin, Div",
         .doc = "Return sin(pi x) / (pi x), and 1 at 0.",
         .example = "td.sinc(td.asarray([0., 0.5]))  # tensor([1.       , 0.63661975], dtype=float32)"},
        {.name = "i0",

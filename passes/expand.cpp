@@ -7,6 +7,25 @@ namespace tandem {
 
 namespace {
 
+// The formula may round to another dtype, and name equal sizes by other symbols, than the row's own rule.
+Value fit(const OpDef& op, Value made, const TensorType& want, const ShapeEnv& env) {
+  made = cast(made, want.dtype);
+  check_internal(same_shape(made.shape(), want.shape, env), "the formula of {} gives {}; its row says {}", op.name,
+                 to_text(made.type()), to_text(want));
+  return reshape(made, want.shape);
+}
+
+Value formula_value(Builder& builder, const OpDef& op, ComposeRule formula, std::span<const TensorType> types,
+                    std::vector<Value> operands, Attrs attrs) {
+  const TensorType want = infer_type(op, types, attrs, builder.env());
+  if (op.has(Trait::wide)) {
+    DType dtype = operands[0].dtype();
+    for (const Value& operand : operands) dtype = promote(dtype, operand.dtype());
+    for (Value& operand : operands) operand = cast(operand, compute_type(dtype));
+  }
+  return fit(op, formula(builder, operands, op, attrs), want, builder.env());
+}
+
 // Emits formulas in place of composite operations, also of those that formulas are made of.
 class FormulaBuilder : public GraphBuilder {
  public:
@@ -22,25 +41,7 @@ class FormulaBuilder : public GraphBuilder {
     if (formula == nullptr) return GraphBuilder::emit(op, inputs, std::move(attrs));
     std::vector<TensorType> types;
     for (const Value& input : inputs) types.push_back(input.type());
-    const TensorType want = infer_type(op, types, attrs, env());
-    std::vector<Value> operands(inputs.begin(), inputs.end());
-    if (op.has(Trait::wide)) widen(operands);
-    return fit(op, formula(*this, operands, op, attrs), want);
-  }
-
- private:
-  static void widen(std::vector<Value>& operands) {
-    DType dtype = operands[0].dtype();
-    for (const Value& operand : operands) dtype = promote(dtype, operand.dtype());
-    for (Value& operand : operands) operand = cast(operand, compute_type(dtype));
-  }
-
-  // The formula may round to another dtype, and name equal sizes by other symbols, than the row's own rule.
-  Value fit(const OpDef& op, Value made, const TensorType& want) {
-    made = cast(made, want.dtype);
-    check_internal(same_shape(made.shape(), want.shape, env()), "the formula of {} gives {}; its row says {}", op.name,
-                   to_text(made.type()), to_text(want));
-    return reshape(made, want.shape);
+    return formula_value(*this, op, formula, types, {inputs.begin(), inputs.end()}, std::move(attrs));
   }
 };
 
@@ -84,6 +85,26 @@ class Expander : public Rewriter {
 };
 
 }  // namespace
+
+std::optional<Graph> formula_graph(Graph source, const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs) {
+  attrs = complete_attrs(op, std::move(attrs));
+  std::vector<TensorType> types;
+  std::vector<DType> dtypes;
+  for (const ValueId input : inputs) {
+    types.push_back(source.type(input));
+    dtypes.push_back(types.back().dtype);
+  }
+  const ComposeRule formula = formula_of(op, dtypes, attrs);
+  if (formula == nullptr) return std::nullopt;
+  ShapeEnv env = assumed_env(source);
+  GraphBuilder builder(source, env);
+  std::vector<Value> operands;
+  operands.reserve(inputs.size());
+  for (const ValueId input : inputs) operands.push_back(builder.at(input));
+  const Value made = formula_value(builder, op, formula, types, std::move(operands), std::move(attrs));
+  source.results = {made.id};
+  return source;
+}
 
 Graph expand(const Graph& graph) { return Expander(graph, assumed_env(graph)).run(); }
 

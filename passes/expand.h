@@ -9,10 +9,16 @@
 //   replace.
 // Test: tests/passes/test_expand.cpp
 #pragma once
+#include <optional>
+
 #include "ir/graph.h"
 
 namespace tandem {
 
 Graph expand(const Graph& graph);
+
+// One step: `source`, which has nothing but params, with the formula of a row on the given inputs as its only contents and
+// result; the composite operations that the formula uses stay. Nothing for a row that is lowered itself.
+std::optional<Graph> formula_graph(Graph source, const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs);
 
 }  // namespace tandem

@@ -36,6 +36,7 @@ void bind_dlpack(py::module_& m);
 void bind_capture(py::module_& m);
 void bind_function(py::module_& m);
 void bind_profile(py::module_& m);
+void bind_graphs(py::module_& m);
 void bind_linalg(py::module_& m);
 void bind_autograd(py::module_& m);
 void bind_deploy(py::module_& m);

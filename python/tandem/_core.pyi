@@ -481,6 +481,14 @@ class Model:
     def state(self) -> dict[str, Tensor]: ...
     def save(self, path: str) -> None: ...
 
+class CapturedGraph:
+    """The graph of a captured function, to be read."""
+    def __init__(self, executable: Executable) -> None: ...
+    def data(self) -> dict[str, Any]:
+        """Return params, nodes, types, results and what calls do with them."""
+    def values(self, wanted: Sequence[int], tensors: _Tensors) -> list[Tensor]:
+        """Return what nodes yield for tensors like those of the capture: arguments, then its constants."""
+
 class Specialization:
     def __init__(
         self,
@@ -648,6 +656,9 @@ def _bytes_of(x: Tensor, /) -> Tensor: ...
 def _check_device(what: str, device: Any, /) -> None: ...
 def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
+def _formula(op: str, types: Sequence[tuple[DType, tuple[Any, ...]]], attrs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the graph of an operation's formula, or None for one that has none."""
+
 def _gradient(name: str, inputs: _Tensors, params: Sequence[int | Sequence[int]], upstream: Tensor) -> list[Tensor]:
     """Evaluate the gradient formula of a row, for tests."""
 

@@ -133,6 +133,7 @@ FUNCTIONS = [
     "_check_device(what: str, device: Any, /) -> None",
     "_from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor",
     "_dtype_by_name(name: str, /) -> DType",
+    "_formula(op: str, types: Sequence[tuple[DType, tuple[Any, ...]]], attrs: dict[str, Any]) -> dict[str, Any] | None",
     "_gradient(name: str, inputs: _Tensors, params: Sequence[int | Sequence[int]], upstream: Tensor) -> list[Tensor]",
     "_gradients(roots: _Tensors, upstream: Sequence[Tensor | None], inputs: _Tensors, *, retain_graph: _bool, "
     "create_graph: _bool) -> list[Tensor | None]",
@@ -295,6 +296,11 @@ CLASSES = {
         "run(self, method: str, tensors: _Tensors) -> list[Any]",
         "state(self) -> dict[str, Tensor]",
         "save(self, path: str) -> None",
+    ],
+    "CapturedGraph": [
+        "__init__(self, executable: Executable) -> None",
+        "data(self) -> dict[str, Any]",
+        "values(self, wanted: Sequence[int], tensors: _Tensors) -> list[Tensor]",
     ],
     "Specialization": [
         "__init__(self, executable: Executable, inputs: list[Any], symbols: list[Any], output: Any, guards: list[Any],"

@@ -110,3 +110,19 @@ TEST_CASE("expand: nothing to do") {
     return %0
   })");
 }
+
+TEST_CASE("expand: one step of a formula, as a graph of its own") {
+  Graph source;
+  source.name = "std";
+  const ValueId x = source.add_param({DType::f16, {Dim::symbol(0), Dim(4)}, {}}, "x");
+  const auto formula = formula_graph(source, op("std"), {x}, {std::vector<Dim>{Dim(1)}, 0.0, false});
+  REQUIRE(formula.has_value());
+  verify(*formula);
+  CHECK(formula->type(formula->results[0]) == TensorType{DType::f16, {Dim::symbol(0)}, {}});
+  CHECK(formula->nodes.front().op->name == "cast");  // a wide row
+  // What formulas are made of stays, and a row that is lowered itself has none.
+  const auto of_mean = formula_graph(source, op("mean"), {x}, {});
+  REQUIRE(of_mean.has_value());
+  CHECK(formula->nodes.size() > of_mean->nodes.size());
+  CHECK_FALSE(formula_graph(source, op("exp"), {x}, {}).has_value());
+}
