@@ -5,7 +5,8 @@ The parts are imported when they are asked for. They need the `onnx` package, wh
 
 from __future__ import annotations
 
-_LATER = {"backend": "", "export": "export", "load": "load"}  # the module's name, and which of its functions
+# The module that each name is, or is in.
+_LATER = {"backend": "backend", "export": "export", "load": "loading"}
 
 
 def __getattr__(name: str) -> object:
@@ -13,8 +14,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'tandem.onnx' has no attribute '{name}'")
     from importlib import import_module
 
-    module = import_module(f"tandem.onnx.{name}")
-    globals()[name] = getattr(module, _LATER[name]) if _LATER[name] else module
+    module = import_module(f"tandem.onnx.{_LATER[name]}")
+    globals()[name] = getattr(module, name, module)
     return globals()[name]
 
 

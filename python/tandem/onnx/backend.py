@@ -9,7 +9,7 @@ import numpy as np
 
 from tandem import _core
 from tandem.onnx.dtypes import from_numpy, to_numpy
-from tandem.onnx.load import load, onnx_package
+from tandem.onnx.loading import load, onnx_package
 from tandem.onnx.module import OnnxModule
 
 onnx_package()

@@ -64,4 +64,4 @@ def to_numpy(x: Tensor) -> np.ndarray[Any, Any]:
         return x.detach().numpy()
     import ml_dtypes
 
-    return np.frombuffer(bytes(_core._bytes_of(x.detach().copy())), dtype=ml_dtypes.bfloat16).reshape(tuple(x.shape))
+    return np.frombuffer(memoryview(_core._bytes_of(x.detach().copy())), dtype=ml_dtypes.bfloat16).reshape(tuple(x.shape))

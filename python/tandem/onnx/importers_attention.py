@@ -110,7 +110,7 @@ def attention(
     if (times := q.shape[1] // k.shape[1]) > 1:
         k, v = td.repeat(k, times, axis=1), td.repeat(v, times, axis=1)
     factor = math.sqrt(1 / math.sqrt(q.shape[3]) if not scale else scale)
-    scores = td.matmul(q * factor, td.matrix_transpose(k) * factor)
+    scores = td.matmul(q * like(q, factor), td.matrix_transpose(k) * like(k, factor))
     shown = scores
     if softcap > 0:
         scores = td.tanh(scores / softcap) * softcap

@@ -129,11 +129,11 @@ def tensor_scatter(
 
 @operator("OneHot", static=(1,))
 def one_hot(places: Tensor, depth: Any, values: Tensor, *, axis: int = -1) -> Tensor:
-    count = number(depth, "OneHot: depth")
+    count = int(number(depth, "OneHot: depth"))
     places = places.astype(td.int64)
-    places = td.where(places < 0, places + int(count), places)
+    places = td.where(places < 0, places + count, places)
     axis = axis_of(axis, places.ndim + 1, "OneHot: axis")
-    counts = counted(int(count)).reshape((count, *(1,) * (places.ndim - axis)))
+    counts = counted(count).reshape((count, *(1,) * (places.ndim - axis)))
     return td.where(td.equal(td.expand_dims(places, axis=axis), counts), values[1], values[0])
 
 
@@ -154,15 +154,17 @@ def compress(x: Tensor, condition: Tensor, *, axis: int | None = None) -> Tensor
 @operator("Unique")
 def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1, outputs: int = 1) -> tuple[Tensor, ...]:  # noqa: A002
     known(x, "Unique")  # the size of the result depends on the values
+    half = x.dtype == td.bfloat16
     values, first, inverse, counts = np.unique(
-        x.numpy(), return_index=True, return_inverse=True, return_counts=True, axis=axis
+        (x.astype(td.float32) if half else x).numpy(), return_index=True, return_inverse=True, return_counts=True, axis=axis
     )
     if not sorted:
         order = np.argsort(first)
         values = np.take(values, order, axis=0 if axis is None else axis)
         first, counts, inverse = first[order], counts[order], np.argsort(order)[inverse]
     found = (values, *(each.reshape(-1).astype(np.int64) for each in (first, inverse, counts)))
-    return tuple(td.asarray(each) for each in found[:outputs])
+    results = tuple(td.asarray(each) for each in found[:outputs])
+    return (results[0].astype(x.dtype), *results[1:])
 
 
 @operator("TopK", until=9)

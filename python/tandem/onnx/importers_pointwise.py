@@ -265,8 +265,13 @@ def thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return td.where(x > alpha, x, like(x, 0))
 
 
-@operator("PRelu")
-def prelu(x: Tensor, slope: Tensor, *, consumed_inputs: Any = None) -> Tensor:
+@operator("PRelu", until=6)
+def prelu_of_channels(x: Tensor, slope: Tensor, *, consumed_inputs: Any = None) -> Tensor:
+    return prelu(x, slope.reshape((-1, *(1,) * (x.ndim - 2))) if slope.size > 1 and x.ndim > 2 else slope)
+
+
+@operator("PRelu", since=7)
+def prelu(x: Tensor, slope: Tensor) -> Tensor:
     return td.where(x < 0, x * slope, x)
 
 

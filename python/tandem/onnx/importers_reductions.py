@@ -45,6 +45,8 @@ def _mean(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
 
 
 def _log_sum_exp(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    if any(x.shape[k] == 0 for k in axis):
+        return _extreme(td.max, True)(x, axis, keepdims)  # the logarithm of a sum of nothing
     return x if not axis else td.logsumexp(x, axis=axis, keepdims=keepdims)
 
 

@@ -314,10 +314,11 @@ def depth_to_space(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
 
 
 @operator("SpaceToDepth")
-def space_to_depth(x: Tensor, *, blocksize: int) -> Tensor:
+def space_to_depth(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
     batch, channels, height, width = x.shape
     b = blocksize
-    cut = td.permute_dims(td.reshape(x, (batch, channels, height // b, b, width // b, b)), (0, 3, 5, 1, 2, 4))
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    cut = td.permute_dims(td.reshape(x, (batch, channels, height // b, b, width // b, b)), order)
     return td.reshape(cut, (batch, channels * b * b, height // b, width // b))
 
 
@@ -343,4 +344,4 @@ def bit_cast(x: Tensor, *, to: int) -> Tensor:
     if dtype.itemsize != x.dtype.itemsize:
         raise _core.DTypeError(f"BitCast: got {x.dtype} and {dtype}; need dtypes of one size")
     known(x, "BitCast: input")
-    return _core._from_buffer(memoryview(bytes(_core._bytes_of(x.detach().copy()))), dtype, tuple(x.shape))
+    return _core._from_buffer(memoryview(_core._bytes_of(x.detach().copy())), dtype, tuple(x.shape))

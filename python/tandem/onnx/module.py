@@ -83,7 +83,7 @@ class OnnxModule(Module):
 
     def __reduce__(self) -> Any:
         """Pickle what was loaded, and the tensors as they are now."""
-        from tandem.onnx.load import restored
+        from tandem.onnx.loading import restored
 
         text, name = self._origin
         trained = tuple(key for key, _ in self.named_parameters())

@@ -111,8 +111,6 @@ def _needs_types(onnx: Any, proto: Any) -> bool:
 def _translated(onnx: Any, proto: Any, name: str, folder: str) -> tuple[Writer, tuple[Port, ...], tuple[Port, ...]]:
     graph = proto.graph
     writer = Writer(name, opsets_of(proto.opset_import))
-    for helper in HELPERS:
-        writer.names.take(helper)
     writer.names.take("forward")
     writer.local = {(f.domain, f.name, getattr(f, "overload", "")): f for f in proto.functions}
     writer.types = _types(onnx, proto) if _needs_types(onnx, proto) else {}
