@@ -117,7 +117,9 @@ class Paths:
 
     def _free(self, parts: tuple[str, ...]) -> bool:
         taken = set(self._of.values())
-        return parts not in taken and parts not in self._inner and not any(parts[:k] in taken for k in range(len(parts)))
+        return (
+            parts not in taken and parts not in self._inner and not any(parts[:k] in taken for k in range(len(parts)))
+        )
 
     def code(self, name: str) -> str:
         """Write the path as an expression."""

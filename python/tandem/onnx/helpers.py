@@ -13,7 +13,9 @@ from tandem.onnx.values import scalar, settled, tensor, truth
 Tensor = _core.Tensor
 
 
-def stacked(values: list[Tensor], element: int, sizes: tuple[int, ...], axis: int = 0, backwards: bool = False) -> Tensor:
+def stacked(
+    values: list[Tensor], element: int, sizes: tuple[int, ...], axis: int = 0, backwards: bool = False
+) -> Tensor:
     """Return the results of all iterations of a loop as one tensor; the type says what none at all would be."""
     if not values:
         return td.zeros((0, *sizes), dtype=dtype_of(element))

@@ -35,9 +35,7 @@ def _as_bias(mask: Tensor, width: Any, dtype: Any) -> Tensor:
     return td.concat([bias, rest], axis=-1)
 
 
-def _frontier(
-    queries: Any, keys: Any, offset: Any, is_causal: int, left: int, right: int, dtype: Any
-) -> Tensor | None:
+def _frontier(queries: Any, keys: Any, offset: Any, is_causal: int, left: int, right: int, dtype: Any) -> Tensor | None:
     """Return what hides keys by their distance from each query; the first query is at `offset` among the keys."""
     if not is_causal and left < 0 and right < 0:
         return None
@@ -109,7 +107,7 @@ def attention(
     present_key, present_value = k, v
     if (times := q.shape[1] // k.shape[1]) > 1:
         k, v = td.repeat(k, times, axis=1), td.repeat(v, times, axis=1)
-    factor = math.sqrt(1 / math.sqrt(q.shape[3]) if not scale else scale)
+    factor = math.sqrt(scale if scale else 1 / math.sqrt(q.shape[3]))
     scores = td.matmul(q * like(q, factor), td.matrix_transpose(k) * like(k, factor))
     shown = scores
     if softcap > 0:
@@ -157,7 +155,10 @@ def rotary_embedding(
         cut = x.reshape((x.shape[0], x.shape[1], num_heads, x.shape[2] // num_heads))
     turned = rotary_embedding_dim or cut.shape[3]
     if positions is not None:
-        cos, sin = (td.take(t, positions.reshape((positions.size,)), axis=0).reshape((*positions.shape, t.shape[1])) for t in (cos, sin))  # noqa: E501
+        cos, sin = (
+            td.take(t, positions.reshape((positions.size,)), axis=0).reshape((*positions.shape, t.shape[1]))
+            for t in (cos, sin)
+        )
     cos, sin = td.expand_dims(cos, axis=2), td.expand_dims(sin, axis=2)
     moving, rest = cut[..., :turned], cut[..., turned:]
     if interleaved:

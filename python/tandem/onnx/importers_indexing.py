@@ -10,8 +10,8 @@ import numpy as np
 import tandem as td
 from tandem import _core
 from tandem.onnx.table import operator
-from tandem.onnx.values import axis_of, indices as counted
-from tandem.onnx.values import is_plain, known, number, product, tensor
+from tandem.onnx.values import at, axis_of, is_plain, known, number, product, tensor
+from tandem.onnx.values import indices as counted
 
 Tensor = _core.Tensor
 
@@ -26,7 +26,7 @@ def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
         count = x.shape[axis]
         if not -count <= indices < count:
             raise _core.OutOfBoundsError(f"Gather: got the index {indices} for an axis of {count}")
-        return x[(*(slice(None),) * axis, indices)]
+        return x[at(axis, indices)]
     places = tensor(indices)
     if places.ndim == 1:
         return td.take(x, places, axis=axis)
@@ -152,11 +152,15 @@ def compress(x: Tensor, condition: Tensor, *, axis: int | None = None) -> Tensor
 
 
 @operator("Unique")
-def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1, outputs: int = 1) -> tuple[Tensor, ...]:  # noqa: A002
+def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1, outputs: int = 1) -> tuple[Tensor, ...]:
     known(x, "Unique")  # the size of the result depends on the values
     half = x.dtype == td.bfloat16
     values, first, inverse, counts = np.unique(
-        (x.astype(td.float32) if half else x).numpy(), return_index=True, return_inverse=True, return_counts=True, axis=axis
+        (x.astype(td.float32) if half else x).numpy(),
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+        axis=axis,
     )
     if not sorted:
         order = np.argsort(first)
@@ -174,7 +178,13 @@ def top_k_attribute(x: Tensor, *, k: int, axis: int = -1, outputs: int = 2) -> t
 
 @operator("TopK", since=10, static=(1,))
 def top_k(
-    x: Tensor, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1, outputs: int = 2  # noqa: A002
+    x: Tensor,
+    k: Any,
+    *,
+    axis: int = -1,
+    largest: int = 1,
+    sorted: int = 1,
+    outputs: int = 2,
 ) -> tuple[Tensor, ...]:
     found = td.topk(x, number(k, "TopK: k"), axis=axis, largest=bool(largest))
     return tuple(found)[:outputs]
@@ -194,9 +204,8 @@ def _running(function: Any, x: Tensor, axis: int, exclusive: int, reverse: int, 
     axis = axis_of(axis, x.ndim, "axis")
     out = function(td.flip(x, axis=axis) if reverse else x, axis=axis, dtype=x.dtype)
     if exclusive:
-        before = (slice(None),) * axis
         first = td.full(tuple(1 if k == axis else n for k, n in enumerate(x.shape)), neutral, dtype=x.dtype)
-        out = td.concat([first, out[(*before, slice(None, -1))]], axis=axis)
+        out = td.concat([first, out[at(axis, slice(None, -1))]], axis=axis)
     return td.flip(out, axis=axis) if reverse else out
 
 

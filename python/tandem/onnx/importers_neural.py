@@ -40,9 +40,7 @@ def convolve(
     if any(n + b + a < span for n, b, a, span in zip(sizes, before, after, spans, strict=True)):
         raise _core.ShapeError(f"Conv: got sizes {sizes}, pads {(*before, *after)} and a window of {spans}")
     given = (x, weight) if bias is None else (x, weight, bias)
-    return _core._convolution(
-        *given, stride=strides, dilation=dilations, before=before, groups=group, after=after
-    )
+    return _core._convolution(*given, stride=strides, dilation=dilations, before=before, groups=group, after=after)
 
 
 @operator("Conv")
@@ -143,9 +141,11 @@ def col2im(
     columns = x.reshape((x.shape[0], channels, product(block), *counts))
     out = td.zeros((x.shape[0], channels, *padded), dtype=x.dtype)
     for k, place in enumerate(itertools.product(*(range(n) for n in block))):
-        cuts = tuple(_places(counts[i], strides[i], place[i] * dilations[i]) for i in range(dims))
-        out[(slice(None), slice(None), *cuts)] += columns[:, :, k]
-    return out[(slice(None), slice(None), *(slice(pads[k], pads[k] + n) for k, n in enumerate(sizes)))]
+        cuts = (_places(counts[i], strides[i], place[i] * dilations[i]) for i in range(dims))
+        seen = (slice(None), slice(None), *cuts)
+        out[seen] += columns[:, :, k]
+    inside = (slice(None), slice(None), *(slice(pads[k], pads[k] + n) for k, n in enumerate(sizes)))
+    return out[inside]
 
 
 @operator("DeformConv")
@@ -224,5 +224,3 @@ def grid_sample(
     x: Tensor, grid: Tensor, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros"
 ) -> Tensor:
     return F.grid_sample(x, grid, _GRID_MODES.get(mode, mode), padding_mode, bool(align_corners))
-
-

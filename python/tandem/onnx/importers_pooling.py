@@ -18,7 +18,13 @@ Numbers = tuple[int, ...] | None
 
 
 def _windows(
-    x: Tensor, kernel: tuple[int, ...], auto_pad: str, ceil_mode: int, dilations: Numbers, pads: Numbers, strides: Numbers
+    x: Tensor,
+    kernel: tuple[int, ...],
+    auto_pad: str,
+    ceil_mode: int,
+    dilations: Numbers,
+    pads: Numbers,
+    strides: Numbers,
 ) -> tuple[dict[str, Any], tuple[Any, ...]]:
     dims = x.ndim - 2
     if len(kernel) != dims or dims < 1:
@@ -107,16 +113,15 @@ def _sums(x: Tensor, attributes: dict[str, Any]) -> Tensor:
     """Return the sums of windows with gaps."""
     before, counts, steps = attributes["before"], attributes["size"], attributes["stride"]
     kernel, dilation = attributes["kernel"], attributes["dilation"]
-    reach = [
-        (n - 1) * step + d * (k - 1) + 1 for n, step, d, k in zip(counts, steps, dilation, kernel, strict=True)
-    ]
+    reach = [(n - 1) * step + d * (k - 1) + 1 for n, step, d, k in zip(counts, steps, dilation, kernel, strict=True)]
     behind = [max(most - n - b, 0) for most, n, b in zip(reach, x.shape[2:], before, strict=True)]
     padded = td.pad(x, [(0, 0), (0, 0), *zip(before, behind, strict=True)])
     out: Any = None
     for place in itertools.product(*(range(k) for k in kernel)):
         starts = [p * d for p, d in zip(place, dilation, strict=True)]
         cuts = (slice(s, s + (n - 1) * step + 1, step) for s, n, step in zip(starts, counts, steps, strict=True))
-        part = padded[(slice(None), slice(None), *cuts)]
+        seen = (slice(None), slice(None), *cuts)
+        part = padded[seen]
         out = part if out is None else out + part
     return out
 
@@ -184,9 +189,7 @@ def max_unpool(
 ) -> Tensor:
     dims = len(kernel_shape)
     strides, pads = strides or (1,) * dims, pads or (0,) * (2 * dims)
-    sizes = tuple(
-        (x.shape[k + 2] - 1) * strides[k] + kernel_shape[k] - pads[k] - pads[k + dims] for k in range(dims)
-    )
+    sizes = tuple((x.shape[k + 2] - 1) * strides[k] + kernel_shape[k] - pads[k] - pads[k + dims] for k in range(dims))
     shape = (*x.shape[:2], *sizes) if output_shape is None else ints(output_shape, "MaxUnpool: output_shape")
     # The indices count within the natural result; a larger one has it in its corner.
     flat = td.zeros((product((*x.shape[:2], *sizes)),), dtype=x.dtype)
@@ -215,7 +218,9 @@ def roi_align(
     if not shift:
         width, height = td.maximum(width, 1.0), td.maximum(height, 1.0)
     if sampling_ratio > 0:
-        return _aligned(x, batch_indices, (top, left), (height, width), (output_height, output_width), (sampling_ratio,) * 2, mode)  # noqa: E501
+        return _aligned(
+            x, batch_indices, (top, left), (height, width), (output_height, output_width), (sampling_ratio,) * 2, mode
+        )
     # How often each region is sampled depends on its size.
     known(rois, "RoiAlign: rois")
     out = []

@@ -74,9 +74,7 @@ def _weighted(
     weights = [weight((tap - places) * shrink) for tap in taps]
     if outside:  # elements outside of the axis count nothing
         zero = like(places, 0.0)
-        weights = [
-            td.where(td.logical_and(t >= 0, t <= size - 1), w, zero) for t, w in zip(taps, weights, strict=True)
-        ]
+        weights = [td.where(td.logical_and(t >= 0, t <= size - 1), w, zero) for t, w in zip(taps, weights, strict=True)]
     if outside or shrink < 1:
         total = weights[0]
         for each in weights[1:]:
@@ -214,5 +212,3 @@ def bilinear_at(x: Tensor, ys: Tensor, xs: Tensor, *, zeros: bool = False, large
     if not zeros:
         out = td.where(td.expand_dims(inside, axis=2), out, like(out, 0))
     return out if groups > 1 or zeros else out.reshape((batch, channels, rows, columns))
-
-

@@ -73,8 +73,10 @@ def _read(onnx: Any, model: Any) -> tuple[Any, str, str]:
 def _built(onnx: Any, proto: Any, name: str, folder: str, trainable: Callable[[str], bool] | None) -> OnnxModule:
     try:
         writer, inputs, outputs = _translated(onnx, proto, name, folder)
-    except (RecursionError, UnicodeError) as error:
-        raise broken(repr(name), f"graphs or texts that cannot be read ({error})") from error
+    except _core.Error:
+        raise
+    except Exception as error:  # a damaged file: names that are no text, numbers where text belongs
+        raise broken(repr(name), f"what cannot be read ({type(error).__name__}: {error})") from error
     module = OnnxModule(name, inputs, outputs, writer.opsets.get("", 0))
     module._fill(writer, (proto if folder else proto.SerializeToString(), name), trainable)
     return module
@@ -177,8 +179,10 @@ def _type_text(proto: Any) -> str:
         name = dtype.name if dtype is not None else name_of(proto.tensor_type.elem_type)
         if not proto.tensor_type.HasField("shape"):
             return name
-        sizes = [str(d.dim_value) if d.WhichOneof("value") == "dim_value" else d.dim_param or "?"
-                 for d in proto.tensor_type.shape.dim]
+        sizes = [
+            str(d.dim_value) if d.WhichOneof("value") == "dim_value" else d.dim_param or "?"
+            for d in proto.tensor_type.shape.dim
+        ]
         return f"{name}[{', '.join(sizes)}]"
     if kind in ("sequence_type", "optional_type"):
         return f"{kind.partition('_')[0]} of {_type_text(getattr(proto, kind).elem_type)}"

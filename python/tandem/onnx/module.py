@@ -43,6 +43,7 @@ class OnnxModule(Module):
 
     def __init__(self, name: str, inputs: tuple[Port, ...], outputs: tuple[Port, ...], opset: int) -> None:
         super().__init__()
+        self._lines: dict[int, Line] = {}
         self.name = name
         self.inputs, self.outputs, self.opset = inputs, outputs, opset
         self.code = ""
@@ -59,7 +60,9 @@ class OnnxModule(Module):
                     child = Module()
                     owner.add_module(part, child)
                 owner = child
-            learned = value.dtype.kind == "float" and value.ndim > 0 and name not in writer.statistics | writer.constants
+            learned = (
+                value.dtype.kind == "float" and value.ndim > 0 and name not in writer.statistics | writer.constants
+            )
             if learned and (trainable is None or trainable(name)):
                 owner.register_parameter(leaf, Parameter(value))
             else:
@@ -69,7 +72,7 @@ class OnnxModule(Module):
         self._counts = dict(writer.counts)
         self._origin = origin
         own = self.__dict__
-        own["_lines"] = writer.nodes
+        self._lines = writer.nodes
         own["forward"] = types.MethodType(_compiled(self.code, self.name, writer.globals), self)
         self.eval()
 

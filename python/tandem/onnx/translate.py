@@ -226,11 +226,11 @@ class Writer:
     # Functions
 
     def expanded(self, node: Any, domain: str, version: int) -> Any:
-        """Return the definition that ONNX itself gives of an operator as a function of others; None if there is none."""
+        """Return ONNX's own definition of an operator as a function of others; None if there is none."""
         import onnx
 
         try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
+            schema: Any = onnx.defs.get_schema(node.op_type, version, domain)
         except Exception:
             return None
         if schema.has_function:
