@@ -1,4 +1,4 @@
-"""ONNX both ways: `td.onnx.export` writes a model, `td.onnx.load` reads one; see docs/onnx_import.md.
+"""Models of the ONNX format: `td.onnx.load` reads one; see docs/onnx_import.md.
 
 The parts are imported when they are asked for. They need the `onnx` package, which Tandem itself does not.
 """
@@ -6,7 +6,7 @@ The parts are imported when they are asked for. They need the `onnx` package, wh
 from __future__ import annotations
 
 # The module that each name is, or is in.
-_LATER = {"backend": "backend", "export": "export", "load": "loading"}
+_LATER = {"backend": "backend", "load": "loading"}
 
 
 def __getattr__(name: str) -> object:

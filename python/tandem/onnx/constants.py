@@ -70,7 +70,8 @@ class Value:
         """The constant as numbers, for an input whose values are needed when the model is captured."""
         if self.array is None or self.array.size > _MOST_STATIC:
             return None
-        return text_of(_nested(self.array.astype(np.float64 if self.array.dtype.kind not in "iub" else None).tolist()))
+        wide = self.array if self.array.dtype.kind in "iub" else self.array.astype(np.float64)
+        return text_of(_nested(wide.tolist()))
 
 
 class Names:
