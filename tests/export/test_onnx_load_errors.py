@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,25 @@ def test_bytes_that_are_no_model(data: bytes, tmp_path: Path) -> None:
             td.onnx.load(given)
     with pytest.raises(FileNotFoundError):
         td.onnx.load(tmp_path / "other.onnx")
+
+
+def test_weights_in_files_of_their_own(tmp_path: Path) -> None:
+    weight = np.arange(6, dtype=np.float32).reshape(3, 2)
+    whole = model([node("MatMul", ["x", "w"], ["y"])], (tensor("w", weight),))
+    onnx.save(whole, tmp_path / "model.onnx", save_as_external_data=True, location="model.data", size_threshold=0)
+    loaded = td.onnx.load(tmp_path / "model.onnx")
+    assert np.array_equal(loaded.w.detach().numpy(), weight)
+    assert np.array_equal(loaded(td.ones((1, 3))).detach().numpy(), weight.sum(axis=0, keepdims=True))
+    assert np.array_equal(pickle.loads(pickle.dumps(loaded)).w.detach().numpy(), weight)
+    with pytest.raises(td.SerializationError, match="a file of its own"):
+        td.onnx.load((tmp_path / "model.onnx").read_bytes())
+    (tmp_path / "inner").mkdir()
+    for location in ("../model.data", str(tmp_path / "model.data"), "other.data"):
+        moved = onnx.load(tmp_path / "model.onnx", load_external_data=False)
+        next(each for each in moved.graph.initializer[0].external_data if each.key == "location").value = location
+        (tmp_path / "inner" / "model.onnx").write_bytes(moved.SerializeToString())
+        with pytest.raises(td.SerializationError, match="initializer 'w'"):
+            td.onnx.load(tmp_path / "inner" / "model.onnx")
 
 
 def test_errors_at_a_call_name_the_node() -> None:

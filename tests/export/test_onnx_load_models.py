@@ -111,11 +111,14 @@ def test_a_loaded_network_is_saved_copied_and_pickled(tmp_path: Path) -> None:
     inputs = [td.asarray(x) for x in arrays(example.inputs)]
     with td.no_grad():
         model.get_parameter("head.bias")[...] = 3.0
+    model.get_parameter("head.bias").requires_grad_(False)
     wanted = results(model(*inputs))
     td.save(model.state_dict(), tmp_path / "model.safetensors")
     other = td.onnx.load(path)
     other.load_state_dict(td.load(tmp_path / "model.safetensors"))
-    for each in (other, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model)), pickle.loads(pickle.dumps(copy.deepcopy(model)))
+    assert not any(each.get_parameter("head.bias").requires_grad for each in copies)
+    for each in (other, *copies):
         assert each.code == model.code
         assert all(a.tobytes() == b.tobytes() for a, b in zip(results(each(*inputs)), wanted, strict=True))
 

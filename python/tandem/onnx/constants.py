@@ -27,6 +27,8 @@ def array_of(proto: Any, where: str, folder: str = "") -> np.ndarray[Any, Any]:
     dtype_of(proto.data_type, f"onnx.load: {where}")
     if any(n < 0 for n in proto.dims):
         raise broken(where, f"the sizes {list(proto.dims)}", "sizes of 0 or more")
+    if proto.data_location == proto.EXTERNAL and not folder:
+        raise broken(where, "a tensor that lies in a file of its own", "the path of the model, to find it beside that")
     try:
         array = numpy_helper.to_array(proto, folder)
     except Exception as error:  # whatever a damaged tensor makes of itself
