@@ -85,7 +85,8 @@ def test_other_element_types_are_refused_when_the_model_is_read() -> None:
 def test_small_models_of_the_package(kind: str) -> None:
     wrong = []
     for name, case in cases(kind).items():
-        if case.model_dir is not None and "strnorm" not in name:  # which are about text
+        # Those left out are about text, and about gradients as operators.
+        if case.model_dir is not None and "strnorm" not in name and "gradient" not in name:
             wrong += [f"{name}: {problem}" for problem in files(Path(case.model_dir))]
     assert not wrong, "\n".join(wrong)
 

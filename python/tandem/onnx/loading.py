@@ -184,8 +184,8 @@ def _translated(
         arguments += ["*", *(f"{argument}=None" for argument, _ in optional)]
     writer.line(f"def forward({', '.join(arguments)}):", 0)
     for argument, value in optional:
-        held = writer.expression(Value(array=value.array, name=value.name))
-        writer.line(f"{argument} = {held} if {argument} is None else {argument}", 1)
+        own = writer.expression(value)
+        writer.line(f"{argument} = {own} if {argument} is None else {argument}", 1)
     for argument, port in checks:
         if port.type.WhichOneof("value") == "tensor_type":
             _check(writer, argument, port)
