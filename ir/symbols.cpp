@@ -1,6 +1,7 @@
 #include "ir/symbols.h"
 
 #include <algorithm>
+#include <set>
 
 namespace tandem {
 
@@ -14,9 +15,11 @@ int symbols_in(const std::vector<Dim>& dims) {
 }
 
 // Beyond most sizes that programs write down, yet small enough that the product of four of them fits in 64 bits.
+constexpr int64_t kFirstPrime = 10007;
+
 std::vector<int64_t> distinct_primes(int count) {
   std::vector<int64_t> primes;
-  for (int64_t n = 10007; static_cast<int>(primes.size()) < count; n += 2) {
+  for (int64_t n = kFirstPrime; static_cast<int>(primes.size()) < count; n += 2) {
     bool prime = true;
     for (int64_t d = 3; prime && d * d <= n; d += 2) prime = n % d != 0;
     if (prime) primes.push_back(n);
@@ -24,14 +27,23 @@ std::vector<int64_t> distinct_primes(int count) {
   return primes;
 }
 
-// Finds the equalities between sizes that a graph implies.
+void add_constants(const Graph& graph, std::set<int64_t>& out) {
+  for (const TensorType& type : graph.types)
+    for (const Dim& dim : type.shape)
+      if (dim.is_constant()) out.insert(dim.constant());
+  for (const Node& node : graph.nodes)
+    for (const auto& region : node.regions) add_constants(*region, out);
+}
+
+// Finds the equalities between sizes that a graph implies, and the bounds that its views need.
 class Relations {
  public:
-  explicit Relations(int symbols) : values_(distinct_primes(symbols)) {}
+  Relations(int symbols, const Graph& graph) : values_(distinct_primes(symbols)) { add_constants(graph, sizes_); }
 
   ShapeEnv solve(const Graph& graph) {
-    // Every round settles one symbol; a graph that needs more contradicts itself, which is the verifier's to say.
-    for (size_t round = 0; round <= values_.size(); ++round)
+    // Every round settles one symbol, by an equality or by a bound; a graph that needs more contradicts itself, which is
+    // the verifier's to say.
+    for (size_t round = 0; round <= 2 * values_.size(); ++round)
       if (!relate(graph)) break;
     return env();
   }
@@ -64,6 +76,24 @@ class Relations {
     return false;
   }
 
+  // Makes a decision come out the other way (that x[:N] of 64 elements ends inside) by a smaller value for a symbol. It is
+  // none of the sizes that the graph writes down, so that it is equal to nothing by chance.
+  bool refute(const ShapeGuard& guard) {
+    const auto taken = [&](int64_t value) {
+      return sizes_.contains(value) || std::find(values_.begin(), values_.end(), value) != values_.end();
+    };
+    for (int64_t& value : values_) {
+      const int64_t before = value;
+      for (int64_t lower = std::min(before, kFirstPrime) - 1; lower > 1; --lower) {
+        if (taken(lower)) continue;
+        value = lower;
+        if (!guard.holds(values_.data())) return true;
+        value = before;
+      }
+    }
+    return false;
+  }
+
   // Whether a symbol got another value, which calls for another round.
   bool relate(const Graph& graph) {
     for (const Node& node : graph.nodes) {
@@ -89,11 +119,16 @@ class Relations {
       // An equality that was taken for false may be what the operation needs.
       for (const ShapeGuard& guard : tried.guards())
         if (guard.relation == Relation::ne && unify(guard.left, guard.right)) return true;
+      // So may be a bound: the decision that failed is the last one.
+      if (tried.guards().empty()) return false;
+      const ShapeGuard& last = tried.guards().back();
+      if ((last.relation == Relation::lt || last.relation == Relation::le) && refute(last)) return true;
     }
     return false;
   }
 
   std::vector<int64_t> values_;
+  std::set<int64_t> sizes_;  // that the graph writes down
 };
 
 }  // namespace
@@ -113,7 +148,7 @@ int symbol_count(const Graph& graph) {
 ShapeEnv assumed_env(const Graph& graph) {
   const int symbols = symbol_count(graph);
   check_internal(symbols <= kMaxSymbols, "a graph has {} symbols; at most {} are allowed", symbols, kMaxSymbols);
-  return symbols == 0 ? ShapeEnv() : Relations(symbols).solve(graph);
+  return symbols == 0 ? ShapeEnv() : Relations(symbols, graph).solve(graph);
 }
 
 bool same_shape(const Shape& a, const Shape& b, const ShapeEnv& env) {

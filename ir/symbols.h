@@ -12,7 +12,8 @@ inline constexpr int kMaxSymbols = 4096;
 int symbol_count(const Graph& graph);
 
 // Each symbol stands for its own prime, so that sizes are equal only when they are symbolically equal; except where a
-// node can only mean that two sizes are the same (adding f32[N] to f32[M]): then one takes the value of the other.
+// node can only mean that two sizes are the same (adding f32[N] to f32[M]): then one takes the value of the other. The
+// primes are large, except where a node needs a size to be small (the first N of 64 rows).
 ShapeEnv assumed_env(const Graph& graph);
 
 // Whether two shapes are equal, symbolically or by the values of `env`.

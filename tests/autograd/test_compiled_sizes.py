@@ -20,6 +20,10 @@ def joined(x, y):
     return td.concat([x, y, x])[::2] ** 2
 
 
+def first_rows(x, table):
+    return td.exp(x) * table[: x.shape[0]]
+
+
 def tensor(seed, *shape):
     return td.asarray(np.random.default_rng(seed).standard_normal(shape).astype(np.float32)).requires_grad_()
 
@@ -27,6 +31,8 @@ def tensor(seed, *shape):
 def arguments(function, k):
     if function is part:
         return tensor(k, 6 + k), k
+    if function is first_rows:
+        return tensor(k, 2 + k, 3), tensor(k + 9, 6, 3)
     if function is joined:
         return tensor(k, 3 + k), tensor(k + 9, 7 - k)
     read, hidden, size, dilation = [(8, 4, 3, 1), (16, 8, 5, 1), (8, 16, 3, 2), (24, 4, 3, 1), (8, 4, 5, 1)][k]
@@ -34,7 +40,7 @@ def arguments(function, k):
     return *tensors, dilation * (size // 2), dilation
 
 
-@pytest.mark.parametrize("function", [part, convolved, joined])
+@pytest.mark.parametrize("function", [part, convolved, joined, first_rows])
 def test_gradients_for_many_sizes(function):
     compiled = td.script(function)
     for k in range(5):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tandem.onnx import backend as backend
     from tandem.onnx.exporting import export as export
-    from tandem.onnx.load import load as load
+    from tandem.onnx.loading import load as load
 
 # The module that each name is, or is in.
-_LATER = {"backend": "backend", "export": "exporting", "load": "load"}
+_LATER = {"backend": "backend", "export": "exporting", "load": "loading"}
 
 
 def __getattr__(name: str) -> object:

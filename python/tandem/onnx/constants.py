@@ -27,6 +27,8 @@ def array_of(proto: Any, where: str, folder: str = "") -> np.ndarray[Any, Any]:
     dtype_of(proto.data_type, f"onnx.load: {where}")
     if any(n < 0 for n in proto.dims):
         raise broken(where, f"the sizes {list(proto.dims)}", "sizes of 0 or more")
+    if proto.data_location == proto.EXTERNAL and not folder:
+        raise broken(where, "a tensor that lies in a file of its own", "the path of the model, to find it beside that")
     try:
         array = numpy_helper.to_array(proto, folder)
     except Exception as error:  # whatever a damaged tensor makes of itself
@@ -70,7 +72,8 @@ class Value:
         """The constant as numbers, for an input whose values are needed when the model is captured."""
         if self.array is None or self.array.size > _MOST_STATIC:
             return None
-        return text_of(_nested(self.array.astype(np.float64 if self.array.dtype.kind not in "iub" else None).tolist()))
+        wide = self.array if self.array.dtype.kind in "iub" else self.array.astype(np.float64)
+        return text_of(_nested(wide.tolist()))
 
 
 class Names:

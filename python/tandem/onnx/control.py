@@ -234,8 +234,8 @@ def scan(
     sources = []
     for k, name in enumerate(node.input[states:]):
         sources.append(writer.names.take(f"{name}_items"))
-        made = f"{refer('scanned', HELPERS['scanned'])}({writer.read(scope, name, where)}, {axes[k]}, {bool(directions[k])})"
-        writer.line(f"{sources[-1]} = {made}", depth, line)
+        arguments = f"{writer.read(scope, name, where)}, {axes[k]}, {bool(directions[k])}"
+        writer.line(f"{sources[-1]} = {refer('scanned', HELPERS['scanned'])}({arguments})", depth, line)
     lists = _lists(writer, graph.output[states:], depth, line)
     index = writer.names.take("step")
     writer.line(f"for {index} in range({sources[0]}.shape[0]):", depth, line)

@@ -52,10 +52,9 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """Return a tensor of an array as the onnx package makes them, whose bfloat16 is not NumPy's own."""
     if array.dtype.name != "bfloat16":
         return _core.asarray(array)
-    memory = memoryview(np.frombuffer(array.tobytes(), dtype=np.uint8)) if array.size else None
-    if memory is None:
+    if not array.size:
         return _core.zeros(array.shape, dtype=_core.bfloat16)
-    return _core._from_buffer(memory, _core.bfloat16, array.shape)
+    return _core._from_buffer(memoryview(bytearray(array.tobytes())), _core.bfloat16, array.shape)
 
 
 def to_numpy(x: Tensor) -> np.ndarray[Any, Any]:
@@ -64,4 +63,6 @@ def to_numpy(x: Tensor) -> np.ndarray[Any, Any]:
         return x.detach().numpy()
     import ml_dtypes
 
-    return np.frombuffer(bytes(_core._bytes_of(x.detach().copy())), dtype=ml_dtypes.bfloat16).reshape(tuple(x.shape))
+    return np.frombuffer(memoryview(_core._bytes_of(x.detach().copy())), dtype=ml_dtypes.bfloat16).reshape(
+        tuple(x.shape)
+    )

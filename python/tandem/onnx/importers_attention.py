@@ -107,8 +107,8 @@ def attention(
     present_key, present_value = k, v
     if (times := q.shape[1] // k.shape[1]) > 1:
         k, v = td.repeat(k, times, axis=1), td.repeat(v, times, axis=1)
-    factor = math.sqrt(1 / math.sqrt(q.shape[3]) if not scale else scale)
-    scores = td.matmul(q * factor, td.matrix_transpose(k) * factor)
+    factor = math.sqrt(scale if scale else 1 / math.sqrt(q.shape[3]))
+    scores = td.matmul(q * like(q, factor), td.matrix_transpose(k) * like(k, factor))
     shown = scores
     if softcap > 0:
         scores = td.tanh(scores / softcap) * softcap
@@ -158,7 +158,7 @@ def rotary_embedding(
         cos, sin = (
             td.take(t, positions.reshape((positions.size,)), axis=0).reshape((*positions.shape, t.shape[1]))
             for t in (cos, sin)
-        )  # noqa: E501
+        )
     cos, sin = td.expand_dims(cos, axis=2), td.expand_dims(sin, axis=2)
     moving, rest = cut[..., :turned], cut[..., turned:]
     if interleaved:

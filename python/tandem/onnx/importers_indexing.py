@@ -10,8 +10,8 @@ import numpy as np
 import tandem as td
 from tandem import _core
 from tandem.onnx.table import operator
-from tandem.onnx.values import axis_of, indices as counted
-from tandem.onnx.values import is_plain, known, number, product, tensor
+from tandem.onnx.values import at, axis_of, is_plain, known, number, product, tensor
+from tandem.onnx.values import indices as counted
 
 Tensor = _core.Tensor
 
@@ -26,7 +26,7 @@ def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
         count = x.shape[axis]
         if not -count <= indices < count:
             raise _core.OutOfBoundsError(f"Gather: got the index {indices} for an axis of {count}")
-        return x[(*(slice(None),) * axis, indices)]
+        return x[at(axis, indices)]
     places = tensor(indices)
     if places.ndim == 1:
         return td.take(x, places, axis=axis)
@@ -129,11 +129,11 @@ def tensor_scatter(
 
 @operator("OneHot", static=(1,))
 def one_hot(places: Tensor, depth: Any, values: Tensor, *, axis: int = -1) -> Tensor:
-    count = number(depth, "OneHot: depth")
+    count = int(number(depth, "OneHot: depth"))
     places = places.astype(td.int64)
-    places = td.where(places < 0, places + int(count), places)
+    places = td.where(places < 0, places + count, places)
     axis = axis_of(axis, places.ndim + 1, "OneHot: axis")
-    counts = counted(int(count)).reshape((count, *(1,) * (places.ndim - axis)))
+    counts = counted(count).reshape((count, *(1,) * (places.ndim - axis)))
     return td.where(td.equal(td.expand_dims(places, axis=axis), counts), values[1], values[0])
 
 
@@ -152,17 +152,23 @@ def compress(x: Tensor, condition: Tensor, *, axis: int | None = None) -> Tensor
 
 
 @operator("Unique")
-def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1, outputs: int = 1) -> tuple[Tensor, ...]:  # noqa: A002
+def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1, outputs: int = 1) -> tuple[Tensor, ...]:
     known(x, "Unique")  # the size of the result depends on the values
+    half = x.dtype == td.bfloat16
     values, first, inverse, counts = np.unique(
-        x.numpy(), return_index=True, return_inverse=True, return_counts=True, axis=axis
+        (x.astype(td.float32) if half else x).numpy(),
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+        axis=axis,
     )
     if not sorted:
         order = np.argsort(first)
         values = np.take(values, order, axis=0 if axis is None else axis)
         first, counts, inverse = first[order], counts[order], np.argsort(order)[inverse]
     found = (values, *(each.reshape(-1).astype(np.int64) for each in (first, inverse, counts)))
-    return tuple(td.asarray(each) for each in found[:outputs])
+    results = tuple(td.asarray(each) for each in found[:outputs])
+    return (results[0].astype(x.dtype), *results[1:])
 
 
 @operator("TopK", until=9)
@@ -178,7 +184,7 @@ def top_k(
     axis: int = -1,
     largest: int = 1,
     sorted: int = 1,
-    outputs: int = 2,  # noqa: A002
+    outputs: int = 2,
 ) -> tuple[Tensor, ...]:
     found = td.topk(x, number(k, "TopK: k"), axis=axis, largest=bool(largest))
     return tuple(found)[:outputs]
@@ -198,9 +204,8 @@ def _running(function: Any, x: Tensor, axis: int, exclusive: int, reverse: int, 
     axis = axis_of(axis, x.ndim, "axis")
     out = function(td.flip(x, axis=axis) if reverse else x, axis=axis, dtype=x.dtype)
     if exclusive:
-        before = (slice(None),) * axis
         first = td.full(tuple(1 if k == axis else n for k, n in enumerate(x.shape)), neutral, dtype=x.dtype)
-        out = td.concat([first, out[(*before, slice(None, -1))]], axis=axis)
+        out = td.concat([first, out[at(axis, slice(None, -1))]], axis=axis)
     return td.flip(out, axis=axis) if reverse else out
 
 

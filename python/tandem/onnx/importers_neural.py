@@ -141,9 +141,11 @@ def col2im(
     columns = x.reshape((x.shape[0], channels, product(block), *counts))
     out = td.zeros((x.shape[0], channels, *padded), dtype=x.dtype)
     for k, place in enumerate(itertools.product(*(range(n) for n in block))):
-        cuts = tuple(_places(counts[i], strides[i], place[i] * dilations[i]) for i in range(dims))
-        out[(slice(None), slice(None), *cuts)] += columns[:, :, k]
-    return out[(slice(None), slice(None), *(slice(pads[k], pads[k] + n) for k, n in enumerate(sizes)))]
+        cuts = (_places(counts[i], strides[i], place[i] * dilations[i]) for i in range(dims))
+        seen = (slice(None), slice(None), *cuts)
+        out[seen] += columns[:, :, k]
+    inside = (slice(None), slice(None), *(slice(pads[k], pads[k] + n) for k, n in enumerate(sizes)))
+    return out[inside]
 
 
 @operator("DeformConv")

@@ -148,8 +148,8 @@ def _add_binary(name: str, function: Callable[..., Any], of_plain: Callable[[Any
         return function(*_aligned(a, b, axis, broadcast))
 
 
-for _name, (_function, _of_plain) in _ARITHMETIC.items():
-    _add_binary(_name, _function, _of_plain)
+for _name, (_of_tensors, _of_plain) in _ARITHMETIC.items():
+    _add_binary(_name, _of_tensors, _of_plain)
 
 
 @operator("Mod", plain=True)
@@ -265,8 +265,13 @@ def thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return td.where(x > alpha, x, like(x, 0))
 
 
-@operator("PRelu")
-def prelu(x: Tensor, slope: Tensor, *, consumed_inputs: Any = None) -> Tensor:
+@operator("PRelu", until=6)
+def prelu_of_channels(x: Tensor, slope: Tensor, *, consumed_inputs: Any = None) -> Tensor:
+    return prelu(x, slope.reshape((-1, *(1,) * (x.ndim - 2))) if slope.size > 1 and x.ndim > 2 else slope)
+
+
+@operator("PRelu", since=7)
+def prelu(x: Tensor, slope: Tensor) -> Tensor:
     return td.where(x < 0, x * slope, x)
 
 
@@ -295,7 +300,7 @@ def swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
 @operator("Clip", until=10)
 def clip_to_attributes(
     x: Tensor, *, max: float | None = None, min: float | None = None, consumed_inputs: Any = None
-) -> Tensor:  # noqa: A002, E501
+) -> Tensor:
     return clip(x, None if min is None else like(x, min), None if max is None else like(x, max))
 
 
@@ -319,7 +324,7 @@ def is_inf(x: Tensor, *, detect_negative: int = 1, detect_positive: int = 1) -> 
 # Conversions
 
 
-@operator("Cast", plain=True)
+@operator("Cast", since=6, plain=True)
 def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
     dtype = dtype_of(to)
     if is_plain(x):
@@ -345,8 +350,7 @@ def cast_like(x: Any, other: Any, *, saturate: int = 1, round_mode: str = "up") 
 def cast_by_name(x: Any, *, to: str) -> Any:
     from onnx import TensorProto
 
-    if isinstance(to, int):
-        return cast(x, to=to)
-    if to not in TensorProto.DataType.keys():
+    codes = dict(TensorProto.DataType.items())
+    if to not in codes:
         raise _core.BackendError(f"Cast: got to={to!r}; need the name of an element type")
-    return cast(x, to=TensorProto.DataType.Value(to))
+    return cast(x, to=codes[to])

@@ -38,6 +38,10 @@ def _sum(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     return td.sum(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
 
 
+def _product(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    return td.prod(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
+
+
 def _mean(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     if x.dtype.kind == "float":
         return td.mean(x, axis=axis, keepdims=keepdims)
@@ -45,34 +49,32 @@ def _mean(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
 
 
 def _log_sum_exp(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    if any(x.shape[k] == 0 for k in axis):
+        return _extreme(td.max, True)(x, axis, keepdims)  # the logarithm of a sum of nothing
     return x if not axis else td.logsumexp(x, axis=axis, keepdims=keepdims)
-
-
-# What is done to each element before, the reduction, and what is done to its result.
-_REDUCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Reduction, Callable[[Tensor], Tensor]]] = {
-    "ReduceL1": (td.abs, _sum, td.positive),
-    "ReduceL2": (td.square, _sum, td.sqrt),
-    "ReduceLogSum": (td.positive, _sum, td.log),
-    "ReduceLogSumExp": (td.positive, _log_sum_exp, td.positive),
-    "ReduceMax": (td.positive, _extreme(td.max, True), td.positive),
-    "ReduceMean": (td.positive, _mean, td.positive),
-    "ReduceMin": (td.positive, _extreme(td.min, False), td.positive),
-    "ReduceProd": (
-        td.positive,
-        lambda x, axis, keepdims: td.prod(x, axis=axis, dtype=x.dtype, keepdims=keepdims),
-        td.positive,
-    ),  # noqa: E501
-    "ReduceSum": (td.positive, _sum, td.positive),
-    "ReduceSumSquare": (td.square, _sum, td.positive),
-}
 
 
 def _same(x: Tensor) -> Tensor:
     return x
 
 
+# What is done to each element before, the reduction, and what is done to its result.
+_REDUCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Reduction, Callable[[Tensor], Tensor]]] = {
+    "ReduceL1": (td.abs, _sum, _same),
+    "ReduceL2": (td.square, _sum, td.sqrt),
+    "ReduceLogSum": (_same, _sum, td.log),
+    "ReduceLogSumExp": (_same, _log_sum_exp, _same),
+    "ReduceMax": (_same, _extreme(td.max, True), _same),
+    "ReduceMean": (_same, _mean, _same),
+    "ReduceMin": (_same, _extreme(td.min, False), _same),
+    "ReduceProd": (_same, _product, _same),
+    "ReduceSum": (_same, _sum, _same),
+    "ReduceSumSquare": (td.square, _sum, _same),
+}
+
+
 def _add_reduction(name: str) -> None:
-    before, reduction, after = (_same if part is td.positive else part for part in _REDUCTIONS[name])
+    before, reduction, after = _REDUCTIONS[name]
 
     def reduce(x: Any, axes: Any, keepdims: int, noop: int) -> Any:
         if isinstance(x, tuple) and name in ("ReduceProd", "ReduceSum") and not noop:
@@ -83,8 +85,8 @@ def _add_reduction(name: str) -> None:
         if not along:
             along = () if noop else tuple(range(x.ndim))
         if noop and not along and axes is None:
-            return after(reduction(before(x), axis=(), keepdims=True)) if reduction is _sum else x
-        return after(reduction(before(x), axis=along, keepdims=bool(keepdims)))
+            return after(before(x)) if reduction is _sum else x
+        return after(reduction(before(x), along, bool(keepdims)))
 
     last = 12 if name == "ReduceSum" else 17
 
@@ -168,8 +170,8 @@ def gemm(
     *,
     alpha: float = 1.0,
     beta: float = 1.0,
-    transA: int = 0,  # noqa: N803 - the attribute's name
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,
+    transB: int = 0,
     broadcast: int = 0,
 ) -> Tensor:
     a = a.T if transA else a

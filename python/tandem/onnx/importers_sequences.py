@@ -75,7 +75,7 @@ def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int
 
 
 @operator("Optional", plain=True)
-def optional(value: Any = None, *, type: Any = None) -> Any:  # noqa: A002 - the attribute's name
+def optional(value: Any = None, *, type: Any = None) -> Any:
     return tensor(value) if is_plain(value) else value
 
 

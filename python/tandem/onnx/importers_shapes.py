@@ -6,9 +6,9 @@ from typing import Any
 
 import tandem as td
 from tandem import _core
-from tandem.onnx.dtypes import from_numpy, dtype_of
+from tandem.onnx.dtypes import dtype_of, from_numpy
 from tandem.onnx.table import operator
-from tandem.onnx.values import axis_of, indices, ints, is_plain, known, like, number, product, tensor
+from tandem.onnx.values import at, axis_of, indices, ints, is_plain, known, like, number, product, tensor
 from tandem.scripting.context import is_dim
 
 Tensor = _core.Tensor
@@ -112,13 +112,12 @@ def concat(first: Any, *rest: Any, axis: int = 1) -> Any:
 def parts(x: Tensor, axis: int, sizes: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Cut a tensor along an axis."""
     axis = axis_of(axis, x.ndim, "Split: axis")
-    before = (slice(None),) * axis
-    at: Any = 0
+    begin: Any = 0
     out = []
     for n in sizes:
-        out.append(x[(*before, slice(at, at + n))])
-        at = at + n
-    if not is_dim(at) and not is_dim(x.shape[axis]) and at != x.shape[axis]:
+        out.append(x[at(axis, slice(begin, begin + n))])
+        begin = begin + n
+    if not is_dim(begin) and not is_dim(x.shape[axis]) and begin != x.shape[axis]:
         raise _core.ShapeError(f"Split: got the sizes {sizes} for an axis of {x.shape[axis]}; need their sum")
     return tuple(out)
 
@@ -139,7 +138,7 @@ def split_(x: Any, split: Any = None, *, axis: int = 0, num_outputs: int | None 
         count = len(x)
         sizes = _even(count, num_outputs or outputs) if split is None else ints(split, "Split: split")
         starts = [sum(sizes[:k]) for k in range(len(sizes))]
-        return tuple(x[at : at + n] for at, n in zip(starts, sizes, strict=True))
+        return tuple(x[start : start + n] for start, n in zip(starts, sizes, strict=True))
     if split is None:
         return parts(x, axis, _even(x.shape[axis], num_outputs or outputs))
     return parts(x, axis, ints(split, "Split: split"))
@@ -314,10 +313,11 @@ def depth_to_space(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
 
 
 @operator("SpaceToDepth")
-def space_to_depth(x: Tensor, *, blocksize: int) -> Tensor:
+def space_to_depth(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
     batch, channels, height, width = x.shape
     b = blocksize
-    cut = td.permute_dims(td.reshape(x, (batch, channels, height // b, b, width // b, b)), (0, 3, 5, 1, 2, 4))
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    cut = td.permute_dims(td.reshape(x, (batch, channels, height // b, b, width // b, b)), order)
     return td.reshape(cut, (batch, channels * b * b, height // b, width // b))
 
 
@@ -343,4 +343,4 @@ def bit_cast(x: Tensor, *, to: int) -> Tensor:
     if dtype.itemsize != x.dtype.itemsize:
         raise _core.DTypeError(f"BitCast: got {x.dtype} and {dtype}; need dtypes of one size")
     known(x, "BitCast: input")
-    return _core._from_buffer(memoryview(bytes(_core._bytes_of(x.detach().copy()))), dtype, tuple(x.shape))
+    return _core._from_buffer(memoryview(_core._bytes_of(x.detach().copy())), dtype, tuple(x.shape))

@@ -11,7 +11,7 @@ import tandem as td
 from tandem import _core
 from tandem.onnx.dtypes import dtype_of
 from tandem.onnx.table import operator
-from tandem.onnx.values import axis_of, indices, number
+from tandem.onnx.values import at, axis_of, indices, number
 
 Tensor = _core.Tensor
 
@@ -32,7 +32,7 @@ def _transformed(x: Tensor, length: Any, axis: int, inverse: int, onesided: int)
     else:
         found = td.fft.fft(wide, n=length, axis=axis)
         if onesided:
-            found = found[(*(slice(None),) * axis, slice(found.shape[axis] // 2 + 1))]
+            found = found[at(axis, slice(found.shape[axis] // 2 + 1))]
     return td.stack([td.real(found), td.imag(found)], axis=-1).astype(dtype)
 
 

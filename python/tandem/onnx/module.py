@@ -32,6 +32,16 @@ class Port:
         return f"{self.name}: {self.type}"
 
 
+@dataclass
+class Origin:
+    """What a module was made from, for copies and pickles."""
+
+    model: Any
+    name: str
+    held: frozenset[str]  # the initializers whose elements are in the module's state
+    arrays: dict[str, Any]
+
+
 class OnnxModule(Module):
     """A model that was read from a file of the ONNX format.
 
@@ -43,12 +53,17 @@ class OnnxModule(Module):
 
     def __init__(self, name: str, inputs: tuple[Port, ...], outputs: tuple[Port, ...], opset: int) -> None:
         super().__init__()
+        self._lines: dict[int, Line] = {}
         self.name = name
         self.inputs, self.outputs, self.opset = inputs, outputs, opset
         self.code = ""
 
-    def _fill(self, writer: Writer, origin: Any, trainable: Callable[[str], bool] | None) -> None:
+    _origin: Origin
+    _names: dict[str, str]  # the names in the file of what is in the state
+
+    def _fill(self, writer: Writer, trainable: Callable[[str], bool] | None) -> None:
         """Give it its tensors, and the function that its text is."""
+        self._names = {}
         for name, array in writer.tensors.items():
             value = from_numpy(array)
             *path, leaf = writer.paths[name]
@@ -67,11 +82,13 @@ class OnnxModule(Module):
             else:
                 kept = value.dtype.kind == "float" and name not in writer.constants
                 owner.register_buffer(leaf, Buffer(value, persistent=kept), persistent=kept)
+                if not kept:
+                    continue
+            self._names[".".join(writer.paths[name])] = name
         self.code = "\n".join(writer.lines).strip() + "\n"
         self._counts = dict(writer.counts)
-        self._origin = origin
         own = self.__dict__
-        own["_lines"] = writer.nodes
+        self._lines = writer.nodes
         own["forward"] = types.MethodType(_compiled(self.code, self.name, writer.globals), self)
         self.eval()
 
@@ -85,11 +102,13 @@ class OnnxModule(Module):
 
     def __reduce__(self) -> Any:
         """Pickle what was loaded, and the tensors as they are now."""
-        from tandem.onnx.load import restored
+        from tandem.onnx.loading import restored
 
-        text, name = self._origin
-        trained = tuple(key for key, _ in self.named_parameters())
-        return restored, (text, name, trained, self.state_dict(), self.training)
+        origin = self._origin
+        trained = tuple(self._names[key] for key, _ in self.named_parameters())
+        state = {key: x.detach() for key, x in self.state_dict().items()}
+        model, asked = origin.model.SerializeToString(), [x.requires_grad for x in self.parameters()]
+        return restored, (model, origin.name, trained, origin.held, state, asked, self.training)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnnxModule:
         function, arguments = self.__reduce__()

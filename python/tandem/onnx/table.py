@@ -125,7 +125,7 @@ def find(domain: str, name: str, version: int) -> Operator | None:
 
 def missing(domain: str, name: str, version: int, where: str) -> _core.BackendError:
     """Return the error for an operator that is not in the table."""
-    others = [row for row in rows().get((domain, name), ())]
+    others = list(rows().get((domain, name), ()))
     spelled = f"{domain}.{name}" if domain else name
     if others:
         spans = ", ".join(f"{r.since} to {r.until}" if r.until < LATEST else f"from {r.since} on" for r in others)

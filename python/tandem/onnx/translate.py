@@ -17,7 +17,9 @@ from tandem import _core
 from tandem.onnx import table
 from tandem.onnx.constants import Names, Paths, Value, attribute_of, broken, text_of
 from tandem.onnx.control import CONTROL
+from tandem.onnx.dtypes import dtype_of
 
+_ELEMENT_TYPES = ("dtype", "output_datatype", "output_dtype", "precision", "softmax_precision", "stash_type", "to")
 DEEPEST = 16  # nested graphs; Python's own limit is 20 blocks
 
 
@@ -171,6 +173,8 @@ class Writer:
             self.statistics.update(given[3:5])
         arguments = [self.read(scope, name, where, k in row.static) for k, name in enumerate(given)]
         for name, value in attributes.items():
+            if name in _ELEMENT_TYPES and isinstance(value, int) and value:
+                dtype_of(value, f"onnx.load: {name!r} of {where}")
             arguments.append(f"{name}={self.attribute(name, value)}")
         outputs = list(node.output)
         while len(outputs) > 1 and not outputs[-1]:
@@ -222,11 +226,11 @@ class Writer:
     # Functions
 
     def expanded(self, node: Any, domain: str, version: int) -> Any:
-        """Return the definition that ONNX itself gives of an operator as a function of others; None if there is none."""
+        """Return ONNX's own definition of an operator as a function of others; None if there is none."""
         import onnx
 
         try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
+            schema: Any = onnx.defs.get_schema(node.op_type, version, domain)
         except Exception:
             return None
         if schema.has_function:

@@ -110,6 +110,11 @@ def axis_of(axis: int, rank: int, what: str = "axis") -> int:
     return axis + rank if axis < 0 else axis
 
 
+def at(axis: int, place: Any) -> tuple[Any, ...]:
+    """Return the index that takes a place of one axis, and all of those before it."""
+    return (slice(None),) * axis + (place,)
+
+
 def product(sizes: Sequence[Any]) -> Any:
     out: Any = 1
     for n in sizes:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tandem import _core
 from tandem._boundary import public
 from tandem.onnx.constants import Value, array_of, broken
 from tandem.onnx.dtypes import DTYPES, name_of
 from tandem.onnx.helpers import HELPERS
-from tandem.onnx.module import OnnxModule, Port
+from tandem.onnx.module import OnnxModule, Origin, Port
 from tandem.onnx.translate import Scope, Writer, opsets_of
 
 
@@ -47,7 +49,10 @@ def load(model: Any, *, trainable: Callable[[str], bool] | None = None) -> OnnxM
     """
     onnx = onnx_package()
     proto, name, folder = _read(onnx, model)
-    return _built(onnx, proto, name, folder, trainable)
+    module = _built(onnx, proto, name, folder, trainable)
+    if proto is not model:
+        _slim(proto, module)
+    return module
 
 
 def _read(onnx: Any, model: Any) -> tuple[Any, str, str]:
@@ -70,22 +75,58 @@ def _read(onnx: Any, model: Any) -> tuple[Any, str, str]:
     return proto, name, folder
 
 
-def _built(onnx: Any, proto: Any, name: str, folder: str, trainable: Callable[[str], bool] | None) -> OnnxModule:
+def _slim(proto: Any, module: OnnxModule) -> None:
+    """Take the elements that the module has in its state out of the model, which is kept for copies and pickles."""
+    from onnx import numpy_helper
+
+    held = module._origin.held
+    for each in proto.graph.initializer:
+        if each.name in held:
+            kept = {"dims": list(each.dims), "data_type": each.data_type, "name": each.name}
+            each.Clear()
+            each.dims.extend(kept["dims"])
+            each.data_type, each.name = kept["data_type"], kept["name"]
+        elif each.data_location == each.EXTERNAL:
+            each.CopyFrom(numpy_helper.from_array(module._origin.arrays[each.name], each.name))
+    module._origin.arrays.clear()
+
+
+def _built(
+    onnx: Any,
+    proto: Any,
+    name: str,
+    folder: str,
+    trainable: Callable[[str], bool] | None,
+    held: frozenset[str] = frozenset(),
+) -> OnnxModule:
     try:
-        writer, inputs, outputs = _translated(onnx, proto, name, folder)
-    except (RecursionError, UnicodeError) as error:
-        raise broken(repr(name), f"graphs or texts that cannot be read ({error})") from error
+        writer, inputs, outputs, arrays = _translated(onnx, proto, name, folder, held)
+    except _core.Error:
+        raise
+    except Exception as error:  # a damaged file: names that are no text, numbers where text belongs
+        raise broken(repr(name), f"what cannot be read ({type(error).__name__}: {error})") from error
     module = OnnxModule(name, inputs, outputs, writer.opsets.get("", 0))
-    module._fill(writer, (proto if folder else proto.SerializeToString(), name), trainable)
+    module._fill(writer, trainable)
+    module._origin = Origin(proto, name, frozenset(module._names.values()), arrays)
     return module
 
 
-def restored(origin: Any, name: str, trained: tuple[str, ...], state: dict[str, Any], training: bool) -> OnnxModule:
+def restored(
+    model: bytes,
+    name: str,
+    trained: tuple[str, ...],
+    held: frozenset[str],
+    state: dict[str, Any],
+    asked: list[bool],
+    training: bool,
+) -> OnnxModule:
     """Make a module again from what `OnnxModule.__reduce__` returned."""
     onnx = onnx_package()
-    proto = onnx.ModelProto.FromString(origin) if isinstance(origin, bytes) else origin
-    module = _built(onnx, proto, name, "", lambda each: each in trained)
+    proto = onnx.ModelProto.FromString(model)
+    module = _built(onnx, proto, name, "", lambda each: each in trained, held)
     module.load_state_dict(state)
+    for x, requires_grad in zip(module.parameters(), asked, strict=True):
+        x.requires_grad_(requires_grad)
     return module.train(training)
 
 
@@ -108,11 +149,11 @@ def _needs_types(onnx: Any, proto: Any) -> bool:
     return any(key not in known for key in found)
 
 
-def _translated(onnx: Any, proto: Any, name: str, folder: str) -> tuple[Writer, tuple[Port, ...], tuple[Port, ...]]:
+def _translated(
+    onnx: Any, proto: Any, name: str, folder: str, held: frozenset[str]
+) -> tuple[Writer, tuple[Port, ...], tuple[Port, ...], dict[str, Any]]:
     graph = proto.graph
     writer = Writer(name, opsets_of(proto.opset_import))
-    for helper in HELPERS:
-        writer.names.take(helper)
     writer.names.take("forward")
     writer.local = {(f.domain, f.name, getattr(f, "overload", "")): f for f in proto.functions}
     writer.types = _types(onnx, proto) if _needs_types(onnx, proto) else {}
@@ -121,7 +162,11 @@ def _translated(onnx: Any, proto: Any, name: str, folder: str) -> tuple[Writer, 
     for each in graph.initializer:
         if not each.name or each.name in arrays:
             raise broken(repr(name), f"an initializer named {each.name!r}, twice or without a name")
-        arrays[each.name] = array_of(each, f"initializer {each.name!r}", folder)
+        if each.name in held:  # the elements come from a state dict
+            arrays[each.name] = np.zeros(tuple(each.dims), onnx.helper.tensor_dtype_to_np_dtype(each.data_type))
+        else:
+            arrays[each.name] = array_of(each, f"initializer {each.name!r}", folder)
+    every = dict(arrays)
     if graph.sparse_initializer:
         raise _core.BackendError(f"onnx.load: got sparse initializers in {name!r}; need dense ones")
     arguments, optional, checks = ["self"], [], []
@@ -139,8 +184,8 @@ def _translated(onnx: Any, proto: Any, name: str, folder: str) -> tuple[Writer, 
         arguments += ["*", *(f"{argument}=None" for argument, _ in optional)]
     writer.line(f"def forward({', '.join(arguments)}):", 0)
     for argument, value in optional:
-        held = writer.expression(Value(array=value.array, name=value.name))
-        writer.line(f"{argument} = {held} if {argument} is None else {argument}", 1)
+        own = writer.expression(value)
+        writer.line(f"{argument} = {own} if {argument} is None else {argument}", 1)
     for argument, port in checks:
         if port.type.WhichOneof("value") == "tensor_type":
             _check(writer, argument, port)
@@ -152,7 +197,7 @@ def _translated(onnx: Any, proto: Any, name: str, folder: str) -> tuple[Writer, 
     writer.line(f"return {', '.join(results)}", 1)
     writer.functions()
     names = [port for port in graph.input if port.name not in {each.name for each in graph.initializer}]
-    return writer, _ports(names), _ports(graph.output)
+    return writer, _ports(names), _ports(graph.output), every
 
 
 def _check(writer: Writer, argument: str, port: Any) -> None:
