@@ -47,6 +47,7 @@ class Problem {
       : args_(args),
         grid_(args),
         source_(source),
+        isa_(isa),
         tiles_(dot_tiles(isa)),
         places_(args.places()),
         source_size_(args.source_size()),
@@ -74,7 +75,7 @@ class Problem {
     const auto* given = static_cast<const int8_t*>(args_.weights);
     const int64_t rows = args_.groups * args_.out;
     starts_ = allocate(static_cast<size_t>(rows) * sizeof(uint32_t));
-    negative_offsets(given, rows, depth_, source_.offset, static_cast<uint32_t*>(starts_->data));
+    negative_offsets(given, rows, depth_, source_.offset, static_cast<uint32_t*>(starts_->data), isa_);
     weights_ = reinterpret_cast<const uint8_t*>(given);
     if (depth_ % 4 == 0) return;
     padded_ = allocate(static_cast<size_t>(rows * quads_ * 4));
@@ -126,6 +127,7 @@ class Problem {
   const ConvolutionArgs& args_;
   Grid grid_;
   Bytes source_;
+  DotIsa isa_;
   const DotTiles& tiles_;
   int64_t places_, source_size_, result_size_, depth_, quads_, tile_ = 0, tasks_ = 0;
   const uint8_t* weights_ = nullptr;

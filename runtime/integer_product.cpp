@@ -54,7 +54,8 @@ void pack_panel(const IntegerLinear& args, int64_t first, int64_t count, int64_t
                   static_cast<size_t>(std::min<int64_t>(4, args.depth - p)));
 }
 
-void many_rows(const IntegerLinear& args, const DotTiles& tiles) {
+void many_rows(const IntegerLinear& args, DotIsa isa) {
+  const DotTiles& tiles = dot_tiles(isa);
   const int64_t width = tiles.width, panels = ceil_div(args.columns, width), quads = ceil_div(args.depth, 4);
   const int64_t panel_bytes = quads * width * 4;
   const StorageRef packed = allocate(static_cast<size_t>(panels * panel_bytes));
@@ -65,7 +66,7 @@ void many_rows(const IntegerLinear& args, const DotTiles& tiles) {
     for (int64_t k = begin; k < end; ++k) {
       const int64_t count = std::min(width, args.columns - k * width);
       pack_panel(args, k * width, count, width, right + k * panel_bytes);
-      negative_offsets(args.weight + k * width * args.depth, count, args.depth, args.x.offset, start + k * width);
+      negative_offsets(args.weight + k * width * args.depth, count, args.depth, args.x.offset, start + k * width, isa);
       std::fill(start + k * width + count, start + (k + 1) * width, 0);
     }
   });
@@ -146,13 +147,23 @@ Bytes bytes_of(const void* data, bool is_signed, int64_t zero_point) {
           static_cast<uint32_t>(zero_point + (is_signed ? 128 : 0)), static_cast<uint8_t>(zero_point)};
 }
 
-void negative_offsets(const int8_t* weight, int64_t rows, int64_t depth, uint32_t offset, uint32_t* start) {
-  for (int64_t i = 0; i < rows; ++i, weight += depth) {
-    uint32_t sum = 0;
-    if (offset != 0)
-      for (int64_t p = 0; p < depth; ++p) sum += static_cast<uint32_t>(weight[p]);
-    start[i] = 0 - offset * sum;
+void negative_offsets(const int8_t* weight, int64_t rows, int64_t depth, uint32_t offset, uint32_t* start, DotIsa isa) {
+  if (offset == 0) {
+    std::fill_n(start, rows, 0);
+    return;
   }
+  const DotTiles& tiles = dot_tiles(isa);
+  const StorageRef ones = allocate(static_cast<size_t>(depth));
+  std::memset(ones->data, 1, static_cast<size_t>(depth));
+  DotRows part{depth, static_cast<const uint8_t*>(ones->data), depth, 0, nullptr, depth, 0, nullptr, 0};
+  for (int64_t i = 0; i < rows;) {
+    const bool several = rows - i >= kFewColumns;
+    part.b = reinterpret_cast<const uint8_t*>(weight) + i * depth;
+    part.c = start + i;
+    (several ? tiles.several : tiles.single)[1](part);
+    i += several ? kFewColumns : 1;
+  }
+  for (int64_t i = 0; i < rows; ++i) start[i] = 0 - offset * start[i];
 }
 
 void pad_rows(const uint8_t* from, int64_t rows, int64_t depth, uint8_t flip, uint8_t* to) {
@@ -165,8 +176,7 @@ void pad_rows(const uint8_t* from, int64_t rows, int64_t depth, uint8_t flip, ui
 
 void integer_linear(const IntegerLinear& args, DotIsa isa) {
   if (args.rows == 0 || args.columns == 0) return;
-  const DotTiles& tiles = dot_tiles(isa);
-  return args.rows <= kDirectRows ? few_rows(args, tiles) : many_rows(args, tiles);
+  return args.rows <= kDirectRows ? few_rows(args, dot_tiles(isa)) : many_rows(args, isa);
 }
 
 std::span<const Routine> integer_routines() { return kRoutines; }

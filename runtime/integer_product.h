@@ -34,7 +34,7 @@ void integer_linear(const IntegerLinear& args, DotIsa isa = best_dot_isa());
 void integer_convolution(const ConvolutionArgs& args, const Bytes& source, DotIsa isa = best_dot_isa());
 
 // start[j] = -offset * the sum of row j of `weight`, modulo 2^32.
-void negative_offsets(const int8_t* weight, int64_t rows, int64_t depth, uint32_t offset, uint32_t* start);
+void negative_offsets(const int8_t* weight, int64_t rows, int64_t depth, uint32_t offset, uint32_t* start, DotIsa isa);
 // Rows with zeros behind them, up to a multiple of four bytes.
 void pad_rows(const uint8_t* from, int64_t rows, int64_t depth, uint8_t flip, uint8_t* to);
 

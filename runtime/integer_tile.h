@@ -130,7 +130,7 @@ struct VnniDot {
     }                                                                                                                 \
     for (int64_t q = 0; q < quads; ++q, a += 4, b += 2 * sizeof(V)) {                                                 \
       V right[2];                                                                                                     \
-      std::memcpy(right, b, sizeof(right));                                                                           \
+      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j) std::memcpy(&right[j], b + j * sizeof(V), sizeof(V));       \
       _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                       \
         uint32_t four;                                                                                                \
         std::memcpy(&four, a + i * a_row, 4);                                                                         \
@@ -139,7 +139,10 @@ struct VnniDot {
             Turned ? Ops::add(sum[i][j], right[j], left) : Ops::add(sum[i][j], left, right[j]);                       \
       }                                                                                                               \
     }                                                                                                                 \
-    _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) std::memcpy(c + i * c_row, sum[i], sizeof(sum[i]));       \
+    _Pragma("GCC unroll 12") for (int i = 0; i < Rows; ++i) {                                                         \
+      _Pragma("GCC unroll 2") for (int j = 0; j < 2; ++j)                                                             \
+          std::memcpy(c + i * c_row + j * lanes, &sum[i][j], sizeof(V));                                              \
+    }                                                                                                                 \
   }                                                                                                                   \
   template <int Columns, int Rows>                                                                                    \
   attribute void name##_rows(const DotRows& args) {                                                                   \
