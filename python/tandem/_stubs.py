@@ -467,6 +467,7 @@ def package_stub() -> str:
         "tandem.autograd",
         "tandem.amp",
         "tandem.compare",
+        "tandem.precision",
         "tandem.random",
         "tandem.serialization",
         "tandem.tensor_spec",

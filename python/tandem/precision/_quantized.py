@@ -70,7 +70,11 @@ class _Quantized(Module):
     def __init__(self, weight: Tensor, bias: Tensor | None, input_range: Range | None) -> None:
         super().__init__()
         values, steps = quantize_weight(weight)
-        scale = None if input_range is None else scale_of_range(*(_core.asarray(x, dtype=_core.float32) for x in input_range))
+        scale = (
+            None
+            if input_range is None
+            else scale_of_range(*(_core.asarray(x, dtype=_core.float32) for x in input_range))
+        )
         self.quantized_weight = Buffer(values)
         self.weight_scale = Buffer(steps)
         wide = None if bias is None else bias.detach().astype(_core.float32)
@@ -103,6 +107,16 @@ class _Quantized(Module):
 
 def _result_dtype(x: Tensor) -> Any:
     return x.dtype if x.dtype.kind == "float" else _core.float32
+
+
+def linear_of(weight: Tensor, bias: Tensor | None) -> Linear:
+    """Return a layer with these parameters; no first values are drawn."""
+    made = Linear.__new__(Linear)
+    Module.__init__(made)
+    made.out_features, made.in_features = weight.shape
+    made.weight = Parameter(weight.detach())
+    made.register_parameter("bias", None if bias is None else Parameter(bias.detach()))
+    return made
 
 
 class QuantizedLinear(_Quantized):
@@ -223,11 +237,8 @@ class QuantizedMultiheadAttention(Module):
         whole, bias = layer.in_proj_weight, layer.in_proj_bias
         for i, name in enumerate("qkv"):
             weight = getattr(layer, f"{name}_proj_weight") if whole is None else whole[i * size : (i + 1) * size]
-            linear = Linear(weight.shape[1], size, bias=bias is not None, dtype=weight.dtype)
-            linear.weight = Parameter(weight.detach())
-            if bias is not None:
-                linear.bias = Parameter(bias[i * size : (i + 1) * size].detach())
-            made.add_module(f"{name}_proj", linear)
+            part = None if bias is None else bias[i * size : (i + 1) * size]
+            made.add_module(f"{name}_proj", linear_of(weight, part))
         made.out_proj = layer.out_proj
         made.register_parameter("bias_k", layer.bias_k)
         made.register_parameter("bias_v", layer.bias_v)

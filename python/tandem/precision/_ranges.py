@@ -10,7 +10,8 @@ import numpy as np
 from tandem import _core
 
 METHODS = ("minmax", "percentile", "entropy")
-_BINS = 4096
+_MOST_BINS = 4096
+_PER_BIN = 16  # numbers, on average: with fewer, the counts are mostly chance
 _LEVELS = 256
 _CANDIDATES = 64
 
@@ -20,12 +21,14 @@ class Observer:
 
     def __init__(self) -> None:
         self.low, self.high = np.inf, -np.inf
-        self.counts: Any = None  # of _BINS bins from low to high, once the second pass has begun
+        self.numbers = 0
+        self.counts: Any = None  # of bins from low to high, once the second pass has begun
 
     def widen(self, values: Any) -> None:
         """Take the extremes of an array into account."""
         if values.size == 0:
             return
+        self.numbers += values.size
         low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             raise _core.ArgumentError(
@@ -35,14 +38,17 @@ class Observer:
 
     def count(self, values: Any) -> None:
         """Add an array to the histogram."""
-        found = np.histogram(values, _BINS, (self.low, max(self.high, np.nextafter(self.low, np.inf))))[0]
+        if self.low == self.high:
+            return
+        bins = min(max(self.numbers // _PER_BIN, _LEVELS), _MOST_BINS)
+        found = np.histogram(values, bins, (self.low, self.high))[0]
         self.counts = found if self.counts is None else self.counts + found
 
     def range(self, method: str, percentile: float) -> tuple[float, float]:
         """Return what the range is by a method."""
         if method == "minmax" or self.low == self.high:
             return self.low, self.high
-        edges = np.linspace(self.low, self.high, _BINS + 1)
+        edges = np.linspace(self.low, self.high, self.counts.size + 1)
         if method == "percentile":
             return by_percentile(self.counts, edges, percentile)
         return by_entropy(self.counts, edges)
@@ -54,13 +60,14 @@ def by_percentile(counts: Any, edges: Any, percentile: float) -> tuple[float, fl
     cut = (1 - percentile / 100) / 2
     first = int(np.searchsorted(share, cut, side="right"))
     last = int(np.searchsorted(share, 1 - cut, side="left"))
-    return float(edges[min(first, _BINS - 1)]), float(edges[min(last, _BINS - 1) + 1])
+    return float(edges[min(first, counts.size - 1)]), float(edges[min(last, counts.size - 1) + 1])
 
 
 def by_entropy(counts: Any, edges: Any) -> tuple[float, float]:
     """Return the range whose values tell most: least divergence (Kullback-Leibler) of the numbers from them.
 
-    The ranges tried are the whole one, narrowed at both ends to a common largest size of a number.
+    The ranges tried are the whole one, and that narrowed at both ends to a common largest size of a number. With few
+    numbers, some thousands, it is the whole one.
     """
     centres = (edges[:-1] + edges[1:]) / 2
     largest = float(np.abs(edges).max())
