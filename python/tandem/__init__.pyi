@@ -12,6 +12,7 @@ from tandem import (
     linalg,
     nn,
     optim,
+    precision,
     pytree,
     random,
     serialization,
@@ -266,6 +267,7 @@ from tandem.jit import (
     viz,
 )
 from tandem.linalg import norm
+from tandem.precision import convert
 from tandem.random import manual_seed
 from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
@@ -339,6 +341,7 @@ __all__ = [
     "complex128",
     "concat",
     "conj",
+    "convert",
     "copysign",
     "cos",
     "cosh",
@@ -475,6 +478,7 @@ __all__ = [
     "pi",
     "positive",
     "pow",
+    "precision",
     "prod",
     "profiler",
     "put_along_axis",

@@ -1,7 +1,10 @@
 """td.convert: every module of td.nn in every precision, computed or refused; calibration; files; the report."""
 
 import copy
+import doctest
+import inspect
 import pickle
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +19,7 @@ sys.path.append(str(Path(__file__).parents[1] / "nn"))
 from module_cases import CASES, arrays, name_of  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::tandem.precision.PrecisionWarning")
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "precision.md"
 DTYPES = ("float64", "float32", "bfloat16", "float16", "int8")
 # Of the largest result. What is wider than the data is as good as float32.
 TOLERANCE = {"float64": 1e-5, "float32": 0.0, "bfloat16": 0.06, "float16": 0.01, "int8": 0.06}
@@ -55,8 +59,37 @@ def test_support_has_every_module_and_every_precision():
     refused = {name for name, row in table.items() if row["int8"].what == "refused"}
     transposed = {f"ConvTranspose{d}d" for d in (1, 2, 3)}
     assert refused == transposed | {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "Bilinear"}
-    documented = (Path(__file__).parents[2] / "docs" / "precision.md").read_text()
-    assert all(f"`{name}`" in documented for name in refused)
+
+
+def test_the_table_in_the_documentation_is_true():
+    lines = [x.split("|")[1:-1] for x in DOCUMENTATION.read_text().splitlines() if x.startswith("|")][2:]
+    stated = {name: fates for first, *fates in lines for name in re.findall("`([^`]+)`", first)}
+    others = next(fates for first, *fates in lines if "all others" in first)
+    for name, row in precision.support().items():
+        eight, sixteen, wide = row["int8"], row["bfloat16"], row["float64"]
+        assert row["float16"] == sixteen and row["float32"] == wide
+        expected = [x.strip().split()[0] for x in stated.get(name, others)]
+        assert [wide.what, sixteen.what, eight.what] == expected, name
+    assert set(stated) <= set(precision.support())
+
+
+def test_the_examples_in_the_documentation_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL))
+    exec(compile(code, str(DOCUMENTATION), "exec"), {})
+
+
+NAMES = ["QuantizedLinear", "QuantizedConv2d", "convert", "report", "support"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_examples_in_docstrings_are_true(name):
+    text = inspect.getdoc(getattr(precision, name))
+    example = doctest.DocTestParser().get_doctest(text, {"td": td}, name, None, 0)
+    runner = doctest.DocTestRunner(verbose=False)
+    output = []
+    runner.run(example, out=output.append)
+    assert example.examples and runner.summarize(verbose=False).failed == 0, "".join(output)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

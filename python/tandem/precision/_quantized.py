@@ -164,11 +164,10 @@ class _QuantizedConv(_Quantized):
     dilation: Any
     groups: int
     padding_mode: str
-    _bordered = _Convolution._bordered
 
     def forward(self, input: Tensor) -> Tensor:
         what = type(self).__name__
-        x, padding = self._bordered(input.astype(_core.float32))  # type: ignore[arg-type]
+        x, padding = _Convolution._bordered(self, input.astype(_core.float32))  # type: ignore[arg-type]
         full = batched(what, x, self.dims)
         before, after = _borders(what, padding, self.kernel_size, self.stride, self.dilation)
         scale = self._scale(full)

@@ -110,7 +110,7 @@ def report(
     compiled = {name: script(model) for name, model in models.items()}
     with no_grad():
         args, kwargs = calls[0]
-        functions = [(lambda f=f: f(*args, **kwargs)) for f in compiled.values()]  # type: ignore[misc]
+        functions = [(lambda f=f: f(*args, **kwargs)) for f in compiled.values()]
         seconds = dict(zip(compiled, times(functions), strict=True))
         expected = [given(*a, **k) for a, k in calls]
         rows = []
