@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tandem as td
-from tandem import nn, precision, pytree
+from tandem import archive, nn, precision, pytree
 
 sys.path.append(str(Path(__file__).parents[1] / "nn"))
 from module_cases import CASES, arrays, name_of  # noqa: E402
@@ -411,3 +411,12 @@ def test_report():
     assert "no 8-bit product" in refused["int8"].reason and "int8: convert: got ConvTranspose2d" in repr(refused)
     with pytest.raises(ValueError, match="2 calls and 1 targets"):
         precision.report(net, data, targets=targets[:1])
+
+
+def test_saved_models_of_8_bits_give_the_same_bits_on_every_target(tmp_path):
+    targets = [t for t in ("x86-64-v2", "x86-64-v3", "x86-64-v4") if t in td._core.cpu_levels()]
+    x = normal(3, 1, 6, 6)
+    made = td.convert(network(), "int8", calibration=[x])
+    td.save(made, tmp_path / "m.tdm", (x,), targets=targets)
+    for target in ("interpreter", *targets):
+        assert bits(archive.load(tmp_path / "m.tdm", target)(x)) == bits(made(x)), target
