@@ -201,7 +201,7 @@ def attend_in_heads(
     average_attn_weights: bool,
     is_causal: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Do what multi_head_attention_forward does, with projections that are functions: to all three, and of the result."""
+    """Do what multi_head_attention_forward does, with projections that are functions: of all three, of the result."""
     what = "multi_head_attention_forward"
     single = query.ndim == 2
     if single:
