@@ -9,7 +9,7 @@ if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${TANDEM_LLVM_SOURCE})
   endfunction()
   llvm_config(llvm_include --includedir)
   llvm_config(llvm_folder --libdir)
-  llvm_config(llvm_libraries --libs x86 aarch64 irreader passes)
+  llvm_config(llvm_libraries --libs x86 aarch64 irreader linker passes)
   llvm_config(llvm_system --system-libs)
   # Compression goes in statically where possible, so that the module needs nothing but the C and C++ libraries.
   foreach(name z zstd)

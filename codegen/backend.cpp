@@ -25,6 +25,16 @@ const LlvmSlot& llvm_slot() {
   return slot;
 }
 
+const llvm::Target& target_for(std::string_view name) {
+  const llvm::Target* found = llvm::target_named(name);
+  if (found == nullptr)
+    throw_error(ErrorKind::value, "save: got the target '{}'; need x86-64-v2, x86-64-v3, x86-64-v4 or aarch64", name);
+  if (llvm_backend() == nullptr)
+    throw_error(ErrorKind::backend, "save: got the target '{}'; need LLVM to compile for it, but {}", name,
+                llvm_unavailable_reason());
+  return *found;
+}
+
 }  // namespace
 
 Backend& interpreter() {
@@ -54,13 +64,12 @@ Backend& default_backend() {
 }
 
 std::string compile_object(const Kernel& kernel, std::string_view target) {
-  const llvm::Target* found = llvm::target_named(target);
-  if (found == nullptr)
-    throw_error(ErrorKind::value, "save: got the target '{}'; need x86-64-v2, x86-64-v3, x86-64-v4 or aarch64", target);
-  if (llvm_backend() == nullptr)
-    throw_error(ErrorKind::backend, "save: got the target '{}'; need LLVM to compile for it, but {}", target,
-                llvm_unavailable_reason());
-  return llvm::compile_object(kernel, *found);
+  return llvm::compile_object(kernel, target_for(target));
+}
+
+std::string compile_object(std::span<const Kernel> kernels, std::string_view name, std::string_view data,
+                           std::string_view target) {
+  return llvm::compile_object(kernels, name, data, target_for(target));
 }
 
 CompileStats compile_stats() { return llvm::stats(); }

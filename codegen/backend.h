@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,9 @@ const std::string& llvm_unavailable_reason();
 // A relocatable ELF object of the kernel for "x86-64-v2", "x86-64-v3", "x86-64-v4" or "aarch64", with one function of
 // the name in runtime/native_kernel.h. Throws Error{value} for other targets, Error{backend} without LLVM.
 std::string compile_object(const Kernel& kernel, std::string_view target);
+// One object with all of them, as the hidden functions NAME_kernel_0 ..., and with `data`, a module of LLVM's text.
+std::string compile_object(std::span<const Kernel> kernels, std::string_view name, std::string_view data,
+                           std::string_view target);
 Backend& default_backend();  // LLVM if present, else the interpreter; TANDEM_BACKEND=interp|llvm overrides
 Backend* backend_by_name(std::string_view name);  // "interp", "llvm"; null when unknown or absent
 

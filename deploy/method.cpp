@@ -212,6 +212,18 @@ void describe(Wire& wire, Method& m) {
   wire(m.name, m.doc, m.inputs, m.symbol_count, m.guards, m.outputs, m.writebacks, m.kernels, m.host, m.program);
 }
 
+TensorType type_of(const Method& m, const MethodOutput& o) {
+  if (o.identical) {
+    const MethodInput& input = m.inputs[static_cast<size_t>(o.index)];
+    return {input.dtype, input.sizes, {}};
+  }
+  if (o.kind != CapturedOutput::Kind::value) return o.type;
+  const View& view = m.program.outputs[static_cast<size_t>(o.index)];
+  TensorType type{m.program.slots[static_cast<size_t>(view.slot)].dtype, {}, {}};
+  for (DimRef d : view.shape) type.shape.push_back(m.program.dims[static_cast<size_t>(d)]);
+  return type;
+}
+
 std::string method_bytes(const Method& method) { return to_bytes(method); }
 std::string kernels_bytes(const std::vector<Kernel>& kernels) { return to_bytes(kernels); }
 

@@ -48,6 +48,9 @@ struct Method {
   Program program;  // without its kernels and host functions, which are made when it is loaded
 };
 
+// What an output is like, with the symbols of the method in its shape.
+TensorType type_of(const Method& method, const MethodOutput& output);
+
 // In bytes, and back; Error{serialization} for bytes that are none.
 std::string method_bytes(const Method& method);
 Method read_method(std::string_view bytes);

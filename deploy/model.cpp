@@ -132,22 +132,10 @@ StorageRef part_of(const std::shared_ptr<MappedFile>& file, char* data, size_t b
 }
 
 Array contiguous(const Array& x) {
-  constexpr int kWidest = 8;  // bytes that a copy moves as one element
-  const int bytes = size_of(x.dtype);
   Array out{x.dtype, x.sizes, contiguous_strides(x.sizes), {}, nullptr};
-  out.storage = allocate(static_cast<size_t>(element_count(x.sizes) * bytes));
+  out.storage = allocate(static_cast<size_t>(element_count(x.sizes) * size_of(x.dtype)));
   out.data = out.storage->data;
-  std::vector<int64_t> sizes(x.sizes.begin(), x.sizes.end()), from(x.strides.begin(), x.strides.end());
-  std::vector<int64_t> to(out.strides.begin(), out.strides.end());
-  if (bytes > kWidest) {
-    for (std::vector<int64_t>* strides : {&from, &to}) {
-      for (int64_t& stride : *strides) stride *= 2;
-      strides->push_back(1);
-    }
-    sizes.push_back(2);
-  }
-  copy_strided(std::min(bytes, kWidest), static_cast<int>(sizes.size()), sizes.data(), x.data, from.data(), out.data,
-               to.data());
+  copy_elements(x, out.data);
   return out;
 }
 
@@ -160,6 +148,23 @@ std::string type_text(const TensorType& type) { return std::string(info(type.dty
 
 }  // namespace
 
+void copy_elements(const Array& from, void* to) {
+  constexpr int kWidest = 8;  // bytes that a copy moves as one element
+  const int bytes = size_of(from.dtype);
+  const Sizes into = contiguous_strides(from.sizes);
+  std::vector<int64_t> sizes(from.sizes.begin(), from.sizes.end()), steps(from.strides.begin(), from.strides.end());
+  std::vector<int64_t> places(into.begin(), into.end());
+  if (bytes > kWidest) {
+    for (std::vector<int64_t>* strides : {&steps, &places}) {
+      for (int64_t& stride : *strides) stride *= 2;
+      strides->push_back(1);
+    }
+    sizes.push_back(2);
+  }
+  copy_strided(std::min(bytes, kWidest), static_cast<int>(sizes.size()), sizes.data(), from.data, steps.data(), to,
+               places.data());
+}
+
 std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& options) {
   std::shared_ptr<Model> model(new Model);
   model->file_ = MappedFile::open(path);
@@ -168,34 +173,57 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   const Manifest manifest = read_manifest(entries, options.verified);
   model->manifest_ = std::string(entry_of(entries, kManifest).bytes);
   for (const auto& [name, entry] : entries) model->order_.push_back(name);
-  model->read_state(entry_of(entries, kWeights).bytes);
+  const std::string_view weights = entry_of(entries, kWeights).bytes;
+  model->read_state(weights, model->file_->data() + (weights.data() - bytes.data()));
   model->target_ = choose_target(options.target, manifest.targets);
   const bool interpreted = model->target_ == kInterpreter;
   const Pack objects(interpreted ? std::string_view() : entry_of(entries, object_name(model->target_)).bytes);
   const std::unique_ptr<Backend> interpreter = make_interpreter();
   const std::vector<Kernel> kernels = read_kernels(entry_of(entries, kKernels).bytes);
   for (size_t k = 0; k < kernels.size(); ++k) {
-    const auto is_passed = [](const KernelBuffer& buffer) { return buffer.role != BufferRole::scratch; };
-    model->kernel_buffers_.push_back(
-        static_cast<size_t>(std::count_if(kernels[k].buffers.begin(), kernels[k].buffers.end(), is_passed)));
-    model->kernel_values_.push_back(values_of(kernels[k]));
     if (interpreted) {
-      model->kernels_.push_back(interpreter->compile(kernels[k]));
+      model->add_kernel(kernels[k], interpreter->compile(kernels[k]));
       continue;
     }
     const std::string_view object = objects.find(CacheKey{{k, 0}});
     if (object.empty()) broken(fmt::format("the code of a kernel for {} is missing", model->target_));
-    model->kernels_.push_back(std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint)));
+    model->add_kernel(kernels[k], std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint)));
   }
   for (const std::string& name : manifest.methods)
     model->add_method(read_method(entry_of(entries, fmt::format("methods/{}.bin", name)).bytes));
   return model;
 }
 
-void Model::read_state(std::string_view weights) {
+std::shared_ptr<Model> Model::embedded(const td_embedded& parts) {
+  std::shared_ptr<Model> model(new Model);
+  const auto bytes = [](const td_bytes& part) { return std::string_view(static_cast<char*>(part.data), part.size); };
+  model->read_state(bytes(parts.weights), static_cast<char*>(parts.weights.data));
+  const std::vector<std::string_view> levels = cpu_levels();
+  const bool fits = std::find(levels.begin(), levels.end(), parts.target) != levels.end();
+  model->target_ = fits ? std::string(parts.target) : std::string(kInterpreter);
+  const std::unique_ptr<Backend> interpreter = make_interpreter();
+  const std::vector<Kernel> kernels = read_kernels(bytes(parts.kernels));
+  for (size_t k = 0; k < kernels.size(); ++k)
+    model->add_kernel(kernels[k],
+                      fits ? std::make_shared<NativeKernel>(parts.functions[k]) : interpreter->compile(kernels[k]));
+  model->add_method(read_method(bytes(parts.method)));
+  return model;
+}
+
+void Model::add_kernel(const Kernel& kernel, std::shared_ptr<const CompiledKernel> code) {
+  const auto is_passed = [](const KernelBuffer& buffer) { return buffer.role != BufferRole::scratch; };
+  kernel_buffers_.push_back(
+      static_cast<size_t>(std::count_if(kernel.buffers.begin(), kernel.buffers.end(), is_passed)));
+  kernel_values_.push_back(values_of(kernel));
+  kernels_.push_back(std::move(code));
+}
+
+// `data`: the same bytes, to be written to.
+void Model::read_state(std::string_view weights, char* data) {
   for (const Weight& weight : read_weights(weights)) {
-    char* data = file_->data() + (weights.data() - file_->bytes().data()) + weight.offset;
-    Array array{weight.dtype, weight.sizes, contiguous_strides(weight.sizes), part_of(file_, data, weight.bytes), data};
+    char* start = data + weight.offset;
+    Array array{weight.dtype, weight.sizes, contiguous_strides(weight.sizes), part_of(file_, start, weight.bytes),
+                start};
     state_.push_back({weight.name, std::move(array)});
   }
 }
@@ -266,16 +294,7 @@ TensorType Model::argument_type(size_t method, size_t argument) const {
 
 TensorType Model::output_type(size_t method, size_t output) const {
   const Method& m = methods_[method]->method;
-  const MethodOutput& o = m.outputs[output];
-  if (o.identical) {
-    const MethodInput& input = m.inputs[static_cast<size_t>(o.index)];
-    return {input.dtype, input.sizes, {}};
-  }
-  if (o.kind != CapturedOutput::Kind::value) return o.type;
-  const View& view = m.program.outputs[static_cast<size_t>(o.index)];
-  TensorType type{m.program.slots[static_cast<size_t>(view.slot)].dtype, {}, {}};
-  for (DimRef d : view.shape) type.shape.push_back(m.program.dims[static_cast<size_t>(d)]);
-  return type;
+  return type_of(m, m.outputs[output]);
 }
 
 std::string Model::signature(size_t method) const {
@@ -302,8 +321,9 @@ void Model::gather(const Loaded& loaded, std::span<const Array> arguments, std::
     const size_t input = loaded.arguments[k];
     const bool packed = m.inputs[input].contiguous && !arguments[k].is_contiguous();
     if (packed && loaded.written[input])
-      throw_error(ErrorKind::value, "{}: got elements of '{}' that do not lie row by row; need that, as it writes to them",
-                  m.name, m.inputs[input].name);
+      throw_error(ErrorKind::value,
+                  "{}: got elements of '{}' that do not lie row by row; need that, as it writes to them", m.name,
+                  m.inputs[input].name);
     inputs[input] = packed ? contiguous(arguments[k]) : arguments[k];
   }
   const auto fail = [&]<class... Args>(int input, fmt::format_string<Args...> text, Args&&... args) -> bool {
@@ -355,12 +375,14 @@ void Model::run(size_t method, std::span<const Array> arguments, std::span<Array
 }
 
 void Model::save(const std::string& path) const {
+  if (!file_) throw_error(ErrorKind::value, "save: got a model that is part of the program; need one from a file");
   const std::shared_lock nobody_writes(running_);
   const Entries entries = read_zip(file_->bytes());
   Json manifest = parse_json(manifest_, "the manifest");
   manifest["hashes"][kWeights] = hash128(entry_of(entries, kWeights).bytes).hex();
   const std::string text = manifest.dump(1);
   std::vector<ZipPart> parts;
+  parts.reserve(order_.size());
   for (const std::string& name : order_)
     parts.push_back({name, name == kManifest ? std::string_view(text) : entry_of(entries, name).bytes});
   write_zip(path, parts);

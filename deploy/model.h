@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "deploy/api/tandem.h"
 #include "deploy/method.h"
 #include "deploy/zip.h"
 #include "ir/sizes.h"
@@ -23,6 +24,8 @@ struct Array {
   bool is_contiguous() const { return tandem::is_contiguous(sizes, strides); }
 };
 
+void copy_elements(const Array& from, void* to);  // row by row
+
 struct LoadOptions {
   std::string target;    // "": the best that this machine runs and the file has; "interpreter"; or one by name
   bool verified = true;  // compare everything with its checksum
@@ -32,6 +35,8 @@ class Model {
  public:
   static constexpr int kVersion = 1;  // of the files
 
+  // A model that is part of the program.
+  static std::shared_ptr<Model> embedded(const td_embedded& parts);
   // Throws Error{serialization} for a file that is damaged or of another version, Error{value} where there is none, and
   // Error{backend} for a target that the file does not have or this machine does not run.
   static std::shared_ptr<Model> load(const std::string& path, const LoadOptions& options = {});
@@ -57,7 +62,7 @@ class Model {
   };
   const std::vector<State>& state() const { return state_; }
   const Array* find_state(std::string_view name) const;  // null: there is none
-  // Writes the file again with the tensors as they are now.
+  // Writes the file again with the tensors as they are now. Throws Error{value} for an embedded model.
   void save(const std::string& path) const;
 
  private:
@@ -73,7 +78,8 @@ class Model {
   const MethodInput& method_input(size_t method, size_t argument) const {
     return methods_[method]->method.inputs[methods_[method]->arguments[argument]];
   }
-  void read_state(std::string_view weights);
+  void add_kernel(const Kernel& kernel, std::shared_ptr<const CompiledKernel> code);
+  void read_state(std::string_view weights, char* data);
   void add_method(Method method);
   void gather(const Loaded& loaded, std::span<const Array> arguments, std::vector<Array>& inputs,
               int64_t* symbols) const;

@@ -77,6 +77,7 @@ std::vector<Weight> read_weights(std::string_view bytes) {
   for (const auto& [name, entry] : entries.items())
     if (name != "__metadata__") weights.push_back(weight_from(name, entry, start, bytes.size() - start));
   std::vector<std::pair<size_t, size_t>> places;
+  places.reserve(weights.size());
   for (const Weight& weight : weights) places.emplace_back(weight.offset, weight.offset + weight.bytes);
   std::sort(places.begin(), places.end());
   for (size_t k = 1; k < places.size(); ++k)

@@ -249,7 +249,8 @@ void write_zip(const std::string& path, const std::vector<ZipPart>& parts) {
     std::string local;
     put<uint32_t>(local, kLocal);
     put_common(local, part, checksum, big, extra.size());
-    file.write(local + part.name + extra);
+    for (const std::string_view piece : {std::string_view(local), std::string_view(part.name), std::string_view(extra)})
+      file.write(piece);
     file.write(part.bytes);
 
     const bool far = header >= kMax32;
@@ -268,7 +269,8 @@ void write_zip(const std::string& path, const std::vector<ZipPart>& parts) {
     put<uint16_t>(directory, 0);
     put<uint32_t>(directory, 0);
     put<uint32_t>(directory, far ? kMax32 : static_cast<uint32_t>(header));
-    directory += part.name + extra64;
+    directory += part.name;
+    directory += extra64;
   }
   const uint64_t place = file.place();
   const bool large = place >= kMax32 || parts.size() >= 0xFFFF;

@@ -103,6 +103,7 @@ void ArchiveWriter::write(const std::string& path, std::string_view manifest, st
   files.emplace_back("kernels.bin", deploy::kernels_bytes(kernels_));
   for (const std::string& target : targets) {
     std::vector<std::pair<CacheKey, std::string>> objects;
+    objects.reserve(kernels_.size());
     for (size_t k = 0; k < kernels_.size(); ++k)
       objects.emplace_back(CacheKey{{k, 0}}, compile_object(kernels_[k], target));
     files.emplace_back(fmt::format("objects/{}.pack", target), pack_bytes(std::move(objects)));
@@ -113,6 +114,35 @@ void ArchiveWriter::write(const std::string& path, std::string_view manifest, st
   std::vector<deploy::ZipPart> zip{{"manifest.json", text}, {"weights.safetensors", weights}};
   for (const auto& [name, bytes] : files) zip.push_back({name, bytes});
   deploy::write_zip(path, zip);
+}
+
+std::string ArchiveWriter::object(const std::string& name, std::string_view weights_file, size_t weights_size,
+                                  std::string_view target) const {
+  check_internal(methods_.size() == 1, "an object holds one method");
+  std::string text = fmt::format("module asm \".section .data.{0},\\22aw\\22\"\nmodule asm \".p2align 6\"\n", name);
+  text += fmt::format("module asm \".hidden {0}_weights\"\nmodule asm \".globl {0}_weights\"\n", name);
+  text += fmt::format("module asm \"{0}_weights: .incbin \\22{1}\\22\"\n", name, weights_file);
+  text += fmt::format("@{}_weights = external hidden global i8\n", name);
+  const auto constant = [&](std::string_view what, std::string_view bytes) {
+    text += fmt::format("@{}_{} = internal constant [{} x i8] c\"", name, what, bytes.size());
+    for (const char c : bytes) fmt::format_to(std::back_inserter(text), "\\{:02X}", static_cast<unsigned char>(c));
+    text += "\", align 8\n";
+  };
+  const std::string method = deploy::method_bytes(methods_[0]), kernels = deploy::kernels_bytes(kernels_);
+  constant("method", method);
+  constant("kernels", kernels);
+  constant("target", std::string(target) + '\0');
+  std::string functions;
+  for (size_t k = 0; k < kernels_.size(); ++k) {
+    text += fmt::format("declare hidden void @{}_kernel_{}(i64, i64, ptr, ptr, ptr, ptr)\n", name, k);
+    functions += fmt::format("{}ptr @{}_kernel_{}", k > 0 ? ", " : "", name, k);
+  }
+  text += fmt::format("@{}_functions = internal constant [{} x ptr] [{}]\n", name, kernels_.size(), functions);
+  text += fmt::format(
+      "@{0}_model = constant {{ptr, ptr, i64, ptr, i64, ptr, i64, ptr}} {{ptr @{0}_target, ptr @{0}_method, i64 {1}, "
+      "ptr @{0}_kernels, i64 {2}, ptr @{0}_weights, i64 {3}, ptr @{0}_functions}}\n",
+      name, method.size(), kernels.size(), weights_size);
+  return compile_object(kernels_, name, text, target);
 }
 
 }  // namespace tandem

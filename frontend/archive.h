@@ -15,7 +15,7 @@ namespace tandem {
 struct MethodNames {
   std::string name, doc;
   std::vector<std::pair<std::string, bool>> inputs;  // whether it is a tensor of the model; no name: it is not used
-  std::vector<std::string> outputs;  // of the first ones; what follows them is left out
+  std::vector<std::string> outputs;                  // of the first ones; what follows them is left out
 };
 
 class ArchiveWriter {
@@ -26,6 +26,11 @@ class ArchiveWriter {
   // Throws Error{value} for targets there are none of.
   void write(const std::string& path, std::string_view manifest, std::string_view weights,
              const std::vector<std::string>& targets, const std::vector<std::pair<std::string, std::string>>& parts);
+
+  // The only method, its kernels and tensors as one relocatable object with the symbol NAME_model (td_embedded).
+  std::string object(const std::string& name, std::string_view weights_file, size_t weights_size,
+                     std::string_view target) const;
+  const std::vector<deploy::Method>& methods() const { return methods_; }
 
  private:
   int number_of(const Kernel& kernel);

@@ -15,6 +15,7 @@ class NativeKernel final : public CompiledKernel {
  public:
   explicit NativeKernel(std::shared_ptr<const LoadedObject> object)
       : object_(std::move(object)), function_(reinterpret_cast<kernel_function>(object_->entry())) {}
+  explicit NativeKernel(kernel_function function) : function_(function) {}  // part of the program itself
   void run(int64_t begin, int64_t end, void* const* ptrs, const int64_t* vals, void* scratch,
            int64_t* status) const override {
     function_(begin, end, ptrs, vals, scratch, status);

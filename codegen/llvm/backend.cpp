@@ -204,6 +204,20 @@ std::string compile_object(const Kernel& kernel, const Target& target) {
   return object;
 }
 
+std::string compile_object(std::span<const Kernel> kernels, std::string_view name, std::string_view data,
+                           const Target& target) {
+  std::vector<std::string> texts{std::string(data)};
+  const std::string head = fmt::format("define void @{}(", kEntryPoint);
+  for (size_t k = 0; k < kernels.size(); ++k) {
+    std::string& text = texts.emplace_back(emit(kernels[k], target));
+    const size_t place = text.find(head);
+    check_internal(place != std::string::npos, "a kernel has no entry");
+    text.replace(place, head.size(), fmt::format("define hidden void @{}_kernel_{}(", name, k));
+  }
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  return compile_texts(views, target, false);
+}
+
 std::unique_ptr<Backend> make_backend(const Target& target) { return std::make_unique<LlvmBackend>(target); }
 
 CompileStats stats() { return memory().stats(); }

@@ -7,6 +7,7 @@
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/IRReader.h>
+#include <llvm-c/Linker.h>
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
@@ -83,6 +84,7 @@ void initialise() {
     LLVMInitializeX86Target(), LLVMInitializeAArch64Target();
     LLVMInitializeX86TargetMC(), LLVMInitializeAArch64TargetMC();
     LLVMInitializeX86AsmPrinter(), LLVMInitializeAArch64AsmPrinter();
+    LLVMInitializeX86AsmParser(), LLVMInitializeAArch64AsmParser();  // of the tensors that an object includes
     // Options are global to LLVM, and this LLVM is ours alone.
     const char* options[] = {"tandem", "-disable-lsr"};
     LLVMParseCommandLineOptions(2, options, nullptr);
@@ -91,8 +93,9 @@ void initialise() {
 
 }  // namespace
 
-extern "C" int tandem_llvm_compile(const char* text, size_t length, const char* triple, const char* cpu,
-                                   const char* features, int as_assembly, char** out, size_t* out_size, char** error) {
+extern "C" int tandem_llvm_compile(const char* const* texts, const size_t* lengths, size_t count, const char* triple,
+                                   const char* cpu, const char* features, int as_assembly, char** out, size_t* out_size,
+                                   char** error) {
   initialise();
   thread_local Machines machines;
   std::string problem;
@@ -101,8 +104,15 @@ extern "C" int tandem_llvm_compile(const char* text, size_t length, const char* 
   const Context context;
   Module module;
   char* message = nullptr;
-  LLVMMemoryBufferRef source = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, length, "kernel");
-  if (LLVMParseIRInContext(context.ref, source, &module.ref, &message) != 0) return fail(take(message), error);
+  for (size_t k = 0; k < count; ++k) {
+    LLVMMemoryBufferRef source = LLVMCreateMemoryBufferWithMemoryRangeCopy(texts[k], lengths[k], "kernel");
+    LLVMModuleRef next = nullptr;
+    if (LLVMParseIRInContext(context.ref, source, &next, &message) != 0) return fail(take(message), error);
+    if (module.ref == nullptr)
+      module.ref = next;
+    else if (LLVMLinkModules2(module.ref, next) != 0)
+      return fail("modules that do not fit together", error);
+  }
   LLVMSetTarget(module.ref, triple);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
   LLVMSetModuleDataLayout(module.ref, layout);

@@ -7,10 +7,11 @@
 extern "C" {
 #endif
 
-/* Returns 0 and a block of memory in `out`, or 1 and a message in `error`; both are freed with tandem_llvm_free.
-   Thread-safe. */
-int tandem_llvm_compile(const char* text, size_t length, const char* triple, const char* cpu, const char* features,
-                        int as_assembly, char** out, size_t* out_size, char** error);
+/* The modules in `texts` as one. Returns 0 and a block of memory in `out`, or 1 and a message in `error`; both are freed
+   with tandem_llvm_free. Thread-safe. */
+int tandem_llvm_compile(const char* const* texts, const size_t* lengths, size_t count, const char* triple,
+                        const char* cpu, const char* features, int as_assembly, char** out, size_t* out_size,
+                        char** error);
 void tandem_llvm_free(char* memory);
 const char* tandem_llvm_version(void); /* "22.1.8" */
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <vector>
 
 #include "codegen/llvm/compile.h"
 #include "ir/error.h"
@@ -65,13 +66,20 @@ std::string module_problem() {
 }
 
 std::string compile_text(std::string_view text, const Target& target, bool as_assembly) {
+  return compile_texts({&text, 1}, target, as_assembly);
+}
+
+std::string compile_texts(std::span<const std::string_view> texts, const Target& target, bool as_assembly) {
   const Module& llvm = module();
   char* out = nullptr;
   char* error = nullptr;
   size_t size = 0;
-  const int failed =
-      llvm.compile(text.data(), text.size(), std::string(target.triple).c_str(), std::string(target.cpu).c_str(),
-                   std::string(target.features).c_str(), as_assembly ? 1 : 0, &out, &size, &error);
+  std::vector<const char*> starts;
+  std::vector<size_t> lengths;
+  for (const std::string_view text : texts) starts.push_back(text.data()), lengths.push_back(text.size());
+  const int failed = llvm.compile(starts.data(), lengths.data(), texts.size(), std::string(target.triple).c_str(),
+                                  std::string(target.cpu).c_str(), std::string(target.features).c_str(),
+                                  as_assembly ? 1 : 0, &out, &size, &error);
   if (failed != 0) {
     const std::string message = error != nullptr ? error : "out of memory";
     llvm.free(error);

@@ -1,15 +1,17 @@
 // The C interface (tandem.h): arrays and errors in and out, nothing thrown.
+#define TD_BUILDING  // before what includes tandem.h
+#include "deploy/api/tandem.h"
+
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
 
 #include "deploy/model.h"
 #include "runtime/parallel.h"
-
-#define TD_BUILDING
-#include "deploy/api/tandem.h"
 
 struct td_error {
   std::string message;
@@ -113,6 +115,13 @@ td_array to_c(const TensorType& type) {
   return out;
 }
 
+std::unique_ptr<td_model> wrapped(std::shared_ptr<Model> model) {
+  auto made = std::make_unique<td_model>();
+  for (size_t k = 0; k < model->method_count(); ++k) made->signatures.push_back(model->signature(k));
+  made->model = std::move(model);
+  return made;
+}
+
 size_t method_of(const td_model* model, int method) {
   need(method >= 0 && static_cast<size_t>(method) < model->model->method_count(), "method: got a number of none");
   return static_cast<size_t>(method);
@@ -139,10 +148,7 @@ td_error* td_model_load(const char* path, const td_load_options* options, td_mod
         LoadOptions wanted;
         if (options && options->target) wanted.target = options->target;
         if (options) wanted.verified = options->unverified == 0;
-        auto made = std::make_unique<td_model>();
-        made->model = Model::load(path, wanted);
-        for (size_t k = 0; k < made->model->method_count(); ++k) made->signatures.push_back(made->model->signature(k));
-        *model = made.release();
+        *model = wrapped(Model::load(path, wanted)).release();
       },
       TD_ERROR_FILE);
 }
@@ -235,6 +241,30 @@ void td_array_release(td_array* array) {
 
 size_t td_dtype_size(td_dtype dtype) {
   return dtype >= TD_BOOL && dtype <= TD_COMPLEX128 ? static_cast<size_t>(size_of(static_cast<DType>(dtype))) : 0;
+}
+
+td_error* td_embedded_model(const td_embedded* parts, td_model** model) {
+  static std::mutex mutex;
+  static auto& known = *new std::map<const td_embedded*, std::unique_ptr<td_model>>;
+  return guarded([&] {
+    const std::lock_guard lock(mutex);
+    std::unique_ptr<td_model>& made = known[parts];
+    if (!made) made = wrapped(Model::embedded(*parts));
+    *model = made.get();
+  });
+}
+
+td_error* td_embedded_run(const td_embedded* parts, const td_array* arguments, size_t argument_count,
+                          void* const* results, size_t result_count) {
+  td_model* model = nullptr;
+  if (td_error* error = td_embedded_model(parts, &model)) return error;
+  return guarded([&] {
+    std::vector<Array> given, made(result_count);
+    for (size_t k = 0; k < argument_count; ++k) given.push_back(from_c(arguments[k]));
+    need(result_count == model->model->method(0).outputs.size(), "run: got another number of results");
+    model->model->run(0, given, made);
+    for (size_t k = 0; k < result_count; ++k) copy_elements(made[k], results[k]);
+  });
 }
 
 const char* td_version(void) { return TANDEM_VERSION; }

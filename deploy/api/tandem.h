@@ -126,6 +126,25 @@ TD_API td_array td_array_of(void* data, td_dtype dtype, int32_t rank, const int6
 TD_API void td_array_release(td_array* array);
 TD_API size_t td_dtype_size(td_dtype dtype); /* bytes; 0 for what is none */
 
+/* ---- models that are part of the program: what td.aot writes and its header uses ------------------------------------ */
+
+typedef void (*td_kernel)(int64_t, int64_t, void* const*, const int64_t*, void*, int64_t*);
+typedef struct td_bytes {
+  void* data;
+  size_t size;
+} td_bytes;
+typedef struct td_embedded {
+  const char* target;
+  td_bytes method, kernels, weights;
+  const td_kernel* functions;
+} td_embedded;
+
+/* The model, which is made once and is not to be freed. */
+TD_API td_error* td_embedded_model(const td_embedded* parts, td_model** model);
+/* Runs its method, and copies the results, row by row, to `results[k]`. */
+TD_API td_error* td_embedded_run(const td_embedded* parts, const td_array* arguments, size_t argument_count,
+                                 void* const* results, size_t result_count);
+
 /* ---- the process --------------------------------------------------------------------------------------------------- */
 
 TD_API const char* td_version(void);

@@ -54,7 +54,7 @@ Options read_options(int count, char** words) {
     } else if (word == "--target") {
       options.target = next();
     } else if (word == "--threads") {
-      td_set_num_threads(std::atoi(next().c_str()));
+      td_set_num_threads(static_cast<int>(std::strtol(next().c_str(), nullptr, 10)));
     } else if (word == "--bench") {
       options.bench = 1;
       char* end = nullptr;
@@ -126,6 +126,7 @@ std::vector<tandem::Array> run(tandem::Model& model, int method, const Arguments
   tandem::check(td_model_run(model.get(), method, arguments.arrays().data(), arguments.arrays().size(), made.data(),
                              made.size()));
   std::vector<tandem::Array> results;
+  results.reserve(made.size());
   for (const td_array& array : made) results.emplace_back(array);
   return results;
 }

@@ -8,9 +8,12 @@ import json
 from pathlib import Path
 
 import tandem as td
+from examples.smash.comparison import Comparison
 from examples.smash.model import Smash
-from examples.smash.training import Comparison, Data, Settings, Trainer, captures, compare
+from examples.smash.training import Data, Settings, Trainer, captures, score, train_alone
 from tandem._demo import fashion_mnist
+
+TOTALS = ("compiled", "disk_hits", "compile_seconds", "program_runs")  # of td.stats(), what is told
 
 
 def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison:
@@ -19,13 +22,14 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
 
     data = Data(*fashion_mnist.load(), settings)
     td.manual_seed(settings.seed)
-    trainer = Trainer(Smash(), settings.steps, settings.rate)
+    trainer = Trainer(Smash(), settings.steps, settings.rate, settings.seed)
     saved = folder / "checkpoint.safetensors"
-    compared, found = folder / "comparison.json", Comparison([], [], [])
+    compared, found = folder / "comparison.json", Comparison()
     if resume:
         trainer.load(saved)
-        if trainer.done == settings.steps and compared.exists():
+        if compared.exists():
             found = Comparison(**json.loads(compared.read_text()))
+    made = last = 0  # captures so far, and the step of the last one
     with td.tensorboard.Writer(folder) as writer:
         writer.add_hparams(dataclasses.asdict(settings))
         with tqdm(total=settings.steps, initial=trainer.done, desc="hypernetwork") as bar:
@@ -33,34 +37,26 @@ def search(settings: Settings, folder: Path, resume: bool = False) -> Comparison
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}")
                 writer.add_scalar("loss/smash", loss, trainer.done)
+                if (now := sum(captures().values())) != made:
+                    made, last = now, trainer.done
+                    writer.add_scalar("captures", made, last)
                 if trainer.done % 500 == 0 or trainer.done == settings.steps:
                     trainer.save(saved)
         print(f"captures after {trainer.done} steps, each with another architecture: {captures()}")
-        with tqdm(total=settings.architectures, initial=len(found.score), desc="architectures") as bar:
-            for _ in compare(trainer.model, data, settings, found):
+        print(f"the last was in step {last}; in all { ({name: td.stats()[name] for name in TOTALS}) }")
+        with tqdm(total=settings.architectures, initial=len(found.alone), desc="on their own") as bar:
+            for _ in train_alone(data, settings, found):
                 bar.update()
-                bar.set_postfix(score=f"{found.score[-1]:.3f}", alone=f"{found.alone[-1]:.3f}")
+                bar.set_postfix(accuracy=f"{found.means[-1]:.3f}")
                 compared.write_text(json.dumps(dataclasses.asdict(found)))
-                writer.add_scalar("rank correlation", found.correlation, len(found.score))
+        for _ in tqdm(score(trainer.model, data, settings, found), total=settings.architectures, desc="scores"):
+            pass
+        compared.write_text(json.dumps(dataclasses.asdict(found)))
+        writer.add_scalar("rank correlation", found.correlation, trainer.done)
     picture = folder / "scatter.png"
-    scatter(found, picture)
-    print(f"captures at the end: {captures()}")
-    print(f"rank correlation of {len(found.score)} architectures: {found.correlation:.3f}; see {picture}")
+    found.picture(picture)
+    print(f"captures at the end: {captures()}\n{found.report()}\nsee {picture}")
     return found
-
-
-def scatter(found: Comparison, path: Path) -> None:
-    """Draw score against accuracy."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 4), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.scatter(found.score, found.alone)
-    axes.set_xlabel("accuracy with the weights of the hypernetwork (held out)")
-    axes.set_ylabel("accuracy trained on its own (test)")
-    axes.set_title(f"{len(found.score)} architectures, rank correlation {found.correlation:.2f}")
-    axes.grid(alpha=0.3)
-    figure.savefig(path)
 
 
 def main(words: list[str] | None = None) -> None:

@@ -17,10 +17,12 @@ from examples.smash.architecture import (
     FILLED,
     HIDDEN,
     KINDS,
+    MIXED,
     OPERATIONS,
     Architecture,
     Operation,
     encoded,
+    mixings,
 )
 from tandem import nn
 from tandem.nn import functional as F
@@ -46,9 +48,9 @@ def stem(images: Tensor, weight: Tensor) -> Tensor:
 
 
 @td.script
-def transition(x: Tensor, weight: Tensor) -> Tensor:
-    """From one block to the next: half the size, and only the first banks filled."""
-    return F.avg_pool2d(F.relu(normalised(F.conv2d(x, weight))), 2)
+def leave(x: Tensor, mix: Tensor) -> Tensor:
+    """What the next block begins with. mix: [FILLED * CHANNELS, channels written, 1, 1]."""
+    return F.relu(normalised(F.conv2d(x, mix)))
 
 
 @td.script
@@ -73,9 +75,6 @@ class Shared(nn.Module):
     def __init__(self, only: Architecture | None = None) -> None:
         super().__init__()
         self.stem = initial(FILLED * CHANNELS, 1, 3, 3)
-        self.transitions = nn.ParameterList(
-            [initial(FILLED * CHANNELS, BANKS * CHANNELS, 1, 1) for _ in range(BLOCKS - 1)]
-        )
         self.kernels = nn.ParameterDict()
         for block in range(BLOCKS):
             for place in range(OPERATIONS[1] if only is None else len(only[block])):
@@ -84,45 +83,44 @@ class Shared(nn.Module):
                         hidden = max(HIDDEN) if only is None else only[block][place].hidden
                         weight = initial(CHANNELS, hidden, kind.kernel, kind.kernel)
                         self.kernels[kernel_name(block, place, number)] = weight
-        self.head = nn.Linear(BANKS * CHANNELS, 10)
+        self.head = nn.Linear(FILLED * CHANNELS, 10)
 
     def forward(self, images: Tensor, architecture: Architecture, mixes: Sequence[Tensor]) -> Tensor:
-        """The logits of images [N, 1, 28, 28]. mixes: the weights [hidden, channels read] of each operation."""
-        left = iter(mixes)
+        """The logits of images [N, 1, 28, 28]. mixes: the weights [made, channels read] of operations and exits."""
+        left = (mix[:, :, None, None] for mix in mixes)
         x = stem(images, self.stem)
         for block, operations in enumerate(architecture):
-            if block:
-                x = transition(x, self.transitions[block - 1])
-            x = self.block(x, block, operations, left)
+            x = leave(self.block(F.avg_pool2d(x, 2) if block else x, block, operations, left), next(left))
         return head(x, self.head.weight, self.head.bias)
 
     def block(self, x: Tensor, block: int, operations: Sequence[Operation], mixes: Iterator[Tensor]) -> Tensor:
-        banks: list[Tensor | None] = [x[:, k * CHANNELS : (k + 1) * CHANNELS] for k in range(FILLED)]
-        banks += [None] * (BANKS - FILLED)
+        """All banks that were written."""
+        banks = {k: x[:, k * CHANNELS : (k + 1) * CHANNELS] for k in range(FILLED)}
         for place, each in enumerate(operations):
             kind = KINDS[each.kind]
             read = td.concat([banks[k] for k in each.reads], axis=1)
             kernel = self.kernels[kernel_name(block, place, each.kind)][:, : each.hidden]
-            written = operation(read, next(mixes)[:, :, None, None], kernel, kind.padding, kind.dilation)
+            made = operation(read, next(mixes), kernel, kind.padding, kind.dilation)
             for k in each.writes:
-                bank = banks[k]
-                banks[k] = written if bank is None else bank + written
-        empty = td.zeros((x.shape[0], CHANNELS, *x.shape[2:]))
-        return td.concat([empty if bank is None else bank for bank in banks], axis=1)
+                banks[k] = banks[k] + made if k in banks else made
+        written = {k for each in operations for k in each.writes}
+        return td.concat([banks[k] for k in sorted(written)], axis=1)
 
 
 class HyperNetwork(nn.Module):
     """Makes the weights that mix channels, from the architecture: convolutions over its operations."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 128) -> None:
         super().__init__()
         self.layers = nn.ModuleList([nn.Conv1d(FEATURES, width, 3, padding=1), nn.Conv1d(width, width, 3, padding=1)])
-        self.out = nn.Linear(width, max(HIDDEN) * BANKS * CHANNELS)
+        self.out = nn.Linear(width, MIXED * BANKS * CHANNELS)
 
-    def forward(self, architecture: Architecture) -> list[Tensor]:
-        made = make(self, td.asarray(encoded(architecture))[None])
+    def forward(self, architecture: Architecture, order: Sequence[int] | None = None) -> list[Tensor]:
+        """The weights [made, channels read] of each mixing; with `order`, made for those at these places instead."""
+        features = encoded(architecture)
+        made = make(self, td.asarray(features if order is None else features[:, order])[None])
         found = []
-        for k, each in enumerate(each for operations in architecture for each in operations):
+        for k, (_, _, each) in enumerate(mixings(architecture)):
             parts = td.concat([made[k, : each.hidden, bank] for bank in each.reads], axis=1)
             found.append(parts / td.sqrt((parts * parts).sum(axis=1, keepdims=True) + 1e-6))
         return found
@@ -130,11 +128,11 @@ class HyperNetwork(nn.Module):
 
 @td.script
 def make(network: HyperNetwork, features: Tensor) -> Tensor:
-    """[operations, hidden, banks, channels], for all banks that an operation might read."""
+    """[mixings, made, banks, channels], for all channels that a mixing might make, and all banks that it might read."""
     x = features
     for layer in network.layers:
         x = F.leaky_relu(layer(x), 0.1)
-    return network.out(x[0].mT).reshape(-1, max(HIDDEN), BANKS, CHANNELS)
+    return network.out(x[0].mT).reshape(-1, MIXED, BANKS, CHANNELS)
 
 
 class Smash(nn.Module):
@@ -144,8 +142,8 @@ class Smash(nn.Module):
         super().__init__()
         self.shared, self.hyper = Shared(), HyperNetwork()
 
-    def forward(self, images: Tensor, architecture: Architecture) -> Tensor:
-        return self.shared(images, architecture, self.hyper(architecture))
+    def forward(self, images: Tensor, architecture: Architecture, order: Sequence[int] | None = None) -> Tensor:
+        return self.shared(images, architecture, self.hyper(architecture, order))
 
 
 class Alone(nn.Module):
@@ -155,7 +153,7 @@ class Alone(nn.Module):
         super().__init__()
         self.architecture, self.shared = architecture, Shared(architecture)
         self.mixes = nn.ParameterList(
-            [initial(each.hidden, len(each.reads) * CHANNELS) for operations in architecture for each in operations]
+            [initial(each.hidden, len(each.reads) * CHANNELS) for _, _, each in mixings(architecture)]
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import numpy as np
 import tandem as td
 from examples import checkpoint
 from examples.smash import model as parts
-from examples.smash.architecture import Architecture, sample
+from examples.smash.architecture import Architecture, mixings, sample
+from examples.smash.comparison import Comparison
 from examples.smash.model import Alone, Smash
 from tandem._demo.fashion_mnist import Images, normalised
 from tandem.nn import functional as F
@@ -23,13 +24,14 @@ Tensor = td.Tensor
 
 @dataclass
 class Settings:
-    steps: int = 4000  # of the hypernetwork
+    steps: int = 12000  # of the hypernetwork
     rate: float = 3e-3
     alone_steps: int = 400  # of each architecture
     alone_rate: float = 8e-3
+    alone_runs: int = 2  # of each architecture: other initial weights, another order of the images
     batch: int = 64
-    architectures: int = 24  # to compare
-    scored: int = 2000  # images that a score is taken on
+    architectures: int = 36  # to compare
+    scored: int = 5000  # images that a score is taken on
     seed: int = 0
 
 
@@ -42,13 +44,13 @@ class Data:
         self.images, self.labels = pixels[:last], train.labels[:last]
         self.valid = pixels[last:], train.labels[last:]
         self.test = normalised(test.images), test.labels
-        self.settings = settings
+        self.size = settings.batch
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, seed: int) -> tuple[Tensor, Tensor]:
         """The batch of a step, which depends on nothing but the seed."""
-        size = self.settings.batch
+        size = self.size
         epoch, place = divmod(step, len(self.labels) // size)
-        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.labels))
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.labels))
         chosen = td.asarray(order[place * size : (place + 1) * size])
         return self.images[chosen], self.labels[chosen]
 
@@ -56,8 +58,8 @@ class Data:
 class Trainer:
     """A network, its optimizer, and where training is; for `Smash` and for `Alone`."""
 
-    def __init__(self, model: Any, steps: int, rate: float) -> None:
-        self.model, self.steps, self.rate, self.done = model, steps, rate, 0
+    def __init__(self, model: Any, steps: int, rate: float, seed: int = 0) -> None:
+        self.model, self.steps, self.rate, self.seed, self.done = model, steps, rate, seed, 0
         self.optimizer = td.optim.Adam(model.parameters(), lr=rate)
         # What an architecture does not use gets a gradient of 0 and not None: which parameters have gradients is a part
         # of the program that updates them, and there would be one for each architecture.
@@ -74,12 +76,11 @@ class Trainer:
 
     def run(self, data: Data, several: bool = False) -> Iterator[float]:
         """Go on until all steps are done, with another architecture in each if there are several; yield the losses."""
-        seed = data.settings.seed
         while self.done < self.steps:
             rate = self.rate * 0.5 * (1 + math.cos(math.pi * self.done / self.steps))
             self.optimizer.param_groups[0]["lr"] = rate
-            chosen = (sample(np.random.default_rng([seed, 1, self.done])),) if several else ()
-            loss = float(self.step(*data.batch(self.done), *chosen))
+            chosen = (sample(np.random.default_rng([self.seed, 1, self.done])),) if several else ()
+            loss = float(self.step(*data.batch(self.done, self.seed), *chosen))
             self.done += 1
             yield loss
 
@@ -90,29 +91,14 @@ class Trainer:
         self.done = checkpoint.load(path, self.model, self.optimizer)
 
 
-def accuracy(model: Any, images: Tensor, labels: Tensor, *architecture: Architecture, batch: int = 500) -> float:
+def accuracy(model: Any, images: Tensor, labels: Tensor, *given: Any, batch: int = 500) -> float:
     """The part of the images that is recognised. Batches are large: normalisation looks at them as a whole."""
     right = 0
     with td.no_grad():
         for start in range(0, len(labels), batch):
-            found = td.argmax(model(images[start : start + batch], *architecture), axis=1)
+            found = td.argmax(model(images[start : start + batch], *given), axis=1)
             right += int((found == labels[start : start + batch]).astype(td.int64).sum())
     return right / len(labels)
-
-
-@dataclass
-class Comparison:
-    """score: accuracy with the weights of the hypernetwork, on images held out. alone: that of the architecture
-    trained on its own, on the images to test with."""
-
-    architectures: list[Architecture]
-    score: list[float]
-    alone: list[float]
-
-    @property
-    def correlation(self) -> float:
-        """Spearman's: that of the ranks."""
-        return spearman(self.score, self.alone)
 
 
 def candidates(settings: Settings) -> list[Architecture]:
@@ -120,35 +106,36 @@ def candidates(settings: Settings) -> list[Architecture]:
     return [sample(np.random.default_rng([settings.seed, 2, k])) for k in range(settings.architectures)]
 
 
-def compare(model: Smash, data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
-    """Score each architecture that is not in `found` yet, and train it on its own; yield after each."""
-    for architecture in candidates(settings)[len(found.architectures) :]:
-        found.architectures.append(architecture)
-        found.score.append(accuracy(model, *data.valid, architecture))
-        td.manual_seed(settings.seed)
-        alone = Trainer(Alone(architecture), settings.alone_steps, settings.alone_rate)
-        alone.step = td.script(alone.step)  # type: ignore[method-assign]  # one architecture: one program
-        for _ in alone.run(data):
-            pass
-        found.alone.append(accuracy(alone.model, *data.test))
+def train_alone(data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
+    """Train each architecture that is not in `found` yet on its own, as often as the settings say; yield after each."""
+    for architecture in candidates(settings)[len(found.alone) :]:
+        reached, weights = [], 0
+        for run in range(settings.alone_runs):
+            seed = settings.seed + run
+            td.manual_seed(seed)
+            trainer = Trainer(Alone(architecture), settings.alone_steps, settings.alone_rate, seed)
+            trainer.step = td.script(trainer.step)  # type: ignore[method-assign]  # one architecture: one program
+            for _ in trainer.run(data):
+                pass
+            reached.append(accuracy(trainer.model, *data.test))
+            weights = sum(p.size for p in trainer.model.parameters())
+        found.add(architecture, weights, reached)
         yield
 
 
-def spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """The correlation of ranks; equal values share the mean of theirs."""
-    x, y = _ranks(a), _ranks(b)
-    x, y = x - x.mean(), y - y.mean()
-    scale = math.sqrt(float((x * x).sum() * (y * y).sum()))
-    return float((x * y).sum()) / scale if scale else math.nan
-
-
-def _ranks(values: Sequence[float]) -> np.ndarray:
-    ordered = np.sort(values)
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") - 1) / 2
+def score(model: Smash, data: Data, settings: Settings, found: Comparison) -> Iterator[None]:
+    """Score each architecture with weights made for it, and with weights made in another order; yield after each."""
+    found.score, found.shuffled = [], []
+    for number, architecture in enumerate(candidates(settings)):
+        rng = np.random.default_rng([settings.seed, 3, number])
+        places = rng.permutation(len(list(mixings(architecture)))).tolist()
+        found.score.append(accuracy(model, *data.valid, architecture))
+        found.shuffled.append(accuracy(model, *data.valid, architecture, places))
+        yield
 
 
 def captures() -> dict[str, int]:
     """How often each compiled part was captured so far."""
-    named = {"stem": parts.stem, "operation": parts.operation, "transition": parts.transition, "head": parts.head}
+    named = {"stem": parts.stem, "operation": parts.operation, "exit": parts.leave, "head": parts.head}
     named["hypernetwork"] = parts.make
     return {name: function.stats()["captures"] for name, function in named.items()}

@@ -49,8 +49,26 @@ py::dict state_of(const deploy::Model& model) {
 
 std::vector<std::string> method_names(const deploy::Model& model) {
   std::vector<std::string> names;
+  names.reserve(model.method_count());
   for (size_t k = 0; k < model.method_count(); ++k) names.push_back(model.method(k).name);
   return names;
+}
+
+py::tuple described(const ArchiveWriter& writer) {
+  const deploy::Method& method = writer.methods().at(0);
+  const auto row = [](const std::string& name, DType dtype, const Shape& shape) {
+    py::list sizes;
+    for (const Dim& dim : shape) sizes.append(to_text(dim));
+    return py::make_tuple(name, info(dtype).name, sizes);
+  };
+  py::list arguments, results;
+  for (const deploy::MethodInput& input : method.inputs)
+    if (!input.state) arguments.append(row(input.name, input.dtype, input.sizes));
+  for (const deploy::MethodOutput& output : method.outputs) {
+    const TensorType type = type_of(method, output);
+    results.append(row(output.name, type.dtype, type.shape));
+  }
+  return py::make_tuple(arguments, results);
 }
 
 }  // namespace
@@ -74,12 +92,19 @@ void bind_deploy(py::module_& m) {
           [](ArchiveWriter& writer, const std::string& path, const std::string& manifest, const py::bytes& weights,
              const std::vector<std::string>& targets, const std::vector<std::pair<std::string, py::bytes>>& parts) {
             std::vector<std::pair<std::string, std::string>> files;
+            files.reserve(parts.size());
             for (const auto& [name, bytes] : parts) files.emplace_back(name, std::string(bytes));
             const std::string_view view = weights;
             const py::gil_scoped_release release;
             writer.write(path, manifest, view, targets, files);
           },
-          py::arg("path"), py::arg("manifest"), py::arg("weights"), py::arg("targets"), py::arg("parts"));
+          py::arg("path"), py::arg("manifest"), py::arg("weights"), py::arg("targets"), py::arg("parts"))
+      .def(
+          "object",
+          [](const ArchiveWriter& writer, const std::string& name, const std::string& weights_file, size_t size,
+             const std::string& target) { return py::bytes(writer.object(name, weights_file, size, target)); },
+          py::arg("name"), py::arg("weights_file"), py::arg("weights_size"), py::arg("target"))
+      .def("describe", described, "Return the arguments and results of the only method: name, dtype, sizes as text.");
   using deploy::Model;
   m.def(
       "load_model",

@@ -235,6 +235,7 @@ from tandem._sorting import (
     unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem.ahead import aot
 from tandem.amp import autocast
 from tandem.autograd import (
     checkpoint,
@@ -301,6 +302,7 @@ __all__ = [
     "amp",
     "angle",
     "any",
+    "aot",
     "arange",
     "archive",
     "argmax",

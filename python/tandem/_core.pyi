@@ -455,6 +455,9 @@ class ArchiveWriter:
         inputs: list[tuple[str, _bool]],
         outputs: list[str],
     ) -> None: ...
+    def object(self, name: str, weights_file: str, weights_size: int, target: str) -> bytes: ...
+    def describe(self) -> tuple[list[Any], list[Any]]:
+        """Return the arguments and results of the only method: name, dtype, sizes as text."""
     def write(
         self,
         path: str,

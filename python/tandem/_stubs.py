@@ -281,6 +281,8 @@ CLASSES = {
         "__init__(self) -> None",
         "add(self, executable: Executable, name: str, doc: str, inputs: list[tuple[str, _bool]], outputs: list[str])"
         " -> None",
+        "object(self, name: str, weights_file: str, weights_size: int, target: str) -> bytes",
+        "describe(self) -> tuple[list[Any], list[Any]]",
         "write(self, path: str, manifest: str, weights: bytes, targets: list[str], parts: list[tuple[str, bytes]])"
         " -> None",
     ],
@@ -465,6 +467,7 @@ def package_stub() -> str:
         "tandem._sorting",
         "tandem._statistics",
         "tandem.autograd",
+        "tandem.ahead",
         "tandem.amp",
         "tandem.compare",
         "tandem.precision",

@@ -11,17 +11,19 @@ import datetime
 import json
 import os
 import platform
+import tempfile
 import types
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tandem import _core, _trees, serialization
 from tandem._boundary import public
 from tandem.autograd import no_grad
-from tandem.jit import Compiled
+from tandem.jit import Compiled, is_enabled, set_enabled
 from tandem.tensor_spec import TensorSpec
 
-__all__ = ["LoadedModel"]
+__all__ = ["LoadedModel", "load", "sample"]
 
 Tensor = _core.Tensor
 SUFFIX = ".tdm"
@@ -48,16 +50,14 @@ def save(
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Capture, compile and write; see td.save."""
-    wanted = _wanted(obj, args, methods)
+    wanted = wanted_methods(obj, args, methods, dynamic)
     chosen = TARGETS if targets is None else (targets,) if isinstance(targets, str) else tuple(targets)
-    writer, state = _core.ArchiveWriter(), _State(obj, wanted)
+    writer, state = _core.ArchiveWriter(), State(obj, wanted)
     described, parts = {}, []
     for method in wanted:
-        example = method._replace(args=_marked(method, dynamic))
-        compiled = _captured(example, dynamic is True)
-        described[method.name] = _add(writer, state, example, compiled)
+        compiled, described[method.name] = add_method(writer, state, method, dynamic)
         if not compiled.records[-1].specialization.executable.writes_inputs:
-            parts.append(_sample(method, compiled))
+            parts += _sample(method, compiled)
     manifest = {
         "producer": {
             "tandem": _core.__version__,
@@ -71,7 +71,16 @@ def save(
     writer.write(os.fspath(path), json.dumps(manifest), weights, list(chosen), parts)
 
 
-def _wanted(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wanted]:
+def wanted_methods(
+    obj: Any, args: Any, methods: Mapping[str, Any] | None, dynamic: bool | Mapping[str, Any] | None
+) -> list[_Wanted]:
+    """What is to be saved, by its names and examples."""
+    found = _named_methods(obj, args, methods)
+    _check_names(found, dynamic)
+    return found
+
+
+def _named_methods(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wanted]:
     if (args is None) == (methods is None):
         raise _core.ArgumentTypeError(
             "save: got a model for a .tdm file "
@@ -106,14 +115,13 @@ def _wanted(obj: Any, args: Any, methods: Mapping[str, Any] | None) -> list[_Wan
 
 
 def _marked(method: _Wanted, dynamic: bool | Mapping[str, Any] | None) -> tuple[Any, ...]:
-    """The arguments, with specifications in place of those that have other sizes from call to call."""
+    """The arguments, row by row, and specifications in place of those that have other sizes from call to call."""
+    given = tuple(x.copy() if isinstance(x, Tensor) and not x.is_contiguous() else x for x in method.args)
     if not isinstance(dynamic, Mapping):
-        return method.args
-    from tandem.scripting.arguments import leaf_names
-
-    names = leaf_names(_plain(method.function), method.args, {}, list(method.args))
+        return given
+    names = _argument_names(method)
     args = []
-    for name, value in zip(names, method.args, strict=True):
+    for name, value in zip(names, given, strict=True):
         axes = dynamic.get(name, {})
         if not axes or not isinstance(value, Tensor):
             args.append(value)
@@ -127,11 +135,26 @@ def _marked(method: _Wanted, dynamic: bool | Mapping[str, Any] | None) -> tuple[
     return tuple(args)
 
 
+def _argument_names(method: _Wanted) -> list[str]:
+    from tandem.scripting.arguments import leaf_names
+
+    return leaf_names(_plain(method.function), method.args, {}, list(method.args))
+
+
+def _check_names(wanted: list[_Wanted], dynamic: bool | Mapping[str, Any] | None) -> None:
+    names = {name for method in wanted for name in _argument_names(method)}
+    for name in dynamic if isinstance(dynamic, Mapping) else ():
+        if name not in names:
+            raise _core.ArgumentError(
+                f"save: got dynamic axes of {name!r}; need the name of an argument: {', '.join(sorted(names))}"
+            )
+
+
 def _plain(function: Any) -> Any:
     return function.__wrapped__ if isinstance(function, Compiled) else function
 
 
-class _State:
+class State:
     """The tensors that methods work on, by name."""
 
     def __init__(self, obj: Any, wanted: list[_Wanted]) -> None:
@@ -152,7 +175,12 @@ class _State:
                 number += 1
                 found = f"{wanted or 'tensor'}_{number}"
             self._known[id(value)] = found
-        self.tensors[found] = value.detach() if value.is_contiguous() else value.detach().copy()
+        if not value.is_contiguous():
+            raise _core.ArgumentError(
+                f"save: got the tensor '{found}', whose elements do not lie row by row; need that; try "
+                f"{found} = {found}.copy()"
+            )
+        self.tensors[found] = value.detach()
         return found
 
 
@@ -161,10 +189,24 @@ def _captured(method: _Wanted, all_sizes: bool) -> Compiled:
     rewriting = getattr(method.function, "rewriting", True)
     numerics = getattr(method.function, "numerics", "strict")
     compiled = Compiled(function, rewriting=rewriting, numerics=numerics, dynamic=True if all_sizes else None)
-    return compiled.precompile(*method.args)
+    before = is_enabled()
+    set_enabled(True)  # what is saved is compiled, whatever runs here
+    try:
+        return compiled.precompile(*method.args)
+    finally:
+        set_enabled(before)
 
 
-def _add(writer: Any, state: _State, method: _Wanted, compiled: Compiled) -> dict[str, Any]:
+def add_method(
+    writer: Any, state: State, method: _Wanted, dynamic: bool | Mapping[str, Any] | None
+) -> tuple[Compiled, dict[str, Any]]:
+    """Capture a method and hand it to the writer; describe how Python calls it."""
+    example = method._replace(args=_marked(method, dynamic))
+    compiled = _captured(example, dynamic is True)
+    return compiled, _add(writer, state, example, compiled)
+
+
+def _add(writer: Any, state: State, method: _Wanted, compiled: Compiled) -> dict[str, Any]:
     """Write a method, and describe how Python calls it."""
     record = compiled.records[-1]
     call = record.call
@@ -199,7 +241,7 @@ def _add(writer: Any, state: _State, method: _Wanted, compiled: Compiled) -> dic
     return {"arguments": _arguments(method, order), "outputs": tree, "names": names}
 
 
-def _input_of_state(state: _State, method: _Wanted, source: tuple[Any, ...]) -> str:
+def _input_of_state(state: State, method: _Wanted, source: tuple[Any, ...]) -> str:
     from tandem.scripting.guards import current
 
     if source[0] == "fixed":
@@ -258,12 +300,33 @@ def _text(function: Any) -> str:
     return (getattr(function, "__doc__", None) or "").strip()
 
 
-def _sample(method: _Wanted, compiled: Compiled) -> tuple[str, bytes]:
-    """Arguments and what they give: what a user of the file can try, and compare with."""
+def _sample(method: _Wanted, compiled: Compiled) -> list[tuple[str, bytes]]:
+    """Arguments and what they give, as a file: what a user of the model can try, and compare with.
+
+    None for sizes that are only named, and for complex128, which such files do not have.
+    """
+    if any(isinstance(leaf, TensorSpec) for leaf in method.args):
+        return []
     with no_grad():
         results = compiled(*method.args)
     tensors, text = _trees.encode({"arguments": method.args, "results": results})
-    return f"samples/{method.name}.safetensors", serialization.to_bytes(tensors, {"tree": text})
+    if any(x.dtype == _core.complex128 for x in tensors.values()):
+        return []
+    return [(f"samples/{method.name}.safetensors", serialization.to_bytes(tensors, {"tree": text}))]
+
+
+@public
+def sample(path: str | os.PathLike[str], method: str) -> tuple[tuple[Any, ...], Any]:
+    """Return an example of the arguments of a method, and what it gave when the file was written.
+
+    KeyError for a method that has none: one that writes to its model, or whose sizes were only named.
+    """
+    with zipfile.ZipFile(path) as file, tempfile.NamedTemporaryFile(suffix=".safetensors") as copy:
+        copy.write(file.read(f"samples/{method}.safetensors"))
+        copy.flush()
+        tensors, texts, _ = serialization.read(copy.name)
+    found = _trees.decode(texts["tree"], tensors)
+    return found["arguments"], found["results"]
 
 
 def load(path: str | os.PathLike[str], target: str = "") -> LoadedModel:

@@ -4,6 +4,7 @@ import json
 import random
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,32 @@ def test_training_goes_on_in_the_file_as_in_python(tmp_path):
     assert "conv.weight" in state
 
 
+class Annotated(td.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = td.nn.Parameter(td.full((3,), 2.0))
+
+    @td.script
+    def positive(self, x):
+        if x.sum() > 0:
+            return x * self.scale
+        return -x
+
+
+def test_annotated_methods_views_and_disabled_compilation(tmp_path):
+    model, x = Annotated(), td.arange(12, dtype=td.float32).reshape((3, 4)).T
+    with td.disabled():
+        td.save(model, tmp_path / "m.tdm", methods={"positive": (x,)}, targets=RUNNABLE[-1])
+        assert not td.is_enabled()
+    loaded = td.load(tmp_path / "m.tdm")
+    with td.no_grad():
+        for given in (x, x.copy(), -x):
+            assert bits(loaded.positive(given)) == bits(model.positive(given))
+    model.scale = td.nn.Parameter(td.ones((6,))[::2])
+    with pytest.raises(ValueError, match="'scale', whose elements do not lie row by row"):
+        td.save(model, tmp_path / "m.tdm", methods={"positive": (x,)}, targets=RUNNABLE[-1])
+
+
 def test_the_tensors_of_a_model_can_be_written(tmp_path):
     model = td.nn.Linear(3, 2)
     td.save(model, tmp_path / "m.tdm", (td.ones((4, 3)),), targets=RUNNABLE[-1])
@@ -171,6 +198,26 @@ def test_an_index_out_of_range_names_it(tmp_path):
         td.load(tmp_path / "f.tdm")(td.ones((3,)), td.asarray([5]))
 
 
+def test_many_threads_run_one_model(tmp_path):
+    model = td.nn.Sequential(td.nn.Linear(20, 30), td.nn.Tanh(), td.nn.Linear(30, 4))
+    total = td.zeros(())
+
+    def count(x):
+        total[...] += 1
+        return total + x
+
+    x = td.ones((5, 20))
+    td.save(model, tmp_path / "m.tdm", methods={"forward": (x,), "count": (count, td.zeros(()))}, targets=RUNNABLE[-1])
+    loaded = td.load(tmp_path / "m.tdm")
+    with td.no_grad():
+        expected = [bits(model(x * k)) for k in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        results = pool.map(lambda k: bits(loaded.forward(x * (k % 16))), range(400))
+        counts = sorted(float(c) for c in pool.map(lambda k: loaded.count(td.zeros(())), range(200)))
+    assert list(results) == [expected[k % 16] for k in range(400)]
+    assert counts == list(range(1, 201))
+
+
 # ---- what cannot be saved, or called ------------------------------------------------------------------------------
 
 
@@ -197,6 +244,8 @@ def test_what_changes_python_is_refused(tmp_path):
         (lambda p: td.save(3, p, (td.ones(2),)), TypeError, "got int for a .tdm file; need a function"),
         (lambda p: td.save(td.nn.Linear(2, 2), p, methods={"nothing": (td.ones(2),)}), TypeError, "does not have"),
         (lambda p: td.save(td.nn.Linear(2, 2), p, methods={"a b": (td.ones(2),)}), ValueError, "need a name such as"),
+        (lambda p: td.save(td.nn.Linear(2, 2), p, (td.ones(2),), dynamic={"x": [0]}), ValueError, "argument: input"),
+        (lambda p: td.save(td.nn.Linear(2, 2), p, (td.ones(2),), dynamic={"input": [1]}), IndexError, "got the axis 1"),
         (lambda p: td.save(abs, p, (td.ones(2),), targets="riscv"), ValueError, "got the target 'riscv'"),
         (lambda p: td.save({"a": td.ones(2)}, p.with_suffix(".safetensors"), targets="x"), ValueError, "'.tdm'"),
     ],

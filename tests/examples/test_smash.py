@@ -10,6 +10,8 @@ from examples.smash import training
 from examples.smash.architecture import (
     BANKS,
     BLOCKS,
+    CHANNELS,
+    EXIT,
     FEATURES,
     FILLED,
     HIDDEN,
@@ -18,10 +20,12 @@ from examples.smash.architecture import (
     READS,
     WRITES,
     encoded,
+    mixings,
     sample,
 )
+from examples.smash.comparison import Comparison, by_chance, spearman
 from examples.smash.model import Alone, Smash
-from examples.smash.training import Data, Settings, Trainer, accuracy, captures, spearman
+from examples.smash.training import Data, Settings, Trainer, accuracy, captures
 from tandem._demo import fashion_mnist
 from tandem._demo.fashion_mnist import Images
 
@@ -55,8 +59,19 @@ def test_architectures_read_only_what_was_written():
                 assert set(each.writes) <= set(range(BANKS)) and 1 <= len(each.writes) <= WRITES
                 assert each.hidden in HIDDEN and 0 <= each.kind < len(KINDS)
                 filled |= set(each.writes)
+            assert len({each.hidden for each in operations}) == 1
     assert counts == set(range(OPERATIONS[0], OPERATIONS[1] + 1))
     assert sample(np.random.default_rng(5)) == sample(np.random.default_rng(5))
+
+
+def test_what_no_operation_wrote_is_not_passed_on():
+    for k in range(50):
+        architecture = sample(np.random.default_rng(k))
+        exits = [each for _, _, each in mixings(architecture) if each.kind == EXIT]
+        assert len(exits) == BLOCKS
+        for operations, leave in zip(architecture, exits, strict=True):
+            assert set(leave.reads) == {bank for each in operations for bank in each.writes}
+            assert leave.hidden == CHANNELS * len(leave.writes) == CHANNELS * FILLED
 
 
 def test_encodings_tell_architectures_apart():
@@ -64,7 +79,7 @@ def test_encodings_tell_architectures_apart():
     codes = {encoded(architecture).tobytes() for architecture in found}
     assert len(codes) == len(found)
     architecture = next(iter(found))
-    assert encoded(architecture).shape == (FEATURES, sum(map(len, architecture)))
+    assert encoded(architecture).shape == (FEATURES, BLOCKS + sum(map(len, architecture)))
 
 
 def test_the_hypernetwork_makes_weights_of_length_one():
@@ -73,18 +88,36 @@ def test_the_hypernetwork_makes_weights_of_length_one():
     for k in range(4):
         architecture = sample(np.random.default_rng(k))
         mixes = network.hyper(architecture)
-        for each, mix in zip((e for operations in architecture for e in operations), mixes, strict=True):
-            assert mix.shape == (each.hidden, 8 * len(each.reads))
+        for (_, _, each), mix in zip(mixings(architecture), mixes, strict=True):
+            assert mix.shape == (each.hidden, CHANNELS * len(each.reads))
             np.testing.assert_allclose((mix * mix).sum(axis=1).detach().numpy(), 1, rtol=1e-3)
+
+
+def test_the_made_weights_depend_on_the_architecture():
+    """Those of an operation too that two architectures share, and of other places if they are made in another order."""
+    td.manual_seed(0)
+    network = Smash()
+    one = sample(np.random.default_rng(1))
+    first = one[0][0]
+    other = ((first._replace(kind=(first.kind + 1) % len(KINDS)), *one[0][1:]), *one[1:])
+    assert [each for _, _, each in mixings(one)][1:] == [each for _, _, each in mixings(other)][1:]
+    for a, b in list(zip(network.hyper(one), network.hyper(other), strict=True))[:2]:
+        assert float(abs(a - b).max()) > 1e-3
+    places = range(len(list(mixings(one))))
+    same, turned = network.hyper(one, list(places)), network.hyper(one, list(places)[::-1])
+    for a, b, c in zip(network.hyper(one), same, turned, strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+        assert a.shape == c.shape
+    assert float(abs(same[0] - turned[0]).max()) > 1e-2
 
 
 def test_gradients_reach_the_hypernetwork(rng):
     td.manual_seed(0)
     data, settings = small(rng)
     trainer = Trainer(Smash(), settings.steps, settings.rate)
-    trainer.step(*data.batch(0), sample(np.random.default_rng(0)))
+    trainer.step(*data.batch(0, 0), sample(np.random.default_rng(0)))
     for name, p in trainer.model.named_parameters():
-        if name.startswith(("hyper.", "shared.stem", "shared.head", "shared.transitions")):
+        if name.startswith(("hyper.", "shared.stem", "shared.head")):
             assert float(abs(p.grad).max()) > 0, name
     used = [name for name, p in trainer.model.shared.kernels.items() if float(abs(p.grad).max()) > 0]
     architecture = sample(np.random.default_rng(0))
@@ -126,7 +159,7 @@ def test_one_architecture_learns(rng):
     losses = list(trainer.run(data))
     assert losses[-1] < 0.6 * losses[0]
     assert accuracy(trainer.model, *data.test) > 0.5  # by chance: 0.1
-    assert len(trainer.model.mixes) == sum(map(len, architecture)) == len(list(trainer.model.shared.kernels))
+    assert len(trainer.model.mixes) == BLOCKS + len(list(trainer.model.shared.kernels))
 
 
 def test_a_step_of_one_architecture_is_one_program(rng):
@@ -171,6 +204,31 @@ def test_rank_correlation(rng):
     assert np.isnan(spearman([1, 1], [2, 3]))
 
 
+def test_the_chance_of_a_rank_correlation(rng):
+    from scipy import stats
+
+    for strength in (0, 0.3, 1):
+        a = rng.normal(size=30)
+        b = rng.normal(size=30) + strength * a
+        assert by_chance(a, b) == pytest.approx(stats.spearmanr(a, b).pvalue, rel=0.15, abs=0.003)
+    assert by_chance([1, 2, 3], [10, 20, 30]) == pytest.approx(1 / 3, abs=0.01)  # or the other way round: 2 of 6 orders
+
+
+def test_spread_and_noise_of_a_comparison(rng):
+    found = Comparison()
+    for k in range(400):
+        alone = (0.5 + 0.03 * rng.normal() + 0.01 * rng.normal(size=2)).tolist()
+        found.add(sample(np.random.default_rng(k)), 1000 - k, alone)
+        found.score.append(alone[0])
+        found.shuffled.append(0.1 + k / 1000)
+    assert found.noise == pytest.approx(0.01, rel=0.15)
+    assert found.spread == pytest.approx((0.03**2 + 0.01**2 / 2) ** 0.5, rel=0.15)
+    assert found.correlation > 0.9
+    told = found.report()
+    assert f"rank correlation of 400 architectures: {found.correlation:.3f} (by chance: p = 1e-05)" in told
+    assert "with those made for another order: 10.0% to 49.9%" in told and f"runs of one {found.noise:.2%}" in told
+
+
 def test_the_command_line(rng, monkeypatch, tmp_path, capsys):
     pytest.importorskip("tqdm", reason="the progress bar needs tqdm (pip install tqdm)")
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib (pip install matplotlib)")
@@ -178,16 +236,18 @@ def test_the_command_line(rng, monkeypatch, tmp_path, capsys):
 
     given = images(rng, 200), images(rng, 60)
     monkeypatch.setattr(fashion_mnist, "load", lambda: given)
-    sizes = ["--alone-steps", "3", "--batch", "16", "--architectures", "3", "--scored", "40"]
+    sizes = ["--alone-steps", "3", "--alone-runs", "2", "--batch", "16", "--architectures", "3", "--scored", "40"]
     main(["--steps", "4", "--folder", str(tmp_path), *sizes])
     told = capsys.readouterr().out
     assert "captures after 4 steps, each with another architecture: {'stem':" in told
+    assert "the last was in step " in told and "'compile_seconds'" in told
     assert "rank correlation of 3 architectures: " in told
     found = json.loads((tmp_path / "comparison.json").read_text())
-    assert len(found["score"]) == len(found["alone"]) == len(found["architectures"]) == 3
+    assert all(len(values) == 3 for values in found.values()) and set(map(len, found["alone"])) == {2}
     assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
-    found["alone"][0] = 0.75  # what is known already is not computed again
-    (tmp_path / "comparison.json").write_text(json.dumps({name: values[:2] for name, values in found.items()}))
+    found["alone"][0] = [0.75, 0.25]  # what is known already is not computed again
+    known = {name: found[name][:2] for name in ("architectures", "weights", "alone")}
+    (tmp_path / "comparison.json").write_text(json.dumps(known))
     main(["--steps", "4", "--resume", "--folder", str(tmp_path), *sizes])
     again = json.loads((tmp_path / "comparison.json").read_text())
     assert again == found

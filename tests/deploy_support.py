@@ -1,0 +1,26 @@
+"""What the tests of C and C++ programs share."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+BUILD = Path(os.environ.get("TANDEM_BUILD_DIR", ROOT / "build/dev"))
+CMAKE = shutil.which("cmake") or str(Path(sys.executable).parent / "cmake")
+
+
+def run(*command, env=None, check=True, **options):
+    done = subprocess.run(
+        [str(word) for word in command], env=env, text=True, capture_output=True, timeout=300, **options
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def bare_environment(folder: Path) -> dict[str, str]:
+    """Neither Python nor LLVM nor anything of the user can be found."""
+    (folder / "empty").mkdir(exist_ok=True)
+    return {"PATH": str(folder / "empty"), "HOME": str(folder / "empty"), "TANDEM_CACHE_DIR": ""}
