@@ -1,5 +1,8 @@
 // Convolution and its two transposes, computed by routines of the runtime (runtime/convolution.cpp). The three are closed
 // under differentiation: each is linear in both inputs, and the gradients of one are the two others.
+//
+// Quantised layers (python/tandem/precision) multiply 8-bit integers, exactly; those rows are here, too
+// (runtime/integer_product.h).
 #include "ir/rules.h"
 
 namespace tandem {
@@ -15,17 +18,20 @@ const Dims& numbers(const OpDef& op, const Attrs& attrs, std::string_view name) 
   return attr_as<Dims>(op, attrs, name);
 }
 
-// Inputs of one dtype: [batch, channels, axes ...] or weights [out, in / groups, axes ...].
-size_t check_operands(InferContext& c, size_t operands) {
+// The first two inputs: [batch, channels, axes ...] or weights [out, in / groups, axes ...].
+size_t check_ranks(InferContext& c) {
   const size_t axes = c.get<Dims>("stride").size();
-  for (size_t i = 0; i < operands; ++i) {
-    const TensorType& x = c.inputs[i];
-    if (x.dtype != c.inputs[0].dtype)
-      c.fail(ErrorKind::dtype, "got dtypes {} and {}; need the same", info(c.inputs[0].dtype).name, info(x.dtype).name);
+  for (const TensorType& x : c.inputs.first(2))
     if (static_cast<size_t>(x.rank()) != axes + 2)
       c.fail(ErrorKind::shape, "got the shape {}; need two axes and {} more", to_text(x.shape), axes);
-  }
   return axes;
+}
+
+void check_operands(InferContext& c) {
+  const DType first = c.inputs[0].dtype, second = c.inputs[1].dtype;
+  if (first != second)
+    c.fail(ErrorKind::dtype, "got dtypes {} and {}; need the same", info(first).name, info(second).name);
+  check_ranks(c);
 }
 
 void check_channels(InferContext& c, const Dim& source, const Dim& result, const Shape& weights) {
@@ -44,14 +50,38 @@ void check_bias(InferContext& c, const Dim& channels) {
            to_text(channels));
 }
 
+// ---- products of 8-bit integers ----
+
+constexpr NoGrad kNoIntegerGradient{"its inputs are integers"};
+
+void check_integers(InferContext& c) {
+  const TensorType &x = c.inputs[0], &weight = c.inputs[1], &zero = c.inputs[2];
+  if ((x.dtype != DType::i8 && x.dtype != DType::u8) || weight.dtype != DType::i8 || zero.dtype != x.dtype)
+    c.fail(ErrorKind::dtype, "got dtypes {}, {} and {}; need int8 or uint8, int8, and that of the first again",
+           info(x.dtype).name, info(weight.dtype).name, info(zero.dtype).name);
+  if (zero.rank() != 0) c.fail(ErrorKind::shape, "got a zero point of shape {}; need one number", to_text(zero.shape));
+}
+
+TensorType integer_linear_type(InferContext& c) {
+  check_integers(c);
+  const Shape &x = c.inputs[0].shape, &weight = c.inputs[1].shape;
+  if (x.empty() || weight.size() != 2 || !c.env.equal(x.back(), weight[1]))
+    c.fail(ErrorKind::shape, "got x of shape {} and weight of shape {}; need [..., in] and [out, in]", to_text(x),
+           to_text(weight));
+  TensorType out{DType::i32, x, {}};
+  out.shape.back() = weight[0];
+  return out;
+}
+
+// ---- convolution ----
+
 Dim span_of(Dim kernel, Dim dilation) { return dilation * (kernel - Dim(1)) + Dim(1); }
 
-TensorType convolution_type(InferContext& c) {
-  const size_t axes = check_operands(c, 2);
+TensorType correlation_type(InferContext& c, DType dtype) {
+  const size_t axes = check_ranks(c);
   const Shape &x = c.inputs[0].shape, &weights = c.inputs[1].shape;
   check_channels(c, x[1], weights[0], weights);
-  check_bias(c, weights[0]);
-  TensorType out{c.inputs[0].dtype, {x[0], weights[0]}, {}};
+  TensorType out{dtype, {x[0], weights[0]}, {}};
   const Dims &stride = c.get<Dims>("stride"), &dilation = c.get<Dims>("dilation");
   const Dims &before = c.get<Dims>("before"), &after = c.get<Dims>("after");
   for (size_t i = 0; i < axes; ++i) {
@@ -64,8 +94,19 @@ TensorType convolution_type(InferContext& c) {
   return out;
 }
 
+TensorType convolution_type(InferContext& c) {
+  check_operands(c);
+  check_bias(c, c.inputs[1].shape[0]);
+  return correlation_type(c, c.inputs[0].dtype);
+}
+
+TensorType integer_convolution_type(InferContext& c) {
+  check_integers(c);
+  return correlation_type(c, DType::i32);
+}
+
 TensorType source_type(InferContext& c) {
-  check_operands(c, 2);
+  check_operands(c);
   const Shape &y = c.inputs[0].shape, &weights = c.inputs[1].shape;
   const Dim channels = weights[1] * Dim(c.get<int64_t>("groups"));
   check_channels(c, channels, y[1], weights);
@@ -76,7 +117,7 @@ TensorType source_type(InferContext& c) {
 }
 
 TensorType weights_type(InferContext& c) {
-  check_operands(c, 2);
+  check_operands(c);
   const Shape &x = c.inputs[0].shape, &y = c.inputs[1].shape;
   TensorType out{c.inputs[0].dtype, {y[1], floor_div(x[1], Dim(c.get<int64_t>("groups")))}, {}};
   for (const Dim& size : c.get<Dims>("kernel")) out.shape.push_back(size);
@@ -164,7 +205,22 @@ std::vector<OpDef> convolution_ops() {
              .infer = weights_type,
              .grad = weights_grad,
              .onnx = "none: ONNX has no gradients",
-             .doc = "Return the transpose, in its weights, of the convolution of x, of y."}});
+             .doc = "Return the transpose, in its weights, of the convolution of x, of y."},
+            {.name = "integer_linear",
+             .inputs = {"x", "weight", "zero_point"},
+             .traits = Trait::internal | Trait::mixed,
+             .infer = integer_linear_type,
+             .grad = kNoIntegerGradient,
+             .onnx = "MatMulInteger",
+             .doc = "Return (x - zero_point) @ weight.T of 8-bit integers and an int8 weight, exactly modulo 2^32."},
+            {.name = "integer_convolution",
+             .inputs = {"x", "weight", "zero_point"},
+             .attrs = attrs({"after", AttrKind::dims, std::nullopt, "like before, behind"}),
+             .traits = Trait::internal | Trait::mixed,
+             .infer = integer_convolution_type,
+             .grad = kNoIntegerGradient,
+             .onnx = "ConvInteger",
+             .doc = "Correlate x - zero_point, 8-bit integers, with an int8 weight, exactly modulo 2^32, as int32."}});
   for (OpDef& row : rows) row.lower = Structure::library;
   return rows;
 }

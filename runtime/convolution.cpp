@@ -75,22 +75,9 @@ Parameters parameters_of(const RoutineArgs& args) {
 
 void run(ConvolutionOf computed, const RoutineArgs& call, const RoutineArray& source, const RoutineArray& weights,
          const RoutineArray& result, const void* bias) {
-  const Parameters p = parameters_of(call);
-  ConvolutionArgs args{.computed = computed,
-                       .dtype = call.out.dtype,
-                       .batch = source.shape[0],
-                       .groups = p.groups,
-                       .in = source.shape[1] / p.groups,
-                       .out = result.shape[1] / p.groups,
-                       .axes = static_cast<int>(p.stride.size()),
-                       .window = {},
-                       .source = source.data,
-                       .weights = weights.data,
-                       .result = result.data,
-                       .bias = bias};
-  for (size_t i = 0; i < p.stride.size(); ++i)
-    args.window[i] = {source.shape[2 + i], weights.shape[2 + i], result.shape[2 + i],
-                      p.stride[i],         p.dilation[i],        p.before[i]};
+  ConvolutionArgs args = convolution_of(call, source, weights, result);
+  args.computed = computed;
+  args.bias = bias;
   convolve(args);
 }
 
@@ -110,6 +97,27 @@ constexpr Routine kRoutines[] = {
     {"convolution", run_convolution}, {"convolution_source", run_source}, {"convolution_weights", run_weights}};
 
 }  // namespace
+
+ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& source, const RoutineArray& weights,
+                               const RoutineArray& result) {
+  const Parameters p = parameters_of(call);
+  ConvolutionArgs args{.computed = ConvolutionOf::result,
+                       .dtype = call.out.dtype,
+                       .batch = source.shape[0],
+                       .groups = p.groups,
+                       .in = source.shape[1] / p.groups,
+                       .out = result.shape[1] / p.groups,
+                       .axes = static_cast<int>(p.stride.size()),
+                       .window = {},
+                       .source = source.data,
+                       .weights = weights.data,
+                       .result = result.data,
+                       .bias = nullptr};
+  for (size_t i = 0; i < p.stride.size(); ++i)
+    args.window[i] = {source.shape[2 + i], weights.shape[2 + i], result.shape[2 + i],
+                      p.stride[i],         p.dilation[i],        p.before[i]};
+  return args;
+}
 
 int64_t ConvolutionArgs::places() const {
   int64_t out = 1;

@@ -39,6 +39,12 @@ struct ConvolutionArgs {
   double steps() const;  // multiply-adds
 };
 
+// What a routine whose parameters begin with stride, dilation, before and groups is asked for; without bias.
+struct RoutineArgs;
+struct RoutineArray;
+ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& source, const RoutineArray& weights,
+                               const RoutineArray& result);
+
 // float32 and bfloat16 go to oneDNN where there is one and the problem is worth a call; everything else through columns
 // and our own product (gemm.h). Both are cut by sizes alone: results do not depend on the number of threads.
 void convolve(const ConvolutionArgs& args);

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "ir/error.h"
-#include "runtime/convolution.h"
+#include "runtime/convolution_rows.h"
 #include "runtime/gemm.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
@@ -17,42 +17,6 @@ constexpr int64_t kColumnBytes = 256 << 10;  // of one thread
 constexpr int64_t kLeastTile = 32;           // places of the result
 constexpr int64_t kSlices = 4;               // of the batch, whose sums are added in order
 constexpr double kNanosecondsPerStep = 0.1;
-
-struct Range {
-  int64_t begin, end;
-  int64_t count() const { return end - begin; }
-};
-
-// Three axes; leading ones are of size one.
-struct Grid {
-  Window axes[kMostWindowAxes];
-  explicit Grid(const ConvolutionArgs& args) {
-    std::copy_n(args.window, args.axes, axes + kMostWindowAxes - args.axes);
-  }
-};
-
-// Calls visit(result place counted from tile.begin, source element, how many, step) for the places of a tile that one
-// place of the kernel sees inside of the source; they lie in rows.
-template <class Visit>
-void for_each_row(const Grid& grid, int64_t place, Range tile, Visit&& visit) {
-  const auto& [deep, high, wide] = grid.axes;
-  const int64_t k = place % wide.kernel, j = place / wide.kernel % high.kernel, i = place / wide.kernel / high.kernel;
-  const int64_t offset = k * wide.dilation - wide.before;
-  // The columns of the result for which this place is inside.
-  const int64_t low = offset >= 0 ? 0 : (-offset + wide.stride - 1) / wide.stride;
-  const int64_t top = wide.size - offset <= 0 ? 0 : std::min(wide.result, (wide.size - offset - 1) / wide.stride + 1);
-  for (int64_t p = tile.begin; p < tile.end;) {
-    const int64_t row = p / wide.result, column = p % wide.result;
-    const int64_t count = std::min(wide.result - column, tile.end - p);
-    const int64_t d = row / high.result * deep.stride - deep.before + i * deep.dilation;
-    const int64_t h = row % high.result * high.stride - high.before + j * high.dilation;
-    const int64_t first = std::max(low, column), last = std::min(top, column + count);
-    if (d >= 0 && d < deep.size && h >= 0 && h < high.size && first < last)
-      visit(p - tile.begin + first - column, (d * high.size + h) * wide.size + first * wide.stride + offset,
-            last - first, wide.stride);
-    p += count;
-  }
-}
 
 // columns[c * places + place, p] = what place `place` of the kernel sees of channel c at place p of the tile.
 template <class U>

@@ -34,6 +34,7 @@ std::span<const Routine> linalg_routines();
 std::span<const Routine> eigen_routines();
 std::span<const Routine> fourier_routines();
 std::span<const Routine> convolution_routines();
+std::span<const Routine> integer_routines();
 std::span<const Routine> pooling_routines();
 std::span<const Routine> resampling_routines();
 std::span<const Routine> search_routines();

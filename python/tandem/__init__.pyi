@@ -13,6 +13,7 @@ from tandem import (
     nn,
     onnx,
     optim,
+    precision,
     pytree,
     random,
     serialization,
@@ -268,6 +269,7 @@ from tandem.jit import (
     viz,
 )
 from tandem.linalg import norm
+from tandem.precision import convert
 from tandem.random import manual_seed
 from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
@@ -342,6 +344,7 @@ __all__ = [
     "complex128",
     "concat",
     "conj",
+    "convert",
     "copysign",
     "cos",
     "cosh",
@@ -479,6 +482,7 @@ __all__ = [
     "pi",
     "positive",
     "pow",
+    "precision",
     "prod",
     "profiler",
     "put_along_axis",

@@ -1273,6 +1273,21 @@ def _convolution_weights(
 ) -> Tensor:
     """Return the transpose, in its weights, of the convolution of x, of y."""
 
+def _integer_linear(x: _TensorLike, weight: _TensorLike, zero_point: _TensorLike) -> Tensor:
+    """Return (x - zero_point) @ weight.T of 8-bit integers and an int8 weight, exactly modulo 2^32."""
+
+def _integer_convolution(
+    x: _TensorLike,
+    weight: _TensorLike,
+    zero_point: _TensorLike,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    before: Sequence[int],
+    groups: SupportsIndex,
+    after: Sequence[int],
+) -> Tensor:
+    """Correlate x - zero_point, 8-bit integers, with an int8 weight, exactly modulo 2^32, as int32."""
+
 def _max_pool(
     x: _TensorLike,
     kernel: Sequence[int],

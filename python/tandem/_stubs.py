@@ -476,6 +476,7 @@ def package_stub() -> str:
         "tandem.ahead",
         "tandem.amp",
         "tandem.compare",
+        "tandem.precision",
         "tandem.random",
         "tandem.serialization",
         "tandem.tensor_spec",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from tandem import _core
@@ -93,6 +94,10 @@ def _with_column(mask: Tensor | None) -> Tensor | None:
     return _core.concat([mask, _core.zeros((*tuple(mask.shape)[:-1], 1), dtype=mask.dtype)], axis=-1)
 
 
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return _core.linear(x, weight) if bias is None else _core.linear(x, weight, bias)
+
+
 def _projected(
     inputs: tuple[Tensor, Tensor, Tensor], weights: tuple[Tensor, ...], bias: Tensor | None
 ) -> tuple[Tensor, ...]:
@@ -100,7 +105,7 @@ def _projected(
     out = []
     for i, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
         part = None if bias is None else bias[i * size : (i + 1) * size]
-        out.append(_core.linear(x, weight) if part is None else _core.linear(x, weight, part))
+        out.append(_linear(x, weight, part))
     return tuple(out)
 
 
@@ -144,20 +149,7 @@ def multi_head_attention_forward(
     (3, 1, 2)
     """
     what = "multi_head_attention_forward"
-    single = query.ndim == 2
-    if single:
-        query, key, value = (_core.expand_dims(x, axis=1) for x in (query, key, value))
-        key_padding_mask = None if key_padding_mask is None else _core.expand_dims(key_padding_mask, axis=0)
-    if query.ndim != 3 or query.shape[2] != embed_dim_to_check or embed_dim_to_check % num_heads:
-        raise _core.ShapeError(
-            f"{what}: got query of shape {query.shape} and num_heads={num_heads}; need [length, batch, "
-            f"{embed_dim_to_check}], which the heads divide"
-        )
-    if is_causal and attn_mask is None:
-        raise _core.ArgumentError(f"{what}: got is_causal without attn_mask; need the mask it speaks of")
-    if (bias_k is None) != (bias_v is None):
-        raise _core.ArgumentError(f"{what}: got one of bias_k and bias_v; need both or none")
-    length, batch, size = query.shape
+    size = query.shape[-1]
     if use_separate_proj_weight:
         given = (q_proj_weight, k_proj_weight, v_proj_weight)
     elif in_proj_weight is not None:
@@ -167,7 +159,65 @@ def multi_head_attention_forward(
     weights = tuple(w for w in given if w is not None)
     if len(weights) != 3:
         raise _core.ArgumentError(f"{what}: got no weights to project with; need in_proj_weight or all three of them")
-    q, k, v = _projected((query, key, value), weights, in_proj_bias)
+    return attend_in_heads(
+        query,
+        key,
+        value,
+        embed_dim_to_check,
+        num_heads,
+        lambda *inputs: _projected(inputs, weights, in_proj_bias),
+        lambda x: _linear(x, out_proj_weight, out_proj_bias),
+        bias_k,
+        bias_v,
+        add_zero_attn,
+        dropout_p if training else 0.0,
+        key_padding_mask,
+        need_weights,
+        attn_mask,
+        static_k,
+        static_v,
+        average_attn_weights,
+        is_causal,
+    )
+
+
+def attend_in_heads(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim: int,
+    num_heads: int,
+    project: Callable[..., tuple[Tensor, ...]],
+    project_back: Callable[[Tensor], Tensor],
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    key_padding_mask: Tensor | None,
+    need_weights: bool,
+    attn_mask: Tensor | None,
+    static_k: Tensor | None,
+    static_v: Tensor | None,
+    average_attn_weights: bool,
+    is_causal: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Do what multi_head_attention_forward does, with projections that are functions: of all three, of the result."""
+    what = "multi_head_attention_forward"
+    single = query.ndim == 2
+    if single:
+        query, key, value = (_core.expand_dims(x, axis=1) for x in (query, key, value))
+        key_padding_mask = None if key_padding_mask is None else _core.expand_dims(key_padding_mask, axis=0)
+    if query.ndim != 3 or query.shape[2] != embed_dim or embed_dim % num_heads:
+        raise _core.ShapeError(
+            f"{what}: got query of shape {query.shape} and num_heads={num_heads}; need [length, batch, "
+            f"{embed_dim}], which the heads divide"
+        )
+    if is_causal and attn_mask is None:
+        raise _core.ArgumentError(f"{what}: got is_causal without attn_mask; need the mask it speaks of")
+    if (bias_k is None) != (bias_v is None):
+        raise _core.ArgumentError(f"{what}: got one of bias_k and bias_v; need both or none")
+    length, batch, size = query.shape
+    q, k, v = project(query, key, value)
     mask, padding = _added(attn_mask, q.dtype), _added(key_padding_mask, q.dtype)
     if mask is not None and mask.ndim == 2:
         mask = _core.expand_dims(mask, axis=0)
@@ -193,14 +243,10 @@ def multi_head_attention_forward(
         padding = padding.reshape((batch * num_heads, 1, keys))
         mask = padding if mask is None else mask + padding
     shares = _attend(q, k, mask, 1 / math.sqrt(features))
-    if training and dropout_p:
+    if dropout_p:
         shares = dropout(shares, dropout_p)
     out = _core.permute_dims(_core.matmul(shares, v), (1, 0, 2)).reshape((length, batch, size))
-    out = (
-        _core.linear(out, out_proj_weight)
-        if out_proj_bias is None
-        else _core.linear(out, out_proj_weight, out_proj_bias)
-    )
+    out = project_back(out)
     found = None
     if need_weights:
         found = shares.reshape((batch, num_heads, length, keys))

@@ -360,7 +360,7 @@ class Module:
         if device is not None:
             _core.zeros(()).to(device)  # says what is wrong with it; there is one device
         if dtype is not None:
-            state.convert(self, dtype)
+            state.convert(self.modules(), dtype)
         return self
 
     def float(self: Self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tandem import _core
@@ -84,8 +84,8 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
     return IncompatibleKeys(missing, unexpected)
 
 
-def convert(module: Module, dtype: Any) -> None:
-    """Put floating-point parameters and buffers of this dtype in the place of others; shared ones stay shared."""
+def convert(modules: Iterable[Module], dtype: Any) -> None:
+    """Put floats of this dtype in the place of the modules' own parameters and buffers; shared ones stay shared."""
     done: dict[int, Tensor] = {}
 
     def new(x: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def convert(module: Module, dtype: Any) -> None:
             done[id(x)] = value
         return done[id(x)]
 
-    for each in module.modules():
+    for each in modules:
         for registry in (each._parameters, each._buffers):
             for name, x in list(registry.items()):
                 if x is not None:

@@ -1,0 +1,86 @@
+"""What becomes of each kind of module in each precision: one row for all that is not the rule."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, NamedTuple
+
+from tandem import _core, nn
+from tandem.nn.modules.cells import _Cell
+from tandem.nn.modules.conv import _ConvTranspose
+from tandem.nn.modules.module import Module
+from tandem.nn.modules.normalization import Affine
+from tandem.nn.modules.recurrent import _Recurrent
+from tandem.precision._quantized import (
+    QuantizedConv1d,
+    QuantizedConv2d,
+    QuantizedConv3d,
+    QuantizedLinear,
+    QuantizedMultiheadAttention,
+    _Quantized,
+)
+
+DTYPES = ("float64", "float32", "bfloat16", "float16", "int8")
+
+# What takes the place of a module whose product with weights is computed in 8 bits.
+QUANTIZED: dict[type[Module], Any] = {
+    nn.Linear: QuantizedLinear,
+    nn.Conv1d: QuantizedConv1d,
+    nn.Conv2d: QuantizedConv2d,
+    nn.Conv3d: QuantizedConv3d,
+}
+# What is taken apart into such modules, with what stands for it.
+TAKEN_APART: dict[type[Module], Any] = {nn.MultiheadAttention: QuantizedMultiheadAttention}
+# What has a product with weights for which there is none in 8 bits.
+_REFUSED: tuple[tuple[type[Module], str], ...] = (
+    (_ConvTranspose, "transposed convolutions have no 8-bit product"),
+    (_Recurrent, "the states of a recurrent network are multiplied in floating point"),
+    (_Cell, "the states of a recurrent network are multiplied in floating point"),
+    (nn.Bilinear, "a product with two inputs has no 8-bit form"),
+)
+# What keeps its parameters and statistics in float32 when the rest has 16 bits.
+WIDE: type[Module] = Affine
+
+
+class Fate(NamedTuple):
+    """What becomes of a module: "converted", "kept" in float32, or "refused", with the reason."""
+
+    what: str
+    why: str = ""
+
+
+def fate(kind: type[Module], dtype: str) -> Fate:
+    """Return what becomes of modules of a class in a precision."""
+    if issubclass(kind, (_Quantized, QuantizedMultiheadAttention)):
+        return Fate("refused", "it is made of 8-bit weights already")
+    if dtype != "int8":
+        wide = dtype in ("bfloat16", "float16") and issubclass(kind, WIDE)
+        return Fate("kept", "statistics, scales and shifts stay in float32") if wide else Fate("converted")
+    if kind in QUANTIZED or kind in TAKEN_APART:
+        return Fate("converted")
+    for base in (*QUANTIZED, *TAKEN_APART):
+        if issubclass(kind, base):
+            return Fate("refused", f"it is a class derived from {base.__name__}, which may compute anything")
+    for refused, why in _REFUSED:
+        if issubclass(kind, refused):
+            return Fate("refused", why)
+    return Fate("kept", "it has no product with weights")
+
+
+def support() -> dict[str, dict[str, Fate]]:
+    """Return what td.convert does with each module of td.nn in each precision.
+
+    >>> td.precision.support()["ConvTranspose2d"]["int8"].what
+    'refused'
+    """
+    kinds = {name: getattr(nn, name) for name in nn.__all__}
+    modules = {n: k for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, Module)}
+    return {name: {dtype: fate(kind, dtype) for dtype in DTYPES} for name, kind in modules.items()}
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a precision that is asked for by name or as a dtype."""
+    name = dtype.name if isinstance(dtype, _core.DType) else dtype
+    if name not in DTYPES:
+        raise _core.ArgumentError(f"convert: got dtype={dtype!r}; need one of {', '.join(DTYPES)}")
+    return str(name)
