@@ -243,6 +243,7 @@ class BlockBuilder {
   // of, which knows the place.
   std::vector<int> turns_of_groups() const {
     std::vector<int> turns;
+    turns.reserve(fusion_.groups.size());
     for (const Group& group : fusion_.groups)
       turns.push_back(*std::max_element(group.members.begin(), group.members.end()));
     for (const Node& node : graph_.nodes) {

@@ -114,3 +114,12 @@ def test_an_exception_leaves_the_gradients_that_eager_code_leaves(early):
     eager = left(lambda f: f)
     assert eager[2] == "failed" or "failed" in eager
     assert left(td.script) == eager
+
+
+def test_gradients_still_flow_through_a_view_that_a_function_returns():
+    def found(annotate):
+        x = td.asarray([[1.0, 2.0], [3.0, 4.0]]).requires_grad_()
+        (annotate(lambda y: y.reshape((4,)))(x) * td.asarray([1.0, 2.0, 3.0, 4.0])).sum().backward()
+        return bits(x.grad)
+
+    assert found(td.script) == found(lambda f: f)
