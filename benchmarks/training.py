@@ -2,7 +2,8 @@
 
 The cases are a perceptron with Adam, a transformer encoder with AdamW, and a recurrent network (LSTM) written by hand
 from small operations, forward and training. Every contender starts from the same weights, and the losses of the first
-steps are compared before anything is timed. Times are medians of rounds in which the contenders take turns.
+steps are compared before anything is timed. Times are medians of rounds in which the contenders take turns. With
+--memory, the memory that each needs is measured as well, in a process of its own (peak.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import peak
 from measure import in_turns
 from peers import limit_threads
 from table import duration
@@ -32,12 +34,33 @@ class Case:
     first: dict[str, float] = field(default_factory=dict)  # seconds of the first step, compilation included
     peers: tuple[str, ...] = ("torch", "torch.compile", "jax")
 
+    def add(self, name: str, step: Step, libraries: Libraries) -> None:
+        """Let a contender make its first step, unless another one's memory is measured."""
+        if libraries.only:
+            self.steps[name] = step
+            return
+        start = time.perf_counter()
+        step()
+        self.first[name] = time.perf_counter() - start
+        self.steps[name] = step
 
-def timed_first(case: Case, name: str, step: Step) -> None:
-    start = time.perf_counter()
-    step()
-    case.first[name] = time.perf_counter() - start
-    case.steps[name] = step
+
+@dataclass
+class Libraries:
+    """Those that are there, and which contenders are wanted."""
+
+    td: Any
+    torch: Any
+    jax: Any
+    compile_torch: bool = False
+    only: str = ""  # the one contender whose memory is measured
+
+    def wants(self, name: str) -> bool:
+        if self.only:
+            return name == self.only
+        return name in ("script", "eager", "torch") or (
+            self.compile_torch if name == "torch.compile" else bool(self.jax)
+        )
 
 
 # ---- Modules, which have the same names here and in PyTorch -------------------------------------------------------
@@ -74,8 +97,9 @@ def as_it_is(function: Any) -> Any:
     return function
 
 
-def add_contenders(case: Case, task: Task, td: Any, torch: Any, compile_torch: bool) -> dict[str, np.ndarray]:
+def add_contenders(case: Case, task: Task, libraries: Libraries) -> dict[str, np.ndarray]:
     """Add the steps of Tandem and PyTorch to the case; return the weights they all start from."""
+    td, torch = libraries.td, libraries.torch
 
     def theirs(wrap: Callable[[Any], Any]) -> Step:
         net = network(torch)
@@ -92,19 +116,26 @@ def add_contenders(case: Case, task: Task, td: Any, torch: Any, compile_torch: b
             warnings.simplefilter("ignore")  # PyTorch says which of its fast paths a layer cannot take
             return task.layers(library.nn)
 
-    weights = {key: value.detach().numpy().copy() for key, value in network(torch).state_dict().items()}
-    timed_first(case, "script", ours(td.script))
-    timed_first(case, "eager", ours(as_it_is))
-    timed_first(case, "torch", theirs(as_it_is))
-    if compile_torch:
-        timed_first(case, "torch.compile", theirs(torch.compile))
+    weights = {key: np.asarray(value.detach()).copy() for key, value in network(torch or td).state_dict().items()}
+    add_wanted(case, libraries, ours, theirs)
     return weights
+
+
+def add_wanted(case: Case, libraries: Libraries, ours: Callable[[Any], Step], theirs: Callable[[Any], Step]) -> None:
+    if libraries.wants("script"):
+        case.add("script", ours(libraries.td.script), libraries)
+    if libraries.wants("eager"):
+        case.add("eager", ours(as_it_is), libraries)
+    if libraries.wants("torch"):
+        case.add("torch", theirs(as_it_is), libraries)
+    if libraries.wants("torch.compile"):
+        case.add("torch.compile", theirs(libraries.torch.compile), libraries)
 
 
 # ---- A perceptron: 784-512-256-10, 128 rows, Adam ------------------------------------------------------------------
 
 
-def perceptron(td: Any, torch: Any, jax: Any, compile_torch: bool) -> Case:
+def perceptron(libraries: Libraries) -> Case:
     case = Case("MLP 784-512-256-10, batch 128, Adam", {"script": 0.9, "eager": 0.8})
     rng = np.random.default_rng(0)
     x = rng.standard_normal((128, 784)).astype(np.float32)
@@ -114,9 +145,9 @@ def perceptron(td: Any, torch: Any, jax: Any, compile_torch: bool) -> Case:
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
 
     task = Task(layers, lambda F, found, labels: F.cross_entropy(found, labels), "Adam", 1e-3, x, y)
-    weights = add_contenders(case, task, td, torch, compile_torch)
-    if jax is not None:
-        timed_first(case, "jax", _jax_perceptron(jax, weights, x, y))
+    weights = add_contenders(case, task, libraries)
+    if libraries.wants("jax"):
+        case.add("jax", _jax_perceptron(libraries.jax, weights, x, y), libraries)
     return case
 
 
@@ -159,7 +190,7 @@ def _jax_perceptron(jax: Any, weights: dict[str, np.ndarray], x: np.ndarray, y: 
 # ---- An encoder: 4 layers, 256 wide, 8 sequences of 128, AdamW -----------------------------------------------------
 
 
-def encoder(td: Any, torch: Any, jax: Any, compile_torch: bool) -> Case:
+def encoder(libraries: Libraries) -> Case:
     case = Case("encoder 4 layers d256, 8x128, AdamW", {"script": 0.8})
     rng = np.random.default_rng(1)
     x, y = (rng.standard_normal((8, 128, 256)).astype(np.float32) for _ in range(2))
@@ -169,7 +200,7 @@ def encoder(td: Any, torch: Any, jax: Any, compile_torch: bool) -> Case:
         return nn.TransformerEncoder(layer, 4)
 
     task = Task(layers, lambda F, found, targets: F.mse_loss(found, targets), "AdamW", 1e-4, x, y)
-    add_contenders(case, task, td, torch, compile_torch)
+    add_contenders(case, task, libraries)
     return case
 
 
@@ -192,7 +223,8 @@ def _cell(xp: Any, sigmoid: Any, x: Any, h: Any, c: Any, w: Any, u: Any, b: Any)
     return o * xp.tanh(c), c
 
 
-def lstm(td: Any, torch: Any, jax: Any, compile_torch: bool, training: bool) -> Case:
+def lstm(libraries: Libraries, training: bool) -> Case:
+    td, torch = libraries.td, libraries.torch
     name = "LSTM by hand, 64 steps of 32x128 -> 256, " + ("training (SGD)" if training else "forward")
     case = Case(name, {"script": 0.75})
     arrays = _lstm_arrays()
@@ -251,13 +283,9 @@ def lstm(td: Any, torch: Any, jax: Any, compile_torch: bool, training: bool) -> 
 
         return step
 
-    timed_first(case, "script", ours(td.script))
-    timed_first(case, "eager", ours(lambda f: f))
-    timed_first(case, "torch", theirs(lambda f: f))
-    if compile_torch:
-        timed_first(case, "torch.compile", theirs(torch.compile))
-    if jax is not None:
-        timed_first(case, "jax", _jax_lstm(jax, arrays, training))
+    add_wanted(case, libraries, ours, theirs)
+    if libraries.wants("jax"):
+        case.add("jax", _jax_lstm(libraries.jax, arrays, training), libraries)
     return case
 
 
@@ -294,7 +322,7 @@ def _jax_lstm(jax: Any, arrays: tuple[np.ndarray, ...], training: bool) -> Step:
 # ---- The table -----------------------------------------------------------------------------------------------------
 
 
-def report(case: Case, rounds: int) -> dict[str, Any]:
+def report(case: Case, rounds: int, memory: dict[str, dict[str, float]]) -> dict[str, Any]:
     # Every contender has made one step; the next losses must agree as well.
     results = {name: np.asarray(step()) for name, step in case.steps.items()}
     for name, value in results.items():
@@ -306,8 +334,53 @@ def report(case: Case, rounds: int) -> dict[str, Any]:
         goal = f"   goal {case.goals[name]:.2f}" if name in case.goals else ""
         against = "torch" if name == "eager" else best[1]
         ratio = f"   {seconds / times[against]:.2f} of {against}" if name in ("script", "eager") else ""
-        print(f"  {name:14} {duration(seconds):>10}   first step {duration(case.first[name]):>10}{ratio}{goal}")
-    return {"case": case.name, "times": times, "first": case.first}
+        print(
+            f"  {name:14} {duration(seconds):>10}   first step {duration(case.first[name]):>10}"
+            f"{memory_text(memory, name)}{ratio}{goal}"
+        )
+    return {"case": case.name, "times": times, "first": case.first, "memory": memory}
+
+
+def memory_text(memory: dict[str, dict[str, float]], name: str) -> str:
+    """Return the column of memory: that of the process and, of Tandem, that of its tensors."""
+    if name not in memory:
+        return ""
+    tensors = memory[name].get("tensors")
+    return f"   {memory[name]['resident']:6.1f} MiB" + (" " * 16 if tensors is None else f" (tensors {tensors:5.1f})")
+
+
+MAKERS: dict[str, Callable[[Libraries], Case]] = {
+    "mlp": perceptron,
+    "encoder": encoder,
+    "lstm forward": lambda libraries: lstm(libraries, training=False),
+    "lstm training": lambda libraries: lstm(libraries, training=True),
+}
+
+
+def libraries_for(arguments: argparse.Namespace) -> Libraries:
+    """Import what is needed; a process that measures memory has no other library in it."""
+    only = arguments.peak
+    found = Libraries(None, None, None, arguments.compile, only)
+    if not only or only in ("script", "eager", "jax"):  # the last for the first weights
+        import tandem
+
+        found.td = tandem
+    if not only or only in ("torch", "torch.compile"):
+        import torch
+
+        found.torch = torch
+    if only == "jax" or not (only or arguments.no_jax):
+        import jax
+
+        found.jax = jax
+    return found
+
+
+def print_peak(make: Callable[[Libraries], Case], libraries: Libraries) -> None:
+    case = make(libraries)
+    library = libraries.jax.numpy if libraries.jax else libraries.td or libraries.torch
+    peak.warm_up(library, library.asarray)
+    print(json.dumps(peak.measure(case.steps[libraries.only], None if libraries.jax else libraries.td)))
 
 
 def main() -> int:
@@ -316,28 +389,25 @@ def main() -> int:
     parser.add_argument("--only", default="", help="parts of names of cases, separated by commas")
     parser.add_argument("--compile", action="store_true", help="torch.compile as well, which takes long")
     parser.add_argument("--no-jax", action="store_true")
+    parser.add_argument("--memory", action="store_true", help="the memory that each contender needs, too")
+    parser.add_argument("--peak", default="", help=argparse.SUPPRESS)  # a contender: print its memory, and nothing else
     parser.add_argument("--json", help="write the figures to this file")
     arguments = parser.parse_args()
     limit_threads()
-    import torch
-
-    import tandem as td
-
-    jax = None
-    if not arguments.no_jax:
-        import jax
-    makers = {
-        "mlp": perceptron,
-        "encoder": encoder,
-        "lstm forward": lambda *rest: lstm(*rest, training=False),
-        "lstm training": lambda *rest: lstm(*rest, training=True),
-    }
+    libraries = libraries_for(arguments)
     wanted = [part for part in arguments.only.split(",") if part]
+    chosen = {name: make for name, make in MAKERS.items() if not wanted or any(part in name for part in wanted)}
+    if arguments.peak:
+        (make,) = chosen.values()
+        print_peak(make, libraries)
+        return 0
     rows = []
-    for name, make in makers.items():
-        if wanted and not any(part in name for part in wanted):
-            continue
-        rows.append(report(make(td, torch, jax, arguments.compile), arguments.rounds))
+    for name, make in chosen.items():
+        case = make(libraries)
+        memory = {}
+        if arguments.memory:
+            memory = {contender: peak.in_fresh_process(__file__, name, contender) for contender in case.steps}
+        rows.append(report(case, arguments.rounds, memory))
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(rows, file, indent=1)

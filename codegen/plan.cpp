@@ -161,9 +161,14 @@ class BlockBuilder {
   }
 
   Block run(std::vector<Place>& results) {
-    // In the order of the program, as far as what they need allows.
-    for (size_t n = 0; n < graph_.nodes.size(); ++n)
-      if (has_effects(graph_.nodes[n])) require_node(static_cast<int>(n));
+    // In the order of the program, as far as what they need allows: what a node reads is then let go of as early as in
+    // eager code. From the results backwards, all gradients that enter weights would wait for those of the first layer.
+    const std::vector<int> turns = turns_of_groups();
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const int group = fusion_.group_of[n];
+      if (group >= 0 && turns[index(group)] == static_cast<int>(n)) emit_group(group);
+      if (group < 0 && !fusion_.inlined[n] && !is_view(*graph_.nodes[n].op)) require_node(static_cast<int>(n));
+    }
     for (ValueId result : graph_.results) require(result);
     for (ValueId result : graph_.results) results.push_back(place(result));
     return std::move(block_);
@@ -232,6 +237,23 @@ class BlockBuilder {
     if (emitted_[index(n)]) return;
     emitted_[index(n)] = true;
     emit_node(n);
+  }
+
+  // The node of each group at which it is computed, if not earlier for a reader: the last one. -1: by what it is a part
+  // of, which knows the place.
+  std::vector<int> turns_of_groups() const {
+    std::vector<int> turns;
+    turns.reserve(fusion_.groups.size());
+    for (const Group& group : fusion_.groups)
+      turns.push_back(*std::max_element(group.members.begin(), group.members.end()));
+    for (const Node& node : graph_.nodes) {
+      const Structure* structure = structure_of(*node.op);
+      if (!structure || (*structure != Structure::concat && *structure != Structure::view_update)) continue;
+      for (const ValueId part : node.inputs)
+        if (const int made_by = producers_[index(part)]; made_by >= 0 && fusion_.group_of[index(made_by)] >= 0)
+          turns[index(fusion_.group_of[index(made_by)])] = -1;
+    }
+    return turns;
   }
 
   int allocate(DType dtype, const Shape& shape) {

@@ -11,7 +11,8 @@ namespace tandem {
 
 namespace {
 
-// Carries out a gradient formula on tensors. The values of the tape are looked at only where the formula uses them.
+// Carries out a gradient formula on tensors. The values of the tape are looked at only where the formula uses them, and
+// what it computes is let go of behind its last use: formulas of ten operations would keep as many large tensors.
 class FormulaRunner : public Builder {
  public:
   using Builder::emit;
@@ -43,14 +44,33 @@ class FormulaRunner : public Builder {
   const TensorType& type(ValueId id) const override { return types_[static_cast<size_t>(id)]; }
   ShapeEnv& env() override { return env_; }
 
-  const TensorRef& tensor(ValueId id) {
+  // `tensor` will be asked for each of these once.
+  void want(const std::vector<ValueId>& ids) {
+    uses_.assign(tensors_.size(), 0);
+    std::vector<ValueId> open = ids;
+    while (!open.empty()) {
+      const ValueId id = open.back();
+      open.pop_back();
+      if (++uses_[static_cast<size_t>(id)] > 1) continue;
+      if (const auto found = deferred_.find(id); found != deferred_.end())
+        open.insert(open.end(), found->second.inputs.begin(), found->second.inputs.end());
+    }
+  }
+  TensorRef tensor(ValueId id) {
+    TensorRef found = evaluated(id);
+    if (--uses_[static_cast<size_t>(id)] == 0) tensors_[static_cast<size_t>(id)] = nullptr;
+    return found;
+  }
+
+ private:
+  const TensorRef& evaluated(ValueId id) {
     TensorRef& known = tensors_[static_cast<size_t>(id)];
     if (known) return known;
     if (const auto found = deferred_.find(id); found != deferred_.end()) {
       std::vector<TensorRef> operands;
       operands.reserve(found->second.inputs.size());
       for (const ValueId input : found->second.inputs) operands.push_back(tensor(input));
-      return tensors_[static_cast<size_t>(id)] = call(*found->second.op, operands, found->second.attrs);
+      return known = call(*found->second.op, operands, found->second.attrs);
     }
     const auto k = static_cast<size_t>(id);
     const bool is_output = k == node_.inputs.size();
@@ -72,7 +92,6 @@ class FormulaRunner : public Builder {
     return known;
   }
 
- private:
   static TensorType type_of(const SavedValue& value) {
     TensorType type{value.dtype, {}, {}};
     for (const int64_t size : value.sizes) type.shape.emplace_back(size);
@@ -90,6 +109,7 @@ class FormulaRunner : public Builder {
   const bool create_graph_;
   std::map<ValueId, Deferred> deferred_;
   std::vector<TensorRef> tensors_;
+  std::vector<int> uses_;         // that are still to come
   std::deque<TensorType> types_;  // references stay good
   ShapeEnv env_;
 };
@@ -107,7 +127,7 @@ TensorRef fitted(TensorRef gradient, const SavedValue& value, const GradNode& no
 }
 
 template <class Wanted>
-std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& result, const TensorRef& upstream,
+std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& result, TensorRef upstream,
                                      bool create_graph, const Wanted& wanted) {
   const GradRule rule = gradient_rule(*node.op);
   FormulaRunner runner(node, result, create_graph);
@@ -118,11 +138,16 @@ std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& re
     types.push_back(inputs.back().type());
   }
   const Value output = runner.at(static_cast<ValueId>(node.inputs.size()));
-  const Value up = runner.add(upstream->type(), upstream);
+  const TensorType type = upstream->type();
+  const Value up = runner.add(type, std::move(upstream));
   Attrs attrs = node.attrs;
   infer_type(*node.op, types, attrs, runner.env());  // writes the attributes as formulas expect them
   const std::vector<Value> grads = rule({runner, inputs, output, up, *node.op, attrs});
   std::vector<TensorRef> out(node.inputs.size());
+  std::vector<ValueId> ids;
+  for (size_t k = 0; k < grads.size(); ++k)
+    if (grads[k] && wanted(node.inputs[k])) ids.push_back(grads[k].id);
+  runner.want(ids);
   for (size_t k = 0; k < grads.size(); ++k)
     if (grads[k] && wanted(node.inputs[k])) out[k] = runner.tensor(grads[k].id);
   return out;
@@ -247,15 +272,21 @@ class Pass {
     results_.erase(node.get());
     const auto counts = [this](const SavedValue& input) { return input.tracking && leads(*input.tracking); };
     if (std::none_of(node->inputs.begin(), node->inputs.end(), counts)) return;
-    const std::vector<TensorRef> grads =
-        node->op ? apply_formula(*node, result, upstream[0], options_.create_graph, counts) : node->rule(upstream);
+    std::vector<TensorRef> grads =
+        node->op ? apply_formula(*node, result, std::move(upstream[0]), options_.create_graph, counts)
+                 : node->rule(upstream);
+    upstream.clear();
+    if (!options_.retain && !options_.create_graph) let_go(*node);
     for (size_t k = 0; k < node->inputs.size(); ++k)
-      if (grads[k] && counts(node->inputs[k])) add(node->inputs[k].tracking, fitted(grads[k], node->inputs[k], *node));
-    if (options_.retain || options_.create_graph) return;
-    node->freed = true;
-    for (SavedValue& input : node->inputs) input.tensor = nullptr;
-    node->output.tensor = nullptr;
-    node->rule = nullptr;
+      if (grads[k] && counts(node->inputs[k]))
+        add(node->inputs[k].tracking, fitted(std::move(grads[k]), node->inputs[k], *node));
+  }
+
+  static void let_go(GradNode& node) {
+    node.freed = true;
+    for (SavedValue& input : node.inputs) input.tensor = nullptr;
+    node.output.tensor = nullptr;
+    node.rule = nullptr;
   }
 
   const BackwardOptions options_;

@@ -196,6 +196,26 @@ bool Executable::writes_constants() const {
   });
 }
 
+bool Executable::is_tracked() const {
+  std::call_once(tracked_once_, [&] {
+    if (!capture_.differentiable) return;  // it has rules of its own
+    const auto is_new_view = [](const CapturedOutput& output) {
+      return output.kind == CapturedOutput::Kind::argument_view && !output.identical;
+    };
+    for (const CapturedOutput& output : capture_.outputs)
+      if (is_new_view(output) || std::any_of(output.choices.begin(), output.choices.end(), is_new_view)) return;
+    Graph graph = captured_;
+    ShapeEnv env = assumed_env(graph);
+    Reverse reverse(graph, env);
+    for (const Param& param : graph.params)
+      if (is_inexact(graph.type(param.value).dtype)) reverse.aim(param.value);
+    reverse.spread();
+    is_tracked_ = std::any_of(captured_.results.begin(), captured_.results.end(),
+                              [&](ValueId result) { return reverse.leads(result); });
+  });
+  return is_tracked_;
+}
+
 bool Executable::is_differentiable() const {
   const auto plain = [](const CapturedOutput& output) {
     return output.choices.empty() && !output.weak && (output.identical || output.kind == CapturedOutput::Kind::value);

@@ -49,8 +49,13 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // Whether its gradients are those of its graph: results are values of their own or inputs, and nothing that gradients
   // flow through is written to an input.
   bool is_differentiable() const;
+  // Whether gradients may flow from a result, or from what it writes to, to an input: not where all of it is computed
+  // under `no_grad`, like the step of an optimizer.
+  bool is_tracked() const;
   // Whether it computes gradients itself: then nothing of it is put on the tape.
   bool takes_gradients() const { return capture_.takes_gradients; }
+  // The inputs whose `grad` may be let go of before the program runs: it gets another one, whatever happens.
+  const std::vector<int>& replaces_gradient() const { return capture_.replaces_gradient; }
   // The input whose `grad` this input is, or -1.
   int gradient_of(int input) const {
     const auto found = capture_.gradient_inputs.find(input);
@@ -108,6 +113,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   Signature signature_;
   std::vector<std::string> input_names_;
   bool writes_constants() const;
+  mutable std::once_flag tracked_once_;
+  mutable bool is_tracked_ = true;
   mutable std::once_flag differentiable_once_;
   mutable bool is_differentiable_ = false;
   mutable std::mutex gradients_mutex_;

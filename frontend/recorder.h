@@ -82,6 +82,7 @@ struct Capture {
   bool takes_gradients = false;
   std::map<int, int> gradient_inputs;  // that are the `grad` of another input, and of which
   std::vector<int> without_gradient;   // inputs whose `grad` has to be None
+  std::vector<int> replaces_gradient;  // inputs whose `grad` is replaced before anything can fail, and not looked at
   bool grad_mode = true;               // GradMode of the call
 };
 
@@ -295,6 +296,7 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     TensorRef before;      // its `grad` when the capture began
     bool read = false;     // that has been looked at
     bool replaced = false;
+    bool at_once = false;  // replaced when nothing had happened that may fail
   };
   Outer* outer(const Tracking* tracking);
   void note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell>& cell);

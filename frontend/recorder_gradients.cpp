@@ -37,7 +37,7 @@ void Recorder::note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell
   cell->tracking->made_by = there->made_by;
   cell->tracking->grad = there->grad;
   cell->tracking->hooks = there->hooks;
-  outer_.push_back({cell->argument, cell->tracking, there->grad});
+  outer_.push_back({.input = cell->argument, .tracking = cell->tracking, .before = there->grad});
 }
 
 Recorder::Outer* Recorder::outer(const Tracking* tracking) {
@@ -199,7 +199,12 @@ void Recorder::set_grad(const TensorRef& x, TensorRef gradient) {
 void Recorder::replace_gradient(const TrackingRef& tracking, TensorRef gradient) {
   tracking->grad = std::move(gradient);
   Outer* from = outer(tracking.get());
-  if (from) from->replaced = takes_gradients_ = true;
+  if (!from) return;
+  if (!from->replaced) {
+    const std::vector<Node>& nodes = frames_[0].graph.nodes;
+    from->at_once = frames_.size() == 1 && std::none_of(nodes.begin(), nodes.end(), has_effects);
+  }
+  from->replaced = takes_gradients_ = true;
 }
 
 Recorder::Gradients Recorder::known_gradients() const {

@@ -72,6 +72,7 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   Capture capture;
   if (takes_gradients_) check_untracked(outputs);
   for (size_t k = 0; k < outer_.size(); ++k) {
+    if (outer_[k].at_once && !outer_[k].read) capture.replaces_gradient.push_back(outer_[k].input);
     if (!outer_[k].read) continue;
     if (const TensorRef before = outer_[k].before)
       capture.gradient_inputs[constant(before)->recorded->cell->argument] = outer_[k].input;

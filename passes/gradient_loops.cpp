@@ -94,6 +94,25 @@ bool is_dear(const Node& node) {
   return node.outputs.size() == 1 && (product || std::holds_alternative<ReduceRule>(node.op->lower));
 }
 
+// The values of a body that are kept: what is dear, or, where that only enters a sum of the same size, that sum. Two
+// products that are added need one stack instead of two, since the gradient of a sum reads neither.
+std::vector<ValueId> values_to_keep(const Graph& body) {
+  const std::vector<int> uses = body.use_counts();
+  std::vector<ValueId> kept;
+  for (const Node& node : body.nodes) {
+    if (is_dear(node)) {
+      kept.push_back(node.outputs[0]);
+    } else if (node.op->name == "add" || node.op->name == "subtract") {
+      const auto enters = [&](ValueId value) {
+        return std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end() &&
+               uses[static_cast<size_t>(value)] == 1 && body.type(value).shape == body.type(node.outputs[0]).shape;
+      };
+      if (std::erase_if(kept, enters) > 0) kept.push_back(node.outputs[0]);
+    }
+  }
+  return kept;
+}
+
 // More values for a region, behind the first `n` of its params.
 std::vector<ValueId> add_params(Graph& region, size_t n, const std::vector<TensorType>& types) {
   std::vector<ValueId> made;
@@ -186,11 +205,8 @@ Saved save_iterations(Graph& graph, ShapeEnv& env, size_t i, const std::optional
   };
   for (const ValueId output : graph.nodes[i].outputs) add_stack(graph.type(output));
   std::vector<ValueId> dear;
-  for (const Node& node : graph.nodes[i].regions[1]->nodes)
-    if (most && is_dear(node)) {
-      dear.push_back(node.outputs[0]);
-      add_stack(graph.nodes[i].regions[1]->type(node.outputs[0]));
-    }
+  if (most) dear = values_to_keep(*graph.nodes[i].regions[1]);
+  for (const ValueId value : dear) add_stack(graph.nodes[i].regions[1]->type(value));
   Graph condition = *graph.nodes[i].regions[0], body = *graph.nodes[i].regions[1];
   add_params(condition, n, types);
   const std::vector<ValueId> now = add_params(body, n, types);

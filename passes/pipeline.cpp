@@ -8,6 +8,7 @@
 #include "passes/dce.h"
 #include "passes/expand.h"
 #include "passes/fold.h"
+#include "passes/parts.h"
 #include "passes/simplify.h"
 
 namespace tandem {
@@ -37,7 +38,7 @@ void verify_after(std::string_view pass, const Graph& graph) {
 const std::vector<GraphPass>& graph_passes() {
   static const std::vector<GraphPass> passes = {
       {"expand", expand}, {"fold", fold}, {"simplify", simplify}, {"reassociate", reassociate, true},
-      {"cse", cse},       {"dce", dce},   {"checks", checks},
+      {"parts", parts},   {"cse", cse},   {"dce", dce},           {"checks", checks},
   };
   return passes;
 }

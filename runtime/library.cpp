@@ -25,6 +25,9 @@ constexpr int64_t kWorthACall = 65536;
 constexpr double kPart = 1 << 22;
 constexpr double kPartNanoseconds = 40e3;
 constexpr int64_t kPartRows = 128, kPartColumns = 256;
+// What would be one part is two from here on, of half as many rows or columns at least: the products of a recurrent step
+// take a whole step's time when one thread waits for the other.
+constexpr double kTwoParts = 1 << 21;
 
 std::atomic<int64_t> dnnl_calls{0}, own_calls{0};
 
@@ -115,13 +118,22 @@ struct Cut {
 Cut cut_of(const MatmulArgs& args) {
   double steps = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
   for (int i = 1; i < args.batch_rank; ++i) steps *= static_cast<double>(args.batch[i]);
-  const auto step = [&](double each, int64_t least) {
-    return std::max(static_cast<int64_t>(std::ceil(kPart / each)) + least - 1, least) / least * least;
+  const auto step = [&](double part, double each, int64_t least) {
+    return std::max(static_cast<int64_t>(std::ceil(part / each)) + least - 1, least) / least * least;
   };
-  if (args.batch_rank > 0) return {Cut::Along::batch, args.batch[0], step(steps, 1)};
-  const Cut rows{Cut::Along::rows, args.m, step(steps / static_cast<double>(args.m), kPartRows)};
-  const Cut columns{Cut::Along::columns, args.n, step(steps / static_cast<double>(args.n), kPartColumns)};
-  return columns.parts() > rows.parts() ? columns : rows;
+  if (args.batch_rank > 0) return {Cut::Along::batch, args.batch[0], step(kPart, steps, 1)};
+  const double row = steps / static_cast<double>(args.m), column = steps / static_cast<double>(args.n);
+  const auto rows = [&](double part, int64_t least) { return Cut{Cut::Along::rows, args.m, step(part, row, least)}; };
+  const auto columns = [&](double part, int64_t least) {
+    return Cut{Cut::Along::columns, args.n, step(part, column, least)};
+  };
+  const Cut by_rows = rows(kPart, kPartRows), by_columns = columns(kPart, kPartColumns);
+  const Cut best = by_columns.parts() > by_rows.parts() ? by_columns : by_rows;
+  if (best.parts() > 1 || steps < kTwoParts) return best;
+  // Every part packs the whole other operand.
+  const Cut half_rows = rows(steps / 2, kPartRows / 2), half_columns = columns(steps / 2, kPartColumns / 2);
+  if (half_rows.parts() > 1 && half_columns.parts() > 1) return args.m > args.n ? half_rows : half_columns;
+  return half_rows.parts() > 1 ? half_rows : half_columns;
 }
 
 bool share_dnnl(const MatmulArgs& args) {
@@ -130,7 +142,9 @@ bool share_dnnl(const MatmulArgs& args) {
   int64_t out_batch = args.m * args.n;
   for (int i = 1; i < args.batch_rank; ++i) out_batch *= args.batch[i];
   std::atomic<bool> refused{false};
-  parallel_for(cut.parts(), 1, kPartNanoseconds, [&](int64_t begin, int64_t end) {
+  const double steps = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
+  const double part_steps = args.batch_rank > 0 ? kPart : std::min(kPart, steps / static_cast<double>(cut.parts()));
+  parallel_for(cut.parts(), 1, kPartNanoseconds * part_steps / kPart, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end && !refused.load(std::memory_order_relaxed); ++i) {
       const int64_t first = i * cut.step, count = std::min(cut.step, cut.extent - first);
       MatmulArgs part = args;

@@ -340,7 +340,7 @@ bool Specialization::needs_eager(Call& call) const {
   if (executable_->takes_gradients()) return false;
   const auto tensors = call.tensors.span();
   const bool any = std::any_of(tensors.begin(), tensors.end(), [](const Tensor* x) { return is_tracked(*x); });
-  return any && !prepare_taped(call);
+  return any && executable_->is_tracked() && !prepare_taped(call);
 }
 
 bool Specialization::prepare_taped(Call& call) const {
@@ -373,6 +373,9 @@ py::object Specialization::run(const Flat& flat, Call& call) const {
   std::vector<TensorRef> many(count > 4 ? count : 0);
   const std::span<TensorRef> outputs(count > 4 ? many.data() : few, count);
   const RunningCall running(*this, flat);
+  for (const int input : executable_->replaces_gradient())
+    if (const TrackingRef& tracking = call.tensors.span()[static_cast<size_t>(input)]->tracking)
+      tracking->grad = nullptr;
   if (!call.taped.empty()) {
     run_taped(executable_, std::move(call.taped), call.symbols, outputs);
   } else if (executable_->brief()) {

@@ -131,6 +131,38 @@ def test_loops_stay_loops():
     assert few[0] == 1 and few[1] < 40
 
 
+def test_products_that_are_added_are_kept_as_one():
+    def cell(x, w, u):
+        h, c = td.zeros((3, 4)), td.zeros((3, 4))
+        for row in x:
+            gates = row @ w + h @ u
+            i, f, o = (td.sigmoid(gates[:, k : k + 4]) for k in (0, 4, 8))
+            c = f * c + i * td.tanh(gates[:, 12:])
+            h = o * td.tanh(c)
+        return h
+
+    def gradients(annotate):
+        rng = np.random.default_rng(2)
+        x, w, u = (td.asarray(rng.standard_normal(s).astype(np.float32)) for s in ((20, 3, 5), (5, 16), (4, 16)))
+
+        @annotate
+        def step():
+            loss = (cell(x, w, u) ** 2).sum()
+            loss.backward()
+            return loss.detach()
+
+        w, u = w.requires_grad_(), u.requires_grad_()
+        return [np.asarray(y.detach()).tobytes() for y in (step(), w.grad, u.grad)], step
+
+    eager, _ = gradients(lambda f: f)
+    compiled, step = gradients(td.script)
+    assert compiled == eager
+    text = step.ir("optimized")
+    assert "%computed:" in text and "%computed_1" not in text
+    # The gradients of the four slices are put together rather than added.
+    assert "concat" in text and "slice_update" not in text
+
+
 def test_a_loop_without_a_bound_keeps_so_many_states_and_computes_the_others_again():
     def halves(x):
         while (x * x).sum() > 1e-3:

@@ -193,11 +193,9 @@ class Optimizer:
         """Forget the gradients of all parameters, or else fill them with zeros."""
         for group in self.param_groups:
             for p in group.tensors:
-                if p.grad is None:
-                    continue
                 if set_to_none:
-                    p.grad = None
-                else:
+                    p.grad = None  # without a look at it: a captured step is good for the first call and for all others
+                elif p.grad is not None:
                     p.grad = _core.zeros(p.shape, dtype=p.dtype)
 
     @public
