@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "ir/error.h"
+#include "runtime/vector_width.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -74,11 +75,7 @@ struct GenericVectors {
 
 #if defined(__x86_64__)
 #define TANDEM_AVX2 __attribute__((target("avx2,fma")))
-#if defined(__clang__)  // which does not know the last, and takes whole vectors anyway
-#define TANDEM_AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma")))
-#else
-#define TANDEM_AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma,prefer-vector-width=512")))
-#endif
+#define TANDEM_AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma" TANDEM_WIDEST)))
 
 struct Avx2Vectors {
   static constexpr int kBytes = 32;

@@ -9,6 +9,7 @@
 
 #include "ir/error.h"
 #include "runtime/integer_product.h"
+#include "runtime/vector_width.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -68,7 +69,7 @@ struct GenericDot {
 
 #if defined(__x86_64__)
 #define TANDEM_AVX2 __attribute__((target("avx2")))
-#define TANDEM_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni,prefer-vector-width=512")))
+#define TANDEM_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni" TANDEM_WIDEST)))
 
 // The instruction that adds products of bytes in pairs saturates; those of 16-bit integers do not.
 struct Avx2Dot {

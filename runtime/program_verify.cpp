@@ -98,6 +98,7 @@ class Verifier {
   }
   void check(const Matmul& op) {
     step_ = "matmul";
+    check_view(op.out);
     for (const View* view : {&op.a, &op.b, &op.out}) {
       check_view(*view);
       require(view->shape.size() >= 2 && view->shape.size() == op.out.shape.size(), "matmul has one rank, at least 2");

@@ -5,6 +5,7 @@
 
 #include "runtime/gemm.h"
 #include "runtime/parallel.h"
+#include "runtime/vector_width.h"
 
 namespace tandem {
 
@@ -32,8 +33,8 @@ struct Range {
 
 void ranges_generic(const int64_t* indices, int64_t count, Range* out) { ranges_of(indices, count, out); }
 #if defined(__x86_64__)
-__attribute__((target("avx512f,avx512dq,prefer-vector-width=512"))) void ranges_avx512(const int64_t* indices,
-                                                                                       int64_t count, Range* out) {
+__attribute__((target("avx512f,avx512dq" TANDEM_WIDEST))) void ranges_avx512(const int64_t* indices, int64_t count,
+                                                                             Range* out) {
   ranges_of(indices, count, out);
 }
 #endif

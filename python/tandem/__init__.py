@@ -130,7 +130,9 @@ from math import e, inf, nan, pi  # noqa: E402
 newaxis = None
 
 # Imported when they are asked for, so that `import tandem` takes no time: the module that each name is, or is in.
-_LATER = {name: name for name in ("amp", "archive", "data", "nn", "onnx", "optim", "precision", "tensorboard", "training")}
+_LATER = {
+    name: name for name in ("amp", "archive", "data", "nn", "onnx", "optim", "precision", "tensorboard", "training")
+}
 _LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"}
 
 
