@@ -181,7 +181,10 @@ class Built:
         proto = helper.make_graph(
             scope.nodes,
             program.name,
-            [info(value.name, graph.types[param.value]) for value, param in zip(inputs[:count], graph.params)],
+            [
+                info(value.name, graph.types[param.value])
+                for value, param in zip(inputs[:count], graph.params, strict=False)
+            ],
             [info(name, graph.types[k]) for name, k in zip(self.outputs, results, strict=True)],
             initializers,
             value_info=[info(name, Type(*each)) for name, each in infos.items() if name not in self.outputs],
