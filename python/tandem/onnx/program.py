@@ -52,7 +52,7 @@ def capture(
     from tandem.scripting import errors, specs
     from tandem.scripting.arguments import leaf_names, replace_leaves
 
-    leaves = list(specs._leaves((args, kwargs)))
+    leaves = list(specs.leaves_of((args, kwargs)))
     called = _callable_of(function)
     names = leaf_names(called, args, kwargs, leaves)
     tensors = [k for k, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, TensorSpec))]

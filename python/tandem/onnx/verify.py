@@ -153,7 +153,7 @@ def expected(built: Built, case: Case) -> list[Any]:
 def _originals(built: Built) -> list[Any]:
     from tandem.scripting import specs
 
-    return list(specs._leaves((built.program.args, built.program.kwargs)))
+    return list(specs.leaves_of((built.program.args, built.program.kwargs)))
 
 
 # Inputs
@@ -191,7 +191,7 @@ def _tensors_of(built: Built, args: tuple[Any, ...]) -> list[Any]:
     from tandem.scripting import specs
 
     program = built.program
-    leaves = list(specs._leaves((args, program.kwargs)))
+    leaves = list(specs.leaves_of((args, program.kwargs)))
     found = [leaves[k] for k in program.tensors if k < len(leaves)]
     wanted = [program.leaves[k] for k in program.tensors]
     fits = len(leaves) == len(program.leaves) and all(
