@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "codegen/steps.h"
+#include "passes/dce.h"
 #include "passes/layout.h"
 #include "passes/relax.h"
 #include "runtime/parallel.h"
@@ -164,7 +165,9 @@ class BlockBuilder {
     // In the order of the program, as far as what they need allows: what a node reads is then let go of as early as in
     // eager code. From the results backwards, all gradients that enter weights would wait for those of the first layer.
     const std::vector<int> turns = turns_of_groups();
+    const std::vector<bool> needed = needed_nodes(graph_);  // a check that is left out, say, leaves what only it read
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (!needed[n]) continue;
       const int group = fusion_.group_of[n];
       if (group >= 0 && turns[index(group)] == static_cast<int>(n)) emit_group(group);
       if (group < 0 && !fusion_.inlined[n] && !is_view(*graph_.nodes[n].op)) require_node(static_cast<int>(n));

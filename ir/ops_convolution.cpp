@@ -211,7 +211,7 @@ std::vector<OpDef> convolution_ops() {
              .traits = Trait::internal | Trait::mixed,
              .infer = integer_linear_type,
              .grad = kNoIntegerGradient,
-             .onnx = "MatMulInteger",
+             .onnx = "rule: MatMulInteger",
              .doc = "Return (x - zero_point) @ weight.T of 8-bit integers and an int8 weight, exactly modulo 2^32."},
             {.name = "integer_convolution",
              .inputs = {"x", "weight", "zero_point"},
@@ -219,7 +219,7 @@ std::vector<OpDef> convolution_ops() {
              .traits = Trait::internal | Trait::mixed,
              .infer = integer_convolution_type,
              .grad = kNoIntegerGradient,
-             .onnx = "ConvInteger",
+             .onnx = "rule: ConvInteger",
              .doc = "Correlate x - zero_point, 8-bit integers, with an int8 weight, exactly modulo 2^32, as int32."}});
   for (OpDef& row : rows) row.lower = Structure::library;
   return rows;

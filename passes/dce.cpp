@@ -111,6 +111,19 @@ void prune_while(Node& node, const Flags& wanted) {
 
 }  // namespace
 
+std::vector<bool> needed_nodes(const Graph& graph) {
+  Flags live(graph.types.size(), false), needed(graph.nodes.size(), false);
+  for (const ValueId result : graph.results) live[static_cast<size_t>(result)] = true;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    needed[i] = has_effects(node) || std::any_of(node.outputs.begin(), node.outputs.end(),
+                                                 [&](ValueId v) { return live[static_cast<size_t>(v)]; });
+    if (needed[i])
+      for (const ValueId in : node.inputs) live[static_cast<size_t>(in)] = true;
+  }
+  return needed;
+}
+
 Graph dce(const Graph& graph) {
   Flags live(graph.types.size(), false);
   for (const ValueId result : graph.results) live[static_cast<size_t>(result)] = true;

@@ -14,5 +14,7 @@
 namespace tandem {
 
 Graph dce(const Graph& graph);
+// Per node: whether a result of the graph needs it, or it has effects.
+std::vector<bool> needed_nodes(const Graph& graph);
 
 }  // namespace tandem

@@ -183,6 +183,11 @@ THROUGH: dict[str, tuple[Any, ...]] = {
         x,
         td.concat([x[0, :, None, :3, :3]] * 2, axis=1),
     ),
+    "integer_linear": (td.convert(td.nn.Linear(x.shape[3], 3), dtype="int8", calibration=[x]), x),
+    "integer_convolution": (
+        td.convert(td.nn.Conv2d(x.shape[1], 4, 3, stride=2, padding=(1, 2), groups=2), dtype="int8", calibration=[x]),
+        x,
+    ),
     "max_pool": (lambda x: F.max_pool2d(x, **pools), x),
     "max_pool_indices": (lambda x: F.max_pool2d(x, **pools, return_indices=True), x),
     "avg_pool": (lambda x: [F.avg_pool2d(x, **pools), F.avg_pool2d(x, **pools, count_include_pad=False)], x),

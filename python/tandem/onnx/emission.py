@@ -323,7 +323,7 @@ def _onnx_type(name: str) -> str:
 
 def _fixed(kind: str) -> Any:
     """The dtype of an output whose type is no variable."""
-    return {"tensor(bool)": _core.bool, "tensor(int64)": _core.int64}.get(kind)
+    return {"tensor(bool)": _core.bool, "tensor(int32)": _core.int32, "tensor(int64)": _core.int64}.get(kind)
 
 
 @cache

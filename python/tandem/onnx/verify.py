@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -249,8 +250,7 @@ def runner(proto: Any, path: str | None = None) -> tuple[Any, str]:
 
     Models with bfloat16 at their borders get float32 there, which NumPy has.
     """
-    import onnxruntime
-
+    onnxruntime: Any = importlib.import_module("onnxruntime")  # it has no types
     fitted = _with_numpy_types(proto)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
