@@ -5,6 +5,8 @@
 // (runtime/integer_product.h).
 #include "ir/rules.h"
 
+#include <utility>
+
 namespace tandem {
 
 using namespace rules;
@@ -179,7 +181,7 @@ std::vector<OpDef> convolution_ops() {
             {"dilation", AttrKind::dims},
             {"before", AttrKind::dims, std::nullopt, "zeros in front of the source, per axis"},
             {"groups", AttrKind::integer},
-            last};
+            std::move(last)};
   };
   std::vector<OpDef> rows =
       with({.traits = static_cast<uint32_t>(Trait::internal), .accepts = Accepts::numeric},
