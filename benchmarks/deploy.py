@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", nargs="*", default=list(NETWORKS))
     options = parser.parse_args()
-    limit_threads(options.threads)
+    limit_threads()
     import tandem as td
 
     td.set_num_threads(options.threads)
