@@ -18,16 +18,27 @@ std::vector<Item> kept(const std::vector<Item>& items, const Flags& keep) {
   return all;
 }
 
-// Which params of a region the given results depend on; and, with `effects`, what must happen without anybody's use.
-Flags params_used(const Graph& region, const std::vector<ValueId>& results, bool effects = true) {
-  Flags live(region.types.size(), false);
-  for (const ValueId result : results) live[static_cast<size_t>(result)] = true;
-  for (size_t i = region.nodes.size(); i-- > 0;) {
-    const Node& node = region.nodes[i];
-    if ((effects && has_effects(node)) ||
-        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return live[static_cast<size_t>(v)]; }))
-      for (const ValueId in : node.inputs) live[static_cast<size_t>(in)] = true;
+struct Needed {
+  Flags nodes, values;
+};
+
+// What the given results depend on; and, with `effects`, what must happen without anybody's use.
+Needed needed_for(const Graph& graph, const std::vector<ValueId>& results, bool effects) {
+  Needed found{Flags(graph.nodes.size(), false), Flags(graph.types.size(), false)};
+  const auto is_live = [&found](ValueId value) { return found.values[static_cast<size_t>(value)]; };
+  for (const ValueId result : results) found.values[static_cast<size_t>(result)] = true;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    found.nodes[i] = (effects && has_effects(node)) || std::any_of(node.outputs.begin(), node.outputs.end(), is_live);
+    if (!found.nodes[i]) continue;
+    for (const ValueId in : node.inputs) found.values[static_cast<size_t>(in)] = true;
   }
+  return found;
+}
+
+// The params of a region among them.
+Flags params_used(const Graph& region, const std::vector<ValueId>& results, bool effects = true) {
+  const Flags live = needed_for(region, results, effects).values;
   Flags used;
   for (const Param& param : region.params) used.push_back(live[static_cast<size_t>(param.value)]);
   return used;
@@ -111,18 +122,7 @@ void prune_while(Node& node, const Flags& wanted) {
 
 }  // namespace
 
-std::vector<bool> needed_nodes(const Graph& graph) {
-  Flags live(graph.types.size(), false), needed(graph.nodes.size(), false);
-  for (const ValueId result : graph.results) live[static_cast<size_t>(result)] = true;
-  for (size_t i = graph.nodes.size(); i-- > 0;) {
-    const Node& node = graph.nodes[i];
-    needed[i] = has_effects(node) || std::any_of(node.outputs.begin(), node.outputs.end(),
-                                                 [&](ValueId v) { return live[static_cast<size_t>(v)]; });
-    if (needed[i])
-      for (const ValueId in : node.inputs) live[static_cast<size_t>(in)] = true;
-  }
-  return needed;
-}
+std::vector<bool> needed_nodes(const Graph& graph) { return needed_for(graph, graph.results, true).nodes; }
 
 Graph dce(const Graph& graph) {
   Flags live(graph.types.size(), false);

@@ -20,6 +20,12 @@ def run(*command, env=None, check=True, **options):
     return done
 
 
+def installed_runtime(folder: Path) -> Path:
+    """The prefix to which `cmake --install` puts the runtime."""
+    run(CMAKE, "--install", BUILD, "--component", "runtime", "--prefix", folder / "prefix")
+    return folder / "prefix"
+
+
 def bare_environment(folder: Path) -> dict[str, str]:
     """Neither Python nor LLVM nor anything of the user can be found."""
     (folder / "empty").mkdir(exist_ok=True)

@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,52 +31,34 @@ inline void check(td_error* error) {
   if (error != nullptr) throw Error(error);
 }
 
+// The dtype of elements of a C++ type.
 template <class T>
-struct dtype_of;
-template <>
-struct dtype_of<bool> {
-  static constexpr td_dtype value = TD_BOOL;
-};
-template <>
-struct dtype_of<std::int8_t> {
-  static constexpr td_dtype value = TD_INT8;
-};
-template <>
-struct dtype_of<std::uint8_t> {
-  static constexpr td_dtype value = TD_UINT8;
-};
-template <>
-struct dtype_of<std::int16_t> {
-  static constexpr td_dtype value = TD_INT16;
-};
-template <>
-struct dtype_of<std::uint16_t> {
-  static constexpr td_dtype value = TD_UINT16;
-};
-template <>
-struct dtype_of<std::int32_t> {
-  static constexpr td_dtype value = TD_INT32;
-};
-template <>
-struct dtype_of<std::uint32_t> {
-  static constexpr td_dtype value = TD_UINT32;
-};
-template <>
-struct dtype_of<std::int64_t> {
-  static constexpr td_dtype value = TD_INT64;
-};
-template <>
-struct dtype_of<std::uint64_t> {
-  static constexpr td_dtype value = TD_UINT64;
-};
-template <>
-struct dtype_of<float> {
-  static constexpr td_dtype value = TD_FLOAT32;
-};
-template <>
-struct dtype_of<double> {
-  static constexpr td_dtype value = TD_FLOAT64;
-};
+constexpr td_dtype dtype_of() {
+  if constexpr (std::is_same_v<T, bool>)
+    return TD_BOOL;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return TD_INT8;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return TD_UINT8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return TD_INT16;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return TD_UINT16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return TD_INT32;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return TD_UINT32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return TD_INT64;
+  else if constexpr (std::is_same_v<T, std::uint64_t>)
+    return TD_UINT64;
+  else if constexpr (std::is_same_v<T, float>)
+    return TD_FLOAT32;
+  else if constexpr (std::is_same_v<T, double>)
+    return TD_FLOAT64;
+  else
+    static_assert(sizeof(T) == 0, "no dtype of Tandem has elements of this type");
+}
 
 // A tensor: the caller's memory (see `view`), or a result, which it keeps alive.
 class Array {
@@ -100,7 +83,7 @@ class Array {
   // The element at index 0; throws std::invalid_argument for another type than its own.
   template <class T>
   T* data() const {
-    if (dtype_of<T>::value != array_.dtype) throw std::invalid_argument("tandem::Array::data: another dtype");
+    if (dtype_of<T>() != array_.dtype) throw std::invalid_argument("tandem::Array::data: another dtype");
     return static_cast<T*>(array_.data);
   }
   template <class T>
@@ -117,7 +100,7 @@ class Array {
 // Elements of the caller, row by row, which must outlive it.
 template <class T>
 Array view(T* data, const std::vector<std::int64_t>& shape) {
-  return Array(td_array_of(const_cast<std::remove_const_t<T>*>(data), dtype_of<std::remove_const_t<T>>::value,
+  return Array(td_array_of(const_cast<std::remove_const_t<T>*>(data), dtype_of<std::remove_const_t<T>>(),
                            static_cast<std::int32_t>(shape.size()), shape.data()));
 }
 

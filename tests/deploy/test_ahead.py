@@ -9,7 +9,7 @@ import pytest
 
 import tandem as td
 from conftest import ROOT
-from deploy_support import BUILD, CMAKE, bare_environment, run
+from deploy_support import BUILD, CMAKE, bare_environment, installed_runtime, run
 
 pytestmark = pytest.mark.skipif(not (BUILD / "runtime").exists(), reason="the runtime library was not built")
 LINK = ["-lstdc++", "-lm", "-ldl", "-lpthread"]
@@ -17,9 +17,7 @@ LINK = ["-lstdc++", "-lm", "-ldl", "-lpthread"]
 
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory):
-    prefix = tmp_path_factory.mktemp("runtime") / "prefix"
-    run(CMAKE, "--install", BUILD, "--component", "runtime", "--prefix", prefix)
-    return prefix
+    return installed_runtime(tmp_path_factory.mktemp("runtime"))
 
 
 def test_the_example_gives_the_bits_of_python(prefix, tmp_path):

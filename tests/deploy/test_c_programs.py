@@ -10,7 +10,7 @@ import pytest
 
 import tandem as td
 from conftest import ROOT
-from deploy_support import BUILD, CMAKE, bare_environment, run
+from deploy_support import BUILD, CMAKE, bare_environment, installed_runtime, run
 
 STEPS = 120
 pytestmark = pytest.mark.skipif(not (BUILD / "runtime").exists(), reason="the runtime library was not built")
@@ -19,9 +19,7 @@ pytestmark = pytest.mark.skipif(not (BUILD / "runtime").exists(), reason="the ru
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
     """The runtime as `cmake --install` puts it."""
-    prefix = tmp_path_factory.mktemp("runtime") / "prefix"
-    run(CMAKE, "--install", BUILD, "--component", "runtime", "--prefix", prefix)
-    return prefix
+    return installed_runtime(tmp_path_factory.mktemp("runtime"))
 
 
 @pytest.fixture(scope="session")
