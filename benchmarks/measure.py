@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from cases import Case
 from peers import Peer, leaves
 
@@ -15,54 +14,55 @@ SAMPLE = 2e-4  # seconds: shorter calls are repeated until a sample is as long a
 SETTLE = 5e-3  # seconds: thread pools go to sleep, or at least stop spinning, before the next one is measured
 
 
-def run_case(case: Case, peers: list[Peer], rounds: int) -> dict[str, list[float]]:
-    """Return seconds for each contender, sorted: samples are taken in turn."""
+Seconds = dict[str, float]
+
+
+def run_case(case: Case, peers: list[Peer], rounds: int) -> tuple[dict[str, list[float]], Seconds]:
+    """Return seconds for each contender, sorted, and of its first call: samples are taken in turn."""
     arrays = case.inputs()
     contenders: dict[str, Callable[[], Any]] = {}
     reference: Any = None
+    first: Seconds = {}
     for peer in peers:
         if not peer.accepts(case):
             continue
         function, arguments = peer.function(case), [peer.put(array) for array in arrays]
-        result = [peer.get(value) for value in leaves(function(*arguments))]
+        start = time.perf_counter()
+        value = function(*arguments)
+        first[peer.name] = time.perf_counter() - start
+        result = [peer.get(value) for value in leaves(value)]
         reference = reference or result
         for got, wanted in zip(result, reference, strict=True):
-            np.testing.assert_allclose(got, wanted.reshape(got.shape), rtol=2e-3, atol=2e-3, err_msg=peer.name)
+            case.check(got, wanted, peer.name)
         contenders[peer.name] = call(function, arguments)
-    repeats = {}
-    for name, function in contenders.items():
-        once = min(timed(function, 1) for _ in range(3))
-        repeats[name] = max(1, int(SAMPLE / max(once, 1e-8)))
-    samples: dict[str, list[float]] = {name: [] for name in contenders}
-    names = list(contenders)
-    for turn in range(rounds):
-        # Nobody always comes after the same one, whose threads may still spin for a while.
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            time.sleep(SETTLE)
-            for _ in range(3):  # the one before left its caches behind, and threads have to wake
-                contenders[name]()
-            samples[name].append(timed(contenders[name], repeats[name]))
-    return {name: sorted(values) for name, values in samples.items()}
+    return samples_in_turns(contenders, rounds), first
 
 
-def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = 2e-4) -> dict[str, float]:
-    """Return the median seconds of each; a sample lasts `sample` seconds at least, after a warm-up half as long.
+def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE) -> dict[str, float]:
+    """Return the median seconds of each."""
+    return {name: statistics.median(values) for name, values in samples_in_turns(calls, rounds, sample).items()}
 
-    Before it nothing runs for a moment: threads of another library that still look for work would hold a core.
+
+def samples_in_turns(
+    calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE
+) -> dict[str, list[float]]:
+    """Return the seconds of each, sorted; a sample lasts `sample` seconds at least, after a warm-up half as long.
+
+    Before it nothing runs for a moment: threads of another library that still look for work would hold a core. Nobody
+    always comes after the same one.
     """
     counts = {}
     for name, function in calls.items():
         function()
-        counts[name] = max(1, int(sample / max(min(timed(function, 1) for _ in range(3)), 1e-7)))
+        counts[name] = max(1, int(sample / max(min(timed(function, 1) for _ in range(3)), 1e-8)))
     samples: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             time.sleep(SETTLE)
-            timed(calls[name], 1 + counts[name] // 2)
+            timed(calls[name], 1 + counts[name] // 2)  # the one before left its caches behind, and threads have to wake
             samples[name].append(timed(calls[name], counts[name]))
-    return {name: statistics.median(values) for name, values in samples.items()}
+    return {name: sorted(values) for name, values in samples.items()}
 
 
 def call(function: Callable[..., Any], arguments: list[Any]) -> Callable[[], Any]:
@@ -73,8 +73,10 @@ def call(function: Callable[..., Any], arguments: list[Any]) -> Callable[[], Any
     if len(arguments) == 2:
         x, y = arguments
         return lambda: function(x, y)
-    x, y, z = arguments
-    return lambda: function(x, y, z)
+    if len(arguments) == 3:
+        x, y, z = arguments
+        return lambda: function(x, y, z)
+    return lambda: function(*arguments)
 
 
 def timed(function: Callable[[], Any], repeats: int) -> float:

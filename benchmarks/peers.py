@@ -44,16 +44,34 @@ def drjit_library() -> str | None:
 
 class Peer:
     name = "?"
+    library: Any = None
+    xp: Any = None  # of the formulas
 
     def accepts(self, case: Case) -> bool:
-        return not case.only or self.name in case.only
+        if case.only and self.name not in case.only:
+            return False
+        return self.name in case.ways or self.name in case.made or (case.formula is not None and self.knows(case))
+
+    def knows(self, case: Case) -> bool:
+        """Return whether the case's formula, or what this library has for it, can be computed."""
+        return True
 
     def put(self, array: np.ndarray) -> Any:
         return array
 
     def function(self, case: Case) -> Callable[..., Any]:
         """Return what is called and timed: it returns only when the result is there."""
-        raise NotImplementedError
+        return self.compiled(self.written(case))
+
+    def written(self, case: Case) -> Callable[..., Any]:
+        if self.name in case.made:
+            made: Callable[..., Any] = case.made[self.name](self.library)
+            return made
+        way = case.ways.get(self.name)
+        return bind(way or case.formula, self.library if way else self.xp, len(case.inputs(shrink=64)))
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
 
     def get(self, value: Any) -> np.ndarray:
         return np.asarray(value)
@@ -65,41 +83,45 @@ class TandemEager(Peer):
     def __init__(self) -> None:
         import tandem as td
 
-        self.td = td
+        self.library = td
         td.set_num_threads(THREADS)
+        names = ("tanh", "exp", "log", "sqrt", "erf", "sum", "gelu", "layer_norm", "sigmoid")
         self.xp = SimpleNamespace(
-            **{name: getattr(td, name) for name in ("tanh", "exp", "log", "sqrt", "erf", "sum", "gelu", "layer_norm")},
+            **{name: getattr(td, name) for name in names},
             softmax=functools.partial(td.softmax, axis=-1),
+            transposed=lambda x: td.matrix_transpose(x),
         )
 
     def accepts(self, case: Case) -> bool:
-        return case.name != "compiled_add8"
+        return case.name != "compiled_add8" and super().accepts(case)
 
     def put(self, array: np.ndarray) -> Any:
-        return self.td.asarray(array, copy=True)
-
-    def function(self, case: Case) -> Callable[..., Any]:
-        return bind(case.formula, self.xp, len(case.shapes))
+        return self.library.asarray(array, copy=True)
 
 
 class Tandem(TandemEager):
     name = "tandem"
 
     def accepts(self, case: Case) -> bool:
-        return not case.eager
+        return not case.eager and Peer.accepts(self, case)
 
-    def function(self, case: Case) -> Callable[..., Any]:
-        return self.td.trace(super().function(case))
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = self.library.script(function)
+        return compiled
 
 
 class NumPy(Peer):
     name = "numpy"
+
+    library = np
 
     def __init__(self) -> None:
         self.xp = SimpleNamespace(
             **{name: getattr(np, name) for name in ("tanh", "exp", "log", "sqrt", "sum")},
             softmax=self.softmax,
             layer_norm=self.layer_norm,
+            sigmoid=lambda x: 1 / (1 + np.exp(-x)),
+            transposed=lambda x: np.swapaxes(x, -1, -2),
         )
         if importlib.util.find_spec("scipy"):
             from scipy.special import erf
@@ -107,12 +129,8 @@ class NumPy(Peer):
             self.xp.erf = erf
             self.xp.gelu = lambda x: 0.5 * x * (1 + erf(x * 0.7071067811865476))
 
-    def accepts(self, case: Case) -> bool:
-        needs_erf = case.name in ("gelu", "linear_gelu", "black_scholes")
-        return super().accepts(case) and (not needs_erf or hasattr(self.xp, "erf"))
-
-    def function(self, case: Case) -> Callable[..., Any]:
-        return bind(case.formula, self.xp, len(case.shapes))
+    def knows(self, case: Case) -> bool:
+        return case.name not in ("gelu", "linear_gelu", "black_scholes") or hasattr(self.xp, "erf")
 
     @staticmethod
     def softmax(x: np.ndarray) -> np.ndarray:
@@ -133,20 +151,28 @@ class Torch(Peer):
 
         torch.set_num_threads(THREADS)
         torch.set_grad_enabled(False)
-        self.torch = torch
+        self.library = torch
         functional = torch.nn.functional
         self.xp = SimpleNamespace(
-            **{name: getattr(torch, name) for name in ("tanh", "exp", "log", "sqrt", "erf", "sum")},
+            **{name: getattr(torch, name) for name in ("tanh", "exp", "log", "sqrt", "erf", "sum", "sigmoid")},
+            transposed=lambda x: x.mT,
             gelu=functional.gelu,
             softmax=functools.partial(functional.softmax, dim=-1),
             layer_norm=lambda x, w, b: functional.layer_norm(x, w.shape, w, b),
         )
 
     def put(self, array: np.ndarray) -> Any:
-        return self.torch.tensor(array)
+        return self.library.tensor(array)
 
-    def function(self, case: Case) -> Callable[..., Any]:
-        return bind(case.formula, self.xp, len(case.shapes))
+
+class Inductor(Torch):
+    """PyTorch's compiler. It takes 1 to 20 s for each case, and a C++ compiler has to be there."""
+
+    name = "inductor"
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = self.library.compile(function)
+        return compiled
 
 
 class Jax(Peer):
@@ -156,7 +182,7 @@ class Jax(Peer):
         import jax
         import jax.numpy as jnp
 
-        self.jax, self.jnp = jax, jnp
+        self.library, self.jnp = jax, jnp
 
         def layer_norm(x: Any, w: Any, b: Any) -> Any:
             centred = x - x.mean(axis=-1, keepdims=True)
@@ -168,13 +194,15 @@ class Jax(Peer):
             gelu=functools.partial(jax.nn.gelu, approximate=False),
             softmax=jax.nn.softmax,
             layer_norm=layer_norm,
+            sigmoid=jax.nn.sigmoid,
+            transposed=lambda x: jnp.swapaxes(x, -1, -2),
         )
 
     def put(self, array: np.ndarray) -> Any:
         return self.jnp.array(array)
 
-    def function(self, case: Case) -> Callable[..., Any]:
-        compiled, wait = self.jax.jit(bind(case.formula, self.xp, len(case.shapes))), self.jax.block_until_ready
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled, wait = self.library.jit(function), self.library.block_until_ready
         return lambda *arguments: wait(compiled(*arguments))
 
 
@@ -185,24 +213,24 @@ class DrJit(Peer):
         import drjit
         from drjit.llvm import Float
 
-        self.dr, self.float = drjit, Float
+        self.library, self.float = drjit, Float
         drjit.set_thread_count(THREADS)
         self.xp = SimpleNamespace(
             **{name: getattr(drjit, name) for name in ("tanh", "exp", "log", "sqrt", "erf", "sum")}
         )
         drjit.eval(Float(1) + 1)  # fails here where there is no LLVM
 
-    def accepts(self, case: Case) -> bool:
-        return case.flat and super().accepts(case)
+    def knows(self, case: Case) -> bool:
+        return case.flat
 
     def put(self, array: np.ndarray) -> Any:
         return self.float(array)
 
-    def function(self, case: Case) -> Callable[..., Any]:
-        formula, dr = bind(case.formula, self.xp, len(case.shapes)), self.dr
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        dr = self.library
 
         def run(*arguments: Any) -> Any:
-            result = formula(*arguments)
+            result = function(*arguments)
             dr.eval(result)
             dr.sync_thread()
             return result
@@ -216,14 +244,16 @@ class Numba(Peer):
     def __init__(self) -> None:
         import numba
 
-        self.numba = numba
+        self.library = numba
         numba.set_num_threads(THREADS)
 
-    def accepts(self, case: Case) -> bool:
+    def knows(self, case: Case) -> bool:
         return case.name in ("chain16M", "chain64K", "add16M", "black_scholes")
 
-    def function(self, case: Case) -> Callable[..., Any]:
-        numba, one, half = self.numba, np.float32(1), np.float32(0.5)
+    def written(self, case: Case) -> Callable[..., Any]:
+        if self.name in case.made:
+            return super().written(case)
+        numba, one, half = self.library, np.float32(1), np.float32(0.5)
         rate, volatility, root = np.float32(0.02), np.float32(0.3), np.float32(0.7071067811865476)
         drift = np.float32(0.02 + 0.5 * 0.3 * 0.3)
         if case.name.startswith("chain"):
@@ -257,7 +287,7 @@ class Numba(Peer):
         return numba.njit(parallel=True)(loop)
 
 
-PEERS: dict[str, type[Peer]] = {kind.name: kind for kind in (NumPy, Torch, Jax, DrJit, Numba)}
+PEERS: dict[str, type[Peer]] = {kind.name: kind for kind in (NumPy, Torch, Inductor, Jax, DrJit, Numba)}
 
 
 def bind(formula: Callable[..., Any], xp: Any, count: int) -> Callable[..., Any]:
@@ -266,7 +296,9 @@ def bind(formula: Callable[..., Any], xp: Any, count: int) -> Callable[..., Any]
         return lambda x: formula(xp, x)
     if count == 2:
         return lambda x, y: formula(xp, x, y)
-    return lambda x, y, z: formula(xp, x, y, z)
+    if count == 3:
+        return lambda x, y, z: formula(xp, x, y, z)
+    return lambda v, w, x, y, z: formula(xp, v, w, x, y, z)
 
 
 def leaves(value: Any) -> list[Any]:

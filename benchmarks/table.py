@@ -1,9 +1,9 @@
-"""One table of results: times, the ratio to the best peer, the goal and whether it was met."""
+"""Tables of results: times, the ratio to the best peer and to the machine's limit, goals; and first calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 OWN = ("tandem", "eager")
@@ -17,6 +17,10 @@ class Row:
     goal_ratio: float | None = None
     goal_seconds: float | None = None
     measured: str = "tandem"  # which of Tandem's two modes the goal is about
+    first: dict[str, float] = field(default_factory=dict)  # seconds of the first call, compilation included
+    moves: float = 0  # bytes that pass through memory, at least
+    flops: float = 0
+    limit: float | None = None  # seconds that the machine needs for these
 
     @property
     def best_peer(self) -> str | None:
@@ -36,12 +40,17 @@ class Row:
             return self.ratio <= self.goal_ratio
         return None
 
+    def ratio_to(self, peers: set[str]) -> float | None:
+        """Return the ratio to the best of these peers."""
+        times = [self.seconds[name] for name in peers if name in self.seconds and name not in OWN]
+        return self.seconds[self.measured] / min(times) if times else None
+
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "best_peer": self.best_peer, "ratio": self.ratio, "met": self.met}
 
 
 def render(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    lines = [["case", *columns, "best peer", "ratio", "goal", "met"]]
+    lines = [["case", *columns, "best peer", "ratio", "goal", "met", "× limit"]]
     for row in rows:
         if row.goal_seconds is not None:
             goal = f"≤ {duration(row.goal_seconds)}"
@@ -49,9 +58,51 @@ def render(rows: Sequence[Row], columns: Sequence[str]) -> str:
             goal = f"≤ {row.goal_ratio:.2f} ×" if row.goal_ratio is not None else ""
         times = [duration(row.seconds[name]) if name in row.seconds else "" for name in columns]
         ratio = f"{row.ratio:.2f} ×" if row.ratio is not None else ""
-        lines.append(
-            [row.name, *times, row.best_peer or "", ratio, goal, {True: "yes", False: "NO", None: ""}[row.met]]
-        )
+        met = {True: "yes", False: "NO", None: ""}[row.met]
+        limit = f"{row.seconds[row.measured] / row.limit:.1f}" if row.limit and row.measured in row.seconds else ""
+        lines.append([row.name, *times, row.best_peer or "", ratio, goal, met, limit])
+    return aligned(lines)
+
+
+def render_first(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """First calls: capture, compilation and one run."""
+    lines = [["first call", *columns]]
+    for row in rows:
+        if row.first:
+            lines.append([row.name, *(duration(row.first[name]) if name in row.first else "" for name in columns)])
+    return aligned(lines)
+
+
+def set_limits(rows: Sequence[Row]) -> tuple[float, float]:
+    """Give rows the time that the machine needs at least; return bytes and operations per second.
+
+    Both are what the fastest of all contenders reached in any of the rows: no specification is asked.
+    """
+    fastest = {row.name: min(row.seconds.values()) for row in rows if row.seconds}
+    bandwidth = max((row.moves / fastest[row.name] for row in rows if row.moves), default=0.0)
+    arithmetic = max((row.flops / fastest[row.name] for row in rows if row.flops), default=0.0)
+    for row in rows:
+        if row.moves or row.flops:
+            row.limit = max(row.moves / bandwidth if row.moves else 0, row.flops / arithmetic if row.flops else 0)
+    return bandwidth, arithmetic
+
+
+def regressions(rows: Sequence[Row], earlier: Sequence[dict[str, Any]], allowed: float = 1.15) -> list[str]:
+    """Return a line for each row whose ratio to the peers of both runs has grown beyond what is allowed."""
+    before = {given["name"]: Row(given["name"], "", given["seconds"], measured=given["measured"]) for given in earlier}
+    found = []
+    for row in rows:
+        old = before.get(row.name)
+        if old is None or old.measured not in old.seconds or row.measured not in row.seconds:
+            continue
+        peers = set(row.seconds) & set(old.seconds)
+        now, then = row.ratio_to(peers), old.ratio_to(peers)
+        if now is not None and then is not None and now > allowed * then:
+            found.append(f"{row.name}: {now:.2f} x the best peer's time, {then:.2f} x before")
+    return found
+
+
+def aligned(lines: list[list[str]]) -> str:
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     text = [
         "  ".join(f"{c:<{w}}" if k == 0 else f"{c:>{w}}" for k, (c, w) in enumerate(zip(line, widths, strict=True)))
