@@ -100,16 +100,20 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.prefetches = first_result == 0 && !is_column_mode(k_) && varying_nodes() >= kPrefetchFrom;
 }
 
-void Emitter::emit_level(int level) {
+void Emitter::emit_level(int level, Nodes which) {
   const auto at = static_cast<size_t>(level);
-  for (auto& pointers : s_.pointers) pointers[at].clear();
-  for (auto& loaded : s_.parts_loaded) loaded.clear();
+  if (which != Nodes::varying) {
+    for (auto& pointers : s_.pointers) pointers[at].clear();
+    for (auto& loaded : s_.parts_loaded) loaded.clear();
+  }
   for (size_t n = 0; n < s_.used.size(); ++n) {
     if (!s_.used[n] || s_.rare[n] || s_.level[n] != level) continue;
+    if (which != Nodes::all && (s_.varying[n] != 0) != (which == Nodes::varying)) continue;
     s_.values[n] = emit_node(static_cast<int>(n));
     if (!s_.varying[n] && s_.in_lanes[n] && s_.width > 1)
       s_.splats[n] = ops_.splat(register_type(s_.stage->body[n].dtype), s_.width, s_.values[n][0]);
   }
+  if (which == Nodes::uniform) return;
   for (size_t a = 0; a < s_.used_access.size(); ++a)
     if (s_.used_access[a] && s_.pointers[a][at].empty()) step_pointer(static_cast<int>(a), level);
 }

@@ -91,7 +91,8 @@ class Emitter {
 
   // body.cpp
   void analyse(const Stage& stage, size_t first_result);
-  void emit_level(int level);
+  enum class Nodes : uint8_t { all, uniform, varying };  // uniform ones depend on none of the others
+  void emit_level(int level, Nodes which = Nodes::all);
   std::vector<Value> emit_node(int node, bool may_branch = true);
   const Value& operand(int node, int chunk, bool varying);
   int varying_nodes() const;  // at the innermost level: a measure of how heavy the vector loop is
@@ -197,6 +198,9 @@ class Emitter {
 
   // walk.cpp
   void walk_stage();
+  void add_point();
+  int common_condition() const;
+  void add_where(int condition);
   void chunk_reduce_stage();
   Value reduce_run(const Value& from, const Value& position, const Value& lane);
   Value reduce_groups_or(const std::function<Value()>& run, const Value& from, const Value& position, const Value& lane,

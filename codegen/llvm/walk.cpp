@@ -15,6 +15,7 @@ void Emitter::walk_stage() {
     init_lanes("0");
   }
   emit_level(0);
+  const int condition = common_condition();
   std::vector<Loop> loops;
   loops.reserve(static_cast<size_t>(s_.levels));
   for (int level = 1; level <= s_.levels; ++level) {
@@ -27,17 +28,15 @@ void Emitter::walk_stage() {
     loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], last ? high_ : coef(inner_extent(level))));
     s_.carries = loop.values(1);
     enter_axis(level, loop[0]);
-    emit_level(level);
+    if (last && condition >= 0)
+      add_where(condition);
+    else
+      emit_level(level);
   }
   stores();
   if (reduces) {
-    const Value& position = position_[static_cast<size_t>(s_.levels)];
-    const Value lane = k_.order.lanes == 1 ? Value("0") : t_.def("and i64 {}, {}", position, k_.order.lanes - 1);
-    // The index of argmax counts from the start of the row, also where a split kernel sees one block of it.
-    const Value absolute = k_.split ? plus(position, low_) : position;
-    const std::vector<Value> now = load_units(lane_slots_, lane);
-    store_units(lane_slots_, lane, combine(shape_, DType::i64, now, contribution(DType::i64, absolute), true));
-    flush_if_complete(t_.def("add i64 {}, 1", position));
+    if (condition < 0) add_point();
+    flush_if_complete(t_.def("add i64 {}, 1", position_[static_cast<size_t>(s_.levels)]));
   }
   for (; !loops.empty(); loops.pop_back()) {
     std::vector<Value> next{t_.def("add i64 {}, 1", loops.back()[0])};
@@ -52,6 +51,49 @@ void Emitter::walk_stage() {
     }
   }
   if (reduces) flush_rest();
+}
+
+// Combines the present inner point with its lanes.
+void Emitter::add_point() {
+  const Value& position = position_[static_cast<size_t>(s_.levels)];
+  const Value lane = k_.order.lanes == 1 ? Value("0") : t_.def("and i64 {}, {}", position, k_.order.lanes - 1);
+  // The index of argmax counts from the start of the row, also where a split kernel sees one block of it.
+  const Value absolute = k_.split ? plus(position, low_) : position;
+  const std::vector<Value> now = load_units(lane_slots_, lane);
+  store_units(lane_slots_, lane, combine(shape_, DType::i64, now, contribution(DType::i64, absolute), true));
+}
+
+// In column mode, the condition of a stage that only sums `condition ? x : 0`, where it is the same in all columns, so
+// that rows without it need not be read: lanes start from +0 and so never are -0, the one number that adding 0 changes.
+// -1 for any other stage. A failed check of a gather has to be reported wherever it happens.
+int Emitter::common_condition() const {
+  const Stage& stage = *s_.stage;
+  if (!is_column_mode(k_) || stage.reductions.empty() || !stage.stores.empty() || !stage.scans.empty()) return -1;
+  int condition = -1;
+  for (const Reduction& r : stage.reductions) {
+    const ScalarNode& node = stage.body[static_cast<size_t>(r.value)];
+    if (r.kind != ReduceKind::sum || node.op != ScalarOp::select) return -1;
+    const ScalarNode& other = stage.body[static_cast<size_t>(node.c)];
+    const auto a = static_cast<size_t>(node.a);
+    if (other.op != ScalarOp::constant || other.imm != 0 || s_.varying[a] || s_.level[a] != s_.levels) return -1;
+    if (condition >= 0 && condition != node.a) return -1;
+    condition = node.a;
+  }
+  for (size_t a = 0; a < s_.used_access.size(); ++a)
+    if (s_.used_access[a] && gathers_lanes(access_of(static_cast<int>(a)))) return -1;
+  return condition;
+}
+
+// The innermost level of such a stage.
+void Emitter::add_where(int condition) {
+  emit_level(s_.levels, Nodes::uniform);
+  const Value chosen = t_.fresh("chosen"), both = t_.fresh("both");
+  t_.branch(s_.values[static_cast<size_t>(condition)][0], chosen, both);
+  t_.begin_block(chosen);
+  emit_level(s_.levels, Nodes::varying);
+  add_point();
+  t_.jump(both);
+  t_.begin_block(both);
 }
 
 // Adds the run of elements that starts at lane `lane` and inner point `position`.
