@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +33,8 @@ def izhikevich_inputs(arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [x.astype(np.float32) for x in (np.stack([a, b, c, d]), synapses, thalamic)]
 
 
-def izhikevich(xp: Any, parameters: Any, synapses: Any, thalamic: Any) -> Any:
-    """Return how many neurons fired in each step."""
+def izhikevich(xp: Any, parameters: Any, synapses: Any, thalamic: Any, dense: bool = False) -> Any:
+    """Return how many neurons fired in each step; `dense` multiplies where others add the rows of those that fired."""
     a, b, c, d = parameters
     v = xp.full((NEURONS,), -65.0, dtype=xp.float32)
     u = b * v
@@ -43,7 +44,8 @@ def izhikevich(xp: Any, parameters: Any, synapses: Any, thalamic: Any) -> Any:
         spikes = xp.where(fired, 1.0, 0.0)
         v = xp.where(fired, c, v)
         u = xp.where(fired, u + d, u)
-        current = noise + spikes @ synapses
+        heard = spikes @ synapses if dense else xp.where(fired[:, None], synapses, 0.0).sum(axis=0)
+        current = noise + heard
         v = v + 0.5 * (0.04 * v * v + 5 * v + 140 - u + current)
         v = v + 0.5 * (0.04 * v * v + 5 * v + 140 - u + current)
         u = u + a * (b * v - u)
@@ -262,7 +264,11 @@ LOOPS = [
         ((),),
         None,
         ratio=0.85,
-        ways={**everywhere(izhikevich, "torch"), "numpy": numpy_izhikevich},
+        ways={
+            **everywhere(izhikevich),
+            "numpy": numpy_izhikevich,
+            "torch": functools.partial(izhikevich, dense=True),
+        },
         made={"jax": jax_izhikevich, "numba": numba_izhikevich},
         scale=izhikevich_inputs,
         # Rounding decides who fires first, and soon nobody fires at the same time in two libraries.
