@@ -8,6 +8,7 @@
 #include "passes/dce.h"
 #include "passes/layout.h"
 #include "passes/relax.h"
+#include "passes/rounds.h"
 #include "runtime/parallel.h"
 
 namespace tandem {
@@ -148,8 +149,10 @@ class ProgramBuilder {
 // Emits the steps of one graph (the function, or a region) into one block.
 class BlockBuilder {
  public:
-  BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vector<Place> params)
+  // `portion`: the graph is one of Plan::portions.
+  BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vector<Place> params, bool portion = false)
       : p_(program),
+        portion_(portion),
         graph_(graph),
         fusion_(fuse(graph, program.hints)),
         producers_(graph.producers()),
@@ -277,17 +280,24 @@ class BlockBuilder {
         const int made_by = producers_[index(input)];
         if (made_by < 0 || !group.maps.contains(made_by)) require_beyond(input, group);
       }
+    launch_group(fusion_, g);
+  }
+
+  void launch_group(const Fusion& fusion, int g) {
+    const Group& group = fusion.groups[index(g)];
     for (ValueId value : group.outputs)
       if (places_[index(value)].slot < 0) places_[index(value)] = fresh(type(value));
     const LowerContext context{graph_,
                                producers_,
-                               fusion_,
+                               fusion,
                                p_.hints,
                                [this](ValueId value) { return place(value); },
                                [this](DType dtype, const Shape& shape) { return allocate(dtype, shape); }};
     const auto first = static_cast<int>(p_.plan.kernels.size());
     for (const LoweredKernel& kernel : lower_group(context, g)) p_.launch(kernel, block_);
     const auto count = static_cast<int>(p_.plan.kernels.size()) - first;
+    std::vector<int> members = group.members;
+    std::sort(members.begin(), members.end());
     p_.plan.groups.push_back({&graph_, std::move(members), first, count});
   }
 
@@ -316,7 +326,8 @@ class BlockBuilder {
       case Structure::check_index: return emit_check_index(node);
       case Structure::failure_point: return emit_failure_point(node);
       case Structure::index_update: return emit_index_update(node);
-      case Structure::control: return node.op->name == "if" ? emit_if(node) : emit_while(node);
+      case Structure::control:
+        return node.op->name == "if" ? emit_if(node) : portion_ ? emit_portion(node) : emit_while(node);
       default: throw InternalError(fmt::format("{} reached the plan", node.op->name));
     }
   }
@@ -535,7 +546,9 @@ class BlockBuilder {
     loop.condition = BlockBuilder(p_, *node.regions[0], params).run(predicate);
     loop.predicate =
         contiguous(p_, loop.condition, predicate[0], node.regions[0]->type(node.regions[0]->results[0]), node);
-    loop.body = BlockBuilder(p_, *node.regions[1], params).run(next);
+    const bool in_kernel = runs_in_kernel(graph_, node);
+    const Graph& body = in_kernel ? p_.plan.portions.emplace_back(portion_of(node)) : *node.regions[1];
+    loop.body = BlockBuilder(p_, body, params, in_kernel).run(next);
     for (size_t i = 0; i < carried; ++i) {
       const int slot = contiguous(p_, loop.body, next[i], type(node.outputs[i]), node);
       loop.carried.emplace_back(params[i].slot, slot);
@@ -543,7 +556,40 @@ class BlockBuilder {
     block_.push_back({std::move(loop)});
   }
 
+  // The loop alone, from its parameters to what it carries.
+  Graph portion_of(const Node& loop) {
+    Graph out;
+    out.name = graph_.name;
+    std::vector<TensorType> types;
+    std::vector<ValueId> inputs;
+    for (const Param& param : loop.regions[1]->params)
+      inputs.push_back(out.add_param(loop.regions[1]->type(param.value), param.name));
+    for (const ValueId value : loop.outputs) types.push_back(type(value));
+    Node& copy = out.add_node(*loop.op, std::move(inputs), loop.attrs, types, loop.loc);
+    copy.regions = loop.regions;
+    out.results = copy.outputs;
+    return out;
+  }
+
+  // One kernel for each shape.
+  void emit_portion(const Node& loop) {
+    const auto n = static_cast<int>(&loop - graph_.nodes.data());
+    for (const ValueId first : loop.outputs) {
+      if (places_[index(first)].slot >= 0) continue;
+      Fusion alone{{}, std::vector<int>(graph_.nodes.size(), 0), std::vector<bool>(graph_.nodes.size(), false)};
+      Group& group = alone.groups.emplace_back();
+      group.axes = type(first).shape;
+      group.reduced.assign(group.axes.size(), false);
+      group.members = {n};
+      group.maps[n] = identity_map(group.axes);
+      for (const ValueId value : loop.outputs)
+        if (type(value).shape == group.axes) group.outputs.push_back(value);
+      launch_group(alone, 0);
+    }
+  }
+
   ProgramBuilder& p_;
+  bool portion_;
   const Graph& graph_;
   Fusion fusion_;
   std::vector<int> producers_;

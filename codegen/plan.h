@@ -1,6 +1,7 @@
 // Graph -> Program: fusion, lowering and compilation of every group, library calls, control flow, buffers and their
 // lifetimes. Test: tests/passes/test_plan.cpp.
 #pragma once
+#include <deque>
 #include <stop_token>
 
 #include "codegen/backend.h"
@@ -12,7 +13,7 @@ namespace tandem {
 
 // What was fused: nodes of one graph, and the kernels that compute them.
 struct KernelGroup {
-  const Graph* graph;  // Plan::graph, or a region in it
+  const Graph* graph;  // Plan::graph, a region in it, or one of Plan::portions
   std::vector<int> nodes;
   int first_kernel;
   int kernel_count;
@@ -34,6 +35,7 @@ struct Plan {
   std::shared_ptr<Program> program;
   std::vector<Kernel> kernels;         // in the order of program->kernels
   std::shared_ptr<const Graph> graph;  // what was planned: `graph` of build_plan after `normalize_layout`
+  std::deque<Graph> portions;          // of loops that kernels run: what one launch does, as a graph of the loop alone
   std::vector<KernelGroup> groups;     // in the order in which their kernels run
   std::vector<LibraryNode> libraries;
   double compile_seconds = 0;

@@ -20,7 +20,7 @@ void describe(Wire& wire, Coef& c) {
 }
 template <class Wire>
 void describe(Wire& wire, ScalarNode& n) {
-  choice(wire, n.op, ScalarOp::bitcast);
+  choice(wire, n.op, ScalarOp::carry);
   wire(n.dtype, n.a, n.b, n.c, n.imm);
 }
 template <class Wire>
@@ -55,8 +55,13 @@ void describe(Wire& wire, Store& s) {
   wire(s.access, s.value);
 }
 template <class Wire>
+void describe(Wire& wire, ScalarLoop& loop) {
+  wire(loop.first, loop.last, loop.condition, loop.init, loop.next, loop.rounds);
+}
+template <class Wire>
 void describe(Wire& wire, Stage& s) {
   wire(s.inner, s.body, s.stores, s.reductions, s.scans);
+  if (wire.version() >= 2) wire(s.loops);
 }
 template <class Wire>
 void describe(Wire& wire, Kernel& k) {
@@ -224,8 +229,8 @@ TensorType type_of(const Method& m, const MethodOutput& o) {
   return type;
 }
 
-std::string method_bytes(const Method& method) { return to_bytes(method); }
-std::string kernels_bytes(const std::vector<Kernel>& kernels) { return to_bytes(kernels); }
+std::string method_bytes(const Method& method) { return to_bytes(method, kVersion); }
+std::string kernels_bytes(const std::vector<Kernel>& kernels) { return to_bytes(kernels, kVersion); }
 
 namespace {
 
@@ -263,7 +268,7 @@ void check_dims(const Method& m) {
 
 }  // namespace
 
-Method read_method(std::string_view bytes) { return from_bytes<Method>(bytes); }
+Method read_method(std::string_view bytes, int64_t version) { return from_bytes<Method>(bytes, version); }
 
 void check(const Method& m) {
   need(m.program.input_count >= 0 && static_cast<size_t>(m.program.input_count) == m.inputs.size(),
@@ -282,8 +287,8 @@ void check(const Method& m) {
   for (const MethodOutput& output : m.outputs) check_output(m, output);
 }
 
-std::vector<Kernel> read_kernels(std::string_view bytes) {
-  std::vector<Kernel> kernels = from_bytes<std::vector<Kernel>>(bytes);
+std::vector<Kernel> read_kernels(std::string_view bytes, int64_t version) {
+  std::vector<Kernel> kernels = from_bytes<std::vector<Kernel>>(bytes, version);
   try {
     for (const Kernel& kernel : kernels) verify(kernel);
   } catch (const InternalError& error) {

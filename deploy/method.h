@@ -11,6 +11,9 @@
 
 namespace tandem::deploy {
 
+// Of the files that are written; earlier ones can be read. 2: loops in bodies of kernels.
+inline constexpr int64_t kVersion = 2;
+
 struct MethodInput : InputSpec {
   std::string name;    // of the argument, or of the state; none for a state that is not used
   bool state = false;  // a tensor of the model, else an argument
@@ -53,10 +56,10 @@ TensorType type_of(const Method& method, const MethodOutput& output);
 
 // In bytes, and back; Error{serialization} for bytes that are none.
 std::string method_bytes(const Method& method);
-Method read_method(std::string_view bytes);
+Method read_method(std::string_view bytes, int64_t version);
 // Throws Error{serialization} unless all indices are in range and the program, with its kernels, keeps its rules.
 void check(const Method& method);
 std::string kernels_bytes(const std::vector<Kernel>& kernels);
-std::vector<Kernel> read_kernels(std::string_view bytes);
+std::vector<Kernel> read_kernels(std::string_view bytes, int64_t version);
 
 }  // namespace tandem::deploy

@@ -38,6 +38,7 @@ std::string object_name(std::string_view target) { return fmt::format("objects/{
 
 // Everything in the manifest that is needed here.
 struct Manifest {
+  int64_t version;
   std::vector<std::string> methods, targets;
 };
 
@@ -59,10 +60,9 @@ Manifest read_manifest(const Entries& entries, bool verified) {
     throw_error(ErrorKind::serialization,
                 "load: got a zip file that is no model of Tandem; need one that td.save wrote");
   if (!json.contains("version") || !json["version"].is_number_integer()) broken("the manifest has no version");
-  if (const auto version = json["version"].get<int64_t>(); version < 1 || version > Model::kVersion)
+  if (const auto version = json["version"].get<int64_t>(); version < 1 || version > kVersion)
     throw_error(ErrorKind::serialization,
-                "load: got a model of version {}; need at most {}; try a newer version of Tandem", version,
-                Model::kVersion);
+                "load: got a model of version {}; need at most {}; try a newer version of Tandem", version, kVersion);
   if (!json.contains("hashes") || !json["hashes"].is_object()) broken("the manifest has no hashes");
   const Json& hashes = json["hashes"];
   for (const auto& [name, part] : entries) {
@@ -71,7 +71,7 @@ Manifest read_manifest(const Entries& entries, bool verified) {
     if (verified && hashes[name] != hash128(part.bytes).hex())
       broken(fmt::format("'{}' does not agree with its hash", name));
   }
-  return {texts(json, "methods"), texts(json, "targets")};
+  return {json["version"].get<int64_t>(), texts(json, "methods"), texts(json, "targets")};
 }
 
 std::string choose_target(const std::string& wanted, const std::vector<std::string>& there) {
@@ -179,7 +179,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   const bool interpreted = model->target_ == kInterpreter;
   const Pack objects(interpreted ? std::string_view() : entry_of(entries, object_name(model->target_)).bytes);
   const std::unique_ptr<Backend> interpreter = make_interpreter();
-  const std::vector<Kernel> kernels = read_kernels(entry_of(entries, kKernels).bytes);
+  const std::vector<Kernel> kernels = read_kernels(entry_of(entries, kKernels).bytes, manifest.version);
   for (size_t k = 0; k < kernels.size(); ++k) {
     if (interpreted) {
       model->add_kernel(kernels[k], interpreter->compile(kernels[k]));
@@ -190,7 +190,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
     model->add_kernel(kernels[k], std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint)));
   }
   for (const std::string& name : manifest.methods)
-    model->add_method(read_method(entry_of(entries, fmt::format("methods/{}.bin", name)).bytes));
+    model->add_method(read_method(entry_of(entries, fmt::format("methods/{}.bin", name)).bytes, manifest.version));
   return model;
 }
 
@@ -202,11 +202,11 @@ std::shared_ptr<Model> Model::embedded(const td_embedded& parts) {
   const bool fits = std::find(levels.begin(), levels.end(), parts.target) != levels.end();
   model->target_ = fits ? std::string(parts.target) : std::string(kInterpreter);
   const std::unique_ptr<Backend> interpreter = make_interpreter();
-  const std::vector<Kernel> kernels = read_kernels(bytes(parts.kernels));
+  const std::vector<Kernel> kernels = read_kernels(bytes(parts.kernels), kVersion);
   for (size_t k = 0; k < kernels.size(); ++k)
     model->add_kernel(kernels[k],
                       fits ? std::make_shared<NativeKernel>(parts.functions[k]) : interpreter->compile(kernels[k]));
-  model->add_method(read_method(bytes(parts.method)));
+  model->add_method(read_method(bytes(parts.method), kVersion));
   return model;
 }
 

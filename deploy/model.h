@@ -33,8 +33,6 @@ struct LoadOptions {
 
 class Model {
  public:
-  static constexpr int kVersion = 1;  // of the files
-
   // A model that is part of the program.
   static std::shared_ptr<Model> embedded(const td_embedded& parts);
   // Throws Error{serialization} for a file that is damaged or of another version, Error{value} where there is none, and

@@ -20,9 +20,12 @@
 
 namespace tandem::deploy {
 
+// Both know the version of the format, for what is not there in all of them.
 class Writer {
  public:
   static constexpr bool kReads = false;
+  explicit Writer(int64_t version) : version_(version) {}
+  int64_t version() const { return version_; }
 
   template <class... T>
   void operator()(T&... values) {
@@ -50,6 +53,7 @@ class Writer {
   Nested nested() { return {}; }
 
  private:
+  int64_t version_;
   std::string bytes_;
 };
 
@@ -58,7 +62,8 @@ class Reader {
   static constexpr bool kReads = true;
   static constexpr int kDeepest = 64;  // blocks inside of blocks
 
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  Reader(std::string_view bytes, int64_t version) : bytes_(bytes), version_(version) {}
+  int64_t version() const { return version_; }
 
   template <class... T>
   void operator()(T&... values) {
@@ -116,6 +121,7 @@ class Reader {
 
  private:
   std::string_view bytes_;
+  int64_t version_;
   int depth_ = 0;
 };
 
@@ -216,16 +222,16 @@ void field(Wire& wire, T& value) {
 // ---- whole objects ---------------------------------------------------------------------------------------------------
 
 template <class T>
-std::string to_bytes(const T& value) {
-  Writer writer;
+std::string to_bytes(const T& value, int64_t version) {
+  Writer writer(version);
   T copy = value;  // descriptions are for both directions, so they take what may change
   writer(copy);
   return writer.take();
 }
 
 template <class T>
-T from_bytes(std::string_view bytes) {
-  Reader reader(bytes);
+T from_bytes(std::string_view bytes, int64_t version) {
+  Reader reader(bytes, version);
   T value{};
   reader(value);
   reader.finish();

@@ -91,7 +91,7 @@ void ArchiveWriter::write(const std::string& path, std::string_view manifest, st
   std::vector<std::pair<std::string, std::string>> files = parts;
   deploy::Json json = deploy::parse_json(manifest, "the manifest");
   json["format"] = "tandem model";
-  json["version"] = deploy::Model::kVersion;
+  json["version"] = deploy::kVersion;
   json["targets"] = targets;
   json["methods"] = deploy::Json::array();
   for (size_t k = 0; k < methods_.size(); ++k) {

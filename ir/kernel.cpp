@@ -15,12 +15,12 @@ struct OpShape {
 };
 
 // In the order of ScalarOp.
-constexpr std::array<OpShape, 34> kOps{{
+constexpr std::array<OpShape, 35> kOps{{
     {"constant", 0}, {"index", 0}, {"extent", 0},      {"load", 0},    {"result", 0}, {"add", 2},     {"sub", 2},
     {"mul", 2},      {"div", 2},   {"rem", 2},         {"neg", 1},     {"abs", 1},    {"min", 2},     {"max", 2},
     {"fma", 3},      {"sqrt", 1},  {"floor", 1},       {"ceil", 1},    {"trunc", 1},  {"round", 1},   {"eq", 2},
     {"ne", 2},       {"lt", 2},    {"le", 2},          {"bit_and", 2}, {"bit_or", 2}, {"bit_xor", 2}, {"bit_not", 1},
-    {"shl", 2},      {"shr", 2},   {"shr_logical", 2}, {"select", 3},  {"cast", 1},   {"bitcast", 1},
+    {"shl", 2},      {"shr", 2},   {"shr_logical", 2}, {"select", 3},  {"cast", 1},   {"bitcast", 1}, {"carry", 0},
 }};
 constexpr std::array<std::string_view, 6> kReduceNames{"sum", "prod", "max", "min", "argmax", "argmin"};
 constexpr std::array<std::string_view, 3> kRoleNames{"in", "out", "scratch"};
@@ -154,6 +154,7 @@ class Verifier {
         scalar(stage, node, results);
     }
     node_ = -1;
+    loops(stage);
     const int present = static_cast<int>(stage.body.size());
     for (const Store& store : stage.stores) {
       check_use(stage, store.access, present);
@@ -176,6 +177,48 @@ class Verifier {
     }
   }
 
+  void loops(const Stage& stage) {
+    const auto size = static_cast<int>(stage.body.size());
+    const auto node = [&](int id) -> const ScalarNode& { return stage.body[static_cast<size_t>(id)]; };
+    int done = 0;
+    size_t carries = 0;
+    for (size_t number = 0; number < stage.loops.size(); ++number) {
+      const ScalarLoop& loop = stage.loops[number];
+      const auto count = static_cast<int>(loop.init.size());
+      require(done <= loop.first && loop.first + count <= loop.last && loop.last <= size, "loops follow one another");
+      require(loop.next.size() == loop.init.size() && count > 0, "a loop carries something");
+      const auto within = [&](int id) { return 0 <= id && id < loop.last; };
+      require(within(loop.condition) && node(loop.condition).dtype == DType::boolean, "a condition is a bool");
+      for (int k = 0; k < count; ++k) {
+        const int init = loop.init[static_cast<size_t>(k)], next = loop.next[static_cast<size_t>(k)];
+        node_ = loop.first + k;
+        require(node(node_).op == ScalarOp::carry && node(node_).imm == static_cast<int64_t>(number),
+                "a loop begins with its carries");
+        require(0 <= init && init < loop.first && within(next),
+                "a carry begins with an earlier node and goes on with one of the loop or before");
+        require(node(init).dtype == node(node_).dtype && node(next).dtype == node(node_).dtype,
+                "a carry keeps its dtype");
+      }
+      for (node_ = loop.first; node_ < loop.last; ++node_)
+        require(node(node_).op != ScalarOp::load && node(node_).op != ScalarOp::result, "a loop reads no memory");
+      for (node_ = loop.last; node_ < size; ++node_)
+        for (const int id : {node(node_).a, node(node_).b, node(node_).c})
+          require(id < loop.first + count || id >= loop.last, "what is behind a loop sees its carries only");
+      node_ = -1;
+      const auto behind = [&](int id) {
+        require(id < loop.first + count || id >= loop.last, "what is behind a loop sees its carries only");
+      };
+      for (const Store& store : stage.stores) behind(store.value);
+      for (const Reduction& r : stage.reductions) behind(r.value);
+      for (const Scan& scan : stage.scans) behind(scan.next);
+      done = loop.last;
+      carries += loop.init.size();
+    }
+    const auto found = std::count_if(stage.body.begin(), stage.body.end(),
+                                     [](const ScalarNode& n) { return n.op == ScalarOp::carry; });
+    require(static_cast<size_t>(found) == carries, "a carry belongs to a loop");
+  }
+
   void scalar(const Stage& stage, const ScalarNode& node, const std::vector<DType>& results) const {
     const int operands = shape_of(node.op).operands;
     const std::array<int, 3> ids{node.a, node.b, node.c};
@@ -188,7 +231,8 @@ class Verifier {
       return std::all_of(types.begin(), types.begin() + operands, [&](DType t) { return t == node.dtype; });
     };
     switch (node.op) {
-      case ScalarOp::constant: break;
+      case ScalarOp::constant:
+      case ScalarOp::carry: break;
       case ScalarOp::index:
         require(node.dtype == DType::i64, "index is i64");
         require(node.imm >= 0 && node.imm < static_cast<int64_t>(kernel_.axes.size()), "index names an axis");
@@ -319,6 +363,11 @@ std::string to_text(const Kernel& kernel) {
     out << (stage.inner ? "stage inner\n" : "stage once\n");
     for (size_t k = 0; k < stage.body.size(); ++k)
       out << " %" << static_cast<int64_t>(k) << ' ' << stage.body[k] << '\n';
+    for (const ScalarLoop& loop : stage.loops) {
+      out << " loop %" << loop.first << "..%" << loop.last << " while %" << loop.condition;
+      for (size_t k = 0; k < loop.init.size(); ++k) out << " %" << loop.init[k] << "->%" << loop.next[k];
+      out << '\n';
+    }
     for (const Store& store : stage.stores) out << " store a" << store.access << " %" << store.value << '\n';
     for (const Reduction& r : stage.reductions)
       out << ' ' << kReduceNames[static_cast<size_t>(r.kind)] << " %" << r.value << '\n';

@@ -71,6 +71,7 @@ enum class ScalarOp : uint8_t {
   select,   // a (bool) ? b : c. imm 1: `a` is seldom true, so that what only `b` needs is best left out (same value)
   cast,     // numeric conversion from a's dtype, see below
   bitcast,  // same size reinterpretation
+  carry,    // a value that loop `imm` of the stage carries from round to round
 };
 // cast: to bool = (x != 0); from bool = 0 or 1; int -> int wraps; int -> float and float -> float round to nearest even
 // (f64 -> f16/bf16 rounds once); float -> int truncates toward zero and saturates, NaN gives 0.
@@ -143,6 +144,18 @@ struct Scan {
   bool operator==(const Scan&) const = default;
 };
 
+// A loop within a body. Nodes [first, last) belong to it; the first ones are its carries, one for each of `init`, in that
+// order. For every point: the carries begin as the nodes `init`; while `condition` is true, `next` become the carries, all
+// at once. Nodes behind the loop see of it the carries only, as they are at its end. Loops follow one another and read no
+// memory. `rounds`: roughly how many there are, for the cost.
+struct ScalarLoop {
+  int first, last;
+  int condition;
+  std::vector<int> init, next;
+  int rounds = 1;
+  bool operator==(const ScalarLoop&) const = default;
+};
+
 struct Store {
   int access;
   int value;
@@ -155,6 +168,7 @@ struct Stage {
   std::vector<Store> stores;
   std::vector<Reduction> reductions;  // results are numbered through all stages in order of appearance: first the
   std::vector<Scan> scans;            // reductions, then the scans of a stage
+  std::vector<ScalarLoop> loops = {};
   bool operator==(const Stage&) const = default;
 };
 

@@ -239,6 +239,15 @@ Scalar ScalarBuilder::emit(ScalarOp op, DType dtype, int a, int b, int c, int64_
   return {this, found->second, dtype};
 }
 
+Scalar ScalarBuilder::carry(DType dtype, int64_t loop) {
+  body_.push_back({ScalarOp::carry, dtype, -1, -1, -1, loop});
+  return at(static_cast<int>(body_.size()) - 1);
+}
+
+void ScalarBuilder::forget(int first) {
+  std::erase_if(known_, [first](const auto& entry) { return entry.second >= first; });
+}
+
 Scalar ScalarBuilder::constant(DType dtype, double value) {
   return constant_bits(dtype, constant_bits_of(dtype, value));
 }

@@ -29,6 +29,9 @@ class ScalarBuilder {
   Scalar emit(ScalarOp op, DType dtype, int a = -1, int b = -1, int c = -1, int64_t imm = 0);
   Scalar constant(DType dtype, double value);
   Scalar constant_bits(DType dtype, int64_t bits);
+  Scalar carry(DType dtype, int64_t loop);  // one of its own
+  // Nodes from `first` on are made again where they are wanted again.
+  void forget(int first);
   Scalar at(int id) { return {this, id, body_[static_cast<size_t>(id)].dtype}; }
   const std::vector<ScalarNode>& body() const { return body_; }
   std::vector<ScalarNode> take() { return std::move(body_); }

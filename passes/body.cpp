@@ -252,25 +252,34 @@ Complex BodyBuilder::compute(ValueId value, const IndexMap& map) {
     return evaluate(node.inputs[0], *inner);
   }
   if (is_reduction(*node.op) || tandem::is_scan(*node.op)) return result(made_by).cast(dtype);
+  if (is_source(*node.op)) return source(c_.graph, node, map);
+  if (is_take(*node.op)) return take(node, map);
+  if (is(*node.op, Structure::control)) {
+    if (carried_.empty()) carried_ = rounds(node);
+    return carried_.at(value);
+  }
+  return pointwise(c_.graph, node, map, [this](ValueId input, const IndexMap& at) { return evaluate(input, at); });
+}
+
+Complex BodyBuilder::source(const Graph& graph, const Node& node, const IndexMap& map) {
+  const DType dtype = graph.type(node.outputs[0]).dtype;
   if (is(*node.op, Structure::full)) return full(node);
   if (is(*node.op, Structure::from_dim))
     return Complex(run_time_value(attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0])).cast(dtype);
-  if (is(*node.op, Structure::iota))
-    return Complex(linear(map[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))])).cast(dtype);
-  if (is(*node.op, Structure::take) || is(*node.op, Structure::take_along_axis)) return take(node, map);
-  return pointwise(node, map);
+  check_internal(is(*node.op, Structure::iota), "{} cannot be evaluated inside a kernel", node.op->name);
+  return Complex(linear(map[static_cast<size_t>(attr_as<int64_t>(*node.op, node.attrs, "axis"))])).cast(dtype);
 }
 
-Complex BodyBuilder::pointwise(const Node& node, const IndexMap& map) {
+Complex BodyBuilder::pointwise(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate) {
   const auto* rule = std::get_if<PointwiseRule>(&node.op->lower);
   check_internal(rule != nullptr, "{} cannot be evaluated inside a kernel", node.op->name);
-  DType common = c_.graph.type(node.inputs[0]).dtype;
-  for (ValueId input : node.inputs) common = promote(common, c_.graph.type(input).dtype);
+  DType common = graph.type(node.inputs[0]).dtype;
+  for (ValueId input : node.inputs) common = promote(common, graph.type(input).dtype);
   std::vector<Complex> inputs;
-  const DType out = c_.graph.type(node.outputs[0]).dtype;
+  const DType out = graph.type(node.outputs[0]).dtype;
   bool complex = is_complex(out);
   for (size_t k = 0; k < node.inputs.size(); ++k) {
-    auto inner = input_map(c_.graph, node, k, map, reduced_axes_, g_.axes.size());
+    auto inner = input_map(graph, node, k, map, reduced_axes_, g_.axes.size());
     Complex x = evaluate(node.inputs[k], *inner);
     complex = complex || x.has_imaginary();
     // A cast reads its input as it is: going through the compute type would round twice.

@@ -1,5 +1,6 @@
 // Bodies of a kernel's stages, written by walking the graph from the values to store through index maps.
 #pragma once
+#include <functional>
 #include <map>
 #include <unordered_map>
 
@@ -70,7 +71,9 @@ class BodyBuilder {
   Complex evaluate(ValueId value, const IndexMap& map);
   Complex compute(ValueId value, const IndexMap& map);
   bool views_member(ValueId value) const;
-  Complex pointwise(const Node& node, const IndexMap& map);
+  using Evaluate = std::function<Complex(ValueId, const IndexMap&)>;
+  Complex pointwise(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate);
+  Complex source(const Graph& graph, const Node& node, const IndexMap& map);
   Complex take(const Node& node, const IndexMap& map);
   Complex load(const NestAccess& access, DType dtype);
   Scalar linear(const Linear& coordinate);
@@ -81,6 +84,11 @@ class BodyBuilder {
   Complex result(int node);
   NestAccess address(const Place& place, DType dtype, const IndexMap& map) const;
   bool keeps_in_scratch(ValueId value, const Evaluated& earlier, const IndexMap& map) const;
+  // body_rounds.cpp
+  struct Region;
+  Complex evaluate_in(Region& region, ValueId value, const IndexMap& map);
+  Complex compute_in(Region& region, ValueId value, const IndexMap& map);
+  std::map<ValueId, Complex> rounds(const Node& loop);
   void note_source(const Node& node);
   bool note_work(const Node& node, int primitives);
 
@@ -94,6 +102,7 @@ class BodyBuilder {
   std::unordered_map<int, int>
       result_of_;  // reduction or scan node -> result number; of a complex one the first of two
   std::unordered_map<int, DType> result_dtype_;
+  std::map<ValueId, Complex> carried_;  // results of a loop that this kernel runs
   int results_ = 0;
   int accounted_ = 0;  // primitives of the value being evaluated that belong to the lines of others
 };

@@ -21,8 +21,12 @@ bool is_slow(const ScalarNode& node) {
   return node.op == ScalarOp::div || node.op == ScalarOp::rem || node.op == ScalarOp::sqrt;
 }
 
+bool computes(ScalarOp op) {
+  return op != ScalarOp::constant && op != ScalarOp::load && op != ScalarOp::result && op != ScalarOp::carry;
+}
+
 double of_node(const ScalarNode& node) {
-  if (node.op == ScalarOp::constant || node.op == ScalarOp::load || node.op == ScalarOp::result) return 0;
+  if (!computes(node.op)) return 0;
   return (is_slow(node) ? kSlowByte : kByteComputed) * size_of(compute_type(node.dtype));
 }
 
@@ -47,9 +51,12 @@ double nanoseconds_per_point(const Kernel& kernel) {
   const auto use = [&](int64_t access) { used[static_cast<size_t>(access)] = 1; };
   for (const Stage& stage : kernel.stages) {
     if (!stage.inner) continue;
-    for (const ScalarNode& node : stage.body) {
-      total += of_node(node);
-      if (node.op == ScalarOp::load) use(node.imm);
+    std::vector<int> rounds(stage.body.size(), 1);
+    for (const ScalarLoop& loop : stage.loops)
+      std::fill(rounds.begin() + loop.first, rounds.begin() + loop.last, loop.rounds);
+    for (size_t n = 0; n < stage.body.size(); ++n) {
+      total += rounds[n] * of_node(stage.body[n]);
+      if (stage.body[n].op == ScalarOp::load) use(stage.body[n].imm);
     }
     for (const Store& store : stage.stores) use(store.access);
     total += kByteComputed * kAccumulated * static_cast<double>(stage.reductions.size());

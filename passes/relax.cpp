@@ -114,7 +114,8 @@ class StageRelaxer {
 }  // namespace
 
 Kernel relax(Kernel kernel) {
-  for (Stage& stage : kernel.stages) StageRelaxer(stage, kernel.accesses).run();
+  for (Stage& stage : kernel.stages)
+    if (stage.loops.empty()) StageRelaxer(stage, kernel.accesses).run();  // a body with a loop stays as it is
   return kernel;
 }
 

@@ -119,6 +119,11 @@ std::vector<std::vector<char>> used_nodes(const Kernel& kernel) {
     for (const Store& store : stage.stores) use(store.value), use_access(store.access);
     for (const Reduction& r : stage.reductions) use(r.value);
     for (const Scan& scan : stage.scans) use(scan.next);
+    for (const ScalarLoop& loop : stage.loops) {
+      use(loop.condition);
+      for (const auto* nodes : {&loop.init, &loop.next})
+        for (const int node : *nodes) use(node);
+    }
     for (size_t n = used.size(); n-- > 0;) {
       if (!used[n]) continue;
       const ScalarNode& node = stage.body[n];
@@ -229,7 +234,31 @@ class Run {
   int64_t value(int node) const { return node < 0 ? 0 : values_[static_cast<size_t>(node)]; }
 
   void evaluate_body(const Stage& stage) {
-    for (size_t n = 0; n < stage.body.size(); ++n) {
+    int done = 0;
+    for (const ScalarLoop& loop : stage.loops) {
+      evaluate_nodes(stage, done, loop.first);
+      run_loop(stage, loop);
+      done = loop.last;
+    }
+    evaluate_nodes(stage, done, static_cast<int>(stage.body.size()));
+    for (const Store& store : stage.stores)
+      write_element(stage.body[static_cast<size_t>(store.value)].dtype, address(store.access), value(store.value));
+  }
+
+  void run_loop(const Stage& stage, const ScalarLoop& loop) {
+    const auto count = static_cast<int>(loop.init.size());
+    std::vector<int64_t> now;
+    for (const int node : loop.init) now.push_back(value(node));
+    while (true) {
+      std::copy(now.begin(), now.end(), values_.begin() + loop.first);
+      evaluate_nodes(stage, loop.first + count, loop.last);
+      if (value(loop.condition) == 0) return;
+      for (size_t k = 0; k < now.size(); ++k) now[k] = value(loop.next[k]);
+    }
+  }
+
+  void evaluate_nodes(const Stage& stage, int first, int last) {
+    for (auto n = static_cast<size_t>(first); n < static_cast<size_t>(last); ++n) {
       if (!used_[stage_][n]) continue;
       const ScalarNode& node = stage.body[n];
       switch (node.op) {
@@ -243,8 +272,6 @@ class Run {
                                 value(node.b), value(node.c));
       }
     }
-    for (const Store& store : stage.stores)
-      write_element(stage.body[static_cast<size_t>(store.value)].dtype, address(store.access), value(store.value));
   }
 
   char* address(int number) {

@@ -30,39 +30,9 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.pointers.assign(accesses, std::vector<Value>(static_cast<size_t>(s_.levels) + 1));
   s_.lane_offsets.resize(accesses);
   s_.gather_offsets.resize(accesses);
-  const auto inner_level = [&](int64_t axis) { return std::max<int>(0, static_cast<int>(axis) - k_.outer_rank + 1); };
-  const size_t first_scan = first_result + stage.reductions.size();
-  for (size_t n = 0; n < count; ++n) {
-    const ScalarNode& node = stage.body[n];
-    int level = 0;
-    bool varying = false;
-    switch (node.op) {
-      case ScalarOp::constant:
-      case ScalarOp::extent: break;
-      case ScalarOp::index:
-        level = inner_level(node.imm);
-        varying = node.imm == k_.vector_axis;
-        break;
-      case ScalarOp::load: {
-        const Access& access = k_.accesses[static_cast<size_t>(node.imm)];
-        level = access_level(access);
-        varying = varying_access(access);
-        break;
-      }
-      case ScalarOp::result:
-        if (static_cast<size_t>(node.imm) >= first_scan) level = s_.levels;
-        varying = is_column_mode(k_);
-        break;
-      default:
-        for (const int id : {node.a, node.b, node.c}) {
-          if (id < 0) continue;
-          level = std::max(level, s_.level[static_cast<size_t>(id)]);
-          varying |= s_.varying[static_cast<size_t>(id)] != 0;
-        }
-    }
-    s_.level[n] = level;
-    s_.varying[n] = varying;
-  }
+  do analyse_nodes();
+  while (vary_carries());
+  find_loops();
   const auto use_access = [&](int access) {
     s_.used_access[static_cast<size_t>(access)] = 1;
     for (const Gather& g : k_.accesses[static_cast<size_t>(access)].gathers) s_.used[static_cast<size_t>(g.value)] = 1;
@@ -75,6 +45,10 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   for (const Store& store : stage.stores) use_access(store.access), roots.push_back(store.value);
   for (const Reduction& r : stage.reductions) roots.push_back(r.value);
   for (const Scan& scan : stage.scans) roots.push_back(scan.next);
+  for (const ScalarLoop& loop : stage.loops) {
+    roots.push_back(loop.condition);
+    for (const auto* nodes : {&loop.init, &loop.next}) roots.insert(roots.end(), nodes->begin(), nodes->end());
+  }
   for (const int root : roots) use_in_lanes(root);
   for (size_t n = count; n-- > 0;) {
     if (!s_.used[n]) continue;
@@ -100,19 +74,75 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.prefetches = first_result == 0 && !is_column_mode(k_) && varying_nodes() >= kPrefetchFrom;
 }
 
+// At which level each node is known, and whether it varies, as far as that is known of the carries.
+void Emitter::analyse_nodes() {
+  const Stage& stage = *s_.stage;
+  const auto inner_level = [&](int64_t axis) { return std::max<int>(0, static_cast<int>(axis) - k_.outer_rank + 1); };
+  const size_t first_scan = s_.first_result + stage.reductions.size();
+  for (size_t n = 0; n < stage.body.size(); ++n) {
+    const ScalarNode& node = stage.body[n];
+    int level = 0;
+    bool varying = false;
+    switch (node.op) {
+      case ScalarOp::constant:
+      case ScalarOp::extent: break;
+      case ScalarOp::index:
+        level = inner_level(node.imm);
+        varying = node.imm == k_.vector_axis;
+        break;
+      case ScalarOp::load: {
+        const Access& access = k_.accesses[static_cast<size_t>(node.imm)];
+        level = access_level(access);
+        varying = varying_access(access);
+        break;
+      }
+      case ScalarOp::result:
+        if (static_cast<size_t>(node.imm) >= first_scan) level = s_.levels;
+        varying = is_column_mode(k_);
+        break;
+      case ScalarOp::carry:
+        level = s_.levels;
+        varying = s_.varying[n] != 0;
+        break;
+      default:
+        for (const int id : {node.a, node.b, node.c}) {
+          if (id < 0) continue;
+          level = std::max(level, s_.level[static_cast<size_t>(id)]);
+          varying |= s_.varying[static_cast<size_t>(id)] != 0;
+        }
+    }
+    s_.level[n] = level;
+    s_.varying[n] = varying;
+  }
+}
+
+void Emitter::define(size_t node, std::vector<Value> values) {
+  s_.values[node] = std::move(values);
+  if (!s_.varying[node] && s_.in_lanes[node] && s_.width > 1)
+    s_.splats[node] = ops_.splat(register_type(s_.stage->body[node].dtype), s_.width, s_.values[node][0]);
+}
+
 void Emitter::emit_level(int level, Nodes which) {
   const auto at = static_cast<size_t>(level);
   if (which != Nodes::varying) {
     for (auto& pointers : s_.pointers) pointers[at].clear();
     for (auto& loaded : s_.parts_loaded) loaded.clear();
   }
-  for (size_t n = 0; n < s_.used.size(); ++n) {
-    if (!s_.used[n] || s_.rare[n] || s_.level[n] != level) continue;
-    if (which != Nodes::all && (s_.varying[n] != 0) != (which == Nodes::varying)) continue;
-    s_.values[n] = emit_node(static_cast<int>(n));
-    if (!s_.varying[n] && s_.in_lanes[n] && s_.width > 1)
-      s_.splats[n] = ops_.splat(register_type(s_.stage->body[n].dtype), s_.width, s_.values[n][0]);
+  const auto emit = [&](size_t first, size_t last) {
+    for (size_t n = first; n < last; ++n) {
+      if (!s_.used[n] || s_.rare[n] || s_.level[n] != level || s_.loop[n] >= 0) continue;
+      if (which == Nodes::all || (s_.varying[n] != 0) == (which == Nodes::varying))
+        define(n, emit_node(static_cast<int>(n)));
+    }
+  };
+  size_t done = 0;
+  for (size_t k = 0; level == s_.levels && k < s_.stage->loops.size(); ++k) {
+    const auto last = static_cast<size_t>(s_.stage->loops[k].last);
+    emit(done, last);
+    emit_loop(k);
+    done = last;
   }
+  emit(done, s_.used.size());
   if (which == Nodes::uniform) return;
   for (size_t a = 0; a < s_.used_access.size(); ++a)
     if (s_.used_access[a] && s_.pointers[a][at].empty()) step_pointer(static_cast<int>(a), level);

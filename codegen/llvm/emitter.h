@@ -1,6 +1,7 @@
 // The state of emitting one kernel. One class, split by role:
 //   emit.cpp    the function's frame: arguments, the loop over outer points, the list of stages
 //   body.cpp    the nodes of a stage, each at the loop level where it becomes known
+//   rounds.cpp  loops within a body
 //   rare.cpp    the blocks of selects whose first value is seldom wanted
 //   access.cpp  addresses, loads, stores, gathers
 //   pairs.cpp   loads and stores of complex numbers, loads of every second element
@@ -53,6 +54,7 @@ struct StageState {
   std::vector<int> level;                     // per node
   std::vector<char> varying, used, in_lanes;  // per node; in_lanes: uniform, but needed in all lanes of a vector
   std::vector<char> rare;                     // per node: left to the block of a select (rare.cpp)
+  std::vector<int> loop;                      // per node: the loop whose carries it depends on within that loop, or -1
   std::vector<std::vector<Value>> values;     // per node: one, or one per vector
   std::vector<Value> splats;                  // per node: a uniform value in all lanes, made where it is defined
   int width = 1;                              // of the vectors that the stage uses
@@ -93,6 +95,8 @@ class Emitter {
   void analyse(const Stage& stage, size_t first_result);
   enum class Nodes : uint8_t { all, uniform, varying };  // uniform ones depend on none of the others
   void emit_level(int level, Nodes which = Nodes::all);
+  void analyse_nodes();
+  void define(size_t node, std::vector<Value> values);
   std::vector<Value> emit_node(int node, bool may_branch = true);
   const Value& operand(int node, int chunk, bool varying);
   int varying_nodes() const;  // at the innermost level: a measure of how heavy the vector loop is
@@ -104,6 +108,11 @@ class Emitter {
   // Numbers of the lanes of vector `chunk`: "<i32 16, i32 17, ...>".
   Value iota(std::string_view type, int chunk) const;
   void set_masks(const Value& count);  // lanes below `count` (i64) are real
+
+  // rounds.cpp
+  void find_loops();
+  bool vary_carries();
+  void emit_loop(size_t number);
 
   // rare.cpp
   bool branches(size_t node) const;

@@ -267,7 +267,8 @@ Value Ops::emit(ScalarOp op, DType dtype, DType operand, int width, const Value&
     case ScalarOp::index:
     case ScalarOp::extent:
     case ScalarOp::load:
-    case ScalarOp::result: break;
+    case ScalarOp::result:
+    case ScalarOp::carry: break;
   }
   throw InternalError("internal error (please report it): a leaf node was emitted as an operation");
 }

@@ -8,7 +8,7 @@ namespace {
 
 bool computes(ScalarOp op) {
   return op != ScalarOp::constant && op != ScalarOp::index && op != ScalarOp::extent && op != ScalarOp::load &&
-         op != ScalarOp::result;
+         op != ScalarOp::result && op != ScalarOp::carry;
 }
 
 }  // namespace

@@ -68,7 +68,9 @@ void Emitter::add_point() {
 // -1 for any other stage. A failed check of a gather has to be reported wherever it happens.
 int Emitter::common_condition() const {
   const Stage& stage = *s_.stage;
-  if (!is_column_mode(k_) || stage.reductions.empty() || !stage.stores.empty() || !stage.scans.empty()) return -1;
+  if (!is_column_mode(k_) || stage.reductions.empty() || !stage.stores.empty() || !stage.scans.empty() ||
+      !stage.loops.empty())
+    return -1;
   int condition = -1;
   for (const Reduction& r : stage.reductions) {
     const ScalarNode& node = stage.body[static_cast<size_t>(r.value)];

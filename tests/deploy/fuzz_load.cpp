@@ -36,9 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     switch (data[0] % 5) {
       case 0: load(bytes); break;
       case 1: read_weights(bytes); break;
-      case 2: read_kernels(bytes); break;
+      case 2: read_kernels(bytes, kVersion); break;
       case 3: {
-        Method method = read_method(bytes);
+        Method method = read_method(bytes, kVersion);
         method.program.host.resize(method.host.size());
         const auto none = std::make_shared<KernelCode>();
         struct Nothing final : CompiledKernel {
