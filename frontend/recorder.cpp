@@ -372,14 +372,15 @@ TensorRef Recorder::record(const OpDef& op, std::span<const TensorRef> inputs, A
       strong = strong ? promote(*strong, input->dtype) : input->dtype;
   for (const TensorRef& input : inputs) {
     ValueId id = read(input);
-    if (!weak && input->recorded && input->recorded->weak &&
-        (!op.has(Trait::mixed) || op.name == "where" || op.checks)) {
-      // As a Python number: it takes the tensors' dtype unless it is of a larger kind.
+    const bool unlike = op.has(Trait::mixed) && op.name != "where" && !op.checks;
+    const bool as_it_is = unlike && (op.has(Trait::internal) || op.name == "cast");
+    if (!weak && input->recorded && input->recorded->weak && !as_it_is) {
+      // As a Python number: it takes the tensors' dtype unless it is of a larger kind, or counts for itself.
       const Kind kind = info(input->dtype).kind;
       const DType alone = kind == Kind::floating  ? default_dtype()
                           : kind == Kind::integer ? DType::i64
                                                   : DType::boolean;
-      const DType to = strong ? weak_result(*strong, kind) : alone;
+      const DType to = strong && !unlike ? weak_result(*strong, kind) : alone;
       if (to != input->dtype && !is_condition(input)) id = emit(tandem::op("cast"), {id}, {to});
     }
     ids.push_back(id);

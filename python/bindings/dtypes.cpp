@@ -24,6 +24,24 @@ int64_t specialized(const SizeObject& a) {
   return recorder->env().specialize(a.dim);
 }
 
+using Operator = PyObject* (*)(PyObject*, PyObject*);
+
+PyObject* power(PyObject* a, PyObject* b) { return PyNumber_Power(a, b, Py_None); }
+
+template <int relation>
+PyObject* compared(PyObject* a, PyObject* b) {
+  return PyObject_RichCompare(a, b, relation);
+}
+
+// What the size as a number gives with a number that is no integer, say; from then on it is that size only.
+py::object fixed(Operator op, const SizeObject& a, py::handle b, bool swap) {
+  if (!PyNumber_Check(b.ptr()) || tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+  const py::int_ number(specialized(a));
+  PyObject* result = swap ? op(b.ptr(), number.ptr()) : op(number.ptr(), b.ptr());
+  if (result == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(result);
+}
+
 }  // namespace
 
 py::object to_python(DType dtype) { return objects()[static_cast<size_t>(dtype)]; }
@@ -145,21 +163,21 @@ void bind_dtypes(py::module_& m) {
       m, "Size",
       "A size that is known only when the captured function runs; it computes and compares as the int it stands "
       "for.\n\n>>> td.trace(lambda x: x * x.shape[0])(td.ones((3,)))\ntensor([3., 3., 3.], dtype=float32)");
-  const auto arithmetic = [&size](const char* name, const char* reflected, auto f) {
-    const auto apply = [f](const SizeObject& a, py::handle b, bool swap) -> py::object {
+  const auto arithmetic = [&size](const char* name, const char* reflected, Operator op, auto f) {
+    const auto apply = [f, op](const SizeObject& a, py::handle b, bool swap) -> py::object {
       if (comparable(b)) return to_python(swap ? f(dim_from(b), a.dim) : f(a.dim, dim_from(b)));
-      return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+      return fixed(op, a, b, swap);
     };
     size.attr(name) = py::cpp_function([apply](const SizeObject& a, py::handle b) { return apply(a, b, false); },
                                        py::name(name), py::is_method(size), py::is_operator());
     size.attr(reflected) = py::cpp_function([apply](const SizeObject& a, py::handle b) { return apply(a, b, true); },
                                             py::name(reflected), py::is_method(size), py::is_operator());
   };
-  arithmetic("__add__", "__radd__", [](Dim a, Dim b) { return a + b; });
-  arithmetic("__sub__", "__rsub__", [](Dim a, Dim b) { return a - b; });
-  arithmetic("__mul__", "__rmul__", [](Dim a, Dim b) { return a * b; });
-  arithmetic("__floordiv__", "__rfloordiv__", [](Dim a, Dim b) { return floor_div(a, b); });
-  arithmetic("__mod__", "__rmod__", [](Dim a, Dim b) { return a - floor_div(a, b) * b; });
+  arithmetic("__add__", "__radd__", PyNumber_Add, [](Dim a, Dim b) { return a + b; });
+  arithmetic("__sub__", "__rsub__", PyNumber_Subtract, [](Dim a, Dim b) { return a - b; });
+  arithmetic("__mul__", "__rmul__", PyNumber_Multiply, [](Dim a, Dim b) { return a * b; });
+  arithmetic("__floordiv__", "__rfloordiv__", PyNumber_FloorDivide, [](Dim a, Dim b) { return floor_div(a, b); });
+  arithmetic("__mod__", "__rmod__", PyNumber_Remainder, [](Dim a, Dim b) { return a - floor_div(a, b) * b; });
   const auto both = [](Dim a, Dim b) {
     const Dim quotient = floor_div(a, b);
     return py::make_tuple(to_python(quotient), to_python(a - quotient * b));
@@ -168,52 +186,45 @@ void bind_dtypes(py::module_& m) {
     const char* name = reflected ? "__rdivmod__" : "__divmod__";
     size.attr(name) = py::cpp_function(
         [both, reflected](const SizeObject& a, py::handle b) -> py::object {
-          if (!comparable(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+          if (!comparable(b)) return fixed(PyNumber_Divmod, a, b, reflected);
           return reflected ? both(dim_from(b), a.dim) : both(a.dim, dim_from(b));
         },
         py::name(name), py::is_method(size), py::is_operator());
   }
-  const auto relation = [&size](const char* name, Relation r, bool swap) {
+  const auto relation = [&size](const char* name, Relation r, bool swap, Operator op) {
     size.attr(name) = py::cpp_function(
-        [r, swap](const SizeObject& a, py::handle b) -> py::object {
-          if (!comparable(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+        [r, swap, op](const SizeObject& a, py::handle b) -> py::object {
+          if (!comparable(b)) return fixed(op, a, b, false);
           return py::bool_(compare(a, b, r, swap) != 0);
         },
         py::name(name), py::is_method(size), py::is_operator());
   };
-  relation("__eq__", Relation::eq, false);
-  relation("__ne__", Relation::ne, false);
-  relation("__lt__", Relation::lt, false);
-  relation("__le__", Relation::le, false);
-  relation("__gt__", Relation::lt, true);
-  relation("__ge__", Relation::le, true);
-  // True division and some powers leave the integers: they work on the number, which is then fixed.
-  size.attr("__truediv__") = py::cpp_function(
-      [](const SizeObject& a, py::handle b) -> py::object {
-        if (tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-        return py::int_(specialized(a)).attr("__truediv__")(b);
-      },
-      py::name("__truediv__"), py::is_method(size), py::is_operator());
-  size.attr("__rtruediv__") = py::cpp_function(
-      [](const SizeObject& a, py::handle b) -> py::object {
-        if (tensor_pointer(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-        return py::reinterpret_borrow<py::object>(b) / py::int_(specialized(a));
-      },
-      py::name("__rtruediv__"), py::is_method(size), py::is_operator());
+  relation("__eq__", Relation::eq, false, compared<Py_EQ>);
+  relation("__ne__", Relation::ne, false, compared<Py_NE>);
+  relation("__lt__", Relation::lt, false, compared<Py_LT>);
+  relation("__le__", Relation::le, false, compared<Py_LE>);
+  relation("__gt__", Relation::lt, true, compared<Py_GT>);
+  relation("__ge__", Relation::le, true, compared<Py_GE>);
+  // True division and some powers leave the integers: they work on the number.
+  for (const bool reflected : {false, true}) {
+    const char* name = reflected ? "__rtruediv__" : "__truediv__";
+    size.attr(name) = py::cpp_function(
+        [reflected](const SizeObject& a, py::handle b) { return fixed(PyNumber_TrueDivide, a, b, reflected); },
+        py::name(name), py::is_method(size), py::is_operator());
+  }
   size.attr("__pow__") = py::cpp_function(
       [](const SizeObject& a, py::handle b) -> py::object {
         constexpr long kMostFactors = 8;
         int overflow = 0;
         const long n = PyLong_CheckExact(b.ptr()) ? PyLong_AsLongAndOverflow(b.ptr(), &overflow) : -1;
-        if (overflow != 0 || n < 0 || n > kMostFactors) return py::int_(specialized(a)).attr("__pow__")(b);
+        if (overflow != 0 || n < 0 || n > kMostFactors) return fixed(power, a, b, false);
         Dim product = 1;
         for (long k = 0; k < n; ++k) product = product * a.dim;
         return to_python(product);
       },
       py::name("__pow__"), py::is_method(size), py::is_operator());
-  size.attr("__rpow__") = py::cpp_function(
-      [](const SizeObject& a, py::handle b) -> py::object { return py::int_(specialized(a)).attr("__rpow__")(b); },
-      py::name("__rpow__"), py::is_method(size), py::is_operator());
+  size.attr("__rpow__") = py::cpp_function([](const SizeObject& a, py::handle b) { return fixed(power, a, b, true); },
+                                           py::name("__rpow__"), py::is_method(size), py::is_operator());
   size.attr("__neg__") = py::cpp_function([](const SizeObject& a) { return to_python(Dim(0) - a.dim); },
                                           py::name("__neg__"), py::is_method(size));
   size.attr("__pos__") =

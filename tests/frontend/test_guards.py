@@ -397,3 +397,40 @@ def test_annotated_functions_as_attributes_of_objects(jit):
     holder.inner = jit(lambda x: x * 3)
     close(f(x()), X * 3 + 1)
     assert captures(f) == 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda n: n * 0.25,
+        lambda n: 0.25 * n,
+        lambda n: n + 0.5,
+        lambda n: 0.5 - n,
+        lambda n: n // 1.5,
+        lambda n: 7.5 % n,
+        lambda n: divmod(n, 1.5)[1],
+        lambda n: n**-0.5,
+        lambda n: 2.0**n,
+        lambda n: n / 2.5,
+        lambda n: 1 / n,
+        lambda n: abs(n * 1j),
+        lambda n: 1.0 if n < 4.5 else 2.0,
+        lambda n: 1.0 if 5.0 <= n else 2.0,
+        lambda n: 1.0 if n == 5.0 else 2.0,
+        lambda n: n * np.float32(0.5),
+    ],
+)
+def test_sizes_meet_numbers_that_are_no_integers(function):
+    scripted = td.script(lambda x: x * function(x.shape[0]))
+    for size in (4, 5, 6):
+        x = td.asarray(np.linspace(0, 1, size, dtype=np.float32))
+        assert np.asarray(scripted(x)).tobytes() == np.asarray(x * function(size)).tobytes()
+
+
+def test_sizes_meet_nothing_else():
+    scripted = td.script(lambda x: x * (x.shape[0] + "1"))
+    scripted_size = td.trace(lambda x: x.shape[0] == "5")
+    with pytest.raises(TypeError):
+        for size in (4, 5):
+            scripted(td.ones(size))
+    assert [scripted_size(td.ones(size)) for size in (4, 5, 6)] == [False] * 3

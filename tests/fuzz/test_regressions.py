@@ -346,3 +346,13 @@ def program(a1, a3):
         "(td.asarray([[1.0], [1.0], [1.0]], dtype=td.uint32), td.asarray([[1.0], [1.0]], dtype=td.int8))",
         "(td.asarray([[1.0]] * 5, dtype=td.uint32), td.asarray([[1.0], [1.0], [3.0]], dtype=td.int8))",
     )
+
+
+def test_numbers_of_unlike_operands_count_for_themselves(modes: Modes) -> None:
+    modes.check(
+        """
+def program(a0, n):
+    return td.ldexp(2.0, 1), td.ldexp(a0, n), td.ldexp(1.5, a0.astype(td.int64)), td.ldexp(n + 0.5, n)
+""",
+        "(td.asarray([1.0, 2.0]), 3)",
+    )
