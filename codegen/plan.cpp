@@ -245,13 +245,45 @@ class BlockBuilder {
     emit_node(n);
   }
 
-  // The node of each group at which it is computed, if not earlier for a reader: the last one. -1: by what it is a part
-  // of, which knows the place.
+  // By node: from which node on it can be computed, where that takes next to nothing; else itself.
+  std::vector<int> ready_from() const {
+    constexpr int64_t kLittle = 1 << 14;  // elements
+    std::vector<int> ready(graph_.nodes.size());
+    for (size_t n = 0; n < ready.size(); ++n) {
+      const Node& node = graph_.nodes[n];
+      ready[n] = static_cast<int>(n);
+      const Structure* structure = structure_of(*node.op);
+      const bool cheap = std::holds_alternative<PointwiseRule>(node.op->lower) || is_view(*node.op) ||
+                         (structure && (*structure == Structure::full || *structure == Structure::from_dim));
+      if (!cheap || node.outputs.size() != 1) continue;
+      const Dim count = element_count(type(node.outputs[0]).shape);
+      if (!count.is_constant() || count.constant() > kLittle) continue;
+      int from = -1;
+      for (const ValueId input : node.inputs)
+        if (const int made_by = producers_[index(input)]; made_by >= 0) from = std::max(from, ready[index(made_by)]);
+      ready[n] = from;
+    }
+    return ready;
+  }
+
+  // The node of each group at which it is computed, if not earlier for a reader: the last one; but the sum of a group
+  // that else has little to do, so that what enters the update of a bias is let go of before the update's own turn. -1: by
+  // what it is a part of, which knows the place.
   std::vector<int> turns_of_groups() const {
+    const std::vector<int> ready = ready_from();
     std::vector<int> turns;
     turns.reserve(fusion_.groups.size());
-    for (const Group& group : fusion_.groups)
-      turns.push_back(*std::max_element(group.members.begin(), group.members.end()));
+    for (const Group& group : fusion_.groups) {
+      int turn = -1, last = -1;
+      bool reduces = false, is_member = false;
+      for (const int n : group.members) {
+        turn = std::max(turn, ready[index(n)]);
+        last = std::max(last, n);
+        reduces = reduces || std::holds_alternative<ReduceRule>(graph_.nodes[index(n)].op->lower);
+      }
+      for (const int n : group.members) is_member = is_member || n == turn;
+      turns.push_back(reduces && is_member ? turn : last);
+    }
     for (const Node& node : graph_.nodes) {
       const Structure* structure = structure_of(*node.op);
       if (!structure || (*structure != Structure::concat && *structure != Structure::view_update)) continue;

@@ -23,45 +23,45 @@ struct TapedCall {
   std::vector<TensorRef> kept;     // further results
   std::vector<uint32_t> versions;  // of the inputs' memory
   std::vector<bool> wanted;        // inputs that gradients flow to
-  std::vector<bool> outputs;       // that gradients come from
-  std::vector<TensorType> types;   // of these
+  std::vector<size_t> outputs;     // that are on the tape
+  std::vector<bool> expected;      // outputs that `pair` takes gradients of
   std::vector<int64_t> symbols;    // some are numbers that no input has as a size
 
   std::vector<TensorRef> gradients(std::span<const TensorRef> upstream) const {
-    // Gradients that are differentiated in turn rest on the inputs alone.
-    const bool again = GradMode::enabled();
+    std::vector<bool> from(expected.size(), false);
+    for (size_t k = 0; k < outputs.size(); ++k) from[outputs[k]] = upstream[k] != nullptr;
+    // Gradients that are differentiated in turn rest on the inputs alone; so do those of other results than were expected.
+    const bool again = GradMode::enabled() || from != expected;
+    if (from != expected) program->expect_outputs(from);
     for (size_t k = 0; k < inputs.size(); ++k)
       if ((again || pair->reads[k]) && inputs[k]->storage && inputs[k]->storage->version != versions[k])
         throw_error(ErrorKind::autograd,
                     "backward: got input {} of '{}' ({}) that was written to after the call; need it as it was; try "
                     "writing to a copy, or x = x + ... instead of x += ...",
                     k + 1, program->name(), to_text(inputs[k]->type()));
+    const Executable::Gradient& made = again ? program->gradient(from, wanted) : pair->backward;
     std::vector<TensorRef> given = inputs;
-    for (size_t k = 0; k < types.size(); ++k) {
-      TensorRef up = upstream[k];
-      if (!up) up = call("broadcast_to", {scalar_tensor(types[k].dtype, 0.0)}, {types[k].shape});
-      given.push_back(up->is_contiguous() ? up : call("copy", {up}));
-    }
+    for (const TensorRef& up : upstream)
+      if (up) given.push_back(up->is_contiguous() ? up : call("copy", {up}));
+    if (!again) given.insert(given.end(), kept.begin(), kept.end());
     std::vector<int64_t> sizes = symbols;
-    std::vector<TensorRef> found;
-    if (again) {
-      const std::shared_ptr<const Executable> made = program->gradient(outputs, wanted);
-      found.resize(made->outputs().size());
-      check(*made, given, sizes);
-      run_taped(made, std::move(given), sizes.data(), found);
-    } else {
-      given.insert(given.end(), kept.begin(), kept.end());
-      found.resize(pair->backward->outputs().size());
-      check(*pair->backward, given, sizes);
-      pair->backward->run(pointers(given), sizes.data(), found);
-    }
+    std::vector<TensorRef> found(made.program->outputs().size());
+    check(*made.program, given, sizes);
+    if (GradMode::enabled())
+      run_taped(made.program, std::move(given), sizes.data(), found);
+    else
+      made.program->run(pointers(given), sizes.data(), found);
     std::vector<TensorRef> out(inputs.size());
-    for (size_t k = 0, next = 0; k < inputs.size(); ++k)
-      if (wanted[k]) out[k] = found[next++];
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      const auto [index, is_given] = made.found[k];
+      if (index < 0 || (is_given >= 0 && !is_true(*found[static_cast<size_t>(is_given)]))) continue;
+      out[k] = found[static_cast<size_t>(index)];
+    }
     return out;
   }
 
  private:
+  static bool is_true(const Tensor& x) { return *static_cast<const bool*>(x.data); }
   static void check(const Executable& made, std::span<const TensorRef> given, std::vector<int64_t>& sizes) {
     std::string reason;
     check_internal(made.matches(pointers(given), sizes.data(), &reason),
@@ -87,19 +87,19 @@ void run_taped(const std::shared_ptr<const Executable>& program, std::vector<Ten
   if (std::find(taped->wanted.begin(), taped->wanted.end(), true) == taped->wanted.end())
     return program->run(pointers(given), symbols, outputs);
   const std::vector<CapturedOutput>& captured = program->outputs();
-  for (const CapturedOutput& output : captured)
-    taped->outputs.push_back(!output.identical && is_inexact(program->result_type(output.index).dtype));
-  taped->pair = &program->with_gradient(taped->outputs, taped->wanted);
+  std::vector<bool> differentiable;
+  std::vector<TensorRef> results;
+  for (size_t k = 0; k < captured.size(); ++k) {
+    differentiable.push_back(!captured[k].identical && is_inexact(program->result_type(captured[k].index).dtype));
+    if (differentiable[k]) taped->outputs.push_back(k);
+  }
+  taped->expected = program->expected_outputs(differentiable);
+  taped->pair = &program->with_gradient(taped->expected, taped->wanted);
   std::vector<TensorRef> made(taped->pair->forward->outputs().size());
   taped->pair->forward->run(pointers(given), symbols, made);
   std::move(made.begin(), made.begin() + static_cast<std::ptrdiff_t>(outputs.size()), outputs.begin());
   taped->kept.assign(made.begin() + static_cast<std::ptrdiff_t>(outputs.size()), made.end());
-  std::vector<TensorRef> results;
-  for (size_t k = 0; k < outputs.size(); ++k) {
-    if (!taped->outputs[k]) continue;
-    taped->types.push_back(outputs[k]->type());
-    results.push_back(outputs[k]);
-  }
+  for (const size_t k : taped->outputs) results.push_back(outputs[k]);
   taped->program = program;
   taped->symbols.assign(symbols, symbols + program->symbol_count() + 1);
   taped->inputs = inputs;

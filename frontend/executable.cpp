@@ -255,11 +255,24 @@ std::shared_ptr<const Executable> Executable::gradient_program(Graph graph) cons
   return made;
 }
 
-std::shared_ptr<const Executable> Executable::gradient(const Flags& of_outputs, const Flags& wanted) const {
+const Executable::Gradient& Executable::gradient(const Flags& of_outputs, const Flags& wanted) const {
   std::lock_guard lock(gradients_mutex_);
-  auto& known = gradients_[{of_outputs, wanted}];
-  if (!known) known = gradient_program(gradient_graph(captured_, results_of(of_outputs), wanted));
+  Gradient& known = gradients_[{of_outputs, wanted}];
+  if (known.program) return known;
+  GradientGraph made = gradient_graph(captured_, results_of(of_outputs), wanted);
+  known.found = std::move(made.found);
+  known.program = gradient_program(std::move(made.graph));
   return known;
+}
+
+Executable::Flags Executable::expected_outputs(const Flags& all) const {
+  std::lock_guard lock(gradients_mutex_);
+  return expected_.empty() ? all : expected_;
+}
+
+void Executable::expect_outputs(const Flags& outputs) const {
+  std::lock_guard lock(gradients_mutex_);
+  expected_ = outputs;
 }
 
 const Executable::Pair& Executable::with_gradient(const Flags& of_outputs, const Flags& wanted) const {
@@ -283,7 +296,7 @@ const Executable::Pair& Executable::with_gradient(const Flags& of_outputs, const
   const auto forward = std::make_shared<Executable>(std::move(capture), options_);
   forward->default_dtype_ = default_dtype_;
   forward->compile();
-  known.backward = gradient_program(std::move(split.backward));
+  known.backward = {gradient_program(std::move(split.backward)), std::move(split.found)};
   known.reads = std::move(split.reads);
   known.forward = forward;
   return known;

@@ -64,13 +64,21 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // The compiled program of gradients (passes/gradient.h). Its inputs are those of this program and the gradients of
   // results. Made once, as is the next.
   using Flags = std::vector<bool>;
-  std::shared_ptr<const Executable> gradient(const Flags& of_outputs, const Flags& wanted) const;
+  struct Gradient {
+    std::shared_ptr<const Executable> program;
+    std::vector<GradientResult> found;  // by input
+  };
+  const Gradient& gradient(const Flags& of_outputs, const Flags& wanted) const;
   // This program, with further results behind its own, and one of gradients that takes those as well.
   struct Pair {
-    std::shared_ptr<const Executable> forward, backward;
+    std::shared_ptr<const Executable> forward;
+    Gradient backward;
     Flags reads;  // which inputs the gradients are computed from
   };
   const Pair& with_gradient(const Flags& of_outputs, const Flags& wanted) const;
+  // The outputs that gradients will come from, as far as one can tell: as in the last backward pass; at first, all.
+  Flags expected_outputs(const Flags& all) const;
+  void expect_outputs(const Flags& outputs) const;
 
   // What was captured; the graph lies beside the rest.
   std::pair<const Graph&, const Capture&> capture() const { return {captured_, capture_}; }
@@ -118,8 +126,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   mutable std::once_flag differentiable_once_;
   mutable bool is_differentiable_ = false;
   mutable std::mutex gradients_mutex_;
-  mutable std::map<std::pair<Flags, Flags>, std::shared_ptr<const Executable>> gradients_;
+  mutable std::map<std::pair<Flags, Flags>, Gradient> gradients_;
   mutable std::map<std::pair<Flags, Flags>, Pair> pairs_;
+  mutable Flags expected_;
   Flags results_of(const Flags& outputs) const;
   std::shared_ptr<const Executable> gradient_program(Graph graph) const;
   mutable std::once_flag passes_once_;

@@ -139,10 +139,17 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   // while
   std::vector<TensorRef> while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names);
   std::vector<TensorRef> while_body(const TensorRef& condition);
-  // `runs`: the body is known to run at least once.
-  std::vector<TensorRef> while_end(const std::vector<TensorRef>& nexts, bool runs);
+  // `runs`: the body is known to run at least once. Nothing where it has to be recorded once more, since it reads a
+  // gradient that it also changes: the loop, begun again, carries that.
+  std::optional<std::vector<TensorRef>> while_end(const std::vector<TensorRef>& nexts, bool runs);
   // Where an open region began, so that an exception inside it can be undone.
-  using Gradients = std::map<const Tracking*, TensorRef>;  // the `grad` of tensors from outside, at some moment
+  // The `grad` of a leaf at some moment. It may be there on some paths only.
+  struct GradientState {
+    TensorRef grad;
+    TensorRef given;        // where this is true; null: for certain
+    bool replaced = false;  // whatever it was before
+  };
+  using Gradients = std::map<const Tracking*, GradientState>;
   struct Mark {
     size_t frames, ifs, whiles;
     Gradients gradients;
@@ -156,6 +163,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   bool is_leaf(const TensorRef& x);
   void require_grad(const TensorRef& x, bool required);
   TensorRef grad(const TensorRef& x);
+  // The same where it may exist on some paths only, and whether it does; null: for certain.
+  std::pair<TensorRef, TensorRef> grad_where(const TensorRef& x);
   void set_grad(const TensorRef& x, TensorRef gradient);
   // Where hooks of it are kept; made where there is none yet.
   TrackingRef watch(const TensorRef& x, std::string_view what);
@@ -168,8 +177,13 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   void backward(std::span<const TensorRef> roots, std::span<const TensorRef> upstream, const BackwardOptions& options);
   std::vector<TensorRef> gradients(std::span<const TensorRef> roots, std::span<const TensorRef> upstream,
                                    std::span<const TensorRef> inputs, const BackwardOptions& options);
-  // The inputs whose `grad` is another one now, and that; to be asked before `finish`.
-  std::vector<std::pair<int, TensorRef>> changed_gradients();
+  // The inputs whose `grad` is another one now, that, and whether it is there where that is not certain; to be asked
+  // before `finish`.
+  struct ChangedGradient {
+    int input;
+    TensorRef grad, given;
+  };
+  std::vector<ChangedGradient> changed_gradients();
 
   // Gives the line of the user's program being run; set by the Python bindings.
   static std::function<SourceLoc()> locate;
@@ -198,14 +212,23 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
     std::vector<TensorRef> then_outputs;
     std::vector<std::pair<std::shared_ptr<Cell>, Variable>> then_written;  // cells and what the branch left in them
     bool in_else = false;
-    Gradients gradients = {};
+    Gradients gradients = {}, then_gradients = {};  // before, and behind the first branch
+  };
+  // The gradient of a leaf that a loop carries, in cells from before the loop: itself, and whether it is there.
+  struct CarriedGradient {
+    TrackingRef tracking;
+    std::shared_ptr<Cell> grad, given;
+    TensorRef start;     // in the body
+    ValueId value = -1;  // of that, when the body begins
   };
   struct OpenWhile {
     std::vector<TensorRef> inits, params;  // before the loop; at the start of an iteration
     std::vector<std::string> names;        // of the user's variables, where they are known
     Frame condition;
     ValueId predicate = -1;
-    Gradients gradients;
+    Gradients gradients = {};
+    std::vector<CarriedGradient> carried = {};
+    std::map<const Tracking*, bool> read = {};  // what was looked at before the body
   };
 
   Frame& top() { return frames_.back(); }
@@ -290,15 +313,18 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   SourceLoc line_;  // of what is recorded, where that is not the line that runs
   std::unordered_map<int64_t, std::shared_ptr<Cell>> index_cells_;  // by frame and value: equal views compare equal
   // recorder_gradients.cpp
-  struct Outer {
-    int input;
+  // A leaf, or a tensor from outside that was computed from some.
+  struct Leaf {
+    int input;             // -1: made in here
     TrackingRef tracking;  // in here; that of the tensor itself stays as it is
     TensorRef before;      // its `grad` when the capture began
-    bool read = false;     // that has been looked at
+    TensorRef given = {};  // where there is a `grad`; null: for certain
+    bool read = false;     // what was there before has been looked at: before the body of the innermost loop
     bool replaced = false;
     bool at_once = false;  // replaced when nothing had happened that may fail
   };
-  Outer* outer(const Tracking* tracking);
+  Leaf* leaf(const Tracking* tracking);
+  Leaf* outer(const Tracking* tracking);  // one from outside
   void note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell>& cell);
   void check_untracked(std::span<const TensorRef> outputs);
   static void watch_value(Frame& frame, ValueId value, const TrackingRef& tracking);
@@ -307,15 +333,39 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   Reverse reaching(size_t level);  // knows which values of an open region lead to a leaf
   TrackingRef tracking_in(const TensorRef& x);
   TensorRef known_gradient(const TrackingRef& tracking);
-  void replace_gradient(const TrackingRef& tracking, TensorRef gradient);
+  TensorRef given_of(const Tracking* tracking) const;
+  void replace_gradient(const TrackingRef& tracking, TensorRef gradient, TensorRef given = nullptr);
+  void add_gradient(const TrackingRef& tracking, TensorRef gradient, TensorRef given);
   std::vector<std::pair<ValueId, ValueId>> starts(std::span<const TensorRef> roots,
                                                   std::span<const TensorRef> upstream);
   void run_backward(Reverse& reverse, std::span<const std::pair<ValueId, ValueId>> starts,
                     const BackwardOptions& options);
+  // recorder_gradient_state.cpp: gradients that branches and loops change.
   Gradients known_gradients() const;
+  GradientState state_in(const Gradients& gradients, const Leaf& leaf) const;
   void restore(const Gradients& gradients);
-  void check_gradients(const Gradients& before, std::string_view what) const;
-  std::vector<Outer> outer_;
+  ValueId gradient_value(const GradientState& state, const TensorType& type);
+  ValueId given_value(const GradientState& state);
+  struct MergedGradient {
+    Leaf* leaf;
+    GradientState then, otherwise;
+    int grad = -1, given = -1;  // numbers of results
+  };
+  std::vector<MergedGradient> merge_gradients(OpenIf& open, std::vector<ValueId>& then_ids,
+                                              std::vector<ValueId>& else_ids);
+  void settle_gradients(std::span<const MergedGradient> merged, std::span<const ValueId> results);
+  void carry_gradients(OpenWhile& open);
+  void start_gradients(OpenWhile& open, bool body);
+  bool end_gradients(OpenWhile& open, bool runs, Gradients& after);
+  CarriedGradient gradient_cells(const Leaf& leaf, const GradientState& before, const TensorType& type, bool unsure);
+  void leave_gradients(const OpenWhile& open, bool runs, const Gradients& after);
+  std::deque<Leaf> leaves_;
+  // Of loops that are to be begun again: what they carry, and whether it may be missing.
+  struct WantedGradient {
+    TensorType type;
+    bool unsure;
+  };
+  std::map<const Tracking*, WantedGradient> wanted_gradients_;
   std::vector<Tracked> tracked_;  // per input
   bool asks_tracking_ = false, takes_gradients_ = false;
 

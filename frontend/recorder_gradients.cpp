@@ -6,7 +6,9 @@
 #include <algorithm>
 
 #include "frontend/autocast.h"
+#include "frontend/eager.h"
 #include "frontend/recorder.h"
+#include "passes/gradient_parts.h"
 
 namespace tandem {
 
@@ -14,6 +16,14 @@ namespace {
 
 bool contains(const std::vector<TrackingRef>& all, const TrackingRef& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+void check_without_effects(const Graph& graph, size_t first, std::string_view what) {
+  if (std::any_of(graph.nodes.begin() + static_cast<std::ptrdiff_t>(first), graph.nodes.end(), has_effects))
+    throw_error(ErrorKind::capture,
+                "{}: got a function that does something else than to compute, for a gradient that exists on some paths "
+                "through branches and loops only; need one that computes; try calling backward in the branch",
+                what);
 }
 
 TensorRef sum_of(const TensorRef& before, const TensorRef& more) { return before ? call("add", {before, more}) : more; }
@@ -37,13 +47,18 @@ void Recorder::note_tracking(const TensorRef& tensor, const std::shared_ptr<Cell
   cell->tracking->made_by = there->made_by;
   cell->tracking->grad = there->grad;
   cell->tracking->hooks = there->hooks;
-  outer_.push_back({.input = cell->argument, .tracking = cell->tracking, .before = there->grad});
+  leaves_.push_back({.input = cell->argument, .tracking = cell->tracking, .before = there->grad});
 }
 
-Recorder::Outer* Recorder::outer(const Tracking* tracking) {
-  const auto found = std::find_if(outer_.begin(), outer_.end(),
-                                  [tracking](const Outer& each) { return each.tracking.get() == tracking; });
-  return found != outer_.end() ? &*found : nullptr;
+Recorder::Leaf* Recorder::leaf(const Tracking* tracking) {
+  const auto found = std::find_if(leaves_.begin(), leaves_.end(),
+                                  [tracking](const Leaf& each) { return each.tracking.get() == tracking; });
+  return found != leaves_.end() ? &*found : nullptr;
+}
+
+Recorder::Leaf* Recorder::outer(const Tracking* tracking) {
+  Leaf* found = leaf(tracking);
+  return found && found->input >= 0 ? found : nullptr;
 }
 
 void Recorder::watch_value(Frame& frame, ValueId value, const TrackingRef& tracking) {
@@ -123,6 +138,7 @@ void Recorder::require_grad(const TensorRef& given, bool required) {
     r.cell = std::move(cell);
   }
   r.cell->tracking = std::make_shared<Tracking>();
+  leaves_.push_back({.input = -1, .tracking = r.cell->tracking, .before = nullptr});
   watch_value(top(), value, r.cell->tracking);
 }
 
@@ -175,14 +191,32 @@ void Recorder::own_rule(std::span<const TensorRef> inputs, std::span<const Tenso
 // ---- `grad` ----
 
 TensorRef Recorder::known_gradient(const TrackingRef& tracking) {
-  if (Outer* from = outer(tracking.get()); from && !from->replaced) from->read = true;
+  if (Leaf* from = leaf(tracking.get()); from && !from->replaced) from->read = true;
   return tracking->grad;
 }
 
+TensorRef Recorder::given_of(const Tracking* tracking) const {
+  const auto found = std::find_if(leaves_.begin(), leaves_.end(),
+                                  [tracking](const Leaf& each) { return each.tracking.get() == tracking; });
+  return found != leaves_.end() ? found->given : nullptr;
+}
+
 TensorRef Recorder::grad(const TensorRef& x) {
+  const auto [gradient, given] = grad_where(x);
+  if (given)
+    throw_error(
+        ErrorKind::capture,
+        "grad: got that of a tensor which has one on some paths through branches and loops only, so that it may "
+        "be None; need one that is there in every call; try td.optim or td.grad, which know, or a gradient of "
+        "zeros before backward");
+  return gradient;
+}
+
+std::pair<TensorRef, TensorRef> Recorder::grad_where(const TensorRef& x) {
   asks_tracking_ = true;
   const TrackingRef tracking = tracking_in(x);
-  return tracking ? known_gradient(tracking) : nullptr;
+  if (!tracking) return {};
+  return {known_gradient(tracking), given_of(tracking.get())};
 }
 
 void Recorder::set_grad(const TensorRef& x, TensorRef gradient) {
@@ -196,47 +230,33 @@ void Recorder::set_grad(const TensorRef& x, TensorRef gradient) {
   replace_gradient(tracking, std::move(gradient));
 }
 
-void Recorder::replace_gradient(const TrackingRef& tracking, TensorRef gradient) {
+void Recorder::replace_gradient(const TrackingRef& tracking, TensorRef gradient, TensorRef given) {
   tracking->grad = std::move(gradient);
-  Outer* from = outer(tracking.get());
+  Leaf* from = leaf(tracking.get());
   if (!from) return;
   if (!from->replaced) {
     const std::vector<Node>& nodes = frames_[0].graph.nodes;
     from->at_once = frames_.size() == 1 && std::none_of(nodes.begin(), nodes.end(), has_effects);
   }
-  from->replaced = takes_gradients_ = true;
+  from->given = std::move(given);
+  from->replaced = true;
+  if (from->input >= 0) takes_gradients_ = true;
 }
 
-Recorder::Gradients Recorder::known_gradients() const {
-  Gradients now;
-  for (const Outer& each : outer_) now[each.tracking.get()] = each.tracking->grad;
-  return now;
+void Recorder::add_gradient(const TrackingRef& tracking, TensorRef gradient, TensorRef given) {
+  const TensorRef before = known_gradient(tracking), known = given_of(tracking.get());
+  if (before && (!known || !given))
+    given = nullptr;
+  else if (before)
+    given = call("logical_or", {known, given});
+  replace_gradient(tracking, sum_of(before, gradient), std::move(given));
 }
 
-void Recorder::restore(const Gradients& gradients) {
-  for (Outer& each : outer_) {
-    const auto found = gradients.find(each.tracking.get());
-    each.tracking->grad = found != gradients.end() ? found->second : each.before;
-  }
-}
-
-void Recorder::check_gradients(const Gradients& before, std::string_view what) const {
-  for (const Outer& each : outer_) {
-    const auto found = before.find(each.tracking.get());
-    if (each.tracking->grad != (found != before.end() ? found->second : each.before))
-      throw_error(
-          ErrorKind::capture,
-          "grad: got a change of the gradient of a tensor from outside in the body of the {}, which may not run "
-          "at all; need one that happens for certain; try calling backward behind it, or td.grad",
-          what);
-  }
-}
-
-std::vector<std::pair<int, TensorRef>> Recorder::changed_gradients() {
-  std::vector<std::pair<int, TensorRef>> changed;
-  for (const Outer& each : outer_)
-    if (each.tracking->grad != each.before || (each.replaced && !each.before))
-      changed.emplace_back(each.input, each.tracking->grad);
+std::vector<Recorder::ChangedGradient> Recorder::changed_gradients() {
+  std::vector<ChangedGradient> changed;
+  for (const Leaf& each : leaves_)
+    if (each.input >= 0 && (each.tracking->grad != each.before || (each.replaced && !each.before)))
+      changed.push_back({each.input, each.tracking->grad, each.given});
   return changed;
 }
 
@@ -279,9 +299,20 @@ void Recorder::run_backward(Reverse& reverse, std::span<const std::pair<ValueId,
     if (const auto watched = frame.watched.find(value); watched != frame.watched.end())
       for (const TrackingRef& tracking : std::vector<TrackingRef>(watched->second)) {
         leaf = leaf || tracking->is_leaf() || outer(tracking.get());
+        const ValueId given = reverse.given(value);
+        const size_t before = frame.graph.nodes.size();
         for (const auto& hook : tracking->hooks)
           if (const TensorRef replaced = hook(wrap(gradient))) gradient = read(replaced);
+        if (given >= 0 && !tracking->hooks.empty()) {
+          check_without_effects(frame.graph, before, "register_hook");
+          GraphBuilder builder(frame.graph, env_);
+          gradient = only_where(builder, given, builder.at(gradient)).id;
+        }
         if (!tracking->keeps_grad || leaf) continue;
+        if (given >= 0)
+          throw_error(ErrorKind::capture,
+                      "retain_grad: got a tensor whose gradient exists on some paths through branches and loops only; "
+                      "need one that is there in every call; try td.grad");
         tracking->grad = sum_of(tracking->grad, wrap(gradient));
       }
     if (leaf) return gradient;
@@ -348,7 +379,8 @@ void Recorder::backward(std::span<const TensorRef> roots, std::span<const Tensor
         if (outside) throw_from_outside();
         continue;
       }
-      replace_gradient(tracking, sum_of(known_gradient(tracking), wrap(gradient)));
+      const ValueId given = reverse.given(value);
+      add_gradient(tracking, wrap(gradient), given >= 0 ? wrap(given) : nullptr);
     }
   }
 }
@@ -371,11 +403,17 @@ std::vector<TensorRef> Recorder::gradients(std::span<const TensorRef> roots, std
   run_backward(reverse, from, options);
   std::vector<TensorRef> found;
   for (const std::vector<ValueId>& each : values) {
-    TensorRef sum;
+    TensorRef sum, given;
+    bool certain = false;
     for (const ValueId value : each) {
-      const ValueId gradient = reverse.gradient(value);
-      if (gradient >= 0) sum = sum_of(sum, wrap(gradient));
+      const ValueId gradient = reverse.gradient(value), is_given = reverse.given(value);
+      if (gradient < 0) continue;
+      sum = sum_of(sum, wrap(gradient));
+      certain = certain || is_given < 0;
+      if (is_given >= 0) given = given ? call("logical_or", {given, wrap(is_given)}) : wrap(is_given);
     }
+    // Zeros where there is none: what asks for gradients of functions gives these.
+    if (sum && !certain) sum = call("where", {given, sum, scalar_tensor(sum->dtype, 0.0)});
     found.push_back(std::move(sum));
   }
   return found;

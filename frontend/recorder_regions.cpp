@@ -37,13 +37,13 @@ void Recorder::if_begin(const TensorRef& predicate) {
   if (flag->dtype != DType::boolean) flag = record(op("cast"), {&flag, 1}, {DType::boolean});
   if (flag->rank() != 0) flag = record(op("reshape"), {&flag, 1}, {std::vector<Dim>{}});
   flag = wrap(read(flag));  // as it is now: the tensor may be written to
-  ifs_.push_back({flag, {}, {}, {}, {}, false, known_gradients()});
+  ifs_.push_back({flag, {}, {}, {}, {}, false, known_gradients(), {}});
   frames_.push_back(open_frame());
 }
 
 void Recorder::if_otherwise(const std::vector<TensorRef>& outputs) {
   OpenIf& open = ifs_.back();
-  check_gradients(open.gradients, "if");
+  open.then_gradients = known_gradients();
   for (const TensorRef& output : outputs) {
     open.then_values.push_back({top().id, read(output)});
     open.then_outputs.push_back(output);
@@ -54,10 +54,10 @@ void Recorder::if_otherwise(const std::vector<TensorRef>& outputs) {
   frames_.pop_back();
   frames_.push_back(open_frame());
   open.in_else = true;
+  restore(open.gradients);
 }
 
 std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, const std::vector<std::string>& names) {
-  check_gradients(ifs_.back().gradients, "if");
   OpenIf open = std::move(ifs_.back());
   ifs_.pop_back();
   check_internal(outputs.size() == open.then_values.size(), "the branches of an if yield different numbers of values");
@@ -106,7 +106,11 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     if (link.branch == 1) std::swap(frames_.back(), open.then_frame);
   }
 
+  const size_t first_gradient = then_ids.size();
+  const std::vector<MergedGradient> gradients = merge_gradients(open, then_ids, else_ids);
+
   // Cells written on either side leave as further results.
+  const size_t first_written = then_ids.size();
   std::vector<std::shared_ptr<Cell>> written;
   written.reserve(open.then_written.size());
   for (auto& [cell, value] : open.then_written) written.push_back(cell);
@@ -168,7 +172,8 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
     note_alias(out.back(), open.then_outputs[i], open.predicate, true);
     note_alias(out.back(), outputs[i], open.predicate, false);
   }
-  size_t next = outputs.size() + written.size();
+  settle_gradients(gradients, std::span(results).subspan(first_gradient));
+  size_t next = first_written + written.size();
   for (InnerLink& inner_link : inner) {
     MaybeView& outer = inner_link.link;
     if (inner_link.base) outer.base = out[*inner_link.base]->recorded->cell;
@@ -178,7 +183,7 @@ std::vector<TensorRef> Recorder::if_end(const std::vector<TensorRef>& outputs, c
       outer.where = {{open.predicate, inner_link.branch == 0}};
     link(out[inner_link.output]->recorded->cell, outer);
   }
-  for (size_t i = 0; i < written.size(); ++i) write(written[i], results[outputs.size() + i]);
+  for (size_t i = 0; i < written.size(); ++i) write(written[i], results[first_written + i]);
   return out;
 }
 
@@ -197,14 +202,17 @@ std::vector<TensorRef> Recorder::add_carried(const OpenWhile& open) {
 std::vector<TensorRef> Recorder::while_begin(const std::vector<TensorRef>& inits, std::vector<std::string> names) {
   OpenWhile open;
   open.names = std::move(names);
-  open.gradients = known_gradients();
   for (const TensorRef& init : inits) {
     read(init);
     open.inits.push_back(init->recorded ? init : constant(init));
   }
+  carry_gradients(open);
+  open.gradients = known_gradients();
   whiles_.push_back(std::move(open));
   frames_.push_back(open_frame());
-  return add_carried(whiles_.back());
+  std::vector<TensorRef> params = add_carried(whiles_.back());
+  start_gradients(whiles_.back(), false);
+  return params;
 }
 
 std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
@@ -221,11 +229,13 @@ std::vector<TensorRef> Recorder::while_body(const TensorRef& condition) {
   frames_.pop_back();
   frames_.push_back(open_frame());
   open.params = add_carried(open);
+  start_gradients(open, true);
   return open.params;
 }
 
-std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, bool runs) {
-  check_gradients(whiles_.back().gradients, "loop");
+std::optional<std::vector<TensorRef>> Recorder::while_end(const std::vector<TensorRef>& nexts, bool runs) {
+  Gradients gradients;
+  if (!end_gradients(whiles_.back(), runs, gradients)) return std::nullopt;
   OpenWhile open = std::move(whiles_.back());
   whiles_.pop_back();
   const size_t n = open.inits.size();
@@ -320,6 +330,7 @@ std::vector<TensorRef> Recorder::while_end(const std::vector<TensorRef>& nexts, 
     }
   }
   for (size_t i = 0; i < written.size(); ++i) write(written[i], made[n + i]);
+  leave_gradients(open, runs, gradients);
   return out;
 }
 
@@ -329,6 +340,10 @@ void Recorder::rewind(const Mark& mark) {
     frames_.pop_back();
   }
   restore(mark.gradients);
+  for (size_t k = mark.whiles; k < whiles_.size(); ++k)
+    for (Leaf& each : leaves_)
+      if (const auto read = whiles_[k].read.find(each.tracking.get()); read != whiles_[k].read.end())
+        each.read = read->second || (each.read && !each.replaced);
   ifs_.resize(std::min(ifs_.size(), mark.ifs));
   whiles_.resize(std::min(whiles_.size(), mark.whiles));
 }

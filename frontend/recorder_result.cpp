@@ -71,13 +71,15 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   check_internal(frames_.size() == 1, "a region is still open");
   Capture capture;
   if (takes_gradients_) check_untracked(outputs);
-  for (size_t k = 0; k < outer_.size(); ++k) {
-    if (outer_[k].at_once && !outer_[k].read) capture.replaces_gradient.push_back(outer_[k].input);
-    if (!outer_[k].read) continue;
-    if (const TensorRef before = outer_[k].before)
-      capture.gradient_inputs[constant(before)->recorded->cell->argument] = outer_[k].input;
+  for (size_t k = 0; k < leaves_.size(); ++k) {  // more may come
+    const Leaf& leaf = leaves_[k];
+    if (leaf.input < 0) continue;
+    if (leaf.at_once && !leaf.read) capture.replaces_gradient.push_back(leaf.input);
+    if (!leaf.read) continue;
+    if (const TensorRef before = leaf.before)
+      capture.gradient_inputs[constant(before)->recorded->cell->argument] = leaf.input;
     else
-      capture.without_gradient.push_back(outer_[k].input);
+      capture.without_gradient.push_back(leaf.input);
   }
   Graph& graph = frames_[0].graph;
   // Results that are views of one tensor: it is computed once, and they are made as views of it.

@@ -449,6 +449,16 @@ std::vector<OpDef> view_ops() {
         .grad = [](const GradContext&) -> Grads { return {Value{}}; },
         .onnx = "rule: Identity",
         .doc = "Return a view of all elements that no gradient flows through."},
+       {.name = "again",
+        .traits = static_cast<uint32_t>(Trait::internal),
+        .infer = [](InferContext& c) { return c.inputs[0]; },
+        .lower = [](const TensorType&, const Layout& layout, const OpDef&, const Attrs&,
+                    const TensorType&) -> std::optional<Layout> { return layout; },
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream}; },
+        .onnx = "rule: Identity",
+        .doc =
+            "Return a view of all elements, of which nothing is computed that was computed from the original: the same "
+            "computation is done a second time, so that its first results need not be kept."},
        {.name = "flip",
         .attrs = {axis_or_all},
         .infer = flip_type,

@@ -4,6 +4,7 @@
 
 #include "ir/put_mode.h"
 #include "ir/symbols.h"
+#include "passes/gradient_parts.h"
 
 namespace tandem {
 
@@ -72,11 +73,26 @@ void Reverse::spread() {
 
 // ---- From the last node to the first -------------------------------------------------------------------------------
 
-void Reverse::add(ValueId value, ValueId gradient) {
+void Reverse::add(ValueId value, ValueId gradient, ValueId given) {
   if (!leads(value)) return;
   gradient = cast(at(gradient), graph_.type(value).dtype).id;
   const auto [known, first] = gradients_.try_emplace(value, gradient);
-  if (!first) known->second = (at(known->second) + at(gradient)).id;
+  if (first) {
+    if (given >= 0) given_[value] = given;
+    return;
+  }
+  known->second = (at(known->second) + at(gradient)).id;
+  note_given(value, given);
+}
+
+// One more gradient of a value that has one.
+void Reverse::note_given(ValueId value, ValueId given) {
+  const auto known = given_.find(value);
+  if (known == given_.end() || known->second == given) return;
+  if (given < 0)
+    given_.erase(known);
+  else
+    known->second = binary("logical_or", at(known->second), at(given)).id;
 }
 
 ValueId Reverse::gradient(ValueId value) const {
@@ -84,10 +100,17 @@ ValueId Reverse::gradient(ValueId value) const {
   return found != gradients_.end() ? found->second : -1;
 }
 
+ValueId Reverse::given(ValueId value) const {
+  const auto found = given_.find(value);
+  return found != given_.end() ? found->second : -1;
+}
+
 ValueId Reverse::complete(ValueId value) {
   const auto found = gradients_.find(value);
   if (found == gradients_.end()) return -1;
-  if (on_complete && completed_.insert(value).second) found->second = on_complete(value, found->second);
+  const auto original = originals_.find(value);
+  const ValueId known = original != originals_.end() ? original->second : value;
+  if (on_complete && completed_.insert(known).second) found->second = on_complete(known, found->second);
   return found->second;
 }
 
@@ -99,26 +122,38 @@ void Reverse::run() {
       rules_.pop_back();
       apply(rule);
     }
-    const Node& node = graph_.nodes[i];
-    if (node.no_grad) continue;
-    const auto is_wanted = [this](ValueId id) { return leads(id) && gradients_.contains(id); };
-    if (std::none_of(node.outputs.begin(), node.outputs.end(), is_wanted)) continue;
-    if (std::none_of(node.inputs.begin(), node.inputs.end(), [this](ValueId id) { return leads(id); })) continue;
-    builder_.set_location(node.loc);
-    if (node.regions.empty())
-      step(i);
-    else if (node.op->name == "if")
-      through_if(i);
-    else
-      through_while(i);
+    // Rules of their own hold the first results.
+    const std::optional<size_t> begin = begin_of_segment(i);
+    if (begin && (rules_.empty() || rules_.back().position <= *begin)) {
+      through_segment(*begin, i);
+      i = *begin;
+    } else {
+      visit(i);
+    }
   }
   for (const ValueId aim : aims_) complete(aim);
+}
+
+void Reverse::visit(size_t i) {
+  const Node& node = graph_.nodes[i];
+  if (node.no_grad) return;
+  const auto is_wanted = [this](ValueId id) { return leads(id) && gradients_.contains(id); };
+  if (std::none_of(node.outputs.begin(), node.outputs.end(), is_wanted)) return;
+  if (std::none_of(node.inputs.begin(), node.inputs.end(), [this](ValueId id) { return leads(id); })) return;
+  builder_.set_location(node.loc);
+  if (node.regions.empty())
+    step(i);
+  else if (node.op->name == "if")
+    through_if(i);
+  else
+    through_while(i);
 }
 
 void Reverse::step(size_t i) {
   const Node node = graph_.nodes[i];  // nodes are added
   check_internal(node.outputs.size() == 1, "the gradient of '{}' was asked for", node.op->name);
   const Value upstream = at(complete(node.outputs[0]));
+  const ValueId given = this->given(node.outputs[0]);
   if (tables_.contains(node.inputs[0])) {
     const ValueId table = node.inputs[0];
     const Attr axis = node.attrs[0];
@@ -126,6 +161,7 @@ void Reverse::step(size_t i) {
                             .emit("index_update", {at(gradient(table)), at(node.inputs[1]), upstream},
                                   {axis, static_cast<int64_t>(PutMode::add)})
                             .id;
+    note_given(table, given);
     return;
   }
   const GradRule rule = gradient_rule(*node.op);
@@ -135,29 +171,36 @@ void Reverse::step(size_t i) {
   const Value output = at(node.outputs[0]);
   const std::vector<Value> grads = rule({builder_, inputs, output, upstream, *node.op, node.attrs});
   for (size_t k = 0; k < grads.size(); ++k)
-    if (grads[k]) add(node.inputs[k], grads[k].id);
+    if (grads[k] && leads(node.inputs[k])) add(node.inputs[k], only_where(builder_, given, grads[k]).id, given);
 }
 
 void Reverse::apply(const OwnRule& rule) {
   std::vector<ValueId> upstream;
-  bool any = false;
+  bool any = false, certain = false;
+  ValueId given = -1;
   for (const ValueId output : rule.outputs) {
     upstream.push_back(output >= 0 && leads(output) ? complete(output) : -1);
-    any = any || upstream.back() >= 0;
+    if (upstream.back() < 0) continue;
+    any = true;
+    const ValueId here = this->given(output);
+    certain = certain || here < 0;
+    if (here >= 0) given = given < 0 ? here : binary("logical_or", at(given), at(here)).id;
   }
+  if (certain) given = -1;
   const auto counts = [this](ValueId id) { return id >= 0 && leads(id); };
   if (!any || std::none_of(rule.inputs.begin(), rule.inputs.end(), counts)) return;
   const std::vector<ValueId> grads = rule.gradients(upstream);
   for (size_t k = 0; k < grads.size(); ++k)
-    if (grads[k] >= 0 && rule.inputs[k] >= 0) add(rule.inputs[k], grads[k]);
+    if (grads[k] >= 0 && rule.inputs[k] >= 0) add(rule.inputs[k], only_where(builder_, given, at(grads[k])).id, given);
 }
 
-Graph gradient_graph(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
+GradientGraph gradient_graph(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
   return with_gradient(without_effects(graph), of_results, wanted);
 }
 
-Graph with_gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
-  Graph out = graph;
+GradientGraph with_gradient(const Graph& graph, const std::vector<bool>& of_results, const std::vector<bool>& wanted) {
+  GradientGraph made{graph, std::vector<GradientResult>(graph.params.size())};
+  Graph& out = made.graph;
   const std::vector<Param> params = out.params;
   const std::vector<ValueId> results = std::exchange(out.results, {});
   ShapeEnv env = assumed_env(graph);
@@ -171,14 +214,16 @@ Graph with_gradient(const Graph& graph, const std::vector<bool>& of_results, con
   reverse.spread();
   for (const auto& [result, gradient] : upstream) reverse.add(result, gradient);
   reverse.run();
-  GraphBuilder builder(out, env);
   for (size_t k = 0; k < wanted.size(); ++k) {
-    if (!wanted[k]) continue;
-    const ValueId param = params[k].value, found = reverse.gradient(param);
-    const TensorType& type = out.type(param);
-    out.results.push_back(found >= 0 ? found : builder.full(type.shape, type.dtype, 0).id);
+    const auto append = [&out](ValueId value) {
+      if (value < 0) return -1;
+      out.results.push_back(value);
+      return static_cast<int>(out.results.size()) - 1;
+    };
+    const ValueId param = params[k].value;
+    if (wanted[k]) made.found[k] = {append(reverse.gradient(param)), append(reverse.given(param))};
   }
-  return out;
+  return made;
 }
 
 }  // namespace tandem

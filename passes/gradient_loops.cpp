@@ -1,5 +1,6 @@
 // Gradients of loops: see passes/gradient.h.
 #include <algorithm>
+#include <array>
 
 #include "passes/gradient_parts.h"
 
@@ -7,282 +8,25 @@ namespace tandem {
 
 namespace {
 
-// Where the number of iterations has no bound, so many states of a loop are kept; those between them are computed again.
-constexpr int64_t kCheckpoints = 256;
-
 // What reads `from` reads `to` instead.
 void replace_uses(Graph& graph, ValueId from, ValueId to) {
   for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
   std::replace(graph.results.begin(), graph.results.end(), from, to);
 }
 
-Value whole(Builder& builder, int64_t value) { return builder.emit("full", {}, {Shape{}, value, DType::i64}); }
-
-Value size_value(Builder& builder, Dim size) {
-  return size.is_constant() ? whole(builder, size.constant())
-                            : builder.emit("from_dim", {}, {std::vector<Dim>{size}, DType::i64});
-}
-
-// ---- How often a loop runs at most ----
-
-struct Trips {
-  std::optional<Dim> most;
-  bool exact = false;  // that often
-};
-
-std::optional<Dim> size_of_value(const Graph& graph, const std::vector<int>& makers, ValueId id) {
-  const int made_by = makers[static_cast<size_t>(id)];
-  if (made_by < 0) return std::nullopt;
-  const Node& node = graph.nodes[static_cast<size_t>(made_by)];
-  if (node.op->name == "from_dim") return attr_as<std::vector<Dim>>(*node.op, node.attrs, "size").at(0);
-  if (node.op->name != "full" || !graph.type(id).shape.empty()) return std::nullopt;
-  const auto* value = std::get_if<int64_t>(&node.attrs[1]);
-  return value ? std::optional<Dim>(*value) : std::nullopt;
-}
-
-// The bound of `index < bound` where that, perhaps with other conditions, is what `id` says.
-std::optional<Dim> bound_in(const Graph& graph, const std::vector<int>& makers, ValueId id, ValueId index) {
-  const int made_by = makers[static_cast<size_t>(id)];
-  if (made_by < 0) return std::nullopt;
-  const Node& node = graph.nodes[static_cast<size_t>(made_by)];
-  if (node.op->name == "less" && node.inputs[0] == index) return size_of_value(graph, makers, node.inputs[1]);
-  if (node.op->name != "bitwise_and" && node.op->name != "logical_and") return std::nullopt;
-  const auto left = bound_in(graph, makers, node.inputs[0], index);
-  return left ? left : bound_in(graph, makers, node.inputs[1], index);
-}
-
-// Of loops over an index that counts from 0 up to a bound.
-Trips trips_of(const Graph& graph, const Node& node) {
-  const Graph &condition = *node.regions[0], &body = *node.regions[1];
-  const std::vector<int> outer = graph.producers(), in_condition = condition.producers(), in_body = body.producers();
-  for (size_t k = 0; k < node.outputs.size(); ++k) {
-    const auto first = size_of_value(graph, outer, node.inputs[k]);
-    const ValueId next = body.results[k];
-    const int made_by = in_body[static_cast<size_t>(next)];
-    if (!first || !first->is(0) || made_by < 0) continue;
-    const Node& step = body.nodes[static_cast<size_t>(made_by)];
-    if (step.op->name != "add" || step.inputs[0] != body.params[k].value) continue;
-    const auto by = size_of_value(body, in_body, step.inputs[1]);
-    if (!by || !by->is(1)) continue;
-    const ValueId goes_on = condition.results[0];
-    if (const auto most = bound_in(condition, in_condition, goes_on, condition.params[k].value)) {
-      const int decides = in_condition[static_cast<size_t>(goes_on)];
-      return {most, condition.nodes[static_cast<size_t>(decides)].op->name == "less"};
-    }
-    // A condition that is carried: what the body says of the next index.
-    for (size_t c = 0; c < node.outputs.size(); ++c)
-      if (condition.params[c].value == goes_on)
-        if (const auto most = bound_in(body, in_body, body.results[c], next)) return {most, false};
+// Whether a number of iterations is at least one, whatever the sizes are: symbols are 2 or more. Looked at where all of
+// them are small or large, since sizes are sums and products of them.
+bool is_positive(Dim size) {
+  constexpr int kMost = 6;
+  constexpr int64_t kSmall = 2, kLarge = 1 << 20;
+  const int count = size.symbol_count();
+  if (count > kMost) return false;
+  for (int corner = 0; corner < 1 << count; ++corner) {
+    std::vector<int64_t> symbols;
+    for (int k = 0; k < count; ++k) symbols.push_back((corner >> k) & 1 ? kLarge : kSmall);
+    if (size.evaluate(symbols.data()) <= 0) return false;
   }
-  return {};
-}
-
-// ---- Saving what a loop carries ----
-
-struct Saved {
-  std::vector<ValueId> stacks;  // by carried value
-  ValueId count;                // of the iterations
-  ValueId stride;               // -1: every iteration is kept; else one in so many
-  // Of values of the body that are kept, too.
-  std::vector<ValueId> computed, computed_stacks;
-};
-
-// Whether it costs less to keep a value than to compute it again.
-bool is_dear(const Node& node) {
-  const auto* structure = std::get_if<Structure>(&node.op->lower);
-  const bool product = structure && (*structure == Structure::matmul || *structure == Structure::library);
-  return node.outputs.size() == 1 && (product || std::holds_alternative<ReduceRule>(node.op->lower));
-}
-
-// The values of a body that are kept: what is dear, or, where that only enters a sum of the same size, that sum. Two
-// products that are added need one stack instead of two, since the gradient of a sum reads neither.
-std::vector<ValueId> values_to_keep(const Graph& body) {
-  const std::vector<int> uses = body.use_counts();
-  std::vector<ValueId> kept;
-  for (const Node& node : body.nodes) {
-    if (is_dear(node)) {
-      kept.push_back(node.outputs[0]);
-    } else if (node.op->name == "add" || node.op->name == "subtract") {
-      const auto enters = [&](ValueId value) {
-        return std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end() &&
-               uses[static_cast<size_t>(value)] == 1 && body.type(value).shape == body.type(node.outputs[0]).shape;
-      };
-      if (std::erase_if(kept, enters) > 0) kept.push_back(node.outputs[0]);
-    }
-  }
-  return kept;
-}
-
-// More values for a region, behind the first `n` of its params.
-std::vector<ValueId> add_params(Graph& region, size_t n, const std::vector<TensorType>& types) {
-  std::vector<ValueId> made;
-  std::vector<Param> params(region.params.begin() + static_cast<std::ptrdiff_t>(n), region.params.end());
-  region.params.resize(n);
-  made.reserve(types.size());
-  for (const TensorType& type : types)
-    made.push_back(region.add_param(type, fmt::format("saved{}", region.params.size() - n)));
-  region.params.insert(region.params.end(), params.begin(), params.end());
-  return made;
-}
-
-// Writes the state of one iteration into the stacks; returns the stride and the stacks. When they are full, every second
-// state goes.
-std::vector<ValueId> save_checkpoint(GraphBuilder& builder, Graph& body, Value count, Value stride,
-                                     const std::vector<ValueId>& stacks, const std::vector<ValueId>& states) {
-  const auto types_of = [](const Graph& graph, const std::vector<ValueId>& values) {
-    std::vector<TensorType> types;
-    types.reserve(values.size());
-    for (const ValueId value : values) types.push_back(graph.type(value));
-    return types;
-  };
-  const auto region_of = [&](const std::vector<TensorType>& types, std::string name) {
-    Graph region;
-    region.name = std::move(name);
-    for (const TensorType& type : types) region.add_param(type, fmt::format("c{}", region.params.size()));
-    for (const Param& param : region.params) region.results.push_back(param.value);
-    return region;
-  };
-  // Thinned out: stride and stacks.
-  std::vector<ValueId> kept = {stride.id};
-  kept.insert(kept.end(), stacks.begin(), stacks.end());
-  std::vector<TensorType> types = types_of(body, kept);
-  Graph thin = region_of(types, "then"), same = region_of(types, "else");
-  GraphBuilder in_thin(thin, builder.env());
-  thin.results[0] = (in_thin.at(thin.results[0]) * in_thin.emit("full", {}, {Shape{}, int64_t{2}, DType::i64})).id;
-  for (size_t k = 1; k < thin.results.size(); ++k) {
-    const Shape shape = types[k].shape;
-    Shape half = shape;
-    half[0] = kCheckpoints / 2;
-    std::vector<Dim> starts(shape.size(), Dim(0)), steps(shape.size(), Dim(1)), twice = steps;
-    twice[0] = 2;
-    const Value stack = in_thin.at(thin.results[k]);
-    thin.results[k] =
-        in_thin
-            .emit("slice_update", {stack, in_thin.emit("slice", {stack}, {starts, half, twice})}, {starts, half, steps})
-            .id;
-  }
-  // Saved: that, if the stacks are full, and then a new state.
-  std::vector<ValueId> operands = {count.id};
-  operands.insert(operands.end(), kept.begin(), kept.end());
-  operands.insert(operands.end(), states.begin(), states.end());
-  Graph save = region_of(types_of(body, operands), "then"), leave = save;
-  leave.name = "else";
-  leave.results.resize(1 + kept.size());
-  leave.results.erase(leave.results.begin());
-  GraphBuilder in_save(save, builder.env());
-  const Value counted = in_save.at(save.params[0].value), before = in_save.at(save.params[1].value);
-  const Value is_full = binary("equal", binary("floor_divide", counted, before), whole(in_save, kCheckpoints));
-  std::vector<ValueId> inputs = {is_full.id};
-  for (size_t k = 0; k < kept.size(); ++k) inputs.push_back(save.params[1 + k].value);
-  Node& thinned = save.add_node(op("if"), inputs, {}, types);
-  thinned.regions = {std::make_shared<Graph>(std::move(thin)), std::make_shared<Graph>(std::move(same))};
-  const std::vector<ValueId> after = thinned.outputs;
-  const Value slot = binary("floor_divide", counted, in_save.at(after[0]));
-  save.results = {after[0]};
-  for (size_t k = 0; k < stacks.size(); ++k)
-    save.results.push_back(
-        in_save
-            .emit("index_update", {in_save.at(after[1 + k]), slot, in_save.at(save.params[1 + kept.size() + k].value)},
-                  {int64_t{0}})
-            .id);
-  const Value due = binary("equal", binary("remainder", count, stride), whole(builder, 0));
-  inputs = {due.id};
-  inputs.insert(inputs.end(), operands.begin(), operands.end());
-  Node& node = body.add_node(op("if"), inputs, {}, types);
-  node.regions = {std::make_shared<Graph>(std::move(save)), std::make_shared<Graph>(std::move(leave))};
-  return node.outputs;
-}
-
-// Makes the loop, node `i`, count its iterations and keep what it carries at the beginning of each.
-Saved save_iterations(Graph& graph, ShapeEnv& env, size_t i, const std::optional<Dim>& most) {
-  const size_t n = graph.nodes[i].outputs.size();
-  std::vector<TensorType> types = {{DType::i64, {}, {}}};
-  if (!most) types.push_back(types[0]);  // the stride
-  const size_t first = types.size();     // of the stacks
-  const auto add_stack = [&](TensorType type) {
-    type.shape.insert(type.shape.begin(), most ? *most : Dim(kCheckpoints));
-    types.push_back(std::move(type));
-  };
-  for (const ValueId output : graph.nodes[i].outputs) add_stack(graph.type(output));
-  std::vector<ValueId> dear;
-  if (most) dear = values_to_keep(*graph.nodes[i].regions[1]);
-  for (const ValueId value : dear) add_stack(graph.nodes[i].regions[1]->type(value));
-  Graph condition = *graph.nodes[i].regions[0], body = *graph.nodes[i].regions[1];
-  add_params(condition, n, types);
-  const std::vector<ValueId> now = add_params(body, n, types);
-  GraphBuilder in_body(body, env);
-  const Value count = in_body.at(now[0]);
-  std::vector<ValueId> next = {(count + whole(in_body, 1)).id},
-                       stacks(now.begin() + static_cast<long>(first), now.end()), states;
-  for (size_t k = 0; k < n; ++k) states.push_back(body.params[k].value);
-  states.insert(states.end(), dear.begin(), dear.end());
-  if (most) {
-    for (size_t k = 0; k < states.size(); ++k)
-      next.push_back(
-          in_body.emit("index_update", {in_body.at(stacks[k]), count, in_body.at(states[k])}, {int64_t{0}}).id);
-  } else {
-    const auto kept = save_checkpoint(in_body, body, count, in_body.at(now[1]), stacks, states);
-    next.insert(next.end(), kept.begin(), kept.end());
-  }
-  const auto behind = [n](std::vector<ValueId>& list, const std::vector<ValueId>& more) {
-    list.insert(list.begin() + static_cast<std::ptrdiff_t>(n), more.begin(), more.end());
-  };
-  behind(body.results, next);
-  // What the new values are before the loop stands in front of it.
-  std::vector<Node> rest(std::make_move_iterator(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i)),
-                         std::make_move_iterator(graph.nodes.end()));
-  graph.nodes.resize(i, Node{nullptr, {}, {}, {}, {}, {}});
-  GraphBuilder builder(graph, env);
-  builder.set_location(rest[0].loc);
-  std::vector<ValueId> inits = {whole(builder, 0).id}, made;
-  if (!most) inits.push_back(whole(builder, 1).id);
-  for (size_t k = first; k < types.size(); ++k)
-    inits.push_back(is_inexact(types[k].dtype)
-                        ? builder.full(types[k].shape, types[k].dtype, 0).id
-                        : builder.emit("full", {}, {types[k].shape, int64_t{0}, types[k].dtype}).id);
-  for (const TensorType& type : types) made.push_back(graph.add_value(type));
-  Node& loop = rest[0];
-  behind(loop.inputs, inits);
-  behind(loop.outputs, made);
-  loop.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(body))};
-  graph.nodes.insert(graph.nodes.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
-  const auto stack = made.begin() + static_cast<long>(first);
-  return {{stack, stack + static_cast<long>(n)},
-          made[0],
-          most ? -1 : made[1],
-          dear,
-          {stack + static_cast<long>(n), made.end()}};
-}
-
-// The state at the beginning of iteration `number`, from the last one before it that was kept.
-std::vector<ValueId> computed_again(Graph& graph, GraphBuilder& builder, const Graph& body, Value number, Value stride,
-                                    const std::vector<ValueId>& stacks, const std::vector<ValueId>& captured) {
-  const Value slot = binary("floor_divide", number, stride), from = slot * stride;
-  std::vector<ValueId> inputs = {from.id};
-  for (const ValueId stack : stacks) inputs.push_back(builder.emit("take", {builder.at(stack), slot}, {int64_t{0}}).id);
-  const size_t carried = inputs.size();
-  inputs.push_back(number.id);
-  inputs.insert(inputs.end(), captured.begin(), captured.end());
-  Graph condition, again;
-  condition.name = "condition";
-  again.name = "body";
-  std::vector<TensorType> types;
-  for (const ValueId input : inputs) {
-    for (Graph* region : {&condition, &again})
-      region->add_param(graph.type(input), fmt::format("v{}", region->params.size()));
-    if (types.size() < carried) types.push_back(graph.type(input));
-  }
-  GraphBuilder in_condition(condition, builder.env()), in_again(again, builder.env());
-  condition.results = {
-      binary("less", in_condition.at(condition.params[0].value), in_condition.at(condition.params[carried].value)).id};
-  std::vector<ValueId> params;
-  for (size_t k = 1; k < again.params.size(); ++k)
-    if (k != carried) params.push_back(again.params[k].value);
-  again.results = append(again, body, params);
-  again.results.insert(again.results.begin(), (in_again.at(again.params[0].value) + whole(in_again, 1)).id);
-  Node& node = graph.add_node(op("while"), inputs, {}, types);
-  node.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(again))};
-  return {node.outputs.begin() + 1, node.outputs.end()};
+  return true;
 }
 
 // Whether a region reads rows of one of its params, and nothing else of it.
@@ -301,20 +45,56 @@ bool read_by_rows(const Graph& region, ValueId param) {
 
 }  // namespace
 
-void Reverse::through_while(size_t i) {
-  const size_t n = graph_.nodes[i].outputs.size(), all = graph_.nodes[i].inputs.size();
-  const Trips trips = trips_of(graph_, graph_.nodes[i]);
-  const std::shared_ptr<const Graph> body = graph_.nodes[i].regions[1];
-  const Node loop = graph_.nodes[i];
-  const Saved saved = save_iterations(graph_, env_, i, trips.most);
-
+// A loop and what is known of the gradients of what it carries. A gradient that none reaches at first may get one in an
+// iteration and hand it on, and one that does may lose it: the loop that goes back is made once with the least, and once
+// more where it turns out that there is more.
+struct Reverse::Backwards {
+  enum class Given : uint8_t { never, always, unsure };
+  Node loop;
+  std::shared_ptr<const Graph> body;
+  Trips trips;
+  Saved saved;
   std::vector<size_t> carried, captured;  // that gradients flow through
-  for (size_t k = 0; k < n; ++k)
-    if (leads(loop.outputs[k])) carried.push_back(k);
-  for (size_t k = n; k < all; ++k)
-    if (leads(loop.inputs[k])) captured.push_back(k);
+  std::vector<Given> given;               // by place in `carried`
+  bool runs = false;                      // at least once
+};
 
-  // index, gradients of what is carried, gradients of what is captured | count, stride, stacks, captured, known
+void Reverse::through_while(size_t i) {
+  Backwards back{graph_.nodes[i], graph_.nodes[i].regions[1], trips_of(graph_, graph_.nodes[i]), {}, {}, {}, {}};
+  back.runs = back.trips.exact && is_positive(*back.trips.most);
+  back.saved = save_iterations(graph_, env_, i, back.trips.most);
+  const size_t n = back.loop.outputs.size();
+  for (size_t k = 0; k < n; ++k)
+    if (leads(back.loop.outputs[k])) back.carried.push_back(k);
+  for (size_t k = n; k < back.loop.inputs.size(); ++k)
+    if (leads(back.loop.inputs[k])) back.captured.push_back(k);
+  for (const size_t k : back.carried) {
+    const ValueId output = back.loop.outputs[k];
+    using Given = Backwards::Given;
+    back.given.push_back(complete(output) < 0 ? Given::never : this->given(output) < 0 ? Given::always : Given::unsure);
+  }
+  while (!go_back(back)) {}
+}
+
+// Returns false, and knows more, where what was known of the gradients does not hold for every iteration.
+bool Reverse::go_back(Backwards& state) {
+  using Given = Backwards::Given;
+  const Node& loop = state.loop;
+  const Trips& trips = state.trips;
+  const Saved& saved = state.saved;
+  const std::shared_ptr<const Graph>& body = state.body;
+  const std::vector<size_t>& captured = state.captured;
+  const size_t n = loop.outputs.size(), all = loop.inputs.size();
+  std::vector<size_t> carried;  // that have gradients
+  std::vector<bool> unsure;
+  for (size_t k = 0; k < state.carried.size(); ++k) {
+    if (state.given[k] == Given::never) continue;
+    carried.push_back(state.carried[k]);
+    unsure.push_back(state.given[k] == Given::unsure);
+  }
+
+  // index, gradients of what is carried, gradients of what is captured, whether these are given | count, stride, stacks,
+  // captured, known
   Graph back;
   back.name = "body";
   GraphBuilder in_back(back, env_);
@@ -327,7 +107,7 @@ void Reverse::through_while(size_t i) {
   const ValueId index = pass(whole(builder_, 0).id, "index");
   std::vector<ValueId> of_carried, of_captured;
   for (const size_t k : carried) {
-    const ValueId known = complete(loop.outputs[k]);
+    const ValueId known = gradient(loop.outputs[k]);
     of_carried.push_back(
         pass(known >= 0 ? known : nothing(builder_, graph_.type(loop.outputs[k])).id, fmt::format("g{}", k)));
   }
@@ -346,12 +126,23 @@ void Reverse::through_while(size_t i) {
     if (by_rows[k]) start = known >= 0 ? start + 0.0 : builder_.full(start.shape(), start.dtype(), 0);
     of_captured.push_back(pass(start.id, fmt::format("g{}", k)));
   }
+  std::vector<ValueId> carried_given(carried.size(), -1), captured_given(captured.size(), -1);
+  for (size_t k = 0; k < carried.size(); ++k) {
+    if (!unsure[k]) continue;
+    const ValueId output = loop.outputs[carried[k]], known = given(output);
+    carried_given[k] = pass(known >= 0 ? known : truth(builder_, gradient(output) >= 0).id, "given");
+  }
+  for (size_t k = 0; k < captured.size(); ++k) {
+    const ValueId known = seeded[captured[k]] ? given(loop.inputs[captured[k]]) : -1;
+    if (seeded[captured[k]] && known < 0) continue;
+    captured_given[k] = pass(known >= 0 ? known : truth(builder_, false).id, "given");
+  }
   const size_t changing = inputs.size();
   const ValueId count = pass(saved.count, "count");
   const ValueId stride = saved.stride >= 0 ? pass(saved.stride, "stride") : -1;
-  std::vector<ValueId> stacks, given, states, firsts(n, -1);
+  std::vector<ValueId> stacks, captures, states, firsts(n, -1), first_given(n, -1);
   for (size_t k = 0; k < n; ++k) stacks.push_back(pass(saved.stacks[k], fmt::format("saved{}", k)));
-  for (size_t k = n; k < all; ++k) given.push_back(pass(loop.inputs[k], fmt::format("c{}", k)));
+  for (size_t k = n; k < all; ++k) captures.push_back(pass(loop.inputs[k], fmt::format("c{}", k)));
   std::vector<ValueId> computed = saved.computed, kept;
   for (const ValueId stack : saved.computed_stacks) kept.push_back(pass(stack, "computed"));
   // What is carried is, in the first iteration, what was there before: there may be a gradient of it already.
@@ -359,7 +150,9 @@ void Reverse::through_while(size_t i) {
     const ValueId value = loop.inputs[k];
     if (!leads(value) || std::find(seen.begin(), seen.end(), value) != seen.end()) continue;
     seen.push_back(value);
-    if (const ValueId known = gradient(value); known >= 0) firsts[k] = pass(known, fmt::format("known{}", k));
+    if (gradient(value) < 0) continue;
+    firsts[k] = pass(gradient(value), fmt::format("known{}", k));
+    if (given(value) >= 0) first_given[k] = pass(given(value), "given");
   }
 
   const Value number = in_back.at(count) - whole(in_back, 1) - in_back.at(index);
@@ -367,33 +160,54 @@ void Reverse::through_while(size_t i) {
     for (const ValueId stack : stacks)
       states.push_back(in_back.emit("take", {in_back.at(stack), number}, {int64_t{0}}).id);
   else
-    states = computed_again(back, in_back, *body, number, in_back.at(stride), stacks, given);
+    states = computed_again(back, in_back, *body, number, in_back.at(stride), stacks, captures);
   std::vector<ValueId> arguments = states;
-  arguments.insert(arguments.end(), given.begin(), given.end());
+  arguments.insert(arguments.end(), captures.begin(), captures.end());
   for (ValueId& stack : kept) stack = in_back.emit("take", {in_back.at(stack), number}, {int64_t{0}}).id;
   Reverse inner(back, env_, back.nodes.size());
+  inner.keep_all();
   const std::vector<ValueId> results = append(back, *body, arguments, computed);
-  for (const size_t k : carried) inner.aim(states[k]);
+  for (const size_t k : state.carried) inner.aim(states[k]);
   for (const size_t k : captured) inner.aim(arguments[k]);
   inner.spread();
   for (size_t k = 0; k < captured.size(); ++k) {
-    inner.add(arguments[captured[k]], of_captured[k]);
+    inner.add(arguments[captured[k]], of_captured[k], captured_given[k]);
     if (by_rows[captured[k]]) inner.gather_rows(arguments[captured[k]]);
   }
   const Value is_first = binary("equal", number, whole(in_back, 0));
   for (const size_t k : carried)
     if (firsts[k] >= 0) {
       const Value known = in_back.at(firsts[k]);
-      inner.add(states[k], where(is_first, known, in_back.scalar(known.dtype(), kNothing)).id);
+      const Value here = first_given[k] < 0 ? is_first : binary("logical_and", is_first, in_back.at(first_given[k]));
+      inner.add(states[k], where(is_first, known, in_back.scalar(known.dtype(), kNothing)).id, here.id);
     }
-  for (size_t k = 0; k < carried.size(); ++k) inner.add(results[carried[k]], of_carried[k]);
+  for (size_t k = 0; k < carried.size(); ++k) inner.add(results[carried[k]], of_carried[k], carried_given[k]);
   inner.run();
+
+  bool holds = true;
+  for (size_t k = 0; k < state.carried.size(); ++k) {
+    const ValueId found = inner.gradient(states[state.carried[k]]);
+    const bool always = found >= 0 && inner.given(states[state.carried[k]]) < 0;
+    if (state.given[k] == Given::unsure || (state.given[k] == Given::never ? found < 0 : always)) continue;
+    state.given[k] = Given::unsure;
+    holds = false;
+  }
+  if (!holds) return false;
+
+  const auto is_given = [&](ValueId value) {
+    const ValueId found = inner.given(value);
+    return found >= 0 ? found : truth(in_back, inner.gradient(value) >= 0).id;
+  };
   back.results = {(in_back.at(index) + whole(in_back, 1)).id};
   for (const size_t k : carried) {
     const ValueId found = inner.gradient(states[k]);
     back.results.push_back(found >= 0 ? found : nothing(in_back, back.type(states[k])).id);
   }
   for (const size_t k : captured) back.results.push_back(inner.gradient(arguments[k]));
+  for (size_t k = 0; k < carried.size(); ++k)
+    if (unsure[k]) back.results.push_back(is_given(states[carried[k]]));
+  for (size_t k = 0; k < captured.size(); ++k)
+    if (captured_given[k] >= 0) back.results.push_back(is_given(arguments[captured[k]]));
   for (size_t k = 0; k < kept.size(); ++k) replace_uses(back, computed[k], kept[k]);
 
   Graph condition;
@@ -408,32 +222,57 @@ void Reverse::through_while(size_t i) {
   condition.results = {goes_on.id};
   types.reserve(changing);
   for (size_t k = 0; k < changing; ++k) types.push_back(graph_.type(inputs[k]));
+  // With an iteration, what is certain in each is certain.
+  const auto is_certain = [&](ValueId value) { return state.runs && inner.given(value) < 0; };
+  std::vector<bool> carried_certain, captured_certain, captured_none;
+  for (size_t k = 0; k < carried.size(); ++k)
+    carried_certain.push_back(!unsure[k] ||
+                              (is_certain(states[carried[k]]) && inner.gradient(states[carried[k]]) >= 0));
+  for (size_t k = 0; k < captured.size(); ++k) {
+    captured_certain.push_back(captured_given[k] < 0 || is_certain(arguments[captured[k]]));
+    captured_none.push_back(captured_given[k] >= 0 && inner.given(arguments[captured[k]]) == captured_given[k]);
+  }
   Node& made = graph_.add_node(*loop.op, inputs, {}, types, loop.loc);
   made.regions = {std::make_shared<Graph>(std::move(condition)), std::make_shared<Graph>(std::move(back))};
   const std::vector<ValueId> outputs = made.outputs;
 
-  size_t next = 1;
-  std::vector<std::pair<ValueId, ValueId>> rest;
+  size_t next = 1, next_given = 1 + carried.size() + captured.size();
+  std::vector<std::array<ValueId, 3>> rest;
   const Value ran = binary("greater", at(saved.count), whole(builder_, 0));
   for (size_t k = 0; k < carried.size(); ++k, ++next) {
-    const ValueId value = loop.inputs[carried[k]];
+    const ValueId value = loop.inputs[carried[k]], first = firsts[carried[k]];
+    const ValueId now = unsure[k] ? outputs[next_given++] : -1;
     if (!leads(value)) continue;
-    if (firsts[carried[k]] < 0) {
-      rest.emplace_back(value, outputs[next]);
+    if (first < 0) {
+      rest.push_back({value, outputs[next], carried_certain[k] ? -1 : now});
       continue;
     }
-    const Value never = at(firsts[carried[k]] >= 0 ? gradient(value) : -1) + at(inputs[1 + k]);
-    gradients_[value] = trips.exact && trips.most->is_constant() && trips.most->constant() > 0
-                            ? outputs[next]
-                            : where(ran, at(outputs[next]), never).id;
-  }
-  for (const size_t k : captured) {
-    if (seeded[k])
-      gradients_[loop.inputs[k]] = outputs[next++];
+    const Value never = at(gradient(value)) + at(inputs[1 + k]);
+    gradients_[value] = state.runs ? outputs[next] : where(ran, at(outputs[next]), never).id;
+    // Before the loop there was one for certain, or there may have been one.
+    if (given(value) < 0 || carried_certain[k])
+      given_.erase(value);
     else
-      rest.emplace_back(loop.inputs[k], outputs[next++]);
+      note_given(value, now);
   }
-  for (const auto& [value, found] : rest) add(value, found);
+  for (size_t k = 0; k < captured.size(); ++k) {
+    const ValueId value = loop.inputs[captured[k]], found = outputs[next++];
+    const ValueId now = captured_given[k] >= 0 ? outputs[next_given++] : -1;
+    if (captured_none[k]) continue;
+    const ValueId sure = captured_certain[k] ? -1 : now;
+    if (!seeded[captured[k]]) {
+      // The zeros that rows are added to are no gradient.
+      rest.push_back({value, by_rows[captured[k]] ? only_where(builder_, sure, at(found)).id : found, sure});
+      continue;
+    }
+    gradients_[value] = found;
+    if (sure < 0)
+      given_.erase(value);
+    else
+      given_[value] = sure;
+  }
+  for (const auto& [value, found, sure] : rest) add(value, found, sure);
+  return true;
 }
 
 }  // namespace tandem

@@ -58,53 +58,101 @@ void Reverse::through_if(size_t i) {
   std::vector<size_t> from, to;       // results with a gradient; captured values that lead on, each once
   for (size_t k = 0; k < node.outputs.size(); ++k)
     if (leads(node.outputs[k]) && complete(node.outputs[k]) >= 0) from.push_back(k);
-  std::vector<bool> seeded(node.inputs.size(), false);
+  // What the branches take besides what they took: gradients, and whether these are given.
+  struct Known {
+    size_t gradient, given;  // numbers of params; 0: none
+  };
   std::vector<ValueId> inputs = node.inputs;
-  for (const size_t k : from) inputs.push_back(gradient(node.outputs[k]));
+  const auto pass = [&](ValueId value) -> Known {
+    Known known{0, 0};
+    if (gradient(value) < 0) return known;
+    inputs.push_back(gradient(value));
+    known.gradient = inputs.size() - 2;
+    if (given(value) < 0) return known;
+    inputs.push_back(given(value));
+    known.given = inputs.size() - 2;
+    return known;
+  };
+  std::vector<Known> of_results, before;
+  for (const size_t k : from) of_results.push_back(pass(node.outputs[k]));
   for (size_t k = 1; k < node.inputs.size(); ++k) {
     if (!leads(node.inputs[k])) continue;
     const auto same = [&](size_t other) { return node.inputs[other] == node.inputs[k]; };
-    const ValueId known = gradient(node.inputs[k]);
-    if (known >= 0 && std::none_of(to.begin(), to.end(), same)) {
-      seeded[k] = true;
-      inputs.push_back(known);
-    }
+    before.push_back(std::none_of(to.begin(), to.end(), same) ? pass(node.inputs[k]) : Known{0, 0});
     to.push_back(k);
   }
   if (to.empty()) return;
-  std::vector<std::shared_ptr<const Graph>> regions;
+  // Each branch with the gradients it finds, and whether they are given there.
+  struct Branch {
+    Graph region;
+    std::vector<ValueId> gradients, given;
+  };
+  std::vector<Branch> branches;
   for (const auto& branch : node.regions) {
-    Graph region = without_effects(*branch);
+    Branch made{without_effects(*branch), {}, {}};
+    Graph& region = made.region;
     const std::vector<ValueId> results = std::exchange(region.results, {});
     for (size_t k = node.inputs.size(); k < inputs.size(); ++k)
       region.add_param(graph_.type(inputs[k]), fmt::format("g{}", k - node.inputs.size()));
     Reverse inner(region, env_);
+    inner.keep_all();
     for (const size_t k : to) inner.aim(region.params[k - 1].value);
     inner.spread();
-    size_t next = node.inputs.size() - 1 + from.size();
-    for (const size_t k : to)
-      if (seeded[k]) inner.add(region.params[k - 1].value, region.params[next++].value);
-    for (size_t k = 0; k < from.size(); ++k)
-      inner.add(results[from[k]], region.params[node.inputs.size() - 1 + k].value);
+    const auto add_known = [&](ValueId value, const Known& known) {
+      const auto param = [&](size_t number) { return region.params[number].value; };
+      if (known.gradient) inner.add(value, param(known.gradient), known.given ? param(known.given) : -1);
+    };
+    for (size_t k = 0; k < to.size(); ++k) add_known(region.params[to[k] - 1].value, before[k]);
+    for (size_t k = 0; k < from.size(); ++k) add_known(results[from[k]], of_results[k]);
     inner.run();
-    GraphBuilder builder(region, env_);
     for (const size_t k : to) {
-      const ValueId param = region.params[k - 1].value, found = inner.gradient(param);
-      region.results.push_back(found >= 0 ? found : nothing(builder, region.type(param)).id);
+      made.gradients.push_back(inner.gradient(region.params[k - 1].value));
+      made.given.push_back(inner.given(region.params[k - 1].value));
     }
-    regions.push_back(std::make_shared<Graph>(std::move(region)));
+    branches.push_back(std::move(made));
   }
+  // What neither branch has a gradient of stays without.
   std::vector<TensorType> types;
-  types.reserve(to.size());
-  for (const size_t k : to) types.push_back(graph_.type(node.inputs[k]));
+  std::vector<size_t> found, unsure;
+  for (size_t k = 0; k < to.size(); ++k) {
+    const auto none = [k](const Branch& branch) { return branch.gradients[k] < 0; };
+    if (std::all_of(branches.begin(), branches.end(), none)) continue;
+    found.push_back(k);
+    types.push_back(graph_.type(node.inputs[to[k]]));
+    if (std::any_of(branches.begin(), branches.end(),
+                    [&](const Branch& each) { return none(each) || each.given[k] >= 0; }))
+      unsure.push_back(k);
+  }
+  if (found.empty()) return;
+  types.resize(found.size() + unsure.size(), {DType::boolean, {}, {}});
+  std::vector<std::shared_ptr<const Graph>> regions;
+  for (Branch& branch : branches) {
+    GraphBuilder builder(branch.region, env_);
+    for (const size_t k : found) {
+      const TensorType type = graph_.type(node.inputs[to[k]]);
+      branch.region.results.push_back(branch.gradients[k] >= 0 ? branch.gradients[k] : nothing(builder, type).id);
+    }
+    for (const size_t k : unsure)
+      branch.region.results.push_back(branch.given[k] >= 0 ? branch.given[k]
+                                                           : truth(builder, branch.gradients[k] >= 0).id);
+    regions.push_back(std::make_shared<Graph>(std::move(branch.region)));
+  }
   Node& made = graph_.add_node(*node.op, inputs, {}, types, node.loc);
   made.regions = std::move(regions);
   const std::vector<ValueId> outputs = made.outputs;
-  for (size_t k = 0; k < to.size(); ++k) {
-    if (seeded[to[k]])
-      gradients_[node.inputs[to[k]]] = outputs[k];
-    else
-      add(node.inputs[to[k]], outputs[k]);
+  for (size_t n = 0; n < found.size(); ++n) {
+    const size_t k = found[n];
+    const ValueId value = node.inputs[to[k]];
+    const auto place = std::find(unsure.begin(), unsure.end(), k);
+    const ValueId is_given =
+        place == unsure.end() ? -1 : outputs[found.size() + static_cast<size_t>(place - unsure.begin())];
+    if (!before[k].gradient) {
+      add(value, outputs[n], is_given);
+      continue;
+    }
+    gradients_[value] = outputs[n];
+    given_.erase(value);
+    if (is_given >= 0) given_[value] = is_given;
   }
 }
 

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "ir/symbols.h"
-#include "passes/gradient.h"
-
 namespace tandem {
 
 namespace {
@@ -21,14 +18,17 @@ bool is_cheap(const Node& node) {
 
 class Splitter {
  public:
-  Splitter(Graph joint, const Graph& graph) : joint_(std::move(joint)), graph_(graph), makers_(joint_.producers()) {
+  Splitter(GradientGraph joint, const Graph& graph)
+      : joint_(std::move(joint.graph)), found_(std::move(joint.found)), graph_(graph), makers_(joint_.producers()) {
     // Nodes that come before any gradient.
     std::vector<bool> late(joint_.types.size(), false);
     for (size_t k = graph.params.size(); k < joint_.params.size(); ++k)
       late[static_cast<size_t>(joint_.params[k].value)] = true;
     for (const Node& node : joint_.nodes) {
-      const bool is_late = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                       [&](ValueId id) { return late[static_cast<size_t>(id)]; });
+      // What is computed again is computed where the gradients are; in the graph itself it is like any other.
+      const bool again = node.op->name == "again" && node.outputs[0] >= static_cast<ValueId>(graph.types.size());
+      const bool is_late = again || std::any_of(node.inputs.begin(), node.inputs.end(),
+                                                [&](ValueId id) { return late[static_cast<size_t>(id)]; });
       for (const ValueId output : node.outputs) late[static_cast<size_t>(output)] = is_late;
       early_.push_back(!is_late);
     }
@@ -38,7 +38,7 @@ class Splitter {
   }
 
   SplitGradient split(size_t hidden) {
-    SplitGradient out{joint_, joint_, kept_.size(), {}};
+    SplitGradient out{joint_, joint_, kept_.size(), {}, found_};
     out.forward.params.resize(graph_.params.size());
     out.forward.nodes.clear();
     for (size_t i = 0; i < joint_.nodes.size(); ++i)
@@ -86,6 +86,7 @@ class Splitter {
   }
 
   const Graph joint_;
+  const std::vector<GradientResult> found_;
   const Graph& graph_;
   const std::vector<int> makers_;
   std::vector<bool> early_, needed_;  // by node

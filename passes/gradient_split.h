@@ -8,7 +8,7 @@
 #pragma once
 #include <vector>
 
-#include "ir/graph.h"
+#include "passes/gradient.h"
 
 namespace tandem {
 
@@ -16,6 +16,7 @@ struct SplitGradient {
   Graph forward, backward;
   size_t kept;              // number of further results
   std::vector<bool> reads;  // which params `backward` reads
+  std::vector<GradientResult> found;
 };
 SplitGradient split_gradient(const Graph& graph, size_t hidden, const std::vector<bool>& of_results,
                              const std::vector<bool>& wanted);

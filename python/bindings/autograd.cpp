@@ -119,6 +119,15 @@ void bind_autograd(py::module_& m) {
           },
           py::arg("hook"),
           "Call hook(gradient) in each backward pass; a tensor that it returns takes the gradient's place.");
+  m.def(
+      "_grad_where",
+      [](const TensorRef& x) -> py::tuple {
+        Recorder* recorder = Recorder::current();
+        if (!recorder) return py::make_tuple(grad_of(x), py::none());
+        const auto [gradient, given] = recorder->grad_where(x);
+        return py::make_tuple(gradient ? wrap(gradient) : py::none(), given ? wrap(given) : py::none());
+      },
+      "Return the gradient of a tensor, or None, and a tensor that says whether it is there, or None: for certain.");
   m.def("_set_grad_enabled", &GradMode::set, "Record operations from now on, or do not; return what was the case.");
   m.def("_grad_enabled", &GradMode::enabled);
   m.def("_same", &same, "Return another tensor of the same memory, whose gradient is that of the given one.");

@@ -96,8 +96,8 @@ class CaptureObject {
   }
   py::list changed_gradients() const {
     py::list out;
-    for (const auto& [input, gradient] : recorder_->changed_gradients())
-      out.append(py::make_tuple(input, gradient ? wrap(gradient) : py::none()));
+    for (const auto& [input, gradient, given] : recorder_->changed_gradients())
+      out.append(py::make_tuple(input, gradient ? wrap(gradient) : py::none(), given ? wrap(given) : py::none()));
     return out;
   }
   TensorRef number_input(const std::string& name) { return recorder_->number_input(name); }

@@ -463,8 +463,9 @@ void Specialization::apply(const Effect& effect, const Flat& flat, const Call& c
   }
   const py::object value = unflatten(effect.value, call, outputs);
   if (effect.kind == Kind::gradient) {
-    call.tensors[static_cast<size_t>(effect.container)]->tracking->grad =
-        value.is_none() ? nullptr : value.cast<TensorRef>();
+    const py::object given = unflatten(effect.key, call, outputs);
+    const bool none = value.is_none() || (!given.is_none() && !given.cast<bool>());
+    call.tensors[static_cast<size_t>(effect.container)]->tracking->grad = none ? nullptr : value.cast<TensorRef>();
     return;
   }
   PyObject* owner =

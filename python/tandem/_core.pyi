@@ -527,7 +527,7 @@ class Capture:
     @property
     def failures(self) -> list[Callable[..., None]]: ...
     def finish(self, outputs: _Tensors, budget: float | None = None) -> Executable: ...
-    def changed_gradients(self) -> list[tuple[int, Tensor | None]]: ...
+    def changed_gradients(self) -> list[tuple[int, Tensor | None, Tensor | None]]: ...
     def abort(self) -> None: ...
 
 class Profile:
@@ -552,7 +552,7 @@ class While:
     @property
     def params(self) -> list[Tensor]: ...
     def body(self, condition: Tensor, /) -> list[Tensor]: ...
-    def end(self, nexts: _Tensors, runs: _bool = ...) -> list[Tensor]: ...
+    def end(self, nexts: _Tensors, runs: _bool = ...) -> list[Tensor] | None: ...
     def abort(self) -> None: ...
 
 bool: DType
@@ -673,8 +673,14 @@ def _gradients(
     """Return the gradients of inputs, None for those that the roots do not rest on."""
 
 def _grad_enabled() -> _bool: ...
+def _grad_where(x: Tensor, /) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradient of a tensor, or None, and a tensor that says whether it is there, or None: for certain."""
+
 def _same(x: Tensor, /) -> Tensor:
     """Return another tensor of the same memory, whose gradient is that of the given one."""
+
+def _segment(begins: bool) -> None:
+    """Mark where what is being captured begins, or ends, to be computed again by gradients."""
 
 def _set_grad_enabled(enabled: _bool, /) -> _bool:
     """Record operations from now on, or do not; return what was the case."""
@@ -1191,6 +1197,11 @@ def angle(x: _TensorLike) -> Tensor:
 
 def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return complex numbers with the real parts x1 and the imaginary parts x2."""
+
+def _segment(begins: _bool, device: str | None = None) -> Tensor:
+    """Mark where the operations begin, or end, that gradients compute again rather than keep. The value is of no
+    use.
+    """
 
 def _slice(x: _TensorLike, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
     """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""

@@ -62,6 +62,7 @@ ATTRIBUTES = {
     "n_cols": "SupportsIndex",
     "k": "SupportsIndex",
     "endpoint": "_bool",
+    "begins": "_bool",
     "keepdims": "_bool",
     "conjugate": "_bool",
     "correction": "float",
@@ -138,6 +139,7 @@ FUNCTIONS = [
     "_gradients(roots: _Tensors, upstream: Sequence[Tensor | None], inputs: _Tensors, *, retain_graph: _bool, "
     "create_graph: _bool) -> list[Tensor | None]",
     "_grad_enabled() -> _bool",
+    "_grad_where(x: Tensor, /) -> tuple[Tensor | None, Tensor | None]",
     "_same(x: Tensor, /) -> Tensor",
     "_set_grad_enabled(enabled: _bool, /) -> _bool",
     "_set_autocast(dtype: DType | None, /) -> DType | None",
@@ -329,7 +331,7 @@ CLASSES = {
         "on_failure(self, function: Callable[[], Any]) -> None",
         "failures: list[Callable[..., None]]",
         "finish(self, outputs: _Tensors, budget: float | None = None) -> Executable",
-        "changed_gradients(self) -> list[tuple[int, Tensor | None]]",
+        "changed_gradients(self) -> list[tuple[int, Tensor | None, Tensor | None]]",
         "abort(self) -> None",
     ],
     "Profile": [
@@ -349,7 +351,7 @@ CLASSES = {
     "While": [
         "params: list[Tensor]",
         "body(self, condition: Tensor, /) -> list[Tensor]",
-        "end(self, nexts: _Tensors, runs: _bool = ...) -> list[Tensor]",
+        "end(self, nexts: _Tensors, runs: _bool = ...) -> list[Tensor] | None",
         "abort(self) -> None",
     ],
 }

@@ -131,7 +131,8 @@ class GradScaler:
                 "GradScaler.unscale_: got an optimizer whose gradients are unscaled already; need one call between two "
                 "of update"
             )
-        grads = [p.grad for group in optimizer.param_groups for p in group.tensors]
+        # What is not there on some paths is nothing there, which is finite.
+        grads = [_core._grad_where(p)[0] for group in optimizer.param_groups for p in group.tensors]
         there = [grad for grad in grads if grad is not None]
         with no_grad():
             (_unscale if _core.recording() else self._program)(there, self._scale, self._found)

@@ -383,8 +383,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep nothing of a function for the backward pass but its arguments: it is run again there.
 
     Its result is a tensor or a tuple of them. It may be a module, or use other tensors than its arguments, which get
-    their gradients as well. Random numbers are the same in both runs. Inside of a compiled function it is called like
-    any other, and the program keeps what it needs.
+    their gradients as well. Random numbers are the same in both runs. Inside of a compiled function it is captured once
+    only, and the gradients have its operations a second time.
 
     >>> layer = td.checkpoint(lambda x: td.exp(x) * x)
     >>> td.grad(lambda x: layer(x))(td.asarray(0.0))
@@ -411,7 +411,10 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             return _inner(function)(*more_args, **more_kwargs), variables
 
         if _core.recording():
-            return run([leaves[k] for k in places])[0]
+            _core._segment(begins=True)
+            out = run([leaves[k] for k in places])[0]
+            _core._segment(begins=False)
+            return out
         state = random.get_state()
         autocast = _core._set_autocast(None)
         _core._set_autocast(autocast)

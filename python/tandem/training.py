@@ -17,6 +17,7 @@ import numpy as np
 
 from tandem import _checkpoints, _core, pytree, random
 from tandem._boundary import public
+from tandem.amp import GradScaler, autocast
 from tandem.autograd import no_grad
 from tandem.jit import outside_of_capture, script
 from tandem.optim import LBFGS, Optimizer
@@ -37,6 +38,7 @@ class Run:
     optimizer: Optimizer
     scheduler: LRScheduler | None
     epochs: int
+    scaler: GradScaler | None = None
     epoch: int = 0  # how many are complete
     batch: int = 0  # how many of the present epoch are
     history: dict[str, list[float]] = dataclasses.field(default_factory=dict)  # a number for each complete epoch
@@ -134,6 +136,9 @@ def fit(
     scheduler_step: str = "epoch",
     metrics: Mapping[str, Metric] | Sequence[str] = (),
     clip_grad_norm: float | None = None,
+    clip_grad_value: float | None = None,
+    autocast: Any = None,
+    scaler: GradScaler | None = None,
     forward: Forward | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
@@ -148,7 +153,9 @@ def fit(
     loss: called as loss(model(inputs ...), target); `forward(model, batch)` may return that pair for other batches.
     scheduler_step: "epoch", or "batch" for schedulers that go on with every batch.
     metrics: functions like loss by name, or the names of known ones: "accuracy".
-    clip_grad_norm: the most that the norm of all gradients may be.
+    clip_grad_norm, clip_grad_value: the most that the norm of all gradients may be, and each of their elements.
+    autocast: td.bfloat16 or td.float16, in which products of the model and the loss are computed (`td.autocast`).
+    scaler: a `td.amp.GradScaler`, which checkpoints hold, too; for td.float16 one is made where none is given.
     checkpoint: a file to keep the run in, written after every epoch, and every `checkpoint_every` batches. With
         resume=True a run that finds it goes on from there, with the same bits as if it had not been interrupted; the
         one before the last is kept as `<checkpoint>.previous`.
@@ -168,9 +175,13 @@ def fit(
     """
     outside_of_capture("fit")
     _check(optimizer, epochs, scheduler, scheduler_step, checkpoint, checkpoint_every, progress)
-    run = Run(model, optimizer, scheduler, epochs)
+    _check_precision(autocast, scaler)
+    if scaler is None and autocast == _core.float16:
+        scaler = GradScaler()
+    run = Run(model, optimizer, scheduler, epochs, scaler)
     listeners = [each if isinstance(each, Callback) else _AfterEpoch(each) for each in callbacks]
-    steps = _Steps(model, loss, optimizer, _metrics(metrics), clip_grad_norm, forward or _pair, compile)
+    limits = _Limits(clip_grad_norm, clip_grad_value)
+    steps = _Steps(model, loss, optimizer, _metrics(metrics), limits, autocast, scaler, forward or _pair, compile)
     file = None if checkpoint is None else os.fspath(checkpoint)
     saved = _checkpoints.load(file) if file is not None and resume else None
     if saved is not None:
@@ -216,6 +227,22 @@ def fit(
     return run.history
 
 
+@dataclasses.dataclass
+class _Limits:
+    """Of gradients: their norm, and their elements."""
+
+    norm: float | None
+    value: float | None
+
+    def apply(self, parameters: list[Tensor]) -> None:
+        from tandem.nn.utils import clip_grad_norm_, clip_grad_value_
+
+        if self.value is not None:
+            clip_grad_value_(parameters, self.value)
+        if self.norm is not None:
+            clip_grad_norm_(parameters, self.norm)
+
+
 class _Steps:
     """The computation of a run: one function for training steps, one for validation, compiled or not."""
 
@@ -225,29 +252,35 @@ class _Steps:
         loss: Any,
         optimizer: Optimizer,
         metrics: dict[str, Metric],
-        clip: float | None,
+        limits: _Limits,
+        dtype: Any,
+        scaler: GradScaler | None,
         forward: Forward,
         compiled: bool,
     ) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        precision = autocast(dtype or _core.bfloat16, enabled=dtype is not None)
+        scaling = scaler or GradScaler(enabled=False)  # which does nothing
 
         def train(batch: Any) -> list[Tensor]:
             optimizer.zero_grad()
-            prediction, target = forward(model, batch)
-            value = loss(prediction, target)
-            value.backward()
-            if clip is not None:
-                from tandem.nn.utils import clip_grad_norm_
-
-                clip_grad_norm_(parameters, clip)
-            optimizer.step()
+            with precision:
+                prediction, target = forward(model, batch)
+                value = loss(prediction, target)
+            scaling.scale(value).backward()
+            scaling.unscale_(optimizer)
+            limits.apply(parameters)
+            scaling.step(optimizer)
+            scaling.update()
             with no_grad():
                 return [value.detach(), *[metric(prediction, target) for metric in metrics.values()]]
 
         def evaluate(batch: Any) -> list[Tensor]:
             with no_grad():
-                prediction, target = forward(model, batch)
-                return [loss(prediction, target), *[metric(prediction, target) for metric in metrics.values()]]
+                with precision:
+                    prediction, target = forward(model, batch)
+                    value = loss(prediction, target)
+                return [value, *[metric(prediction, target) for metric in metrics.values()]]
 
         self.model = model
         self._names = ["loss", *metrics]
@@ -344,10 +377,14 @@ def _set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state(state["numpy"])
 
 
+def _parts(run: Run) -> dict[str, Any]:
+    return {"model": run.model, "optimizer": run.optimizer, "scheduler": run.scheduler, "scaler": run.scaler}
+
+
 def _state(run: Run, listeners: list[Callback], data: Any, epoch_random: dict[str, Any] | None) -> dict[str, Any]:
     """All that a run goes on from; `epoch_random` is what random numbers the present epoch began with, if it has."""
     now = _random_state()
-    parts = {"model": run.model, "optimizer": run.optimizer, "scheduler": run.scheduler, "data": data}
+    parts = {**_parts(run), "data": data}
     return {
         **{name: part.state_dict() for name, part in parts.items() if hasattr(part, "state_dict")},
         "callbacks": [each.state_dict() if hasattr(each, "state_dict") else None for each in listeners],
@@ -367,7 +404,7 @@ def _state(run: Run, listeners: list[Callback], data: Any, epoch_random: dict[st
 
 
 def _restore(run: Run, listeners: list[Callback], saved: dict[str, Any]) -> None:
-    parts = {"model": run.model, "optimizer": run.optimizer, "scheduler": run.scheduler}
+    parts = _parts(run)
     for name, part in parts.items():
         if hasattr(part, "state_dict") != (name in saved):
             raise _core.SerializationError(
@@ -442,6 +479,13 @@ class _Progress:
 
 def _numbers(logs: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+
+
+def _check_precision(dtype: Any, scaler: Any) -> None:
+    if dtype not in (None, _core.float16, _core.bfloat16):
+        raise _core.DTypeError(f"fit: got autocast={dtype!r}; need td.float16, td.bfloat16 or None")
+    if scaler is not None and not isinstance(scaler, GradScaler):
+        raise _core.ArgumentTypeError(f"fit: got a {type(scaler).__name__} as scaler; need a td.amp.GradScaler")
 
 
 def _check(

@@ -55,7 +55,8 @@ def server(tmp_path_factory):
 
 def test_scalars(server):
     tags = server.get("scalars/tags")
-    assert {run: list(found) for run, found in tags.items()} == {
+    own = {run: [tag for tag in found if not tag.startswith("profile/")] for run, found in tags.items()}
+    assert own == {
         "first": ["loss/train"],
         "first/both_a": ["both"],
         "first/both_b": ["both"],
@@ -80,7 +81,7 @@ def test_distributions(server):
 
 
 def test_images(server):
-    assert set(server.get("images/tags")["first"]) == {"picture", "batch"}
+    assert set(server.get("images/tags")["first"]) == {"picture", "batch", "profile/timeline"}
     found = server.get("images/images", run="first", tag="batch", sample=0)
     assert [row["step"] for row in found] == [3]
     content = server.get("images/individualImage", **dict(urllib.parse.parse_qsl(found[0]["query"])))
@@ -93,6 +94,19 @@ def test_text(server):
     assert found["step"] == 2 and found["text"] == "<p><strong>bold</strong> ä</p>"
     (table,) = server.get("text/text", run="first", tag="profile/kernels")
     assert "<code>" in table["text"] and "matmul" in table["text"]
+
+
+def test_profile(server):
+    scalars = [tag for tag in server.get("scalars/tags")["first"] if tag.startswith("profile/ms/")]
+    assert any("matmul" in tag for tag in scalars)
+    for tag in ["profile/ms", "profile/peak MB", *scalars]:
+        ((_, step, value),) = server.get("scalars/scalars", run="first", tag=tag)
+        assert step == 0 and value > 0
+    (found,) = server.get("images/images", run="first", tag="profile/timeline", sample="0")
+    content = server.get("images/individualImage", **dict(urllib.parse.parse_qsl(found["query"])))
+    assert content.startswith(b"\x89PNG")
+    (text,) = server.get("text/text", run="first", tag="profile/legend")
+    assert "<table>" in text["text"] and "matmul" in text["text"] and "profile.0.trace.json" in text["text"]
 
 
 def test_graph(server):

@@ -3,6 +3,7 @@
 import copy
 import doctest
 import io
+import json
 import re
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def folder(tmp_path_factory):
 def test_scalars(folder):
     read = EventAccumulator(str(folder / "first"))
     read.Reload()
-    assert read.Tags()["scalars"] == ["loss/train"]
+    assert [tag for tag in read.Tags()["scalars"] if not tag.startswith("profile/")] == ["loss/train"]
     found = read.Scalars("loss/train")
     assert [(s.step, s.value) for s in found] == [(k, np.float32(1 / (k + 1))) for k in range(20)]
     assert all(a.wall_time <= b.wall_time for a, b in zip(found, found[1:]))
@@ -262,6 +263,38 @@ def test_profile_tables(folder):
         text = tensor_util.make_ndarray(one(folder / "first", f"profile/{name}").tensor).item().decode()
         assert all(line.startswith("    ") for line in text.splitlines()) and "network" in text or name != "functions"
         assert {"kernels": "matmul", "lines": "board_support.py", "functions": "network"}[name] in text
+
+
+def test_profile_curves_picture_and_trace(folder, tmp_path):
+    total = one(folder / "first", "profile/ms").simple_value
+    parts = [value.simple_value for _, _, value in values(folder / "first") if value.tag.startswith("profile/ms/")]
+    assert parts == sorted(parts, reverse=True) and len(parts) > 2
+    assert sum(parts) == pytest.approx(total, rel=1e-3) and total > 0
+    picture = one(folder / "first", "profile/timeline")
+    width, height, content = tensor_util.make_ndarray(picture.tensor)
+    assert content.startswith(b"\x89PNG") and int(width) == 1200 and int(height) > 30
+    trace = json.loads((folder / "first" / "profile.0.trace.json").read_text())
+    names = {event["name"] for event in trace["traceEvents"] if event.get("ph") == "X"}
+    assert "network" in names and any("matmul" in name for name in names)
+    # What nothing was recorded in is written, too.
+    with td.profiler() as empty:
+        pass
+    with Writer(tmp_path) as writer:
+        writer.add_profile(empty, "of/nothing", 3)
+    assert (tmp_path / "of_nothing.3.trace.json").exists()
+
+
+def test_the_picture_of_a_profile_shows_kernels_in_their_colours():
+    from tandem.tensorboard import _profile
+
+    x = td.ones((512, 512))
+    with td.profiler(sample=False) as profile:
+        for _ in range(5):
+            x @ x
+    pixels = _profile.picture(profile).reshape(-1, 3)
+    slowest = next(iter(_profile.seconds_by_kernel(profile)))
+    assert "matmul" in slowest
+    assert (pixels == _profile.COLOURS["blue"]).all(axis=1).sum() > 1000
 
 
 def test_a_resumed_run_goes_on_in_its_folder(tmp_path):

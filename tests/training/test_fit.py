@@ -124,6 +124,68 @@ def test_killed_at_any_moment(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["other", "other.previous", "run", "run.previous"]
 
 
+@pytest.mark.parametrize("dtype", [td.float16, td.bfloat16])
+def test_mixed_precision_goes_on_bit_for_bit(tmp_path, dtype):
+    """The scale of the loss changes on the way, and is a part of checkpoints."""
+
+    class Stop(Exception):
+        pass
+
+    class Interrupt(td.training.Callback):
+        def after_batch(self, run):
+            if run.epoch == 2 and run.batch == 3:
+                raise Stop
+
+    def options():
+        scaler = td.amp.GradScaler(init_scale=2.0**24, growth_interval=4) if dtype == td.float16 else None
+        return dict(autocast=dtype, scaler=scaler, clip_grad_value=0.5)
+
+    first = options()
+    straight = programs.run(str(tmp_path / "straight"), **first)
+    assert straight[0] != programs.run(str(tmp_path / "single"))[0]  # it is in another precision
+    if dtype == td.float16:
+        assert first["scaler"].get_scale() not in (2.0**24, 65536.0)
+    for compiled in (False, True):
+        path = str(tmp_path / f"run{compiled}")
+        with pytest.raises(Stop):
+            programs.run(path, callbacks=[Interrupt()], compile=compiled, **options())
+        last = options()
+        assert programs.run(path, compile=compiled, **last) == straight
+        if dtype == td.float16:
+            assert last["scaler"].state_dict() == first["scaler"].state_dict()
+            with pytest.raises(td.SerializationError, match="with the state of a scaler"):
+                programs.run(path)
+
+
+def test_float16_is_scaled_and_limits_hold():
+    td.manual_seed(0)
+    model = td.nn.Linear(4, 1)
+    seen = []
+
+    class Look(td.training.Callback):
+        def after_batch(self, run):
+            seen.append((run.scaler.get_scale(), float(td.abs(model.weight.grad).max())))
+
+    x = td.random.normal((32, 4)) / 16
+    optimizer = td.optim.SGD(model.parameters(), lr=1e-3)
+    td.fit(
+        model,
+        [(x, x.sum(axis=1, keepdims=True))] * 3,
+        loss=td.nn.functional.mse_loss,
+        optimizer=optimizer,
+        epochs=1,
+        autocast=td.float16,
+        clip_grad_value=0.01,
+        callbacks=[Look()],
+        progress=False,
+    )
+    assert [scale for scale, _ in seen] == [65536.0] * 3  # what is made where none is given
+    assert all(0 < largest <= 0.01 for _, largest in seen) and seen[0][1] == np.float32(0.01)
+    for wrong, match in ((dict(autocast=td.float32), "need td.float16"), (dict(scaler=3), "GradScaler")):
+        with pytest.raises((td.Error, TypeError), match=match):
+            td.fit(model, [], loss=None, optimizer=optimizer, epochs=1, **wrong)
+
+
 def test_epochs_may_be_added(tmp_path):
     def fit(path, epochs):
         model, loader, optimizer, _ = programs.problem()

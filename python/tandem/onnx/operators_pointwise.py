@@ -11,7 +11,7 @@ from tandem.onnx.emission import Scope, Value, type_proto
 from tandem.onnx.rules import is_float, rule
 
 
-@rule("positive", "copy", "stop_gradient", "check_index", "failure_point", "real", "conj")
+@rule("positive", "copy", "stop_gradient", "again", "check_index", "failure_point", "real", "conj")
 def same(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     """The first operand: no node at all. An index out of range is an error of the operator that uses it."""
     return x[0]

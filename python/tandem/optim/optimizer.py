@@ -33,13 +33,18 @@ class Part(NamedTuple):
     params: list[Tensor]
     grads: list[Tensor]
     buffers: dict[str, list[Tensor]]
+    given: tuple[Tensor | None, ...] = ()  # whether there is a gradient; None: for certain; empty: all of them
 
 
 def update(what: type[Optimizer], parts: list[Part], skip: Tensor | None = None) -> None:
     """Write the next values of parameters and state in their place; where `skip` is true, the present ones."""
     for part in parts:
         steps = part.steps
-        one = 1 if skip is None else _core.where(skip, 0.0, 1.0).astype(steps.dtype)
+        skips = [_either(skip, given) for given in part.given] or [skip] * len(part.params)
+        one: Any = 1 if skip is None else _core.where(skip, 0.0, 1.0).astype(steps.dtype)
+        if part.given:
+            ones = [_core.asarray(1.0) if each is None else _core.where(each, 0.0, 1.0) for each in skips]
+            one = _core.stack([_to(each, steps.dtype) for each in ones])
         if part.active:
             steps[_core.asarray(part.active)] += one
         else:
@@ -50,6 +55,7 @@ def update(what: type[Optimizer], parts: list[Part], skip: Tensor | None = None)
             # Settings are applied in 32 bits at least, to values that are rounded when they are stored.
             dtype = _core.float32 if p.dtype.itemsize == 2 else p.dtype
             place = part.active[k] if part.active else k
+            without = skips[k]
             scalars = {name: _to(x[place] if x.ndim else x, dtype) for name, x in common.items()}
             old = {name: tensors[k] for name, tensors in part.buffers.items()}
             g = _to(grad, dtype)
@@ -59,7 +65,14 @@ def update(what: type[Optimizer], parts: list[Part], skip: Tensor | None = None)
             new = what._rule(part.choices, scalars, _to(p, dtype), g, values)
             for x, value in [*((x, values[name]) for name, x in old.items()), (p, new)]:
                 value = _to(value, x.dtype)
-                x[...] = value if skip is None else _core.where(skip, x, value)
+                x[...] = value if without is None else _core.where(without, x, value)
+
+
+def _either(skip: Tensor | None, given: Tensor | None) -> Tensor | None:
+    """Where no step is made: all of them are skipped, or there is no gradient."""
+    if given is None:
+        return skip
+    return ~given if skip is None else skip | ~given
 
 
 def _to(x: Tensor, dtype: Any) -> Tensor:
@@ -312,18 +325,21 @@ class Optimizer:
 
 
 def _part(group: ParamGroup) -> Part | None:
-    params, grads, active = group.tensors, [], []
+    params, grads, active, given = group.tensors, [], [], []
     for k, p in enumerate(params):
-        grad = p.grad
+        grad, there = _core._grad_where(p)
         if grad is not None:
             grads.append(grad)
             active.append(k)
+            given.append(there)
+    unsure = tuple(given) if any(there is not None for there in given) else ()
     if len(active) == len(params):
-        return Part(group.choices, group.numbers, (), group.steps, params, grads, group.buffers)
+        return Part(group.choices, group.numbers, (), group.steps, params, grads, group.buffers, unsure)
     if not active:
         return None
     buffers = {name: [tensors[k] for k in active] for name, tensors in group.buffers.items()}
-    return Part(group.choices, group.numbers, tuple(active), group.steps, [params[k] for k in active], grads, buffers)
+    active_params = [params[k] for k in active]
+    return Part(group.choices, group.numbers, tuple(active), group.steps, active_params, grads, buffers, unsure)
 
 
 def _single(part: Part, k: int) -> Part:

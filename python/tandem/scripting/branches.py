@@ -11,6 +11,7 @@ from tandem.scripting.context import is_symbolic
 from tandem.scripting.jumps import RESULT, RETURNED
 from tandem.scripting.pictures import Picture
 from tandem.scripting.state import (
+    KEPT,
     PROTECTED,
     UNBOUND,
     Entry,
@@ -224,6 +225,8 @@ class If:
 
     def _build(self, plan: str, then: Entry, other: Entry, outputs: list[Any], kept: list[Any]) -> Any:
         if plan == "unset":
+            if then.value is KEPT:
+                return KEPT
             return next((entry.value for entry in (then, other) if isinstance(entry.value, Undefined)), UNBOUND)
         if plan:
             return Undefined(then.name, plan)

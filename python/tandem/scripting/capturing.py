@@ -268,7 +268,10 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
     outputs = Outputs()
     template = outputs.template(result)
     after = [outputs.effect(effect, MISSING) for effect in effects] + changed_arguments(given, outputs)
-    after += [("grad", k, None, outputs.template(value)) for k, value in recorder.changed_gradients()]
+    after += [
+        ("grad", k, outputs.template(given), outputs.template(value))
+        for k, value, given in recorder.changed_gradients()
+    ]
     executable = recorder.finish(outputs.tensors, compiled.compile_budget)
     symbolic = {id(_current_value(effect)) for effect in request.changing}
     guards = [guard for guard in collector.result() if id(guard[-2]) not in symbolic]

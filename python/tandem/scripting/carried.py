@@ -14,6 +14,7 @@ from tandem.scripting.errors import capture_error
 from tandem.scripting.pictures import Picture, changed_contents, contents
 from tandem.scripting.stacking import EMPTY, Stacked, Stacks
 from tandem.scripting.state import (
+    KEPT,
     PROTECTED,
     UNBOUND,
     Entry,
@@ -40,7 +41,9 @@ class Problem:
 
     name: str
     reason: str
-    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open", "nodes" or "stack"
+    kind: (
+        str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open", "nodes", ...
+    )
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
@@ -177,12 +180,12 @@ class Carried:
             nexts += values
         end = Picture(after.variables())
         problems = problems or self._objects(after, end, live) or self._aliases(after, live, item)
-        problems = problems or self._collect(after)
+        problems = problems or self._collect(after, live)
         if problems:
             return problems
-        results = list(
-            self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts], self.runs)
-        )
+        results = self.region.handle.end([*(lift(self.next_extras[name]) for name in self.extras), *nexts], self.runs)
+        if results is None:
+            return [Problem("", "it reads and changes the gradient of a tensor", "gradient")]
         regions.pop(self.region)
         self._finish(after, dict(zip(self.extras, results, strict=False)), results[len(self.extras) :], end)
         return []
@@ -280,7 +283,7 @@ class Carried:
         why = sharing(rows, self.extra_params["index"]._memory[1], live, bool(self.in_place or self.updated), self.runs)
         return [] if why is None else [Problem(rows[0][0], why, "unroll")]
 
-    def _collect(self, after: Snapshot) -> list[Problem]:
+    def _collect(self, after: Snapshot, live: tuple[str, ...]) -> list[Problem]:
         """Record the writes of appended items, or say what keeps the lists from being stacked."""
         if self.stacks is None:
             return []
@@ -290,13 +293,16 @@ class Carried:
                 if id(param) in self.untouched:
                     starts[param._memory[0]] = (leaf, value)
         home = self.extra_params["index"]._memory[1]
-        why = self.stacks.collect(after, home, starts)
+        writes = self.in_place or self.updated - self.stacks.prefix.keys()
+        why = self.stacks.collect(after, home, starts, None if writes else live)
         if why is not None:
             return [Problem(next(iter(self.stacks.prefix)), why, "unroll" if why else "stack")]
         self.next_extras |= self.stacks.write(self.extra_params)
         return []
 
     def _result(self, entry: Entry, new: Entry, leaves: list[Any], kept: list[Any]) -> Any:
+        if entry.value is KEPT:
+            return KEPT
         if entry.structure is None:
             if new.structure is None and not isinstance(new.value, Undefined) and entry.name not in self.masked:
                 return UNBOUND
@@ -396,8 +402,8 @@ class Carried:
                 self.opened.add(problem.name)
             elif problem.kind == "nodes":
                 self.nodes[problem.name, problem.leaf] = problem.fill
-            elif problem.kind == "stack":
-                continue  # the tables are known now
+            elif problem.kind in ("stack", "gradient"):
+                continue  # the tables, or the gradients, are known now
             elif problem.kind == "in_place":
                 self.in_place[id(problem.fill)] = problem.fill
             elif problem.kind == "same":

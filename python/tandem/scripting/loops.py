@@ -237,7 +237,7 @@ class For:
                 return self._resumed()
         problems = [] if why is not None else loop.close(after, self._live if self._trial else (), self._item)
         kinds = {problem.kind for problem in problems}
-        if (self._trial and not kinds <= {"stack", "in_place", "open", "nodes"}) or why is not None:
+        if (self._trial and not kinds <= {"stack", "in_place", "open", "nodes", "gradient"}) or why is not None:
             if self._peeled or kinds & {"unroll"}:
                 self._abandon(why or problems[0].reason)
             else:

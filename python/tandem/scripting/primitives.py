@@ -26,7 +26,7 @@ from tandem.scripting.purity import effects
 from tandem.scripting.reads import stored_cells
 from tandem.scripting.regions import innermost
 from tandem.scripting.sequences import sequence
-from tandem.scripting.state import CHOICE, UNBOUND, Undefined, lift, tested, truth, undefined_error
+from tandem.scripting.state import CHOICE, KEPT, UNBOUND, Undefined, lift, tested, truth, undefined_error
 
 __all__ = [
     "For",
@@ -40,6 +40,7 @@ __all__ = [
     "change",
     "identical",
     "ifexp",
+    "kept",
     "ld",
     "locals",
     "made",
@@ -65,6 +66,10 @@ def ld(value: Any) -> Any:
     if type(value) is Undefined:
         raise undefined_error(value)
     return value
+
+
+def kept(value: Any) -> bool:
+    return value is KEPT
 
 
 def unbound(value: Any) -> bool:

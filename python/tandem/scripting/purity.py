@@ -20,6 +20,7 @@ from tandem.scripting import source
 from tandem.scripting.appends import made_lists
 from tandem.scripting.names import MUTATORS
 
+MODES = frozenset({"autocast", "enable_grad", "no_grad"})  # a function of that name is looked at when it is called
 MIN_TRIPS = 8  # shorter loops are unrolled: straight code fuses
 
 _PURE_NAMES = (
@@ -46,7 +47,7 @@ _PURE_MODULES = frozenset({math.__name__, operator.__name__, "_operator"})
 _PLAIN = (str, bytes, tuple, int, float, complex, bool, range, frozenset)
 _STATEMENTS = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.If, ast.While, ast.For, ast.Pass, ast.Return),
-    *(ast.Assert, ast.Raise),  # they become part of the graph
+    *(ast.Assert, ast.Raise, ast.With),  # the first two become part of the graph; of the last, see _manager
 )
 _JUMPS = (ast.Break, ast.Continue)
 
@@ -56,9 +57,18 @@ def _target(node: ast.expr) -> str | None:
         return next((why for item in node.elts if (why := _target(item))), None)
     if isinstance(node, ast.Starred):
         return _target(node.value)
-    if isinstance(node, ast.Attribute):
+    if isinstance(node, ast.Attribute) and node.attr != "grad":  # the recorder follows that of tensors
         return f"line {node.lineno} sets the attribute '{node.attr}'"
     return None
+
+
+def _manager(item: ast.withitem) -> str | None:
+    """Why entering a context may do more than to set how operations are recorded, which leaving it undoes."""
+    call = item.context_expr
+    name = getattr(call.func, "attr", getattr(call.func, "id", "")) if isinstance(call, ast.Call) else ""
+    if item.optional_vars is None and name in MODES:
+        return _expression(call)
+    return f"line {call.lineno} holds a 'with' statement"
 
 
 def why_not_simple(body: list[ast.stmt], lists: tuple[str, ...] = ()) -> str | None:
@@ -75,6 +85,9 @@ def why_not_simple(body: list[ast.stmt], lists: tuple[str, ...] = ()) -> str | N
             targets.append(node.target)
         for target in targets:
             if why := _target(target):
+                return why
+        for item in getattr(node, "items", []):
+            if why := _manager(item):
                 return why
         for field in ("test", "iter", "value", "target", "targets"):
             value = getattr(node, field, None)
@@ -94,6 +107,8 @@ def _expression(root: ast.expr, lists: tuple[str, ...] = ()) -> str | None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
             if isinstance(node.func.value, ast.Name) and node.func.value.id in lists:
                 continue
+            if node.func.attr == "update" and not node.args and not node.keywords:
+                continue  # changes no dict or set; that of a GradScaler writes to its tensors
             return f"line {node.lineno} calls '.{node.func.attr}()'"
     return None
 

@@ -57,11 +57,13 @@ class Stacks:
             _key(name, k): kind(self.rows) for name, plan in self.plans.items() for k, kind in enumerate(plan.types)
         }
 
-    def collect(self, after: Snapshot, home: int, params: dict[int, tuple[Any, Any]]) -> str | None:
+    def collect(
+        self, after: Snapshot, home: int, params: dict[int, tuple[Any, Any]], seen_by: tuple[str, ...] | None
+    ) -> str | None:
         """Look at what an iteration appended; return why it cannot be stacked, or "" when there are no tables yet.
 
         `home` is the frame of the body; `params` maps the memory of its parameters to what they start as and what
-        they are in the next iteration.
+        they are in the next iteration. `seen_by`: the variables that somebody reads afterwards; None: all of them.
         """
         owners: dict[int, Any] = {}
         seen: dict[str, Plan] = {}
@@ -80,7 +82,8 @@ class Stacks:
                     return f"'{entry.name}' gets tensors that share memory"
             seen[entry.name] = Plan(entry.leaves, [Later(leaf) for leaf in entry.leaves], entry.structure)
         for entry in after.entries:
-            for leaf in [] if entry.name in self.prefix else entry.leaves:
+            unseen = seen_by is not None and entry.name not in seen_by
+            for leaf in [] if entry.name in self.prefix or unseen else entry.leaves:
                 if isinstance(leaf, _core.Tensor) and owners.get(leaf._memory[0], leaf) is not leaf:
                     return f"'{entry.name}' shares memory with an item of a list"
         if sum(len(plan.leaves) for plan in seen.values()) > MAX_TABLES:

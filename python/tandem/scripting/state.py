@@ -30,6 +30,7 @@ class _Unbound:
 
 
 UNBOUND = _Unbound()
+KEPT = _Unbound()  # the `grad` of a tensor, which the recorder follows itself: it stays as it is
 
 
 class Undefined:
@@ -217,6 +218,8 @@ def _read(name: str, scope: dict[str, Any], outer: bool = False) -> Any:
     if (attributes or outer) and value is UNBOUND:
         value = _global(head)
     for attribute in attributes:
+        if attribute == "grad" and isinstance(value, _core.Tensor):
+            return KEPT
         value = UNBOUND if isinstance(value, (_Unbound, Undefined)) else getattr(value, attribute, UNBOUND)
     return value
 

@@ -132,9 +132,13 @@ class FunctionRewriter(ast.NodeTransformer):
             return [ast.copy_location(ast.Pass(), at)]
         # Lists and dicts of other scopes are changed in place; assigning them would make variables of this function.
         mine = [name for name in names if "." in name or name in self.bound]
-        targets = [name if name in mine else "__td_other" for name in names]
+        # Gradients of tensors are no values of the branch or loop, those of other objects are.
+        grads = {name: f"__td_grad{k}" for k, name in enumerate(mine) if name.endswith(".grad")}
+        targets = [grads.get(name, name) if name in mine else "__td_other" for name in names]
         text = f"({', '.join(targets)},) = {holder}.values()\n"
-        text += "".join(f"if __td.unbound({name}):\n    del {name}\n" for name in mine)
+        text += "".join(f"if not __td.kept({new}):\n    {name} = {new}\n" for name, new in grads.items())
+        # Without a look at what is there now.
+        text += "".join(f"if __td.unbound({grads.get(name, name)}):\n    del {name}\n" for name in mine)
         statements = fill(text, at)
         for statement in statements:
             for node in ast.walk(statement):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tandem import _core
 from tandem._boundary import public
 from tandem.jit import outside_of_capture
-from tandem.tensorboard import _summaries
+from tandem.tensorboard import _profile, _summaries
 from tandem.tensorboard._records import RecordFile
 from tandem.tensorboard._wire import encode
 
@@ -163,12 +164,20 @@ class Writer:
 
     @_adds
     def add_profile(self, profile: Profiler, tag: str = "profile", step: int = 0) -> None:
-        """Write the tables of a `td.profiler` as texts: kernels, source lines, compiled functions.
+        """Write a `td.profiler`: tables, times as curves, a picture of what ran when, and the trace as a file.
 
-        `add_graph` shows the times of kernels in the graph, `profile.save` writes them for Perfetto.
+        The tables are texts: kernels, source lines, compiled functions. The slowest kernels have a curve each, so that
+        profiles of several steps can be compared. The trace lies beside the event file, `<tag>.<step>.trace.json`, for
+        ui.perfetto.dev and chrome://tracing. `add_graph` shows the times of kernels in the graph.
         """
         tables = {name: profile.table(by=name, rows=50) for name in ("kernel", "line", "function")}
         values = [_summaries.text(f"{tag}/{name}s", _indented(table)) for name, table in tables.items()]
+        values += _profile.curves(tag, profile)
+        values.append(_summaries.images("add_profile", f"{tag}/timeline", _profile.picture(profile), "HWC"))
+        trace = self.folder / f"{re.sub('[^A-Za-z0-9_.-]', '_', tag)}.{int(step)}.trace.json"
+        profile.save(trace)
+        note = f"\n\nThe whole trace is `{trace.name}` in the folder of this run, for ui.perfetto.dev.\n"
+        values.append(_summaries.text(f"{tag}/legend", _profile.legend(profile) + note))
         self._add("add_profile", values, step, None)
 
     @public

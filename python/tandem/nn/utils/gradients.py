@@ -20,6 +20,12 @@ def _gradients(parameters: Tensors) -> list[Tensor]:
     return [x.grad for x in _listed(parameters) if x.grad is not None]
 
 
+def _gradients_or_nothing(parameters: Tensors) -> list[Tensor]:
+    """With those that a captured function knows on some paths only; on the others they hold zeros that nobody reads."""
+    found = [_core._grad_where(x)[0] for x in _listed(parameters)]
+    return [grad for grad in found if grad is not None]
+
+
 @public
 @no_grad()
 def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
@@ -59,7 +65,7 @@ def clip_grads_with_norm_(parameters: Tensors, max_norm: float, total_norm: Tens
     0.1
     """
     factor = _core.clip(max_norm / (total_norm + 1e-6), None, 1.0)
-    for grad in _gradients(parameters):
+    for grad in _gradients_or_nothing(parameters):
         grad[...] = grad * factor.astype(grad.dtype)
 
 
@@ -93,5 +99,5 @@ def clip_grad_value_(parameters: Tensors, clip_value: float) -> None:
     >>> x.grad
     tensor([1. , 0.1], dtype=float32)
     """
-    for grad in _gradients(parameters):
+    for grad in _gradients_or_nothing(parameters):
         grad[...] = _core.clip(grad, -float(clip_value), float(clip_value))
