@@ -74,7 +74,13 @@ def dilated_means(x, kernel, stride, dilation, before, size, divisor, **_):
 @pytest.mark.parametrize("divisor", [0, -1, 5])
 def test_means_of_windows_with_gaps(dims, divisor):
     x = numbers(2, 2, *SIZES[:dims])
-    attributes = {"kernel": (3, 2, 2), "stride": (2, 1, 3), "dilation": (2, 3, 4), "before": (2, 1, 2), "size": (4, 6, 3)}
+    attributes = {
+        "kernel": (3, 2, 2),
+        "stride": (2, 1, 3),
+        "dilation": (2, 3, 4),
+        "before": (2, 1, 2),
+        "size": (4, 6, 3),
+    }
     attributes = {name: each[:dims] for name, each in attributes.items()}
     attributes |= {"adaptive": False, "divisor": divisor}
     given = td.asarray(x)

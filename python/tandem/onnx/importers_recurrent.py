@@ -9,6 +9,7 @@ import tandem as td
 from tandem import _core
 from tandem.nn import functional as F
 from tandem.nn.modules.hooks import captured, with_loops
+from tandem.nn.modules.recurrent import keep, results, stacked
 from tandem.onnx.table import operator
 
 Tensor = _core.Tensor
@@ -68,19 +69,13 @@ class _Settings:
 
 
 @with_loops
-def _walk(gates: Tensor, states: States, step: Step, lengths: Tensor | None) -> tuple[Any, States]:
+def _walk(gates: Tensor, states: States, step: Step, lengths: Tensor | None) -> tuple[Tensor, States]:
     """Return the first state after every step, and all of them after the last."""
-    # In a capture a tensor takes the results, because a list has as many items as it has.
-    first = states[0]
-    out: Any = _core.zeros((gates.shape[0], *first.shape), dtype=first.dtype) if _core.recording() else []
+    out = results(gates, states[0])
     for k, now in enumerate(gates):
-        new = step(now, states)
-        states, shown = _still(k, lengths, new, states)
-        if type(out) is list:
-            out.append(_core.expand_dims(shown, axis=0))
-        else:
-            out[k] = shown
-    return (_core.concat(out) if type(out) is list else out), states
+        states, shown = _still(k, lengths, step(now, states), states)
+        keep(out, k, shown)
+    return stacked(out), states
 
 
 def _still(k: Any, lengths: Tensor | None, new: States, old: States) -> tuple[States, Tensor]:
@@ -114,7 +109,7 @@ def _run(
     if layout:
         x = td.permute_dims(x, (1, 0, 2))
         starts = tuple(None if s is None else td.permute_dims(s, (1, 0, 2)) for s in starts)
-    results: list[Tensor] = []
+    every: list[Tensor] = []
     lasts: list[States] = []
     for d, reverse in enumerate(settings.reversed):
         rows = _flipped(x, lengths) if reverse else x
@@ -122,9 +117,9 @@ def _run(
         gates = gates if bias is None else gates + bias[d]
         states = tuple(td.zeros((x.shape[1], size), dtype=x.dtype) if s is None else s[d] for s in starts)
         out, last = captured(_walk)(gates, states, step_of(d), lengths)
-        results.append(_flipped(out, lengths) if reverse else out)
+        every.append(_flipped(out, lengths) if reverse else out)
         lasts.append(last)
-    y = td.stack(results, axis=1)
+    y = td.stack(every, axis=1)
     ends = tuple(td.stack([last[k] for last in lasts], axis=0) for k in range(len(starts)))
     if layout:
         return td.permute_dims(y, (2, 0, 1, 3)), *(td.permute_dims(e, (1, 0, 2)) for e in ends)

@@ -111,23 +111,10 @@ def _built(
     return module
 
 
-def restored(
-    model: bytes,
-    name: str,
-    trained: tuple[str, ...],
-    held: frozenset[str],
-    state: dict[str, Any],
-    asked: list[bool],
-    training: bool,
-) -> OnnxModule:
-    """Make a module again from what `OnnxModule.__reduce__` returned."""
+def restored(model: bytes, name: str, held: frozenset[str]) -> OnnxModule:
+    """Make a module again from what `OnnxModule.__reduce__` returned, but for what it holds."""
     onnx = onnx_package()
-    proto = onnx.ModelProto.FromString(model)
-    module = _built(onnx, proto, name, "", lambda each: each in trained, held)
-    module.load_state_dict(state)
-    for x, requires_grad in zip(module.parameters(), asked, strict=True):
-        x.requires_grad_(requires_grad)
-    return module.train(training)
+    return _built(onnx, onnx.ModelProto.FromString(model), name, "", None, held)
 
 
 def _types(onnx: Any, proto: Any) -> dict[str, Any]:
@@ -162,7 +149,7 @@ def _translated(
     for each in graph.initializer:
         if not each.name or each.name in arrays:
             raise broken(repr(name), f"an initializer named {each.name!r}, twice or without a name")
-        if each.name in held:  # the elements come from a state dict
+        if each.name in held:  # the elements come with the module's state
             arrays[each.name] = np.zeros(tuple(each.dims), onnx.helper.tensor_dtype_to_np_dtype(each.data_type))
         else:
             arrays[each.name] = array_of(each, f"initializer {each.name!r}", folder)

@@ -11,6 +11,7 @@ from tandem.nn.modules.conv import _ConvTranspose
 from tandem.nn.modules.module import Module
 from tandem.nn.modules.normalization import Affine
 from tandem.nn.modules.recurrent import _Recurrent
+from tandem.onnx.module import OnnxModule
 from tandem.precision._quantized import (
     QuantizedConv1d,
     QuantizedConv2d,
@@ -38,6 +39,11 @@ _REFUSED: tuple[tuple[type[Module], str], ...] = (
     (_Cell, "the states of a recurrent network are multiplied in floating point"),
     (nn.Bilinear, "a product with two inputs has no 8-bit form"),
 )
+# Models of the ONNX format (td.onnx.load), whose code is that of their file.
+_OF_A_FILE = {
+    "float64": "its code has the dtypes of its file",
+    "int8": "its products are lines of its code instead of modules",
+}
 # What keeps its parameters and statistics in float32 when the rest has 16 bits.
 WIDE: type[Module] = Affine
 
@@ -53,6 +59,8 @@ def fate(kind: type[Module], dtype: str) -> Fate:
     """Return what becomes of modules of a class in a precision."""
     if issubclass(kind, (_Quantized, QuantizedMultiheadAttention)):
         return Fate("refused", "it is made of 8-bit weights already")
+    if issubclass(kind, OnnxModule) and dtype in ("float64", "int8"):
+        return Fate("refused", _OF_A_FILE[dtype])
     if dtype != "int8":
         wide = dtype in ("bfloat16", "float16") and issubclass(kind, WIDE)
         return Fate("kept", "statistics, scales and shifts stay in float32") if wide else Fate("converted")

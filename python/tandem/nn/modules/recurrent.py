@@ -21,12 +21,13 @@ Tensor = _core.Tensor
 States = tuple[Tensor, ...]
 
 
-def _results(steps: Tensor, h: Tensor) -> Any:
+def results(steps: Tensor, h: Tensor) -> Any:
     """Return what takes the result of each step: in a capture a tensor, because a list has as many items as it has."""
     return _core.zeros((steps.shape[0], *h.shape), dtype=h.dtype) if _core.recording() else []
 
 
-def _keep(out: Any, k: Any, h: Tensor) -> None:
+def keep(out: Any, k: Any, h: Tensor) -> None:
+    """Put the result of a step where `results` said."""
     # Either way the gradient of a step's result is added after that from the next step: the bits are the same.
     if type(out) is list:
         out.append(_core.expand_dims(h, axis=0))
@@ -34,37 +35,38 @@ def _keep(out: Any, k: Any, h: Tensor) -> None:
         out[k] = h
 
 
-def _stacked(out: Any) -> Tensor:
+def stacked(out: Any) -> Tensor:
+    """Return the results of all steps as one tensor."""
     return _core.concat(out) if type(out) is list else out
 
 
 @with_loops
 def _plain(steps: Tensor, h: Tensor, step: Any, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-    out = _results(steps, h)
+    out = results(steps, h)
     for k, gates in enumerate(steps):
         h = step(gates, h, weight, bias)
-        _keep(out, k, h)
-    return _stacked(out), h
+        keep(out, k, h)
+    return stacked(out), h
 
 
 @with_loops
 def _gru(steps: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None, size: int) -> tuple[Tensor, Tensor]:
-    out = _results(steps, h)
+    out = results(steps, h)
     for k, gates in enumerate(steps):
         h = gru_step(gates, h, weight, bias, size)
-        _keep(out, k, h)
-    return _stacked(out), h
+        keep(out, k, h)
+    return stacked(out), h
 
 
 @with_loops
 def _lstm(
     steps: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor | None, size: int, project: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    out = _results(steps, h)
+    out = results(steps, h)
     for k, gates in enumerate(steps):
         h, c = lstm_step(gates, h, c, weight, bias, size, project)
-        _keep(out, k, h)
-    return _stacked(out), h, c
+        keep(out, k, h)
+    return stacked(out), h, c
 
 
 class _Recurrent(Module):
