@@ -232,6 +232,31 @@ def test_integer_products_refuse_what_they_cannot_take():
         convolution(x, w, z, **common)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_reach_the_bias_and_the_scales(compiled):
+    """Numerically, as the sums are what they are: the result is linear in each of the three."""
+    rng = np.random.default_rng(0)
+    w, z = td.asarray(rng.integers(-9, 9, (4, 3)).astype(np.int8)), td.asarray(np.uint8(5))
+    q = td.asarray(rng.integers(0, 9, (2, 5, 3)).astype(np.uint8))
+    c = td.asarray(rng.normal(size=(2, 5, 4)).astype(np.float32))
+    kernel = td.asarray(rng.integers(-9, 9, (4, 5, 2)).astype(np.int8))
+    windows = {"stride": (1,), "dilation": (1,), "before": (0,), "groups": 1, "after": (1,)}
+
+    def loss(step, steps, bias):
+        linear = td._core._internal("quantized_linear", q, w, z, step, steps, bias)
+        convolved = td._core._internal("quantized_convolution", q, kernel, z, step, steps, bias, **windows)
+        return (linear * c).sum() + (convolved * c[0, 0, 0]).sum()
+
+    given = [td.asarray(x.astype(np.float32)) for x in (np.asarray(0.5), rng.random(4), rng.normal(size=4))]
+    found = td.grad(td.script(loss) if compiled else loss, argnums=(0, 1, 2))(*given)
+    for k, x in enumerate(given):
+        for place in np.ndindex(x.shape):
+            moved = x.copy()
+            moved[place] = moved[place] + 1.0
+            change = float(loss(*given[:k], moved, *given[k + 1 :])) - float(loss(*given))
+            np.testing.assert_allclose(float(found[k][place]), change, rtol=2e-3, atol=2e-3)
+
+
 # ---- calibration ----
 
 
