@@ -8,8 +8,8 @@ from typing import Any
 import tandem as td
 from tandem import _core
 from tandem.nn import functional as F
-from tandem.nn.modules.hooks import captured, with_loops
-from tandem.nn.modules.recurrent import keep, results, stacked
+from tandem.nn.modules.hooks import captured
+from tandem.nn.modules.recurrent import walk
 from tandem.onnx.table import operator
 
 Tensor = _core.Tensor
@@ -68,22 +68,16 @@ class _Settings:
         return x if not self._clip else td.clip(x, -self._clip, self._clip)
 
 
-@with_loops
-def _walk(gates: Tensor, states: States, step: Step, lengths: Tensor | None) -> tuple[Tensor, States]:
-    """Return the first state after every step, and all of them after the last."""
-    out = results(gates, states[0])
-    for k, now in enumerate(gates):
-        states, shown = _still(k, lengths, step(now, states), states)
-        keep(out, k, shown)
-    return stacked(out), states
-
-
 def _still(k: Any, lengths: Tensor | None, new: States, old: States) -> tuple[States, Tensor]:
     """Return the states and what is shown after step k, where some sequences have ended."""
     if lengths is None:
         return new, new[0]
     live = td.expand_dims(lengths > k, axis=1)
     return tuple(td.where(live, n, o) for n, o in zip(new, old, strict=True)), td.where(live, new[0], new[0] * 0.0)
+
+
+def _shown(step: Step, lengths: Tensor | None) -> Callable[[Any, Tensor, States], tuple[States, Tensor]]:
+    return lambda k, gates, states: _still(k, lengths, step(gates, states), states)
 
 
 def _flipped(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -116,7 +110,7 @@ def _run(
         gates = td.matmul(rows, weight[d].T)
         gates = gates if bias is None else gates + bias[d]
         states = tuple(td.zeros((x.shape[1], size), dtype=x.dtype) if s is None else s[d] for s in starts)
-        out, last = captured(_walk)(gates, states, step_of(d), lengths)
+        out, last = captured(walk)(gates, states, _shown(step_of(d), lengths))
         every.append(_flipped(out, lengths) if reverse else out)
         lasts.append(last)
     y = td.stack(every, axis=1)

@@ -101,7 +101,7 @@ class OnnxModule(Module):
         try:
             return super().__call__(*args, **kwargs)
         except Exception as error:
-            located(error, type(self).forward.__code__.co_filename, self._lines)  # type: ignore[attr-defined]
+            located(error, type(self).forward.__code__.co_filename, self._lines)
             raise
 
     def __reduce__(self) -> Any:
@@ -159,5 +159,5 @@ def located(error: BaseException, filename: str, lines: dict[int, Line]) -> None
         raise _core.BackendError(
             f"{where}: got {type(error).__name__}: {error}; need inputs that the operator can have"
         ) from error
-    error._located = True  # type: ignore[attr-defined]
+    error._located = True
     error.args = (f"{where}: {error.args[0] if error.args else error}", *error.args[1:])

@@ -146,11 +146,17 @@ class _QuantizedConv(_Quantized):
     @classmethod
     def of(cls, layer: Any, input_range: Range | None = None) -> Any:
         """Return a layer in 8 bits, for inputs in this range, or of any (None)."""
-        made = cls(layer.weight, layer.bias, input_range)
+        made = cls(cls._rows(layer), layer.bias, input_range)
         for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "dilation"):
             setattr(made, name, getattr(layer, name))
         made.groups, made.padding_mode = layer.groups, layer.padding_mode
         return made
+
+    @staticmethod
+    def _rows(layer: Any) -> Tensor:
+        """Return the weight as [out, in / groups, ...]."""
+        weight: Tensor = layer.weight
+        return weight
 
     in_channels: int
     out_channels: int

@@ -1,8 +1,8 @@
 """Where the C and C++ runtime library of this package is: what a build of a program that uses it asks for.
 
 A wheel brings `libtandem_runtime` (shared and static), `tandem.h`, `tandem.hpp`, a CMake package and a pkg-config file
-in this folder, and the program `tandem-run` where Python's programs are. `python -m tandem.runtime --cmakedir` prints what
-the functions here return, for shells and build files; docs/deploy.md has examples.
+in this folder, and the program `tandem-run` where Python's programs are. `python -m tandem.runtime --cmakedir` prints
+what the functions here return, for shells and build files; docs/deploy.md has examples.
 """
 
 from __future__ import annotations

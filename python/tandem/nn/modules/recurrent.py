@@ -7,6 +7,7 @@ which stays a loop in a function annotated with `@td.script`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from tandem import _core
@@ -38,6 +39,16 @@ def keep(out: Any, k: Any, h: Tensor) -> None:
 def stacked(out: Any) -> Tensor:
     """Return the results of all steps as one tensor."""
     return _core.concat(out) if type(out) is list else out
+
+
+@with_loops
+def walk(steps: Tensor, states: States, step: Callable[[Any, Tensor, States], tuple[States, Tensor]]) -> Any:
+    """Return what is shown after every step, and the states after the last one, of step(number, gates, states)."""
+    out = results(steps, states[0])
+    for k, gates in enumerate(steps):
+        states, shown = step(k, gates, states)
+        keep(out, k, shown)
+    return stacked(out), states
 
 
 @with_loops
@@ -163,7 +174,7 @@ class _Recurrent(Module):
             parts = []
             for direction, suffix in enumerate(self._suffixes(layer)):
                 number = len(last[0])
-                steps = F.linear(x, self._of("weight_ih", suffix), self._bias("bias_ih", suffix))
+                steps = self._of_input(x, suffix)
                 if direction == 1:
                     steps = _core.flip(steps, axis=0)
                 out, *after = self._scan(steps, tuple(state[number] for state in first), suffix)
@@ -179,6 +190,9 @@ class _Recurrent(Module):
         elif self.batch_first:
             x = _core.permute_dims(x, (1, 0, 2))
         return x, ends[0] if self.states == 1 else tuple(ends)
+
+    def _of_input(self, x: Tensor, suffix: str) -> Tensor:
+        return F.linear(x, self._of("weight_ih", suffix), self._bias("bias_ih", suffix))
 
     def _of(self, name: str, suffix: str) -> Tensor:
         found = self._parameters[name + suffix]
