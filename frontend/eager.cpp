@@ -9,6 +9,7 @@
 #include "frontend/detach.h"
 #include "frontend/eager_table.h"
 #include "ir/text.h"
+#include "passes/expand.h"
 #include "passes/fuse.h"
 #include "passes/pipeline.h"
 #include "runtime/counts.h"
@@ -314,6 +315,7 @@ EagerProgram plan_exact(const OpDef& op, std::span<const TensorRef> inputs, cons
     indices = builder.emit("check_index", {indices}, {std::vector<Dim>{size}, axis, true});
   }
   graph.results = {builder.emit(op, values, attrs).id};
+  graph = expand(graph, env);  // here, where the sizes are known that a formula may look at
   auto hints = env.hints();
   return {compile(std::move(graph), hints), hints};
 }

@@ -75,6 +75,76 @@ TensorType integer_linear_type(InferContext& c) {
   return out;
 }
 
+// What integers stand for: (x - zero_point) * step, and a step for each channel of a weight.
+
+TensorType quantize_type(InferContext& c) {
+  const TensorType &x = c.inputs[0], &step = c.inputs[1], &zero = c.inputs[2];
+  if (x.dtype != DType::f32 || step.dtype != DType::f32 || (zero.dtype != DType::i8 && zero.dtype != DType::u8))
+    c.fail(ErrorKind::dtype, "got dtypes {}, {} and {}; need float32, float32, and int8 or uint8", info(x.dtype).name,
+           info(step.dtype).name, info(zero.dtype).name);
+  if (step.rank() != 0 || zero.rank() != 0)
+    c.fail(ErrorKind::shape, "got a step of shape {} and a zero point of shape {}; need one number each",
+           to_text(step.shape), to_text(zero.shape));
+  return {zero.dtype, x.shape, {}};
+}
+
+Value quantize_formula(Builder& b, std::span<const Value> x, const OpDef&, const Attrs&) {
+  const bool is_signed = x[2].dtype() == DType::i8;
+  const Value level = unary("round", x[0] / x[1]) + cast(x[2], DType::f32);
+  const Value least = b.scalar(DType::f32, is_signed ? -128 : 0), most = b.scalar(DType::f32, is_signed ? 127 : 255);
+  return cast(b.emit("clip", {level, least, most}), x[2].dtype());
+}
+
+TensorType scaled_type(InferContext& c, TensorType sums, const Dim& channels) {
+  const TensorType &step = c.inputs[3], &steps = c.inputs[4];
+  if (step.dtype != DType::f32 || steps.dtype != DType::f32 || c.inputs.back().dtype != DType::f32)
+    c.fail(ErrorKind::dtype, "got steps and bias {}, {} and {}; need float32", to_text(step), to_text(steps),
+           to_text(c.inputs.back()));
+  if (step.rank() != 0) c.fail(ErrorKind::shape, "got a step of shape {}; need one number", to_text(step.shape));
+  for (const TensorType& each : c.inputs.subspan(4))
+    if (each.rank() != 1 || !c.env.equal(each.shape[0], channels))
+      c.fail(ErrorKind::shape, "got steps or bias of shape {}; need [{}]", to_text(each.shape), to_text(channels));
+  sums.dtype = DType::f32;
+  return sums;
+}
+
+TensorType quantized_linear_type(InferContext& c) {
+  TensorType sums = integer_linear_type(c);
+  return scaled_type(c, std::move(sums), c.inputs[1].shape[0]);
+}
+
+// The exact sums times both steps, plus the bias, for channels that are followed by so many axes.
+Value scaled(std::span<const Value> x, Value sums, size_t axes) {
+  Shape channels = {x[1].shape()[0]};
+  channels.insert(channels.end(), axes, Dim(1));
+  const Value out = cast(sums, DType::f32) * reshape(x[4] * x[3], channels);
+  return x.size() > 5 ? out + reshape(x[5], channels) : out;
+}
+
+// Of the steps and the bias, from the integer sums; channels are along this axis.
+Grads scaled_grad(const GradContext& c, Value sums, int64_t axis) {
+  Dims others;
+  for (int64_t i = 0; i < sums.type().rank(); ++i)
+    if (i != axis) others.emplace_back(i);
+  const Value per_channel = sum(c.upstream * cast(sums, DType::f32), others, false);
+  Grads out = {{}, {}, {}, sum(per_channel * c.inputs[4], {Dim(0)}, false), per_channel * c.inputs[3]};
+  if (c.inputs.size() > 5) out.push_back(sum(c.upstream, others, false));
+  return out;
+}
+
+Grads quantized_linear_grad(const GradContext& c) {
+  const Value sums = c.b.emit("integer_linear", {c.inputs[0], c.inputs[1], c.inputs[2]});
+  return scaled_grad(c, sums, sums.type().rank() - 1);
+}
+
+Grads quantized_convolution_grad(const GradContext& c) {
+  return scaled_grad(c, c.b.emit("integer_convolution", {c.inputs[0], c.inputs[1], c.inputs[2]}, c.attrs), 1);
+}
+
+Value quantized_linear_formula(Builder& b, std::span<const Value> x, const OpDef&, const Attrs&) {
+  return scaled(x, b.emit("integer_linear", {x[0], x[1], x[2]}), 0);
+}
+
 // ---- convolution ----
 
 Dim span_of(Dim kernel, Dim dilation) { return dilation * (kernel - Dim(1)) + Dim(1); }
@@ -105,6 +175,15 @@ TensorType convolution_type(InferContext& c) {
 TensorType integer_convolution_type(InferContext& c) {
   check_integers(c);
   return correlation_type(c, DType::i32);
+}
+
+TensorType quantized_convolution_type(InferContext& c) {
+  TensorType sums = integer_convolution_type(c);
+  return scaled_type(c, std::move(sums), c.inputs[1].shape[0]);
+}
+
+Value quantized_convolution_formula(Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
+  return scaled(x, b.emit("integer_convolution", {x[0], x[1], x[2]}, attrs), x[0].shape().size() - 2);
 }
 
 TensorType source_type(InferContext& c) {
@@ -224,6 +303,34 @@ std::vector<OpDef> convolution_ops() {
              .onnx = "rule: ConvInteger",
              .doc = "Correlate x - zero_point, 8-bit integers, with an int8 weight, exactly modulo 2^32, as int32."}});
   for (OpDef& row : rows) row.lower = Structure::library;
+  std::vector<OpDef> formulas = with(
+      {.traits = Trait::internal | Trait::mixed},
+      {{.name = "quantized_linear",
+        .inputs = {"x", "weight", "zero_point", "step", "weight_step", "bias"},
+        .optional_inputs = 1,
+        .infer = quantized_linear_type,
+        .lower = quantized_linear_formula,
+        .grad = quantized_linear_grad,
+        .onnx = "rule: DequantizeLinear",
+        .doc = "Return integer_linear of x, weight and zero_point, times both steps, plus bias, as float32."},
+       {.name = "quantized_convolution",
+        .inputs = {"x", "weight", "zero_point", "step", "weight_step", "bias"},
+        .optional_inputs = 1,
+        .attrs = attrs({"after", AttrKind::dims, std::nullopt, "like before, behind"}),
+        .infer = quantized_convolution_type,
+        .lower = quantized_convolution_formula,
+        .grad = quantized_convolution_grad,
+        .onnx = "rule: DequantizeLinear",
+        .doc = "Return integer_convolution of x, weight and zero_point, times both steps, plus bias, as float32."}});
+  formulas.push_back({.name = "quantize",
+                      .inputs = {"x", "step", "zero_point"},
+                      .traits = Trait::internal | Trait::mixed,
+                      .infer = quantize_type,
+                      .lower = quantize_formula,
+                      .grad = kNotDifferentiable,
+                      .onnx = "rule: QuantizeLinear",
+                      .doc = "Return x / step + zero_point, rounded to the integers of zero_point's dtype."});
+  rows.insert(rows.end(), formulas.begin(), formulas.end());
   return rows;
 }
 

@@ -106,6 +106,8 @@ std::optional<Graph> formula_graph(Graph source, const OpDef& op, const std::vec
   return source;
 }
 
-Graph expand(const Graph& graph) { return Expander(graph, assumed_env(graph)).run(); }
+Graph expand(const Graph& graph) { return expand(graph, assumed_env(graph)); }
+
+Graph expand(const Graph& graph, const ShapeEnv& env) { return Expander(graph, env).run(); }
 
 }  // namespace tandem

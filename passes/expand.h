@@ -16,6 +16,8 @@
 namespace tandem {
 
 Graph expand(const Graph& graph);
+// The same for a graph whose sizes are known: `env` has values for its symbols.
+Graph expand(const Graph& graph, const ShapeEnv& env);
 
 // One step: `source`, which has nothing but params, with the formula of a row on the given inputs as its only contents and
 // result; the composite operations that the formula uses stay. Nothing for a row that is lowered itself.

@@ -301,8 +301,8 @@ PoolAxis axis_of(const Window& window, bool adaptive, bool border) {
     int64_t begin = first;
     if (begin < 0) begin += (-begin + w.dilation - 1) / w.dilation * w.dilation;
     const int64_t end = std::min(first + w.span(), w.size);
-    const int64_t counted = border ? std::min(first + w.span(), w.size + w.before) - first : end - begin;
-    axis.seen.push_back({begin, end, counted});
+    const Seen with_border{first, std::min(first + w.span(), w.size + w.before), 0}, inside{begin, end, 0};
+    axis.seen.push_back({begin, end, (border ? with_border : inside).count(w.dilation)});
   }
   return axis;
 }

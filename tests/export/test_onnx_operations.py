@@ -160,6 +160,11 @@ def failing(x: Any, written: Any) -> Any:
     return F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(9, 8))
 
 
+def bytes_of(seed: int) -> Any:
+    return td.asarray(np.random.default_rng(seed).integers(0, 256, (2, 6, 6)).astype(np.uint8))
+
+
+signed = td.asarray(np.random.default_rng(1).integers(-127, 128, (5, 6)).astype(np.int8))
 place = td.asarray(np.array([2, -1, 0]))
 pools = {"kernel_size": 3, "stride": 2, "padding": 1}
 THROUGH: dict[str, tuple[Any, ...]] = {
@@ -183,8 +188,17 @@ THROUGH: dict[str, tuple[Any, ...]] = {
         x,
         td.concat([x[0, :, None, :3, :3]] * 2, axis=1),
     ),
-    "integer_linear": (td.convert(td.nn.Linear(x.shape[3], 3), dtype="int8", calibration=[x]), x),
+    "integer_linear": (lambda q, w: td._core._integer_linear(q, w, td.asarray(7, dtype=td.uint8)), bytes_of(0), signed),
     "integer_convolution": (
+        lambda q, w: td._core._integer_convolution(
+            q, w, td.asarray(7, dtype=td.uint8), stride=(1,), dilation=(1,), before=(1,), groups=1, after=(0,)
+        ),
+        bytes_of(0),
+        signed[:, :, None],
+    ),
+    "quantize": (td.convert(td.nn.Linear(x.shape[3], 3), dtype="int8", calibration=[x]), x),
+    "quantized_linear": (td.convert(td.nn.Linear(x.shape[3], 3), dtype="int8", calibration=[x]), x),
+    "quantized_convolution": (
         td.convert(td.nn.Conv2d(x.shape[1], 4, 3, stride=2, padding=(1, 2), groups=2), dtype="int8", calibration=[x]),
         x,
     ),

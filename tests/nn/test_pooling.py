@@ -56,6 +56,42 @@ def test_avg_pool(dims, options):
         check(lambda a: ours(a, **options, **extra), lambda a: theirs(a, **options, **extra), x)
 
 
+def dilated_means(x, kernel, stride, dilation, before, size, divisor, **_):
+    """The means of windows with gaps, as they are defined."""
+    out = np.zeros((*x.shape[:2], *size))
+    for place in np.ndindex(*size):
+        total, count = 0.0, 0
+        for step in np.ndindex(*kernel):
+            at = [p * s - b + k * d for p, s, b, k, d in zip(place, stride, before, step, dilation)]
+            inside = all(0 <= a < n for a, n in zip(at, x.shape[2:]))
+            count += inside if divisor == 0 else all(a < n + b for a, n, b in zip(at, x.shape[2:], before))
+            total = total + (x[(slice(None), slice(None), *at)] if inside else 0)
+        out[(slice(None), slice(None), *place)] = total / (divisor if divisor > 0 else count)
+    return out
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("divisor", [0, -1, 5])
+def test_means_of_windows_with_gaps(dims, divisor):
+    x = numbers(2, 2, *SIZES[:dims])
+    attributes = {
+        "kernel": (3, 2, 2),
+        "stride": (2, 1, 3),
+        "dilation": (2, 3, 4),
+        "before": (2, 1, 2),
+        "size": (4, 6, 3),
+    }
+    attributes = {name: each[:dims] for name, each in attributes.items()}
+    attributes |= {"adaptive": False, "divisor": divisor}
+    given = td.asarray(x)
+    got = td._core._avg_pool(given, **attributes)
+    np.testing.assert_allclose(np.asarray(got), dilated_means(x, **attributes), rtol=1e-6)
+    # The transpose: <y, mean(x)> = <source(y), x>.
+    y = td.asarray(numbers(*got.shape))
+    source = td._core._avg_pool_source(y, **attributes, source=x.shape[2:])
+    np.testing.assert_allclose(float((y * got).sum()), float((source * given).sum()), rtol=1e-6)
+
+
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("size", [1, 3, 7, 11, "some"])
 def test_adaptive_pool(dims, size):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
 from dataclasses import dataclass
@@ -76,11 +75,14 @@ class Value:
         return text_of(_nested(wide.tolist()))
 
 
+_USED = ("float", "getattr", "len", "range")  # what the text calls of Python
+
+
 class Names:
     """Identifiers for names of the graph, each used once."""
 
     def __init__(self) -> None:
-        self._taken = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self"}
+        self._taken = {*keyword.kwlist, *keyword.softkwlist, *_USED, "self"}
 
     def take(self, wanted: str) -> str:
         """Return an identifier like the wanted one."""

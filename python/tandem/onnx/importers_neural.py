@@ -17,16 +17,10 @@ Tensor = _core.Tensor
 Numbers = tuple[int, ...] | None
 
 
-def convolve(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    auto_pad: str,
-    dilations: Numbers,
-    group: int,
-    pads: Numbers,
-    strides: Numbers,
-) -> Tensor:
+def windows_of(
+    x: Tensor, weight: Tensor, auto_pad: str, dilations: Numbers, group: int, pads: Numbers, strides: Numbers
+) -> dict[str, Any]:
+    """Return the attributes of a convolution."""
     dims = x.ndim - 2
     if dims < 1 or weight.ndim != x.ndim or group < 1 or x.shape[1] != weight.shape[1] * group:
         raise _core.ShapeError(
@@ -39,8 +33,21 @@ def convolve(
     before, after = borders(auto_pad, pads, sizes, spans, strides)
     if any(n + b + a < span for n, b, a, span in zip(sizes, before, after, spans, strict=True)):
         raise _core.ShapeError(f"Conv: got sizes {sizes}, pads {(*before, *after)} and a window of {spans}")
+    return {"stride": strides, "dilation": dilations, "before": before, "groups": group, "after": after}
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    auto_pad: str,
+    dilations: Numbers,
+    group: int,
+    pads: Numbers,
+    strides: Numbers,
+) -> Tensor:
     given = (x, weight) if bias is None else (x, weight, bias)
-    return _core._convolution(*given, stride=strides, dilation=dilations, before=before, groups=group, after=after)
+    return _core._convolution(*given, **windows_of(x, weight, auto_pad, dilations, group, pads, strides))
 
 
 @operator("Conv")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import tandem as td
@@ -98,32 +97,7 @@ def average_pool(
     if count_include_pad and any((*before, *after)):
         x = td.pad(x, [(0, 0), (0, 0), *zip(before, after, strict=True)])
         attributes["before"] = (0,) * len(before)
-    return _mean(x, attributes)
-
-
-def _mean(x: Tensor, attributes: dict[str, Any]) -> Tensor:
-    """Return the means of windows; the pooling of the runtime takes elements without gaps."""
-    if all(n == 1 for n in attributes["dilation"]):
-        return _core._avg_pool(x, **attributes)
-    total, count = _sums(x, attributes), _sums(td.ones((1, 1, *x.shape[2:]), dtype=x.dtype), attributes)
-    return total / count
-
-
-def _sums(x: Tensor, attributes: dict[str, Any]) -> Tensor:
-    """Return the sums of windows with gaps."""
-    before, counts, steps = attributes["before"], attributes["size"], attributes["stride"]
-    kernel, dilation = attributes["kernel"], attributes["dilation"]
-    reach = [(n - 1) * step + d * (k - 1) + 1 for n, step, d, k in zip(counts, steps, dilation, kernel, strict=True)]
-    behind = [max(most - n - b, 0) for most, n, b in zip(reach, x.shape[2:], before, strict=True)]
-    padded = td.pad(x, [(0, 0), (0, 0), *zip(before, behind, strict=True)])
-    out: Any = None
-    for place in itertools.product(*(range(k) for k in kernel)):
-        starts = [p * d for p, d in zip(place, dilation, strict=True)]
-        cuts = (slice(s, s + (n - 1) * step + 1, step) for s, n, step in zip(starts, counts, steps, strict=True))
-        seen = (slice(None), slice(None), *cuts)
-        part = padded[seen]
-        out = part if out is None else out + part
-    return out
+    return _core._avg_pool(x, **attributes)
 
 
 @operator("LpPool", until=1)
@@ -154,8 +128,7 @@ def lp_pool(
     attributes, _ = _windows(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     attributes["divisor"] = 1
     powers = td.pow(td.abs(x), float(p))
-    gaps = any(n != 1 for n in attributes["dilation"])
-    return td.pow(_sums(powers, attributes) if gaps else _core._avg_pool(powers, **attributes), 1.0 / p)
+    return td.pow(_core._avg_pool(powers, **attributes), 1.0 / p)
 
 
 def _spatial(x: Tensor) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from typing import Any
 import tandem as td
 from tandem import _core
 from tandem.onnx.dtypes import dtype_of
-from tandem.onnx.importers_neural import convolve
+from tandem.onnx.importers_neural import convolve, windows_of
+from tandem.onnx.quantised_products import DOMAIN
 from tandem.onnx.table import operator
 from tandem.onnx.values import axis_of, indices, like
 
@@ -106,8 +107,18 @@ def _shifted(x: Tensor, zero: Tensor | None, axis: int) -> Tensor:
     return wide - point
 
 
+def _zero_of(x: Tensor, zero: Tensor | None, weight: Tensor, weight_zero: Tensor | None) -> Tensor | None:
+    """Return the zero point of what our own 8-bit products take: one for all of x, and a weight that has none."""
+    if weight.dtype != td.int8 or weight_zero is not None or not (zero is None or zero.size == 1):
+        return None
+    return td.zeros((), dtype=x.dtype) if zero is None else zero.reshape(())
+
+
 @operator("MatMulInteger")
 def matmul_integer(a: Tensor, b: Tensor, a_zero: Tensor | None = None, b_zero: Tensor | None = None) -> Tensor:
+    one = _zero_of(a, a_zero, b, b_zero)
+    if one is not None and b.ndim == 2 and a.ndim:
+        return _core._integer_linear(a, b.T, one)
     return td.matmul(_shifted(a, a_zero, -2), _shifted(b, b_zero, -1))
 
 
@@ -150,6 +161,10 @@ def conv_integer(
     pads: Numbers = None,
     strides: Numbers = None,
 ) -> Tensor:
+    one = _zero_of(x, x_zero, weight, w_zero)
+    if one is not None:
+        windows = windows_of(x, weight, auto_pad, dilations, group, pads, strides)
+        return _core._integer_convolution(x, weight, one, **windows)
     return convolve(
         _shifted(x, x_zero, 1), _shifted(weight, w_zero, 0), None, auto_pad, dilations, group, pads, strides
     )
@@ -178,3 +193,41 @@ def qlinear_conv(
     total = convolve(*given, bias, auto_pad, dilations, group, pads, strides)
     factor = x_scale * _per_row(w_scale, total, 1) / y_scale
     return _saturated(td.round(total.astype(td.float32) * factor) + y_zero.astype(td.float32), y_zero.dtype)
+
+
+def _operands(
+    x: Tensor, weight: Tensor, zero: Tensor, step: Tensor, steps: Tensor, bias: Tensor | None
+) -> tuple[Any, ...]:
+    if steps.size == 1:
+        steps = td.broadcast_to(steps.reshape(()), (weight.shape[0],))
+    return x, weight, zero.reshape(()), step.reshape(()), steps, *(() if bias is None else (bias,))
+
+
+@operator("QuantizedMatMul", domain=DOMAIN)
+def quantized_matmul(
+    x: Tensor, weight: Tensor, zero: Tensor, step: Tensor, steps: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """Compute a product that quantised_products.py found; weight is [out, in]."""
+    return _core._internal("quantized_linear", *_operands(x, weight, zero, step, steps, bias))
+
+
+@operator("QuantizedConv", domain=DOMAIN)
+def quantized_conv(
+    x: Tensor,
+    weight: Tensor,
+    zero: Tensor,
+    step: Tensor,
+    steps: Tensor,
+    bias: Tensor | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Numbers = None,
+    group: int = 1,
+    kernel_shape: Numbers = None,
+    pads: Numbers = None,
+    strides: Numbers = None,
+) -> Tensor:
+    """Compute a convolution that quantised_products.py found."""
+    windows = windows_of(x, weight, auto_pad, dilations, group, pads, strides)
+    operands = _operands(x, weight, zero, step, steps, bias)
+    return _core._internal("quantized_convolution", *operands, **windows)

@@ -8,7 +8,8 @@ from typing import Any
 import tandem as td
 from tandem import _core
 from tandem.nn import functional as F
-from tandem.nn.modules.hooks import captured, with_loops
+from tandem.nn.modules.hooks import captured
+from tandem.nn.modules.recurrent import walk
 from tandem.onnx.table import operator
 
 Tensor = _core.Tensor
@@ -67,28 +68,16 @@ class _Settings:
         return x if not self._clip else td.clip(x, -self._clip, self._clip)
 
 
-@with_loops
-def _walk(gates: Tensor, states: States, step: Step, lengths: Tensor | None) -> tuple[Any, States]:
-    """Return the first state after every step, and all of them after the last."""
-    # In a capture a tensor takes the results, because a list has as many items as it has.
-    first = states[0]
-    out: Any = _core.zeros((gates.shape[0], *first.shape), dtype=first.dtype) if _core.recording() else []
-    for k, now in enumerate(gates):
-        new = step(now, states)
-        states, shown = _still(k, lengths, new, states)
-        if type(out) is list:
-            out.append(_core.expand_dims(shown, axis=0))
-        else:
-            out[k] = shown
-    return (_core.concat(out) if type(out) is list else out), states
-
-
 def _still(k: Any, lengths: Tensor | None, new: States, old: States) -> tuple[States, Tensor]:
     """Return the states and what is shown after step k, where some sequences have ended."""
     if lengths is None:
         return new, new[0]
     live = td.expand_dims(lengths > k, axis=1)
     return tuple(td.where(live, n, o) for n, o in zip(new, old, strict=True)), td.where(live, new[0], new[0] * 0.0)
+
+
+def _shown(step: Step, lengths: Tensor | None) -> Callable[[Any, Tensor, States], tuple[States, Tensor]]:
+    return lambda k, gates, states: _still(k, lengths, step(gates, states), states)
 
 
 def _flipped(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -114,17 +103,17 @@ def _run(
     if layout:
         x = td.permute_dims(x, (1, 0, 2))
         starts = tuple(None if s is None else td.permute_dims(s, (1, 0, 2)) for s in starts)
-    results: list[Tensor] = []
+    every: list[Tensor] = []
     lasts: list[States] = []
     for d, reverse in enumerate(settings.reversed):
         rows = _flipped(x, lengths) if reverse else x
         gates = td.matmul(rows, weight[d].T)
         gates = gates if bias is None else gates + bias[d]
         states = tuple(td.zeros((x.shape[1], size), dtype=x.dtype) if s is None else s[d] for s in starts)
-        out, last = captured(_walk)(gates, states, step_of(d), lengths)
-        results.append(_flipped(out, lengths) if reverse else out)
+        out, last = captured(walk)(gates, states, _shown(step_of(d), lengths))
+        every.append(_flipped(out, lengths) if reverse else out)
         lasts.append(last)
-    y = td.stack(results, axis=1)
+    y = td.stack(every, axis=1)
     ends = tuple(td.stack([last[k] for last in lasts], axis=0) for k in range(len(starts)))
     if layout:
         return td.permute_dims(y, (2, 0, 1, 3)), *(td.permute_dims(e, (1, 0, 2)) for e in ends)

@@ -298,7 +298,11 @@ def eye_like(x: Any, *, dtype: int | None = None, k: int = 0) -> Tensor:
 @operator("Trilu", static=(1,))
 def trilu(x: Tensor, k: Any = None, *, upper: int = 1) -> Tensor:
     diagonal = 0 if k is None else number(k, "Trilu: k")
-    return td.triu(x, k=diagonal) if upper else td.tril(x, k=diagonal)
+    if not is_dim(diagonal):
+        return td.triu(x, k=diagonal) if upper else td.tril(x, k=diagonal)
+    # A size that differs from call to call.
+    across = indices(x.shape[-1]) - td.expand_dims(indices(x.shape[-2]), axis=1) - tensor(diagonal)
+    return td.where(across >= 0 if upper else across <= 0, x, like(x, 0))
 
 
 @operator("DepthToSpace")

@@ -14,6 +14,7 @@ from tandem.onnx.constants import Value, array_of, broken
 from tandem.onnx.dtypes import DTYPES, name_of
 from tandem.onnx.helpers import HELPERS
 from tandem.onnx.module import OnnxModule, Origin, Port
+from tandem.onnx.quantised_products import DOMAIN, recognised
 from tandem.onnx.translate import Scope, Writer, opsets_of
 
 
@@ -111,23 +112,10 @@ def _built(
     return module
 
 
-def restored(
-    model: bytes,
-    name: str,
-    trained: tuple[str, ...],
-    held: frozenset[str],
-    state: dict[str, Any],
-    asked: list[bool],
-    training: bool,
-) -> OnnxModule:
-    """Make a module again from what `OnnxModule.__reduce__` returned."""
+def restored(model: bytes, name: str, held: frozenset[str]) -> OnnxModule:
+    """Make a module again from what `OnnxModule.__reduce__` returned, but for what it holds."""
     onnx = onnx_package()
-    proto = onnx.ModelProto.FromString(model)
-    module = _built(onnx, proto, name, "", lambda each: each in trained, held)
-    module.load_state_dict(state)
-    for x, requires_grad in zip(module.parameters(), asked, strict=True):
-        x.requires_grad_(requires_grad)
-    return module.train(training)
+    return _built(onnx, onnx.ModelProto.FromString(model), name, "", None, held)
 
 
 def _types(onnx: Any, proto: Any) -> dict[str, Any]:
@@ -162,10 +150,12 @@ def _translated(
     for each in graph.initializer:
         if not each.name or each.name in arrays:
             raise broken(repr(name), f"an initializer named {each.name!r}, twice or without a name")
-        if each.name in held:  # the elements come from a state dict
+        if each.name in held:  # the elements come with the module's state
             arrays[each.name] = np.zeros(tuple(each.dims), onnx.helper.tensor_dtype_to_np_dtype(each.data_type))
         else:
             arrays[each.name] = array_of(each, f"initializer {each.name!r}", folder)
+    nodes = recognised(graph.node, arrays, [port.name for port in graph.output])
+    writer.opsets.setdefault(DOMAIN, 1)
     every = dict(arrays)
     if graph.sparse_initializer:
         raise _core.BackendError(f"onnx.load: got sparse initializers in {name!r}; need dense ones")
@@ -189,7 +179,7 @@ def _translated(
     for argument, port in checks:
         if port.type.WhichOneof("value") == "tensor_type":
             _check(writer, argument, port)
-    writer.graph(graph.node, scope, 1)
+    writer.graph(nodes, scope, 1)
     results = []
     for port in graph.output:
         code = writer.read(scope, port.name, f"result {port.name!r}")

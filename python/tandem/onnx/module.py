@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import linecache
 import os
-import types
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from tandem import _core
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tandem.onnx.translate import Line, Writer
 
 Tensor = _core.Tensor
+
+
+_MADE = ("_counts", "_lines", "_names", "_origin", "code")  # what a module is given when its text is written
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,10 @@ class OnnxModule(Module):
             self._names[".".join(writer.paths[name])] = name
         self.code = "\n".join(writer.lines).strip() + "\n"
         self._counts = dict(writer.counts)
-        own = self.__dict__
         self._lines = writer.nodes
-        own["forward"] = types.MethodType(_compiled(self.code, self.name, writer.globals), self)
+        # A class of its own, because what is asked for the forward of a module's class gets this one.
+        function = _compiled(self.code, self.name, writer.globals)
+        self.__class__ = type(OnnxModule.__name__, (OnnxModule,), {"forward": function, "__doc__": OnnxModule.__doc__})
         self.eval()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -97,23 +101,16 @@ class OnnxModule(Module):
         try:
             return super().__call__(*args, **kwargs)
         except Exception as error:
-            located(error, self.forward.__code__.co_filename, self._lines)
+            located(error, type(self).forward.__code__.co_filename, self._lines)
             raise
 
     def __reduce__(self) -> Any:
-        """Pickle what was loaded, and the tensors as they are now."""
+        """Copy and pickle what was loaded, and what the module holds now."""
         from tandem.onnx.loading import restored
 
         origin = self._origin
-        trained = tuple(self._names[key] for key, _ in self.named_parameters())
-        state = {key: x.detach() for key, x in self.state_dict().items()}
-        model, asked = origin.model.SerializeToString(), [x.requires_grad for x in self.parameters()]
-        return restored, (model, origin.name, trained, origin.held, state, asked, self.training)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> OnnxModule:
-        function, arguments = self.__reduce__()
-        memo[id(self)] = copy = function(*arguments)
-        return copy
+        state = {name: value for name, value in vars(self).items() if name not in _MADE}
+        return restored, (origin.model.SerializeToString(), origin.name, origin.held), state
 
     def __repr__(self) -> str:
         """Return what goes in and comes out, the operators, and the number of parameters."""
@@ -129,7 +126,7 @@ class OnnxModule(Module):
         return f"{type(self).__name__}(\n" + "".join(f"  {line}\n" for line in lines) + ")"
 
 
-def _compiled(code: str, name: str, scope: dict[str, Any]) -> types.FunctionType:
+def _compiled(code: str, name: str, scope: dict[str, Any]) -> FunctionType:
     """Make the function of the text; the text is kept where tracebacks and the rewriter of scripts look for it."""
     stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in os.path.basename(name)) or "model"
     filename = f"<onnx {stem} {zlib.crc32(code.encode()):08x}>"
@@ -162,5 +159,5 @@ def located(error: BaseException, filename: str, lines: dict[int, Line]) -> None
         raise _core.BackendError(
             f"{where}: got {type(error).__name__}: {error}; need inputs that the operator can have"
         ) from error
-    error._located = True  # type: ignore[attr-defined]
+    error._located = True
     error.args = (f"{where}: {error.args[0] if error.args else error}", *error.args[1:])

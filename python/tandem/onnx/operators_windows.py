@@ -24,27 +24,14 @@ def _padded(s: Scope, x: Value, before: Shape, after: Shape) -> tuple[Value, tup
     return s.op("Pad", x, pads), (0,) * (2 * len(before))
 
 
-@rule("integer_linear")
-def integer_linear(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    return s.op("MatMulInteger", x[0], s.op("Transpose", x[1], perm=[1, 0]), x[2])
-
-
-@rule("integer_convolution")
-def integer_convolution(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    """What is around the input is its zero point there, too."""
-    attrs = node.attrs
-    if not all(is_number(pad) and pad >= 0 for pad in (*attrs["before"], *attrs["after"])):
-        raise s.refuse("an 8-bit convolution with negative padding", "padding of 0 or more", "cutting the input")
-    return _convolution(s, "ConvInteger", node, x, (*attrs["before"], *attrs["after"]))
-
-
 @rule("convolution")
 def convolution(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     value, pads = _padded(s, x[0], node.attrs["before"], node.attrs["after"])
-    return _convolution(s, "Conv", node, [value, *x[1:]], pads)
+    return convolution_node(s, "Conv", node, [value, *x[1:]], pads)
 
 
-def _convolution(s: Scope, name: str, node: Node, x: list[Value], pads: tuple[int, ...]) -> Value:
+def convolution_node(s: Scope, name: str, node: Node, x: list[Value], pads: tuple[int, ...]) -> Value:
+    """Write an operator that has the attributes of Conv."""
     attrs = node.attrs
     return s.op(
         name,

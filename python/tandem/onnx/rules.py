@@ -42,6 +42,7 @@ def load() -> dict[str, Rule]:
         operators_moving,
         operators_neural,
         operators_pointwise,
+        operators_quantised,
         operators_reducing,
         operators_windows,
     )

@@ -20,6 +20,8 @@ from tandem.onnx.control import CONTROL
 from tandem.onnx.dtypes import dtype_of
 
 _ELEMENT_TYPES = ("dtype", "output_datatype", "output_dtype", "precision", "softmax_precision", "stash_type", "to")
+# Inputs that are no parameters: running statistics, the scales of 8-bit weights.
+_STATISTICS = {"BatchNormalization": slice(3, 5), "QuantizedConv": slice(4, 5), "QuantizedMatMul": slice(4, 5)}
 DEEPEST = 16  # nested graphs; Python's own limit is 20 blocks
 
 
@@ -169,8 +171,7 @@ class Writer:
         least, most = row.inputs
         if not least <= len(given) <= most:
             raise broken(where, f"{len(given)} inputs", f"{least}" if least == most else f"{least} or more")
-        if row.name == "BatchNormalization":
-            self.statistics.update(given[3:5])
+        self.statistics.update(given[_STATISTICS.get(row.name, slice(0))])
         arguments = [self.read(scope, name, where, k in row.static) for k, name in enumerate(given)]
         for name, value in attributes.items():
             if name in _ELEMENT_TYPES and isinstance(value, int) and value:

@@ -9,17 +9,41 @@ from tandem.precision._quantized import (
     QuantizedLinear,
     QuantizedMultiheadAttention,
 )
+from tandem.precision._recurrent import (
+    QuantizedBilinear,
+    QuantizedGRU,
+    QuantizedGRUCell,
+    QuantizedLSTM,
+    QuantizedLSTMCell,
+    QuantizedRNN,
+    QuantizedRNNCell,
+)
 from tandem.precision._report import Measured, Report, report
 from tandem.precision._table import support
+from tandem.precision._transposed import (
+    QuantizedConvTranspose1d,
+    QuantizedConvTranspose2d,
+    QuantizedConvTranspose3d,
+)
 
 __all__ = [
     "Measured",
     "PrecisionWarning",
+    "QuantizedBilinear",
     "QuantizedConv1d",
     "QuantizedConv2d",
     "QuantizedConv3d",
+    "QuantizedConvTranspose1d",
+    "QuantizedConvTranspose2d",
+    "QuantizedConvTranspose3d",
+    "QuantizedGRU",
+    "QuantizedGRUCell",
+    "QuantizedLSTM",
+    "QuantizedLSTMCell",
     "QuantizedLinear",
     "QuantizedMultiheadAttention",
+    "QuantizedRNN",
+    "QuantizedRNNCell",
     "Report",
     "convert",
     "report",

@@ -16,9 +16,8 @@ from tandem.nn.modules import state
 from tandem.nn.modules.hooks import captured
 from tandem.nn.modules.module import Module, as_module
 from tandem.precision._probes import probe, times, warn_of
-from tandem.precision._quantized import _Quantized
 from tandem.precision._ranges import METHODS, Collector
-from tandem.precision._table import QUANTIZED, TAKEN_APART, WIDE, dtype_name, fate
+from tandem.precision._table import QUANTIZED, TAKEN_APART, WIDE, dtype_name, fate, is_depthwise, is_quantized
 
 Tensor = _core.Tensor
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -40,9 +39,10 @@ def convert(
     "float64", "float32": all parameters and buffers have that dtype, and arguments are cast to it.
     "bfloat16", "float16": parameters have 16 bits, but for those of norms, and it runs under td.autocast: products are
     computed in 16 bits, norms, softmax, sums and losses in float32; results have the dtype they had before.
-    "int8": nn.Linear, nn.Conv1d to nn.Conv3d and the projections of nn.MultiheadAttention have weights of 8 bits, with
-    a scale for each output channel, and inputs of 8 bits, whose range `calibration` data tells, or every call finds
-    anew with `dynamic`; all else stays in float32. Such a module is for inference.
+    "int8": linear layers, convolutions and their transposes, and the products of attention, recurrent networks and
+    nn.Bilinear with weights have weights of 8 bits, with a scale for each output channel, and inputs of 8 bits, whose
+    range `calibration` data tells, or every call finds anew with `dynamic`; all else stays in float32, and so do
+    depthwise convolutions, which are faster there. Such a module is for inference.
 
     calibration: arguments of calls: tensors, tuples of arguments, or dicts of them by name. method: "minmax",
     "percentile" (leaving out what is beyond it) or "entropy". skip: paths of modules that stay as they are.
@@ -89,7 +89,7 @@ def converted(
             raise _core.ArgumentTypeError(
                 f"convert: got {type(each).__name__} at {path or 'the top'!r} for {name}, but {found.why}; need a "
                 f"module that can be converted; try "
-                + ("the module it was made of" if isinstance(each, _Quantized) else f"skip=[{path!r}], which leaves it")
+                + ("the module it was made of" if is_quantized(type(each)) else f"skip=[{path!r}], which leaves it")
             )
     made = copy.deepcopy(given)
     vars(made).pop("forward", None)  # of an earlier conversion
@@ -211,7 +211,7 @@ def _to_int8(
 
 def _quantized(path: str, module: Module, dynamic: bool, ranges: Mapping[str, tuple[float, float]]) -> Module | None:
     kind = QUANTIZED.get(type(module))
-    if kind is None:
+    if kind is None or is_depthwise(module):
         return None
     if not dynamic and path not in ranges:
         raise _core.ArgumentError(

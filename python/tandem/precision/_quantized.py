@@ -44,8 +44,7 @@ def scale_of_range(low: Any, high: Any) -> Scale:
 
 def quantize(x: Tensor, scale: Scale) -> Tensor:
     """Return numbers as the nearest of the 256 values."""
-    shifted = _core.round(x / scale.step) + scale.zero_point.astype(_core.float32)
-    return _core.clip(shifted, 0.0, float(_STEPS)).astype(_core.uint8)
+    return _core._internal("quantize", x, scale.step, scale.zero_point)
 
 
 def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,11 +97,11 @@ class _Quantized(Module):
             return scale_of_range(*(_core.zeros((), dtype=_core.float32),) * 2)
         return scale_of_range(_core.min(x), _core.max(x))
 
-    def _finish(self, sums: Tensor, scale: Scale, shape: tuple[int, ...], dtype: Any) -> Tensor:
-        out = sums.astype(_core.float32) * (self.weight_scale * scale.step).reshape(shape)
-        if self.bias is not None:
-            out = out + self.bias.reshape(shape)
-        return out.astype(dtype)
+    def _operands(self, x: Tensor) -> tuple[Any, ...]:
+        """Return what the rows of 8-bit products take: the input as integers, the weight, their scales, the bias."""
+        scale = self._scale(x)
+        bias = () if self.bias is None else (self.bias,)
+        return quantize(x, scale), self.quantized_weight, scale.zero_point, scale.step, self.weight_scale, *bias
 
 
 def _result_dtype(x: Tensor) -> Any:
@@ -133,10 +132,8 @@ class QuantizedLinear(_Quantized):
         return cls(layer.weight, layer.bias, input_range)
 
     def forward(self, input: Tensor) -> Tensor:
-        x = input.astype(_core.float32)
-        scale = self._scale(x)
-        sums = _core._integer_linear(quantize(x, scale), self.quantized_weight, scale.zero_point)
-        return self._finish(sums, scale, (-1,), _result_dtype(input))
+        out = _core._internal("quantized_linear", *self._operands(input.astype(_core.float32)))
+        return out.astype(_result_dtype(input))
 
     def extra_repr(self) -> str:
         out, inputs = self.quantized_weight.shape
@@ -149,11 +146,17 @@ class _QuantizedConv(_Quantized):
     @classmethod
     def of(cls, layer: Any, input_range: Range | None = None) -> Any:
         """Return a layer in 8 bits, for inputs in this range, or of any (None)."""
-        made = cls(layer.weight, layer.bias, input_range)
+        made = cls(cls._rows(layer), layer.bias, input_range)
         for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "dilation"):
             setattr(made, name, getattr(layer, name))
         made.groups, made.padding_mode = layer.groups, layer.padding_mode
         return made
+
+    @staticmethod
+    def _rows(layer: Any) -> Tensor:
+        """Return the weight as [out, in / groups, ...]."""
+        weight: Tensor = layer.weight
+        return weight
 
     in_channels: int
     out_channels: int
@@ -170,18 +173,16 @@ class _QuantizedConv(_Quantized):
         x, padding = _Convolution._bordered(self, input.astype(_core.float32))  # type: ignore[arg-type]
         full = batched(what, x, self.dims)
         before, after = _borders(what, padding, self.kernel_size, self.stride, self.dilation)
-        scale = self._scale(full)
-        sums = _core._integer_convolution(
-            quantize(full, scale),
-            self.quantized_weight,
-            scale.zero_point,
+        out = _core._internal(
+            "quantized_convolution",
+            *self._operands(full),
             stride=self.stride,
             dilation=self.dilation,
             before=before,
             groups=self.groups,
             after=after,
         )
-        out = self._finish(sums, scale, (-1, *(1,) * self.dims), _result_dtype(input))
+        out = out.astype(_result_dtype(input))
         return unbatched(out, x, self.dims)
 
     def extra_repr(self) -> str:

@@ -15,7 +15,7 @@ from tandem.jit import script
 from tandem.nn.modules.module import Module, as_module
 from tandem.precision._convert import Arguments, arguments_of, converted
 from tandem.precision._probes import times, warn_of
-from tandem.precision._table import DTYPES, dtype_name
+from tandem.precision._table import DTYPES, dtype_name, is_depthwise
 
 Tensor = _core.Tensor
 
@@ -32,6 +32,7 @@ class Measured:
     relative_error: float  # root mean square, of errors over results
     metric: float | None = None
     reason: str = ""  # why there is no such model, in place of numbers
+    kept: tuple[str, ...] = ()  # paths of depthwise convolutions, which stay in float32 because that is faster
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,9 @@ class Report:
             line[0].ljust(widths[0]) + "".join(f"  {x.rjust(n)}" for x, n in zip(line[1:], widths[1:], strict=True))
             for line in table
         ]
-        return "\n".join(text + [f"{row.dtype}: {row.reason}" for row in self.rows if row.reason])
+        text += [f"{row.dtype}: {row.reason}" for row in self.rows if row.reason]
+        text += [f"{row.dtype}: depthwise in float32: {', '.join(row.kept)}" for row in self.rows if row.kept]
+        return "\n".join(text)
 
 
 def size_of(module: Module) -> int:
@@ -124,7 +127,9 @@ def report(
             if measure is not None and wanted is not None:
                 value = float(np.mean([float(measure(r, t)) for r, t in zip(results, wanted, strict=True)]))
             speedup = seconds["float32"] / seconds[name]
-            rows.append(Measured(name, size_of(models[name]), seconds[name], speedup, largest, relative, value))
+            kept = () if name != "int8" else tuple(p for p, m in models[name].named_modules() if is_depthwise(m))
+            size = size_of(models[name])
+            rows.append(Measured(name, size, seconds[name], speedup, largest, relative, value, kept=kept))
             warn_of("report", name, seconds[name], seconds["float32"], stacklevel=4)
     label = None if measure is None else ("accuracy" if metric is None else getattr(metric, "__name__", "metric"))
     return Report(tuple(rows), label)

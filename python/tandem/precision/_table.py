@@ -6,11 +6,9 @@ import inspect
 from typing import Any, NamedTuple
 
 from tandem import _core, nn
-from tandem.nn.modules.cells import _Cell
-from tandem.nn.modules.conv import _ConvTranspose
 from tandem.nn.modules.module import Module
 from tandem.nn.modules.normalization import Affine
-from tandem.nn.modules.recurrent import _Recurrent
+from tandem.onnx.module import OnnxModule
 from tandem.precision._quantized import (
     QuantizedConv1d,
     QuantizedConv2d,
@@ -18,6 +16,20 @@ from tandem.precision._quantized import (
     QuantizedLinear,
     QuantizedMultiheadAttention,
     _Quantized,
+)
+from tandem.precision._recurrent import (
+    QuantizedBilinear,
+    QuantizedGRU,
+    QuantizedGRUCell,
+    QuantizedLSTM,
+    QuantizedLSTMCell,
+    QuantizedRNN,
+    QuantizedRNNCell,
+)
+from tandem.precision._transposed import (
+    QuantizedConvTranspose1d,
+    QuantizedConvTranspose2d,
+    QuantizedConvTranspose3d,
 )
 
 DTYPES = ("float64", "float32", "bfloat16", "float16", "int8")
@@ -28,16 +40,27 @@ QUANTIZED: dict[type[Module], Any] = {
     nn.Conv1d: QuantizedConv1d,
     nn.Conv2d: QuantizedConv2d,
     nn.Conv3d: QuantizedConv3d,
+    nn.ConvTranspose1d: QuantizedConvTranspose1d,
+    nn.ConvTranspose2d: QuantizedConvTranspose2d,
+    nn.ConvTranspose3d: QuantizedConvTranspose3d,
 }
+_CONVOLUTIONS = {kind for kind in QUANTIZED if kind is not nn.Linear}
 # What is taken apart into such modules, with what stands for it.
-TAKEN_APART: dict[type[Module], Any] = {nn.MultiheadAttention: QuantizedMultiheadAttention}
-# What has a product with weights for which there is none in 8 bits.
-_REFUSED: tuple[tuple[type[Module], str], ...] = (
-    (_ConvTranspose, "transposed convolutions have no 8-bit product"),
-    (_Recurrent, "the states of a recurrent network are multiplied in floating point"),
-    (_Cell, "the states of a recurrent network are multiplied in floating point"),
-    (nn.Bilinear, "a product with two inputs has no 8-bit form"),
-)
+TAKEN_APART: dict[type[Module], Any] = {
+    nn.Bilinear: QuantizedBilinear,
+    nn.GRU: QuantizedGRU,
+    nn.GRUCell: QuantizedGRUCell,
+    nn.LSTM: QuantizedLSTM,
+    nn.LSTMCell: QuantizedLSTMCell,
+    nn.MultiheadAttention: QuantizedMultiheadAttention,
+    nn.RNN: QuantizedRNN,
+    nn.RNNCell: QuantizedRNNCell,
+}
+# Models of the ONNX format (td.onnx.load), whose code is that of their file.
+_OF_A_FILE = {
+    "float64": "its code has the dtypes of its file",
+    "int8": "its products are lines of its code instead of modules",
+}
 # What keeps its parameters and statistics in float32 when the rest has 16 bits.
 WIDE: type[Module] = Affine
 
@@ -49,10 +72,22 @@ class Fate(NamedTuple):
     why: str = ""
 
 
+def is_depthwise(module: Module) -> bool:
+    """Whether it is a convolution of each channel by itself, which is no product of matrices, and faster in float32."""
+    return type(module) in _CONVOLUTIONS and 1 < module.in_channels == module.groups
+
+
+def is_quantized(kind: type[Module]) -> bool:
+    """Whether modules of a class are what td.convert made."""
+    return issubclass(kind, (_Quantized, *TAKEN_APART.values()))
+
+
 def fate(kind: type[Module], dtype: str) -> Fate:
     """Return what becomes of modules of a class in a precision."""
-    if issubclass(kind, (_Quantized, QuantizedMultiheadAttention)):
+    if is_quantized(kind):
         return Fate("refused", "it is made of 8-bit weights already")
+    if issubclass(kind, OnnxModule) and dtype in ("float64", "int8"):
+        return Fate("refused", _OF_A_FILE[dtype])
     if dtype != "int8":
         wide = dtype in ("bfloat16", "float16") and issubclass(kind, WIDE)
         return Fate("kept", "statistics, scales and shifts stay in float32") if wide else Fate("converted")
@@ -61,9 +96,6 @@ def fate(kind: type[Module], dtype: str) -> Fate:
     for base in (*QUANTIZED, *TAKEN_APART):
         if issubclass(kind, base):
             return Fate("refused", f"it is a class derived from {base.__name__}, which may compute anything")
-    for refused, why in _REFUSED:
-        if issubclass(kind, refused):
-            return Fate("refused", why)
     return Fate("kept", "it has no product with weights")
 
 
@@ -71,7 +103,7 @@ def support() -> dict[str, dict[str, Fate]]:
     """Return what td.convert does with each module of td.nn in each precision.
 
     >>> td.precision.support()["ConvTranspose2d"]["int8"].what
-    'refused'
+    'converted'
     """
     kinds = {name: getattr(nn, name) for name in nn.__all__}
     modules = {n: k for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, Module)}

@@ -28,16 +28,24 @@ def lstm_step(
     gates: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor | None, size: int, project: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the next states: gates are in the order input, forget, cell, output."""
-    gates = gates + F.linear(h, weight, bias)
+    h, c = lstm_next(gates + F.linear(h, weight, bias), c, size)
+    return (h if project is None else F.linear(h, project)), c
+
+
+def lstm_next(gates: Tensor, c: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return the next states from all that goes into the gates."""
     kept = _core.sigmoid(gates[..., size : 2 * size]) * c
     c = kept + _core.sigmoid(gates[..., :size]) * _core.tanh(gates[..., 2 * size : 3 * size])
-    h = _core.sigmoid(gates[..., 3 * size :]) * _core.tanh(c)
-    return (h if project is None else F.linear(h, project)), c
+    return _core.sigmoid(gates[..., 3 * size :]) * _core.tanh(c), c
 
 
 def gru_step(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None, size: int) -> Tensor:
     """Return the next state: gates are in the order reset, update, new."""
-    recurrent = F.linear(h, weight, bias)
+    return gru_next(gates, F.linear(h, weight, bias), h, size)
+
+
+def gru_next(gates: Tensor, recurrent: Tensor, h: Tensor, size: int) -> Tensor:
+    """Return the next state from the products with what comes in, and with the state."""
     r = _core.sigmoid(gates[..., :size] + recurrent[..., :size])
     z = _core.sigmoid(gates[..., size : 2 * size] + recurrent[..., size : 2 * size])
     n = _core.tanh(gates[..., 2 * size :] + r * recurrent[..., 2 * size :])
@@ -72,7 +80,13 @@ class _Cell(Module):
                 f"{type(self).__name__}: got the shape {input.shape}; need [batch, {self.input_size}] or "
                 f"[{self.input_size}]"
             )
-        return F.linear(input, self.weight_ih, self.bias_ih)
+        return self._of_input(input)
+
+    def _of_input(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight_ih, self.bias_ih)
+
+    def _of_state(self, h: Tensor) -> Tensor:
+        return F.linear(h, self.weight_hh, self.bias_hh)
 
     def _state(self, input: Tensor, h: Tensor | None) -> Tensor:
         shape = (*tuple(input.shape)[:-1], self.hidden_size)
@@ -111,8 +125,8 @@ class RNNCell(_Cell):
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        step = tanh_step if self.nonlinearity == "tanh" else relu_step
-        return step(self._gates(input), self._state(input, hx), self.weight_hh, self.bias_hh)
+        function = _core.tanh if self.nonlinearity == "tanh" else _core.relu
+        return function(self._gates(input) + self._of_state(self._state(input, hx)))
 
     def extra_repr(self) -> str:
         text = super().extra_repr()
@@ -134,7 +148,7 @@ class LSTMCell(_Cell):
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         h, c = (None, None) if hx is None else hx
         h, c = self._state(input, h), self._state(input, c)
-        return lstm_step(self._gates(input), h, c, self.weight_hh, self.bias_hh, self.hidden_size)
+        return lstm_next(self._gates(input) + self._of_state(h), c, self.hidden_size)
 
 
 class GRUCell(_Cell):
@@ -150,4 +164,4 @@ class GRUCell(_Cell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         h = self._state(input, hx)
-        return gru_step(self._gates(input), h, self.weight_hh, self.bias_hh, self.hidden_size)
+        return gru_next(self._gates(input), self._of_state(h), h, self.hidden_size)

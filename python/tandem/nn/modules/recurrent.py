@@ -7,6 +7,7 @@ which stays a loop in a function annotated with `@td.script`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from tandem import _core
@@ -21,12 +22,13 @@ Tensor = _core.Tensor
 States = tuple[Tensor, ...]
 
 
-def _results(steps: Tensor, h: Tensor) -> Any:
+def results(steps: Tensor, h: Tensor) -> Any:
     """Return what takes the result of each step: in a capture a tensor, because a list has as many items as it has."""
     return _core.zeros((steps.shape[0], *h.shape), dtype=h.dtype) if _core.recording() else []
 
 
-def _keep(out: Any, k: Any, h: Tensor) -> None:
+def keep(out: Any, k: Any, h: Tensor) -> None:
+    """Put the result of a step where `results` said."""
     # Either way the gradient of a step's result is added after that from the next step: the bits are the same.
     if type(out) is list:
         out.append(_core.expand_dims(h, axis=0))
@@ -34,37 +36,48 @@ def _keep(out: Any, k: Any, h: Tensor) -> None:
         out[k] = h
 
 
-def _stacked(out: Any) -> Tensor:
+def stacked(out: Any) -> Tensor:
+    """Return the results of all steps as one tensor."""
     return _core.concat(out) if type(out) is list else out
 
 
 @with_loops
+def walk(steps: Tensor, states: States, step: Callable[[Any, Tensor, States], tuple[States, Tensor]]) -> Any:
+    """Return what is shown after every step, and the states after the last one, of step(number, gates, states)."""
+    out = results(steps, states[0])
+    for k, gates in enumerate(steps):
+        states, shown = step(k, gates, states)
+        keep(out, k, shown)
+    return stacked(out), states
+
+
+@with_loops
 def _plain(steps: Tensor, h: Tensor, step: Any, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-    out = _results(steps, h)
+    out = results(steps, h)
     for k, gates in enumerate(steps):
         h = step(gates, h, weight, bias)
-        _keep(out, k, h)
-    return _stacked(out), h
+        keep(out, k, h)
+    return stacked(out), h
 
 
 @with_loops
 def _gru(steps: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None, size: int) -> tuple[Tensor, Tensor]:
-    out = _results(steps, h)
+    out = results(steps, h)
     for k, gates in enumerate(steps):
         h = gru_step(gates, h, weight, bias, size)
-        _keep(out, k, h)
-    return _stacked(out), h
+        keep(out, k, h)
+    return stacked(out), h
 
 
 @with_loops
 def _lstm(
     steps: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor | None, size: int, project: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    out = _results(steps, h)
+    out = results(steps, h)
     for k, gates in enumerate(steps):
         h, c = lstm_step(gates, h, c, weight, bias, size, project)
-        _keep(out, k, h)
-    return _stacked(out), h, c
+        keep(out, k, h)
+    return stacked(out), h, c
 
 
 class _Recurrent(Module):
@@ -161,7 +174,7 @@ class _Recurrent(Module):
             parts = []
             for direction, suffix in enumerate(self._suffixes(layer)):
                 number = len(last[0])
-                steps = F.linear(x, self._of("weight_ih", suffix), self._bias("bias_ih", suffix))
+                steps = self._of_input(x, suffix)
                 if direction == 1:
                     steps = _core.flip(steps, axis=0)
                 out, *after = self._scan(steps, tuple(state[number] for state in first), suffix)
@@ -177,6 +190,9 @@ class _Recurrent(Module):
         elif self.batch_first:
             x = _core.permute_dims(x, (1, 0, 2))
         return x, ends[0] if self.states == 1 else tuple(ends)
+
+    def _of_input(self, x: Tensor, suffix: str) -> Tensor:
+        return F.linear(x, self._of("weight_ih", suffix), self._bias("bias_ih", suffix))
 
     def _of(self, name: str, suffix: str) -> Tensor:
         found = self._parameters[name + suffix]
