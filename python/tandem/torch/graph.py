@@ -61,11 +61,31 @@ def _reason(node: Node) -> str | None:
     return None
 
 
+def _with_masks(module: GraphModule) -> None:
+    """Say dropout as a product with a mask: what torch draws is the mask, before anything is computed."""
+    aten = torch.ops.aten
+    for node in list(module.graph.find_nodes(op="call_function", target=aten.native_dropout.default)):
+        x, p, train = node.args
+        if not train or not 0 < p < 1:
+            continue
+        with module.graph.inserting_before(node):
+            mask = module.graph.call_function(aten.bernoulli.p, (x, 1 - p))
+            kept = module.graph.call_function(aten.mul.Tensor, (x, mask))
+            out = module.graph.call_function(aten.mul.Tensor, (kept, 1 / (1 - p)))
+        out.meta["val"], mask.meta["val"] = meta_of(node)
+        kept.meta["val"] = out.meta["val"]
+        for user in list(node.users):
+            user.replace_all_uses_with(mask if user.args[1] else out)
+            module.graph.erase_node(user)
+        module.graph.erase_node(node)
+
+
 class CompiledGraph:
     """Calls a graph with a list of its inputs, which is emptied, and returns the list of its results."""
 
     def __init__(self, module: GraphModule, name: str, options: dict[str, Any], visible: int) -> None:
         self.module, self.name, self.options, self.visible = module, name, options, visible
+        _with_masks(module)
         self.placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
         (output,) = (n for n in module.graph.nodes if n.op == "output")
         self.results: list[Any] = list(output.args[0]) if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
@@ -280,13 +300,13 @@ class CompiledGraph:
                 env[step] = env[step.args[0]][step.args[1]]
             else:
                 given = list(step.args)
-                if str(step.target) in _SHAPE_ONLY and step.args[0] not in env:
+                if str(step.target) in _SHAPE_ONLY:
                     meta = meta_of(step.args[0])
                     shape = [sizes.evaluated(n, symbols) for n in meta.shape]
                     strides = [sizes.evaluated(n, symbols) for n in meta.stride()]
                     given[0] = None
                     passed = [value(a) for a in given]
-                    passed[0] = torch.empty_strided(shape, strides, dtype=meta.dtype)
+                    passed[0] = torch.empty_strided(shape, strides, dtype=meta_of(step).dtype)
                 else:
                     passed = [value(a) for a in given]
                 with torch.no_grad():
