@@ -133,7 +133,7 @@ newaxis = None
 _LATER = {
     name: name for name in ("amp", "archive", "data", "nn", "onnx", "optim", "precision", "tensorboard", "torch", "training")
 }
-_LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"}
+_LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead", "from_torch": "torch"}
 
 
 def __getattr__(name: str) -> object:

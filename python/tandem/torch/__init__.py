@@ -18,8 +18,9 @@ except ImportError as error:
 from tandem.torch.backend import OPTIONS, tandem
 from tandem.torch.counters import reset as reset_stats
 from tandem.torch.counters import stats
+from tandem.torch.exported import TorchModule, from_torch
 
-__all__ = ["OPTIONS", "reset_stats", "stats", "tandem"]
+__all__ = ["OPTIONS", "TorchModule", "from_torch", "reset_stats", "stats", "tandem"]
 
 if "tandem" not in _torch._dynamo.list_backends():  # the entry point of an installed package says the same
     _torch._dynamo.register_backend(tandem, name="tandem")

@@ -22,6 +22,16 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return td.matmul(x, y)
 
 
+@aten("linear")
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return td.linear(x, weight) if bias is None else td.linear(x, weight, bias)
+
+
+@aten("matmul")
+def matmul(x: Tensor, y: Tensor) -> Tensor:
+    return td.matmul(x, y)
+
+
 def _plus(bias: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     if alpha != 1:
         product = product * alpha

@@ -257,3 +257,21 @@ def upsample_bicubic(x: Tensor, output_size: Numbers, align_corners: bool, *scal
 @aten("upsample_bicubic2d_backward", wide=True)
 def upsample_bicubic_backward(grad: Tensor, size: Numbers, input_size: Numbers, corners: bool, *scales: Any) -> Tensor:
     return _transpose_of(lambda x: _resized(x, size, "bicubic", corners, scales), grad, input_size)
+
+
+def _vec(mode: str) -> Any:
+    def resized(x: Tensor, output_size: Any, *rest: Any) -> Tensor:
+        corners, factors = rest if len(rest) == 2 else (None, rest[0])
+        if output_size is None:
+            return F.interpolate(x, scale_factor=tuple(factors), mode=mode, align_corners=corners)
+        return F.interpolate(x, size=tuple(output_size), mode=mode, align_corners=corners)
+
+    return resized
+
+
+# As torch.export leaves them: by sizes or by factors.
+for _name, _mode in (
+    ("nearest1d", "nearest"), ("nearest2d", "nearest"), ("nearest3d", "nearest"), ("linear1d", "linear"),
+    ("bilinear2d", "bilinear"), ("trilinear3d", "trilinear"), ("bicubic2d", "bicubic"),
+):  # fmt: skip
+    aten(f"upsample_{_name}.vec", wide=True)(_vec(_mode))

@@ -13,7 +13,7 @@ from torch._functorch.partitioners import min_cut_rematerialization_partition
 
 from tandem import _core
 from tandem.torch.graph import CompiledGraph
-from tandem.torch.table import RANDOM, rows
+from tandem.torch.table import EXPORTED, RANDOM, rows
 
 OPTIONS: dict[str, Any] = {"fallback": True, "numerics": "strict"}
 _OLDEST, _NEWEST = (2, 9), (2, 14)
@@ -36,7 +36,7 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     aten = torch.ops.aten
     also = [getattr(aten, name) for name in _ALSO if hasattr(aten, name)]
     table = {**get_decompositions(also), **core_aten_decompositions()}
-    kept = rows().keys() | RANDOM
+    kept = (rows().keys() - EXPORTED) | RANDOM
     return {op: how for op, how in table.items() if str(op) not in kept}
 
 

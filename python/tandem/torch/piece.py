@@ -128,6 +128,34 @@ def _as(x: Tensor, dtype: Any) -> Tensor:
     return _core.not_equal(x, 0) if dtype == _core.bool else x.astype(dtype)
 
 
+def loosely(row: Row, args: list[Any], kwargs: dict[str, Any], node: Node) -> Any:
+    """As `computed`, but for floating-point tensors of any width: those of a model that was converted."""
+    widths = {x.dtype for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dtype.kind == "float"}
+    meta = meta_of(node)
+    one = widths.pop() if len(widths) == 1 else None
+    traced = {m.dtype for n in node.all_input_nodes if isinstance(m := meta_of(n), torch.Tensor) if m.is_floating_point()}
+    if one is None or len(traced) != 1 or FROM_TORCH[next(iter(traced))] == one:
+        out = computed(row, args, kwargs, node)
+        if isinstance(meta, (list, tuple)):
+            return [_typed(x, m) for x, m in zip(out, meta, strict=False)]
+        return _typed(out, meta)
+    inside = _core.float32 if half(one) and (row.promote or row.wide) else one
+
+    def prepared(x: Any) -> Any:
+        return x.astype(inside) if isinstance(x, Tensor) and x.dtype.kind == "float" and x.dtype != inside else x
+
+    out = row.function(*[prepared(a) for a in args], **{k: prepared(v) for k, v in kwargs.items()})
+    before = next(iter(traced))
+
+    def fitting(x: Any, m: Any) -> Any:
+        same = isinstance(m, torch.Tensor) and m.dtype == before and isinstance(x, Tensor)
+        return _as(x, one) if same else _typed(x, m)
+
+    if isinstance(meta, (list, tuple)):
+        return [fitting(x, m) for x, m in zip(out, meta, strict=False)]
+    return fitting(out, meta)
+
+
 def _typed(x: Any, meta: Any) -> Any:
     return _as(x, FROM_TORCH[meta.dtype]) if isinstance(x, Tensor) and isinstance(meta, torch.Tensor) else x
 

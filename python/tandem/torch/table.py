@@ -62,6 +62,9 @@ def rows() -> dict[str, Row]:
     return _rows
 
 
+# Rows of these are for torch.export, which has no gradients of its own; torch.compile gets them in simpler operations.
+EXPORTED = frozenset(("aten.linear.default", "aten.matmul.default"))  # the `.vec` of resampling torch.compile never shows
+
 # These draw from torch's own generator, so they run in torch; what they draw enters the compiled program as an input.
 RANDOM = frozenset(
     f"aten.{name}"
