@@ -30,73 +30,23 @@ void let_go(Storage* storage) {
 // What an argument of a program is.
 constexpr int kTensor = -1, kUnused = -2;  // else the number of a symbol
 
-class ExchangedProgram {
+// The tensors of one class of another library.
+class Exchange {
  public:
-  ExchangedProgram(std::shared_ptr<Executable> executable, py::type type, std::vector<int> arguments)
-      : executable_(std::move(executable)), type_(std::move(type)), arguments_(std::move(arguments)) {
+  explicit Exchange(py::type type) : type_(std::move(type)) {
     const py::object capsule = type_.attr("__dlpack_c_exchange_api__");
     api_ = static_cast<DLPackExchangeAPI*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
     if (!api_) throw py::error_already_set();
     while (api_ && api_->version.major != 1) api_ = api_->prev_api;
-    if (!api_) throw_error(ErrorKind::backend, "exchange: got tensors of an unknown DLPack version; need version 1");
+    if (!api_ || !api_->dltensor_from_py_object_no_sync)
+      throw_error(ErrorKind::backend, "exchange: got tensors of an unknown DLPack version; need version 1");
   }
 
-  // The results, or None where the program is made for others.
-  py::object call(const py::list& args, std::string* reason) const {
-    std::vector<std::unique_ptr<Tensor>> made;
-    std::vector<Tensor*> tensors;
-    std::vector<PyObject*> objects;
-    std::vector<int64_t> symbols(static_cast<size_t>(executable_->symbol_count()) + 1);
-    if (args.size() != arguments_.size())
-      throw_error(ErrorKind::type, "exchange: got {} arguments; need {}", args.size(), arguments_.size());
-    made.reserve(arguments_.size());
-    for (size_t i = 0; i < arguments_.size(); ++i) {
-      PyObject* object = PyList_GET_ITEM(args.ptr(), static_cast<Py_ssize_t>(i));
-      if (arguments_[i] == kUnused) continue;
-      if (arguments_[i] >= 0) {
-        const int64_t size = PyLong_AsLongLong(object);
-        if (size == -1 && PyErr_Occurred()) throw py::error_already_set();
-        symbols[static_cast<size_t>(arguments_[i])] = size;
-        continue;
-      }
-      made.push_back(taken(object));
-      tensors.push_back(made.back().get());
-      objects.push_back(object);
-    }
-    for (const TensorRef& constant : executable_->constants()) {
-      tensors.push_back(constant.get());
-      objects.push_back(nullptr);
-    }
-    if (!executable_->matches(tensors, symbols.data(), reason)) return py::none();
-    std::vector<TensorRef> outputs(executable_->outputs().size());
-    if (executable_->brief()) {
-      executable_->run(tensors, symbols.data(), outputs);
-    } else {
-      py::gil_scoped_release release;
-      executable_->run(tensors, symbols.data(), outputs);
-    }
-    py::list out(outputs.size());
-    for (size_t k = 0; k < outputs.size(); ++k) {
-      const auto input = std::find(tensors.begin(), tensors.end(), outputs[k].get());
-      PyObject* same = input == tensors.end() ? nullptr : objects[static_cast<size_t>(input - tensors.begin())];
-      PyList_SET_ITEM(out.ptr(), static_cast<Py_ssize_t>(k), same ? Py_NewRef(same) : given(outputs[k]));
-    }
-    return out;
-  }
-
-  std::string mismatch(const py::list& args) const {
-    std::string reason;
-    call(args, &reason);
-    return reason;
-  }
-  const std::shared_ptr<Executable>& executable() const { return executable_; }
-
- private:
   // Shares its memory; the object lives as long as anything does that does so.
-  std::unique_ptr<Tensor> taken(PyObject* object) const {
-    if (!PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(type_.ptr())))
-      throw_error(ErrorKind::type, "exchange: got {}; need {}", Py_TYPE(object)->tp_name,
-                  reinterpret_cast<PyTypeObject*>(type_.ptr())->tp_name);
+  TensorRef taken(PyObject* object) const {
+    auto* type = reinterpret_cast<PyTypeObject*>(type_.ptr());
+    if (!PyObject_TypeCheck(object, type))
+      throw_error(ErrorKind::type, "exchange: got {}; need {}", Py_TYPE(object)->tp_name, type->tp_name);
     DLTensor t;
     if (api_->dltensor_from_py_object_no_sync(object, &t) != 0) throw py::error_already_set();
     const auto dtype = dtype_of_dlpack(t.dtype);
@@ -110,30 +60,111 @@ class ExchangedProgram {
       strides = contiguous_strides(sizes);
     char* data = static_cast<char*>(t.data) + t.byte_offset;
     const auto bytes = static_cast<size_t>(element_count(sizes) * size_of(*dtype));
-    return std::make_unique<Tensor>(*dtype, sizes, strides, borrow(data, bytes, true, Py_NewRef(object), let_go), data);
+    return std::make_shared<Tensor>(*dtype, sizes, strides, borrow(data, bytes, true, Py_NewRef(object), let_go), data);
   }
 
   PyObject* given(const TensorRef& x) const {
-    DLManagedTensorVersioned* managed = managed_tensor(x);
+    if (x->recorded) throw_leaked("exchange", *x);
     void* object = nullptr;
-    if (api_->managed_tensor_to_py_object_no_sync(managed, &object) != 0) throw py::error_already_set();
+    if (api_->managed_tensor_to_py_object_no_sync(managed_tensor(x), &object) != 0) throw py::error_already_set();
     return static_cast<PyObject*>(object);
   }
 
-  std::shared_ptr<Executable> executable_;
+ private:
   py::type type_;
-  std::vector<int> arguments_;
   DLPackExchangeAPI* api_;
+};
+
+class ExchangedProgram {
+ public:
+  ExchangedProgram(std::shared_ptr<Executable> executable, py::type type, std::vector<int> arguments)
+      : executable_(std::move(executable)), exchange_(std::move(type)), arguments_(std::move(arguments)) {}
+
+  // The results, or None where the program is made for others.
+  py::object call(const py::list& args) const {
+    Call call;
+    if (!matches(args, call, nullptr)) return py::none();
+    std::vector<TensorRef> outputs(executable_->outputs().size());
+    if (executable_->brief()) {
+      executable_->run(call.tensors, call.symbols.data(), outputs);
+    } else {
+      py::gil_scoped_release release;
+      executable_->run(call.tensors, call.symbols.data(), outputs);
+    }
+    py::list out(outputs.size());
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      const auto input = std::find(call.tensors.begin(), call.tensors.end(), outputs[k].get());
+      PyObject* same =
+          input == call.tensors.end() ? nullptr : call.objects[static_cast<size_t>(input - call.tensors.begin())];
+      PyList_SET_ITEM(out.ptr(), static_cast<Py_ssize_t>(k), same ? Py_NewRef(same) : exchange_.given(outputs[k]));
+    }
+    return out;
+  }
+
+  std::string mismatch(const py::list& args) const {
+    Call call;
+    std::string reason;
+    matches(args, call, &reason);
+    return reason;
+  }
+  const std::shared_ptr<Executable>& executable() const { return executable_; }
+
+ private:
+  // The inputs of one call.
+  struct Call {
+    std::vector<TensorRef> made;
+    std::vector<Tensor*> tensors;
+    std::vector<PyObject*> objects;  // what the tensors are in Python; null for constants
+    std::vector<int64_t> symbols;
+  };
+
+  bool matches(const py::list& args, Call& call, std::string* reason) const {
+    if (args.size() != arguments_.size())
+      throw_error(ErrorKind::type, "exchange: got {} arguments; need {}", args.size(), arguments_.size());
+    call.symbols.resize(static_cast<size_t>(executable_->symbol_count()) + 1);
+    call.made.reserve(arguments_.size());
+    call.tensors.reserve(arguments_.size());
+    call.objects.reserve(arguments_.size());
+    for (size_t i = 0; i < arguments_.size(); ++i) {
+      PyObject* object = PyList_GET_ITEM(args.ptr(), static_cast<Py_ssize_t>(i));
+      if (arguments_[i] == kTensor) {
+        call.made.push_back(exchange_.taken(object));
+        call.tensors.push_back(call.made.back().get());
+        call.objects.push_back(object);
+      } else if (arguments_[i] != kUnused) {
+        const int64_t size = PyLong_AsLongLong(object);
+        if (size == -1 && PyErr_Occurred()) throw py::error_already_set();
+        call.symbols[static_cast<size_t>(arguments_[i])] = size;
+      }
+    }
+    for (const TensorRef& constant : executable_->constants()) {
+      call.tensors.push_back(constant.get());
+      call.objects.push_back(nullptr);
+    }
+    return executable_->matches(call.tensors, call.symbols.data(), reason);
+  }
+
+  std::shared_ptr<Executable> executable_;
+  Exchange exchange_;
+  std::vector<int> arguments_;
 };
 
 }  // namespace
 
 void bind_exchange(py::module_& m) {
-  py::class_<ExchangedProgram>(m, "ExchangedProgram")
-      .def(py::init<std::shared_ptr<Executable>, py::type, std::vector<int>>(), py::arg("executable"),
-           py::arg("type"), py::arg("arguments"))
+  py::class_<Exchange>(m, "Exchange")
+      .def(py::init<py::type>(), py::arg("type"))
       .def(
-          "__call__", [](const ExchangedProgram& self, const py::list& args) { return self.call(args, nullptr); },
+          "taken", [](const Exchange& self, py::handle x) { return self.taken(x.ptr()); }, py::arg("x"))
+      .def(
+          "given",
+          [](const Exchange& self, const TensorRef& x) { return py::reinterpret_steal<py::object>(self.given(x)); },
+          py::arg("x"));
+  py::class_<ExchangedProgram>(m, "ExchangedProgram")
+      .def(py::init<std::shared_ptr<Executable>, py::type, std::vector<int>>(), py::arg("executable"), py::arg("type"),
+           py::arg("arguments"))
+      .def(
+          "__call__", [](const ExchangedProgram& self, const py::list& args) { return self.call(args); },
           py::arg("args"))
       .def("mismatch", &ExchangedProgram::mismatch, py::arg("args"),
            "Return why the program is not good for these arguments, or '' if it is.")

@@ -131,23 +131,27 @@ newaxis = None
 
 # Imported when they are asked for, so that `import tandem` takes no time: the module that each name is, or is in.
 _LATER = {
-    name: name for name in ("amp", "archive", "data", "nn", "onnx", "optim", "precision", "tensorboard", "torch", "training")
+    name: name for name in ("amp", "archive", "data", "nn", "onnx", "optim", "precision", "tensorboard", "training")
 }
-_LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead", "from_torch": "torch"}
+_LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"}
+
+# The same, but not for `from tandem import *`: they need PyTorch.
+_OF_TORCH = {"torch": "torch", "from_torch": "torch"}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    places = _OF_TORCH if name in _OF_TORCH else _LATER
+    if name not in places:
         raise AttributeError(f"module 'tandem' has no attribute '{name}'")
     from importlib import import_module
 
-    module = import_module(f"tandem.{_LATER[name]}")
-    globals()[name] = module if _LATER[name] == name else getattr(module, name)
+    module = import_module(f"tandem.{places[name]}")
+    globals()[name] = module if places[name] == name else getattr(module, name)
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_OF_TORCH})
 
 
 # Type checkers read the same names in __init__.pyi, which `python -m tandem._stubs` writes.

@@ -1,4 +1,4 @@
-"""torch.compile(backend="tandem"): models are equal to eager torch, nothing runs in torch, one program serves all sizes."""
+"""torch.compile(backend="tandem"): models equal eager torch, nothing runs in torch, one program serves all sizes."""
 
 import copy
 import logging
@@ -6,6 +6,7 @@ import logging
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+import torch.nn.functional as F  # noqa: E402
 import torch_models as models  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -198,7 +199,7 @@ def test_strided_arguments_and_results():
 
 def test_random_numbers_are_torchs():
     def function(x):
-        a = torch.nn.functional.dropout(torch.sin(x), 0.3)
+        a = F.dropout(torch.sin(x), 0.3)
         return a + torch.randn_like(x) + torch.rand(4)
 
     x = torch.randn(5, 4)
@@ -287,7 +288,7 @@ OPS = {
     "var": lambda x: x.var(0) + x.std(0, unbiased=False),
     "where": lambda x: torch.where(x > 0, x, 0.5),
     "clamp": lambda x: x.clamp(-0.5, 0.5) + x.clamp(min=0),
-    "integers": lambda x: (x * 10).int() // 3 + (x * 10).int() % 3 + torch.div((x * 10).int(), 3, rounding_mode="trunc"),
+    "integers": lambda x: (x * 10).int() // 3 + (x * 10).int() % 3 + torch.div(x.int(), 3, rounding_mode="trunc"),
     "mixed": lambda x: x.double() + x + (x > 0) * 2,
     "int division": lambda x: (x * 10).long() / 4,
     "norm": lambda x: torch.linalg.vector_norm(x, dim=1) + torch.norm(x, p=1),
@@ -295,16 +296,16 @@ OPS = {
     "scatter": lambda x: torch.zeros(4, 6).scatter_add(1, torch.tensor([[0, 0, 5, 1]] * 4), x),
     "index_put": lambda x: x.index_put((torch.tensor([0, 0, 3]),), torch.ones(4), accumulate=True),
     "roll": lambda x: torch.roll(x, 1, 0) + torch.flip(x, [1]),
-    "pad": lambda x: torch.nn.functional.pad(x, (1, 2), value=3) + torch.nn.functional.pad(x[None], (1, 2), "reflect")[0],
+    "pad": lambda x: F.pad(x, (1, 2), value=3) + F.pad(x[None], (1, 2), "reflect")[0],
     "einsum": lambda x: torch.einsum("ij,kj->ik", x, x),
     "tril": lambda x: torch.tril(x) + torch.triu(x, 1),
     "diagonal": lambda x: x.diagonal() + torch.diag(x.diagonal()).sum(0),
     "unfold": lambda x: x.unfold(1, 2, 1).sum(-1),
-    "embedding_bag": lambda x: torch.nn.functional.embedding_bag(torch.tensor([[0, 1], [2, 3]]), x, mode="mean"),
-    "pool1d": lambda x: torch.nn.functional.max_pool1d(x[None], 2) + torch.nn.functional.avg_pool1d(x[None], 2),
-    "losses": lambda x: torch.nn.functional.smooth_l1_loss(x, x * 2) + torch.nn.functional.kl_div(x, x.softmax(1)),
-    "activations": lambda x: torch.nn.functional.mish(x) + torch.nn.functional.hardswish(x) + torch.nn.functional.elu(x),
-    "attention": lambda x: torch.nn.functional.scaled_dot_product_attention(
+    "embedding_bag": lambda x: F.embedding_bag(torch.tensor([[0, 1], [2, 3]]), x, mode="mean"),
+    "pool1d": lambda x: F.max_pool1d(x[None], 2) + F.avg_pool1d(x[None], 2),
+    "losses": lambda x: F.smooth_l1_loss(x, x * 2) + F.kl_div(x, x.softmax(1)),
+    "activations": lambda x: F.mish(x) + F.hardswish(x) + F.elu(x),
+    "attention": lambda x: F.scaled_dot_product_attention(
         x[None, None], x[None, None], x[None, None], is_causal=True),
     "bessel": lambda x: torch.special.i0(x) + torch.special.i1e(x) + torch.lgamma(x.abs() + 1),
 }  # fmt: skip
@@ -316,22 +317,22 @@ def test_operations(name):
 
 
 GRADIENTS = {
-    "conv1d": lambda x: torch.nn.functional.conv1d(x[None], torch.ones(2, 4, 3), padding=1),
-    "conv_transpose": lambda x: torch.nn.functional.conv_transpose1d(x[None], torch.ones(4, 2, 3), stride=2, output_padding=1),
-    "bicubic": lambda x: torch.nn.functional.interpolate(x[None, None], size=(7, 6), mode="bicubic"),
-    "nearest": lambda x: torch.nn.functional.interpolate(x[None, None], scale_factor=2),
-    "bilinear": lambda x: torch.nn.functional.interpolate(x[None, None], size=(3, 9), mode="bilinear", align_corners=True),
-    "max_pool": lambda x: torch.nn.functional.max_pool2d(x[None, None], 2, stride=1),
-    "avg_pool": lambda x: torch.nn.functional.avg_pool2d(x[None, None], 3, stride=1, padding=1),
-    "adaptive": lambda x: torch.nn.functional.adaptive_avg_pool2d(x[None, None], (3, 2)),
-    "group_norm": lambda x: torch.nn.functional.group_norm(x[None], 2),
-    "instance_norm": lambda x: torch.nn.functional.instance_norm(x[None]),
+    "conv1d": lambda x: F.conv1d(x[None], torch.ones(2, 4, 3), padding=1),
+    "conv_transpose": lambda x: F.conv_transpose1d(x[None], torch.ones(4, 2, 3), stride=2, output_padding=1),
+    "bicubic": lambda x: F.interpolate(x[None, None], size=(7, 6), mode="bicubic"),
+    "nearest": lambda x: F.interpolate(x[None, None], scale_factor=2),
+    "bilinear": lambda x: F.interpolate(x[None, None], size=(3, 9), mode="bilinear", align_corners=True),
+    "max_pool": lambda x: F.max_pool2d(x[None, None], 2, stride=1),
+    "avg_pool": lambda x: F.avg_pool2d(x[None, None], 3, stride=1, padding=1),
+    "adaptive": lambda x: F.adaptive_avg_pool2d(x[None, None], (3, 2)),
+    "group_norm": lambda x: F.group_norm(x[None], 2),
+    "instance_norm": lambda x: F.instance_norm(x[None]),
     "index": lambda x: x[torch.tensor([0, 0, 2]), torch.tensor([1, 1, 3])],
-    "masked": lambda x: torch.nn.functional.scaled_dot_product_attention(
+    "masked": lambda x: F.scaled_dot_product_attention(
         x[None, None], x[None, None], x[None, None], attn_mask=torch.tril(torch.ones(4, 4)).bool()),
     "cdist": lambda x: torch.cdist(x, x + 1),
     "prod": lambda x: x.prod(1) + x.logsumexp(0) + x.cumprod(1).sum(1),
-    "norm": lambda x: torch.nn.functional.normalize(x) + torch.nn.functional.rms_norm(x, (4,)),
+    "norm": lambda x: F.normalize(x) + F.rms_norm(x, (4,)),
 }  # fmt: skip
 
 

@@ -11,8 +11,11 @@ class Block(nn.Module):
     def __init__(self, before, width, stride=1, bottleneck=False):
         super().__init__()
         after = width * 4 if bottleneck else width
-        sizes = ((before, width, 1, 1), (width, width, 3, stride), (width, after, 1, 1)) if bottleneck else (
-            (before, width, 3, stride), (width, width, 3, 1))
+        sizes = (
+            ((before, width, 1, 1), (width, width, 3, stride), (width, after, 1, 1))
+            if bottleneck
+            else ((before, width, 3, stride), (width, width, 3, 1))
+        )
         layers = []
         for k, (a, b, size, step) in enumerate(sizes):
             layers += [nn.Conv2d(a, b, size, step, size // 2, bias=False), nn.BatchNorm2d(b)]
@@ -20,8 +23,11 @@ class Block(nn.Module):
                 layers.append(nn.ReLU(inplace=True))
         self.body = nn.Sequential(*layers)
         same = stride == 1 and before == after
-        self.skip = nn.Identity() if same else nn.Sequential(
-            nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        self.skip = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        )
 
     def forward(self, x):
         return F.relu(self.body(x) + self.skip(x))
@@ -31,7 +37,11 @@ class ResNet(nn.Module):
     def __init__(self, counts=(2, 2, 2, 2), width=8, classes=10, bottleneck=False):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
+            nn.Conv2d(3, width, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2, 1),
+        )
         layers, before = [], width
         for k, count in enumerate(counts):
             for n in range(count):
@@ -50,8 +60,14 @@ class UNet(nn.Module):
         super().__init__()
 
         def conv(a, b):
-            return nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.GroupNorm(4, b), nn.SiLU(),
-                                 nn.Conv2d(b, b, 3, padding=1), nn.GroupNorm(4, b), nn.SiLU())
+            return nn.Sequential(
+                nn.Conv2d(a, b, 3, padding=1),
+                nn.GroupNorm(4, b),
+                nn.SiLU(),
+                nn.Conv2d(b, b, 3, padding=1),
+                nn.GroupNorm(4, b),
+                nn.SiLU(),
+            )
 
         self.down1, self.down2, self.middle = conv(3, width), conv(width, 2 * width), conv(2 * width, 4 * width)
         self.up2, self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, 2, 2), nn.Conv2d(2 * width, width, 1)
@@ -89,7 +105,10 @@ class LanguageModel(nn.Module):
 
     def __init__(self, words=50, width=16):
         super().__init__()
-        self.embed, self.cells = nn.Embedding(words, width), nn.ModuleList([nn.LSTMCell(width, width) for _ in range(2)])
+        self.embed, self.cells = (
+            nn.Embedding(words, width),
+            nn.ModuleList([nn.LSTMCell(width, width) for _ in range(2)]),
+        )
         self.head = nn.Linear(width, words)
 
     def forward(self, tokens):
@@ -127,7 +146,8 @@ class Flow(nn.Module):
     def __init__(self, dims=6, layers=4, width=32):
         super().__init__()
         self.nets = nn.ModuleList(
-            [nn.Sequential(nn.Linear(dims // 2, width), nn.Tanh(), nn.Linear(width, dims)) for _ in range(layers)])
+            [nn.Sequential(nn.Linear(dims // 2, width), nn.Tanh(), nn.Linear(width, dims)) for _ in range(layers)]
+        )
         self.dims = dims
 
     def forward(self, x):
@@ -185,38 +205,118 @@ def _of(model, config, **extra):
 _COMMON = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 
 TRANSFORMERS = {
-    "bert": (_of("BertForMaskedLM", ("BertConfig", {**_COMMON, "vocab_size": 60, "max_position_embeddings": 40})),
-             lambda n: {"input_ids": _tokens(n)[0], "attention_mask": _mask(n)}),
-    "distilbert": (_of("DistilBertForMaskedLM", ("DistilBertConfig", {
-        "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "vocab_size": 60, "max_position_embeddings": 40})),
-        lambda n: {"input_ids": _tokens(n)[0], "attention_mask": _mask(n)}),
-    "gpt2": (_of("GPT2LMHeadModel", ("GPT2Config", {
-        "n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 60, "n_positions": 40})),
-        lambda n: {"input_ids": _tokens(n)[0]}),
-    "llama": (_of("LlamaForCausalLM", ("LlamaConfig", {
-        **_COMMON, "num_key_value_heads": 2, "vocab_size": 60, "max_position_embeddings": 40})),
-        lambda n: {"input_ids": _tokens(n)[0]}),
-    "t5": (_of("T5ForConditionalGeneration", ("T5Config", {
-        "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "vocab_size": 60,
-        "decoder_start_token_id": 0})),
-        lambda n: {"input_ids": _tokens(n)[0], "decoder_input_ids": _tokens(n, length=7)[0]}),
-    "bart": (_of("BartForConditionalGeneration", ("BartConfig", {
-        "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
-        "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "vocab_size": 60,
-        "max_position_embeddings": 40})),
-        lambda n: {"input_ids": _tokens(n)[0], "decoder_input_ids": _tokens(n, length=7)[0]}),
-    "vit": (_of("ViTForImageClassification", ("ViTConfig", {**_COMMON, "image_size": 32, "patch_size": 8})),
-            lambda n: {"pixel_values": _image(n)[0]}),
-    "whisper": (_of("WhisperForConditionalGeneration", ("WhisperConfig", {
-        "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
-        "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "vocab_size": 60,
-        "num_mel_bins": 8, "max_source_positions": 16, "max_target_positions": 20, "pad_token_id": 0,
-        "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1, "suppress_tokens": [],
-        "begin_suppress_tokens": []})),
-        lambda n: {"input_features": torch.randn(n, 8, 32), "decoder_input_ids": _tokens(n, length=7)[0]}),
-    "mamba": (_of("MambaForCausalLM", ("MambaConfig", {
-        "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "vocab_size": 60})),
-        lambda n: {"input_ids": _tokens(n, length=6)[0], "use_cache": False}),
+    "bert": (
+        _of("BertForMaskedLM", ("BertConfig", {**_COMMON, "vocab_size": 60, "max_position_embeddings": 40})),
+        lambda n: {"input_ids": _tokens(n)[0], "attention_mask": _mask(n)},
+    ),
+    "distilbert": (
+        _of(
+            "DistilBertForMaskedLM",
+            (
+                "DistilBertConfig",
+                {
+                    "dim": 32,
+                    "n_layers": 2,
+                    "n_heads": 4,
+                    "hidden_dim": 48,
+                    "vocab_size": 60,
+                    "max_position_embeddings": 40,
+                },
+            ),
+        ),
+        lambda n: {"input_ids": _tokens(n)[0], "attention_mask": _mask(n)},
+    ),
+    "gpt2": (
+        _of(
+            "GPT2LMHeadModel",
+            ("GPT2Config", {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 60, "n_positions": 40}),
+        ),
+        lambda n: {"input_ids": _tokens(n)[0]},
+    ),
+    "llama": (
+        _of(
+            "LlamaForCausalLM",
+            ("LlamaConfig", {**_COMMON, "num_key_value_heads": 2, "vocab_size": 60, "max_position_embeddings": 40}),
+        ),
+        lambda n: {"input_ids": _tokens(n)[0]},
+    ),
+    "t5": (
+        _of(
+            "T5ForConditionalGeneration",
+            (
+                "T5Config",
+                {
+                    "d_model": 32,
+                    "d_kv": 8,
+                    "d_ff": 48,
+                    "num_layers": 2,
+                    "num_heads": 4,
+                    "vocab_size": 60,
+                    "decoder_start_token_id": 0,
+                },
+            ),
+        ),
+        lambda n: {"input_ids": _tokens(n)[0], "decoder_input_ids": _tokens(n, length=7)[0]},
+    ),
+    "bart": (
+        _of(
+            "BartForConditionalGeneration",
+            (
+                "BartConfig",
+                {
+                    "d_model": 32,
+                    "encoder_layers": 2,
+                    "decoder_layers": 2,
+                    "encoder_attention_heads": 4,
+                    "decoder_attention_heads": 4,
+                    "encoder_ffn_dim": 48,
+                    "decoder_ffn_dim": 48,
+                    "vocab_size": 60,
+                    "max_position_embeddings": 40,
+                },
+            ),
+        ),
+        lambda n: {"input_ids": _tokens(n)[0], "decoder_input_ids": _tokens(n, length=7)[0]},
+    ),
+    "vit": (
+        _of("ViTForImageClassification", ("ViTConfig", {**_COMMON, "image_size": 32, "patch_size": 8})),
+        lambda n: {"pixel_values": _image(n)[0]},
+    ),
+    "whisper": (
+        _of(
+            "WhisperForConditionalGeneration",
+            (
+                "WhisperConfig",
+                {
+                    "d_model": 32,
+                    "encoder_layers": 2,
+                    "decoder_layers": 2,
+                    "encoder_attention_heads": 4,
+                    "decoder_attention_heads": 4,
+                    "encoder_ffn_dim": 48,
+                    "decoder_ffn_dim": 48,
+                    "vocab_size": 60,
+                    "num_mel_bins": 8,
+                    "max_source_positions": 16,
+                    "max_target_positions": 20,
+                    "pad_token_id": 0,
+                    "bos_token_id": 1,
+                    "eos_token_id": 2,
+                    "decoder_start_token_id": 1,
+                    "suppress_tokens": [],
+                    "begin_suppress_tokens": [],
+                },
+            ),
+        ),
+        lambda n: {"input_features": torch.randn(n, 8, 32), "decoder_input_ids": _tokens(n, length=7)[0]},
+    ),
+    "mamba": (
+        _of(
+            "MambaForCausalLM",
+            ("MambaConfig", {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "vocab_size": 60}),
+        ),
+        lambda n: {"input_ids": _tokens(n, length=6)[0], "use_cache": False},
+    ),
 }
 
 

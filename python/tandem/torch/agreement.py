@@ -73,7 +73,9 @@ def compared(module: Any, made: Any, args: Any, kwargs: Any, rtol: float | None)
     with torch.no_grad():
         wanted = torch_tree.tree_leaves(module(*given, **named))
         module.load_state_dict(before)
-    given, named = torch_tree.tree_map(lambda x: td.from_dlpack(cloned(x)) if isinstance(x, torch.Tensor) else x, (args, kwargs))
+    given, named = torch_tree.tree_map(
+        lambda x: td.from_dlpack(cloned(x)) if isinstance(x, torch.Tensor) else x, (args, kwargs)
+    )
     with td.no_grad():
         found = pytree.flatten(made(*given, **named))[0]
         made.load_state_dict(mine)

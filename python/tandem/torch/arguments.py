@@ -16,6 +16,9 @@ from tandem.torch.dtypes import FROM_TORCH
 Tensor = _core.Tensor
 
 
+_exchange = _core.Exchange(torch.Tensor)
+
+
 class _State(threading.local):
     inside = False  # of a call that comes from here
 
@@ -41,18 +44,16 @@ def taken(x: torch.Tensor, what: str) -> Tensor:
         raise _core.ArgumentTypeError(
             f"{what}: got a {type(x).__name__}, a subclass of torch.Tensor; {need}; try x.as_subclass(torch.Tensor)"
         )
-    x = x.detach()
     if x.is_conj() or x.is_neg():
-        x = x.resolve_conj().resolve_neg()
-    return _core.from_dlpack(x)
+        x = x.detach().resolve_conj().resolve_neg()
+    return _exchange.taken(x)
 
 
 def given(x: Any) -> Any:
     """Return a tensor of torch that shares the memory of one of Tandem; all else as it is."""
     if not isinstance(x, Tensor):
         return x
-    x = x.detach() if x.requires_grad else x
-    return torch.from_dlpack(x if x._writable else x.copy())
+    return _exchange.given(x if x._writable else x.copy())
 
 
 class _Call:
@@ -125,7 +126,7 @@ def _inner(call: _Call) -> Any:
             return compiled(*args, **kwargs) if _core.recording() else compiled.__wrapped__(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = compiled.__name__
-    options = {k: v for k, v in compiled._options.items() if k != "fallback"}
+    options: dict[str, Any] = {k: v for k, v in compiled._options.items() if k != "fallback"}
     made = kept[key] = Compiled(function, rewriting=False, fallback=False, **options)
     return made
 
@@ -157,8 +158,8 @@ class _Gradients(torch.autograd.Function):
             )
         if [x._version for x in ctx.tensors] != ctx.versions:
             raise RuntimeError(
-                f"{call.compiled.__name__}: got an argument that was changed in place after the call; need it as it was "
-                "for its gradient; try a copy, x.clone()"
+                f"{call.compiled.__name__}: got an argument that was changed in place after the call; need it as it "
+                "was for its gradient; try a copy, x.clone()"
             )
         results = [x for x in call.results if isinstance(x, Tensor)]
         pairs = [(r, g) for r, g in zip(results, upstream, strict=True) if g is not None and r.requires_grad]

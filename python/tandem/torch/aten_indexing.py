@@ -8,7 +8,7 @@ from typing import Any
 import tandem as td
 from tandem import _core
 from tandem.torch.aten_pointwise import convert_like
-from tandem.torch.table import Uncovered, aten, at, axis_of
+from tandem.torch.table import Uncovered, at, aten, axis_of
 
 Tensor = _core.Tensor
 
@@ -55,7 +55,9 @@ def index(x: Tensor, indices: Sequence[Any]) -> Tensor:
     given = [k for k, i in enumerate(indices) if i is not None]
     if len(given) == 1:
         places = indices[given[0]]
-        found = td.take(x, places.reshape((-1,)), axis=given[0]) if places.ndim != 1 else td.take(x, places, axis=given[0])
+        found = (
+            td.take(x, places.reshape((-1,)), axis=given[0]) if places.ndim != 1 else td.take(x, places, axis=given[0])
+        )
         return found.reshape((*x.shape[: given[0]], *places.shape, *x.shape[given[0] + 1 :]))
     return x[key]
 
@@ -129,7 +131,9 @@ def _scattered(how: str, x: Tensor, dim: int, index: Tensor, source: Any) -> Ten
         raise Uncovered(f"scatter with reduce={how!r}")
     axis = axis_of(dim, x.ndim)
     if isinstance(source, Tensor) and source.ndim:
-        cut = tuple(slice(n) if not _same(n, m) else slice(None) for n, m in zip(index.shape, source.shape, strict=True))
+        cut = tuple(
+            slice(n) if not _same(n, m) else slice(None) for n, m in zip(index.shape, source.shape, strict=True)
+        )
         source = source[cut] if any(c != slice(None) for c in cut) else source
         source = convert_like(source, x)
     else:

@@ -31,8 +31,9 @@ _BINARY: dict[str, Any] = {
     "mul.Tensor": td.multiply, "mul.Scalar": td.multiply, "div.Tensor": td.divide, "div.Scalar": td.divide,
     "fmod.Tensor": td.fmod, "fmod.Scalar": td.fmod, "remainder.Tensor": td.remainder, "remainder.Scalar": td.remainder,
     "remainder.Scalar_Tensor": td.remainder, "maximum.default": td.maximum, "minimum.default": td.minimum,
-    "atan2.default": td.atan2, "hypot.default": td.hypot, "copysign.Tensor": td.copysign, "copysign.Scalar": td.copysign,
-    "nextafter.default": td.nextafter, "logaddexp.default": td.logaddexp, "bitwise_and.Tensor": td.bitwise_and,
+    "atan2.default": td.atan2, "hypot.default": td.hypot, "copysign.Tensor": td.copysign,
+    "copysign.Scalar": td.copysign, "nextafter.default": td.nextafter, "logaddexp.default": td.logaddexp,
+    "bitwise_and.Tensor": td.bitwise_and,
     "bitwise_and.Scalar": td.bitwise_and, "bitwise_or.Tensor": td.bitwise_or, "bitwise_or.Scalar": td.bitwise_or,
     "bitwise_xor.Tensor": td.bitwise_xor, "bitwise_xor.Scalar": td.bitwise_xor,
     "bitwise_left_shift.Tensor": td.bitwise_left_shift, "bitwise_right_shift.Tensor": td.bitwise_right_shift,
@@ -93,7 +94,9 @@ def div_mode(x: Any, y: Any, rounding_mode: str | None = None) -> Any:
     if rounding_mode is None:
         return td.divide(x, y)
     if isinstance(x, Tensor) and x.dtype.kind != "float":
-        negative = td.not_equal(td.less(x, 0), td.less(y, 0)) if isinstance(y, Tensor) else td.not_equal(td.less(x, 0), y < 0)
+        negative = (
+            td.not_equal(td.less(x, 0), td.less(y, 0)) if isinstance(y, Tensor) else td.not_equal(td.less(x, 0), y < 0)
+        )
         whole = td.floor_divide(td.abs(x), td.abs(y) if isinstance(y, Tensor) else abs(y))
         return td.where(negative, -whole, whole)
     return td.trunc(td.divide(x, y))

@@ -159,4 +159,10 @@ def flash_attention_backward(
 
 @aten("_cdist_forward")
 def cdist(x: Tensor, y: Tensor, p: float, compute_mode: Any = None) -> Tensor:
-    return td.cdist(x, y, p)
+    return td.cdist(x, y, p=p)
+
+
+@aten("_cdist_backward")
+def cdist_backward(grad: Tensor, x: Tensor, y: Tensor, p: float, distances: Tensor) -> Tensor:
+    _, pull = td.vjp(lambda rows: td.cdist(rows, y, p=p), x)
+    return pull(grad)[0]

@@ -46,8 +46,7 @@ def _variance(x: Tensor, dim: Any, correction: Any, keepdim: bool) -> Tensor:
     for k in range(x.ndim) if axes is None else axes:
         count = count * x.shape[k]
     if isinstance(count, int):
-        left = max(count - _correction(correction), 0.0)
-        return td.sum(away * away, axis=axes, keepdims=keepdim) / left
+        return td.sum(away * away, axis=axes, keepdims=keepdim) / max(count - _correction(correction), 0.0)
     left = td.maximum(td.asarray(count).astype(x.dtype) - _correction(correction), 0.0)
     return td.sum(away * away, axis=axes, keepdims=keepdim) / left
 

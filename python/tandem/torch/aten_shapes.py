@@ -37,9 +37,7 @@ def _known(x: Tensor, size: Sequence[Any]) -> tuple[Any, ...]:
 @aten("expand expand_copy")
 def expand(x: Tensor, size: Sequence[Any], implicit: bool = False) -> Tensor:
     new = len(size) - x.ndim
-    shape = tuple(
-        x.shape[k - new] if k >= new and isinstance(n, int) and n == -1 else n for k, n in enumerate(size)
-    )
+    shape = tuple(x.shape[k - new] if k >= new and isinstance(n, int) and n == -1 else n for k, n in enumerate(size))
     return td.broadcast_to(x, shape)
 
 

@@ -24,7 +24,9 @@ def _spans(weight: Tensor, spread: Numbers) -> list[Any]:
     return [d * (k - 1) + 1 for k, d in zip(tuple(weight.shape)[2:], spread, strict=True)]
 
 
-def _transposed_sizes(x: Tensor, weight: Tensor, stride: Numbers, padding: Numbers, spread: Numbers, extra: Numbers) -> Any:
+def _transposed_sizes(
+    x: Tensor, weight: Tensor, stride: Numbers, padding: Numbers, spread: Numbers, extra: Numbers
+) -> Any:
     return tuple(
         (n - 1) * s - 2 * p + span + e
         for n, s, p, span, e in zip(tuple(x.shape)[2:], stride, padding, _spans(weight, spread), extra, strict=True)
@@ -55,9 +57,7 @@ def convolution(
         return _core._convolution_source(
             *given, stride=stride, dilation=dilation, before=padding, groups=groups, size=sizes
         )
-    return _core._convolution(
-        *given, stride=stride, dilation=dilation, before=padding, groups=groups, after=padding
-    )
+    return _core._convolution(*given, stride=stride, dilation=dilation, before=padding, groups=groups, after=padding)
 
 
 @aten("convolution_backward")
@@ -76,7 +76,7 @@ def convolution_backward(
 ) -> tuple[Any, Any, Any]:
     dims = weight.ndim - 2
     stride, padding, dilation, extra = (_each(n, dims) for n in (stride, padding, dilation, output_padding))
-    how = {"stride": stride, "dilation": dilation, "before": padding, "groups": groups}
+    how: dict[str, Any] = {"stride": stride, "dilation": dilation, "before": padding, "groups": groups}
     kernel = tuple(weight.shape)[2:]
     dx = dw = db = None
     if transposed:
@@ -105,7 +105,12 @@ def _back(x: Tensor, added: bool) -> Tensor:
 
 def _pooling(dims: int) -> None:
     def max_pool(
-        x: Tensor, kernel: Numbers, stride: Numbers = (), padding: Numbers = (0,), dilation: Numbers = (1,), ceil: bool = False
+        x: Tensor,
+        kernel: Numbers,
+        stride: Numbers = (),
+        padding: Numbers = (0,),
+        dilation: Numbers = (1,),
+        ceil: bool = False,
     ) -> tuple[Tensor, Tensor]:
         full, added = _batched(x, dims)
         how = _attributes(full, dims, kernel, stride, padding, dilation, ceil)
@@ -199,7 +204,7 @@ def adaptive_avg_pool_backward(grad: Tensor, x: Tensor) -> Tensor:
 
 
 @aten("adaptive_max_pool2d")
-def adaptive_max_pool2d(x: Tensor, output_size: Numbers) -> tuple[Tensor, Tensor]:
+def adaptive_max_pool2d(x: Tensor, output_size: Numbers) -> Any:
     return F.adaptive_max_pool2d(x, tuple(output_size), return_indices=True)
 
 

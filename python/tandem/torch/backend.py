@@ -19,15 +19,63 @@ OPTIONS: dict[str, Any] = {"fallback": True, "numerics": "strict"}
 _OLDEST, _NEWEST = (2, 9), (2, 14)
 
 # What torch can say in simpler operations, besides its own list.
-_ALSO = (
-    "adaptive_max_pool2d native_group_norm _fused_dropout dist linalg_vector_norm grid_sampler_2d "
-    "grid_sampler_2d_backward avg_pool3d_backward angle addcmul hardswish hardsigmoid bucketize std_mean cdist "
-    "_cdist_forward reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
-    "replication_pad3d reflection_pad1d_backward reflection_pad2d_backward replication_pad2d_backward mse_loss "
-    "smooth_l1_loss huber_loss upsample_bicubic2d im2col col2im max_pool3d_with_indices elu mish softshrink hardshrink "
-    "_adaptive_avg_pool2d fmax fmin renorm rot90 trace nansum nan_to_num isin rrelu_with_noise_backward "
-    "aminmax count_nonzero index_reduce index_add index_copy lerp sgn soft_margin_loss _weight_norm_interface"
-).split()
+_ALSO = [
+    "adaptive_max_pool2d",
+    "native_group_norm",
+    "_fused_dropout",
+    "dist",
+    "linalg_vector_norm",
+    "grid_sampler_2d",
+    "grid_sampler_2d_backward",
+    "avg_pool3d_backward",
+    "angle",
+    "addcmul",
+    "hardswish",
+    "hardsigmoid",
+    "bucketize",
+    "std_mean",
+    "cdist",
+    "_cdist_forward",
+    "reflection_pad1d",
+    "reflection_pad2d",
+    "reflection_pad3d",
+    "replication_pad1d",
+    "replication_pad2d",
+    "replication_pad3d",
+    "reflection_pad1d_backward",
+    "reflection_pad2d_backward",
+    "replication_pad2d_backward",
+    "mse_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "upsample_bicubic2d",
+    "im2col",
+    "col2im",
+    "max_pool3d_with_indices",
+    "elu",
+    "mish",
+    "softshrink",
+    "hardshrink",
+    "_adaptive_avg_pool2d",
+    "fmax",
+    "fmin",
+    "renorm",
+    "rot90",
+    "trace",
+    "nansum",
+    "nan_to_num",
+    "isin",
+    "rrelu_with_noise_backward",
+    "aminmax",
+    "count_nonzero",
+    "index_reduce",
+    "index_add",
+    "index_copy",
+    "lerp",
+    "sgn",
+    "soft_margin_loss",
+    "_weight_norm_interface",
+]
 
 
 @functools.cache
@@ -65,7 +113,7 @@ def checked_options(options: dict[str, Any] | None, mode: str | None) -> dict[st
 def check_version() -> None:
     """Raise for a torch whose graphs are not known."""
     version = tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in torch.__version__.split(".")[:2])
-    if not _OLDEST <= version:
+    if not version >= _OLDEST:
         raise _core.BackendError(
             f"tandem.torch: got torch {torch.__version__}; need {_OLDEST[0]}.{_OLDEST[1]} or later; "
             "try pip install 'tandem-jit[torch]'"

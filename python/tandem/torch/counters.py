@@ -10,7 +10,7 @@ log = logging.getLogger("tandem.torch")
 
 fallbacks: Counter[str] = Counter()  # by name: how many operations of compiled graphs run in torch
 counts: Counter[str] = Counter()
-seconds: Counter[str] = Counter()
+seconds: dict[str, float] = {"compile": 0.0}
 _told: set[str] = set()
 
 
@@ -37,7 +37,7 @@ def stats() -> dict[str, Any]:
     return {
         **{name: counts[name] for name in names},
         "fallback_ops": dict(fallbacks),
-        "compile_seconds": float(seconds["compile"]),
+        "compile_seconds": seconds["compile"],
     }
 
 
@@ -48,5 +48,5 @@ def reset() -> None:
     """
     fallbacks.clear()
     counts.clear()
-    seconds.clear()
+    seconds["compile"] = 0.0
     _told.clear()

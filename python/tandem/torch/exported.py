@@ -181,7 +181,9 @@ def _drawn_mask(x: Tensor, p: float) -> Tensor:
 
 _DRAWN: dict[str, Callable[..., Any]] = {
     "aten.bernoulli.p": lambda x, p=0.5: _drawn_mask(x, p).astype(x.dtype),
-    "aten.native_dropout.default": lambda x, p, train: _dropout(x, p) if train else (x, td.ones(x.shape, dtype=td.bool)),
+    "aten.native_dropout.default": lambda x, p, train: (
+        _dropout(x, p) if train else (x, td.ones(x.shape, dtype=td.bool))
+    ),
     "aten.rand_like.default": lambda x, **_: td.random.uniform(x.shape).astype(x.dtype),
     "aten.randn_like.default": lambda x, **_: td.random.normal(x.shape).astype(x.dtype),
     "aten.rand.default": lambda size, **_: td.random.uniform(tuple(size)),
@@ -223,7 +225,7 @@ def _reading(path: str) -> str:
 
 def _layers(program: Any, inputs: dict[Node, str]) -> dict[Node, str]:
     """Return the products whose weight and bias are one layer's, and nobody else's, with its path."""
-    found = {}
+    found: dict[Node, str] = {}
     for node in program.graph.nodes:
         if str(node.target) != "aten.linear.default" or len(node.args) < 2:
             continue
@@ -295,7 +297,7 @@ class _Writer:
 
     def text(self) -> tuple[str, dict[str, Any]]:
         self._inputs()
-        unknown = set()
+        unknown: set[str] = set()
         for node in self.program.graph.nodes:
             if node.op != "call_function" or is_number(node) or str(node.target).startswith("aten._assert"):
                 continue

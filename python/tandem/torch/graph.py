@@ -18,10 +18,19 @@ from tandem.torch.table import RANDOM, rows
 # These use of a tensor only what it is like: they can run before it is computed.
 _SHAPE_ONLY = frozenset(
     f"aten.{name}"
-    for name in (
-        "bernoulli.p rand_like.default randn_like.default randint_like.default randint_like.low_dtype "
-        "normal_functional.default uniform.default exponential.default geometric.default cauchy.default log_normal.default"
-    ).split()
+    for name in [
+        "bernoulli.p",
+        "rand_like.default",
+        "randn_like.default",
+        "randint_like.default",
+        "randint_like.low_dtype",
+        "normal_functional.default",
+        "uniform.default",
+        "exponential.default",
+        "geometric.default",
+        "cauchy.default",
+        "log_normal.default",
+    ]
 )
 
 _IGNORED = frozenset(
@@ -88,7 +97,9 @@ class CompiledGraph:
         _with_masks(module)
         self.placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
         (output,) = (n for n in module.graph.nodes if n.op == "output")
-        self.results: list[Any] = list(output.args[0]) if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
+        self.results: list[Any] = (
+            list(output.args[0]) if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
+        )
         self.read_symbols = sizes.reader([meta_of(n) for n in self.placeholders])
         self.constants = {n: _attribute(module, n.target) for n in module.graph.nodes if n.op == "get_attr"}
         self.in_torch: dict[Node, str] = {}
@@ -128,11 +139,15 @@ class CompiledGraph:
             if name == "aten.copy_.default":
                 late.append(node)
                 continue
-            sources = [n for n in node.all_input_nodes if n in level and not (name in _SHAPE_ONLY and n is node.args[0])]
+            sources = [
+                n for n in node.all_input_nodes if n in level and not (name in _SHAPE_ONLY and n is node.args[0])
+            ]
             if node.target is operator.getitem:
                 place = level[node.args[0]]  # type: ignore[index]
             elif name in RANDOM or node in self.in_torch:
-                place = max((level[n] + 1 - level[n] % 2 if not self._outside(n) else level[n] for n in sources), default=-1)
+                place = max(
+                    (level[n] + 1 - level[n] % 2 if not self._outside(n) else level[n] for n in sources), default=-1
+                )
                 if name in RANDOM:
                     place = last_random = max(place, last_random)
             else:
@@ -142,8 +157,6 @@ class CompiledGraph:
         if late:  # writes to inputs come when everything has read them
             place = max((n + n % 2 for n in steps), default=0)
             place = max(place, 0)
-            for node in late:
-                level[node] = place
             steps.setdefault(place, []).extend(late)
         self.steps: list[tuple[bool, Any]] = []
         order = [(n % 2 == 0, steps[n]) for n in sorted(steps)]
@@ -197,9 +210,10 @@ class CompiledGraph:
                     missing -= found
         if missing:
             raise _core.BackendError(
-                f"tandem.torch: got sizes that depend on values ({', '.join(map(str, missing))}); need sizes that follow "
-                "from those of the inputs; try torch._dynamo.config.capture_dynamic_output_shape_ops = False and "
-                "capture_scalar_outputs = False, with which such operations run between compiled graphs"
+                f"tandem.torch: got sizes that depend on values ({', '.join(map(str, missing))}); need sizes that "
+                "follow from those of the inputs; try "
+                "torch._dynamo.config.capture_dynamic_output_shape_ops = False and capture_scalar_outputs = False, "
+                "with which such operations run between compiled graphs"
             )
         piece = Piece(name, nodes, list(inputs), outputs, self.options["numerics"] == "fast")
         shown = self.results[: self.visible]
@@ -213,6 +227,7 @@ class CompiledGraph:
     def _shorten(self) -> None:
         """Find out whether one piece takes the inputs as they come and returns all results."""
         self.direct: Piece | None = None
+        self.only: Any = None  # the program, where its results are those of the graph
         self.template: list[tuple[str, Any]] = []
         if len(self.steps) != 1 or not self.steps[0][0] or self.constants:
             return
@@ -234,7 +249,7 @@ class CompiledGraph:
         if not all(n in inputs for n in piece.inputs):
             return
         self.direct, self.template = piece, template
-        self.picks = None if piece.inputs == self.placeholders else [inputs[n] for n in piece.inputs]
+        piece.take(self.placeholders)
         self.plain = [kind for kind, _ in template] == ["result"] * len(piece.outputs) and [
             k for _, k in template
         ] == list(range(len(piece.outputs)))
@@ -243,6 +258,9 @@ class CompiledGraph:
 
     def __call__(self, args: list[Any]) -> list[Any]:
         counters.counts["calls"] += 1
+        if self.only is not None and (found := self.only(args)) is not None:
+            args.clear()
+            return found
         if self.direct is not None and self.direct.programs:
             return self._direct(args)
         new = any(compiled and not step.programs for compiled, step in self.steps)
@@ -259,8 +277,9 @@ class CompiledGraph:
     def _direct(self, args: list[Any]) -> list[Any]:
         piece = self.direct
         assert piece is not None
-        found = piece(args if self.picks is None else [args[k] for k in self.picks])
+        found = piece(args)
         if self.plain:
+            self.only = None if piece.ordered else piece.programs[0]
             args.clear()
             return found
         symbols = None

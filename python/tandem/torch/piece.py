@@ -133,7 +133,9 @@ def loosely(row: Row, args: list[Any], kwargs: dict[str, Any], node: Node) -> An
     widths = {x.dtype for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dtype.kind == "float"}
     meta = meta_of(node)
     one = widths.pop() if len(widths) == 1 else None
-    traced = {m.dtype for n in node.all_input_nodes if isinstance(m := meta_of(n), torch.Tensor) if m.is_floating_point()}
+    traced = {
+        m.dtype for n in node.all_input_nodes if isinstance(m := meta_of(n), torch.Tensor) if m.is_floating_point()
+    }
     if one is None or len(traced) != 1 or FROM_TORCH[next(iter(traced))] == one:
         out = computed(row, args, kwargs, node)
         if isinstance(meta, (list, tuple)):
@@ -187,18 +189,36 @@ class Piece:
     def __init__(
         self, name: str, nodes: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], fast: bool
     ) -> None:
-        self.name, self.nodes, self.inputs, self.outputs, self.fast = name, list(nodes), list(inputs), list(outputs), fast
-        self.metas = [meta_of(n) for n in self.inputs]
-        self.places = sizes.places_of(self.metas)
+        self.name, self.nodes, self.inputs, self.outputs, self.fast = (
+            name,
+            list(nodes),
+            list(inputs),
+            list(outputs),
+            fast,
+        )
+        self.take(self.inputs)
         self.programs: list[Any] = []
         self.ordered: dict[int, tuple[int, ...]] = {}  # results whose axes lie in another order than in Tandem
+
+    def take(self, arguments: Sequence[Node]) -> None:
+        """Be called with other values besides those that it reads."""
+        self.metas = [meta_of(n) if n in self.inputs else None for n in arguments]
+        self.inputs = list(arguments)
+        self.places = sizes.places_of(self.metas)
 
     def __call__(self, args: list[Any]) -> list[Any]:
         for program in self.programs:
             found = program(args)
             if found is not None:
                 return self._restored(found)
-        return self._restored(self._compiled(args)(args))
+        program = self._compiled(args)
+        found = program(args)
+        if found is None:
+            raise _core.BackendError(
+                f"tandem.torch: got arguments that the program of a graph cannot take ({program.mismatch(args)}); "
+                "need tensors that do not share memory with one that is written to; try a copy, x.clone()"
+            )
+        return self._restored(found)
 
     def _restored(self, found: list[Any]) -> list[Any]:
         for k, order in self.ordered.items():
@@ -225,7 +245,15 @@ class Piece:
             for node in self.nodes:
                 try:
                     run.run(node)
-                except (Uncovered, _core.Error, NotImplementedError, TypeError, ValueError, IndexError, KeyError) as error:
+                except (
+                    Uncovered,
+                    _core.Error,
+                    NotImplementedError,
+                    TypeError,
+                    ValueError,
+                    IndexError,
+                    KeyError,
+                ) as error:
                     raise Refused(node, f"{type(error).__name__}: {error}") from error
             results = [run.env[node] for node in self.outputs]
             for k, order in self.ordered.items():

@@ -63,20 +63,51 @@ def rows() -> dict[str, Row]:
 
 
 # Rows of these are for torch.export, which has no gradients of its own; torch.compile gets them in simpler operations.
-EXPORTED = frozenset(("aten.linear.default", "aten.matmul.default"))  # the `.vec` of resampling torch.compile never shows
+EXPORTED = frozenset(
+    ("aten.linear.default", "aten.matmul.default")
+)  # the `.vec` of resampling torch.compile never shows
 
 # These draw from torch's own generator, so they run in torch; what they draw enters the compiled program as an input.
 RANDOM = frozenset(
     f"aten.{name}"
-    for name in (
-        "bernoulli.default bernoulli.p bernoulli.Tensor rand.default rand_like.default randn.default randn_like.default "
-        "randint.default randint.low randint_like.default randint_like.low_dtype randperm.default native_dropout.default "
-        "normal.Tensor_float normal.float_Tensor normal.Tensor_Tensor normal_functional.default uniform.default "
-        "exponential.default geometric.default cauchy.default log_normal.default multinomial.default poisson.default "
-        "rrelu_with_noise.default rrelu_with_noise_functional.default binomial.default _standard_gamma.default "
-        "_sample_dirichlet.default random.default random.from random.to normal.float_float "
-        "rand.generator randn.generator bernoulli.out"
-    ).split()
+    for name in [
+        "bernoulli.default",
+        "bernoulli.p",
+        "bernoulli.Tensor",
+        "rand.default",
+        "rand_like.default",
+        "randn.default",
+        "randn_like.default",
+        "randint.default",
+        "randint.low",
+        "randint_like.default",
+        "randint_like.low_dtype",
+        "randperm.default",
+        "native_dropout.default",
+        "normal.Tensor_float",
+        "normal.float_Tensor",
+        "normal.Tensor_Tensor",
+        "normal_functional.default",
+        "uniform.default",
+        "exponential.default",
+        "geometric.default",
+        "cauchy.default",
+        "log_normal.default",
+        "multinomial.default",
+        "poisson.default",
+        "rrelu_with_noise.default",
+        "rrelu_with_noise_functional.default",
+        "binomial.default",
+        "_standard_gamma.default",
+        "_sample_dirichlet.default",
+        "random.default",
+        "random.from",
+        "random.to",
+        "normal.float_float",
+        "rand.generator",
+        "randn.generator",
+        "bernoulli.out",
+    ]
 )
 
 
