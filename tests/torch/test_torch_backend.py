@@ -197,6 +197,14 @@ def test_strided_arguments_and_results():
     compiled_equals(lambda a: a.expand(3, 4).sum(0), torch.randn(1, 4))
 
 
+def test_memory_that_is_read_as_it_lies():
+    x = torch.randn(4, 6)
+    compiled_equals(lambda a: torch.as_strided(a, (3, 3), (1, 2), 4) + 1, x)
+    compiled_equals(lambda a: torch.as_strided(a, (3, 3), (1, 2), 4) + 1, x.t())  # in torch
+    with pytest.raises(Exception, match="does not lie row by row.*try x.contiguous"):
+        compiled_equals(lambda a: torch.as_strided((a * 2).t() + 1, (3, 3), (1, 2)) + 1, x)
+
+
 def test_random_numbers_are_torchs():
     def function(x):
         a = F.dropout(torch.sin(x), 0.3)

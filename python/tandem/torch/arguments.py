@@ -11,11 +11,13 @@ import torch
 
 from tandem import _core, pytree
 from tandem.jit import Compiled
+from tandem.torch.backend import check_version
 from tandem.torch.dtypes import FROM_TORCH
 
 Tensor = _core.Tensor
 
 
+check_version()
 _exchange = _core.Exchange(torch.Tensor)
 
 
@@ -71,7 +73,7 @@ class _Call:
             if value is not None
         ]
         self.tensors: list[torch.Tensor] = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-        self.tensors += [registry[name] for registry, name in self.held]  # type: ignore[misc]
+        self.tensors += [registry[name] for registry, name in self.held]
         self.sources: list[Tensor] = []
         self.results: list[Any] = []
         self.shape: Any = None

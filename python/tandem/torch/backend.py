@@ -16,7 +16,7 @@ from tandem.torch.graph import CompiledGraph
 from tandem.torch.table import EXPORTED, RANDOM, rows
 
 OPTIONS: dict[str, Any] = {"fallback": True, "numerics": "strict"}
-_OLDEST, _NEWEST = (2, 9), (2, 14)
+_OLDEST = (2, 13)
 
 # What torch can say in simpler operations, besides its own list.
 _ALSO = [
@@ -113,7 +113,7 @@ def checked_options(options: dict[str, Any] | None, mode: str | None) -> dict[st
 def check_version() -> None:
     """Raise for a torch whose graphs are not known."""
     version = tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in torch.__version__.split(".")[:2])
-    if not version >= _OLDEST:
+    if version < _OLDEST or not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
         raise _core.BackendError(
             f"tandem.torch: got torch {torch.__version__}; need {_OLDEST[0]}.{_OLDEST[1]} or later; "
             "try pip install 'tandem-jit[torch]'"

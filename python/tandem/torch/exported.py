@@ -121,7 +121,7 @@ def from_torch(
     names = _argument_names(module, args, kwargs)
     table = {op: how for op, how in decompositions().items() if str(op) not in EXPORTED}
     program = program.run_decompositions(table)
-    program._tandem_names = names  # type: ignore[attr-defined]
+    program._tandem_names = names
     made = _module(program, share)
     made.train(getattr(module, "training", False))
     made.report = compared(module, made, args, kwargs, rtol)

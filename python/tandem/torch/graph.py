@@ -50,6 +50,11 @@ def _tensors(meta: Any) -> list[torch.Tensor]:
     return [meta] if isinstance(meta, torch.Tensor) else []
 
 
+def _is_plain(x: Any) -> bool:
+    """Whether a tensor lies row by row in memory of its own."""
+    return bool(x.is_contiguous()) and isinstance(x.storage_offset(), int) and x.storage_offset() == 0
+
+
 def _reason(node: Node) -> str | None:
     """Return why a node cannot be compiled; None if it can."""
     name = str(node.target)
@@ -57,6 +62,13 @@ def _reason(node: Node) -> str | None:
         return None
     if name not in rows() and name != "aten.copy_.default":
         return "there is no row for it in the table"
+    if name.startswith("aten.as_strided") and not _is_plain(meta_of(node.args[0])):
+        if node.args[0].op == "placeholder":
+            return "it reads memory that does not lie row by row"
+        raise _core.BackendError(
+            f"tandem.torch: got {name} of a result that does not lie row by row in memory; need one that does; try "
+            "x.contiguous() before it"
+        )
     metas = [m for n in (node, *node.all_input_nodes) for m in _tensors(meta_of(n))]
     for meta in metas:
         if meta.dtype not in FROM_TORCH:
@@ -143,7 +155,7 @@ class CompiledGraph:
                 n for n in node.all_input_nodes if n in level and not (name in _SHAPE_ONLY and n is node.args[0])
             ]
             if node.target is operator.getitem:
-                place = level[node.args[0]]  # type: ignore[index]
+                place = level[node.args[0]]
             elif name in RANDOM or node in self.in_torch:
                 place = max(
                     (level[n] + 1 - level[n] % 2 if not self._outside(n) else level[n] for n in sources), default=-1
@@ -169,7 +181,7 @@ class CompiledGraph:
 
     def _outside(self, node: Node) -> bool:
         if node.target is operator.getitem:
-            return self._outside(node.args[0])  # type: ignore[arg-type]
+            return self._outside(node.args[0])
         return node in self.in_torch or str(node.target) in RANDOM
 
     def _piece(self, name: str, nodes: list[Node]) -> Piece | None:
@@ -243,7 +255,7 @@ class CompiledGraph:
             elif result in inputs:
                 template.append(("input", inputs[result]))
             elif str(result.target) == "aten.copy_.default":
-                template.append(("input", inputs[result.args[0]]))  # type: ignore[index]
+                template.append(("input", inputs[result.args[0]]))
             else:
                 template.append(("number", meta_of(result)))
         if not all(n in inputs for n in piece.inputs):

@@ -52,7 +52,7 @@ class Interpreter:
 
     def run(self, node: Node) -> None:
         if node.target is operator.getitem:
-            self.env[node] = self.env[node.args[0]][node.args[1]]  # type: ignore[index]
+            self.env[node] = self.env[node.args[0]][node.args[1]]
             return
         args = [self.value(a) for a in node.args]
         kwargs = {k: self.value(v) for k, v in node.kwargs.items() if k not in ("layout", "device", "pin_memory")}
