@@ -2,6 +2,9 @@
 
 import copy
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -353,3 +356,23 @@ def test_gradients(name):
     up = torch.randn_like(wanted)
     (mine,), (theirs,) = (torch.autograd.grad(y, x, up) for y in (found, wanted))
     torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+PROCESS = """
+import torch, tandem as td
+td.torch
+model = torch.nn.Sequential(torch.nn.Linear(7, 33), torch.nn.GELU(), torch.nn.LayerNorm(33))
+torch.compile(model, backend="tandem")(torch.randn(5, 7)).square().mean().backward()
+print(td.stats()["compiled"], td.torch.stats()["kernels"])
+"""
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    found = []
+    for _ in range(2):
+        environment = {**os.environ, "TANDEM_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", PROCESS], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.append(tuple(map(int, done.stdout.split())))
+    (cold, kernels), (warm, again) = found
+    assert cold >= kernels / 2 > 0 and again == kernels and warm == 0
