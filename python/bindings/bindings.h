@@ -33,6 +33,7 @@ void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_interop(py::module_& m);
 void bind_dlpack(py::module_& m);
+void bind_exchange(py::module_& m);
 void bind_capture(py::module_& m);
 void bind_function(py::module_& m);
 void bind_profile(py::module_& m);

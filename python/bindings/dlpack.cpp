@@ -23,7 +23,7 @@ void delete_exported(Managed* managed) {
 }
 
 template <class Managed>
-py::capsule export_tensor(const TensorRef& x, bool copied) {
+Managed* export_tensor(const TensorRef& x, bool copied) {
   const int rank = x->rank();
   auto* shape = new int64_t[static_cast<size_t>(2 * rank + 1)];
   std::copy(x->sizes.begin(), x->sizes.end(), shape);
@@ -38,7 +38,12 @@ py::capsule export_tensor(const TensorRef& x, bool copied) {
     if (!x->writable) managed->flags |= kDLReadOnly;
     if (copied) managed->flags |= kDLIsCopied;
   }
-  return py::capsule(managed, kName<Managed>, [](PyObject* capsule) {
+  return managed;
+}
+
+template <class Managed>
+py::capsule export_capsule(const TensorRef& x, bool copied) {
+  return py::capsule(export_tensor<Managed>(x, copied), kName<Managed>, [](PyObject* capsule) {
     if (!PyCapsule_IsValid(capsule, kName<Managed>)) return;  // consumed: the consumer calls the deleter
     auto* unused = static_cast<Managed*>(PyCapsule_GetPointer(capsule, kName<Managed>));
     unused->deleter(unused);
@@ -57,12 +62,12 @@ py::capsule to_dlpack(const TensorRef& x, py::handle stream, py::handle max_vers
   const bool versioned = !max_version.is_none() && max_version.cast<py::tuple>()[0].cast<int>() >= 1;
   const bool copied = copy && *copy;
   const TensorRef out = copied ? contiguous_copy(x) : x;
-  if (versioned) return export_tensor<DLManagedTensorVersioned>(out, copied);
+  if (versioned) return export_capsule<DLManagedTensorVersioned>(out, copied);
   if (!out->writable)
     throw_not_shared(
         "__dlpack__: got a read-only tensor, which the protocol before version 1 cannot mark; need "
         "max_version=(1, 0) or a writable tensor; try x.copy()");
-  return export_tensor<DLManagedTensor>(out, copied);
+  return export_capsule<DLManagedTensor>(out, copied);
 }
 
 template <class Managed>
@@ -118,6 +123,10 @@ py::object capsule_of(py::handle source, std::optional<bool> copy) {
 }
 
 }  // namespace
+
+DLManagedTensorVersioned* managed_tensor(const TensorRef& x) {
+  return export_tensor<DLManagedTensorVersioned>(x, false);
+}
 
 TensorRef from_dlpack(py::handle source, std::optional<bool> copy) {
   const bool must_copy = copy && *copy;

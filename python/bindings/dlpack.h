@@ -55,6 +55,7 @@ namespace tandem {
 
 DLDataType dlpack_dtype(DType dtype);
 std::optional<DType> dtype_of_dlpack(DLDataType type);
+DLManagedTensorVersioned* managed_tensor(const TensorRef& x);  // shares its memory
 TensorRef from_dlpack(py::handle source, std::optional<bool> copy);
 
 }  // namespace tandem

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, m) {
   bind_dlpack(m);
   bind_capture(m);
   bind_function(m);
+  bind_exchange(m);
   bind_graphs(m);
   bind_profile(m);
 }

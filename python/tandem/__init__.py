@@ -136,19 +136,23 @@ _LATER = {
 }
 _LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"}
 
+# The same, but not for `from tandem import *`: they need PyTorch.
+_OF_TORCH = {"torch": "torch", "from_torch": "torch"}
+
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    places = _OF_TORCH if name in _OF_TORCH else _LATER
+    if name not in places:
         raise AttributeError(f"module 'tandem' has no attribute '{name}'")
     from importlib import import_module
 
-    module = import_module(f"tandem.{_LATER[name]}")
-    globals()[name] = module if _LATER[name] == name else getattr(module, name)
+    module = import_module(f"tandem.{places[name]}")
+    globals()[name] = module if places[name] == name else getattr(module, name)
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_OF_TORCH})
 
 
 # Type checkers read the same names in __init__.pyi, which `python -m tandem._stubs` writes.

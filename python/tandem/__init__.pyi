@@ -20,6 +20,7 @@ from tandem import (
     serialization,
     tensor_spec,
     tensorboard,
+    torch as torch,
     training,
 )
 from tandem._array_api import (
@@ -274,6 +275,7 @@ from tandem.precision import convert
 from tandem.random import manual_seed
 from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
+from tandem.torch import from_torch as from_torch
 from tandem.training import fit
 
 __version__: str

@@ -309,6 +309,17 @@ CLASSES = {
         " effects: list[Any], failures: list[Any]) -> None",
         "executable: Executable",
     ],
+    "Exchange": [
+        "__init__(self, type: type) -> None",
+        "taken(self, x: Any) -> Tensor",
+        "given(self, x: Tensor) -> Any",
+    ],
+    "ExchangedProgram": [
+        "__init__(self, executable: Executable, type: type, arguments: list[int]) -> None",
+        "__call__(self, args: list[Any]) -> list[Any] | None",
+        "mismatch(self, args: list[Any]) -> str",
+        "executable: Executable",
+    ],
     "CompiledFunction": [
         "__init__(self) -> None",
         "__call__(self, *args: Any, **kwargs: Any) -> Any",
@@ -499,6 +510,8 @@ def package_stub() -> str:
         else:
             module = next(m for m in sources if vars(m).get(name) is value)
             found.setdefault(module.__name__, []).append(name)
+    for name, place in tandem._OF_TORCH.items():  # not imported here: that needs PyTorch
+        found.setdefault("tandem" if name == place else f"tandem.{place}", []).append(f"{name} as {name}")
     lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']
     for module_name in sorted(found, key=lambda m: (m != "math", m)):
         names = sorted(found[module_name], key=import_order)

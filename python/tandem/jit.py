@@ -277,6 +277,7 @@ class Compiled(_core.CompiledFunction):
         self.records: list[Any] = []  # one for each capture, for `explain`
         self._fallbacks = 0
         self._refused: str | None = None
+        self._for_torch = False  # calls come to `_uncompiled` because the last ones had tensors of torch
         _annotated[id(self)] = self
         if isinstance(function, types.FunctionType):
             if not os.path.exists(function.__code__.co_filename):
@@ -287,6 +288,13 @@ class Compiled(_core.CompiledFunction):
 
     def _failed(self, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
         """Return (True, result) of the fall-back, or (False, the exception to raise)."""
+        if isinstance(error, _OfTorch):
+            self._for_torch = True
+            self._set_direct(False)  # the next calls come to `_uncompiled` at once
+            try:
+                return True, _torch_arguments().call(self, args, kwargs)
+            except Exception as raised:
+                error = raised
         if isinstance(error, _core.Error) and _core.enabled() and not _core.recording():
             if self._fallback and isinstance(error, _core.CaptureError):
                 try:
@@ -363,8 +371,14 @@ class Compiled(_core.CompiledFunction):
             from tandem.scripting import capturing
 
             return capturing.inline(self, args, kwargs)
+        if _has_torch((args, kwargs)):
+            return _torch_arguments().call(self, args, kwargs)
         if self._refused is not None and _core.enabled():
             self._fallbacks += 1
+        if self._for_torch:
+            self._for_torch = False
+            self._set_direct(True)
+            return self(*args, **kwargs)
         return self.__wrapped__(*args, **kwargs)
 
     def _fall_back(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -445,6 +459,8 @@ class Compiled(_core.CompiledFunction):
         """Called by the C++ side when no specialisation fits: make one."""
         from tandem.scripting import capturing
 
+        if _has_torch(request[2]):
+            raise _OfTorch
         if _frozen.depth:
             raise capturing.refusal(self, request[-1])
         specialization, record = capturing.capture(self, *request)
@@ -493,6 +509,28 @@ class Compiled(_core.CompiledFunction):
         self.records.clear()
         self._refused = None
         self._set_direct(True)
+
+
+class _OfTorch(Exception):
+    """Raised where a capture finds tensors of torch among the arguments."""
+
+
+def _torch_arguments() -> Any:
+    from tandem.torch import arguments
+
+    return arguments
+
+
+def _has_torch(tree: Any) -> bool:
+    """Whether arguments hold tensors or modules of torch; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "nn"):
+        return False
+    from tandem import pytree
+
+    kinds = (torch.Tensor, torch.nn.Module)
+    leaves = pytree.flatten(tree)[0]
+    return any(isinstance(leaf, kinds) for leaf in leaves) and not _torch_arguments().running()
 
 
 def _check_function(function: Any, what: str) -> None:

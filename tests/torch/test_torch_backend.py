@@ -1,0 +1,378 @@
+"""torch.compile(backend="tandem"): models equal eager torch, nothing runs in torch, one program serves all sizes."""
+
+import copy
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+import torch.nn.functional as F  # noqa: E402
+import torch_models as models  # noqa: E402
+from torch import nn  # noqa: E402
+
+import tandem as td  # noqa: E402
+import tandem.torch  # noqa: E402
+
+F32 = 2e-5  # of the largest number: sums in another order, through some layers
+BF16 = 4e-2
+
+
+def relative(a, b):
+    return ((a.double() - b.double()).abs().max() / b.double().abs().max().clamp(min=1e-30)).item()
+
+
+def logits(result):
+    return result if isinstance(result, torch.Tensor) else result.logits
+
+
+def called(model, args):
+    return logits(model(**args) if isinstance(args, dict) else model(*args))
+
+
+def cast(args, dtype):
+    def one(x):
+        return x.to(dtype) if isinstance(x, torch.Tensor) and x.is_floating_point() else x
+
+    return {k: one(v) for k, v in args.items()} if isinstance(args, dict) else tuple(map(one, args))
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    torch._dynamo.reset()
+    td.torch.reset_stats()
+    torch.manual_seed(0)
+
+
+ALL = {**models.PLAIN, **models.TRANSFORMERS}
+
+
+def built(name):
+    if name in models.TRANSFORMERS:
+        pytest.importorskip("transformers", reason="the transformers package is not installed")
+    build, args = ALL[name]
+    return build(), args
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_inference(name):
+    model, args = built(name)
+    model.eval()
+    compiled, exact = torch.compile(copy.deepcopy(model), backend="tandem"), copy.deepcopy(model).double()
+    with torch.no_grad():
+        for n in (3, 5, 4):
+            given = args(n)
+            wanted, found = called(model, given), called(compiled, given)
+            right = called(exact, cast(given, torch.float64))
+            assert relative(found, wanted) < F32
+            assert relative(found, right) < 3 * relative(wanted, right) + 1e-6  # what differs is rounding
+    stats = td.torch.stats()
+    assert stats["fallback_ops"] == {}
+    assert stats["graphs"] <= 2 and stats["programs"] <= 2  # the third size needs nothing new
+
+
+@pytest.mark.parametrize("name", ["resnet18", "unet", "flow", "graph", "distilbert", "llama"])
+def test_bfloat16(name):
+    model, args = built(name)
+    model.eval().bfloat16()
+    compiled = torch.compile(copy.deepcopy(model), backend="tandem")
+    with torch.no_grad():
+        given = cast(args(3), torch.bfloat16)
+        wanted, found = called(model, given), called(compiled, given)
+        right = called(copy.deepcopy(model).double(), cast(given, torch.float64))
+    assert found.dtype == torch.bfloat16
+    assert relative(found, wanted) < BF16
+    assert relative(found, right) < 2 * relative(wanted, right) + 4e-3
+    assert td.torch.stats()["fallback_ops"] == {}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_training(name):
+    model, args = built(name)
+    model.train()
+    other = copy.deepcopy(model)
+    compiled = torch.compile(other, backend="tandem")
+    given, state = args(3), torch.get_rng_state()
+    wanted = called(model, given)
+    (wanted**2).mean().backward()
+    torch.set_rng_state(state)  # dropout draws the same numbers
+    found = called(compiled, given)
+    (found**2).mean().backward()
+    assert relative(found, wanted) < 1e-4
+    largest = max(p.grad.abs().max() for p in model.parameters() if p.grad is not None)
+    for mine, theirs in zip(other.parameters(), model.parameters()):
+        assert (mine.grad is None) == (theirs.grad is None)
+        if mine.grad is not None:
+            assert (mine.grad - theirs.grad).abs().max() < 2e-3 * largest
+    for mine, theirs in zip(other.buffers(), model.buffers()):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+    assert td.torch.stats()["fallback_ops"] == {}
+
+
+def test_gpt2_with_a_cache():
+    model, _ = built("gpt2")
+    model.eval()
+    compiled = torch.compile(model, backend="tandem")
+    tokens = torch.randint(0, 60, (2, 8))
+    with torch.no_grad():
+        whole = model(tokens).logits
+        first = compiled(tokens[:, :5], use_cache=True)
+        cache, out = first.past_key_values, [first.logits]
+        for k in range(5, 8):
+            step = compiled(tokens[:, k : k + 1], past_key_values=cache, use_cache=True)
+            cache = step.past_key_values
+            out.append(step.logits)
+    assert relative(torch.cat(out, 1), whole) < F32
+    assert td.torch.stats()["fallback_ops"] == {}
+
+
+def test_training_steps_follow_eager_ones():
+    model = nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.LayerNorm(16), nn.Linear(16, 2))
+    other = copy.deepcopy(model)
+    compiled = torch.compile(other, backend="tandem")
+    optimizers = [torch.optim.Adam(m.parameters(), lr=1e-2) for m in (model, other)]
+    x, y = torch.randn(8, 6), torch.randint(0, 2, (8,))
+    losses = []
+    for _ in range(5):
+        for run, optimizer in zip((model, compiled), optimizers):
+            loss = nn.functional.cross_entropy(run(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert losses[0::2] == pytest.approx(losses[1::2], rel=1e-4)
+    assert losses[-1] < losses[0]
+
+
+def compiled_equals(function, *args, options=None):
+    copies = [a.clone() if isinstance(a, torch.Tensor) else a for a in args]
+    wanted = function(*args)
+    found = torch.compile(function, backend="tandem", options=options)(*copies)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(copies, list(args))  # what was written to
+    return found
+
+
+def test_writes_to_inputs_and_views():
+    def function(x, y):
+        x.mul_(2)
+        y[1:].add_(x[:-1])
+        return x[0], y.t()
+
+    compiled_equals(function, torch.randn(3, 3), torch.randn(3, 3))
+
+
+def test_a_result_that_is_an_input_and_one_that_aliases_it():
+    def function(x):
+        return x, x.view(-1), x + 0
+
+    x = torch.randn(2, 3)
+    same, view, new = torch.compile(function, backend="tandem")(x)
+    assert same is x and view.data_ptr() == x.data_ptr() and new.data_ptr() != x.data_ptr()
+
+
+def test_buffers_are_written():
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, x):
+            self.seen += x.sum()
+            return x * self.seen
+
+    plain = Counter()
+    compiled = torch.compile(other := copy.deepcopy(plain), backend="tandem")
+    for _ in range(3):
+        x = torch.randn(4)
+        torch.testing.assert_close(compiled(x), plain(x))
+    torch.testing.assert_close(other.seen, plain.seen)
+
+
+def test_strided_arguments_and_results():
+    x = torch.randn(4, 6, 3)
+    compiled_equals(lambda a: a.transpose(0, 1) + 1, x[:, ::2].transpose(0, 2))
+    channels_last = torch.randn(2, 4, 5, 5).to(memory_format=torch.channels_last)
+    out = compiled_equals(lambda a: torch.relu(a) * 2, channels_last)
+    assert out.stride() == channels_last.stride()
+    compiled_equals(lambda a: a.expand(3, 4).sum(0), torch.randn(1, 4))
+
+
+def test_memory_that_is_read_as_it_lies():
+    x = torch.randn(4, 6)
+    compiled_equals(lambda a: torch.as_strided(a, (3, 3), (1, 2), 4) + 1, x)
+    compiled_equals(lambda a: torch.as_strided(a, (3, 3), (1, 2), 4) + 1, x.t())  # in torch
+    with pytest.raises(Exception, match="does not lie row by row.*try x.contiguous"):
+        compiled_equals(lambda a: torch.as_strided((a * 2).t() + 1, (3, 3), (1, 2)) + 1, x)
+
+
+def test_random_numbers_are_torchs():
+    def function(x):
+        a = F.dropout(torch.sin(x), 0.3)
+        return a + torch.randn_like(x) + torch.rand(4)
+
+    x = torch.randn(5, 4)
+    torch.manual_seed(7)
+    wanted = function(x)
+    torch.manual_seed(7)
+    found = torch.compile(function, backend="tandem")(x)
+    torch.testing.assert_close(found, wanted)
+    assert td.torch.stats()["random_ops"] == 3 and td.torch.stats()["programs"] == 1
+
+
+def test_autocast():
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    x = torch.randn(4, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        wanted, found = model(x), torch.compile(model, backend="tandem")(x)
+    assert found.dtype == wanted.dtype == torch.bfloat16
+    assert relative(found, wanted) < BF16
+
+
+def special(x):
+    return torch.special.erfcx(x * 2) + 1
+
+
+def test_an_operation_that_is_not_covered_runs_in_torch(caplog):
+    with caplog.at_level(logging.WARNING, "tandem.torch"):
+        compiled_equals(special, torch.randn(5))
+        compiled_equals(lambda x: special(x) * 3, torch.randn(5))
+    assert td.torch.stats()["fallback_ops"] == {"aten.special_erfcx.default": 2}
+    assert len([r for r in caplog.records if "special_erfcx" in r.message]) == 1
+
+
+def test_or_is_an_error():
+    with pytest.raises(Exception, match=r"special_erfcx.*need an operation of its table.*fallback"):
+        compiled_equals(special, torch.randn(5), options={"fallback": False})
+
+
+def test_fast_numerics():
+    compiled_equals(lambda x: torch.softmax(x * 0.5 + 1, -1), torch.randn(4, 7), options={"numerics": "fast"})
+
+
+def test_bad_options_and_modes():
+    with pytest.raises(Exception, match="got the option 'triton'"):
+        compiled_equals(torch.sin, torch.randn(3), options={"triton": True})
+    with pytest.raises(Exception, match="got mode='max-autotune'"):
+        torch.compile(lambda x: x + 1, backend="tandem", mode="max-autotune")(torch.randn(3))
+
+
+def test_complex_and_data_dependent_operations_still_work():
+    compiled_equals(lambda x: (torch.fft.rfft(x).abs() + 1).sum(), torch.randn(8))
+    compiled_equals(lambda x: x[x > 0] * 2, torch.randn(8))
+    compiled_equals(lambda x: x * 2 if x.sum().item() > 0 else x - 1, torch.randn(8))
+
+
+def test_hooks_and_double_backward():
+    layer = nn.Linear(3, 3)
+    seen = []
+    layer.register_forward_hook(lambda m, i, o: seen.append(1) or o * 2)
+    x = torch.randn(2, 3, requires_grad=True)
+    compiled = torch.compile(layer, backend="tandem")
+    torch.testing.assert_close(compiled(x), layer(x))
+    (g,) = torch.autograd.grad(compiled(x).pow(2).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="double backward"):
+        g.sum().backward()
+
+
+def test_results_outlive_the_function():
+    def grown():
+        f = torch.compile(lambda x: (x * 2, x.t()), backend="tandem")
+        return f(torch.arange(6.0).reshape(2, 3))
+
+    doubled, turned = grown()
+    torch._dynamo.reset()
+    trash = [torch.randn(2, 3) for _ in range(50)]
+    assert len(trash) == 50
+    torch.testing.assert_close(doubled, torch.arange(6.0).reshape(2, 3) * 2)
+    torch.testing.assert_close(turned, torch.arange(6.0).reshape(2, 3).t())
+
+
+OPS = {
+    "cat": lambda x: torch.cat([x, x * 2], 1),
+    "cumsum": lambda x: torch.cumsum(x, -1),
+    "sort": lambda x: torch.sort(x, dim=1, descending=True)[0],
+    "topk": lambda x: torch.topk(x, 2, dim=1),
+    "max": lambda x: torch.max(x, 1),
+    "var": lambda x: x.var(0) + x.std(0, unbiased=False),
+    "where": lambda x: torch.where(x > 0, x, 0.5),
+    "clamp": lambda x: x.clamp(-0.5, 0.5) + x.clamp(min=0),
+    "integers": lambda x: (x * 10).int() // 3 + (x * 10).int() % 3 + torch.div(x.int(), 3, rounding_mode="trunc"),
+    "mixed": lambda x: x.double() + x + (x > 0) * 2,
+    "int division": lambda x: (x * 10).long() / 4,
+    "norm": lambda x: torch.linalg.vector_norm(x, dim=1) + torch.norm(x, p=1),
+    "gather": lambda x: torch.gather(x, 1, torch.tensor([[0, 1], [2, 0], [1, 1], [3, 3]])),
+    "scatter": lambda x: torch.zeros(4, 6).scatter_add(1, torch.tensor([[0, 0, 5, 1]] * 4), x),
+    "index_put": lambda x: x.index_put((torch.tensor([0, 0, 3]),), torch.ones(4), accumulate=True),
+    "roll": lambda x: torch.roll(x, 1, 0) + torch.flip(x, [1]),
+    "pad": lambda x: F.pad(x, (1, 2), value=3) + F.pad(x[None], (1, 2), "reflect")[0],
+    "einsum": lambda x: torch.einsum("ij,kj->ik", x, x),
+    "tril": lambda x: torch.tril(x) + torch.triu(x, 1),
+    "diagonal": lambda x: x.diagonal() + torch.diag(x.diagonal()).sum(0),
+    "unfold": lambda x: x.unfold(1, 2, 1).sum(-1),
+    "embedding_bag": lambda x: F.embedding_bag(torch.tensor([[0, 1], [2, 3]]), x, mode="mean"),
+    "pool1d": lambda x: F.max_pool1d(x[None], 2) + F.avg_pool1d(x[None], 2),
+    "losses": lambda x: F.smooth_l1_loss(x, x * 2) + F.kl_div(x, x.softmax(1)),
+    "activations": lambda x: F.mish(x) + F.hardswish(x) + F.elu(x),
+    "attention": lambda x: F.scaled_dot_product_attention(
+        x[None, None], x[None, None], x[None, None], is_causal=True),
+    "bessel": lambda x: torch.special.i0(x) + torch.special.i1e(x) + torch.lgamma(x.abs() + 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_operations(name):
+    compiled_equals(OPS[name], torch.randn(4, 4))
+
+
+GRADIENTS = {
+    "conv1d": lambda x: F.conv1d(x[None], torch.ones(2, 4, 3), padding=1),
+    "conv_transpose": lambda x: F.conv_transpose1d(x[None], torch.ones(4, 2, 3), stride=2, output_padding=1),
+    "bicubic": lambda x: F.interpolate(x[None, None], size=(7, 6), mode="bicubic"),
+    "nearest": lambda x: F.interpolate(x[None, None], scale_factor=2),
+    "bilinear": lambda x: F.interpolate(x[None, None], size=(3, 9), mode="bilinear", align_corners=True),
+    "max_pool": lambda x: F.max_pool2d(x[None, None], 2, stride=1),
+    "avg_pool": lambda x: F.avg_pool2d(x[None, None], 3, stride=1, padding=1),
+    "adaptive": lambda x: F.adaptive_avg_pool2d(x[None, None], (3, 2)),
+    "group_norm": lambda x: F.group_norm(x[None], 2),
+    "instance_norm": lambda x: F.instance_norm(x[None]),
+    "index": lambda x: x[torch.tensor([0, 0, 2]), torch.tensor([1, 1, 3])],
+    "masked": lambda x: F.scaled_dot_product_attention(
+        x[None, None], x[None, None], x[None, None], attn_mask=torch.tril(torch.ones(4, 4)).bool()),
+    "cdist": lambda x: torch.cdist(x, x + 1),
+    "prod": lambda x: x.prod(1) + x.logsumexp(0) + x.cumprod(1).sum(1),
+    "norm": lambda x: F.normalize(x) + F.rms_norm(x, (4,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients(name):
+    x = torch.randn(4, 4, requires_grad=True)
+    wanted = GRADIENTS[name](x)
+    found = torch.compile(GRADIENTS[name], backend="tandem")(x)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    up = torch.randn_like(wanted)
+    (mine,), (theirs,) = (torch.autograd.grad(y, x, up) for y in (found, wanted))
+    torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+PROCESS = """
+import torch, tandem as td
+td.torch
+model = torch.nn.Sequential(torch.nn.Linear(7, 33), torch.nn.GELU(), torch.nn.LayerNorm(33))
+torch.compile(model, backend="tandem")(torch.randn(5, 7)).square().mean().backward()
+print(td.stats()["compiled"], td.torch.stats()["kernels"])
+"""
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    found = []
+    for _ in range(2):
+        environment = {**os.environ, "TANDEM_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", PROCESS], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.append(tuple(map(int, done.stdout.split())))
+    (cold, kernels), (warm, again) = found
+    assert cold >= kernels / 2 > 0 and again == kernels and warm == 0
