@@ -112,7 +112,9 @@ std::optional<std::vector<bool>> carries_of(const Graph& graph, const Node& loop
 
 bool runs_in_kernel(const Graph& graph, const Node& loop) {
   const auto& outputs = loop.outputs;
-  if (outputs.empty() || primitives(*loop.regions[0]) + primitives(*loop.regions[1]) > kMostPrimitives) return false;
+  if (outputs.empty() || has_effects(loop) ||
+      primitives(*loop.regions[0]) + primitives(*loop.regions[1]) > kMostPrimitives)
+    return false;
   return std::all_of(outputs.begin(), outputs.end(),
                      [&](ValueId value) { return carries_of(graph, loop, graph.type(value).shape).has_value(); });
 }

@@ -2,7 +2,7 @@
 // element.
 //
 // A `while` is one if what it carries has one shape, or none at all (0-d), if its condition reads 0-d values only, and if
-// both regions consist of pointwise operations whose values lie in that shape as they are. It is run in portions of
+// both regions consist of pointwise operations whose values lie in that shape as they are, none of which may fail. It is run in portions of
 // `kRounds` rounds, one launch for each shape that it carries; between portions the program sees the condition, and can be
 // interrupted. Tests: tests/frontend/test_rounds.py, tests/kernels/test_rounds.cpp.
 #pragma once

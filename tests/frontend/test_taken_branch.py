@@ -80,7 +80,7 @@ def test_nothing_runs_after_an_early_return():
     compiled(tensor(1.0, 2.0))
     assert launches(compiled, "# after the return") == 0
     compiled(tensor(-1.0, -2.0))
-    assert launches(compiled, "# after the return") == 10
+    assert launches(compiled, "# after the return") == 1  # of a kernel with the loop in it
 
 
 def operators(x):
