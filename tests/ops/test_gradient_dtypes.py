@@ -15,6 +15,7 @@ ROOM = {"float32": 3e-4, "float16": 0.06, "bfloat16": 0.25, "complex64": 3e-4}
 ROUGH = {
     "digamma": ("float16", "bfloat16"),
     "lgamma": ("float16", "bfloat16"),
+    "sinc": ("bfloat16",),
 }
 
 
