@@ -1,5 +1,6 @@
 // Models in files: writing and running them.
 #include "deploy/model.h"
+#include "deploy/weights.h"
 
 #include "frontend/archive.h"
 #include "python/bindings/bindings.h"
@@ -105,6 +106,11 @@ void bind_deploy(py::module_& m) {
              const std::string& target) { return py::bytes(writer.object(name, weights_file, size, target)); },
           py::arg("name"), py::arg("weights_file"), py::arg("weights_size"), py::arg("target"))
       .def("describe", described, "Return the arguments and results of the only method: name, dtype, sizes as text.");
+  py::dict codes;
+  for (const auto& [code, dtype] : deploy::weight_codes())
+    codes[py::str(std::string(code))] = std::string(info(dtype).name);
+  m.attr("_weight_codes") = codes;  // dtypes of the safetensors format, in its order
+  m.attr("_weight_pairs") = deploy::kPairs;
   using deploy::Model;
   m.def(
       "load_model",

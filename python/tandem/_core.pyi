@@ -23,6 +23,8 @@ __version__: str
 _op_names: list[str]
 _dtypes: list[DType]
 _max_dimensions: int
+_weight_codes: dict[str, str]
+_weight_pairs: str
 
 class Error(Exception):
     """Any error that Tandem raises on purpose."""

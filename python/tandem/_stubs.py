@@ -454,7 +454,8 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-    text = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n_max_dimensions: int\n"]
+    own = "__version__: str", "_op_names: list[str]", "_dtypes: list[DType]", "_max_dimensions: int"
+    text = [PROLOGUE, "\n", *(f"{each}\n" for each in (*own, "_weight_codes: dict[str, str]", "_weight_pairs: str"))]
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)

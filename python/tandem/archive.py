@@ -303,15 +303,13 @@ def _text(function: Any) -> str:
 def _sample(method: _Wanted, compiled: Compiled) -> list[tuple[str, bytes]]:
     """Arguments and what they give, as a file: what a user of the model can try, and compare with.
 
-    None for sizes that are only named, and for complex128, which such files do not have.
+    None for sizes that are only named.
     """
     if any(isinstance(leaf, TensorSpec) for leaf in method.args):
         return []
     with no_grad():
         results = compiled(*method.args)
     tensors, text = _trees.encode({"arguments": method.args, "results": results})
-    if any(x.dtype == _core.complex128 for x in tensors.values()):
-        return []
     return [(f"samples/{method.name}.safetensors", serialization.to_bytes(tensors, {"tree": text}))]
 
 

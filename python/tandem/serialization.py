@@ -20,23 +20,8 @@ from tandem._boundary import public
 
 Tensor = _core.Tensor
 
-# The format's names, in its order of alignment: a file holds tensors of a later dtype first.
-_NAMES = {
-    "BOOL": "bool",
-    "U8": "uint8",
-    "I8": "int8",
-    "I16": "int16",
-    "U16": "uint16",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I32": "int32",
-    "U32": "uint32",
-    "F32": "float32",
-    "C64": "complex64",
-    "F64": "float64",
-    "I64": "int64",
-    "U64": "uint64",
-}
+# The format's names for dtypes, in its order of alignment: a file holds tensors of a later dtype first.
+_NAMES: dict[str, str] = _core._weight_codes
 _RANKS = {name: rank for rank, name in enumerate(_NAMES.values())}
 _CODES = {name: code for code, name in _NAMES.items()}
 _LARGEST_HEADER = 100_000_000  # the limit of the format
@@ -47,6 +32,7 @@ _ONLY = "tensor"
 _TREE = "tree"
 _TREE_TEXT = "tandem.tree"
 _SUM = "tandem.crc32"
+_PAIRS: str = _core._weight_pairs  # names of tensors of complex128, which the format does not have: pairs of float64
 
 
 @public
@@ -136,8 +122,13 @@ def _pieces(
     tensors: dict[str, Tensor], texts: dict[str, str], *, checked: bool = False, alignment: int = 8
 ) -> Iterator[bytes | memoryview]:
     """The contents of a file, piece by piece; if checked, with a checksum."""
-    _check_tensors(tensors)
+    pairs = sorted(name for name, x in tensors.items() if x.dtype == _core.complex128)
+    if pairs:
+        texts = {**texts, _PAIRS: json.dumps(pairs)}
     parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
+    for name in pairs:
+        x = parts[name]
+        parts[name] = _core._from_buffer(memoryview(_core._bytes_of(x)), _core.float64, (*x.shape, 2))
     order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
     if checked:
         texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
@@ -159,12 +150,6 @@ def _is_plain(obj: Any) -> bool:
     return isinstance(obj, Mapping) and all(
         isinstance(name, str) and name != "__metadata__" and isinstance(x, Tensor) for name, x in obj.items()
     )
-
-
-def _check_tensors(tensors: dict[str, Tensor]) -> None:
-    for name, x in tensors.items():
-        if x.dtype.name not in _CODES:
-            raise _core.DTypeError(f"save: got {x.dtype.name} under {name!r}; need one of {', '.join(_CODES)}")
 
 
 @public
@@ -213,6 +198,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, str], memoryview]
         entries, texts = _header(path, file.read(length))
         start = 8 + length
         places = _places(path, entries, size - start)
+        _join_pairs(path, places, texts)
         # An empty range cannot be mapped; copy-on-write leaves the file as it is.
         image = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     tensors = {
@@ -252,7 +238,25 @@ def _header(path: Any, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     return entries, texts
 
 
-def _places(path: Any, entries: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int, ...], int, int]]:
+Places = dict[str, tuple[Any, tuple[int, ...], int, int]]
+
+
+def _join_pairs(path: Any, places: Places, texts: dict[str, str]) -> None:
+    """Make complex numbers of the pairs that the metadata names."""
+    try:
+        names = json.loads(texts.get(_PAIRS, "[]"))
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _broken(path, f"the names of complex numbers {texts[_PAIRS]!r}", "a list of names")
+    for name in names:
+        dtype, shape, begin, end = places.get(name, (None, (), 0, 0))
+        if dtype != _core.float64 or shape[-1:] != (2,):
+            raise _broken(path, f"complex numbers under {name!r} that are no pairs", "float64 of shape [..., 2]")
+        places[name] = _core.complex128, shape[:-1], begin, end
+
+
+def _places(path: Any, entries: dict[str, Any], size: int) -> Places:
     """Check the entries of the header, and that they cover the `size` bytes behind it without gaps or overlaps."""
 
     def is_size(value: Any) -> bool:

@@ -393,3 +393,31 @@ def test_a_failed_save_leaves_the_old_file(file, tmp_path):
     assert file.read_bytes() == before
     with pytest.raises(ValueError, match="cannot be written"):
         td.load(file).save(tmp_path / "no" / "folder.tdm")
+
+
+def test_tensors_of_complex128(tmp_path):
+    """In the state, which a method writes to, among arguments and results, and in the example that the file keeps."""
+
+    class Turning(td.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.phase = td.nn.Buffer(td.asarray(np.array([1.0 + 0j, 0.6 + 0.8j])))
+            self.plain = td.nn.Buffer(td.ones((3, 2), dtype=td.float64))
+
+        def forward(self, x):
+            return x * self.phase + self.plain.sum()
+
+        def turn(self, x):
+            self.phase *= x
+            return self.phase[0]
+
+    model, x = Turning(), td.asarray(np.array([2.0 - 1j, 1j]))
+    td.save(model, tmp_path / "m.tdm", methods={"forward": (x,), "turn": (x,)})
+    saved = td.load(tmp_path / "m.tdm")
+    assert saved.state_dict()["phase"].dtype == td.complex128 and saved.state_dict()["phase"].shape == (2,)
+    assert saved.forward(x).tolist() == model(x).tolist()
+    assert complex(saved.turn(x)) == complex(model.turn(x))
+    saved.save(tmp_path / "later.tdm")
+    assert td.load(tmp_path / "later.tdm").forward(x).tolist() == model(x).tolist()
+    arguments, result = archive.sample(tmp_path / "m.tdm", "forward")
+    assert arguments[0].tolist() == x.tolist() and result.dtype == td.complex128

@@ -80,9 +80,7 @@ def test_the_command_line_prints_the_same(here, capsys, monkeypatch):
 def test_a_build_tree_says_that_it_has_none(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, "_HERE", tmp_path)
     for name in FUNCTIONS:
-        with pytest.raises(
-            td.BackendError, match="runtime: got a package without .*; need an installed wheel; try"
-        ):
+        with pytest.raises(td.BackendError, match="runtime: got a package without .*; need an installed wheel; try"):
             getattr(runtime, name)()
 
 

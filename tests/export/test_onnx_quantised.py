@@ -69,6 +69,21 @@ def test_attention_and_leading_axes(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(back(x)), np.asarray(made(x)), atol=0.02)
 
 
+def test_loops_and_transposed_convolutions(tmp_path: Path) -> None:
+    td.manual_seed(2)
+    x = td.random.Generator(2).normal((4, 3, 5))
+    made = td.convert(nn.LSTM(5, 6), "int8", calibration=[x])
+    _, model = exported(made, (x,), tmp_path, dynamic={"input": {0: "length", 1: "batch"}})
+    found = operators(model.graph)
+    assert "Loop" in found and found.count("QuantizeLinear") == 2 and "MatMulInteger" not in found
+    back = td.onnx.load(tmp_path / "model.onnx")
+    assert back.code.count("QuantizedMatMul(") == 2  # one of them in the loop
+    assert np.array_equal(np.asarray(back(x)[0]), np.asarray(made(x)[0]))
+    made = td.convert(nn.ConvTranspose1d(3, 2, 3, stride=2), "int8", calibration=[x])
+    _, model = exported(made, (x,), tmp_path)
+    assert operators(model.graph).count("Conv") == 2 and "ConvInteger" not in operators(model.graph)
+
+
 def product(kind: str, zero: int, axis: int | None, extra: bool, dtype: str) -> Any:
     """A model of one product between QuantizeLinear and DequantizeLinear, as other tools write it."""
     rng = np.random.default_rng(0)

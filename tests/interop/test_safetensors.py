@@ -34,6 +34,20 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["all.safetensors"]  # nothing unfinished is left
 
 
+def test_complex128_is_pairs_of_float64(tmp_path: Path) -> None:
+    file = tmp_path / "complex.safetensors"
+    rng = np.random.default_rng(0)
+    x = td.asarray(rng.normal(size=(3, 2)) + 1j * rng.normal(size=(3, 2)))
+    tensors = {"x": x, "turned": x.T, "one": td.asarray(1 - 2j), "pair": td.ones((3, 2), dtype=td.float64)}
+    td.save(tensors, file, metadata={"by": "me"})
+    assert_same(td.load(file), tensors)
+    package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
+    others = package.load_file(file)
+    assert others["x"].shape == (3, 2, 2) and others["x"].tobytes() == np.asarray(x).tobytes()
+    td.save({"nested": [x]}, file)
+    assert td.load(file)["nested"][0].tolist() == x.tolist()
+
+
 def test_one_tensor(tmp_path: Path) -> None:
     file = tmp_path / "one"
     td.save(td.arange(3), file)
@@ -90,7 +104,15 @@ def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8),
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets, **more}
 
 
+def pairs(names: object) -> dict[str, str]:
+    return {"tandem.complex128": names if isinstance(names, str) else json.dumps(names)}
+
+
 BROKEN = [
+    (text({"__metadata__": pairs("[")}), "got the names of complex numbers '['"),
+    (text({"__metadata__": pairs([1])}), "got the names of complex numbers '[1]'"),
+    (text({"__metadata__": pairs(["x"])}), "got complex numbers under 'x' that are no pairs"),
+    (text({"x": entry(), "__metadata__": pairs(["x"])}, bytes(8)), "got complex numbers under 'x' that are no pairs"),
     (b"", "got 0 bytes in 'FILE'; need at least 8 for the length of the header; is it a safetensors file?"),
     (b"\x10\x00\x00", "got 3 bytes in 'FILE'; need at least 8"),
     (b"PK\x03\x04 a zip file", "got a file that is no archive of Tandem or is damaged: it is too short"),

@@ -75,6 +75,11 @@ class Value:
         return text_of(_nested(wide.tolist()))
 
 
+def results_of(graph: Any) -> list[str]:
+    """Return the names of what a graph computes."""
+    return [port.name for port in graph.output]
+
+
 _USED = ("float", "getattr", "len", "range")  # what the text calls of Python
 
 

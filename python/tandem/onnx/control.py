@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tandem import _core
-from tandem.onnx.constants import Value, broken
+from tandem.onnx.constants import Value, broken, results_of
 from tandem.onnx.helpers import HELPERS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def branch(
         condition = f" {writer.refer('truth', HELPERS['truth'])}({test})" if keyword == "if" else ""
         writer.line(f"{keyword}{condition}:", depth, line)
         inner = _inner(writer, graph, scope, where)
-        writer.graph(graph.node, inner, depth + 1)
+        writer.graph(graph.node, inner, depth + 1, results_of(graph))
         for k, target in enumerate(targets):
             writer.line(f"{target} = {_result(writer, inner, graph, k, where)}", depth + 1, line)
         if not targets:
@@ -141,7 +141,7 @@ def loop(
     inner.put(graph.input[0].name, Value(index), where)
     for proto, variable in zip(graph.input[2:], variables, strict=True):
         inner.put(proto.name, Value(variable), where)
-    writer.graph(graph.node, inner, depth + 1)
+    writer.graph(graph.node, inner, depth + 1, results_of(graph))
     for k, each in enumerate(lists):
         writer.line(f"{each}.append({_result(writer, inner, graph, 1 + carried + k, where)})", depth + 1, line)
     if not counted:
@@ -246,7 +246,7 @@ def scan(
         item = writer.names.take(proto.name)
         writer.line(f"{item} = {source}[{index}]", depth + 1, line)
         inner.put(proto.name, Value(item), where)
-    writer.graph(graph.node, inner, depth + 1)
+    writer.graph(graph.node, inner, depth + 1, results_of(graph))
     for k, each in enumerate(lists):
         writer.line(f"{each}.append({_result(writer, inner, graph, states + k, where)})", depth + 1, line)
     _next(writer, variables, [_result(writer, inner, graph, k, where) for k in range(states)], depth, line)
@@ -272,7 +272,7 @@ def sequence_map(
         at = f"{writer.refer('item', HELPERS['item'])}({source}, {index})"
         writer.line(f"{item} = {at}", depth + 1, line)
         inner.put(proto.name, Value(item), where)
-    writer.graph(graph.node, inner, depth + 1)
+    writer.graph(graph.node, inner, depth + 1, results_of(graph))
     for k, each in enumerate(lists):
         writer.line(f"{each}.append({_result(writer, inner, graph, k, where)})", depth + 1, line)
     for name, each in zip(node.output, lists, strict=True):

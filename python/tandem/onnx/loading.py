@@ -10,11 +10,10 @@ import numpy as np
 
 from tandem import _core
 from tandem._boundary import public
-from tandem.onnx.constants import Value, array_of, broken
+from tandem.onnx.constants import Value, array_of, broken, results_of
 from tandem.onnx.dtypes import DTYPES, name_of
 from tandem.onnx.helpers import HELPERS
 from tandem.onnx.module import OnnxModule, Origin, Port
-from tandem.onnx.quantised_products import DOMAIN, recognised
 from tandem.onnx.translate import Scope, Writer, opsets_of
 
 
@@ -154,8 +153,6 @@ def _translated(
             arrays[each.name] = np.zeros(tuple(each.dims), onnx.helper.tensor_dtype_to_np_dtype(each.data_type))
         else:
             arrays[each.name] = array_of(each, f"initializer {each.name!r}", folder)
-    nodes = recognised(graph.node, arrays, [port.name for port in graph.output])
-    writer.opsets.setdefault(DOMAIN, 1)
     every = dict(arrays)
     if graph.sparse_initializer:
         raise _core.BackendError(f"onnx.load: got sparse initializers in {name!r}; need dense ones")
@@ -179,7 +176,7 @@ def _translated(
     for argument, port in checks:
         if port.type.WhichOneof("value") == "tensor_type":
             _check(writer, argument, port)
-    writer.graph(nodes, scope, 1)
+    writer.graph(graph.node, scope, 1, results_of(graph))
     results = []
     for port in graph.output:
         code = writer.read(scope, port.name, f"result {port.name!r}")

@@ -159,5 +159,5 @@ def located(error: BaseException, filename: str, lines: dict[int, Line]) -> None
         raise _core.BackendError(
             f"{where}: got {type(error).__name__}: {error}; need inputs that the operator can have"
         ) from error
-    error._located = True
+    error._located = True  # type: ignore[attr-defined]
     error.args = (f"{where}: {error.args[0] if error.args else error}", *error.args[1:])

@@ -37,7 +37,7 @@ def _pads(s: Scope, node: Node) -> tuple[int, ...]:
 
 
 def _is_dynamic(s: Scope, x: list[Value]) -> bool:
-    return not all(each.name in s.model.initializers for each in x[1:5])
+    return not all(each.name in s.model.initializers for each in x[2:5])
 
 
 def _scaled(s: Scope, sums: Value, x: list[Value], behind: int) -> Value:

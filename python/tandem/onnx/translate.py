@@ -18,6 +18,7 @@ from tandem.onnx import table
 from tandem.onnx.constants import Names, Paths, Value, attribute_of, broken, text_of
 from tandem.onnx.control import CONTROL
 from tandem.onnx.dtypes import dtype_of
+from tandem.onnx.quantised_products import DOMAIN, recognised
 
 _ELEMENT_TYPES = ("dtype", "output_datatype", "output_dtype", "precision", "softmax_precision", "stash_type", "to")
 # Inputs that are no parameters: running statistics, the scales of 8-bit weights.
@@ -40,6 +41,16 @@ class Scope:
                 return scope._own[name]
             scope = scope._outer
         return None
+
+    def constants(self) -> dict[str, Any]:
+        """Return the elements of all constants that can be seen, by name."""
+        found = {} if self._outer is None else self._outer.constants()
+        for name, value in self._own.items():
+            if value.array is not None:
+                found[name] = value.array
+            else:
+                found.pop(name, None)
+        return found
 
     def put(self, name: str, value: Value, where: str) -> None:
         if name in self._own:
@@ -117,9 +128,18 @@ class Writer:
 
     # Nodes
 
-    def graph(self, nodes: Sequence[Any], scope: Scope, depth: int) -> None:
+    def graph(self, nodes: Sequence[Any], scope: Scope, depth: int, results: Sequence[str]) -> None:
+        """Write the nodes of a graph, or of a function, that has these results."""
         if scope.depth > DEEPEST:
             raise broken(self.model, f"graphs inside of graphs, more than {DEEPEST} deep", "fewer")
+        known = scope.constants()
+        before = {*known}
+        nodes = recognised(nodes, known, results)
+        for name in known.keys() - before:  # weights that were turned around
+            own = name
+            while own in self.tensors:
+                own += "_"
+            scope.put(name, Value(array=known[name], name=own), self.model)
         for k, node in enumerate(nodes):
             self.node(node, scope, depth, k)
 
@@ -285,7 +305,7 @@ class Writer:
             self.line("", 0)
             self.line(f"def {name}({', '.join(arguments)}):", 0)
             nodes = [_bound(node, attributes) for node in function.node]
-            self.graph(nodes, scope, 1)
+            self.graph(nodes, scope, 1, list(function.output))
             where = f"function {function.name!r}"
             results = [self.read(scope, each, where) for each in function.output]
             self.line(f"return {', '.join(results)}{',' if len(results) == 1 else ''}", 1)
@@ -322,4 +342,4 @@ def _bound(node: Any, attributes: dict[str, Any]) -> Any:
 
 
 def opsets_of(imports: Any) -> dict[str, int]:
-    return {"" if each.domain == "ai.onnx" else each.domain: each.version for each in imports}
+    return {DOMAIN: 1} | {"" if each.domain == "ai.onnx" else each.domain: each.version for each in imports}

@@ -72,7 +72,7 @@ class Fate(NamedTuple):
     why: str = ""
 
 
-def is_depthwise(module: Module) -> bool:
+def is_depthwise(module: Any) -> bool:
     """Whether it is a convolution of each channel by itself, which is no product of matrices, and faster in float32."""
     return type(module) in _CONVOLUTIONS and 1 < module.in_channels == module.groups
 

@@ -64,7 +64,8 @@ class _QuantizedConvTranspose(_QuantizedConv):
             phases = [_phase(first, k, s, d, p) for first, (_, k, s, d, p, _) in zip(firsts, settings, strict=True)]
             parts.append(self._part(q, weight, scales, phases, shape))
         out = _interleaved(parts, self.stride) if len(parts) > 1 else parts[0]
-        out = out[(slice(None), slice(None), *(slice(None, size) for size in sizes))]
+        inside = (slice(None), slice(None), *(slice(None, size) for size in sizes))
+        out = out[inside]
         return unbatched(out.astype(_result_dtype(input)), input, self.dims)
 
     def _part(
@@ -75,14 +76,15 @@ class _QuantizedConvTranspose(_QuantizedConv):
         if len(known) < len(phases):
             zeros = _core.zeros(shape, dtype=_core.float32)
             return zeros if self.bias is None else zeros + self.bias.reshape((-1, *(1,) * self.dims))
-        everything = (slice(None), slice(None))
-        seen = q[(*everything, *(slice(max(-phase.before, 0), None) for phase in known))]
+        cut = (slice(None), slice(None), *(slice(max(-phase.before, 0), None) for phase in known))
+        taps = (slice(None), slice(None), *(phase.taps for phase in known))
+        seen = q[cut]
         before = tuple(max(phase.before, 0) for phase in known)
         sizes = zip(shape[2:], known, tuple(seen.shape)[2:], before, strict=True)
         return _core._internal(
             "quantized_convolution",
             seen,
-            weight[(*everything, *(phase.taps for phase in known))],
+            weight[taps],
             *scales,
             stride=(1,) * self.dims,
             dilation=tuple(phase.dilation for phase in known),
