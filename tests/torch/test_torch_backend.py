@@ -376,3 +376,21 @@ def test_a_second_process_compiles_nothing(tmp_path):
         found.append(tuple(map(int, done.stdout.split())))
     (cold, kernels), (warm, again) = found
     assert cold >= kernels / 2 > 0 and again == kernels and warm == 0
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("train", [False, True])
+def test_recurrent_layers(kind, train):
+    layer = kind(8, 6, 2, batch_first=True, bidirectional=True).train(train)
+    other, x = copy.deepcopy(layer), torch.randn(3, 5, 8)
+    with torch._dynamo.config.patch(allow_rnn=True):
+        compiled = torch.compile(other, backend="tandem", options={"fallback": False})
+        with torch.set_grad_enabled(train):
+            wanted, found = layer(x), compiled(x)
+    torch.testing.assert_close(found[0], wanted[0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found[1], wanted[1], rtol=1e-5, atol=1e-5)
+    if train:
+        for y in (wanted, found):
+            y[0].square().mean().backward()
+        for mine, theirs in zip(other.parameters(), layer.parameters()):
+            torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-4, atol=1e-6)

@@ -20,7 +20,18 @@ from tandem import _core
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_FAMILIES = ("pointwise", "activations", "reductions", "shapes", "creation", "indexing", "products", "windows", "norms")
+_FAMILIES = (
+    "pointwise",
+    "activations",
+    "reductions",
+    "shapes",
+    "creation",
+    "indexing",
+    "products",
+    "windows",
+    "norms",
+    "recurrent",
+)
 
 
 class Uncovered(Exception):
