@@ -1,0 +1,44 @@
+// The innermost loops of a convolution of float32 (convolution_direct.cpp): a few places of the result by 16 or 32 of its
+// channels in registers, and rows of 16 channels turned into rows of places.
+#pragma once
+#include <cstdint>
+
+#include "runtime/gemm.h"
+
+namespace tandem {
+
+// Channels lie in blocks of this many next to each other, or of kFewLanes where there are no more.
+inline constexpr int64_t kLanes = 16, kFewLanes = 4;
+
+struct TileArgs {
+  // What the first place sees at the first place of the kernel; neighbours in the result are neighbours here, too.
+  const float* source;
+  int64_t block;        // from a block of channels to the next
+  int64_t channels;     // of the source
+  const int64_t* taps;  // where each place of the kernel sees, counted from `source`
+  int64_t tap_count;
+  const float* weights;  // a row for each channel and tap, in this order
+  int64_t weights_row;
+  const float* bias;  // null: none
+  float* out;         // kLanes channels of each place, place after place
+  int64_t out_block;  // from kLanes channels of the result to the next
+};
+
+struct ConvolutionTiles {
+  using Function = void (*)(const TileArgs& args);
+  static constexpr int kMostPlaces = 14;
+  int places;  // of the largest tile
+  int lanes;   // of the result's channels in a tile: 32, or 16 where there are few registers
+  // [number of places][blocks of kLanes - 1][1 where the source has blocks of kFewLanes]
+  Function of[kMostPlaces + 1][2][2];
+};
+
+// Null for an instruction set that has none.
+const ConvolutionTiles* convolution_tiles(Isa isa);
+
+// to[j * to_row + i] = from[i * kLanes + j], i < places, j < channels <= kLanes.
+void turn_to_places(const float* from, int64_t places, int64_t channels, float* to, int64_t to_row);
+// to[i * kLanes + j] = from[j * from_row + i * step]. Lanes from `channels` on are left as they are, or become anything.
+void turn_to_lanes(const float* from, int64_t from_row, int64_t step, int64_t places, int64_t channels, float* to);
+
+}  // namespace tandem
