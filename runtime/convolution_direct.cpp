@@ -48,19 +48,30 @@ struct Phases {
   int64_t most_ahead = 0;
 };
 
+// Where every place sees just itself, all of them are one long row.
+ConvolutionArgs as_row(const ConvolutionArgs& args) {
+  for (int i = 0; i < args.axes; ++i)
+    if (const Window& w = args.window[i]; w.kernel != 1 || w.stride != 1 || w.before != 0 || w.size != w.result)
+      return args;
+  ConvolutionArgs row = args;
+  row.axes = 1;
+  row.window[0] = {args.source_size(), 1, args.source_size()};
+  return row;
+}
+
 class Direct {
  public:
-  Direct(const ConvolutionArgs& args, const ConvolutionTiles& tiles)
-      : args_(args),
+  Direct(const ConvolutionArgs& given, const ConvolutionTiles& tiles)
+      : args_(as_row(given)),
         tiles_(tiles),
-        high_(args.axes == 2 ? args.window[0] : Window{}),
-        wide_(args.window[args.axes - 1]) {
-    pitch_ = args.in <= kFewLanes && !args.blocked_source ? kFewLanes : kLanes;
-    blocks_ = ceil_div(args.in, pitch_);
-    depth_ = args.in * args.places();
-    panels_ = ceil_div(args.out, kPanel);
-    source_plane_ = args.source_size();
-    result_plane_ = args.result_size();
+        high_(args_.axes == 2 ? args_.window[0] : Window{}),
+        wide_(args_.window[args_.axes - 1]) {
+    pitch_ = args_.in <= kFewLanes && !args_.blocked_source ? kFewLanes : kLanes;
+    blocks_ = ceil_div(args_.in, pitch_);
+    depth_ = args_.in * args_.places();
+    panels_ = ceil_div(args_.out, kPanel);
+    source_plane_ = args_.source_size();
+    result_plane_ = args_.result_size();
     cut();
     for (int64_t h = 0; h < high_.window.kernel; ++h)
       for (int64_t w = 0; w < wide_.window.kernel; ++w)
@@ -252,7 +263,7 @@ class Direct {
                      result + (channel + b * kLanes) * result_plane_ + place, result_plane_);
   }
 
-  const ConvolutionArgs& args_;
+  const ConvolutionArgs args_;
   const ConvolutionTiles& tiles_;
   const Phases high_, wide_;
   int64_t pitch_, blocks_, depth_, panels_, source_plane_, result_plane_;

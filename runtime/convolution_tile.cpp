@@ -93,6 +93,10 @@ TANDEM_AVX512 void turn_to_places_wide(const float* from, int64_t places, int64_
   }
 }
 
+// Sixteen rows are more streams than the processor sees coming.
+constexpr int64_t kAhead = 64;
+
+template <bool All>
 TANDEM_AVX512 void turn_to_lanes_wide(const float* from, int64_t from_row, int64_t places, int64_t channels,
                                       float* to) {
   for (int64_t i = 0; i < places; i += kSide) {
@@ -101,12 +105,19 @@ TANDEM_AVX512 void turn_to_lanes_wide(const float* from, int64_t from_row, int64
     Line square[kSide];
 #pragma GCC unroll 16
     for (int k = 0; k < kSide; ++k)
-      square[k] =
-          k < channels ? reinterpret_cast<Line>(_mm512_maskz_loadu_epi32(mask, from + k * from_row + i)) : Line{};
-    turn_square<uint32_t>(square);
+      if (All || k < channels) _mm_prefetch(from + k * from_row + i + kAhead, _MM_HINT_T0);
 #pragma GCC unroll 16
     for (int k = 0; k < kSide; ++k)
-      if (k < count) _mm512_storeu_si512(to + (i + k) * kLanes, reinterpret_cast<__m512i>(square[k]));
+      square[k] = All || k < channels ? reinterpret_cast<Line>(_mm512_maskz_loadu_epi32(mask, from + k * from_row + i))
+                                      : Line{};
+    turn_square<uint32_t>(square);
+    float* const line = to + i * kLanes;
+    if (count == kSide) {
+#pragma GCC unroll 16
+      for (int k = 0; k < kSide; ++k) _mm512_storeu_si512(line + k * kLanes, reinterpret_cast<__m512i>(square[k]));
+    } else {
+      for (int k = 0; k < count; ++k) _mm512_storeu_si512(line + k * kLanes, reinterpret_cast<__m512i>(square[k]));
+    }
   }
 }
 
@@ -134,7 +145,9 @@ void turn_to_places(const float* from, int64_t places, int64_t channels, float* 
 
 void turn_to_lanes(const float* from, int64_t from_row, int64_t step, int64_t places, int64_t channels, float* to) {
 #if defined(__x86_64__)
-  if (kHasWide && step == 1) return turn_to_lanes_wide(from, from_row, places, channels, to);
+  if (kHasWide && step == 1)
+    return (channels == kLanes ? turn_to_lanes_wide<true> : turn_to_lanes_wide<false>)(from, from_row, places, channels,
+                                                                                       to);
 #endif
   copy_turned(reinterpret_cast<const uint32_t*>(from), step, from_row, reinterpret_cast<uint32_t*>(to), kLanes, places,
               channels);
