@@ -569,6 +569,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   const size_t hidden = writebacks.size() + (has_token ? 1 : 0);
   program.host = std::move(host);
   program.input_count = static_cast<int>(normal.params.size());
+  program.writes_inputs = !writebacks.empty();
   std::vector<Place> params;
   for (const Param& param : normal.params) {
     const TensorType& type = normal.type(param.value);

@@ -112,7 +112,8 @@ ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& sour
                        .source = source.data,
                        .weights = weights.data,
                        .result = result.data,
-                       .bias = nullptr};
+                       .bias = nullptr,
+                       .weights_memory = weights.memory};
   for (size_t i = 0; i < p.stride.size(); ++i)
     args.window[i] = {source.shape[2 + i], weights.shape[2 + i], result.shape[2 + i],
                       p.stride[i],         p.dilation[i],        p.before[i]};

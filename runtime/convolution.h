@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "ir/dtype.h"
+#include "runtime/gemm.h"
+#include "runtime/storage.h"
 
 namespace tandem {
 
@@ -31,9 +33,8 @@ struct ConvolutionArgs {
   int axes;
   Window window[kMostWindowAxes];
   void *source, *weights, *result;
-  const void* bias;  // per channel of what is computed, or null; not for weights
-  // Instead of [batch, channels, ...]: [batch, channels / 16, ..., 16]. For convolve_direct only.
-  bool blocked_source = false, blocked_result = false;
+  const void* bias;                   // per channel of what is computed, or null; not for weights
+  Storage* weights_memory = nullptr;  // RoutineArray::memory of the weights
 
   int64_t places() const;       // of the kernel
   int64_t source_size() const;  // elements of one channel
@@ -53,7 +54,7 @@ ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& sour
 void convolve(const ConvolutionArgs& args);
 
 // Result in float32 of one group along one or two axes, with the bits of columns. False where there is no loop for it.
-bool convolve_direct(const ConvolutionArgs& args);
+bool convolve_direct(const ConvolutionArgs& args, Isa isa = best_isa());
 
 // By columns: the elements each place of the window sees, some places of the result at a time, times a matrix of
 // weights. The memory of a thread's columns is bounded. 16-bit floats are summed in f32 and rounded once.

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "runtime/convolution.h"
-#include "runtime/convolution_tile.h"
-#include "runtime/copy_rows.h"
+#include "runtime/derived.h"
+#include "runtime/panel_tile.h"
 #include "runtime/parallel.h"
 #include "runtime/storage.h"
 
@@ -23,8 +23,8 @@ namespace tandem {
 namespace {
 
 constexpr int64_t kUnitFloats = 64 << 10;  // of what a unit sees
-constexpr int64_t kPanel = 32;
-constexpr int64_t kMostPlaces = ConvolutionTiles::kMostPlaces;
+constexpr int64_t kPackedPanels = 1;       // of DerivedKey
+constexpr int64_t kMostPlaces = PanelTiles::kMostPlaces;
 constexpr double kNanosecondsPerStep = 0.008;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -61,12 +61,12 @@ ConvolutionArgs as_row(const ConvolutionArgs& args) {
 
 class Direct {
  public:
-  Direct(const ConvolutionArgs& given, const ConvolutionTiles& tiles)
+  Direct(const ConvolutionArgs& given, const PanelTiles& tiles)
       : args_(as_row(given)),
         tiles_(tiles),
         high_(args_.axes == 2 ? args_.window[0] : Window{}),
         wide_(args_.window[args_.axes - 1]) {
-    pitch_ = args_.in <= kFewLanes && !args_.blocked_source ? kFewLanes : kLanes;
+    pitch_ = args_.in <= kFewLanes ? kFewLanes : kLanes;
     blocks_ = ceil_div(args_.in, pitch_);
     depth_ = args_.in * args_.places();
     panels_ = ceil_div(args_.out, kPanel);
@@ -144,19 +144,20 @@ class Direct {
   }
 
   StorageRef pack_weights() const {
-    StorageRef memory = allocate(static_cast<size_t>(panels_ * kPanel * depth_) * sizeof(float));
-    auto* packed = static_cast<float*>(memory->data);
+    const size_t bytes = at(panels_ * kPanel * depth_) * sizeof(float);
+    return derived(args_.weights_memory, args_.weights, {kPackedPanels, args_.out, depth_}, bytes,
+                   [this](void* to) { pack_panels(static_cast<float*>(to)); });
+  }
+
+  void pack_panels(float* packed) const {
     const auto* weights = static_cast<const float*>(args_.weights);
     parallel_for(panels_, 1, 0.2 * static_cast<double>(kPanel * depth_), [&](int64_t begin, int64_t end) {
       for (int64_t panel = begin; panel < end; ++panel) {
-        const int64_t count = std::min(kPanel, args_.out - panel * kPanel);
-        float* to = packed + panel * kPanel * depth_;
-        if (count < kPanel) std::fill_n(to, kPanel * depth_, 0.0f);
-        copy_turned(reinterpret_cast<const uint32_t*>(weights + panel * kPanel * depth_), 1, depth_,
-                    reinterpret_cast<uint32_t*>(to), kPanel, depth_, count);
+        const int64_t first = panel * kPanel;
+        pack_panel(weights + first * depth_, 1, depth_, depth_, std::min(kPanel, args_.out - first),
+                   packed + first * depth_);
       }
     });
-    return memory;
   }
 
   void pad_bias() {
@@ -199,15 +200,6 @@ class Direct {
   void copy_seen(int64_t image, int64_t block, int64_t place, int64_t count, float* to) const {
     const auto* source = static_cast<const float*>(args_.source) + image * args_.in * source_plane_;
     const int64_t step = wide_.window.stride;
-    if (args_.blocked_source) {
-      const float* from = source + (block * source_plane_ + place) * kLanes;
-      if (step == 1)
-        std::memcpy(to, from, at(count * kLanes) * sizeof(float));
-      else
-        for (int64_t i = 0; i < count; ++i)
-          std::memcpy(to + i * kLanes, from + i * step * kLanes, kLanes * sizeof(float));
-      return;
-    }
     const float* from = source + block * pitch_ * source_plane_ + place;
     const int64_t channels = std::min(pitch_, args_.in - block * pitch_);
     if (pitch_ == kLanes) return turn_to_lanes(from, source_plane_, step, count, channels, to);
@@ -235,7 +227,9 @@ class Direct {
                         packed_ + panel * kPanel * depth_ + lane,
                         kPanel,
                         bias_.empty() ? nullptr : bias_.data() + panel * kPanel + lane,
+                        false,
                         nullptr,
+                        kLanes,
                         0};
           const int64_t place = (unit.row + y) * wide_.window.result + unit.column + x;
           store(tile, tiles_.of[places][blocks - 1][pitch_ == kFewLanes], unit.image, panel * kPanel + lane, blocks,
@@ -245,15 +239,9 @@ class Direct {
     }
   }
 
-  void store(TileArgs& tile, ConvolutionTiles::Function run, int64_t image, int64_t channel, int64_t blocks,
-             int64_t place, int64_t places) const {
+  void store(TileArgs& tile, PanelTiles::Function run, int64_t image, int64_t channel, int64_t blocks, int64_t place,
+             int64_t places) const {
     auto* result = static_cast<float*>(args_.result) + image * args_.out * result_plane_;
-    if (args_.blocked_result) {
-      tile.out = result + channel * result_plane_ + place * kLanes;
-      tile.out_block = result_plane_ * kLanes;
-      run(tile);
-      return;
-    }
     alignas(64) float lanes[kPanel * kMostPlaces];
     tile.out = lanes;
     tile.out_block = places * kLanes;
@@ -264,7 +252,7 @@ class Direct {
   }
 
   const ConvolutionArgs args_;
-  const ConvolutionTiles& tiles_;
+  const PanelTiles& tiles_;
   const Phases high_, wide_;
   int64_t pitch_, blocks_, depth_, panels_, source_plane_, result_plane_;
   int64_t rows_, bands_, columns_, strips_;  // of the result in a unit, and how many units
@@ -277,8 +265,8 @@ class Direct {
 
 }  // namespace
 
-bool convolve_direct(const ConvolutionArgs& args) {
-  const ConvolutionTiles* tiles = convolution_tiles(best_isa());
+bool convolve_direct(const ConvolutionArgs& args, Isa isa) {
+  const PanelTiles* tiles = panel_tiles(isa);
   if (!tiles || args.computed != ConvolutionOf::result || args.dtype != DType::f32 || args.groups != 1 || args.axes > 2)
     return false;
   Direct(args, *tiles).run();

@@ -126,6 +126,11 @@ class Frame {
       if (dim(view.strides[i]) != 0) bytes *= dim(view.shape[i]);
     return bytes;
   }
+  // Buffers of the program itself are written to, and inputs that it writes to change before their version does.
+  Storage* versioned_memory(int slot) {
+    const Held& held = at(slot);
+    return held.counted || program_.writes_inputs ? nullptr : held.storage;
+  }
   bool truth(int slot) { return *at(slot).data != 0; }
 
   static void clear(Held& held) {
@@ -262,7 +267,8 @@ class Frame {
             .b_col = dim(op.b.strides[rank - 1]),
             .a = address(op.a.slot, op.a.offset),
             .b = address(op.b.slot, op.b.offset),
-            .out = address(op.out.slot, op.out.offset)});
+            .out = address(op.out.slot, op.out.offset),
+            .b_memory = versioned_memory(op.b.slot)});
     ++stats_.library_calls;
   }
 
@@ -278,7 +284,8 @@ class Frame {
     const auto array = [&](const View& view) {
       const std::span<const int64_t> shape(shapes.data() + at, view.shape.size());
       at += view.shape.size();
-      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset)};
+      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset),
+                          versioned_memory(view.slot)};
     };
     std::vector<RoutineArray> inputs;
     inputs.reserve(op.inputs.size());

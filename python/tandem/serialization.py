@@ -140,7 +140,10 @@ def _pieces(
     parts = {name: x if x.is_contiguous() else x.copy() for name, x in tensors.items()}
     order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
     if checked:
-        texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
+        texts = {
+            **texts,
+            _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name], writable=False)) for name in order)),
+        }
     entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
     end = 0
     for name in order:
@@ -151,7 +154,7 @@ def _pieces(
     header += b" " * ((-len(header) - 8) % alignment)
     yield len(header).to_bytes(8, "little") + header
     for part in order:
-        yield memoryview(_core._bytes_of(parts[part]))
+        yield memoryview(_core._bytes_of(parts[part], writable=False))
 
 
 def _is_plain(obj: Any) -> bool:
