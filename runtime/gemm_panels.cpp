@@ -26,22 +26,23 @@ int64_t padded(int64_t depth) { return ceil_div(depth, kLanes) * kLanes; }
 class Product {
  public:
   Product(const MatmulArgs& args, const PanelTiles& tiles)
-      : args_(args), tiles_(tiles), panels_(ceil_div(args.n, kPanel)), columns_(panels_) {
-    rows_ = ceil_div(args.m, ceil_div(args.m, kArranged / std::min(args.k, kDepth)));
+      : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), columns_(panels_) {
+    for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
+    rows_ = ceil_div(all_rows_, ceil_div(all_rows_, kArranged / std::min(args.k, kDepth)));
     // Where there are few tasks, rows, then columns are shared, too.
     const int64_t wanted = num_threads() > 1 ? 3 * int64_t{num_threads()} : 1;
-    const auto tasks = [&] { return ceil_div(args.m, rows_) * ceil_div(panels_, columns_); };
+    const auto tasks = [&] { return ceil_div(all_rows_, rows_) * ceil_div(panels_, columns_); };
     while (tasks() < wanted && rows_ > 4 * PanelTiles::kMostPlaces)
       rows_ = ceil_div(ceil_div(rows_, 2), PanelTiles::kMostPlaces) * PanelTiles::kMostPlaces;
     while (tasks() < wanted && columns_ * kPanel > kTaskColumns) columns_ = ceil_div(columns_, 2);
     // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
-    direct_ = args.b_col == 1 && args.m <= 2 * PanelTiles::kMostPlaces;
+    direct_ = args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
 
   void run() {
     const StorageRef packed = pack();
     packed_ = static_cast<const float*>(packed->data);
-    const int64_t row_tasks = ceil_div(args_.m, rows_), column_tasks = ceil_div(panels_, columns_);
+    const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(panels_, columns_);
     const double cost = static_cast<double>(rows_ * std::min(columns_ * kPanel, args_.n)) *
                         static_cast<double>(args_.k) * kNanosecondsPerStep;
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
@@ -71,11 +72,11 @@ class Product {
 
   // `column` in panels.
   void run_task(int64_t row, int64_t column, float* arranged) const {
-    const int64_t rows = std::min(rows_, args_.m - row), last = std::min(column + columns_, panels_);
+    const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, panels_);
     float* out = static_cast<float*>(args_.out) + row * args_.n;
     for (int64_t p = 0; p < args_.k; p += kDepth) {
       const int64_t depth = std::min(kDepth, args_.k - p), group = std::max<int64_t>(kGrouped / (depth * kPanel), 1);
-      arrange(static_cast<const float*>(args_.a) + row * args_.a_row + p * args_.a_col, rows, depth, arranged);
+      arrange(row, rows, p, depth, arranged);
       for (int64_t first = column; first < last; first += group)
         for_each_tile(rows, [&](int64_t begin, int64_t count) {
           for (int64_t panel = first; panel < std::min(first + group, last); ++panel)
@@ -96,19 +97,36 @@ class Product {
   }
 
   // [tile][block of 16 columns][row][column]
-  void arrange(const float* a, int64_t rows, int64_t depth, float* to) const {
+  void arrange(int64_t first, int64_t rows, int64_t column, int64_t depth, float* to) const {
     for_each_tile(rows, [&](int64_t begin, int64_t count) {
-      arrange_tile(a + begin * args_.a_row, count, depth, to + begin * padded(depth));
+      float* const tile = to + begin * padded(depth);
+      for (int64_t done = 0; done < count;) {
+        const int64_t at = first + begin + done, row = at % args_.m, run = std::min(count - done, args_.m - row);
+        const float* from = static_cast<const float*>(args_.a) + matrix(at / args_.m) + row * args_.a_row;
+        arrange_rows(from + column * args_.a_col, run, depth, count * kLanes, tile + done * kLanes);
+        done += run;
+      }
     });
   }
 
-  void arrange_tile(const float* from, int64_t rows, int64_t depth, float* to) const {
-    const int64_t block = rows * kLanes, whole = depth / kLanes * kLanes;
+  // Where a left-hand matrix of the batch begins.
+  int64_t matrix(int64_t number) const {
+    int64_t offset = 0;
+    for (int i = args_.batch_rank - 1; i >= 0; --i) {
+      offset += number % args_.batch[i] * args_.a_batch[i];
+      number /= args_.batch[i];
+    }
+    return offset;
+  }
+
+  // `block`: from 16 columns to the next.
+  void arrange_rows(const float* from, int64_t rows, int64_t depth, int64_t block, float* to) const {
     if (args_.a_col != 1) {
       for (int64_t c = 0; c < depth; c += kLanes, to += block)
         turn_to_lanes(from + c * args_.a_col, args_.a_col, args_.a_row, rows, std::min(kLanes, depth - c), to);
       return;
     }
+    const int64_t whole = depth / kLanes * kLanes;
     for (int64_t i = 0; i < rows; ++i, from += args_.a_row, to += kLanes) {
       float* lanes = to;
       for (int64_t c = 0; c < whole; c += kLanes, lanes += block) std::memcpy(lanes, from + c, kLanes * sizeof(float));
@@ -159,6 +177,7 @@ class Product {
 
   const MatmulArgs& args_;
   const PanelTiles& tiles_;
+  int64_t all_rows_;  // through the batch, which has one right-hand matrix
   int64_t panels_;
   int64_t rows_, columns_;  // of the result in a task; columns in panels
   bool direct_;
@@ -169,7 +188,9 @@ class Product {
 
 bool gemm_panels(const MatmulArgs& args, Isa isa) {
   const PanelTiles* tiles = panel_tiles(isa);
-  if (!tiles || args.dtype != DType::f32 || args.batch_rank > 0) return false;
+  const auto varies = [](int64_t stride) { return stride != 0; };
+  if (!tiles || args.dtype != DType::f32 || std::any_of(args.b_batch, args.b_batch + args.batch_rank, varies))
+    return false;
   Product(args, *tiles).run();
   return true;
 }

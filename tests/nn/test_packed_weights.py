@@ -19,8 +19,16 @@ def _product(x, w):
     return x @ w.T
 
 
+def _batch(x, w):
+    return td.permute_dims(x, (1, 0, 2)) @ w.T
+
+
 # The function, shapes of input and weights; large enough to be packed.
-LAYERS = [(_convolution, (1, 16, 12, 12), (32, 16, 3, 3)), (_product, (40, 64), (96, 64))]
+LAYERS = [
+    (_convolution, (1, 16, 12, 12), (32, 16, 3, 3)),
+    (_product, (40, 64), (96, 64)),
+    (_batch, (6, 20, 64), (96, 64)),
+]
 
 
 def _add(w):
@@ -68,7 +76,7 @@ def _fresh(layer: Callable, x, w):
     return np.asarray(layer(x, w.copy()))
 
 
-@pytest.mark.parametrize("layer, of_x, of_w", LAYERS, ids=["convolution", "product"])
+@pytest.mark.parametrize("layer, of_x, of_w", LAYERS, ids=["convolution", "product", "batch"])
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__.strip("_"))
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 def test_a_write_to_packed_weights_is_seen(layer, of_x, of_w, write, compiled):
@@ -84,7 +92,7 @@ def test_a_write_to_packed_weights_is_seen(layer, of_x, of_w, write, compiled):
     assert not np.array_equal(before, np.asarray(run(x, w)))
 
 
-@pytest.mark.parametrize("layer, of_x, of_w", LAYERS, ids=["convolution", "product"])
+@pytest.mark.parametrize("layer, of_x, of_w", LAYERS, ids=["convolution", "product", "batch"])
 def test_memory_that_numpy_gave_is_never_taken_as_unchanged(layer, of_x, of_w):
     x, array = _weights(of_x), np.random.default_rng(2).standard_normal(of_w).astype(np.float32)
     w = td.asarray(array)
@@ -131,6 +139,14 @@ def test_an_optimizer_and_a_state_dict_change_packed_weights():
         check()
     model.load_state_dict({name: value * 0.5 for name, value in model.state_dict().items()})
     check()
+
+
+def test_a_batch_with_one_matrix_is_the_product_of_its_rows():
+    x, w = _weights((6, 20, 64)), _weights((96, 64))
+    rows = np.asarray(x.reshape((-1, 64)) @ w.T).reshape(6, 20, 96)
+    np.testing.assert_array_equal(np.asarray(x @ w.T), rows)
+    np.testing.assert_array_equal(np.asarray(_batch(x, w)), rows.transpose(1, 0, 2))
+    np.testing.assert_array_equal(np.asarray(td.script(_batch)(x, w)), rows.transpose(1, 0, 2))
 
 
 def test_results_do_not_depend_on_threads_or_on_what_is_packed():

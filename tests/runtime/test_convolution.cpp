@@ -84,6 +84,35 @@ TEST_CASE("convolutions by our own loops have the bits of columns") {
     }
 }
 
+TEST_CASE("a batch with one right-hand matrix is one product of all its rows") {
+  const int64_t batch[] = {3, 5}, m = 7, n = 50, k = 300, none[] = {0, 0};
+  const int64_t a_batch[] = {k, 3 * m * k};  // rows of one matrix are 3 * k apart
+  const std::vector<float> a = numbers(3 * 5 * m * k, 6), b = numbers(k * n, 7);
+  std::vector<float> expected(static_cast<size_t>(3 * 5 * m * n));
+  MatmulArgs args{.dtype = DType::f32,
+                  .m = m,
+                  .n = n,
+                  .k = k,
+                  .batch_rank = 2,
+                  .batch = batch,
+                  .a_batch = a_batch,
+                  .b_batch = none,
+                  .a_row = 3 * k,
+                  .a_col = 1,
+                  .b_row = 1,
+                  .b_col = k,
+                  .a = a.data(),
+                  .b = b.data(),
+                  .out = expected.data()};
+  gemm(args, Isa::generic);
+  for (const Isa isa : instruction_sets()) {
+    std::vector<float> made(expected.size(), 7.0f);
+    args.out = made.data();
+    REQUIRE(gemm_panels(args, isa));
+    CHECK(std::memcmp(made.data(), expected.data(), made.size() * sizeof(float)) == 0);
+  }
+}
+
 TEST_CASE("products by panels have the bits of gemm") {
   struct Sizes {
     int64_t m, n, k;
