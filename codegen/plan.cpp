@@ -368,10 +368,11 @@ class BlockBuilder {
     for (ValueId input : node.inputs) require(input);
     const ValueId out = node.outputs[0];
     const size_t rank = type(out).shape.size();
-    const auto operand = [&](ValueId value) {
+    const auto operand = [&](ValueId value, bool right) {
       Place at = place(value);
       Shape shape = type(out).shape;
       const Shape& own = type(value).shape;
+      if (right && own.size() == 2) return p_.view(at, own);
       const size_t extra = rank - own.size();
       at.layout.strides.insert(at.layout.strides.begin(), extra, Dim(0));
       for (size_t d = 0; d < own.size(); ++d) {
@@ -383,7 +384,7 @@ class BlockBuilder {
       }
       return p_.view(at, shape);
     };
-    View a = operand(node.inputs[0]), b = operand(node.inputs[1]);
+    View a = operand(node.inputs[0], false), b = operand(node.inputs[1], true);
     places_[index(out)] = fresh(type(out));
     const OriginRef made = origin(node.op->name, node);
     block_.push_back({Matmul{std::move(a), std::move(b), p_.view(places_[index(out)], type(out).shape), made}});
@@ -647,6 +648,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   const size_t hidden = writebacks.size() + (has_token ? 1 : 0);
   program.host = std::move(host);
   program.input_count = static_cast<int>(normal.params.size());
+  program.writes_inputs = !writebacks.empty();
   std::vector<Place> params;
   for (const Param& param : normal.params) {
     const TensorType& type = normal.type(param.value);

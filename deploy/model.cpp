@@ -127,8 +127,10 @@ void check_launches(const Block& block, std::span<const size_t> buffers, std::sp
 
 // Memory of the file, which stays mapped as long as somebody uses it.
 StorageRef part_of(const std::shared_ptr<MappedFile>& file, char* data, size_t bytes) {
-  return borrow(data, bytes, true, new std::shared_ptr<MappedFile>(file),
-                [](Storage* storage) { delete static_cast<std::shared_ptr<MappedFile>*>(storage->owner); });
+  StorageRef part = borrow(data, bytes, true, new std::shared_ptr<MappedFile>(file),
+                           [](Storage* storage) { delete static_cast<std::shared_ptr<MappedFile>*>(storage->owner); });
+  part->lent = false;  // a private mapping
+  return part;
 }
 
 Array contiguous(const Array& x) {
@@ -271,6 +273,7 @@ void Model::add_method(Method method) {
     loaded->state.push_back(array);
   }
   loaded->written.assign(method.inputs.size(), false);
+  method.program.writes_inputs = !method.writebacks.empty();
   for (const auto& [result, input] : method.writebacks) {
     loaded->written[static_cast<size_t>(input)] = true;
     loaded->writes_state = loaded->writes_state || method.inputs[static_cast<size_t>(input)].state;
@@ -354,6 +357,14 @@ void Model::run(size_t method, std::span<const Array> arguments, std::span<Array
       writing.lock();
     else
       reading.lock();
+    // Whether it ends or throws.
+    struct Written {
+      ~Written() {
+        for (const auto& [result, input] : method.writebacks) ++buffers[static_cast<size_t>(input)].storage->version;
+      }
+      const Method& method;
+      const std::vector<Buffer>& buffers;
+    } const written{m, buffers};
     tandem::run(m.program, buffers, symbols, made);
   }
   for (size_t k = 0; k < results.size(); ++k) {

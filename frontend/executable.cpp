@@ -156,8 +156,17 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
   std::array<Buffer, 8> few_made;
   std::vector<Buffer> many_made(results > few_made.size() ? results : 0);
   Buffer* made = results > few_made.size() ? many_made.data() : few_made.data();
-  tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
-  for (const auto& [result, written] : capture_.writebacks) changed(*inputs[static_cast<size_t>(written)]);
+  {
+    // Whether it ends or throws.
+    struct Written {
+      ~Written() {
+        for (const auto& [result, written] : writebacks) changed(*inputs[static_cast<size_t>(written)]);
+      }
+      const std::vector<std::pair<int, int>>& writebacks;
+      std::span<Tensor* const> inputs;
+    } const written{capture_.writebacks, inputs};
+    tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+  }
   for (size_t k = 0; k < outputs.size(); ++k) {
     const CapturedOutput& output = chosen(capture_.outputs[k], {made, results});
     const auto i = static_cast<size_t>(output.index);

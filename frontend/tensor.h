@@ -71,6 +71,11 @@ class Tensor {
   TensorType type() const;  // sizes as constants, or the recorded type
 };
 
+// To be called before anybody is given the address of the elements who may write to them without calling `changed`.
+inline void lend(const Tensor& x) {
+  if (x.storage && x.writable) x.storage->lent.store(true, std::memory_order_relaxed);
+}
+
 // The memory from a tensor's first element to its last, with what may lie in between; empty if it has none.
 struct Extent {
   const char* begin;

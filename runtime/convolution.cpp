@@ -112,7 +112,8 @@ ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& sour
                        .source = source.data,
                        .weights = weights.data,
                        .result = result.data,
-                       .bias = nullptr};
+                       .bias = nullptr,
+                       .weights_memory = weights.memory};
   for (size_t i = 0; i < p.stride.size(); ++i)
     args.window[i] = {source.shape[2 + i], weights.shape[2 + i], result.shape[2 + i],
                       p.stride[i],         p.dilation[i],        p.before[i]};
@@ -159,7 +160,7 @@ void convolve(const ConvolutionArgs& args) {
   const int64_t bytes = computed_bytes(args);
   if (bytes == 0) return;
   const double steps = args.steps();
-  if (steps >= kWorthACall && dnnl_convolve(args)) return;
+  if (steps >= kWorthACall && (convolve_direct(args) || dnnl_convolve(args))) return;
   if (steps > 0) return convolve_columns(args);
   std::memset(computed_data(args), 0, static_cast<size_t>(bytes));
   if (!args.bias) return;

@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "ir/dtype.h"
+#include "runtime/gemm.h"
+#include "runtime/storage.h"
 
 namespace tandem {
 
@@ -31,7 +33,8 @@ struct ConvolutionArgs {
   int axes;
   Window window[kMostWindowAxes];
   void *source, *weights, *result;
-  const void* bias;  // per channel of what is computed, or null; not for weights
+  const void* bias;                   // per channel of what is computed, or null; not for weights
+  Storage* weights_memory = nullptr;  // RoutineArray::memory of the weights
 
   int64_t places() const;       // of the kernel
   int64_t source_size() const;  // elements of one channel
@@ -45,9 +48,13 @@ struct RoutineArray;
 ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& source, const RoutineArray& weights,
                                const RoutineArray& result);
 
-// float32 and bfloat16 go to oneDNN where there is one and the problem is worth a call; everything else through columns
-// and our own product (gemm.h). Both are cut by sizes alone: results do not depend on the number of threads.
+// The result in float32 is computed by our own loops (one group, one or two axes); what else there is in float32 and
+// bfloat16 by oneDNN where there is one and the problem is worth a call; everything else through columns and our own
+// product (gemm.h). Results do not depend on the number of threads.
 void convolve(const ConvolutionArgs& args);
+
+// Result in float32 of one group along one or two axes, with the bits of columns. False where there is no loop for it.
+bool convolve_direct(const ConvolutionArgs& args, Isa isa = best_isa());
 
 // By columns: the elements each place of the window sees, some places of the result at a time, times a matrix of
 // weights. The memory of a thread's columns is bounded. 16-bit floats are summed in f32 and rounded once.

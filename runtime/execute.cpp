@@ -126,6 +126,11 @@ class Frame {
       if (dim(view.strides[i]) != 0) bytes *= dim(view.shape[i]);
     return bytes;
   }
+  // Buffers of the program itself are written to, and inputs that it writes to change before their version does.
+  Storage* versioned_memory(int slot) {
+    const Held& held = at(slot);
+    return held.counted || program_.writes_inputs ? nullptr : held.storage;
+  }
   bool truth(int slot) { return *at(slot).data != 0; }
 
   static void clear(Held& held) {
@@ -230,13 +235,14 @@ class Frame {
   }
 
   void execute(const Matmul& op) {
-    const size_t rank = op.out.shape.size(), batch_rank = rank - 2;
+    const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
+    const bool one_right = right == 2;
     Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
     int64_t *extents = batch.data(), *a = extents + batch_rank, *b = a + batch_rank;
     for (size_t i = 0; i < batch_rank; ++i) {
       extents[i] = dim(op.out.shape[i]);
       a[i] = dim(op.a.strides[i]);
-      b[i] = dim(op.b.strides[i]);
+      b[i] = one_right ? 0 : dim(op.b.strides[i]);
     }
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]] {
@@ -258,11 +264,13 @@ class Frame {
             .b_batch = b,
             .a_row = dim(op.a.strides[rank - 2]),
             .a_col = dim(op.a.strides[rank - 1]),
-            .b_row = dim(op.b.strides[rank - 2]),
-            .b_col = dim(op.b.strides[rank - 1]),
+            .b_row = dim(op.b.strides[right - 2]),
+            .b_col = dim(op.b.strides[right - 1]),
             .a = address(op.a.slot, op.a.offset),
             .b = address(op.b.slot, op.b.offset),
-            .out = address(op.out.slot, op.out.offset)});
+            .out = address(op.out.slot, op.out.offset),
+            .one_right = one_right,
+            .b_memory = versioned_memory(op.b.slot)});
     ++stats_.library_calls;
   }
 
@@ -278,7 +286,8 @@ class Frame {
     const auto array = [&](const View& view) {
       const std::span<const int64_t> shape(shapes.data() + at, view.shape.size());
       at += view.shape.size();
-      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset)};
+      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset),
+                          versioned_memory(view.slot)};
     };
     std::vector<RoutineArray> inputs;
     inputs.reserve(op.inputs.size());

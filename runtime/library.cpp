@@ -213,6 +213,12 @@ void matmul(const MatmulArgs& given) {
   const bool library_type = (args.dtype == DType::f32 && args.m != 1) || args.dtype == DType::bf16;
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
                      static_cast<double>(kWorthACall);
+  // With one matrix on the right our own loop is as fast, packs it once, and gives the bits of gemm().
+  const bool one_right = args.dtype == DType::f32 && (given.one_right || results == given.m * given.n);
+  if (library_type && large && one_right && gemm_panels(args)) {
+    own_calls.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   if (library_type && large && call_dnnl(args)) {
     dnnl_calls.fetch_add(1, std::memory_order_relaxed);
     return;

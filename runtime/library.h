@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ir/dtype.h"
+#include "runtime/storage.h"
 
 namespace tandem {
 
@@ -18,6 +19,8 @@ struct MatmulArgs {
   int64_t a_row, a_col, b_row, b_col;  // strides
   const void *a, *b;
   void* out;
+  bool one_right = false;       // b has two axes, and is asked for as the same for all
+  Storage* b_memory = nullptr;  // RoutineArray::memory of b
 };
 inline constexpr int kMostBatchAxes = 6;
 

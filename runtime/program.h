@@ -188,6 +188,7 @@ struct Program {
   std::vector<HostFunction> host;
   Block body;
   std::vector<View> outputs;
+  bool writes_inputs = false;  // said by whoever plans or loads it
 };
 
 // A tensor's memory: what keeps it alive, and where its element at offset 0 is.

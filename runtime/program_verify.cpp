@@ -101,7 +101,9 @@ class Verifier {
     check_view(op.out);
     for (const View* view : {&op.a, &op.b, &op.out}) {
       check_view(*view);
-      require(view->shape.size() >= 2 && view->shape.size() == op.out.shape.size(), "matmul has one rank, at least 2");
+      const bool one = view == &op.b && view->shape.size() == 2;
+      require(view->shape.size() >= 2 && (one || view->shape.size() == op.out.shape.size()),
+              "matmul has one rank, at least 2, but for one matrix on the right");
       require(dtype(view->slot) == dtype(op.out.slot), "matmul has one dtype");
     }
     require(op.out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");

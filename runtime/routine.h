@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ir/dtype.h"
+#include "runtime/storage.h"
 
 namespace tandem {
 
@@ -14,6 +15,7 @@ struct RoutineArray {
   DType dtype;
   std::span<const int64_t> shape;
   void* data;
+  Storage* memory = nullptr;  // whose version changes whenever elements do; null where that is not known
 };
 
 struct RoutineArgs {

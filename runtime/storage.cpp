@@ -309,6 +309,7 @@ StorageRef hand_out(Storage* storage, size_t bytes) {
     throw_out_of_memory(bytes);
   storage->references.store(1, std::memory_order_relaxed);
   storage->owner = nullptr;
+  storage->lent.store(false, std::memory_order_relaxed);
   storage->bytes = bytes;
   ASAN_UNPOISON_MEMORY_REGION(storage->data, bytes);
   count_in_use(storage->capacity);
@@ -346,6 +347,7 @@ StorageRef borrow(void* data, size_t bytes, bool writable, void* owner, void (*r
   if (!storage) storage = new_header(kBorrowed, nullptr, 0);
   storage->references.store(1, std::memory_order_relaxed);
   storage->writable = writable;
+  storage->lent.store(true, std::memory_order_relaxed);
   storage->data = data;
   storage->bytes = storage->capacity = bytes;
   storage->release = release;
@@ -354,6 +356,8 @@ StorageRef borrow(void* data, size_t bytes, bool writable, void* owner, void (*r
 }
 
 void detail::recycle(Storage* storage) {
+  if (storage->derived) [[unlikely]]
+    drop_derived(*storage);
   int index = storage->size_class;
   if (index == kBorrowed) {
     if (storage->release) storage->release(storage);

@@ -8,9 +8,13 @@
 
 namespace tandem {
 
+struct Derived;
+
 struct Storage {
   std::atomic<int32_t> references{1};
-  bool writable = true;                 // false for memory borrowed from a read-only NumPy array
+  bool writable = true;  // false for memory borrowed from a read-only NumPy array
+  // Others may write to it without a word: it is borrowed, or was given away (NumPy, DLPack, C).
+  std::atomic<bool> lent{false};
   uint8_t size_class = 0;               // of the allocator
   uint32_t version = 0;                 // grows whenever elements are overwritten
   void* data = nullptr;                 // never null, even for 0 bytes, unless borrowed
@@ -18,11 +22,13 @@ struct Storage {
   size_t capacity = 0;                  // usable at `data`, >= bytes
   void (*release)(Storage*) = nullptr;  // for borrowed memory (NumPy, DLPack): gives `owner` back
   void* owner = nullptr;
+  Derived* derived = nullptr;  // derived.h
 };
 
 namespace detail {
 void recycle(Storage* storage);  // the last reference is gone
-}
+void drop_derived(Storage& of);  // derived.cpp
+}  // namespace detail
 
 inline void drop(Storage* storage) {
   // The only owner need not pay for an atomic read-modify-write.

@@ -215,6 +215,7 @@ td_error* td_model_state(td_model* model, const char* name, td_array* array) {
   return guarded([&] {
     const Array* found = model->model->find_state(name);
     if (!found) throw_error(ErrorKind::value, "state: got the name '{}'; need one of td_model_state_name", name);
+    found->storage->lent = true;  // the caller may write to it
     *array = to_c(*found);
   });
 }

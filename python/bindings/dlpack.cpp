@@ -24,6 +24,7 @@ void delete_exported(Managed* managed) {
 
 template <class Managed>
 Managed* export_tensor(const TensorRef& x, bool copied) {
+  lend(*x);
   const int rank = x->rank();
   auto* shape = new int64_t[static_cast<size_t>(2 * rank + 1)];
   std::copy(x->sizes.begin(), x->sizes.end(), shape);

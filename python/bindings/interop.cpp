@@ -51,12 +51,12 @@ TensorRef from_buffer(py::handle object, DType dtype, const std::vector<int64_t>
 }
 
 // The bytes of a contiguous tensor, as a tensor of uint8.
-TensorRef bytes_of(const TensorRef& x) {
+TensorRef bytes_of(const TensorRef& x, bool writable) {
   if (x->recorded) throw_leaked("bytes", *x);
   check_internal(x->is_contiguous(), "bytes of a tensor with gaps");
   const Sizes sizes{element_count(x->sizes) * size_of(x->dtype)};
   auto out = std::make_shared<Tensor>(DType::u8, sizes, Sizes{1}, x->storage, x->data);
-  out->writable = x->writable;
+  out->writable = writable && x->writable;
   return out;
 }
 
@@ -264,6 +264,7 @@ py::buffer_info buffer_of(const Tensor& x) {
   check_internal(row != std::end(letters), "no buffer format for {}", code);
   std::vector<py::ssize_t> sizes(x.sizes.begin(), x.sizes.end()), strides;
   for (const int64_t s : x.strides) strides.push_back(s * size_of(x.dtype));
+  lend(x);
   return {x.data, size_of(x.dtype), row->second, x.rank(), std::move(sizes), std::move(strides), !x.writable};
 }
 
@@ -300,7 +301,7 @@ void bind_interop(py::module_& m) {
   m.def("_from_buffer", [](py::handle object, py::handle dtype, const std::vector<int64_t>& shape) {
     return from_buffer(object, dtype_from(dtype), shape);
   });
-  m.def("_bytes_of", bytes_of);
+  m.def("_bytes_of", bytes_of, py::arg("x"), py::arg("writable") = true);
 
   py::object tensor = m.attr("Tensor");
   const auto method = [&tensor](const char* name, auto f, auto&&... extra) {
@@ -332,6 +333,7 @@ void bind_interop(py::module_& m) {
                       "try td.sin for np.sin, and the like",
                       to_text(x.type()));
         if (x.recorded) throw_leaked("numpy", x);
+        lend(x);
         py::dict facts;
         facts["version"] = 3;
         facts["shape"] = shape_of(x);

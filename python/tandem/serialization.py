@@ -131,7 +131,10 @@ def _pieces(
         parts[name] = _core._from_buffer(memoryview(_core._bytes_of(x)), _core.float64, (*x.shape, 2))
     order = sorted(parts, key=lambda name: (-_RANKS[parts[name].dtype.name], name))
     if checked:
-        texts = {**texts, _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name])) for name in order))}
+        texts = {
+            **texts,
+            _SUM: _checksum(texts, (memoryview(_core._bytes_of(parts[name], writable=False)) for name in order)),
+        }
     entries: dict[str, Any] = {"__metadata__": texts} if texts else {}
     end = 0
     for name in order:
@@ -142,7 +145,7 @@ def _pieces(
     header += b" " * ((-len(header) - 8) % alignment)
     yield len(header).to_bytes(8, "little") + header
     for part in order:
-        yield memoryview(_core._bytes_of(parts[part]))
+        yield memoryview(_core._bytes_of(parts[part], writable=False))
 
 
 def _is_plain(obj: Any) -> bool:

@@ -78,7 +78,7 @@ def without_form(name: str, line: Line | None) -> _core.SerializationError:
 
 def bytes_of(x: Any) -> bytes:
     """Return the elements of a tensor, row by row."""
-    return bytes(memoryview(_core._bytes_of(x if x.is_contiguous() else x.copy())))
+    return bytes(memoryview(_core._bytes_of(x if x.is_contiguous() else x.copy(), writable=False)))
 
 
 @dataclass

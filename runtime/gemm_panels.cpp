@@ -1,0 +1,198 @@
+// Products of float32: the right-hand matrix in panels of 32 columns, packed once where it is known not to change, the
+// left-hand one arranged in blocks of 16 columns, some rows and kDepth columns at a time, in the second-level cache.
+// Every element is one chain of fused multiply-adds along k, as in gemm(): the same bits.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/derived.h"
+#include "runtime/gemm.h"
+#include "runtime/panel_tile.h"
+#include "runtime/parallel.h"
+
+namespace tandem {
+
+namespace {
+
+constexpr int64_t kPackedMatrix = 2;     // of DerivedKey
+constexpr int64_t kDepth = 256;          // of a block of k: of a panel, it stays in the first-level cache
+constexpr int64_t kArranged = 64 << 10;  // elements of the left-hand side: they stay in the second-level cache
+constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile meets before the next one does
+constexpr int64_t kTaskColumns = 256;    // at least, where there are few rows
+constexpr double kNanosecondsPerStep = 0.008;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t padded(int64_t depth) { return ceil_div(depth, kLanes) * kLanes; }
+
+class Product {
+ public:
+  Product(const MatmulArgs& args, const PanelTiles& tiles)
+      : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), columns_(panels_) {
+    for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
+    rows_ = ceil_div(all_rows_, ceil_div(all_rows_, kArranged / std::min(args.k, kDepth)));
+    // Where there are few tasks, rows, then columns are shared, too.
+    const int64_t wanted = num_threads() > 1 ? 3 * int64_t{num_threads()} : 1;
+    const auto tasks = [&] { return ceil_div(all_rows_, rows_) * ceil_div(panels_, columns_); };
+    while (tasks() < wanted && rows_ > 4 * PanelTiles::kMostPlaces)
+      rows_ = ceil_div(ceil_div(rows_, 2), PanelTiles::kMostPlaces) * PanelTiles::kMostPlaces;
+    while (tasks() < wanted && columns_ * kPanel > kTaskColumns) columns_ = ceil_div(columns_, 2);
+    // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
+    direct_ = args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
+  }
+
+  void run() {
+    const StorageRef packed = pack();
+    packed_ = static_cast<const float*>(packed->data);
+    const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(panels_, columns_);
+    const double cost = static_cast<double>(rows_ * std::min(columns_ * kPanel, args_.n)) *
+                        static_cast<double>(args_.k) * kNanosecondsPerStep;
+    parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
+      const size_t bytes = static_cast<size_t>(rows_ * padded(std::min(args_.k, kDepth))) * sizeof(float);
+      const StorageRef arranged = allocate(bytes);
+      for (int64_t task = begin; task < end; ++task)
+        run_task(task % row_tasks * rows_, task / row_tasks * columns_, static_cast<float*>(arranged->data));
+    });
+  }
+
+ private:
+  // All panels, or, if the others are read as they lie, the last one, unless it is full.
+  StorageRef pack() const {
+    const int64_t first = direct_ ? args_.n / kPanel : 0;
+    const size_t bytes = static_cast<size_t>((panels_ - first) * kPanel * args_.k) * sizeof(float);
+    const DerivedKey key{kPackedMatrix, (args_.b_row << 1) + direct_, args_.b_col, (args_.k << 32) ^ args_.n};
+    return derived(args_.b_memory, args_.b, key, bytes, [&](void* to) {
+      parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t column = (first + i) * kPanel;
+          pack_panel(static_cast<const float*>(args_.b) + column * args_.b_col, args_.b_row, args_.b_col, args_.k,
+                     std::min(kPanel, args_.n - column), static_cast<float*>(to) + i * kPanel * args_.k);
+        }
+      });
+    });
+  }
+
+  // `column` in panels.
+  void run_task(int64_t row, int64_t column, float* arranged) const {
+    const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, panels_);
+    float* out = static_cast<float*>(args_.out) + row * args_.n;
+    for (int64_t p = 0; p < args_.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, args_.k - p), group = std::max<int64_t>(kGrouped / (depth * kPanel), 1);
+      arrange(row, rows, p, depth, arranged);
+      for (int64_t first = column; first < last; first += group)
+        for_each_tile(rows, [&](int64_t begin, int64_t count) {
+          for (int64_t panel = first; panel < std::min(first + group, last); ++panel)
+            run_panel(arranged + begin * padded(depth), count, p, depth, panel, out + begin * args_.n + panel * kPanel);
+        });
+    }
+  }
+
+  // Rows of a tile: as equal as possible.
+  template <class Use>
+  void for_each_tile(int64_t rows, Use&& use) const {
+    const int64_t tiles = ceil_div(rows, tiles_.places);
+    for (int64_t tile = 0, row = 0; tile < tiles; ++tile) {
+      const int64_t count = rows / tiles + (tile < rows % tiles ? 1 : 0);
+      use(row, count);
+      row += count;
+    }
+  }
+
+  // [tile][block of 16 columns][row][column]
+  void arrange(int64_t first, int64_t rows, int64_t column, int64_t depth, float* to) const {
+    for_each_tile(rows, [&](int64_t begin, int64_t count) {
+      float* const tile = to + begin * padded(depth);
+      for (int64_t done = 0; done < count;) {
+        const int64_t at = first + begin + done, row = at % args_.m, run = std::min(count - done, args_.m - row);
+        const float* from = static_cast<const float*>(args_.a) + matrix(at / args_.m) + row * args_.a_row;
+        arrange_rows(from + column * args_.a_col, run, depth, count * kLanes, tile + done * kLanes);
+        done += run;
+      }
+    });
+  }
+
+  // Where a left-hand matrix of the batch begins.
+  int64_t matrix(int64_t number) const {
+    int64_t offset = 0;
+    for (int i = args_.batch_rank - 1; i >= 0; --i) {
+      offset += number % args_.batch[i] * args_.a_batch[i];
+      number /= args_.batch[i];
+    }
+    return offset;
+  }
+
+  // `block`: from 16 columns to the next.
+  void arrange_rows(const float* from, int64_t rows, int64_t depth, int64_t block, float* to) const {
+    if (args_.a_col != 1) {
+      for (int64_t c = 0; c < depth; c += kLanes, to += block)
+        turn_to_lanes(from + c * args_.a_col, args_.a_col, args_.a_row, rows, std::min(kLanes, depth - c), to);
+      return;
+    }
+    const int64_t whole = depth / kLanes * kLanes;
+    for (int64_t i = 0; i < rows; ++i, from += args_.a_row, to += kLanes) {
+      float* lanes = to;
+      for (int64_t c = 0; c < whole; c += kLanes, lanes += block) std::memcpy(lanes, from + c, kLanes * sizeof(float));
+      std::copy_n(from + whole, depth - whole, lanes);
+    }
+  }
+
+  // A tile by a panel, from column p of the left-hand matrix on.
+  void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, float* out) const {
+    static constexpr int64_t kNoTap = 0;
+    const int64_t columns = std::min(kPanel, args_.n - panel * kPanel);
+    const bool as_it_lies = direct_ && columns == kPanel;
+    TileArgs tile{};
+    tile.source = arranged;
+    tile.block = rows * kLanes;
+    tile.channels = depth;
+    tile.taps = &kNoTap;
+    tile.tap_count = 1;
+    tile.weights_row = as_it_lies ? args_.b_row : kPanel;
+    tile.weights = (as_it_lies ? static_cast<const float*>(args_.b) + panel * kPanel
+                               : packed_ + (direct_ ? 0 : panel * kPanel * args_.k)) +
+                   p * tile.weights_row;
+    tile.more = p > 0;
+    tile.out = out;
+    tile.out_place = args_.n;
+    tile.out_block = kLanes;
+    for (int64_t lane = 0; lane < columns;
+         lane += tiles_.lanes, tile.weights += tiles_.lanes, tile.out += tiles_.lanes) {
+      const int64_t width = std::min<int64_t>(columns - lane, tiles_.lanes), blocks = ceil_div(width, kLanes);
+      const PanelTiles::Function run = tiles_.of[rows][blocks - 1][0];
+      if (width == blocks * kLanes)
+        run(tile);
+      else
+        run_edge(tile, run, rows, width, blocks * kLanes);
+    }
+  }
+
+  // Tiles are as wide as whole vectors: at the right edge they work on a copy.
+  void run_edge(TileArgs tile, PanelTiles::Function run, int64_t rows, int64_t width, int64_t lanes) const {
+    alignas(64) float copy[kPanel * PanelTiles::kMostPlaces] = {};
+    float* const out = tile.out;
+    for (int64_t i = 0; i < rows && tile.more; ++i) std::copy_n(out + i * args_.n, width, copy + i * lanes);
+    tile.out = copy;
+    tile.out_place = lanes;
+    run(tile);
+    for (int64_t i = 0; i < rows; ++i) std::copy_n(copy + i * lanes, width, out + i * args_.n);
+  }
+
+  const MatmulArgs& args_;
+  const PanelTiles& tiles_;
+  int64_t all_rows_;  // through the batch, which has one right-hand matrix
+  int64_t panels_;
+  int64_t rows_, columns_;  // of the result in a task; columns in panels
+  bool direct_;
+  const float* packed_ = nullptr;
+};
+
+}  // namespace
+
+bool gemm_panels(const MatmulArgs& args, Isa isa) {
+  const PanelTiles* tiles = panel_tiles(isa);
+  const auto varies = [](int64_t stride) { return stride != 0; };
+  if (!tiles || args.dtype != DType::f32 || std::any_of(args.b_batch, args.b_batch + args.batch_rank, varies))
+    return false;
+  Product(args, *tiles).run();
+  return true;
+}
+
+}  // namespace tandem
