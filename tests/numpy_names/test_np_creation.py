@@ -12,16 +12,23 @@ MATRIX = np.arange(6, dtype=np.int16).reshape(2, 3)
 
 CASES = {
     "identity": [((3,), {}), ((0,), {}), ((2,), {"dtype": "int64"})],
-    "logspace": [((0, 2), {"num": n}) for n in (0, 1, 5)] + [((0, 3, 4), {"base": 2.0, "endpoint": False}), ((-1, 1), {})]
+    "logspace": [((0, 2), {"num": n}) for n in (0, 1, 5)]
+    + [((0, 3, 4), {"base": 2.0, "endpoint": False}), ((-1, 1), {})]
     + [((0, 3, 4), {"dtype": "int64"})],
-    "geomspace": [((1, 1000), {"num": n}) for n in (0, 1, 2, 4)] + [((-8, -1, 4), {}), ((2, 512, 9), {"endpoint": False})]
+    "geomspace": [((1, 1000), {"num": n}) for n in (0, 1, 2, 4)]
+    + [((-8, -1, 4), {}), ((2, 512, 9), {"endpoint": False})]
     + [((1, 256, 9), {"dtype": "float64"})],
-    "array": [((MATRIX,), {}), ((MATRIX,), {"dtype": "float64"}), (([[1, 2], [3, 4]],), {"ndmin": 3}), ((3,), {"ndmin": 1})],
+    "array": [
+        ((MATRIX,), {}),
+        ((MATRIX,), {"dtype": "float64"}),
+        (([[1, 2], [3, 4]],), {"ndmin": 3}),
+        ((3,), {"ndmin": 1}),
+    ],
     "copy": [((MATRIX,), {})],
     "ascontiguousarray": [((MATRIX,), {}), ((np.array(3),), {})],
     "fromfunction": [((lambda i, j: i * 10 + j, (2, 3)), {}), ((lambda i: i == 1, (4,)), {"dtype": "int64"})],
     "promote_types": [],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "k"), cases(CASES))
@@ -85,7 +92,10 @@ def test_bytes(dtype):
     ("run", "message"),
     [
         (lambda: td.geomspace(0, 1), "geomspace: got 0 to 1; need numbers of one sign that are not 0"),
-        (lambda: td.logspace(td.ones(2), 1), "logspace: got tensor([1., 1.], dtype=float32), 1, 10.0; need real numbers"),
+        (
+            lambda: td.logspace(td.ones(2), 1),
+            "logspace: got tensor([1., 1.], dtype=float32), 1, 10.0; need real numbers",
+        ),
         (lambda: td.logspace(0, 1, -1), "logspace: got num=-1; need 0 or more"),
         (lambda: td.identity(-1), "identity: got n=-1; need 0 or more"),
     ],

@@ -12,7 +12,13 @@ WILD = (np.array([-1, 5, 1]), np.array([2, -7, 1]), np.array([3, 9, 0]))
 CUBE = np.zeros((3, 3, 3))
 
 CASES = {
-    "indices": [(((2, 3),), {}), (((2, 0, 3),), {}), (((4,),), {"dtype": "float32"}), (((2, 3),), {"sparse": True}), (((),), {})],
+    "indices": [
+        (((2, 3),), {}),
+        (((2, 0, 3),), {}),
+        (((4,),), {"dtype": "float32"}),
+        (((2, 3),), {"sparse": True}),
+        (((),), {}),
+    ],
     "ix_": [((np.array([0, 2]), np.array([1])), {}), ((np.array([True, False, True]), np.array([1, 2, 3])), {})],
     "tri": [((3,), {}), ((3, 5), {}), ((3, 5, 1), {"dtype": "int64"}), ((3, 2), {"k": -1}), ((0,), {})],
     "tril_indices": [((n,), {"k": k, "m": m}) for n in (0, 4) for k in (-2, 0, 1, 9) for m in (None, 2, 6)],
@@ -55,12 +61,18 @@ def test_they_index():
         (lambda x: td.ix_(x), "ix_: got the shape (2, 3); need vectors"),
         (lambda x: td.tri(-1), "tri: got N=-1; need 0 or more"),
         (lambda x: td.tril_indices_from(x[0]), "tril_indices_from: got the shape (3,); need a matrix"),
-        (lambda x: td.diag_indices_from(x), "diag_indices_from: got the shape (2, 3); need at least two axes of one size"),
+        (
+            lambda x: td.diag_indices_from(x),
+            "diag_indices_from: got the shape (2, 3); need at least two axes of one size",
+        ),
         (lambda x: td.unravel_index(x, (2, 3)), "unravel_index: got the places 0 to 23 for 6 elements"),
         (lambda x: td.unravel_index(x * 0.5, (2, 3)), "unravel_index: got the dtype float32; need integers"),
         (lambda x: td.unravel_index(x, (5, 5), "K"), "unravel_index: got order='K'; need 'C' or 'F'"),
         (lambda x: td.ravel_multi_index((x, x), (2, 3)), "ravel_multi_index: got the indices 0 to 23 for size 2"),
-        (lambda x: td.ravel_multi_index((x, x), (2, 3, 4)), "ravel_multi_index: got 2 indices for 3 axes; need as many"),
+        (
+            lambda x: td.ravel_multi_index((x, x), (2, 3, 4)),
+            "ravel_multi_index: got 2 indices for 3 axes; need as many",
+        ),
         (lambda x: td.ravel_multi_index((x, x), (2, 3), "turn"), "ravel_multi_index: got mode='turn'"),
     ],
 )

@@ -15,7 +15,12 @@ EMPTY = np.zeros((0, 4))
 NUMBER = np.array(7, dtype=np.int32)
 
 CASES = {
-    "vstack": [(([VECTOR, MATRIX],), {}), (([VECTOR, VECTOR],), {}), (([CUBE, CUBE[:1]],), {}), (([EMPTY, MATRIX],), {})]
+    "vstack": [
+        (([VECTOR, MATRIX],), {}),
+        (([VECTOR, VECTOR],), {}),
+        (([CUBE, CUBE[:1]],), {}),
+        (([EMPTY, MATRIX],), {}),
+    ]
     + [(([NUMBER, NUMBER],), {}), ((MATRIX,), {}), (([VECTOR, VECTOR],), {"dtype": "float64"})],
     "hstack": [(([VECTOR, VECTOR[:2]],), {}), (([MATRIX, SMALL],), {}), (([NUMBER, VECTOR],), {}), ((CUBE,), {})],
     "dstack": [(([VECTOR, VECTOR],), {}), (([MATRIX, MATRIX],), {}), (([CUBE, CUBE],), {}), (([NUMBER, NUMBER],), {})],
@@ -27,13 +32,26 @@ CASES = {
         (([[[CUBE]], [[CUBE]]],), {}),
         (([[VECTOR], [VECTOR]],), {}),
     ],
-    "split": [((CUBE, 2), {}), ((CUBE, 3, 1), {}), ((CUBE, [1, 3], -1), {}), ((VECTOR, [2, 9]), {}), ((EMPTY, 2, 1), {})],
+    "split": [
+        ((CUBE, 2), {}),
+        ((CUBE, 3, 1), {}),
+        ((CUBE, [1, 3], -1), {}),
+        ((VECTOR, [2, 9]), {}),
+        ((EMPTY, 2, 1), {}),
+    ],
     "array_split": [((VECTOR, n), {}) for n in (1, 3, 4, 6)] + [((CUBE, 3), {"axis": 2}), ((CUBE, (1,)), {"axis": 1})],
     "vsplit": [((MATRIX, 3), {}), ((CUBE, [1]), {})],
     "hsplit": [((MATRIX, 2), {}), ((VECTOR, 2), {}), ((CUBE, 3), {})],
     "dsplit": [((CUBE, 2), {})],
-    "append": [((CUBE, VECTOR), {}), ((MATRIX, MATRIX[:1], 0), {}), ((VECTOR, NUMBER), {}), ((EMPTY, MATRIX), {"axis": 0})],
-    "delete": [((VECTOR, obj), {}) for obj in (0, -1, [0, 2], [1, 1], slice(None, None, 2), [], [True, False, True, False])]
+    "append": [
+        ((CUBE, VECTOR), {}),
+        ((MATRIX, MATRIX[:1], 0), {}),
+        ((VECTOR, NUMBER), {}),
+        ((EMPTY, MATRIX), {"axis": 0}),
+    ],
+    "delete": [
+        ((VECTOR, obj), {}) for obj in (0, -1, [0, 2], [1, 1], slice(None, None, 2), [], [True, False, True, False])
+    ]
     + [((CUBE, obj), {"axis": axis}) for obj in (0, -1, [0, 1], slice(1)) for axis in (0, 1, -1)]
     + [((CUBE, 5), {}), ((MATRIX, [1]), {"axis": 1})],
     "insert": [((VECTOR, obj, 9), {}) for obj in (0, -1, 4, [0, 2], [1, 1], slice(None, None, 2), [])]

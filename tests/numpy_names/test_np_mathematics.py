@@ -11,8 +11,10 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.5, np.inf, -np.inf, np.nan, 1e-40,
 F32 = np.array([SPECIAL, SPECIAL[::-1]], dtype=np.float32)
 F64 = F32.astype(np.float64)
 F16 = np.array(SPECIAL[:10], dtype=np.float16)
-INTS = {name: rng.integers(np.iinfo(name).min, np.iinfo(name).max, 40, dtype=name, endpoint=True)
-        for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")}  # fmt: skip
+INTS = {
+    name: rng.integers(np.iinfo(name).min, np.iinfo(name).max, 40, dtype=name, endpoint=True)
+    for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+}
 WHOLE = np.array([[0, 1, -1], [12, -18, 7]])
 BYTES = rng.integers(0, 256, (3, 5), dtype=np.uint8)
 BOOLS = np.array([True, False, True])
@@ -21,12 +23,23 @@ EMPTY = np.zeros((0, 3))
 REALS = (F32, F64, F16, WHOLE, EMPTY)
 
 CASES = {
-    "fmax": [((F32, F32.T.copy().reshape(F32.shape)), {}), ((F64, 0.25), {}), ((WHOLE, 3), {}), ((F32, WHOLE[:, :1]), {})],
-    "fmin": [((F32, F32.T.copy().reshape(F32.shape)), {}), ((F64, 0.25), {}), ((WHOLE, 3), {}), ((F32, WHOLE[:, :1]), {})],
+    "fmax": [
+        ((F32, F32.T.copy().reshape(F32.shape)), {}),
+        ((F64, 0.25), {}),
+        ((WHOLE, 3), {}),
+        ((F32, WHOLE[:, :1]), {}),
+    ],
+    "fmin": [
+        ((F32, F32.T.copy().reshape(F32.shape)), {}),
+        ((F64, 0.25), {}),
+        ((WHOLE, 3), {}),
+        ((F32, WHOLE[:, :1]), {}),
+    ],
     "fabs": [((x,), {}) for x in REALS],
     "rint": [((x,), {}) for x in REALS],
     "fix": [((x,), {}) for x in (F32, F64, F16, EMPTY)],
-    "around": [((x, n), {}) for x in (F32, F64) for n in (0, 1, 3, -2)] + [((INTS["int32"], -n), {}) for n in (0, 1, 4)]
+    "around": [((x, n), {}) for x in (F32, F64) for n in (0, 1, 3, -2)]
+    + [((INTS["int32"], -n), {}) for n in (0, 1, 4)]
     + [((np.array([15, 25, -15, -25, 35, 5, -5, 45]), -1), {}), ((WHOLE, 2), {})],
     "cbrt": [((x,), {}) for x in REALS],
     "deg2rad": [((x,), {}) for x in REALS],
@@ -41,12 +54,20 @@ CASES = {
     "gcd": [((x, x[::-1].copy()), {}) for name, x in INTS.items()] + [((WHOLE, 6), {}), ((WHOLE, WHOLE[:, :1]), {})],
     "lcm": [((WHOLE, 6), {}), ((WHOLE, WHOLE[:, :1]), {}), ((BYTES, BYTES[:1]), {})],
     "bitwise_count": [((x,), {}) for x in INTS.values()] + [((BOOLS,), {}), ((WHOLE,), {})],
-    "packbits": [((x,), {"axis": axis, "bitorder": order}) for x in (BITS, WHOLE) for axis in (None, 0, -1)
-                 for order in ("big", "little")] + [((BOOLS[:0],), {})],
-    "unpackbits": [((BYTES,), {"axis": axis, "bitorder": order}) for axis in (None, 0, -1) for order in ("big", "little")]
-    + [((BYTES,), {"axis": 1, "count": n}) for n in (0, 7, -3, 50)] + [((BYTES, None, 9), {})],
+    "packbits": [
+        ((x,), {"axis": axis, "bitorder": order})
+        for x in (BITS, WHOLE)
+        for axis in (None, 0, -1)
+        for order in ("big", "little")
+    ]
+    + [((BOOLS[:0],), {})],
+    "unpackbits": [
+        ((BYTES,), {"axis": axis, "bitorder": order}) for axis in (None, 0, -1) for order in ("big", "little")
+    ]
+    + [((BYTES,), {"axis": 1, "count": n}) for n in (0, 7, -3, 50)]
+    + [((BYTES, None, 9), {})],
     "real_if_close": [((F64,), {}), ((F64[:1, :6] + 0j,), {}), ((np.array([1 + 1e-3j]),), {})],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "k"), cases(CASES))

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 import tandem as td
+from conftest import ROOT
 from tandem import _numpy
 from tandem._numpy.left_out import LEFT_OUT, LEFT_OUT_METHODS
 

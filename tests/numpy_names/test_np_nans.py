@@ -36,7 +36,9 @@ CASES = {
     "nansum": over_axes() + over_axes(of=[COMPLEX, INFINITE]),
     "nanprod": over_axes() + over_axes(of=[COMPLEX]),
     "nanmean": over_axes() + over_axes(of=[COMPLEX, HALF]),
-    "nanvar": over_axes() + over_axes(of=[COMPLEX]) + [((HOLES,), {"ddof": 1, "axis": 0}), ((HOLES,), {"ddof": 9, "axis": 1})],
+    "nanvar": over_axes()
+    + over_axes(of=[COMPLEX])
+    + [((HOLES,), {"ddof": 1, "axis": 0}), ((HOLES,), {"ddof": 9, "axis": 1})],
     "nanstd": over_axes() + [((HOLES,), {"ddof": 1, "axis": 0})],
     "nanmax": over_axes() + over_axes(of=[INFINITE, HALF]),
     "nanmin": over_axes() + over_axes(of=[INFINITE, HALF]),
@@ -45,8 +47,9 @@ CASES = {
     "nancumsum": [((x,), {"axis": axis}) for x in (FULL, HOLES, LOST, WHOLE) for axis in (None, 0, -1)],
     "nancumprod": [((x,), {"axis": axis}) for x in (FULL, HOLES, LOST, WHOLE) for axis in (None, 0, -1)],
     "nanmedian": over_axes() + over_axes(of=[HALF]),
-    "nanquantile": over_axes(0.3) + over_axes([0.0, 0.5, 0.77, 1.0], of=[HOLES, WIDE])
-    + [((x, 0.4), {"axis": 1, "method": m}) for x in (HOLES, WHOLE) for m in ("lower", "higher", "nearest", "midpoint")],
+    "nanquantile": over_axes(0.3)
+    + over_axes([0.0, 0.5, 0.77, 1.0], of=[HOLES, WIDE])
+    + [((x, 0.4), {"axis": 1, "method": m}) for x in (HOLES, WIDE) for m in ("lower", "higher", "nearest", "midpoint")],
     "nanpercentile": over_axes(30, of=[HOLES, LOST]) + over_axes([10, 99], of=[HOLES]),
     "nan_to_num": [((x,), {}) for x in (*REAL, INFINITE, HALF, COMPLEX)]
     + [((INFINITE,), {"nan": 1.0, "posinf": 2.0, "neginf": 3.0})],

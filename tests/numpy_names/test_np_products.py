@@ -28,7 +28,9 @@ CASES = {
     "vdot": [(pair, {}) for pair in ((VECTOR, VECTOR), (MATRIX, WHOLE), (COMPLEX, COMPLEX), (COMPLEX, MATRIX))],
     "matvec": [(pair, {}) for pair in ((MATRIX, VECTOR), (CUBE.transpose(0, 2, 1).copy(), CUBE[:, :, 0].copy()))]
     + [((COMPLEX, VECTOR), {}), ((WHOLE, np.array([1, 2, 3])), {})],
-    "vecmat": [(pair, {}) for pair in ((VECTOR, WHOLE), (VECTOR, CUBE), (COMPLEX, WHOLE), (CUBE[:, :, 0].copy(), CUBE))],
+    "vecmat": [
+        (pair, {}) for pair in ((VECTOR, WHOLE), (VECTOR, CUBE), (COMPLEX, WHOLE), (CUBE[:, :, 0].copy(), CUBE))
+    ],
 }
 
 

@@ -15,14 +15,18 @@ CHOICES = [np.array([[0, 1, 2]]), np.array([10, 11, 12]), np.array(7)]
 
 CASES = {
     "flatnonzero": [((x,), {}) for x in (CUBE, MATRIX > 0, VECTOR, EMPTY)],
-    "compress": [((VECTOR > 0, VECTOR), {}), (([True, False, True], CUBE), {"axis": 1}), (([True, False, True], CUBE), {})]
+    "compress": [
+        ((VECTOR > 0, VECTOR), {}),
+        (([True, False, True], CUBE), {"axis": 1}),
+        (([True, False, True], CUBE), {}),
+    ]
     + [(([0, 1], CUBE), {"axis": 0})],
     "extract": [((CUBE > 0, CUBE), {}), ((VECTOR, VECTOR), {}), ((EMPTY > 0, EMPTY), {})],
     "select": [(([CUBE > 3, CUBE < 0], [CUBE, CUBE * 10]), {}), (([MATRIX > 0], [MATRIX], -1.5), {})]
     + [(([CUBE > 3, CUBE > 0], [CUBE.astype(np.int8), np.array(300, np.int16)], 5), {})],
     "piecewise": [((MATRIX, [MATRIX < 0, MATRIX > 1], [lambda x: -x, 2.0]), {})]
     + [((MATRIX, [MATRIX < 0], [lambda x: x * 2, lambda x: x * 3]), {}), ((CUBE, [CUBE < 0, CUBE >= -1], [1.5, 3]), {})]
-    + [((MATRIX, MATRIX < 0, [1.0, 2.0]), {})],
+    + [((MATRIX[0], MATRIX[0] < 0, [1.0, 2.0]), {})],
     "choose": [((np.array([0, 1, 2]), CHOICES), {}), ((np.array([[1], [0]]), CHOICES), {})]
     + [((np.array([-1, 3, 5]), CHOICES), {"mode": mode}) for mode in ("wrap", "clip")],
     "apply_along_axis": [((reduce, axis, CUBE), {}) for reduce in ("sum", "cumsum", "outer") for axis in (0, 1, -1)],

@@ -21,7 +21,13 @@ PAIRS = [(CUBE, SMALL), (SMALL, CUBE), (FLOATS[[0, 2, 5]], FLOATS[[2, 4]]), (EMP
 PAIRS += [(SMALL, SMALL), (SMALL, np.array([1.0, 3.5]))]
 
 CASES = {
-    "lexsort": [(((SMALL, SMALL[::-1].copy()),), {}), ((CUBE,), {}), ((CUBE,), {"axis": 0}), (((FLOATS,),), {}), ((ROWS,), {})],
+    "lexsort": [
+        (((SMALL, SMALL[::-1].copy()),), {}),
+        ((CUBE,), {}),
+        ((CUBE,), {"axis": 0}),
+        (((FLOATS,),), {}),
+        ((ROWS,), {}),
+    ],
     "sort_complex": [((x,), {}) for x in (COMPLEX, FLOATS[[0, 2, 4]])],
     "unique": [
         ((x,), dict(zip(("return_index", "return_inverse", "return_counts"), flags)))
@@ -29,7 +35,12 @@ CASES = {
         for flags in itertools.product((False, True), repeat=3)
     ]
     + [((FLOATS,), {"equal_nan": False, "return_counts": True})]
-    + [((x,), {"axis": axis, **extra}) for x in (ROWS, CUBE) for axis in (0, -1) for extra in ({}, {"return_index": True})]
+    + [
+        ((x,), {"axis": axis, **extra})
+        for x in (ROWS, CUBE)
+        for axis in (0, -1)
+        for extra in ({}, {"return_index": True})
+    ]
     + [((ROWS,), {"axis": 0, "return_inverse": True, "return_counts": True})],
     "union1d": [(pair, {}) for pair in PAIRS],
     "intersect1d": [(pair, {"return_indices": more}) for pair in PAIRS for more in (False, True)]

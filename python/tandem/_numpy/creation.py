@@ -74,7 +74,9 @@ def identity(n: int, /, dtype: Any = None) -> Tensor:
 
 def _spaced(what: str, given: Sequence[Any]) -> None:
     if any(not isinstance(x, (int, float)) for x in given):
-        raise _core.ArgumentError(f"{what}: got {', '.join(map(repr, given))}; need real numbers; try td.exp of td.linspace")
+        raise _core.ArgumentError(
+            f"{what}: got {', '.join(map(repr, given))}; need real numbers; try td.exp of td.linspace"
+        )
 
 
 @public
@@ -140,7 +142,9 @@ def frombuffer(buffer: Any, /, dtype: Any = None, count: int = -1, offset: int =
         raise _core.ArgumentError(f"frombuffer: got {left} bytes for {own.name}; need a multiple of {own.itemsize}")
     size = left // own.itemsize if count < 0 else count
     if size * own.itemsize > left:
-        raise _core.ArgumentError(f"frombuffer: got {left} bytes for {count} of {own.name}; need {count * own.itemsize}")
+        raise _core.ArgumentError(
+            f"frombuffer: got {left} bytes for {count} of {own.name}; need {count * own.itemsize}"
+        )
     return _core._from_buffer(memory[offset : offset + size * own.itemsize], own, [size])
 
 

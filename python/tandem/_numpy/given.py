@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tandem import _core
 
 Tensor = _core.Tensor
@@ -28,6 +30,11 @@ def wide(x: Tensor) -> Tensor:
 def flat(x: Any) -> Tensor:
     """Return the elements in row-major order, as a view where that is possible."""
     return tensor(x).reshape((-1,))
+
+
+def is_number(x: Any) -> bool:
+    """Return whether a size, an index or a count is one number and not several."""
+    return hasattr(x, "__index__") and not isinstance(x, (Tensor, np.ndarray))
 
 
 def whole(what: str, name: str, value: Any, least: int = 0) -> int:

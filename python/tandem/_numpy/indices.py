@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tandem import _core
 from tandem._array_api import _product
 from tandem._boundary import public
@@ -68,39 +70,15 @@ def tri(N: int, M: int | None = None, /, k: int = 0, dtype: Any = None) -> Tenso
 def _triangle(what: str, n: int, k: int, m: int | None, upper: bool) -> tuple[Tensor, Tensor]:
     rows = whole(what, "n", n)
     columns = rows if m is None else whole(what, "m", m)
-    first, second = [], []
-    for i in range(int(rows)):
-        part = range(max(i + k, 0), columns) if upper else range(max(min(i + k + 1, columns), 0))
-        first += [i] * len(part)
-        second += part
-    return _core.asarray(first, dtype=_core.int64), _core.asarray(second, dtype=_core.int64)
-
-
-@public
-def tril_indices(n: int, /, k: int = 0, m: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return the int64 indices of rows and columns on and below the k-th diagonal of an n x m matrix.
-
-    >>> td.tril_indices(2)
-    (tensor([0, 1, 1]), tensor([0, 0, 1]))
-    """
-    return _triangle("tril_indices", n, k, m, False)
-
-
-@public
-def triu_indices(n: int, /, k: int = 0, m: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return the int64 indices of rows and columns on and above the k-th diagonal of an n x m matrix.
-
-    >>> td.triu_indices(2)
-    (tensor([0, 0, 1]), tensor([0, 1, 1]))
-    """
-    return _triangle("triu_indices", n, k, m, True)
+    found = (np.triu_indices if upper else np.tril_indices)(int(rows), k, int(columns))
+    return _core.asarray(found[0]), _core.asarray(found[1])
 
 
 def _matrix(what: str, x: Any) -> tuple[int, int]:
     shape = tensor(x).shape
     if len(shape) != 2:
         raise _core.ShapeError(f"{what}: got the shape {shape}; need a matrix")
-    return shape  # type: ignore[return-value]
+    return shape
 
 
 @public

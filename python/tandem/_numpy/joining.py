@@ -10,7 +10,7 @@ import numpy as np
 from tandem import _core
 from tandem._array_api import _axis, _part, moveaxis
 from tandem._boundary import public
-from tandem._numpy.given import flat, tensor
+from tandem._numpy.given import flat, is_number, tensor
 from tandem._numpy.shaping import _planes, _rows
 
 Tensor = _core.Tensor
@@ -106,14 +106,10 @@ def block(blocks: Any, /) -> Tensor:
     return joined(blocks, 0) if depth > 0 else tensor(blocks).copy()
 
 
-def _is_number(value: Any) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, (Tensor, np.ndarray))
-
-
 def _split(what: str, x: Tensor, sections: Any, axis: int, equal: bool) -> list[Tensor]:
     axis = _axis(what, axis, x.ndim)
     size = x.shape[axis]
-    if not _is_number(sections):
+    if not is_number(sections):
         ends = [int(end) for end in (sections.tolist() if isinstance(sections, (Tensor, np.ndarray)) else sections)]
         return [_part(x, axis, slice(a, b)) for a, b in zip([0, *ends], [*ends, None], strict=True)]
     if sections < 1:
@@ -213,7 +209,9 @@ def _arranged(what: str, arrange: Any, size: int, places: Any, axis: int) -> Ten
             f"{size}"
         ) from None
     except ValueError as error:
-        raise _core.ArgumentError(f"{what}: got the indices {places}; need integers, a slice or a mask: {error}") from None
+        raise _core.ArgumentError(
+            f"{what}: got the indices {places}; need integers, a slice or a mask: {error}"
+        ) from None
 
 
 @public

@@ -69,7 +69,9 @@ LEFT_OUT = {
 # Methods and attributes of arrays.
 LEFT_OUT_METHODS = {
     "base": "td.shares_memory",
-    **dict.fromkeys(("byteswap", "ctypes", "data", "getfield", "setfield", "view"), "np.asarray(x), which shares memory"),
+    **dict.fromkeys(
+        ("byteswap", "ctypes", "data", "getfield", "setfield", "view"), "np.asarray(x), which shares memory"
+    ),
     **dict.fromkeys(("dump", "dumps"), "pickle"),
     **dict.fromkeys(("flags", "setflags"), "x.is_contiguous()"),
     "flat": "x.ravel()",

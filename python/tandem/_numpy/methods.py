@@ -30,4 +30,4 @@ class Later:
 
 for _name in METHODS:
     setattr(Tensor, _name, Later(_name))
-Tensor.conjugate = Tensor.conj
+setattr(Tensor, "conjugate", Tensor.conj)  # noqa: B010, so that mypy lets it

@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem import _core
 from tandem._boundary import public
-from tandem._numpy.given import floating, tensor, wide
+from tandem._numpy.given import flat, floating, tensor, wide
 from tandem._statistics import _METHODS, _ordered, _restored
 
 Tensor = _core.Tensor
@@ -80,21 +80,23 @@ def nanprod(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = Fa
 
 @public
 def nancumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """Return running sums with NaN as 0; see td.cumsum.
+    """Return running sums along an axis, or of all elements in a row, with NaN as 0; see td.cumsum.
 
     >>> td.nancumsum(td.asarray([1.0, td.nan, 2.0]))
     tensor([1., 1., 3.], dtype=float32)
     """
+    x = flat(x) if axis is None else x
     return _core.cumsum(_without(x, 0)[0], axis=axis, dtype=dtype)
 
 
 @public
 def nancumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """Return running products with NaN as 1; see td.cumprod.
+    """Return running products along an axis, or of all elements in a row, with NaN as 1; see td.cumprod.
 
     >>> td.nancumprod(td.asarray([2.0, td.nan, 3.0]))
     tensor([2., 2., 6.], dtype=float32)
     """
+    x = flat(x) if axis is None else x
     return _core.cumprod(_without(x, 1)[0], axis=axis, dtype=dtype)
 
 
@@ -175,7 +177,7 @@ def _place_of_extreme(what: str, reduce: Any, x: Any, worst: float, axis: int | 
     values, holes = _without(x, worst)
     if holes is not None and not _core.recording() and bool(_core.any(_core.all(holes, axis=axis))):
         raise _core.ArgumentError(f"{what}: got only NaN along an axis; need a number in each row; try td.isnan")
-    return reduce(values, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    return reduce(values, axis=axis, keepdims=keepdims)
 
 
 @public

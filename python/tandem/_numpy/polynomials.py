@@ -7,6 +7,7 @@ from typing import Any
 
 from tandem import _core
 from tandem._boundary import public
+from tandem._numpy.comparing import isclose
 from tandem._numpy.given import common, flat, floating, tensor, whole
 from tandem._numpy.signals import convolve
 from tandem._sorting import need_values, nonzero_places
@@ -79,7 +80,7 @@ def polydiv(u: Any, v: Any, /) -> tuple[Tensor, Tensor]:
     count = max(u.shape[0] - width + 1, 1)
     scale = _core.divide(1.0, v[0])
     parts, rest = [], u
-    for k in range(u.shape[0] - width + 1):
+    for _ in range(u.shape[0] - width + 1):
         factor = _core.multiply(rest[0], scale)
         parts.append(factor)
         left = _core.subtract(rest[:width], _core.multiply(v, factor))
@@ -88,14 +89,9 @@ def polydiv(u: Any, v: Any, /) -> tuple[Tensor, Tensor]:
     if rest.shape[0] == 0:
         rest = _core.zeros((1,), dtype=u.dtype)
     if not _core.recording():
-        while rest.shape[0] > 1 and bool(isclose_to_zero(rest[0])):
+        while rest.shape[0] > 1 and bool(isclose(rest[0], 0.0)):
             rest = rest[1:]
     return quotient, rest
-
-
-def isclose_to_zero(x: Tensor) -> Tensor:
-    """Return whether a coefficient is nothing but rounding, as NumPy has it."""
-    return _core.less_equal(_core.abs(x), 1e-14)
 
 
 @public

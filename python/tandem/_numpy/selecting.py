@@ -94,7 +94,9 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], /, *args: Any, **k
     tensor([2., 1.], dtype=float32)
     """
     x = tensor(x)
-    if isinstance(condlist, (Tensor, bool)) or (len(condlist) > 0 and isinstance(condlist[0], (bool, np.bool_))):
+    if isinstance(condlist, Tensor) and condlist.ndim > x.ndim:
+        condlist = list(condlist)
+    elif not isinstance(condlist, (list, tuple)) or (condlist and isinstance(condlist[0], (bool, np.bool_))):
         condlist = [condlist]
     conditions = [tensor(one).astype(_core.bool) for one in condlist]
     if len(funclist) not in (len(conditions), len(conditions) + 1):
@@ -172,7 +174,7 @@ def copyto(dst: Tensor, src: Any, /, casting: str = "same_kind", where: Any = Tr
         raise _core.DTypeError(
             f"copyto: got {given} for a tensor of dtype {dst.dtype}; need the same kind; try casting='unsafe'"
         )
-    value = tensor(src) if not isinstance(src, (bool, int, float, complex)) else _core.full((), src, dtype=dst.dtype)
+    value = _core.asarray(src, dtype=dst.dtype) if isinstance(src, (int, float, complex)) else tensor(src)
     value = value.astype(dst.dtype)
     if where is True:
         dst[...] = value

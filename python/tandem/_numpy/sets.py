@@ -8,15 +8,15 @@ from typing import Any
 from tandem import _core
 from tandem._array_api import _axis, _product, moveaxis
 from tandem._boundary import public
-from tandem._numpy.given import common, flat, tensor
+from tandem._numpy.given import common, flat, is_number, tensor
 from tandem._sorting import _lengths, need_values, nonzero_places
 
 Tensor = _core.Tensor
 
 
-def _kth(what: str, x: Tensor, kth: int | Sequence[int], axis: int) -> None:
+def _kth(what: str, x: Tensor, kth: Any, axis: int) -> None:
     size = x.shape[_axis(what, axis, x.ndim)]
-    for k in (kth,) if hasattr(kth, "__index__") else kth:
+    for k in (kth,) if is_number(kth) else kth:
         if not -size <= k < size:
             raise _core.OutOfBoundsError(f"{what}: got kth={k} for size {size}; need {-size} <= kth < {size}")
 
@@ -150,7 +150,7 @@ def union1d(x1: Any, x2: Any, /) -> Tensor:
     >>> td.union1d(td.asarray([3, 1]), td.asarray([2, 1]))
     tensor([1, 2, 3])
     """
-    return unique(_core.concat([flat(x1), flat(x2)]))  # type: ignore[no-any-return]
+    return unique(_core.concat([flat(x1), flat(x2)]))
 
 
 @public

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tandem import _core
-from tandem._array_api import _axis, _axes, _part, _product
+from tandem._array_api import _axes, _axis, _part, _product
 from tandem._boundary import public
 from tandem._numpy.given import flat, tensor
 from tandem._parts import diag

@@ -207,8 +207,8 @@ def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None) -> Tensor:
 def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Tensor:
     """Add multiples of a period to what follows each jump of more than max(discont, period / 2) along an axis.
 
-    >>> td.unwrap(td.asarray([0.0, 3.0, 6.5, 0.5]), period=6.0)
-    tensor([0. , 3. , 6.5, 6.5], dtype=float32)
+    >>> td.unwrap(td.asarray([0.0, 2.0, 4.0, 0.5]), period=6.0)
+    tensor([0. , 2. , 4. , 6.5], dtype=float32)
     """
     p = tensor(p)
     axis = _axis("unwrap", axis, p.ndim)

@@ -8,7 +8,7 @@ from typing import Any
 from tandem import _core
 from tandem._array_api import _axes, _product
 from tandem._boundary import public
-from tandem._numpy.given import floating, tensor, wide
+from tandem._numpy.given import floating, is_number, tensor, wide
 from tandem._statistics import _edges
 
 Tensor = _core.Tensor
@@ -53,8 +53,8 @@ def average(
     if weights.shape != x.shape:
         if weights.shape != tuple(x.shape[a] for a in axes):
             raise _core.ShapeError(
-                f"average: got weights of shape {weights.shape} for {x.shape} over axes {axes}; need x's shape, or that "
-                "of the axes"
+                f"average: got weights of shape {weights.shape} for {x.shape} over axes {axes}; need x's shape, or "
+                "that of the axes"
             )
         order = sorted(range(len(axes)), key=lambda k: axes[k])
         weights = _core.permute_dims(weights, tuple(order)).reshape(
@@ -188,7 +188,7 @@ def histogram_bin_edges(x: Any, /, bins: Any = 10, range: tuple[float, float] | 
     """
     if isinstance(bins, str):
         raise _core.ArgumentError(f"histogram_bin_edges: got bins={bins!r}; need a number or a vector of edges")
-    if hasattr(bins, "__index__") and not isinstance(bins, Tensor):
+    if is_number(bins):
         if bins < 1:
             raise _core.ArgumentError(f"histogram_bin_edges: got bins={bins}; need at least one")
         return _edges(tensor(x).reshape((-1,)), bins, range)
@@ -220,7 +220,7 @@ def histogramdd(
     if points.ndim != 2:
         raise _core.ShapeError(f"histogramdd: got a sample of shape {points.shape}; need a row per point")
     count, rank = points.shape
-    each = [bins] * rank if hasattr(bins, "__index__") and not isinstance(bins, Tensor) else list(bins)
+    each = [bins] * rank if is_number(bins) else list(bins)
     ends = [None] * rank if range is None else list(range)
     if len(each) != rank or len(ends) != rank:
         raise _core.ArgumentError(
@@ -266,9 +266,7 @@ def histogram2d(
     >>> td.histogram2d(td.asarray([0.0, 1.0, 1.0]), td.asarray([0.0, 1.0, 0.0]), 2)[0]
     tensor([[1., 0.], [1., 1.]], dtype=float64)
     """
-    if not hasattr(bins, "__index__") and len(bins) not in (1, 2):
+    if not is_number(bins) and len(bins) != 2:
         bins = [bins, bins]  # one vector of edges for both
-    elif not hasattr(bins, "__index__") and len(bins) == 1:
-        bins = [bins[0], bins[0]]
     counts, edges = histogramdd([x, y], bins, range, density, weights)
     return counts, edges[0], edges[1]
