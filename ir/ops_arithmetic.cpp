@@ -358,7 +358,7 @@ std::vector<OpDef> arithmetic_ops() {
        {.name = "clip",
         .inputs = {"x", "min", "max"},
         .optional_inputs = 2,
-        .traits = exact,
+        .traits = exact | static_cast<uint32_t>(Trait::method),
         .accepts = Accepts::numeric,
         .lower = clipped,
         .grad = clipped_grad,

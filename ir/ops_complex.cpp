@@ -59,7 +59,7 @@ std::vector<OpDef> complex_ops() {
        .samples = samples},
       {.name = "conj",
        .inputs = {"x"},
-       .traits = static_cast<uint32_t>(Trait::exact),
+       .traits = Trait::exact | Trait::method,
        .accepts = Accepts::numeric,
        .infer = same_type,
        .lower = [](std::span<const Scalar> x, const OpDef&, const Attrs&) { return x[0]; },

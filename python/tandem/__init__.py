@@ -12,7 +12,7 @@ from tandem import _core
 
 _core._set_package_folder(_os.path.dirname(_os.path.abspath(__file__)) + _os.sep)
 
-from tandem import _numpy_protocols, _pickling, _printing  # noqa: E402
+from tandem import _numpy, _numpy_protocols, _pickling, _printing  # noqa: E402
 from tandem._core import (  # noqa: E402
     AutogradError,
     BackendError,
@@ -123,6 +123,7 @@ for _name in (*_core._op_names, *(_dtype.name for _dtype in _core._dtypes)):
     globals()[_name] = getattr(_core, _name)
 
 from tandem import fft, linalg  # noqa: E402
+from tandem._numpy import methods as _methods  # noqa: E402
 from tandem.linalg import norm  # noqa: E402
 
 from math import e, inf, nan, pi  # noqa: E402
@@ -134,26 +135,32 @@ _LATER = {
     name: name
     for name in ("amp", "archive", "data", "nn", "onnx", "optim", "precision", "runtime", "tensorboard", "training")
 }
-_LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"}
+_LATER |= {"autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"} | _numpy.PLACES
 
 # The same, but not for `from tandem import *`: they need PyTorch.
 _OF_TORCH = {"torch": "torch", "from_torch": "torch"}
 
 
 def __getattr__(name: str) -> object:
-    places = _OF_TORCH if name in _OF_TORCH else _LATER
-    if name not in places:
-        raise AttributeError(f"module 'tandem' has no attribute '{name}'")
-    from importlib import import_module
+    if name in _numpy.ALIASES:
+        value = globals().get(_numpy.ALIASES[name]) or __getattr__(_numpy.ALIASES[name])
+    elif place := _LATER.get(name) or _OF_TORCH.get(name):
+        from importlib import import_module
 
-    module = import_module(f"tandem.{places[name]}")
-    globals()[name] = module if places[name] == name else getattr(module, name)
-    return globals()[name]
+        module = import_module(f"tandem.{place}")
+        value = module if place == name else getattr(module, name)
+    else:
+        from tandem._numpy.left_out import LEFT_OUT
+
+        instead = f", which NumPy has; try {LEFT_OUT[name]}" if name in LEFT_OUT else ""
+        raise AttributeError(f"module 'tandem' has no attribute '{name}'{instead}")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_OF_TORCH})
+    return sorted({*globals(), *_LATER, *_numpy.ALIASES, *_OF_TORCH})
 
 
 # Type checkers read the same names in __init__.pyi, which `python -m tandem._stubs` writes.
-__all__ = sorted(name for name in (*globals(), *_LATER) if not name.startswith("_"))
+__all__ = sorted(name for name in (*globals(), *_LATER, *_numpy.ALIASES) if not name.startswith("_"))

@@ -68,7 +68,7 @@ def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
 
 
 @public
-def roll(x: Tensor, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> Tensor:
+def roll(x: Tensor, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
     """Move elements along axes, or of the flattened tensor; what leaves at the end comes back at the start.
 
     >>> td.roll(td.asarray([1, 2, 3]), 1)
@@ -89,7 +89,7 @@ def roll(x: Tensor, /, shift: int | Sequence[int], *, axis: int | Sequence[int] 
 
 
 @public
-def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
+def repeat(x: Tensor, repeats: int | Tensor, /, axis: int | None = None) -> Tensor:
     """Repeat each element a number of times along an axis, or of the flattened tensor.
 
     A tensor says how often for each element; the size of the result then depends on its values, which a captured
@@ -169,7 +169,7 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
 
 
 @public
-def count_nonzero(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+def count_nonzero(x: Tensor, /, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
     """Count the elements that are not zero, as int64.
 
     >>> td.count_nonzero(td.asarray([0, 3, 4]))
@@ -180,7 +180,7 @@ def count_nonzero(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, ke
 
 @public
 def diff(
-    x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None
+    x: Tensor, /, n: int = 1, axis: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
     """Return the n-th differences of neighbours along an axis.
 
@@ -244,7 +244,7 @@ def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
 
 
 @public
-def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
+def tensordot(x1: Tensor, x2: Tensor, /, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """Sum products over several axes: the last of x1 and the first of x2, or those that are listed for each.
 
     >>> td.tensordot(td.ones((2, 3)), td.ones((3, 4)), axes=1).shape

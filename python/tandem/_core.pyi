@@ -211,6 +211,8 @@ class Tensor:
         """Set every element to one number."""
     def reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor:
         """Return the same elements under another shape; see td.reshape."""
+    def clip(self, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
+        """Limit every element to [min, max]; a limit that is left out is none."""
     def abs(self) -> Tensor:
         """Return the absolute value."""
     def round(self) -> Tensor:
@@ -315,6 +317,55 @@ class Tensor:
         """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result.
         The gradient is wrong where an element is 0 (it is NaN there).
         """
+    def conj(self) -> Tensor:
+        """Return the complex conjugate; of real numbers, the numbers."""
+    def argpartition(self, /, kth: int | Sequence[int], axis: int | None = -1) -> Tensor:
+        """Return int64 indices that order elements as td.partition does."""
+    def choose(self, choices: Any, /, mode: str = "raise") -> Tensor:
+        """Return for each element of a, an index, the element of that choice; all broadcast. mode says what to do
+        with indices outside: "raise", "wrap" around, or "clip".
+        """
+    def compress(self, /, condition: Any, axis: int | None = None) -> Tensor:
+        """Return what stands along an axis, or in the row of all elements, where a vector of conditions is true."""
+    def diagonal(self, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """Return the diagonal of the plane of two axes as the last axis; see td.linalg.diagonal for offset. It is a
+        view where x is contiguous and the two axes are its last ones, else a copy.
+        """
+    def dot(self, x2: Any, /) -> Tensor:
+        """Return sums of products over the last axis of x1 and the last but one of x2, or its only one. Numbers
+        multiply. For more than two axes td.matmul treats the first ones as a batch; this does not.
+        """
+    def flatten(self, /, order: str = "C") -> Tensor:
+        """Return a copy of all elements as a vector; see td.ravel for order."""
+    def nonzero(self, /) -> tuple[Tensor, ...]:
+        """Return the int64 indices of the elements that are not zero, one vector per axis, in row-major order."""
+    def partition(self, /, kth: int | Sequence[int], axis: int | None = -1) -> Tensor:
+        """Return elements ordered so that the kth is where sorting puts it, lesser ones before it: here, sorted."""
+    def put(self, /, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Write values to places in the row of all elements, repeating values as needed; the last write counts.
+        mode says what to do with places outside: "raise", "wrap" around, or "clip".
+        """
+    def ravel(self, /, order: str = "C") -> Tensor:
+        """Return all elements as a vector: a view where that is possible, else a copy. order: "C" goes along rows,
+        "F" along columns.
+        """
+    def repeat(self, repeats: int | Tensor, /, axis: int | None = None) -> Tensor:
+        """Repeat each element a number of times along an axis, or of the flattened tensor. A tensor says how often
+        for each element; the size of the result then depends on its values, which a captured function does not
+        know.
+        """
+    def searchsorted(self, x2: Tensor, /, side: str = "left", sorter: Tensor | None = None) -> Tensor:
+        """Return the int64 places where values of x2 go into the sorted vector x1 (or x1[sorter]) to keep it
+        sorted. side="left" is the first such place, "right" the last.
+        """
+    def swapaxes(self, /, axis1: int, axis2: int) -> Tensor:
+        """Return a view with two axes exchanged."""
+    def tobytes(self, /) -> bytes:
+        """Return the elements in row-major order as bytes."""
+    def trace(self, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+        """Return the sums along diagonals; td.linalg.trace takes the last two axes instead of the first."""
+    def conjugate(self) -> Tensor:
+        """Return the complex conjugate; of real numbers, the numbers. See td.conj."""
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Tensor]: ...
     def __getitem__(self, key: _Index, /) -> Tensor: ...

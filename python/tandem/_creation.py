@@ -15,7 +15,7 @@ def _dtype_or(x: Tensor, dtype: Any) -> Any:
 
 
 @public
-def full_like(x: Tensor, /, fill_value: float, *, dtype: Any = None, device: Any = None) -> Tensor:
+def full_like(x: Tensor, /, fill_value: float, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Return a tensor of x's shape and dtype filled with one number.
 
     >>> td.full_like(td.asarray([1, 2]), 7)
@@ -25,7 +25,7 @@ def full_like(x: Tensor, /, fill_value: float, *, dtype: Any = None, device: Any
 
 
 @public
-def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+def zeros_like(x: Tensor, /, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Return zeros of x's shape and dtype.
 
     >>> td.zeros_like(td.asarray([1, 2]))
@@ -35,7 +35,7 @@ def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor
 
 
 @public
-def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+def ones_like(x: Tensor, /, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Return ones of x's shape and dtype.
 
     >>> td.ones_like(td.asarray([2., 3.]))
@@ -45,7 +45,7 @@ def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 @public
-def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+def empty_like(x: Tensor, /, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Return a tensor of x's shape and dtype with undefined contents.
 
     >>> td.empty_like(td.ones((2, 3))).shape

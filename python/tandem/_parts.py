@@ -12,7 +12,7 @@ Tensor = _core.Tensor
 
 
 @public
-def diag(x: Tensor, /, *, k: int = 0) -> Tensor:
+def diag(x: Tensor, /, k: int = 0) -> Tensor:
     """Return the k-th diagonal of a matrix as a vector, or the matrix that has a vector as its k-th diagonal.
 
     >>> td.diag(td.asarray([1, 2]))
@@ -79,8 +79,8 @@ def pad(
     x: Tensor,
     pad_width: int | tuple[int, int] | Sequence[tuple[int, int]],
     /,
-    *,
     mode: str = "constant",
+    *,
     constant_values: float = 0,
 ) -> Tensor:
     """Add elements before and behind those of each axis.

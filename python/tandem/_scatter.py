@@ -11,7 +11,7 @@ Tensor = _core.Tensor
 
 
 @public
-def put_along_axis(x: Tensor, indices: Tensor, values: Any, /, *, axis: int = -1) -> None:
+def put_along_axis(x: Tensor, indices: Tensor, values: Any, /, axis: int = -1) -> None:
     """Write values into x at the given indices along an axis, the last one where indices repeat.
 
     The indices have the shape of x but along the axis, or broadcast to it; the values broadcast to them. `td.scatter`

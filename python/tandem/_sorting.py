@@ -59,7 +59,7 @@ def topk(x: Tensor, k: int, /, *, axis: int = -1, largest: bool = True) -> TopK:
 
 
 @public
-def searchsorted(x1: Tensor, x2: Tensor, /, *, side: str = "left", sorter: Tensor | None = None) -> Tensor:
+def searchsorted(x1: Tensor, x2: Tensor, /, side: str = "left", sorter: Tensor | None = None) -> Tensor:
     """Return the int64 places where values of x2 go into the sorted vector x1 (or x1[sorter]) to keep it sorted.
 
     side="left" is the first such place, "right" the last.

@@ -48,7 +48,7 @@ def _nan_if_any(out: Tensor, rows: Tensor) -> Tensor:
 
 
 @public
-def median(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+def median(x: Tensor, /, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
     """Return the middle element over axes, or the mean of the two middle ones; NaN if there is one.
 
     >>> td.median(td.asarray([3., 1., 2.]))
@@ -81,8 +81,8 @@ def quantile(
     x: Tensor,
     q: float | Sequence[float],
     /,
-    *,
     axis: int | tuple[int, ...] | None = None,
+    *,
     method: str = "linear",
     keepdims: bool = False,
 ) -> Tensor:
@@ -109,8 +109,8 @@ def percentile(
     x: Tensor,
     q: float | Sequence[float],
     /,
-    *,
     axis: int | tuple[int, ...] | None = None,
+    *,
     method: str = "linear",
     keepdims: bool = False,
 ) -> Tensor:
@@ -124,7 +124,7 @@ def percentile(
 
 
 @public
-def bincount(x: Tensor, /, *, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+def bincount(x: Tensor, /, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """Count how often each number from 0 on occurs in a vector of integers, or sum its weights (in float64, in order).
 
     >>> td.bincount(td.asarray([1, 3, 1]))
@@ -174,10 +174,9 @@ def histogram(
     x: Tensor,
     /,
     bins: int | Tensor = 10,
-    *,
     range: tuple[float, float] | None = None,
-    weights: Tensor | None = None,
     density: bool = False,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Count elements between edges and return the counts and the edges; the last bin includes its upper edge.
 
@@ -216,7 +215,7 @@ def histogram(
 
 
 @public
-def interp(x: Tensor, xp: Tensor, fp: Tensor, /, *, left: float | None = None, right: float | None = None) -> Tensor:
+def interp(x: Tensor, xp: Tensor, fp: Tensor, /, left: float | None = None, right: float | None = None) -> Tensor:
     """Interpolate linearly between points (xp, fp), xp increasing; outside of them return left and right.
 
     left and right are the first and the last of fp unless said.

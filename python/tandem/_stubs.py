@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tandem
-from tandem import _core
+from tandem import _core, _numpy
 
 WIDTH = 120
 
@@ -167,7 +167,7 @@ FUNCTIONS = [
 
 OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
 
-# Lines without brackets are properties. `{operators}` and `{operations}` stand for what the tables above give.
+# Lines without brackets are properties. `{operations}` and `{methods}` stand for what tables give.
 CLASSES = {
     "DType": [
         "name: str",
@@ -227,6 +227,8 @@ CLASSES = {
         "fill(self, value: float) -> None",
         "reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor",
         "{operations}",
+        "{methods}",
+        "conjugate(self) -> Tensor",
         "__len__(self) -> int",
         "__iter__(self) -> Iterator[Tensor]",
         "__getitem__(self, key: _Index, /) -> Tensor",
@@ -420,6 +422,16 @@ def operation(row: dict[str, Any], *, method: bool = False) -> str:
     return f"{row['name']}({', '.join(parameters)}) -> Tensor"
 
 
+def method(name: str) -> str:
+    """Return the signature of a function in Python that is a method of tensors, as its annotations have it."""
+    found = inspect.signature(getattr(_core.Tensor, name))
+    tensor, *others = found.parameters.values()
+    text = str(found.replace(parameters=[tensor.replace(name="self", annotation=inspect.Parameter.empty), *others]))
+    # Annotations are text, which inspect quotes.
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
+    return name + re.sub(r"\bbool\b", "_bool", text)
+
+
 def rows() -> list[dict[str, Any]]:
     return [row for row in _core._op_table() if not row["internal"]]
 
@@ -438,6 +450,9 @@ def class_body(name: str, members: Iterable[str]) -> str:
         if member == "{operations}":
             methods = [row for row in rows() if row["method"] and row["name"] != "reshape"]
             out += [definition(operation(row, method=True), row["doc"], indent) for row in methods]
+            continue
+        if member == "{methods}":
+            out += [definition(method(name), summary(getattr(cls, name)), indent) for name in sorted(_numpy.METHODS)]
             continue
         attribute = re.match(r"\w+", member).group()  # type: ignore[union-attr]
         doc = "" if re.fullmatch(r"__\w+__", attribute) else summary(cls.__dict__[attribute])
@@ -495,6 +510,7 @@ def package_stub() -> str:
         "tandem.serialization",
         "tandem.tensor_spec",
         "tandem.training",
+        *(f"tandem._numpy.{theme}" for theme in _numpy.THEMES),
     )
     sources = [importlib.import_module(name) for name in named]
     sources.insert(1, _core)
@@ -509,8 +525,9 @@ def package_stub() -> str:
         elif value is None:
             constants.append(f"{name}: None\n")
         else:
-            module = next(m for m in sources if vars(m).get(name) is value)
-            found.setdefault(module.__name__, []).append(name)
+            own = _numpy.ALIASES.get(name, name)
+            module = next(m for m in sources if vars(m).get(own) is value)
+            found.setdefault(module.__name__, []).append(own if own == name else f"{own} as {name}")
     for name, place in tandem._OF_TORCH.items():  # not imported here: that needs PyTorch
         found.setdefault("tandem" if name == place else f"tandem.{place}", []).append(f"{name} as {name}")
     lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']

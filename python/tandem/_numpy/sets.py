@@ -1,0 +1,224 @@
+"""Orders and sets of elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tandem import _core
+from tandem._array_api import _axis, _product, moveaxis
+from tandem._boundary import public
+from tandem._numpy.given import common, flat, is_number, tensor
+from tandem._sorting import _lengths, need_values, nonzero_places
+
+Tensor = _core.Tensor
+
+
+def _kth(what: str, x: Tensor, kth: Any, axis: int) -> None:
+    size = x.shape[_axis(what, axis, x.ndim)]
+    for k in (kth,) if is_number(kth) else kth:
+        if not -size <= k < size:
+            raise _core.OutOfBoundsError(f"{what}: got kth={k} for size {size}; need {-size} <= kth < {size}")
+
+
+@public
+def partition(x: Any, /, kth: int | Sequence[int], axis: int | None = -1) -> Tensor:
+    """Return elements ordered so that the kth is where sorting puts it, lesser ones before it: here, sorted.
+
+    >>> td.partition(td.asarray([3, 1, 2]), 1)
+    tensor([1, 2, 3])
+    """
+    x, axis = (flat(x), 0) if axis is None else (tensor(x), axis)
+    _kth("partition", x, kth, axis)
+    return _core.sort(x, axis=axis)
+
+
+@public
+def argpartition(x: Any, /, kth: int | Sequence[int], axis: int | None = -1) -> Tensor:
+    """Return int64 indices that order elements as td.partition does.
+
+    >>> td.argpartition(td.asarray([3, 1, 2]), 1)
+    tensor([1, 2, 0])
+    """
+    x, axis = (flat(x), 0) if axis is None else (tensor(x), axis)
+    _kth("argpartition", x, kth, axis)
+    return _core.argsort(x, axis=axis)
+
+
+@public
+def lexsort(keys: Any, /, axis: int = -1) -> Tensor:
+    """Return int64 indices that sort by several keys: by the last one, where it is equal by the one before it, ...
+
+    >>> td.lexsort((td.asarray([3, 1, 2]), td.asarray([1, 1, 0])))
+    tensor([2, 1, 0])
+    """
+    each = [tensor(key) for key in keys]
+    if not each:
+        raise _core.ArgumentError("lexsort: got no keys; need at least one")
+    if each[0].ndim == 0:
+        return _core.zeros((), dtype=_core.int64)
+    axis = _axis("lexsort", axis, each[0].ndim)
+    order = _core.argsort(each[0], axis=axis)
+    for key in each[1:]:
+        if key.shape != each[0].shape:
+            raise _core.ShapeError(f"lexsort: got keys of shapes {each[0].shape} and {key.shape}; need equal shapes")
+        turn = _core.argsort(_core.take_along_axis(key, order, axis=axis), axis=axis)
+        order = _core.take_along_axis(order, turn, axis=axis)
+    return order
+
+
+@public
+def sort_complex(x: Any, /) -> Tensor:
+    """Return elements as complex numbers, sorted along the last axis by the real part, then by the imaginary part.
+
+    >>> td.sort_complex(td.asarray([2.0, 1.0]))
+    tensor([1.+0.j, 2.+0.j], dtype=complex64)
+    """
+    x = tensor(x)
+    return _core.sort(x.astype(_core._result_type((x, 1j))), axis=-1)
+
+
+def _same(a: Tensor, b: Tensor, equal_nan: bool) -> Tensor:
+    same = _core.equal(a, b)
+    if equal_nan and a.dtype.kind in ("float", "complex"):
+        same = _core.logical_or(same, _core.logical_and(_core.isnan(a), _core.isnan(b)))
+    return same
+
+
+def _new(ordered: Tensor, equal_nan: bool) -> Tensor:
+    """Return where a value begins in a sorted vector, or a row in sorted rows."""
+    same = _same(ordered[1:], ordered[:-1], equal_nan)
+    if same.ndim > 1:
+        same = _core.all(same, axis=1)
+    first = _core.ones((min(ordered.shape[0], 1),), dtype=_core.bool)
+    return _core.concat([first, _core.logical_not(same)])
+
+
+@public
+def unique(
+    x: Any,
+    /,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """Return the different elements, sorted, or the different parts along an axis; all NaNs are one if equal_nan.
+
+    return_index adds where each occurs first, return_inverse which of them each element is, return_counts how often
+    each occurs: then the result is a tuple.
+
+    >>> td.unique(td.asarray([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    need_values("unique", "td.sort")
+    x = tensor(x)
+    if axis is None:
+        rows, order, shape = flat(x), _core.argsort(flat(x)), x.shape
+    else:
+        axis = _axis("unique", axis, x.ndim)
+        front = moveaxis(x, axis, 0)
+        rows = front.reshape((front.shape[0], _product(front.shape[1:])))
+        columns = [rows[:, k] for k in reversed(range(rows.shape[1]))]
+        order = lexsort(columns) if columns else _core.arange(rows.shape[0], dtype=_core.int64)
+        shape = (rows.shape[0],)
+    ordered = _core.take(rows, order, axis=0)
+    new = _new(ordered, equal_nan and axis is None)
+    starts = nonzero_places(new)
+    firsts = _core.take(order, starts)
+    values = _core.take(rows, firsts, axis=0)
+    if axis is not None:
+        values = moveaxis(values.reshape((starts.shape[0], *front.shape[1:])), 0, axis)
+    out = [values]
+    if return_index:
+        out.append(firsts)
+    if return_inverse:
+        turn = _core.subtract(_core.cumsum(new.astype(_core.int64)), 1)
+        out.append(_core.take(turn, _core.argsort(order)).reshape(shape))
+    if return_counts:
+        out.append(_lengths(starts, rows.shape[0]))
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+@public
+def union1d(x1: Any, x2: Any, /) -> Tensor:
+    """Return the different elements of both tensors, sorted.
+
+    >>> td.union1d(td.asarray([3, 1]), td.asarray([2, 1]))
+    tensor([1, 2, 3])
+    """
+    return unique(_core.concat([flat(x1), flat(x2)]))
+
+
+@public
+def intersect1d(x1: Any, x2: Any, /, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    """Return the elements that both tensors have, sorted; with return_indices also where each occurs first in both.
+
+    assume_unique says that no element occurs twice in one tensor.
+
+    >>> td.intersect1d(td.asarray([3, 1, 2]), td.asarray([2, 3]))
+    tensor([2, 3])
+    """
+    need_values("intersect1d", "td.isin")
+    x1, x2 = common(flat(x1), flat(x2))
+    if assume_unique:
+        first, second = (_core.arange(x.shape[0], dtype=_core.int64) for x in (x1, x2))
+    else:
+        x1, first = unique(x1, return_index=True)
+        x2, second = unique(x2, return_index=True)
+    both = _core.concat([x1, x2])
+    order = _core.argsort(both)
+    ordered = _core.take(both, order)
+    starts = nonzero_places(_core.equal(ordered[1:], ordered[:-1]))
+    values = _core.take(ordered, starts)
+    if not return_indices:
+        return values
+    left = _core.take(order, starts)
+    right = _core.subtract(_core.take(order, _core.add(starts, 1)), x1.shape[0])
+    return values, _core.take(first, left), _core.take(second, right)
+
+
+def _found(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return which elements of x1 are in x2, by a search in x2 sorted."""
+    if x2.shape[0] == 0:
+        return _core.zeros(x1.shape, dtype=_core.bool)
+    ordered = _core.sort(x2)
+    places = _core._places_in_sorted(ordered, x1, right=False)
+    return _core.equal(_core.take(ordered, _core.minimum(places, ordered.shape[0] - 1)), x1)
+
+
+@public
+def setdiff1d(x1: Any, x2: Any, /, assume_unique: bool = False) -> Tensor:
+    """Return the different elements of x1 that x2 has not, sorted, or in x1's order with assume_unique.
+
+    >>> td.setdiff1d(td.asarray([3, 1, 2]), td.asarray([2]))
+    tensor([1, 3])
+    """
+    need_values("setdiff1d", "td.isin")
+    x1, x2 = flat(x1), flat(x2)
+    dtype = x1.dtype
+    values = x1 if assume_unique else unique(x1)
+    a, b = common(values, x2)
+    return _core.take(values, nonzero_places(_core.logical_not(_found(a, b)))).astype(dtype, copy=False)
+
+
+@public
+def setxor1d(x1: Any, x2: Any, /, assume_unique: bool = False) -> Tensor:
+    """Return the elements that one of the tensors has and the other has not, sorted.
+
+    >>> td.setxor1d(td.asarray([3, 1]), td.asarray([2, 1]))
+    tensor([2, 3])
+    """
+    need_values("setxor1d", "td.isin")
+    x1, x2 = common(flat(x1), flat(x2))
+    if not assume_unique:
+        x1, x2 = unique(x1), unique(x2)
+    ordered = _core.sort(_core.concat([x1, x2]))
+    edge = _core.ones((1,), dtype=_core.bool)
+    differs = _core.concat([edge, _core.not_equal(ordered[1:], ordered[:-1]), edge])
+    if ordered.shape[0] == 0:
+        return ordered
+    return _core.take(ordered, nonzero_places(_core.logical_and(differs[1:], differs[:-1])))
