@@ -35,7 +35,7 @@ class __array_namespace_info__:
 
     def default_dtypes(self, *, device: str | None = None) -> dict[str, DType]:
         """Return the dtypes of Python numbers and of indices."""
-        _core._check_device("default_dtypes", device)
+        _check_device(device)
         real = _core.default_dtype()
         complex_name = "complex64" if real == _core.float32 else "complex128"
         found = {"real floating": real, "integral": _core.int64, "indexing": _core.int64}
@@ -45,6 +45,6 @@ class __array_namespace_info__:
 
     def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, DType]:
         """Return the standard's dtypes by name: all, or those of a kind as in td.isdtype."""
-        _core._check_device("dtypes", device)
+        _check_device(device)
         known = {d.name: d for d in _core._dtypes if d.name not in _OWN}
         return {name: d for name, d in known.items() if kind is None or isdtype(d, kind)}
