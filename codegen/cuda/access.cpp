@@ -20,8 +20,10 @@ bool Emitter::is_inner_access(int number) const {
 
 namespace {
 
-std::string gathered(const Gather& g, int access, const std::string& extent) {
-  return fmt::format("gathered(v{}, {}, {}, args.status)", g.value, extent, access + 1);
+// Its part of an offset, checked even where it moves nothing.
+std::string gathered(const Gather& g, int access, const std::string& extent, const std::string& stride) {
+  const std::string value = fmt::format("gathered(v{}, {}, {}, args.status)", g.value, extent, access + 1);
+  return g.stride.is(1) ? value : fmt::format("{} * {}", value, stride);
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ const std::string& Emitter::pointer(int number) {
     if (!on_inner_axis(axis)) offset = plus(offset, times(coef(access.strides[axis]), fmt::format("i{}", axis)));
   for (const Gather& g : access.gathers)
     if (!s_.inner[static_cast<size_t>(g.value)])
-      offset = plus(offset, times(coef(g.stride), gathered(g, number, coef(g.extent))));
+      offset = plus(offset, gathered(g, number, coef(g.extent), coef(g.stride)));
   name = fmt::format("p{}", number);
   t_.line("{}* const p{} = b{} + ({});", memory_type(dtype_of(number)), number, access.buffer, offset);
   return name;
@@ -52,7 +54,7 @@ std::string Emitter::place(int number) {
     if (on_inner_axis(axis)) offset = plus(offset, times(coef(access.strides[axis]), fmt::format("i{}", axis)));
   for (const Gather& g : access.gathers)
     if (s_.inner[static_cast<size_t>(g.value)])
-      offset = plus(offset, times(coef(g.stride), gathered(g, number, coef(g.extent))));
+      offset = plus(offset, gathered(g, number, coef(g.extent), coef(g.stride)));
   return fmt::format("{}[{}]", base, offset);
 }
 

@@ -163,6 +163,7 @@ std::string operation(ScalarOp op, DType dtype, DType operand, const std::string
     case ScalarOp::select: return fmt::format("{} ? {} : {}", a, b, c);
     case ScalarOp::cast: return cast(dtype, operand, a);
     case ScalarOp::bitcast:
+      if (dtype == operand) return a;
       if (dtype == DType::f32) return fmt::format("__int_as_float((i32){})", a);
       if (dtype == DType::f64) return fmt::format("__longlong_as_double((i64){})", a);
       if (operand == DType::f32) return fmt::format("({})__float_as_int({})", register_type(dtype), a);

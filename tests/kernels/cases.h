@@ -27,25 +27,8 @@ void special_arguments(const Sink& sink);
 // cases_random.cpp: TANDEM_TEST_SEED, TANDEM_TEST_ROUNDS
 void random_kernels(const Sink& sink);
 
-struct CaseGroup {
-  const char* name;
-  void (*make)(const Sink& sink);
-};
-inline constexpr CaseGroup kCaseGroups[] = {
-    {"primitives", primitives},
-    {"casts", casts},
-    {"narrowing", narrowing},
-    {"constants", constants},
-    {"constant divisors", constant_divisors},
-    {"maps", maps},
-    {"shared memory", shared_memory},
-    {"softmaxes", softmaxes},
-    {"reductions", reductions},
-    {"many blocks", many_blocks},
-    {"first extremes", first_extremes},
-    {"rare selects", rare_selects},
-    {"special arguments", special_arguments},
-    {"random kernels", random_kernels},
-};
+inline constexpr void (*kCaseGroups[])(const Sink&) = {
+    primitives, casts,       narrowing,      constants,    constant_divisors, maps,          shared_memory, softmaxes,
+    reductions, many_blocks, first_extremes, rare_selects, special_arguments, random_kernels};
 
 }  // namespace tandem::test
