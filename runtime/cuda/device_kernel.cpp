@@ -56,20 +56,14 @@ DeviceLaunch launch_map(const LaunchRule& rule, const int64_t* vals) {
   return launch(ceil_div(items, kMapThreads), kMapThreads);
 }
 
-DeviceLaunch launch_tiles(const LaunchRule& rule, const int64_t* vals) {
-  const size_t rank = rule.outer.size();
-  int64_t tiles = product(rule.outer, 0, rank - 2, vals);
-  for (size_t k = rank - 2; k < rank; ++k) tiles *= ceil_div(value_of(rule.outer[k], vals), kTile);
-  return launch(tiles, kTile, kTileDepth);
-}
-
 DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
   const int64_t rows = product(rule.outer, 0, rule.outer.size(), vals);
   if (rows <= 0) return {};
   int64_t points = product(rule.inner, 0, rule.inner.size(), vals);
   if (rule.split) points = std::min<int64_t>(points, kBlockOrder.block);
-  int64_t team = rule.tree ? std::max<int64_t>(points, 2 * kWarp) : ceil_div(points, kBlockOrder.block) * kWarp;
-  if (rule.spreads && rows < kFewTeams) team = std::max(team, std::min<int64_t>(points / kPointsPerThread, 256));
+  int64_t team = rule.tree ? 2 * kWarp : ceil_div(points, kBlockOrder.block) * kWarp;
+  if (rule.spreads && !rule.tree && rows < kFewTeams)
+    team = std::max(team, std::min<int64_t>(points / kPointsPerThread, 256));
   team = std::clamp<int64_t>(power_of_two(team), kWarp, kMaxTeam);
   const int64_t bytes = scratch_of(rule, points);
   int64_t teams = team == kWarp ? kWarpTeams : 1;
@@ -102,7 +96,6 @@ DeviceLaunch launch_walk(const LaunchRule& rule, const int64_t* vals) {
 DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals) {
   switch (rule.schedule) {
     case DeviceSchedule::map: return launch_map(rule, vals);
-    case DeviceSchedule::tiles: return launch_tiles(rule, vals);
     case DeviceSchedule::rows: return launch_rows(rule, vals);
     case DeviceSchedule::columns: return launch_columns(rule, vals);
     case DeviceSchedule::walk: return launch_walk(rule, vals);

@@ -19,7 +19,6 @@ namespace tandem {
 // How the points of a kernel are shared among threads.
 enum class DeviceSchedule : uint8_t {
   map,      // a thread has `elements` neighbours along the last axis; blocks are kMapThreads wide
-  tiles,    // a block of 32 x 8 threads has a square tile of the last two axes, which go through shared memory
   rows,     // a team of block.x threads has an outer point, whose inner points it shares; block.y teams in a block
   columns,  // a block of 32 x 8 threads has 32 neighbours along the last outer axis, 8 threads share the inner points
   walk,     // a thread has an outer point
@@ -36,7 +35,7 @@ inline constexpr int64_t kSharedScratch = 96 << 10;  // bytes of scratch in shar
 // Everything that launch_of needs to know.
 struct LaunchRule {
   DeviceSchedule schedule = DeviceSchedule::map;
-  std::vector<Coef> outer, inner;  // extents; of a map and tiles: `outer` is all axes in the order they are walked
+  std::vector<Coef> outer, inner;  // extents; of a map `outer` is all axes in the order they are walked
   int elements = 1;                // map only
   bool split = false, tree = false;
   bool spreads = false;           // rows: there is work other than reductions that more threads than lanes can share
