@@ -162,7 +162,15 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
   std::array<Buffer, 8> few_made;
   std::vector<Buffer> many_made(results > few_made.size() ? results : 0);
   Buffer* made = results > few_made.size() ? many_made.data() : few_made.data();
-  tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+  if (!is_cpu(program.device) && cuda::graphs_used()) [[unlikely]] {
+    std::call_once(graphs_once_, [&] { graphs_ = std::make_unique<cuda::ProgramGraphs>(program); });
+    std::vector<size_t> bytes;
+    for (const Tensor* x : inputs)
+      bytes.push_back(x->is_contiguous() ? static_cast<size_t>(element_count(x->sizes) * size_of(x->dtype)) : 0);
+    graphs_->run({buffers, inputs.size()}, bytes, {symbols, capture_.hints.size()}, {made, results});
+  } else {
+    tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+  }
   for (const auto& [result, written] : capture_.writebacks) changed(*inputs[static_cast<size_t>(written)]);
   for (size_t k = 0; k < outputs.size(); ++k) {
     const CapturedOutput& output = chosen(capture_.outputs[k], {made, results});

@@ -9,6 +9,7 @@
 #include "codegen/plan.h"
 #include "frontend/autocast.h"
 #include "frontend/recorder.h"
+#include "runtime/cuda/graph.h"
 
 namespace tandem {
 
@@ -113,6 +114,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   Signature signature_;
   std::vector<std::string> input_names_;
   bool writes_constants() const;
+  mutable std::once_flag graphs_once_;
+  mutable std::unique_ptr<cuda::ProgramGraphs> graphs_;  // of a program on a GPU, if they are used
   mutable std::once_flag tracked_once_;
   mutable bool is_tracked_ = true;
   mutable std::once_flag differentiable_once_;

@@ -4,6 +4,7 @@
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/execute.h"
+#include "runtime/cuda/graph.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/matmul.h"
 #include "runtime/dylib.h"
@@ -101,6 +102,10 @@ py::dict statistics() {
   out["host_steps"] = host.steps;
   out["host_step_bytes"] = host.bytes;
   out["predicates"] = host.predicates;
+  const cuda::GraphStats graphs = cuda::graph_stats();
+  out["graph_captures"] = graphs.captures;
+  out["graph_launches"] = graphs.launches;
+  out["graph_refusals"] = graphs.refusals;
   return out;
 }
 
@@ -132,6 +137,8 @@ void bind_cuda(py::module_& m) {
   cuda.def("empty_cache", [](int index) { Gpu::at(index).memory.empty_cache(); });
   cuda.def("reset_peak", [](int index) { Gpu::at(index).memory.reset_peak(); });
   cuda.def("statistics", statistics);
+  cuda.def("use_graphs", &cuda::use_graphs);
+  cuda.def("graphs_used", &cuda::graphs_used);
   cuda.def("allow_tf32", &cuda::allow_tf32);
   cuda.def("tf32_allowed", &cuda::tf32_allowed);
   cuda.def("cublaslt_version", &cuda::cublaslt_version);

@@ -346,6 +346,24 @@ void bind_interop(py::module_& m) {
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   py::object property = py::module_::import("builtins").attr("property");
+  tensor.attr("__cuda_array_interface__") = property(py::cpp_function(
+      [](const Tensor& x) {
+        if (x.recorded || is_cpu(x.device)) throw py::attribute_error("__cuda_array_interface__");
+        if (x.dtype == DType::bf16)
+          throw_error(ErrorKind::dtype, "__cuda_array_interface__: got a bfloat16 tensor; need a dtype of NumPy; try DLPack");
+        py::dict facts;
+        facts["version"] = 3;
+        facts["shape"] = shape_of(x);
+        facts["typestr"] = typestr_of(x.dtype);
+        facts["data"] = py::make_tuple(reinterpret_cast<intptr_t>(x.data), !x.writable);
+        py::tuple strides(static_cast<size_t>(x.strides.size()));
+        for (int k = 0; k < x.strides.size(); ++k)
+          strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
+        facts["strides"] = strides;
+        facts["stream"] = py::int_(reinterpret_cast<uintptr_t>(cuda::Gpu::at(x.device.index).stream));
+        return facts;
+      },
+      py::name("__cuda_array_interface__"), py::is_method(tensor)));
   tensor.attr("__array_interface__") = property(py::cpp_function(
       [](const Tensor& x) {
         if (x.recorded && x.recorded->recorder.get() == Recorder::current())

@@ -14,6 +14,11 @@ VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 _OWN = ("float16", "bfloat16")
 
 
+def _check_device(device: str | None) -> None:
+    if device is not None:
+        _core._device(device)
+
+
 class __array_namespace_info__:
     """Say what this library can do and which dtypes and devices it has.
 
@@ -31,7 +36,7 @@ class __array_namespace_info__:
 
     def devices(self) -> list[str]:
         """Return all devices."""
-        return ["cpu"]
+        return ["cpu", *(f"cuda:{k}" for k in range(_core._cuda.device_count()))]
 
     def default_dtypes(self, *, device: str | None = None) -> dict[str, DType]:
         """Return the dtypes of Python numbers and of indices."""

@@ -300,6 +300,13 @@ void run(const Program& program, std::span<const Buffer> inputs, const int64_t* 
   for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = frame.output(program.outputs[i]);
 }
 
+void run_recorded(Gpu& gpu, const Program& program, std::span<const Buffer> inputs, const int64_t* symbols,
+                  std::span<Buffer> outputs, std::vector<Address>& words) {
+  GpuFrame frame(gpu, program, inputs, symbols, &words);
+  frame.run_block(program.body);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = frame.output(program.outputs[i]);
+}
+
 HostStepStats host_step_stats() { return {host_steps.load(), host_bytes.load(), predicates.load()}; }
 
 std::string host_need(const Program& program) { return need_of(program, program.body); }

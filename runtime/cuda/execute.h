@@ -5,7 +5,10 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
+#include "runtime/cuda/driver.h"
 #include "runtime/program.h"
 
 namespace tandem::cuda {
@@ -13,6 +16,10 @@ namespace tandem::cuda {
 class Gpu;
 
 void run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols, std::span<Buffer> outputs);
+
+// The same while the stream is being captured. `words` get the status words of its launches.
+void run_recorded(Gpu& gpu, const Program& program, std::span<const Buffer> inputs, const int64_t* symbols,
+                  std::span<Buffer> outputs, std::vector<Address>& words);
 
 struct HostStepStats {
   int64_t steps = 0;

@@ -12,8 +12,10 @@ namespace tandem::stub {
 
 inline void* library() {
   static void* handle = [] {
-    setenv("TANDEM_CUDA_DRIVER", TANDEM_CUDA_STUB, 1);
-    return dlopen(TANDEM_CUDA_STUB, RTLD_NOW | RTLD_LOCAL);
+    setenv("TANDEM_CUDA_DRIVER", TANDEM_STUBS "/libcuda_stub.so", 1);
+    setenv("TANDEM_NVRTC", TANDEM_STUBS "/nvrtc_stub/libnvrtc_stub.so", 1);
+    setenv("TANDEM_CUBLASLT", TANDEM_STUBS "/libcublaslt_stub.so", 1);
+    return dlopen(TANDEM_STUBS "/libcuda_stub.so", RTLD_NOW | RTLD_LOCAL);
   }();
   return handle;
 }

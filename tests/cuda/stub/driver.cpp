@@ -228,6 +228,16 @@ EXPORT void stub_counts(Counts* out) {
   *out = state().counts;
 }
 
+// For libraries beside the driver: the memory at an address, and work on a stream.
+EXPORT char* stub_shadow(uint64_t address) {
+  const std::lock_guard lock(state().mutex);
+  return shadow_of(address, 1);
+}
+EXPORT void stub_enqueue(void* stream, void (*run)(void*), void* context) {
+  const std::lock_guard lock(state().mutex);
+  enqueue(*stream_of(stream), [=] { return run(context), kSuccess; });
+}
+
 // ---- the driver ----
 
 EXPORT Result cuDriverGetVersion(int* version) {
