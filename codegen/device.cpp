@@ -70,6 +70,8 @@ std::shared_ptr<const CompiledKernel> copy_kernel(Device device, int bytes, int 
 
 }  // namespace
 
+void connect_devices() { cuda::set_copy_kernel(copy_kernel); }
+
 Backend& backend_of(Device device) {
   if (is_cpu(device)) return default_backend();
   const cuda::Properties& properties = cuda::Gpu::at(device.index).properties;
@@ -77,7 +79,6 @@ Backend& backend_of(Device device) {
   static auto* all = new std::map<int, GpuBackend>;
   const int arch = properties.major * 10 + properties.minor;
   const std::lock_guard lock(mutex);
-  cuda::set_copy_kernel(copy_kernel);
   return all->try_emplace(arch, arch).first->second;
 }
 

@@ -8,4 +8,7 @@ namespace tandem {
 // Of the CPU, the default one. Throws Error{backend} when there is no such device.
 Backend& backend_of(Device device);
 
+// Tells the runtime how kernels for its own copies on GPUs are made. Cheap; nothing is loaded.
+void connect_devices();
+
 }  // namespace tandem

@@ -39,7 +39,10 @@ struct TapedCall {
     std::vector<TensorRef> given = inputs;
     for (size_t k = 0; k < types.size(); ++k) {
       TensorRef up = upstream[k];
-      if (!up) up = call("broadcast_to", {scalar_tensor(types[k].dtype, 0.0)}, {types[k].shape});
+      if (!up) {
+        const TensorRef zero = to_device(scalar_tensor(types[k].dtype, 0.0), program->device());
+        up = call("broadcast_to", {zero}, {types[k].shape});
+      }
       given.push_back(up->is_contiguous() ? up : call("copy", {up}));
     }
     std::vector<int64_t> sizes = symbols;

@@ -47,6 +47,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
 
   const std::string& name() const { return captured_.name; }
+  Device device() const { return capture_.device; }
   // Whether its gradients are those of its graph: results are values of their own or inputs, and nothing that gradients
   // flow through is written to an input.
   bool is_differentiable() const;

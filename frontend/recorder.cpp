@@ -242,8 +242,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
   if (known != constant_of_.end()) return known->second;
   // Inputs are added to the function's own graph, whatever region is open.
   Graph& graph = frames_[0].graph;
-  TensorType type = tensor->type();
-  type.device = {};
+  const TensorType type = tensor->type();
   const ValueId value = graph.add_param(type, fmt::format("c{}", constants_.size()));
   if (!tensor->is_contiguous()) {
     graph.params.back().contiguous = false;

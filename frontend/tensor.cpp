@@ -54,7 +54,7 @@ TensorType Tensor::type() const {
     if (recorded->selection) throw_selection(*this);
     return recorded->type;
   }
-  TensorType type{dtype, {}, device};
+  TensorType type{dtype, {}, {}};  // rules of types, and graphs, know no devices
   for (int64_t size : sizes) type.shape.emplace_back(size);
   return type;
 }

@@ -1,5 +1,5 @@
 // What `td.cuda` is made of: GPUs as Python sees them. Nothing here opens the driver before it is called.
-#include "codegen/backend.h"
+#include "codegen/device.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/device.h"
@@ -122,6 +122,7 @@ std::vector<std::string> python_folders() {
 
 void bind_cuda(py::module_& m) {
   package_folders = python_folders;
+  connect_devices();
   py::module_ cuda = m.def_submodule("_cuda");
   cuda.def("problem", &cuda::driver_problem);
   cuda.def("device_count", &cuda::device_count);

@@ -97,8 +97,8 @@ def synchronize(device: Any = None) -> None:
 def memory_stats(device: Any = None) -> dict[str, int]:
     """Return bytes in use, their peak, and bytes reserved on a GPU, and how often memory was asked for.
 
-    `in_use` are the bytes of blocks that tensors lie in, `reserved` those held from the driver (td.cuda.empty_cache gives
-    back the rest), `retries` the times that the cache was emptied because the GPU was full.
+    `in_use` are the bytes of blocks that tensors lie in, `reserved` those held from the driver (td.cuda.empty_cache
+    gives back the rest), `retries` the times that the cache was emptied because the GPU was full.
     """
     return _cuda.memory(_index(device))
 
@@ -145,9 +145,9 @@ def allow_tf32(allow: bool = True) -> bool:
 def use_graphs(use: bool = True) -> bool:
     """Let compiled functions run on a GPU as CUDA graphs; return what held before.
 
-    A graph costs the host the same few microseconds for any number of kernels. A function is recorded in its second call
-    with some sizes; results are copied out of the graph, so no call overwrites what another one returned. A program that
-    needs the host while it runs is no graph: `graph_refusals` of td.cuda.stats counts them.
+    A graph costs the host the same few microseconds for any number of kernels. A function is recorded in its second
+    call with some sizes; results are copied out of the graph, so no call overwrites what another one returned. What
+    needs the host while it runs is no graph: `graph_refusals` of td.cuda.stats counts such programs.
 
     >>> before = td.cuda.use_graphs(True)
     >>> td.cuda.use_graphs(before)

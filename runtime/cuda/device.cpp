@@ -25,10 +25,11 @@ int count_of_driver() {
 
 void must(Result result, const char* what, int index) {
   if (result == Result::success) return;
-  throw_error(result == Result::out_of_memory ? ErrorKind::memory : ErrorKind::backend,
-              "cuda:{}: got {} from {}; need a GPU that can be used; try nvidia-smi, which shows whether another process "
-              "holds it or its memory",
-              index, text_of(result), what);
+  throw_error(
+      result == Result::out_of_memory ? ErrorKind::memory : ErrorKind::backend,
+      "cuda:{}: got {} from {}; need a GPU that can be used; try nvidia-smi, which shows whether another process "
+      "holds it or its memory",
+      index, text_of(result), what);
 }
 
 Properties properties_of(int index) {
@@ -166,11 +167,12 @@ void Gpu::fail(Result result, const char* what) {
   if (lost()) throw_lost();
   if (result == Result::out_of_memory)
     throw_error(ErrorKind::memory,
-                "cuda:{}: got {} from {}; need free memory on the GPU; try td.cuda.empty_cache() or dropping tensors", index,
-                text_of(result), what);
-  if (!ends_context(result))
-    throw_error(ErrorKind::backend, "cuda:{}: got {} from {}; need success; try TANDEM_CUDA_SYNC=1 to see where it begins",
+                "cuda:{}: got {} from {}; need free memory on the GPU; try td.cuda.empty_cache() or dropping tensors",
                 index, text_of(result), what);
+  if (!ends_context(result))
+    throw_error(ErrorKind::backend,
+                "cuda:{}: got {} from {}; need success; try TANDEM_CUDA_SYNC=1 to see where it begins", index,
+                text_of(result), what);
   std::string message;
   {
     const std::lock_guard lock(mutex_);
@@ -178,10 +180,11 @@ void Gpu::fail(Result result, const char* what) {
     message = message_;
   }
   lost_.store(true, std::memory_order_release);
-  throw_error(ErrorKind::backend,
-              "cuda:{}: a kernel failed: {}; need a new process to use this GPU again, tensors on the CPU are as they were; "
-              "try TANDEM_CUDA_SYNC=1, with which the line is always exact",
-              index, message);
+  throw_error(
+      ErrorKind::backend,
+      "cuda:{}: a kernel failed: {}; need a new process to use this GPU again, tensors on the CPU are as they were; "
+      "try TANDEM_CUDA_SYNC=1, with which the line is always exact",
+      index, message);
 }
 
 Gpu::Staging& Gpu::staging() {

@@ -24,8 +24,8 @@ struct Properties {
   size_t memory = 0;         // bytes
   int multiprocessors = 0, warp_size = 0;
   int max_threads_per_block = 0, max_threads_per_multiprocessor = 0;
-  int max_shared_memory = 0;  // bytes a block can ask for
-  int l2_cache = 0;           // bytes
+  int max_shared_memory = 0;                  // bytes a block can ask for
+  int l2_cache = 0;                           // bytes
   int clock_rate = 0, memory_clock_rate = 0;  // kHz
   int memory_bus_width = 0;                   // bits
 };

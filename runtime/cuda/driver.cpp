@@ -27,7 +27,8 @@ F cast_to(void* function) {
 
 template <auto Member>
 constexpr Symbol symbol(const char* name, int since, bool needed = true) {
-  return {name, [](Api& api, void* found) { api.*Member = cast_to<std::remove_reference_t<decltype(api.*Member)>>(found); },
+  return {name,
+          [](Api& api, void* found) { api.*Member = cast_to<std::remove_reference_t<decltype(api.*Member)>>(found); },
           needed, since};
 }
 
@@ -106,14 +107,15 @@ struct Loaded {
       // The version says more about an old driver than the name of a function that it lacks.
       if (api.driver_version && version == 0) api.driver_version(&version);
       if (version > 0 && version < kOldestDriver) {
-        problem = fmt::format("cuda: got a driver for CUDA {} ({}); need one for {} or newer; {}", version_text(version),
-                              library.name(), version_text(kOldestDriver), kUpdate);
+        problem = fmt::format("cuda: got a driver for CUDA {} ({}); need one for {} or newer; {}",
+                              version_text(version), library.name(), version_text(kOldestDriver), kUpdate);
         return;
       }
       if (found || !row.needed) continue;
-      problem = fmt::format("cuda: got {} without the function {}, which drivers have since CUDA {}; need all of "
-                            "them; {}",
-                            library.name(), row.name, version_text(row.since), kUpdate);
+      problem = fmt::format(
+          "cuda: got {} without the function {}, which drivers have since CUDA {}; need all of "
+          "them; {}",
+          library.name(), row.name, version_text(row.since), kUpdate);
       return;
     }
     int count = 0;
@@ -125,9 +127,10 @@ struct Loaded {
           "the devices that the container was given; the CPU works meanwhile",
           library.name());
     else if (result != Result::success)
-      problem = fmt::format("cuda: got {} from cuInit of {}; need a driver that starts; try nvidia-smi, which says more, "
-                            "or a restart after an update of the driver; the CPU works meanwhile",
-                            name_of(api, result), library.name());
+      problem = fmt::format(
+          "cuda: got {} from cuInit of {}; need a driver that starts; try nvidia-smi, which says more, "
+          "or a restart after an update of the driver; the CPU works meanwhile",
+          name_of(api, result), library.name());
     if (problem.empty()) in_use = true;
   }
 
@@ -154,7 +157,8 @@ bool forked() { return in_child.load(std::memory_order_relaxed); }
 
 std::string driver_problem() {
   if (forked())
-    return "cuda: got a call in a child of fork whose parent uses the GPU; need a process of its own, because CUDA does not "
+    return "cuda: got a call in a child of fork whose parent uses the GPU; need a process of its own, because CUDA "
+           "does not "
            "survive a fork; try the start method 'spawn' (multiprocessing.set_start_method)";
   return loaded().problem;
 }

@@ -7,8 +7,8 @@
 
 namespace tandem::cuda {
 
-using Handle = void*;        // context, stream, event, module, function, graph
-using Address = uint64_t;    // of device memory
+using Handle = void*;      // context, stream, event, module, function, graph
+using Address = uint64_t;  // of device memory
 using DeviceNumber = int;
 
 // Results of the driver that are told apart; names and texts of all come from the driver itself.
@@ -42,10 +42,10 @@ enum class Attribute : int {
 };
 
 inline constexpr unsigned kEventWithoutTiming = 2;
-inline constexpr unsigned kHostMapped = 2;        // of cuMemHostAlloc: the device sees it
-inline constexpr int kMaxDynamicShared = 8;       // of cuFuncSetAttribute
-inline constexpr int kCaptureRelaxed = 2;         // of cuStreamBeginCapture: memory may be allocated meanwhile
-inline constexpr int kOldestDriver = 12'000;      // as cuDriverGetVersion counts: 12.0
+inline constexpr unsigned kHostMapped = 2;    // of cuMemHostAlloc: the device sees it
+inline constexpr int kMaxDynamicShared = 8;   // of cuFuncSetAttribute
+inline constexpr int kCaptureRelaxed = 2;     // of cuStreamBeginCapture: memory may be allocated meanwhile
+inline constexpr int kOldestDriver = 12'000;  // as cuDriverGetVersion counts: 12.0
 
 struct Api {
   Result (*init)(unsigned flags) = nullptr;

@@ -23,7 +23,7 @@ void run_recorded(Gpu& gpu, const Program& program, std::span<const Buffer> inpu
 
 struct HostStepStats {
   int64_t steps = 0;
-  int64_t bytes = 0;     // copied to the host and back for them
+  int64_t bytes = 0;       // copied to the host and back for them
   int64_t predicates = 0;  // read back
 };
 HostStepStats host_step_stats();

@@ -52,8 +52,10 @@ Address Failures::keep_words(Checked checked) {
   const std::lock_guard lock(mutex_);
   prepare();
   if (taken_ >= kWords / 2)
-    throw_error(ErrorKind::backend, "cuda graph: got more than {} checks of indices in captured programs; need fewer; "
-                "try fewer captured programs", kWords / 2);
+    throw_error(ErrorKind::backend,
+                "cuda graph: got more than {} checks of indices in captured programs; need fewer; "
+                "try fewer captured programs",
+                kWords / 2);
   const size_t place = take(std::move(checked));
   places_[place].kept = true;
   return address_of(place);

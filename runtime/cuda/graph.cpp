@@ -16,8 +16,6 @@ constexpr size_t kMostSizes = 16;  // graphs of one program; other sizes run as 
 std::atomic<int64_t> captures{0}, launches{0}, refusals{0};
 std::atomic<bool> used{false};
 
-Address address(const void* pointer) { return reinterpret_cast<Address>(pointer); }
-
 }  // namespace
 
 struct ProgramGraphs::Recorded {
@@ -48,13 +46,15 @@ struct ProgramGraphs::Recorded {
   void bring(std::span<const Buffer> given, std::span<const size_t> bytes) {
     for (size_t i = 0; i < given.size(); ++i)
       if (moves[i])
-        copy_bytes({Device::Type::cuda, gpu->index}, inputs[i].data, device_of(*given[i].storage), given[i].data, bytes[i]);
+        copy_bytes({Device::Type::cuda, gpu->index}, inputs[i].data, device_of(*given[i].storage), given[i].data,
+                   bytes[i]);
   }
   void write_back(const Program& program, std::span<const Buffer> given, std::span<const size_t> bytes) {
     for (const int written : program.written) {
       const auto i = static_cast<size_t>(written);
       if (moves[i])
-        copy_bytes(device_of(*given[i].storage), given[i].data, {Device::Type::cuda, gpu->index}, inputs[i].data, bytes[i]);
+        copy_bytes(device_of(*given[i].storage), given[i].data, {Device::Type::cuda, gpu->index}, inputs[i].data,
+                   bytes[i]);
     }
   }
 

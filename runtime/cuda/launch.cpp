@@ -35,10 +35,11 @@ Handle DeviceCode::function(Gpu& gpu, const std::string& name, unsigned shared_b
     Loaded made{&gpu, nullptr, nullptr, kSharedWithoutAsking};
     const Result result = api.module_load(&made.module, kernel.code.c_str());
     if (result == Result::no_binary_for_gpu || result == Result::invalid_image)
-      throw_error(ErrorKind::backend,
-                  "cuda:{}: got {} while loading the kernel {}; need code for compute capability {}.{} ({}); try a newer "
-                  "driver, or td.clear_cache(disk=True) if the GPU was exchanged",
-                  gpu.index, text_of(result), name, gpu.properties.major, gpu.properties.minor, gpu.properties.name);
+      throw_error(
+          ErrorKind::backend,
+          "cuda:{}: got {} while loading the kernel {}; need code for compute capability {}.{} ({}); try a newer "
+          "driver, or td.clear_cache(disk=True) if the GPU was exchanged",
+          gpu.index, text_of(result), name, gpu.properties.major, gpu.properties.minor, gpu.properties.name);
     gpu.check(result, "cuModuleLoadData");
     modules.fetch_add(1, std::memory_order_relaxed);
     if (const Result found = api.module_function(&made.function, made.module, kernel.entry.c_str());
@@ -65,8 +66,10 @@ void launch(Gpu& gpu, const std::shared_ptr<const KernelCode>& code, void* const
   if (how.grid[0] == 0) return;
   const Handle function = device_code->function(gpu, code->name, how.shared_bytes);
   // One structure by value, in words of 8 bytes.
-  const auto buffers = static_cast<size_t>(std::max(1, kernel.buffers)), values = static_cast<size_t>(std::max(1, kernel.vals));
-  check_internal(buffers + values + 2 <= kMostWords, "the kernel {} has {} parameters", code->name, buffers + values + 2);
+  const auto buffers = static_cast<size_t>(std::max(1, kernel.buffers)),
+             values = static_cast<size_t>(std::max(1, kernel.vals));
+  check_internal(buffers + values + 2 <= kMostWords, "the kernel {} has {} parameters", code->name,
+                 buffers + values + 2);
   uint64_t words[kMostWords];
   words[0] = words[buffers] = 0;
   for (size_t k = 0; k < static_cast<size_t>(kernel.buffers); ++k) words[k] = reinterpret_cast<uint64_t>(ptrs[k]);
@@ -77,8 +80,8 @@ void launch(Gpu& gpu, const std::shared_ptr<const KernelCode>& code, void* const
   Address status = 0;
   if (device_code->checks) {
     Checked checked{code, {dims.begin(), dims.end()}};
-    status = keep ? keep->emplace_back(gpu.failures.keep_words(std::move(checked)))
-                  : gpu.failures.words(std::move(checked));
+    status =
+        keep ? keep->emplace_back(gpu.failures.keep_words(std::move(checked))) : gpu.failures.words(std::move(checked));
   }
   words[buffers + values + 1] = status;
   gpu.failures.launched(code);

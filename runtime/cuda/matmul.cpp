@@ -42,8 +42,8 @@ std::optional<Type> type_of(DType dtype) {
 
 void must(Status status, const char* what) {
   if (status != 0) [[unlikely]]
-    throw_error(ErrorKind::backend, "matmul: got {} from {}; need success; try other sizes, or x.cpu()", text_of(status),
-                what);
+    throw_error(ErrorKind::backend, "matmul: got {} from {}; need success; try other sizes, or x.cpu()",
+                text_of(status), what);
 }
 
 // A matrix as cuBLASLt sees it: `transposed` if its columns are the rows here.
@@ -116,7 +116,8 @@ struct Product {
            "cublasLtMatrixLayoutCreate");
       if (p.count == 1) return;
       const auto count = static_cast<int32_t>(p.count);
-      must(api.layout_set(made, LayoutAttribute::batch_count, &count, sizeof(count)), "cublasLtMatrixLayoutSetAttribute");
+      must(api.layout_set(made, LayoutAttribute::batch_count, &count, sizeof(count)),
+           "cublasLtMatrixLayoutSetAttribute");
       must(api.layout_set(made, LayoutAttribute::batch_stride, &stride, sizeof(stride)),
            "cublasLtMatrixLayoutSetAttribute");
     };
@@ -138,10 +139,11 @@ struct Product {
     const Status status = api.heuristic(library, product, b, a, out, out, preference, 1, &chosen, &found);
     api.preference_destroy(preference);
     if (status != 0 || found == 0)
-      throw_error(ErrorKind::backend,
-                  "matmul: got {} x {} by {} x {} of {}, for which cuBLASLt has no algorithm ({}); need other sizes; try "
-                  "x.cpu()",
-                  p.m, p.k, p.k, p.n, info(p.dtype).name, text_of(status));
+      throw_error(
+          ErrorKind::backend,
+          "matmul: got {} x {} by {} x {} of {}, for which cuBLASLt has no algorithm ({}); need other sizes; try "
+          "x.cpu()",
+          p.m, p.k, p.k, p.n, info(p.dtype).name, text_of(status));
   }
   Product(const Product&) = delete;
   Product& operator=(const Product&) = delete;
@@ -240,9 +242,9 @@ void matmul(Gpu& gpu, const MatmulArgs& args) {
   const int64_t elements = count * args.m * args.n;
   if (elements == 0) return;
   if (args.k == 0)
-    return gpu.check(driver().fill_bytes(reinterpret_cast<Address>(args.out), 0, static_cast<size_t>(elements * size),
-                                         gpu.stream),
-                     "cuMemsetD8Async");
+    return gpu.check(
+        driver().fill_bytes(reinterpret_cast<Address>(args.out), 0, static_cast<size_t>(elements * size), gpu.stream),
+        "cuMemsetD8Async");
   Problem problem{args.dtype, Compute::f32, args.m, args.n, args.k, 1, {}, {}, 0};
   if (args.dtype == DType::f64 || args.dtype == DType::c128) problem.compute = Compute::f64;
   if (args.dtype == DType::f32 && tf32) problem.compute = Compute::f32_as_tf32;

@@ -65,15 +65,18 @@ StorageRef Memory::allocate(size_t bytes) {
 
 MemoryBlock* Memory::take(size_t bytes) {
   const std::lock_guard lock(mutex_);
-  MemoryBlock* block = bytes <= kLargestSmall ? take_small(class_of(bytes)) : bytes <= gpu_.properties.memory ? take_big(bytes) : nullptr;
+  MemoryBlock* block = bytes <= kLargestSmall            ? take_small(class_of(bytes))
+                       : bytes <= gpu_.properties.memory ? take_big(bytes)
+                                                         : nullptr;
   if (!block) {
     size_t free = 0, total = 0;
     if (driver().memory_info(&free, &total) != Result::success) total = gpu_.properties.memory;
-    throw_error(ErrorKind::memory,
-                "cuda:{}: got a request of {} bytes with {} bytes in use by tensors and {} of {} bytes of the GPU free; need "
-                "more free memory; try a smaller batch, a smaller dtype, dropping tensors that are no longer needed, or "
-                "ending other processes on the GPU",
-                gpu_.index, bytes, stats_.in_use, free, total);
+    throw_error(
+        ErrorKind::memory,
+        "cuda:{}: got a request of {} bytes with {} bytes in use by tensors and {} of {} bytes of the GPU free; need "
+        "more free memory; try a smaller batch, a smaller dtype, dropping tensors that are no longer needed, or "
+        "ending other processes on the GPU",
+        gpu_.index, bytes, stats_.in_use, free, total);
   }
   ++stats_.allocations;
   stats_.in_use += static_cast<int64_t>(block->bytes);
@@ -162,7 +165,8 @@ void Memory::empty_cache_locked() {
     delete block;
   }
   const auto idle = [](const Chunk* chunk) { return chunk->blocks_out == 0; };
-  for (std::vector<MemoryBlock*>& list : free_) std::erase_if(list, [&](MemoryBlock* block) { return idle(block->chunk); });
+  for (std::vector<MemoryBlock*>& list : free_)
+    std::erase_if(list, [&](MemoryBlock* block) { return idle(block->chunk); });
   std::erase_if(chunks_, [&](Chunk* chunk) {
     if (!idle(chunk)) return false;
     for (const MemoryBlock* block : chunk->blocks) delete block;

@@ -24,16 +24,16 @@ struct MemoryBlock {
   int size_class;        // -1: big
   Chunk* chunk;          // of a small one
   uint64_t freed = 0;    // when, in frees
-  Pool* pool = nullptr;   // of a captured graph, to which it returns
+  Pool* pool = nullptr;  // of a captured graph, to which it returns
 };
 
 struct DeviceMemoryStats {
-  int64_t in_use = 0;       // bytes in blocks that are handed out
-  int64_t peak = 0;         // largest in_use since the last reset
-  int64_t reserved = 0;     // bytes held from the driver
-  int64_t allocations = 0;  // blocks handed out so far
+  int64_t in_use = 0;              // bytes in blocks that are handed out
+  int64_t peak = 0;                // largest in_use since the last reset
+  int64_t reserved = 0;            // bytes held from the driver
+  int64_t allocations = 0;         // blocks handed out so far
   int64_t device_allocations = 0;  // calls of cuMemAlloc
-  int64_t retries = 0;      // times the cache was emptied because the device was full
+  int64_t retries = 0;             // times the cache was emptied because the device was full
 };
 
 class Memory {

@@ -28,7 +28,8 @@ MemoryBlock* Pool::take(size_t bytes) {
   // The smallest that fits without wasting more than half of it.
   auto best = free_.end();
   for (auto it = free_.begin(); it != free_.end(); ++it)
-    if ((*it)->bytes >= bytes && (*it)->bytes <= 2 * bytes + 512 && (best == free_.end() || (*it)->bytes < (*best)->bytes))
+    if ((*it)->bytes >= bytes && (*it)->bytes <= 2 * bytes + 512 &&
+        (best == free_.end() || (*it)->bytes < (*best)->bytes))
       best = it;
   if (best != free_.end()) {
     MemoryBlock* block = *best;

@@ -28,7 +28,7 @@ def test_without_a_gpu(case: str) -> None:
         """
         assert not td.cuda.is_available() and td.cuda.device_count() == 0
         x = td.asarray([1.0, 2.0])
-        for attempt in (lambda: x.to("cuda"), lambda: td.zeros(3, device="cuda"), lambda: td.cuda.synchronize(), x.cuda):
+        for attempt in (lambda: x.to("cuda"), lambda: td.zeros(3, device="cuda"), td.cuda.synchronize, x.cuda):
             message = error(td.BackendError, attempt)
             assert message == td.cuda.problem()
         print(message)

@@ -117,7 +117,8 @@ def test_cuda_graphs() -> None:
         for got, wanted in kept:  # no call overwrote what another one returned
             assert [t.cpu().tolist() for t in got] == wanted, (got, wanted)
         stats = td.cuda.stats()
-        assert 1 <= stats["graph_captures"] <= 3 and stats["graph_launches"] == 4 and stats["graph_refusals"] == 0, stats
+        assert 1 <= stats["graph_captures"] <= 3 and stats["graph_launches"] == 4, stats
+        assert stats["graph_refusals"] == 0
 
         state = td.asarray([1.0, 1.0]).to("cuda")
         @td.trace

@@ -14,6 +14,7 @@ inline void* library() {
   static void* handle = [] {
     setenv("TANDEM_CUDA_DRIVER", TANDEM_STUBS "/libcuda_stub.so", 1);
     setenv("TANDEM_NVRTC", TANDEM_STUBS "/nvrtc_stub/libnvrtc_stub.so", 1);
+    setenv("TANDEM_STUB_DEVICES", "3", 1);
     setenv("TANDEM_CUBLASLT", TANDEM_STUBS "/libcublaslt_stub.so", 1);
     return dlopen(TANDEM_STUBS "/libcuda_stub.so", RTLD_NOW | RTLD_LOCAL);
   }();
@@ -30,7 +31,7 @@ inline Counts counts() {
   return out;
 }
 
-inline constexpr Device kFirst{Device::Type::cuda, 0}, kSecond{Device::Type::cuda, 1};
+inline constexpr Device kFirst{Device::Type::cuda, 0}, kSecond{Device::Type::cuda, 1}, kThird{Device::Type::cuda, 2};
 
 inline cuda::Gpu& gpu(int index = 0) {
   library();

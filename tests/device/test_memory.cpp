@@ -134,7 +134,6 @@ TEST_CASE("copies between two GPUs wait for each other") {
   CHECK(back(other) == std::vector<int>(1000, -5));
   CHECK(back(there) == values);
   CHECK(device_of(*there) == stub::kSecond);
-  CHECK(stub::counts().events == stub::counts().events);
 }
 
 TEST_CASE("a pool keeps its memory to itself") {
@@ -161,7 +160,7 @@ TEST_CASE("device names") {
   CHECK(cuda::device_from("cpu") == Device{});
   CHECK(cuda::device_from("cuda") == stub::kFirst);
   CHECK(cuda::device_from("cuda:1") == stub::kSecond);
-  CHECK(message_of([] { cuda::device_from("cuda:2"); }, ErrorKind::backend).find("of which there are 2") !=
+  CHECK(message_of([] { cuda::device_from("cuda:3"); }, ErrorKind::backend).find("of which there are 3") !=
         std::string::npos);
   for (const char* bad : {"cuda:", "cuda:x", "cuda1", "gpu", "", "cuda:-1", "cuda:1x"})
     message_of([&] { cuda::device_from(bad); }, ErrorKind::value);

@@ -34,9 +34,7 @@ void* driver(const char* function) {
   return dlsym(library, function);
 }
 
-char* shadow(uint64_t address) {
-  return reinterpret_cast<char* (*)(uint64_t)>(driver("stub_shadow"))(address);
-}
+char* shadow(uint64_t address) { return reinterpret_cast<char* (*)(uint64_t)>(driver("stub_shadow"))(address); }
 
 double get(const char* data, int type, int64_t at) {
   if (type == 1) return reinterpret_cast<const double*>(data)[at];
@@ -149,8 +147,13 @@ EXPORT int cublasLtMatmul(void*, void* product, const void*, uint64_t a, void* a
                           const void*, uint64_t, void*, uint64_t d, void* d_layout, const void*, uint64_t workspace,
                           size_t workspace_bytes, void* stream) {
   if (workspace_bytes > 0 && workspace == 0) return 7;
-  auto* work = new Work{*static_cast<Product*>(product), *static_cast<Layout*>(a_layout),
-                        *static_cast<Layout*>(b_layout), *static_cast<Layout*>(d_layout), a, b, d};
+  auto* work = new Work{*static_cast<Product*>(product),
+                        *static_cast<Layout*>(a_layout),
+                        *static_cast<Layout*>(b_layout),
+                        *static_cast<Layout*>(d_layout),
+                        a,
+                        b,
+                        d};
   reinterpret_cast<void (*)(void*, void (*)(void*), void*)>(driver("stub_enqueue"))(stream, run, work);
   return 0;
 }

@@ -55,14 +55,15 @@ EXPORT int nvrtcCompileProgram(void* handle, int, const char* const*) {
   std::string folder = std::filesystem::temp_directory_path() / "tandem-nvrtc-XXXXXX";
   if (!mkdtemp(folder.data())) return 1;
   const std::string stem = folder + "/kernel";
-  std::ofstream(stem + ".cpp") << "#include \"" TANDEM_TESTS_DIR "/cuda/emulation.h\"\n"
-                               << program.text
-                               << "\nextern \"C\" const char* tandem_launch(const unsigned* grid, const unsigned* block, "
-                                  "unsigned shared, const void* args, int backwards) {\n"
-                                  "  return emulation::launch([](const void* p) { " STUB_ENTRY
-                                  "(*(const Args*)p); }, grid, block, shared, args, backwards != 0);\n}\n"
-                                  "extern \"C\" { extern const long long tandem_words; const long long tandem_words = "
-                                  "sizeof(Args) / 8; }\n";
+  std::ofstream(stem + ".cpp")
+      << "#include \"" TANDEM_TESTS_DIR "/cuda/emulation.h\"\n"
+      << program.text
+      << "\nextern \"C\" const char* tandem_launch(const unsigned* grid, const unsigned* block, "
+         "unsigned shared, const void* args, int backwards) {\n"
+         "  return emulation::launch([](const void* p) { " STUB_ENTRY
+         "(*(const Args*)p); }, grid, block, shared, args, backwards != 0);\n}\n"
+         "extern \"C\" { extern const long long tandem_words; const long long tandem_words = "
+         "sizeof(Args) / 8; }\n";
   const char* named = std::getenv("CXX");
   const std::string command = std::string(named && *named ? named : "c++") +
                               " -x c++ -std=c++17 -O0 -w -fPIC -shared -ffp-contract=off -fno-strict-aliasing " + stem +
@@ -72,7 +73,8 @@ EXPORT int nvrtcCompileProgram(void* handle, int, const char* const*) {
   if (status == 0) program.code = contents(stem + ".so");
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
-  if (const char* file = std::getenv("TANDEM_STUB_NVRTC_LOG"); file && *file) std::ofstream(file, std::ios::app) << "compiled\n";
+  if (const char* file = std::getenv("TANDEM_STUB_NVRTC_LOG"); file && *file)
+    std::ofstream(file, std::ios::app) << "compiled\n";
   return status == 0 ? 0 : 6;
 }
 

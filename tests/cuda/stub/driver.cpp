@@ -24,9 +24,9 @@ using tandem::stub::Counts;
 using tandem::stub::Image;
 
 using Result = int;
-constexpr Result kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kNoDevice = 100, kInvalidDevice = 101,
-                 kInvalidImage = 200, kInvalidContext = 201, kPeerEnabled = 704, kNotFound = 500, kNotReady = 600,
-                 kIllegalAddress = 700, kCaptureUnsupported = 900, kIllegalState = 401;
+constexpr Result kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kNoDevice = 100,
+                 kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kPeerEnabled = 704, kNotFound = 500,
+                 kNotReady = 600, kIllegalAddress = 700, kCaptureUnsupported = 900, kIllegalState = 401;
 
 constexpr int64_t kMagicContext = 0x43545800, kMagicStream = 0x53545200, kMagicEvent = 0x45565400;
 
@@ -139,8 +139,8 @@ Result enter(const char* name) {
   return current->failed;
 }
 
-#define ENTER()                                        \
-  const std::lock_guard lock(state().mutex);           \
+#define ENTER()                              \
+  const std::lock_guard lock(state().mutex); \
   if (const Result failed = enter(__func__)) return failed
 
 Stream* stream_of(void* handle) {
@@ -404,8 +404,7 @@ EXPORT Result cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, voi
   Stream* stream = stream_of(handle);
   if (!stream || !shadow_of(from, bytes) || !shadow_of(to, bytes)) return kInvalidValue;
   ++state().counts.copies;
-  return enqueue(*stream,
-                 [=] { return std::memmove(shadow_of(to, bytes), shadow_of(from, bytes), bytes), kSuccess; });
+  return enqueue(*stream, [=] { return std::memmove(shadow_of(to, bytes), shadow_of(from, bytes), bytes), kSuccess; });
 }
 EXPORT Result cuMemcpyPeerAsync(uint64_t to, void*, uint64_t from, void*, size_t bytes, void* handle) {
   ENTER();
