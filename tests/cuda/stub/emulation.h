@@ -2,13 +2,12 @@
 #pragma once
 #include <dlfcn.h>
 #include <elf.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <string>
 
 namespace tandem::stub {
 
@@ -27,10 +26,14 @@ inline bool load(Emulated& made, const void* image) {
   const auto* header = static_cast<const Elf64_Ehdr*>(image);
   if (std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_type != ET_DYN) return false;
   const size_t bytes = header->e_shoff + size_t{header->e_shentsize} * header->e_shnum;
-  const int file = memfd_create("kernel", 0);
-  if (file < 0 || write(file, image, bytes) != static_cast<ssize_t>(bytes)) return false;
-  made.library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  // A name of its own: the loader takes a library of the same name for the same one.
+  char name[] = "/tmp/tandem-stub-XXXXXX";
+  const int file = mkstemp(name);
+  if (file < 0) return false;
+  const bool written = write(file, image, bytes) == static_cast<ssize_t>(bytes);
   close(file);
+  if (written) made.library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  unlink(name);
   return made.library != nullptr;
 }
 
