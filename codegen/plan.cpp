@@ -644,6 +644,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   const Graph& normal = *builder.plan.graph;
   Program& program = *builder.program;
   program.name = graph.name;
+  program.device = options.device;
   const bool has_token = std::any_of(host.begin(), host.end(), [](const HostFunction& f) { return f.call != nullptr; });
   const size_t hidden = writebacks.size() + (has_token ? 1 : 0);
   program.host = std::move(host);
@@ -683,6 +684,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   for (Step& copy : copies) program.body.push_back(std::move(copy));
   for (size_t i = 0; i + hidden < results.size(); ++i)
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
+  for (const auto& [result, input] : writebacks) program.written.push_back(input);
   write_in_place(program, static_cast<int>(copies.size()), builder.shareable);
   plan_lifetimes(program, builder.shareable);
   builder.compile();

@@ -29,6 +29,7 @@ struct LibraryNode {
 struct PlanOptions {
   Numerics numerics = Numerics::strict;
   bool disk_cache = true;  // kernels are looked for there, and kept
+  Device device = {};      // where the program is to run
 };
 
 struct Plan {

@@ -130,6 +130,7 @@ template <class Wanted>
 std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& result, TensorRef upstream,
                                      bool create_graph, const Wanted& wanted) {
   const GradRule rule = gradient_rule(*node.op);
+  const CreationDevice there(upstream->device);  // of constants in the formula
   FormulaRunner runner(node, result, create_graph);
   std::vector<Value> inputs;
   std::vector<TensorType> types;
@@ -154,7 +155,7 @@ std::vector<TensorRef> apply_formula(const GradNode& node, const TrackingRef& re
 }
 
 TensorRef ones_like(const TensorRef& x) {
-  return call("broadcast_to", {scalar_tensor(x->dtype, 1.0)}, {x->type().shape});
+  return call("broadcast_to", {to_device(scalar_tensor(x->dtype, 1.0), x->device)}, {x->type().shape});
 }
 
 class Pass {

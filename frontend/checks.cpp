@@ -1,5 +1,6 @@
 #include "frontend/checks.h"
 
+#include "frontend/tape.h"
 #include <fmt/ranges.h>
 #include <atomic>
 
@@ -45,7 +46,7 @@ Found of_parts(Found found) {
 }
 
 Found scan(const TensorRef& x, unsigned wanted) {
-  const TensorRef dense = x->is_contiguous() ? x : contiguous_copy(x);
+  const TensorRef there = x->is_contiguous() ? x : contiguous_copy(x), dense = on_host(detached(there));
   const int64_t count = element_count(x->sizes);
   switch (x->dtype) {
     case DType::f16: return scan<uint16_t>(dense->data, count, 0x7C00, wanted);
@@ -58,7 +59,9 @@ Found scan(const TensorRef& x, unsigned wanted) {
   }
 }
 
-std::string value_at(const Tensor& x, std::span<const int64_t> index) {
+std::string value_at(const TensorRef& of, std::span<const int64_t> index) {
+  const TensorRef there = is_cpu(of->device) ? of : on_host(detached(of));
+  const Tensor& x = *there;
   int64_t offset = 0;
   for (int k = 0; k < x.rank(); ++k) offset += x.sizes[k] == 1 ? 0 : index[static_cast<size_t>(k)] * x.strides[k];
   const char* at = static_cast<const char*>(x.data) + offset * size_of(x.dtype);
@@ -81,7 +84,7 @@ std::string first_place(const OpDef& op, std::span<const TensorRef> inputs, cons
   if (std::holds_alternative<PointwiseRule>(op.lower)) {
     for (const TensorRef& input : inputs) {
       const auto skipped = static_cast<size_t>(result.rank() - input->rank());
-      text += fmt::format("{}{}", text.empty() ? "" : ", ", value_at(*input, std::span(index).subspan(skipped)));
+      text += fmt::format("{}{}", text.empty() ? "" : ", ", value_at(input, std::span(index).subspan(skipped)));
     }
     text = fmt::format("{}({})", op.name, text);
   }

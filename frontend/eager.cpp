@@ -5,9 +5,11 @@
 #include <cstring>
 #include <mutex>
 
+#include "codegen/device.h"
 #include "codegen/plan.h"
 #include "frontend/detach.h"
 #include "frontend/eager_table.h"
+#include "frontend/tape.h"
 #include "ir/text.h"
 #include "passes/expand.h"
 #include "passes/fuse.h"
@@ -22,11 +24,17 @@ namespace {
 struct OfCalls;
 using Calls = ThreadCounts<OfCalls, 1>;
 
-std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints) {
+std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints, Device device) {
   graph.name = "eager";
   Graph optimized = optimize(graph, {});
   detach_results(optimized, 1);
-  return build_plan(optimized, hints, default_backend()).program;
+  return build_plan(optimized, hints, backend_of(device), {}, {}, {.device = device}).program;
+}
+
+// Programs of other devices are others.
+void add_device(EagerKey& key, Device device) {
+  if (!is_cpu(device)) [[unlikely]]
+    key.add(int64_t{1} << 40 | device.index);
 }
 
 // ---- pointwise: one program for all sizes ----
@@ -170,7 +178,7 @@ std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const T
   }
   // Without a full operand (x[:, 1] + y[1, :]) the shapes still broadcast to the extents.
   graph.results = {builder.emit(op, values, attrs).id};
-  return compile(std::move(graph), env.hints());
+  return compile(std::move(graph), env.hints(), inputs[0]->device);
 }
 
 TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
@@ -200,6 +208,7 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
     key.add(static_cast<int64_t>(inputs[u]->dtype) | static_cast<int64_t>(l.broadcast[i]) << 8 |
             static_cast<int64_t>(l.contiguous[i]) << 32 | l.inner[i] << 33);
   }
+  add_device(key, inputs[0]->device);
   const auto make = [&] { return EagerProgram{plan_pointwise(op, inputs, attrs, d, l), {}}; };
   const Program& program = *find_eager_program(key, make).program;
   Buffer buffers[kMaxInputs];
@@ -216,7 +225,7 @@ bool is_square(const OpDef& op, std::span<const TensorRef> inputs) {
   if (&op != &power) [[likely]]
     return false;
   const Tensor &x = *inputs[0], &exponent = *inputs[1];
-  if (exponent.rank() != 0 || exponent.dtype != x.dtype || x.dtype == DType::boolean || is_complex(x.dtype))
+  if (exponent.rank() != 0 || !is_cpu(exponent.device) || exponent.dtype != x.dtype || x.dtype == DType::boolean || is_complex(x.dtype))
     return false;
   int64_t bits = 0;
   std::memcpy(&bits, exponent.data, static_cast<size_t>(size_of(x.dtype)));
@@ -294,7 +303,7 @@ EagerProgram plan_exact(const OpDef& op, std::span<const TensorRef> inputs, cons
   std::vector<Value> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = *inputs[i];
-    TensorType type{x.dtype, {}, x.device};
+    TensorType type{x.dtype, {}, {}};
     for (int64_t size : x.sizes) type.shape.push_back(symbols.of_size(size));
     values.push_back(builder.at(graph.add_param(type, fmt::format("x{}", i))));
     if (x.is_contiguous()) continue;
@@ -317,7 +326,7 @@ EagerProgram plan_exact(const OpDef& op, std::span<const TensorRef> inputs, cons
   graph.results = {builder.emit(op, values, attrs).id};
   graph = expand(graph, env);  // here, where the sizes are known that a formula may look at
   auto hints = env.hints();
-  return {compile(std::move(graph), hints), hints};
+  return {compile(std::move(graph), hints, inputs.empty() ? CreationDevice::current() : inputs[0]->device), hints};
 }
 
 TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
@@ -329,6 +338,7 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
     if (!input->is_contiguous())
       for (int64_t stride : input->strides) key.add(stride);
   }
+  add_device(key, inputs.empty() ? CreationDevice::current() : inputs[0]->device);
   const EagerProgram& found = find_eager_program(key, [&] { return plan_exact(op, inputs, attrs); });
   Buffer few[kMaxInputs];
   std::vector<Buffer> many(inputs.size() > kMaxInputs ? inputs.size() : 0);
@@ -337,6 +347,33 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   Buffer out;
   run(*found.program, buffers, found.symbols.data(), {&out, 1});
   return output_tensor(*found.program, 0, std::move(out), found.symbols.data());
+}
+
+// On the device of those that have axes; others follow them there, as Python's numbers do.
+std::vector<TensorRef> on_one_device(const OpDef& op, std::span<const TensorRef> inputs) {
+  Device device;
+  for (const TensorRef& input : inputs)
+    if (!is_cpu(input->device) && (is_cpu(device) || input->rank() > 0)) device = input->device;
+  std::vector<TensorRef> moved;
+  for (const TensorRef& input : inputs) {
+    if (!(input->device == device) && (input->rank() > 0 || !is_cpu(input->device)))
+      throw_error(ErrorKind::backend,
+                  "{}: got tensors on {} and {}; need all on one device (only tensors without axes may stay on the CPU); try "
+                  "x.to('{}')",
+                  op.name, to_text(inputs[0]->device), to_text(inputs[0]->device == input->device ? device : input->device),
+                  to_text(device));
+    moved.push_back(input->device == device ? input : to_device(detached(input), device));
+  }
+  return moved;
+}
+
+TensorRef run_on(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
+    return run_view(op, inputs[0], std::move(attrs));
+  if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&
+      inputs.size() == op.inputs.size())
+    return run_pointwise(op, inputs, std::move(attrs));
+  return run_exact(op, inputs, std::move(attrs));
 }
 
 }  // namespace
@@ -403,12 +440,11 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   const ProfileScope profile(profiling() ? &operation_source(op) : nullptr, operation_origin, &op);
   attrs = complete_attrs(op, std::move(attrs));
   if (is_square(op, inputs)) return run_pointwise(tandem::op("square"), inputs.first(1), {});
-  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
-    return run_view(op, inputs[0], std::move(attrs));
-  if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&
-      inputs.size() == op.inputs.size())
-    return run_pointwise(op, inputs, std::move(attrs));
-  return run_exact(op, inputs, std::move(attrs));
+  bool differ = false;
+  for (const TensorRef& input : inputs) differ |= !(input->device == inputs[0]->device);
+  if (differ) [[unlikely]]
+    return run_on(op, on_one_device(op, inputs), std::move(attrs));
+  return run_on(op, inputs, std::move(attrs));
 }
 
 EagerStats eager_stats() { return {eager_programs_made(), Calls::sum()[0]}; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codegen/device.h"
 #include "frontend/detach.h"
 #include "frontend/eager.h"
 #include "ir/symbols.h"
@@ -47,7 +48,9 @@ struct Pointed {
 Executable::Executable(Capture capture, const PlanOptions& options, Clock::time_point deadline)
     : deadline(deadline), capture_(std::move(capture)), options_(options) {
   captured_ = std::move(capture_.graph);
+  capture_.devices.resize(captured_.params.size(), capture_.device);
   node_count = captured_.nodes.size();
+  options_.device = capture_.device;
   signature_ = Signature(input_specs(), capture_.guards, capture_.hints.size());
 }
 
@@ -86,7 +89,7 @@ void Executable::compile(std::stop_token stop) {
     if (output.kind == CapturedOutput::Kind::result_view || output.contiguous) bases.insert(index);
   }
   detach_results(made->optimized, results, bases, result_lines(captured_));
-  made->plan = build_plan(made->optimized, capture_.hints, default_backend(), capture_.writebacks, capture_.host,
+  made->plan = build_plan(made->optimized, capture_.hints, backend_of(capture_.device), capture_.writebacks, capture_.host,
                           options_, std::move(stop));
   made->brief = is_brief(*made->plan.program, capture_.hints.size());
   made->seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -132,6 +135,9 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
     if (reason) *reason = fmt::format("autocast was {}, is {}", text(autocast_), text(Autocast::current()));
     return false;
   }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!(inputs[i]->device == capture_.devices[i])) [[unlikely]]
+      return fail(static_cast<int>(i), "device was {}, is {}", to_text(capture_.devices[i]), to_text(inputs[i]->device));
   if (!signature_.match(Pointed{inputs}, symbols, fail)) return false;
   if (capture_.asks_tracking && !tracks(inputs, reason)) return false;
   // A program that writes to an input was captured with memory of its own behind every input.
@@ -165,7 +171,15 @@ void Executable::run(std::span<Tensor* const> inputs, const int64_t* symbols, st
       const std::vector<std::pair<int, int>>& writebacks;
       std::span<Tensor* const> inputs;
     } const written{capture_.writebacks, inputs};
-    tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+    if (!is_cpu(program.device) && cuda::graphs_used()) [[unlikely]] {
+      std::call_once(graphs_once_, [&] { graphs_ = std::make_unique<cuda::ProgramGraphs>(program); });
+      std::vector<size_t> bytes;
+      for (const Tensor* x : inputs)
+        bytes.push_back(x->is_contiguous() ? static_cast<size_t>(element_count(x->sizes) * size_of(x->dtype)) : 0);
+      graphs_->run({buffers, inputs.size()}, bytes, {symbols, capture_.hints.size()}, {made, results});
+    } else {
+      tandem::run(program, {buffers, inputs.size()}, symbols, {made, results});
+    }
   }
   for (size_t k = 0; k < outputs.size(); ++k) {
     const CapturedOutput& output = chosen(capture_.outputs[k], {made, results});
@@ -255,6 +269,8 @@ std::shared_ptr<const Executable> Executable::gradient_program(Graph graph) cons
   capture.guards = capture_.guards;
   capture.numbers = capture_.numbers;
   capture.numbers.resize(graph.params.size());
+  capture.device = capture_.device;
+  capture.devices = capture_.devices;
   graph.name = "gradient_of_" + captured_.name;
   capture.graph = std::move(graph);
   const auto made = std::make_shared<Executable>(std::move(capture), options_);

@@ -9,6 +9,7 @@
 #include "codegen/plan.h"
 #include "frontend/autocast.h"
 #include "frontend/recorder.h"
+#include "runtime/cuda/graph.h"
 
 namespace tandem {
 
@@ -46,6 +47,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const std::vector<std::pair<int, int>>& writebacks() const { return capture_.writebacks; }  // result, input
 
   const std::string& name() const { return captured_.name; }
+  Device device() const { return capture_.device; }
   // Whether its gradients are those of its graph: results are values of their own or inputs, and nothing that gradients
   // flow through is written to an input.
   bool is_differentiable() const;
@@ -121,6 +123,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   Signature signature_;
   std::vector<std::string> input_names_;
   bool writes_constants() const;
+  mutable std::once_flag graphs_once_;
+  mutable std::unique_ptr<cuda::ProgramGraphs> graphs_;  // of a program on a GPU, if they are used
   mutable std::once_flag tracked_once_;
   mutable bool is_tracked_ = true;
   mutable std::once_flag differentiable_once_;

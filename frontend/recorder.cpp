@@ -109,7 +109,39 @@ TensorRef Recorder::wrap_cell(std::shared_ptr<Cell> cell, bool weak) {
   recorded->cell = std::move(cell);
   recorded->weak = weak;
   if (locate) recorded->born = locate();
-  return std::make_shared<Tensor>(std::move(recorded));
+  auto made = std::make_shared<Tensor>(std::move(recorded));
+  made->device = device_;
+  return made;
+}
+
+void Recorder::want_device(Device device, std::string_view what) {
+  if (device == device_) return;
+  if (is_cpu(device) || !is_cpu(device_) || elsewhere_)
+    throw_error(ErrorKind::backend,
+                "{}: got the device {} in a captured function that runs on {}; need one device; try leaving device= out", what,
+                to_text(device), to_text(device_));
+  device_ = device;
+}
+
+void Recorder::note_device(const Tensor& tensor, const std::string& name) {
+  devices_.resize(arguments_.size());
+  devices_.back() = tensor.device;
+  const auto refuse = [](const std::string& first, const std::string& second) {
+    throw_error(ErrorKind::backend,
+                "capture: got tensors on {} and on {}; need all on one device, where a compiled function runs (only tensors "
+                "without axes may stay on the CPU); try x.to(...) before the call",
+                first, second);
+  };
+  if (is_cpu(tensor.device)) {
+    if (tensor.rank() == 0 || elsewhere_) return;
+    if (!is_cpu(device_)) refuse(to_text(device_), fmt::format("cpu ({})", name));
+    elsewhere_ = name;
+  } else {
+    if (!is_cpu(device_) && !(device_ == tensor.device))
+      refuse(to_text(device_), fmt::format("{} ({})", to_text(tensor.device), name));
+    if (elsewhere_) refuse(fmt::format("cpu ({})", *elsewhere_), fmt::format("{} ({})", to_text(tensor.device), name));
+    device_ = tensor.device;
+  }
 }
 
 TensorRef Recorder::wrap(ValueId value, bool weak) {
@@ -123,7 +155,7 @@ TensorRef Recorder::wrap(ValueId value, bool weak) {
 TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dynamic, const std::string& name) {
   check_internal(frames_.size() == 1, "inputs are declared before anything is recorded");
   if (tensor->recorded) throw_leaked("call", *tensor);
-  TensorType type{tensor->dtype, {}, tensor->device};
+  TensorType type{tensor->dtype, {}, {}};  // a graph has no devices: all of it runs on one
   for (int k = 0; k < tensor->rank(); ++k) {
     const int64_t size = tensor->sizes[k];
     const bool symbolic = size > 1 && k < static_cast<int>(dynamic.size()) && dynamic[static_cast<size_t>(k)];
@@ -147,6 +179,7 @@ TensorRef Recorder::input(const TensorRef& tensor, const std::vector<bool>& dyna
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
+  note_device(*tensor, name.empty() ? fmt::format("input {}", cell->argument) : name);
   cell->writable = tensor->writable;
   note_tracking(tensor, cell);
   TensorRef wrapped = wrap_cell(std::move(cell), false);
@@ -220,6 +253,7 @@ TensorRef Recorder::constant(const TensorRef& tensor) {
   cell->type = type;
   cell->argument = static_cast<int>(arguments_.size());
   arguments_.push_back(cell);
+  note_device(*tensor, "a tensor from outside of the function");
   constants_.push_back(tensor);
   cell->writable = tensor->writable;
   note_tracking(tensor, cell);

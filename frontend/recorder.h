@@ -84,6 +84,8 @@ struct Capture {
   std::vector<int> without_gradient;   // inputs whose `grad` has to be None
   std::vector<int> replaces_gradient;  // inputs whose `grad` is replaced before anything can fail, and not looked at
   bool grad_mode = true;               // GradMode of the call
+  Device device = {};                  // where the program runs
+  std::vector<Device> devices;         // per input: there, or of those without axes also the CPU
 };
 
 class Recorder : public std::enable_shared_from_this<Recorder> {
@@ -130,6 +132,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::function<Pending()> pending;  // set by the Python bindings
   Capture finish(const std::vector<TensorRef>& outputs);
   ShapeEnv& env() { return env_; }
+  // What an explicit device= asks for; throws unless the program can run there.
+  void want_device(Device device, std::string_view what);
   size_t node_count() const;
 
   // if
@@ -243,6 +247,8 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   ValueId apply_views(ValueId base, const std::vector<ViewStep>& views, size_t count);
   ValueId emit(const OpDef& op, const std::vector<ValueId>& inputs, Attrs attrs);
   void write(const std::shared_ptr<Cell>& cell, ValueId value);
+  // One program runs on one device; a tensor without axes may come from the CPU.
+  void note_device(const Tensor& tensor, const std::string& name);
   // recorder_failures.cpp: what an exception at run time leaves behind.
   struct Failure {
     std::vector<std::shared_ptr<Cell>> arguments;  // that may have been written to
@@ -305,6 +311,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<OpenWhile> whiles_;
   std::vector<std::shared_ptr<Cell>> arguments_;
   std::vector<bool> numbers_;
+  Device device_;                 // of the program, as far as its inputs have said
+  std::optional<std::string> elsewhere_;  // an input with axes that is on the CPU
+  std::vector<Device> devices_;   // of the inputs
   std::vector<TensorRef> constants_;
   std::vector<HostFunction> host_;
   std::shared_ptr<Cell> token_;                                                      // of the last host call

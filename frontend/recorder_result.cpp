@@ -132,6 +132,9 @@ Capture Recorder::finish(const std::vector<TensorRef>& outputs) {
   capture.graph = std::move(graph);
   numbers_.resize(arguments_.size());
   capture.numbers = numbers_;
+  devices_.resize(arguments_.size());
+  capture.devices = devices_;
+  capture.device = device_;
   capture.differentiable = differentiable_;
   capture.asks_tracking = asks_tracking_;
   tracked_.resize(arguments_.size(), Tracked::no);

@@ -250,6 +250,7 @@ std::vector<TensorRef> tape_sources(std::span<const TensorRef> results, std::spa
   };
   std::vector<TensorRef> found;
   std::vector<const GradNode*> open;
+  const Device device = results.empty() ? Device{} : results[0]->device;
   const auto meet = [&](const TrackingRef& tracking, DType dtype, const Sizes& sizes) {
     if (!tracking) return;
     if (!is_before(*tracking)) {
@@ -257,7 +258,8 @@ std::vector<TensorRef> tape_sources(std::span<const TensorRef> results, std::spa
     } else if (seen.insert(tracking.get()).second) {
       const GradMode off(false);
       std::vector<Dim> shape(sizes.begin(), sizes.end());
-      found.push_back(alias(*call("broadcast_to", {scalar_tensor(dtype, 0.0)}, {std::move(shape)})));
+      const TensorRef zero = to_device(scalar_tensor(dtype, 0.0), device);
+      found.push_back(alias(*call("broadcast_to", {zero}, {std::move(shape)})));
       found.back()->tracking = tracking;
     }
   };

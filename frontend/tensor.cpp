@@ -10,6 +10,9 @@
 #include "frontend/recorder.h"
 #include "frontend/tape.h"
 #include "runtime/copy.h"
+#include "runtime/cuda/copy.h"
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/execute.h"
 #include "runtime/profile.h"
 
 namespace tandem {
@@ -17,15 +20,17 @@ namespace tandem {
 Tensor::Tensor(DType dtype, Sizes sizes, Sizes strides, StorageRef storage, void* data)
     : dtype(dtype), sizes(sizes), strides(strides), storage(std::move(storage)), data(data) {
   writable = this->storage && this->storage->writable;
+  if (this->storage) this->device = device_of(*this->storage);
 }
 
 Tensor::Tensor(std::unique_ptr<Recorded> r) : dtype(r->type.dtype), recorded(std::move(r)) {}
 
-TensorRef Tensor::empty(DType dtype, const Sizes& sizes) {
+TensorRef Tensor::empty(DType dtype, const Sizes& sizes, Device device) {
   int64_t bytes = 0;
   if (__builtin_mul_overflow(element_count(sizes), size_of(dtype), &bytes))
     throw_error(ErrorKind::memory, "tensor: got a size beyond 64 bits; need a smaller shape");
-  StorageRef storage = allocate(static_cast<size_t>(bytes));
+  StorageRef storage =
+      is_cpu(device) ? allocate(static_cast<size_t>(bytes)) : allocate_on(device, static_cast<size_t>(bytes));
   void* data = storage->data;
   return std::make_shared<Tensor>(dtype, sizes, contiguous_strides(sizes), std::move(storage), data);
 }
@@ -49,7 +54,7 @@ TensorType Tensor::type() const {
     if (recorded->selection) throw_selection(*this);
     return recorded->type;
   }
-  TensorType type{dtype, {}, device};
+  TensorType type{dtype, {}, {}};  // rules of types, and graphs, know no devices
   for (int64_t size : sizes) type.shape.emplace_back(size);
   return type;
 }
@@ -232,6 +237,15 @@ class ProfiledCopy {
 
 }  // namespace
 
+// Both of one dtype, of the same sizes, on one device.
+static void copy_elements(const Tensor& from, const Tensor& to) {
+  if (is_cpu(from.device)) [[likely]]
+    return copy_strided(size_of(to.dtype), to.rank(), to.sizes.begin(), from.data, from.strides.begin(), to.data,
+                        to.strides.begin());
+  cuda::copy_strided(cuda::Gpu::at(to.device.index), size_of(to.dtype), to.rank(), to.sizes.begin(), from.data,
+                     from.strides.begin(), to.data, to.strides.begin());
+}
+
 void assign(const TensorRef& target, const TensorRef& value) {
   if (is_selection(*target) || is_selection(*value)) {
     check_assignable(*target, value->dtype, false);
@@ -245,10 +259,17 @@ void assign(const TensorRef& target, const TensorRef& value) {
     recorder->assign(target, value);
     return;
   }
-  if (value->data == target->data && value->dtype == target->dtype && value->sizes == target->sizes &&
+  if (value->data == target->data && value->device == target->device && value->dtype == target->dtype && value->sizes == target->sizes &&
       value->strides == target->strides)
     return;  // `x[i] += y` in Python ends with x[i] = x[i]
   TensorRef source = value;
+  if (!(source->device == target->device)) [[unlikely]] {
+    if (source->rank() > 0)
+      throw_error(ErrorKind::backend,
+                  "assignment: got values on {} for a tensor on {}; need both on one device; try value.to('{}')",
+                  to_text(source->device), to_text(target->device), to_text(target->device));
+    source = to_device(detached(source), target->device);
+  }
   if (source->dtype != target->dtype) source = call("cast", {source}, {target->dtype});
   if (!(source->sizes == target->sizes)) {
     ShapeEnv none;
@@ -261,15 +282,31 @@ void assign(const TensorRef& target, const TensorRef& value) {
   tape_assignment(target, value);
   changed(*target);
   const ProfiledCopy profile("assignment", *target);
-  copy_strided(size_of(target->dtype), target->rank(), target->sizes.begin(), source->data, source->strides.begin(),
-               target->data, target->strides.begin());
+  copy_elements(*source, *target);
 }
 
 TensorRef contiguous_copy(const TensorRef& x) {
-  TensorRef out = Tensor::empty(x->dtype, x->sizes);
+  TensorRef out = Tensor::empty(x->dtype, x->sizes, x->device);
   const ProfiledCopy profile("copy", *x);
-  copy_strided(size_of(x->dtype), x->rank(), x->sizes.begin(), x->data, x->strides.begin(), out->data,
-               out->strides.begin());
+  copy_elements(*x, *out);
+  return out;
+}
+
+TensorRef to_device(const TensorRef& x, Device device) {
+  if (x->device == device) return x;
+  if (x->recorded)
+    throw_error(ErrorKind::capture,
+                "to: got a {} tensor on {} and the device {} while the function is being captured; need one device, where a "
+                "compiled function runs; try moving tensors before the call",
+                to_text(x->type()), to_text(x->device), to_text(device));
+  if (GradMode::enabled() && is_tracked(*x))
+    throw_error(ErrorKind::autograd,
+                "to: got a tensor that requires gradients; need one that does not, because gradients do not flow between "
+                "devices; try x.detach().to('{}')", to_text(device));
+  const TensorRef dense = x->is_contiguous() ? x : contiguous_copy(x);
+  TensorRef out = Tensor::empty(x->dtype, x->sizes, device);
+  copy_bytes(device, out->data, x->device, dense->data,
+             static_cast<size_t>(element_count(x->sizes) * size_of(x->dtype)));
   return out;
 }
 

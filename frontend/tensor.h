@@ -7,7 +7,7 @@
 
 #include "ir/builder.h"
 #include "ir/sizes.h"
-#include "runtime/storage.h"
+#include "runtime/device.h"
 
 namespace tandem {
 
@@ -50,10 +50,10 @@ class Tensor {
   // A recorded value.
   explicit Tensor(std::unique_ptr<Recorded> recorded);
 
-  static TensorRef empty(DType dtype, const Sizes& sizes);  // contiguous, undefined contents
+  static TensorRef empty(DType dtype, const Sizes& sizes, Device device = {});  // contiguous, undefined contents
 
   DType dtype;
-  Device device;
+  Device device;  // of the storage; of a recorded tensor, where its program runs
   Sizes sizes, strides;  // in elements; of a recorded tensor: hints only
   StorageRef storage;
   void* data = nullptr;  // element at index 0
@@ -90,7 +90,25 @@ inline TensorRef call(std::string_view name, std::initializer_list<TensorRef> in
   return call(op(name), std::span<const TensorRef>(inputs.begin(), inputs.size()), std::move(attrs));
 }
 
-// A 0-d tensor holding a Python scalar, in memory.
+// x itself if it is there, else a contiguous copy. Throws Error{autograd} for what gradients are recorded of.
+TensorRef to_device(const TensorRef& x, Device device);
+inline TensorRef on_host(const TensorRef& x) { return to_device(x, {}); }
+
+// Where this thread's operations without inputs (`full`, `arange` ...) put their result.
+class CreationDevice {
+ public:
+  explicit CreationDevice(Device device) : before_(std::exchange(now, device)) {}
+  CreationDevice(const CreationDevice&) = delete;
+  CreationDevice& operator=(const CreationDevice&) = delete;
+  ~CreationDevice() { now = before_; }
+  static Device current() { return now; }
+
+ private:
+  static inline constinit thread_local Device now;
+  Device before_;
+};
+
+// A 0-d tensor holding a Python scalar, in memory of the CPU.
 TensorRef scalar_tensor(DType dtype, double value);
 TensorRef scalar_tensor(DType dtype, int64_t value);
 TensorRef scalar_tensor(DType dtype, std::complex<double> value);

@@ -2,16 +2,31 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <vector>
 
 namespace tandem {
 
-Dylib::Dylib(const char* variable, std::initializer_list<const char*> names) {
+std::vector<std::string> (*package_folders)() = nullptr;
+
+std::vector<std::string> library_candidates(std::initializer_list<const char*> names,
+                                            std::initializer_list<const char*> in_packages) {
+  std::vector<std::string> all(names.begin(), names.end());
+  if (!package_folders) return all;
+  for (const std::string& folder : package_folders())
+    for (const char* name : in_packages)
+      if (std::string path = folder + "/" + name; ::access(path.c_str(), R_OK) == 0) all.push_back(std::move(path));
+  return all;
+}
+
+Dylib::Dylib(const char* variable, std::initializer_list<const char*> names)
+    : Dylib(variable, std::vector<std::string>(names.begin(), names.end())) {}
+
+Dylib::Dylib(const char* variable, const std::vector<std::string>& names) {
   const char* chosen = std::getenv(variable);
-  const std::vector<std::string> candidates =
-      chosen && *chosen ? std::vector<std::string>{chosen} : std::vector<std::string>(names.begin(), names.end());
+  const std::vector<std::string> candidates = chosen && *chosen ? std::vector<std::string>{chosen} : names;
   std::string tried;
   for (const std::string& candidate : candidates) {
     handle_ = ::dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -3,6 +3,7 @@
 #pragma once
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace tandem {
 
@@ -10,6 +11,7 @@ class Dylib {
  public:
   // The first of `names` that loads. $`variable`, if set, is a path that is used instead of all of them.
   Dylib(const char* variable, std::initializer_list<const char*> names);
+  Dylib(const char* variable, const std::vector<std::string>& names);
   // Never unloaded: code and threads of the library may be in use until the process ends.
   Dylib(const Dylib&) = delete;
   Dylib& operator=(const Dylib&) = delete;
@@ -31,5 +33,11 @@ class Dylib {
   std::string name_;
   std::string reason_;
 };
+
+// Where packages of Python are installed, in which libraries may lie; set by the bindings. Null: there is no Python.
+extern std::vector<std::string> (*package_folders)();
+// `names`, then each of `in_packages` ("nvidia/cublas/lib/libcublasLt.so.12") in the folders of packages that have it.
+std::vector<std::string> library_candidates(std::initializer_list<const char*> names,
+                                            std::initializer_list<const char*> in_packages);
 
 }  // namespace tandem

@@ -1,5 +1,4 @@
-// The executor: a walk over the steps with a table of buffers on the stack. Nothing is allocated per step; counters are
-// kept in the frame and added to the global ones at the end.
+// The executor: a walk over the steps with a table of buffers on the stack (runtime/frame.h).
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -12,48 +11,17 @@
 
 #include "runtime/access_message.h"
 #include "runtime/copy.h"
-#include "runtime/counts.h"
+#include "runtime/cuda/execute.h"
+#include "runtime/frame.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
-#include "runtime/profile_steps.h"
-#include "runtime/program.h"
 #include "runtime/put.h"
 
 namespace tandem {
 
+std::atomic<LoopHook> detail::loop_hook{nullptr};
+
 namespace {
-
-std::atomic<LoopHook> loop_hook{nullptr};
-
-// Of ProgramStats, in the order of its members.
-enum Count { runs, launches, library_calls, copies, allocations, reuses, allocated_bytes, kCounts };
-struct OfPrograms;
-using Totals = ThreadCounts<OfPrograms, kCounts>;
-
-// `count` values on the stack when they are few.
-template <class T, size_t Few>
-class Scratch {
- public:
-  explicit Scratch(size_t count) : data_(count <= Few ? few_ : new T[count]) {}
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    if (data_ != few_) delete[] data_;
-  }
-  T* data() { return data_; }
-  T& operator[](size_t i) { return data_[i]; }
-
- private:
-  T few_[Few];
-  T* data_;
-};
-
-// What a slot refers to. Inputs are borrowed: no reference is counted for them.
-struct Held {
-  Storage* storage;
-  char* data;
-  bool counted;
-};
 
 template <class Use>
 std::optional<int64_t> with_integer(DType dtype, Use&& use) {
@@ -71,133 +39,29 @@ struct Failure {
   int64_t status[2] = {0, 0};
 };
 
-class Frame {
+class CpuFrame : public detail::Frame<CpuFrame> {
  public:
-  Frame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
-      : program_(program), symbols_(symbols), dims_(program.dims.size()), slots_(program.slots.size()) {
-    check_internal(inputs.size() == static_cast<size_t>(program.input_count), "program {} got {} inputs instead of {}",
-                   program.name, inputs.size(), program.input_count);
-    for (size_t i = 0; i < program.dims.size(); ++i) dims_[i] = program.dims[i].evaluate(symbols);
-    for (size_t i = 0; i < inputs.size(); ++i)
-      slots_[i] = {inputs[i].storage.get(), static_cast<char*>(inputs[i].data), false};
-    for (size_t i = inputs.size(); i < program.slots.size(); ++i) slots_[i] = {nullptr, nullptr, false};
-    if (profiling()) [[unlikely]] {
-      for (const auto& kernel : program.kernels) count_launches(kernel);
-      left_out_ = !ProfileScope::is_recording();
-    }
-  }
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
+  using Frame::execute;
+  using Frame::Frame;
+  // For steps that somebody else runs one by one: `settles`, whether a failure leaves behind what it should.
+  CpuFrame(const Program& program, const int64_t* symbols, std::span<char* const> slots, bool settles)
+      : Frame(program, symbols, slots), settles_(settles) {}
 
-  ~Frame() {
-    if (samplers_) LoopSamplers::give_back(std::move(samplers_));
-    for (size_t i = 0; i < program_.slots.size(); ++i) clear(slots_[i]);
-    const auto add = [](Count which, int64_t count) {
-      if (count != 0) Totals::add(which, count);
-    };
-    add(runs, 1);
-    add(launches, stats_.launches);
-    add(library_calls, stats_.library_calls);
-    add(copies, stats_.copies);
-    add(allocations, stats_.allocations);
-    add(reuses, stats_.reuses);
-    add(allocated_bytes, stats_.allocated_bytes);
-  }
-
-  void run_block(const Block& block) {
-    for (const Step& step : block) std::visit([this](const auto& op) { execute(op); }, step.op);
-  }
-
-  Buffer output(const View& view) {
-    const Held& held = at(view.slot);
-    if (held.storage) held.storage->references.fetch_add(1, std::memory_order_relaxed);
-    return {StorageRef(held.storage), held.data + dim(view.offset) * element_size(view.slot)};
-  }
-
- private:
-  int64_t dim(DimRef ref) { return dims_[static_cast<size_t>(ref)]; }
-  Held& at(int slot) { return slots_[static_cast<size_t>(slot)]; }
-  int64_t element_size(int slot) const { return size_of(program_.slots[static_cast<size_t>(slot)].dtype); }
-  char* address(int slot, DimRef offset) { return at(slot).data + dim(offset) * element_size(slot); }
-  // Of the elements of a view, broadcast ones counted once.
-  int64_t bytes_of(const View& view) {
-    int64_t bytes = element_size(view.slot);
-    for (size_t i = 0; i < view.shape.size(); ++i)
-      if (dim(view.strides[i]) != 0) bytes *= dim(view.shape[i]);
-    return bytes;
-  }
+  static StorageRef new_memory(int64_t bytes) { return allocate(static_cast<size_t>(bytes)); }
+  static bool is_own(const Storage& storage) { return storage.owner == nullptr; }
   // Buffers of the program itself are written to, and inputs that it writes to change before their version does.
   Storage* versioned_memory(int slot) {
-    const Held& held = at(slot);
+    const detail::Held& held = at(slot);
     return held.counted || program_.writes_inputs ? nullptr : held.storage;
   }
   bool truth(int slot) { return *at(slot).data != 0; }
 
-  static void clear(Held& held) {
-    if (held.counted) drop(held.storage);
-    held = {nullptr, nullptr, false};
-  }
-  // A further reference to the same buffer. Borrowed ones become counted only when they leave their input slot.
-  static Held share(const Held& held) {
-    if (held.storage) held.storage->references.fetch_add(1, std::memory_order_relaxed);
-    return {held.storage, held.data, held.storage != nullptr};
-  }
-
-  // Of what takes longer than about 10 µs it is known before that it is worth a record.
-  static constexpr double kLong = 10'000;  // ns
-  static constexpr int64_t kLongProducts = 1 << 19;
-
-  template <class Origin>
-  void begin(std::optional<ProfileStep>& profile, EventKind kind, const std::shared_ptr<const Origin>& origin,
-             const void* step, bool is_long) {
-    if (left_out_ && !is_long) return;
-    Sampler* sampler = nullptr;
-    uint32_t count = 1;
-    if (loops_ > 0 && !left_out_ && !detail::records_all()) {
-      if (!samplers_) samplers_ = LoopSamplers::take();
-      sampler = &samplers_->of(step, kind, origin);
-      count = sampler->due();
-    }
-    if (count > 0 || is_long) profile.emplace(kind, origin, is_long, sampler, count);
-  }
-  void begin_copy(std::optional<ProfileStep>& profile, EventKind kind, const OriginRef& origin, const void* step,
-                  int64_t bytes) {
-    begin(profile, kind, origin, step, is_long_copy(bytes));
-    if (profile) profile->read = profile->written = bytes;
-  }
-
-  void execute(const Allocate& op) {
-    Held& held = at(op.slot);
-    clear(held);
-    const int64_t count = dim(op.count), size = element_size(op.slot);
-    if (count < 0)
-      throw_error(ErrorKind::shape, "{}: got a buffer of {} elements; need at least 0", program_.name, count);
-    int64_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) bytes = INT64_MAX;  // refused by allocate, with its message
-    if (op.reuse >= 0) {
-      const Held& old = at(op.reuse);
-      const Storage* storage = old.storage;
-      if (old.counted && storage->owner == nullptr && storage->data == old.data &&
-          storage->capacity >= static_cast<size_t>(bytes) && storage->references.load(std::memory_order_acquire) == 1) {
-        held = share(old);
-        held.storage->bytes = static_cast<size_t>(bytes);
-        ++stats_.reuses;
-        return;
-      }
-    }
-    StorageRef memory = allocate(static_cast<size_t>(bytes));
-    ++stats_.allocations;
-    stats_.allocated_bytes += bytes;
-    char* data = static_cast<char*>(memory->data);
-    held = {memory.release(), data, true};
-  }
-
   void execute(const Launch& op) {
     const std::shared_ptr<const KernelCode>& held = program_.kernels[static_cast<size_t>(op.kernel)];
     const KernelCode& kernel = *held;
-    Scratch<void*, 24> pointers(op.args.size());
+    detail::Scratch<void*, 24> pointers(op.args.size());
     for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = address(op.args[i].slot, op.args[i].offset);
-    Scratch<int64_t, 48> values(op.vals.size());
+    detail::Scratch<int64_t, 48> values(op.vals.size());
     for (size_t i = 0; i < op.vals.size(); ++i) values[i] = dim(op.vals[i]);
     const int64_t scratch_bytes = op.scratch_bytes < 0 ? 0 : dim(op.scratch_bytes);
     Failure failure;
@@ -228,16 +92,10 @@ class Frame {
     if (message.find(" (at ") == std::string::npos) message += line_of(kernel);
     throw Error(ErrorKind::index, message);
   }
-  static std::string line_of(const StepOrigin& origin) {
-    for (const SourceLoc& source : origin.sources)
-      if (source.known()) return fmt::format(" (at {}:{})", source.file, source.line);
-    return "";
-  }
-
   void execute(const Matmul& op) {
     const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
     const bool one_right = right == 2;
-    Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
+    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
     int64_t *extents = batch.data(), *a = extents + batch_rank, *b = a + batch_rank;
     for (size_t i = 0; i < batch_rank; ++i) {
       extents[i] = dim(op.out.shape[i]);
@@ -332,7 +190,7 @@ class Frame {
   void execute(const Put& op) {
     const auto axis = static_cast<size_t>(op.axis);
     const size_t rank = op.to.shape.size(), index_rank = op.index.shape.size();
-    Scratch<PutAxis, kMostCopyAxes> axes(index_rank + rank);
+    detail::Scratch<PutAxis, kMostCopyAxes> axes(index_rank + rank);
     for (size_t k = 0; k < index_rank; ++k) axes[k] = {dim(op.index.shape[k]), 0, dim(op.from.strides[axis + k])};
     const auto skip = [&](size_t k) { return k < axis ? k : k - 1 + index_rank; };
     size_t end = index_rank;
@@ -364,31 +222,6 @@ class Frame {
     ++stats_.copies;
   }
 
-  void execute(const Release& op) { clear(at(op.slot)); }
-
-  void execute(const Bind& op) {
-    const Held shared = share(at(op.from));
-    clear(at(op.to));
-    at(op.to) = shared;
-  }
-
-  void execute(const Branch& op) { run_block(truth(op.predicate) ? op.then_block : op.else_block); }
-
-  void execute(const Loop& op) {
-    Scratch<Held, 16> next(op.carried.size());
-    ++loops_;
-    for (run_block(op.condition); truth(op.predicate); run_block(op.condition)) {
-      if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
-      run_block(op.body);
-      for (size_t i = 0; i < op.carried.size(); ++i) next[i] = share(at(op.carried[i].second));
-      for (size_t i = 0; i < op.carried.size(); ++i) {
-        clear(at(op.carried[i].first));
-        at(op.carried[i].first) = next[i];
-      }
-    }
-    --loops_;
-  }
-
   void execute(const HostCall& op) {
     const HostFunction& function = program_.host[static_cast<size_t>(op.function)];
     std::optional<ProfileStep> profile;
@@ -416,6 +249,7 @@ class Frame {
   // What is copied into an argument may be another one as it was, and so may be what the function gets: everything is
   // read before anything is written.
   void settle(const OnFailure& failure, int function) {
+    if (!settles_) return;
     std::vector<StorageRef> kept;
     const auto keep = [&](const View& view) -> const void* {
       const StorageRef& memory =
@@ -433,12 +267,6 @@ class Frame {
     }
     if (function < 0) return;
     if (const auto& failed = program_.host[static_cast<size_t>(function)].failed) failed(args);
-  }
-
-  int64_t count_of(const View& view) {
-    int64_t count = 1;
-    for (const DimRef extent : view.shape) count *= dim(extent);
-    return count;
   }
 
   // Between what lies at `place` as the view says and what lies row by row.
@@ -468,14 +296,8 @@ class Frame {
     throw_out_of_bounds(*bad, op.axis, size, place.c_str());
   }
 
-  const Program& program_;
-  const int64_t* symbols_;
-  Scratch<int64_t, 128> dims_;
-  Scratch<Held, 48> slots_;
-  ProgramStats stats_;
-  int loops_ = 0;          // that the step is inside
-  bool left_out_ = false;  // from a profile, but for long steps
-  std::unique_ptr<LoopSamplers> samplers_;
+ private:
+  bool settles_ = true;
 };
 
 }  // namespace
@@ -483,7 +305,9 @@ class Frame {
 void run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols, std::span<Buffer> outputs) {
   check_internal(outputs.size() == program.outputs.size(), "program {} was asked for {} outputs instead of {}",
                  program.name, outputs.size(), program.outputs.size());
-  Frame frame(program, inputs, symbols);
+  if (!is_cpu(program.device)) [[unlikely]]
+    return cuda::run(program, inputs, symbols, outputs);
+  CpuFrame frame(program, inputs, symbols);
   frame.run_block(program.body);
   for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = frame.output(program.outputs[i]);
 }
@@ -494,7 +318,18 @@ std::vector<Buffer> run(const Program& program, std::span<const Buffer> inputs, 
   return outputs;
 }
 
+void run_step(const Program& program, const Step& step, const int64_t* symbols, std::span<char* const> slots) {
+  CpuFrame frame(program, symbols, slots, false);
+  std::visit([&frame](const auto& op) { frame.execute(op); }, step.op);
+}
+
+void settle(const Program& program, const OnFailure& failure, int function, const int64_t* symbols,
+            std::span<char* const> slots) {
+  CpuFrame(program, symbols, slots, true).settle(failure, function);
+}
+
 ProgramStats program_stats() {
+  using namespace detail;
   const auto sum = Totals::sum();
   return {sum[runs],        sum[launches], sum[library_calls],  sum[copies],
           sum[allocations], sum[reuses],   sum[allocated_bytes]};
@@ -510,6 +345,6 @@ ProgramStats ProgramStats::operator-(const ProgramStats& earlier) const {
           allocated_bytes - earlier.allocated_bytes};
 }
 
-void set_loop_hook(LoopHook hook) { loop_hook.store(hook); }
+void set_loop_hook(LoopHook hook) { detail::loop_hook.store(hook); }
 
 }  // namespace tandem

@@ -22,6 +22,7 @@
 #include "ir/dtype.h"
 #include "ir/error.h"
 #include "ir/put_mode.h"
+#include "runtime/device.h"
 #include "runtime/kernel_code.h"
 #include "runtime/routine.h"
 #include "runtime/storage.h"
@@ -181,7 +182,9 @@ struct HostFunction {
 
 struct Program {
   std::string name;
+  Device device = {};  // where its buffers are and its kernels run; inputs without axes may lie on the CPU all the same
   int input_count = 0;
+  std::vector<int> written = {};  // inputs that it writes to
   std::vector<Dim> dims;
   std::vector<Slot> slots;
   std::vector<std::shared_ptr<const KernelCode>> kernels;
@@ -201,6 +204,12 @@ struct Buffer {
 // Thread-safe. Costs some tens of nanoseconds a step. Errors leave nothing behind but what was written to inputs.
 std::vector<Buffer> run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols);
 void run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols, std::span<Buffer> outputs);
+
+// For the executor of another device, which runs some steps on the host: one step, or what is left to do after it failed
+// (an OnFailure), on buffers that are at these places. Such a step does not settle failures itself.
+void run_step(const Program& program, const Step& step, const int64_t* symbols, std::span<char* const> slots);
+void settle(const Program& program, const OnFailure& failure, int function, const int64_t* symbols,
+            std::span<char* const> slots);
 
 // Since the start of the process.
 struct ProgramStats {

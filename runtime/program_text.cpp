@@ -16,7 +16,8 @@ class Printer {
   explicit Printer(const Program& program) : program_(program) {}
 
   std::string text() {
-    line("program @{}({} inputs) {{", program_.name, program_.input_count);
+    const std::string place = is_cpu(program_.device) ? "" : " on " + tandem::to_text(program_.device);
+    line("program @{}({} inputs){} {{", program_.name, program_.input_count, place);
     ++depth_;
     for (size_t i = 0; i < program_.dims.size(); ++i) line("d{} = {}", i, tandem::to_text(program_.dims[i]));
     for (size_t i = 0; i < program_.slots.size(); ++i)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+
 namespace tandem {
 
 Signature::Signature(std::span<const InputSpec> inputs, std::vector<ShapeGuard> guards, size_t symbol_count)
@@ -25,7 +26,11 @@ Signature::Signature(std::span<const InputSpec> inputs, std::vector<ShapeGuard> 
 
 const CapturedOutput& chosen(const CapturedOutput& output, std::span<const Buffer> made) {
   const auto found = std::find_if(output.choices.begin(), output.choices.end(), [made](const CapturedOutput& choice) {
-    return *static_cast<const bool*>(made[static_cast<size_t>(choice.flag)].data);
+    const Buffer& flag = made[static_cast<size_t>(choice.flag)];
+    if (flag.storage->gpu < 0) return *static_cast<const bool*>(flag.data);
+    bool value = false;
+    copy_bytes({}, &value, device_of(*flag.storage), flag.data, 1);
+    return value;
   });
   return found != output.choices.end() ? *found : output;
 }

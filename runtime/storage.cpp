@@ -362,6 +362,7 @@ void detail::recycle(Storage* storage) {
   if (index == kBorrowed) {
     if (storage->release) storage->release(storage);
     storage->release = nullptr;
+    storage->gpu = -1;
     index = kBorrowedList;
   } else {
     shared().in_use.fetch_sub(static_cast<int64_t>(storage->capacity), std::memory_order_relaxed);

@@ -16,6 +16,7 @@ struct Storage {
   // Others may write to it without a word: it is borrowed, or was given away (NumPy, DLPack, C).
   std::atomic<bool> lent{false};
   uint8_t size_class = 0;               // of the allocator
+  int16_t gpu = -1;                     // the GPU whose memory it is, which only runtime/cuda can read; -1: the host's
   uint32_t version = 0;                 // grows whenever elements are overwritten
   void* data = nullptr;                 // never null, even for 0 bytes, unless borrowed
   size_t bytes = 0;                     // asked for
@@ -57,6 +58,7 @@ class StorageRef {
   Storage* release() { return std::exchange(storage_, nullptr); }  // the caller takes over the reference
   Storage* get() const { return storage_; }
   Storage* operator->() const { return storage_; }
+  Storage& operator*() const { return *storage_; }
   explicit operator bool() const { return storage_ != nullptr; }
   bool unique() const { return storage_ && storage_->references.load(std::memory_order_acquire) == 1; }
 
@@ -68,7 +70,7 @@ class StorageRef {
 // Before it gives up it empties the cache. Refuses what the machine cannot hold (memory + swap, the control group, or
 // $TANDEM_MEMORY_LIMIT bytes in all), since an overcommitting system would only kill the process later.
 StorageRef allocate(size_t bytes);
-// Wraps foreign memory; `release` is called once when the last reference goes.
+// Wraps foreign memory, the host's unless `gpu` is set after that; `release` is called once when the last reference goes.
 StorageRef borrow(void* data, size_t bytes, bool writable, void* owner, void (*release)(Storage*));
 
 struct MemoryStats {

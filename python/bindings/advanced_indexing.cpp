@@ -32,6 +32,12 @@ void check_mask(const TensorRef& mask, const Shape& shape, int64_t axis, ShapeEn
 }
 
 TensorRef dense(const TensorRef& x) { return x->is_contiguous() ? x : contiguous_copy(x); }
+// In memory of the host, where indices and masks are looked at.
+TensorRef dense_on_host(const TensorRef& x) { return dense(on_host(detached(x))); }
+// Numbers, indices and masks follow the tensor that they are for.
+TensorRef beside(const TensorRef& x, const TensorRef& other) {
+  return other->recorded || x->recorded || other->device == x->device ? other : to_device(detached(other), x->device);
+}
 
 int64_t count_true(const uint8_t* flags, int64_t size) {
   constexpr int64_t kRun = 255;  // of sums that fit a byte, as vectors want it
@@ -46,18 +52,18 @@ int64_t count_true(const uint8_t* flags, int64_t size) {
 
 // x[mask] where the mask has the shape of x.
 TensorRef selected(const TensorRef& x, const TensorRef& mask) {
-  const TensorRef from = dense(x), where = dense(mask);
+  const TensorRef from = dense_on_host(x), where = dense_on_host(mask);
   const auto* flags = static_cast<const uint8_t*>(where->data);
   const int64_t count = count_true(flags, element_count(where->sizes));
   TensorRef out = Tensor::empty(x->dtype, {count});
   copy_selected(size_of(x->dtype), from->data, flags, count, out->data);
-  return out;
+  return beside(x, out);
 }
 
 // Where the mask is true, in row-major order.
 TensorRef true_places(const TensorRef& mask) {
   if (!mask->recorded && mask->rank() == 0) {  // x[True]
-    const int64_t count = *static_cast<const uint8_t*>(mask->data);
+    const int64_t count = *static_cast<const uint8_t*>(dense_on_host(mask)->data);
     return call("full", {}, {std::vector<Dim>{count}, int64_t{0}, DType::i64});
   }
   if (mask->recorded || Recorder::current())
@@ -65,7 +71,7 @@ TensorRef true_places(const TensorRef& mask) {
         ErrorKind::capture,
         "index: got a mask among other indices in a captured function, where the size of the result would depend "
         "on its values; need sizes that are known without them; try td.where(mask, x, other)");
-  const TensorRef where = dense(mask);
+  const TensorRef where = dense_on_host(mask);
   const auto* flags = static_cast<const uint8_t*>(where->data);
   const int64_t count = count_true(flags, element_count(where->sizes));
   TensorRef out = Tensor::empty(DType::i64, {count});
@@ -84,7 +90,7 @@ TensorRef joined_in_memory(const std::vector<TensorRef>& indices, const Shape& e
   auto* joined = static_cast<int64_t*>(out->data);
   const int64_t count = element_count(sizes);
   for (size_t k = 0; k < indices.size(); ++k) {
-    const TensorRef plain = contiguous_copy(indices[k]);
+    const TensorRef plain = dense_on_host(contiguous_copy(indices[k]));
     const auto* index = static_cast<const int64_t*>(plain->data);
     const int64_t extent = extents[k].constant();
     for (int64_t i = 0; i < count; ++i) {
@@ -207,6 +213,7 @@ Picked picked(const TensorRef& x, std::vector<IndexArray> arrays, ShapeEnv& env)
 
 TensorRef taken(const TensorRef& table, const TensorRef& index, int64_t at, const Picked& from) {
   const bool single = from.arrays.size() == 1 && from.covered[0] == 1;
+  if (!(table->device == index->device)) return taken(table, beside(table, index), at, from);
   if (!single) return call("take", {table, index}, {at});
   const int64_t source = from.arrays[0].source;
   if (Recorder* recorder = Recorder::current())
@@ -217,7 +224,7 @@ TensorRef taken(const TensorRef& table, const TensorRef& index, int64_t at, cons
   } catch (const Error& error) {
     if (error.kind != ErrorKind::index || source == at) throw;
     // The same message, with the axis that it is of x.
-    const TensorRef wide = contiguous_copy(as_int64(index));
+    const TensorRef wide = dense_on_host(as_int64(index));
     const int64_t size = table->sizes[static_cast<int>(at)];
     const auto bad = first_outside(static_cast<const int64_t*>(wide->data), element_count(wide->sizes), size);
     if (!bad) throw;
@@ -309,7 +316,7 @@ void write_in_memory(const TensorRef& x, const Picked& to, const TensorRef& valu
 // As an operation: for a capture, and for the tape, where the indices are checked as ever.
 void write_as_operation(Recorder* recorder, const Picked& to, const TensorRef& values, int64_t place) {
   const TensorRef table = to.table();
-  TensorRef index = to.index();
+  TensorRef index = beside(table, to.index());
   if (recorder && to.arrays.size() == 1)
     index = recorder->checked_index(index, table->type().shape[static_cast<size_t>(to.at)], to.arrays[0].source);
   const TensorRef ordered = moved(values, place, static_cast<int64_t>(to.common.size()), to.at);
@@ -348,8 +355,11 @@ TensorRef pick(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_
   return moved(out, from.at, static_cast<int64_t>(from.common.size()), place);
 }
 
-bool assign_masked(const TensorRef& x, const IndexArray& mask, const TensorRef& given, ShapeEnv& env) {
+bool assign_masked(const TensorRef& x, const IndexArray& mask_given, const TensorRef& values, ShapeEnv& env) {
   Recorder* recorder = Recorder::current();
+  IndexArray mask = mask_given;
+  mask.index = beside(x, mask.index);
+  const TensorRef given = values->rank() == 0 ? beside(x, values) : values;
   if (is_selection(*given)) {
     recorder->assign_where(x, mask.index, mask.axis, given);
     return true;
@@ -386,7 +396,7 @@ bool assign_masked(const TensorRef& x, const IndexArray& mask, const TensorRef& 
 void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_t place, const NewAxes& added,
                    const TensorRef& given, ShapeEnv& env) {
   const Picked to = picked(x, arrays, env);
-  TensorRef values = assignable(x, given);
+  TensorRef values = assignable(x, given->rank() == 0 ? beside(x, given) : given);
   // As x[key] is: the axes that are not picked from, those of the index arrays among them, and new ones.
   const Shape all = to.view->type().shape;
   Shape shape;
@@ -405,7 +415,7 @@ void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, in
   if (values->type().shape != shape) values = call("broadcast_to", {values}, {shape});
   if (!dropped.empty()) values = call("squeeze", {values}, {dropped});
   Recorder* recorder = Recorder::current();
-  if (recorder || needs_tape(x, values))
+  if (recorder || !is_cpu(x->device) || needs_tape(x, values))
     write_as_operation(recorder, to, values, place);
   else
     write_in_memory(x, to, values, place);

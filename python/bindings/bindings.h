@@ -41,6 +41,7 @@ void bind_graphs(py::module_& m);
 void bind_linalg(py::module_& m);
 void bind_autograd(py::module_& m);
 void bind_deploy(py::module_& m);
+void bind_cuda(py::module_& m);
 
 // The innermost frame outside of the tandem package: a new reference, null when there is none.
 PyFrameObject* user_frame();
@@ -63,8 +64,8 @@ bool is_size(py::handle value);
 std::vector<Dim> dims_from(py::handle value);  // an int or a sequence
 py::tuple shape_of(const Tensor& x);
 
-// Throws unless `device` is None or names the only device there is.
-void check_device(std::string_view what, py::handle device);
+// "cpu", "cuda", "cuda:1", or None, the CPU. Throws Error{backend} when it is not there.
+Device device_from(py::handle device, std::string_view what);
 // td.ShareError, a BufferError: memory that cannot be handed over as asked.
 [[noreturn]] void throw_not_shared(const std::string& message);
 // For the buffer protocol.

@@ -1,6 +1,8 @@
 // Tensors to and from DLPack capsules, of both layouts.
 #include "python/bindings/dlpack.h"
 
+#include "runtime/cuda/device.h"
+
 namespace tandem {
 
 namespace {
@@ -22,6 +24,10 @@ void delete_exported(Managed* managed) {
   delete managed;
 }
 
+DLDevice dlpack_device(const Tensor& x) {
+  return is_cpu(x.device) ? DLDevice{kDLCPU, 0} : DLDevice{kDLCUDA, x.device.index};
+}
+
 template <class Managed>
 Managed* export_tensor(const TensorRef& x, bool copied) {
   lend(*x);
@@ -32,7 +38,7 @@ Managed* export_tensor(const TensorRef& x, bool copied) {
   auto* managed = new Managed;
   managed->manager_ctx = new TensorRef(x);
   managed->deleter = delete_exported<Managed>;
-  managed->dl_tensor = {x->data, {kDLCPU, 0}, rank, dlpack_dtype(x->dtype), shape, shape + rank, 0};
+  managed->dl_tensor = {x->data, dlpack_device(*x), rank, dlpack_dtype(x->dtype), shape, shape + rank, 0};
   if constexpr (std::is_same_v<Managed, DLManagedTensorVersioned>) {
     managed->version = {1, 0};
     managed->flags = 0;
@@ -51,15 +57,44 @@ py::capsule export_capsule(const TensorRef& x, bool copied) {
   });
 }
 
+py::tuple dlpack_device_tuple(const Tensor& x) {
+  const DLDevice device = dlpack_device(x);
+  return py::make_tuple(static_cast<int>(device.device_type), device.device_id);
+}
+
+// What another library does with the tensor on its stream comes after what Tandem was asked for: the protocol's numbers are
+// 1 and 2 for the default streams, 0 for none of them, -1 for "do nothing".
+void order_before(const Tensor& x, py::handle stream) {
+  const int64_t number = stream.is_none() ? 1 : py::int_(py::reinterpret_borrow<py::object>(stream)).cast<int64_t>();
+  if (number == 0 || number < -1)
+    throw_error(ErrorKind::value, "__dlpack__: got stream={}; need 1 or 2, the default streams, -1, or a handle", number);
+  if (number == -1) return;
+  cuda::Gpu& gpu = cuda::Gpu::at(x.device.index);
+  gpu.enter();
+  const cuda::Api& api = cuda::driver();
+  cuda::Handle event = nullptr;
+  gpu.check(api.event_create(&event, cuda::kEventWithoutTiming), "cuEventCreate");
+  cuda::Result result = api.event_record(event, gpu.stream);
+  if (result == cuda::Result::success) result = api.stream_wait(reinterpret_cast<cuda::Handle>(number), event, 0);
+  api.event_destroy(event);
+  gpu.check(result, "cuStreamWaitEvent");
+}
+
 py::capsule to_dlpack(const TensorRef& x, py::handle stream, py::handle max_version, py::handle device,
                       std::optional<bool> copy) {
   if (x->recorded) throw_leaked("__dlpack__", *x);
-  if (!stream.is_none())
+  if (is_cpu(x->device) && !stream.is_none())
     throw_error(ErrorKind::value, "__dlpack__: got stream={}; need None, because the CPU has no streams",
                 std::string(py::repr(stream)));
-  if (!device.is_none() && !device.equal(py::make_tuple(static_cast<int>(kDLCPU), 0)))
-    throw_not_shared(fmt::format("__dlpack__: got dl_device={}; need (1, 0), the CPU, which is where the tensor is",
-                                 std::string(py::repr(device))));
+  const py::object own = dlpack_device_tuple(*x), cpu = py::make_tuple(static_cast<int>(kDLCPU), 0);
+  if (!device.is_none() && !device.equal(own)) {
+    if (device.equal(cpu) && !(copy && !*copy))  // it may be a copy
+      return to_dlpack(on_host(detached(x)), py::none(), max_version, py::none(), std::nullopt);
+    throw_not_shared(fmt::format("__dlpack__: got dl_device={}; need {}, which is where the tensor is{}",
+                                 std::string(py::repr(device)), std::string(py::repr(own)),
+                                 is_cpu(x->device) ? "" : ", or (1, 0), the CPU, with a copy"));
+  }
+  if (!is_cpu(x->device)) order_before(*x, stream);
   const bool versioned = !max_version.is_none() && max_version.cast<py::tuple>()[0].cast<int>() >= 1;
   const bool copied = copy && *copy;
   const TensorRef out = copied ? contiguous_copy(x) : x;
@@ -106,20 +141,22 @@ TensorRef import_tensor(const py::object& capsule) {
     auto* owner = static_cast<Managed*>(s->owner);
     if (owner->deleter) owner->deleter(owner);
   });
+  if (t.device.device_type == kDLCUDA) storage->gpu = static_cast<int16_t>(t.device.device_id);
   return std::make_shared<Tensor>(*dtype, sizes, strides, std::move(storage), data);
 }
 
 // Asks for the newest layout; libraries that are older than version 1 know no arguments.
-py::object capsule_of(py::handle source, std::optional<bool> copy) {
+py::object capsule_of(py::handle source, std::optional<bool> copy, py::object stream) {
   const py::object method = source.attr("__dlpack__");
   py::dict options;
+  if (!stream.is_none()) options["stream"] = stream;
   options["max_version"] = py::make_tuple(1, 0);
   if (copy) options["copy"] = *copy;
   try {
     return method(**options);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_TypeError)) throw;
-    return method();
+    return stream.is_none() ? method() : method(py::arg("stream") = stream);
   }
 }
 
@@ -134,13 +171,18 @@ TensorRef from_dlpack(py::handle source, std::optional<bool> copy) {
   if (const TensorRef* same = tensor_pointer(source)) return must_copy ? contiguous_copy(*same) : *same;
   if (!py::hasattr(source, "__dlpack__"))
     throw_error(ErrorKind::type, "from_dlpack: got {}; need an object with __dlpack__", std::string(py::repr(source)));
+  py::object stream = py::none();
   if (py::hasattr(source, "__dlpack_device__")) {
     const auto device = source.attr("__dlpack_device__")().cast<py::tuple>();
-    if (py::int_(device[0]).cast<int>() != kDLCPU)
+    const int type = py::int_(device[0]).cast<int>();
+    if (type != kDLCPU && type != kDLCUDA)
       throw_error(ErrorKind::backend,
-                  "from_dlpack: got a tensor on another device; need one on the CPU; try moving it first");
+                  "from_dlpack: got a tensor on a device of kind {}; need one on the CPU or an NVIDIA GPU; try moving it first",
+                  type);
+    // Our stream waits for theirs.
+    if (type == kDLCUDA) stream = py::int_(reinterpret_cast<uintptr_t>(cuda::Gpu::at(py::int_(device[1]).cast<int>()).stream));
   }
-  const py::object capsule = capsule_of(source, copy);
+  const py::object capsule = capsule_of(source, copy, stream);
   if (PyCapsule_IsValid(capsule.ptr(), kName<DLManagedTensorVersioned>)) {
     const bool copied =
         must_copy &&
@@ -158,8 +200,8 @@ void bind_dlpack(py::module_& m) {
   m.def(
       "from_dlpack",
       [](py::handle x, py::handle device, std::optional<bool> copy) {
-        check_device("from_dlpack", device);
-        return from_dlpack(x, copy);
+        const TensorRef made = from_dlpack(x, copy);
+        return device.is_none() ? made : to_device(made, device_from(device, "from_dlpack"));
       },
       py::arg("x"), py::pos_only(), py::kw_only(), py::arg("device") = py::none(), py::arg("copy") = py::none(),
       "Return a tensor that shares the memory of a DLPack object, or with copy=True a copy.\n\n"
@@ -169,7 +211,7 @@ void bind_dlpack(py::module_& m) {
                                                py::arg("stream") = py::none(), py::arg("max_version") = py::none(),
                                                py::arg("dl_device") = py::none(), py::arg("copy") = py::none());
   tensor.attr("__dlpack_device__") =
-      py::cpp_function([](const Tensor&) { return py::make_tuple(static_cast<int>(kDLCPU), 0); },
+      py::cpp_function([](const Tensor& x) { return dlpack_device_tuple(x); },
                        py::name("__dlpack_device__"), py::is_method(tensor));
 }
 

@@ -4,6 +4,7 @@
 
 #include "python/bindings/bindings.h"
 #include "python/bindings/dlpack.h"
+#include "runtime/cuda/device.h"
 
 namespace tandem {
 
@@ -54,8 +55,9 @@ TensorRef from_buffer(py::handle object, DType dtype, const std::vector<int64_t>
 TensorRef bytes_of(const TensorRef& x, bool writable) {
   if (x->recorded) throw_leaked("bytes", *x);
   check_internal(x->is_contiguous(), "bytes of a tensor with gaps");
+  const TensorRef there = on_host(detached(x));
   const Sizes sizes{element_count(x->sizes) * size_of(x->dtype)};
-  auto out = std::make_shared<Tensor>(DType::u8, sizes, Sizes{1}, x->storage, x->data);
+  auto out = std::make_shared<Tensor>(DType::u8, sizes, Sizes{1}, there->storage, there->data);
   out->writable = writable && x->writable;
   return out;
 }
@@ -237,7 +239,12 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
   return out;
 }
 
-py::object numpy_view(const TensorRef& x) { return numpy().attr("asarray")(py::cast(x)); }
+py::object numpy_view(const TensorRef& x) {
+  if (!x->recorded && !is_cpu(x->device))
+    throw_error(ErrorKind::backend, "numpy: got a tensor on {}; need one on the CPU, where NumPy works; try x.cpu().numpy()",
+                to_text(x->device));
+  return numpy().attr("asarray")(py::cast(x));
+}
 
 }  // namespace
 
@@ -246,14 +253,26 @@ TensorRef as_tensor(py::handle value) {
   return asarray(value, py::none(), std::nullopt);
 }
 
-void check_device(std::string_view what, py::handle device) {
-  if (!device.is_none() && std::string(py::str(device)) != "cpu")
-    throw_error(ErrorKind::backend, "{}: got the device {}; need 'cpu', the only one this build has", what,
+Device device_from(py::handle device, std::string_view what) {
+  if (device.is_none()) return {};
+  if (!PyUnicode_Check(device.ptr()))
+    throw_error(ErrorKind::type, "{}: got the device {}; need 'cpu', 'cuda' or the number of a GPU, as in 'cuda:1'", what,
                 std::string(py::repr(device)));
+  return cuda::device_from(device.cast<std::string>());
 }
+
+namespace {
+
+[[noreturn]] void throw_elsewhere(const Tensor& x, const char* what) {
+  throw_error(ErrorKind::backend, "{}: got a tensor on {}; need one on the CPU, where NumPy works; try x.cpu()", what,
+              to_text(x.device));
+}
+
+}  // namespace
 
 py::buffer_info buffer_of(const Tensor& x) {
   if (x.recorded) throw_leaked("buffer", x);
+  if (!is_cpu(x.device)) throw_elsewhere(x, "buffer");
   // The struct module's letter for NumPy's code.
   constexpr std::pair<std::string_view, const char*> letters[] = {
       {"b1", "?"}, {"i1", "b"}, {"u1", "B"}, {"i2", "h"}, {"u2", "H"}, {"i4", "i"},  {"u4", "I"},
@@ -272,8 +291,8 @@ void bind_interop(py::module_& m) {
   m.def(
       "asarray",
       [](py::handle obj, py::handle dtype, py::handle device, std::optional<bool> copy) {
-        check_device("asarray", device);
-        return asarray(obj, dtype, copy);
+        const TensorRef made = asarray(obj, dtype, copy);
+        return device.is_none() ? made : to_device(made, device_from(device, "asarray"));
       },
       py::arg("obj"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
       py::arg("copy") = py::none(),
@@ -283,21 +302,24 @@ void bind_interop(py::module_& m) {
   m.def(
       "empty",
       [](py::handle shape, py::handle dtype, py::handle device) {
-        check_device("empty", device);
+        const Device place = device_from(device, "empty");
         const DType type = dtype.is_none() ? default_dtype() : dtype_from(dtype);
-        if (Recorder::current()) return call("full", {}, {dims_from(shape), Attr(0.0), type});
+        if (Recorder* recorder = Recorder::current()) {
+          if (!device.is_none()) recorder->want_device(place, "empty");
+          return call("full", {}, {dims_from(shape), Attr(0.0), type});
+        }
         Sizes sizes;
         for (const Dim& d : dims_from(shape)) {
           if (d.constant() < 0) throw_error(ErrorKind::shape, "empty: got the size {}; need 0 or more", d.constant());
           sizes.push_back(d.constant());
         }
-        return Tensor::empty(type, sizes);
+        return Tensor::empty(type, sizes, place);
       },
       py::arg("shape"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
       "Return a tensor of undefined contents.\n\n>>> td.empty((2, 3)).shape\n(2, 3)");
 
   m.attr("_max_dimensions") = kMaxRank;
-  m.def("_check_device", check_device);
+  m.def("_device", [](py::handle device) { return to_text(device_from(device, "device")); });
   m.def("_from_buffer", [](py::handle object, py::handle dtype, const std::vector<int64_t>& shape) {
     return from_buffer(object, dtype_from(dtype), shape);
   });
@@ -325,6 +347,24 @@ void bind_interop(py::module_& m) {
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   py::object property = py::module_::import("builtins").attr("property");
+  tensor.attr("__cuda_array_interface__") = property(py::cpp_function(
+      [](const Tensor& x) {
+        if (x.recorded || is_cpu(x.device)) throw py::attribute_error("__cuda_array_interface__");
+        if (x.dtype == DType::bf16)
+          throw_error(ErrorKind::dtype, "__cuda_array_interface__: got a bfloat16 tensor; need a dtype of NumPy; try DLPack");
+        py::dict facts;
+        facts["version"] = 3;
+        facts["shape"] = shape_of(x);
+        facts["typestr"] = typestr_of(x.dtype);
+        facts["data"] = py::make_tuple(reinterpret_cast<intptr_t>(x.data), !x.writable);
+        py::tuple strides(static_cast<size_t>(x.strides.size()));
+        for (int k = 0; k < x.strides.size(); ++k)
+          strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
+        facts["strides"] = strides;
+        facts["stream"] = py::int_(reinterpret_cast<uintptr_t>(cuda::Gpu::at(x.device.index).stream));
+        return facts;
+      },
+      py::name("__cuda_array_interface__"), py::is_method(tensor)));
   tensor.attr("__array_interface__") = property(py::cpp_function(
       [](const Tensor& x) {
         if (x.recorded && x.recorded->recorder.get() == Recorder::current())
@@ -333,6 +373,7 @@ void bind_interop(py::module_& m) {
                       "try td.sin for np.sin, and the like",
                       to_text(x.type()));
         if (x.recorded) throw_leaked("numpy", x);
+        if (!is_cpu(x.device)) throw_elsewhere(x, "numpy");
         lend(x);
         py::dict facts;
         facts["version"] = 3;

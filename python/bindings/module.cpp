@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m) {
   bind_deploy(m);
   bind_interop(m);
   bind_dlpack(m);
+  bind_cuda(m);
   bind_capture(m);
   bind_function(m);
   bind_exchange(m);

@@ -398,16 +398,21 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
       throw_error(ErrorKind::type, "{}: got no argument '{}'; need {}", op.name, op.attrs[i].name, signature(op));
     }
   }
+  std::optional<CreationDevice> place;
   if (op.inputs.empty())
     if (const py::handle device = keyword("device")) {
-      check_device(op.name, device);
       ++used;
+      if (!device.is_none()) {
+        place.emplace(device_from(device, op.name));
+        if (Recorder* recorder = Recorder::current()) recorder->want_device(CreationDevice::current(), op.name);
+      }
     }
   if (!all_used()) throw_arguments(op, count);
   default_creation_dtype(op, attrs, given, fill);
   if (fill && PyComplex_Check(fill.ptr())) {
     const TensorRef number = number_tensor(fill, std::get<DType>(attrs[2]), op.name);
-    return py::cast(call("copy", {call("broadcast_to", {number}, {attrs[0]})}));
+    const TensorRef there = number->recorded ? number : to_device(number, CreationDevice::current());
+    return py::cast(call("copy", {call("broadcast_to", {there}, {attrs[0]})}));
   }
   if (fill) attrs[1] = number_from(fill, std::get<DType>(attrs[2]), op.name);
   auto operands = operands_from(op, inputs);

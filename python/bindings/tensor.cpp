@@ -1,6 +1,8 @@
 #include <cstring>
 
 #include "python/bindings/bindings.h"
+#include "runtime/cuda/copy.h"
+#include "runtime/cuda/device.h"
 
 namespace tandem {
 
@@ -140,7 +142,11 @@ TensorRef copy_of(const TensorRef& x) {
 
 py::object item_of(const Tensor& x) {
   single(x, "item");
-  return first_element(x, x.data);
+  if (is_cpu(x.device)) [[likely]]
+    return first_element(x, x.data);
+  alignas(16) char element[16];
+  copy_bytes({}, element, x.device, x.data, static_cast<size_t>(size_of(x.dtype)));
+  return first_element(x, element);
 }
 
 bool is_tensor(py::handle value) { return tensor_pointer(value) != nullptr; }
@@ -217,6 +223,12 @@ void bind_tensor(py::module_& m) {
            })
       .def_property_readonly("_weak", [](const Tensor& x) { return x.recorded && x.recorded->weak; })
       .def_property_readonly("_type", [](const Tensor& x) { return to_text(x.type()); })
+      // What device= is for another tensor beside it: None for the CPU, and while it is decided by a capture.
+      .def_property_readonly("_place",
+                             [](const Tensor& x) {
+                               return x.recorded || is_cpu(x.device) ? std::optional<std::string>()
+                                                                      : std::optional(to_text(x.device));
+                             })
       .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })
       .def_property_readonly("_writable", [](const Tensor& x) { return x.writable; })
       .def("is_contiguous", &Tensor::is_contiguous, "Return whether the elements lie row by row without gaps.")
@@ -224,9 +236,10 @@ void bind_tensor(py::module_& m) {
           "item", [](const Tensor& x) { return item_of(x); }, "Return the only element as a Python number.")
       .def(
           "tolist",
-          [](const Tensor& x) {
-            if (x.recorded) throw_recorded(x, "tolist");
-            return nested_list(x, 0, static_cast<const char*>(x.data));
+          [](const TensorRef& of) {
+            if (of->recorded) throw_recorded(*of, "tolist");
+            const TensorRef x = on_host(detached(of));
+            return nested_list(*x, 0, static_cast<const char*>(x->data));
           },
           "Return the elements as nested lists of Python numbers.")
       .def("copy", copy_of, "Return a contiguous copy.")
@@ -240,19 +253,23 @@ void bind_tensor(py::module_& m) {
           py::arg("dtype"), py::kw_only(), py::arg("copy") = true, "Convert to another dtype; see td.cast.")
       .def(
           "to",
-          [](py::object x, py::handle device) {
-            check_device("to", device);
-            return x;
+          [](const TensorRef& x, py::handle device) { return to_device(x, device_from(device, "to")); }, py::arg("device"),
+          "Return this tensor on a device: itself if it is there, else a copy; see td.device.")
+      .def(
+          "cpu", [](const TensorRef& x) { return on_host(x); }, "Return this tensor on the CPU; see td.Tensor.to.")
+      .def(
+          "cuda",
+          [](const TensorRef& x, int index) {
+            return to_device(x, cuda::device_from("cuda:" + std::to_string(index)));
           },
-          py::arg("device"), "Move to a device.")
+          py::arg("index") = 0, "Return this tensor on a GPU; see td.Tensor.to.")
       .def(
           "to_device",
-          [](py::object x, py::handle device, py::handle stream) {
-            check_device("to_device", device);
+          [](const TensorRef& x, py::handle device, py::handle stream) {
             if (!stream.is_none())
-              throw_error(ErrorKind::value, "to_device: got stream={}; need None, because the CPU has no streams",
+              throw_error(ErrorKind::value, "to_device: got stream={}; need None, because each device has one stream",
                           std::string(py::repr(stream)));
-            return x;
+            return to_device(x, device_from(device, "to_device"));
           },
           py::arg("device"), py::pos_only(), py::kw_only(), py::arg("stream") = py::none(),
           "Move to a device; the array API's name of td.Tensor.to.")

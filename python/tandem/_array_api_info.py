@@ -14,6 +14,11 @@ VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 _OWN = ("float16", "bfloat16")
 
 
+def _check_device(device: str | None) -> None:
+    if device is not None:
+        _core._device(device)
+
+
 class __array_namespace_info__:
     """Say what this library can do and which dtypes and devices it has.
 
@@ -31,11 +36,11 @@ class __array_namespace_info__:
 
     def devices(self) -> list[str]:
         """Return all devices."""
-        return ["cpu"]
+        return ["cpu", *(f"cuda:{k}" for k in range(_core._cuda.device_count()))]
 
     def default_dtypes(self, *, device: str | None = None) -> dict[str, DType]:
         """Return the dtypes of Python numbers and of indices."""
-        _core._check_device("default_dtypes", device)
+        _check_device(device)
         real = _core.default_dtype()
         complex_name = "complex64" if real == _core.float32 else "complex128"
         found = {"real floating": real, "integral": _core.int64, "indexing": _core.int64}
@@ -45,6 +50,6 @@ class __array_namespace_info__:
 
     def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, DType]:
         """Return the standard's dtypes by name: all, or those of a kind as in td.isdtype."""
-        _core._check_device("dtypes", device)
+        _check_device(device)
         known = {d.name: d for d in _core._dtypes if d.name not in _OWN}
         return {name: d for name, d in known.items() if kind is None or isdtype(d, kind)}

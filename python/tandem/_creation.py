@@ -14,6 +14,10 @@ def _dtype_or(x: Tensor, dtype: Any) -> Any:
     return x.dtype if dtype is None else dtype
 
 
+def _beside(x: Tensor, device: Any) -> Any:
+    return x._place if device is None else device
+
+
 @public
 def full_like(x: Tensor, /, fill_value: float, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Return a tensor of x's shape and dtype filled with one number.
@@ -21,7 +25,7 @@ def full_like(x: Tensor, /, fill_value: float, dtype: Any = None, *, device: Any
     >>> td.full_like(td.asarray([1, 2]), 7)
     tensor([7, 7])
     """
-    return _core.full(x.shape, fill_value, dtype=_dtype_or(x, dtype), device=device)
+    return _core.full(x.shape, fill_value, dtype=_dtype_or(x, dtype), device=_beside(x, device))
 
 
 @public
@@ -31,7 +35,7 @@ def zeros_like(x: Tensor, /, dtype: Any = None, *, device: Any = None) -> Tensor
     >>> td.zeros_like(td.asarray([1, 2]))
     tensor([0, 0])
     """
-    return _core.zeros(x.shape, dtype=_dtype_or(x, dtype), device=device)
+    return _core.zeros(x.shape, dtype=_dtype_or(x, dtype), device=_beside(x, device))
 
 
 @public
@@ -41,7 +45,7 @@ def ones_like(x: Tensor, /, dtype: Any = None, *, device: Any = None) -> Tensor:
     >>> td.ones_like(td.asarray([2., 3.]))
     tensor([1., 1.], dtype=float32)
     """
-    return _core.ones(x.shape, dtype=_dtype_or(x, dtype), device=device)
+    return _core.ones(x.shape, dtype=_dtype_or(x, dtype), device=_beside(x, device))
 
 
 @public
@@ -51,7 +55,7 @@ def empty_like(x: Tensor, /, dtype: Any = None, *, device: Any = None) -> Tensor
     >>> td.empty_like(td.ones((2, 3))).shape
     (2, 3)
     """
-    return _core.empty(x.shape, dtype=_dtype_or(x, dtype), device=device)
+    return _core.empty(x.shape, dtype=_dtype_or(x, dtype), device=_beside(x, device))
 
 
 @public
@@ -61,8 +65,8 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -
     >>> td.astype(td.asarray([1, 2]), td.float32)
     tensor([1., 2.], dtype=float32)
     """
-    _core._check_device("astype", device)
-    return x.astype(dtype, copy=copy)
+    out = x.astype(dtype, copy=copy)
+    return out if device is None else out.to(device)
 
 
 @public

@@ -17,9 +17,12 @@ from tandem import _core
 Tensor = _core.Tensor
 
 
-def _restore(buffer: Any, dtype: Any, shape: tuple[int, ...], requires_grad: bool = False) -> Tensor:
+def _restore(
+    buffer: Any, dtype: Any, shape: tuple[int, ...], requires_grad: bool = False, device: str = "cpu"
+) -> Tensor:
     x = _core._from_buffer(buffer, dtype, shape)
     out = x.copy() if isinstance(buffer, bytes) else x  # what pickle itself read must be writable
+    out = out.to(device)
     return out.requires_grad_() if requires_grad else out
 
 
@@ -30,7 +33,9 @@ def _is_trained(x: Tensor) -> bool:
 def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
     memory = _core._bytes_of(x if x._recorded or x.is_contiguous() else x.copy())
     buffer = pickle.PickleBuffer(memory) if protocol >= 5 else memoryview(memory).tobytes()
-    return _restore, (buffer, x.dtype, x.shape, *((True,) if _is_trained(x) else ())), vars(x) or None
+    place = (x.device,) if x.device != "cpu" else ()
+    trained = (_is_trained(x),) if place or _is_trained(x) else ()
+    return _restore, (buffer, x.dtype, x.shape, *trained, *place), vars(x) or None
 
 
 def _copied(x: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ _OBVIOUS = ("bool", "int64")
 
 
 def _array(x: _core.Tensor) -> np.ndarray:
+    if x.device != "cpu":
+        x = x.detach().cpu()
     return np.asarray(x.astype(_core.float32) if x.dtype == _core.bfloat16 else x)
 
 
@@ -20,7 +22,8 @@ def _repr(x: _core.Tensor) -> str:
     text = np.array2string(_array(x), separator=", ", prefix="tensor(")
     extra = "" if x.dtype.name in _OBVIOUS else f", dtype={x.dtype.name}"
     shape = f", shape={x.shape}" if x.size == 0 and x.shape != (0,) else ""
-    return f"tensor({text}{shape}{extra})"
+    place = "" if x.device == "cpu" else f", device={x.device}"
+    return f"tensor({text}{shape}{extra}{place})"
 
 
 def _str(x: _core.Tensor) -> str:

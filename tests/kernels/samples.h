@@ -110,4 +110,27 @@ inline Case reduce(ReduceKind kind, DType dtype, int64_t rows, const std::vector
   return c;
 }
 
+inline Scalar root_and_square(Scalar x) { return sqrt(abs(x)) + x * x; }
+
+// Two selects that share rare nodes, one of them below another rare one.
+inline Case shared_selects(DType dtype, int64_t n, double below, Random& random) {
+  Case c;
+  c.axis(n);
+  c.kernel.vector_axis = 0;
+  const int in = c.access(c.buffer(dtype, BufferRole::input), {1});
+  const int first = c.access(c.buffer(dtype, BufferRole::output), {1});
+  const int second = c.access(c.buffer(dtype, BufferRole::output), {1});
+  Body body;
+  const Scalar x = body.load(in, dtype), limit = x.constant(below);
+  const Scalar shared = root_and_square(x);
+  const Scalar inner = select_rare(x < -limit, shared - x.constant(1), x);
+  Stage stage;
+  stage.stores = {{first, select_rare(x < limit, shared + inner, x + x).id},
+                  {second, select_rare(x < limit, shared * x, -x).id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  c.fill(random, true);
+  return c;
+}
+
 }  // namespace tandem::test

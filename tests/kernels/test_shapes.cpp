@@ -8,64 +8,6 @@
 
 namespace tandem::test {
 
-namespace {
-
-constexpr int64_t kSizes[] = {0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 4095, 4096, 4097, 10000};
-
-void check_filled(Case c, uint64_t seed, bool specials = false) {
-  Random random(seed);
-  c.fill(random, specials);
-  check_agreement(c);
-}
-
-}  // namespace
-
-TEST_CASE("maps at all sizes and alignments, streaming or not") {
-  for (const int64_t n : kSizes) {
-    check_filled(affine(n), 1);
-    for (const int64_t offset : {0, 1, 5}) check_filled(affine(n, true, offset), 2);
-    for (const bool streaming : {false, true}) check_filled(complex_product(n, streaming), 3);
-  }
-}
-
-TEST_CASE("an output may be an input's memory") {
-  for (const int64_t n : {1, 33, 1000}) {
-    Case c = affine(n);
-    c.aliases[3] = 0;
-    check_filled(c, 3);
-    Case rows = softmax(3, n, false);
-    rows.aliases[2] = 0;
-    check_filled(rows, 4);
-  }
-}
-
-TEST_CASE("softmax by rows and by columns") {
-  for (const int64_t n : kSizes) check_filled(softmax(3, n, false), 5);
-  for (const int64_t columns : {1, 15, 16, 63, 64, 65, 130})
-    for (const int64_t n : {0, 1, 33, 5000}) check_filled(softmax(columns, n, true), 6);
-}
-
-TEST_CASE("all reductions at all sizes") {
-  using enum ReduceKind;
-  for (const ReduceKind kind : {sum, prod, max, min, argmax, argmin}) {
-    for (const int64_t n : kSizes) check_filled(reduce(kind, DType::f32, 2, {n}, false), 7, n % 2 == 0);
-    for (const auto& [dtype, name, text, size, dtype_kind, is_signed, mantissa, exponent] : kRealDTypes) {
-      if (is_half(dtype)) continue;
-      check_filled(reduce(kind, dtype, 2, {100}, false), 8, true);
-      check_filled(reduce(kind, dtype, 70, {33}, true), 9, true);
-    }
-    check_filled(reduce(kind, DType::f32, 2, {70, 100}, false), 10);
-    check_filled(reduce(kind, DType::f32, 2, {3, 5, 7}, false), 11);
-    check_filled(reduce(kind, DType::f32, 100, {70, 100}, true), 12);
-  }
-}
-
-TEST_CASE("many blocks are combined pairwise") {
-  for (const int64_t blocks : {2, 3, 7, 8, 13})
-    for (const bool column : {false, true})
-      check_filled(reduce(ReduceKind::sum, DType::f32, column ? 3 : 1, {blocks * kBlockOrder.block - 5}, column), 13);
-}
-
 TEST_CASE("argmax and argmin find the first extreme, NaN first of all") {
   const float infinity = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();

@@ -350,17 +350,15 @@ class Module:
         """
         for value in args:
             if isinstance(value, Tensor):
-                dtype = value.dtype
+                dtype, device = value.dtype, value.device
             elif isinstance(value, _core.DType):
                 dtype = value
             else:
                 device = value
         if dtype is not None and dtype.kind != "float":
             raise _core.DTypeError(f"to: got {dtype}; need a floating-point dtype")
-        if device is not None:
-            _core.zeros(()).to(device)  # says what is wrong with it; there is one device
-        if dtype is not None:
-            state.convert(self.modules(), dtype)
+        if dtype is not None or device is not None:
+            state.convert(self.modules(), dtype, None if device is None else _core._device(device))
         return self
 
     def float(self: Self) -> Self:

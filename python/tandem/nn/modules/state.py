@@ -84,19 +84,26 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
     return IncompatibleKeys(missing, unexpected)
 
 
-def convert(modules: Iterable[Module], dtype: Any) -> None:
-    """Put floats of this dtype in the place of the modules' own parameters and buffers; shared ones stay shared."""
+def convert(modules: Iterable[Module], dtype: Any = None, device: str | None = None) -> None:
+    """Put floats of this dtype, and tensors on this device, in the place of the modules' own; shared ones stay shared."""
     done: dict[int, Tensor] = {}
 
+    def converted(x: Tensor) -> Tensor:
+        x = x.detach()
+        if dtype is not None and x.dtype.kind == "float":
+            x = x.astype(dtype)
+        return x if device is None else x.to(device)
+
     def new(x: Tensor) -> Tensor:
-        if x.dtype.kind != "float" or x.dtype == dtype:
+        other = dtype is not None and x.dtype.kind == "float" and x.dtype != dtype
+        if not other and device in (None, x.device):
             return x
         if id(x) not in done:
-            value = x.detach().astype(dtype)
+            value = converted(x)
             if isinstance(x, Parameter):
                 value = Parameter(value, x.requires_grad)
                 if x.requires_grad and x.grad is not None:
-                    value.grad = x.grad.detach().astype(dtype)
+                    value.grad = converted(x.grad)
             done[id(x)] = value
         return done[id(x)]
 

@@ -1,0 +1,87 @@
+#include "codegen/cuda/compile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+#include "codegen/cuda/module.h"
+#include "codegen/cuda/target.h"
+#include "runtime/cache.h"
+#include "runtime/profile.h"
+
+namespace tandem::cuda {
+
+namespace {
+
+std::mutex stats_mutex;
+CudaCompileStats stats;
+
+struct Goal {
+  int arch;
+  bool ptx;
+};
+
+// What NVRTC can make for such a GPU.
+Goal goal_of(int arch) {
+  const std::vector<int>& known = module_archs();
+  if (std::find(known.begin(), known.end(), arch) != known.end()) return {arch, false};
+  // A cubin runs on later GPUs of its generation, PTX on all later ones.
+  const auto later = std::upper_bound(known.begin(), known.end(), arch);
+  if (later == known.begin())
+    throw_error(ErrorKind::backend,
+                "cuda: got a GPU of {}; need one that NVRTC {} ({}) knows: {} and later; try an older NVRTC, as of "
+                "nvidia-cuda-nvrtc-cu12",
+                arch_name(arch), module_version(), module_file(), arch_name(known.front()));
+  const int before = *(later - 1);
+  return {before, before / 10 != arch / 10};
+}
+
+CacheKey key_of(const std::string& text, Goal goal) {
+  std::string all = fmt::format("cuda {} {} NVRTC {}", goal.arch, goal.ptx, module_version());
+  for (const char* option : kCompileOptions) all += fmt::format(" {}", option);
+  return hash128(all + "\n" + text);
+}
+
+}  // namespace
+
+DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
+  const auto start = std::chrono::steady_clock::now();
+  const uint64_t profile = profile_start();
+  const auto note = [&](EventKind kind) {
+    if (profile != 0)
+      record(kind, profile, std::make_shared<const StepOrigin>(StepOrigin{kernel.name, kernel.sources}));
+  };
+  Source source = emit(kernel);
+  const std::string text = source.text();
+  const Goal goal = goal_of(arch);
+  DeviceKernel made{kEntryPoint, {}, goal.ptx, source.buffers, source.vals, std::move(source.rule)};
+  const CacheKey key = key_of(text, goal);
+  if (disk_cache) {
+    if (const std::optional<std::vector<char>> blob = cache_read(key)) {
+      made.code.assign(blob->data(), blob->size());
+      note(EventKind::load);
+      const std::lock_guard lock(stats_mutex);
+      ++stats.disk_hits;
+      return made;
+    }
+  }
+  made.code = nvrtc_compile(text, goal.arch, goal.ptx);
+  if (disk_cache) cache_write(key, made.code);
+  note(EventKind::compile);
+  const std::lock_guard lock(stats_mutex);
+  ++stats.compiled;
+  stats.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return made;
+}
+
+std::string ptx_text(const Kernel& kernel, int arch) {
+  return nvrtc_compile(emit(kernel).text(), goal_of(arch).arch, true);
+}
+
+CudaCompileStats cuda_compile_stats() {
+  const std::lock_guard lock(stats_mutex);
+  return stats;
+}
+
+}  // namespace tandem::cuda

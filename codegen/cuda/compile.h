@@ -1,0 +1,25 @@
+// Text -> code for a GPU, through the kernel cache on disk.
+#pragma once
+#include <string>
+
+#include "codegen/cuda/emit.h"
+#include "runtime/cuda/device_kernel.h"
+
+namespace tandem::cuda {
+
+// Contraction is off and everything correctly rounded: elementwise results are those of the CPU, bit for bit.
+inline constexpr const char* kCompileOptions[] = {"--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true",
+                                                  "--ftz=false"};
+
+// For a GPU of that architecture: a cubin, or PTX of the newest one that NVRTC knows if this one is newer. Thread-safe.
+// Throws Error{backend} where NVRTC is missing or the architecture is too old for it.
+DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache = true);
+std::string ptx_text(const Kernel& kernel, int arch);
+
+struct CudaCompileStats {
+  int64_t compiled = 0, disk_hits = 0;
+  double compile_seconds = 0;
+};
+CudaCompileStats cuda_compile_stats();
+
+}  // namespace tandem::cuda

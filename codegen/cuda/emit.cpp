@@ -1,0 +1,223 @@
+#include "codegen/cuda/emit.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "codegen/cuda/emitter.h"
+#include "codegen/cuda/prelude.h"
+
+namespace tandem::cuda {
+
+std::string Source::text() const { return prelude_for(body) + body; }
+
+Source emit(const Kernel& kernel) { return Emitter(kernel).run(); }
+
+std::string Emitter::coef(const Coef& c) {
+  if (c.literal) return c.value < 0 ? fmt::format("({})", c.value) : fmt::format("{}", c.value);
+  return fmt::format("s{}", c.value);
+}
+
+std::string Emitter::times(const std::string& a, const std::string& b) {
+  if (a == "0" || b == "0") return "0";
+  if (a == "1") return b;
+  if (b == "1") return a;
+  return fmt::format("{} * {}", a, b);
+}
+
+std::string Emitter::plus(const std::string& a, const std::string& b) {
+  if (a == "0") return b;
+  if (b == "0") return a;
+  return fmt::format("{} + {}", a, b);
+}
+
+std::string Emitter::product(const std::vector<size_t>& axes) {
+  std::string out = "(i64)1";
+  for (const size_t axis : axes) out += " * " + extent(axis);
+  return out;
+}
+
+Source Emitter::run() {
+  for (const Stage& stage : k_.stages) {
+    for (const Reduction& r : stage.reductions) {
+      const bool arg = r.kind == ReduceKind::argmax || r.kind == ReduceKind::argmin;
+      result_types_.push_back(arg ? DType::i64 : stage.body[static_cast<size_t>(r.value)].dtype);
+    }
+    for (const Scan& scan : stage.scans) result_types_.push_back(scan.dtype);
+  }
+  Source out;
+  out.rule = rule_;
+  for (const KernelBuffer& buffer : k_.buffers) out.buffers += buffer.role != BufferRole::scratch;
+  const auto count = [&](const Coef& c) {
+    if (!c.literal) out.vals = std::max(out.vals, static_cast<int>(c.value) + 1);
+  };
+  for (const Axis& axis : k_.axes) count(axis.extent);
+  for (const Access& access : k_.accesses) {
+    count(access.offset);
+    for (const Coef& c : access.strides) count(c);
+    for (const Gather& g : access.gathers) count(g.stride), count(g.extent);
+  }
+  for (const Stage& stage : k_.stages)
+    for (const ScalarNode& node : stage.body)
+      if (node.op == ScalarOp::extent) count(Coef{false, node.imm});
+  t_.line("struct Args {{ void* ptrs[{}]; i64 vals[{}]; void* scratch; i64* status; }};", std::max(1, out.buffers),
+          std::max(1, out.vals));
+  const bool rows = rule_.schedule == DeviceSchedule::rows;
+  const unsigned threads = rows ? kMaxTeam : rule_.schedule == DeviceSchedule::walk ? 128 : kMapThreads;
+  t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", threads, kEntryPoint);
+  for (int k = 0; k < out.vals; ++k) t_.line("const i64 s{0} = args.vals[{0}];", k);
+  int argument = 0;
+  for (size_t k = 0; k < k_.buffers.size(); ++k)
+    if (k_.buffers[k].role != BufferRole::scratch)
+      t_.line("{0}* const b{1} = ({0}*)args.ptrs[{2}];", memory_type(k_.buffers[k].dtype), k, argument++);
+  switch (rule_.schedule) {
+    case DeviceSchedule::map: map_kernel(); break;
+    case DeviceSchedule::rows: rows_kernel(); break;
+    case DeviceSchedule::columns: columns_kernel(); break;
+    case DeviceSchedule::walk: walk_kernel(); break;
+  }
+  t_.close();
+  out.body = t_.take();
+  return out;
+}
+
+// Names of the scratch buffers of the unit that begins at `scratch`, each of `points` elements.
+void Emitter::scratch_pointers(const std::string& points) {
+  std::string begin = "0";
+  for (size_t k = 0; k < k_.buffers.size(); ++k) {
+    if (k_.buffers[k].role != BufferRole::scratch) continue;
+    t_.line("{0}* const q{1} = ({0}*)(scratch + {2});", memory_type(k_.buffers[k].dtype), k, begin);
+    begin = plus(begin, fmt::format("({} * {} + 63) / 64 * 64", points, size_of(k_.buffers[k].dtype)));
+  }
+}
+
+std::string Emitter::scratch_bytes(const std::string& points) const {
+  std::string bytes = "0";
+  for (const int size : rule_.scratch) bytes = plus(bytes, fmt::format("({} * {} + 63) / 64 * 64", points, size));
+  return bytes;
+}
+
+void Emitter::decode(const std::vector<size_t>& axes, const std::string& number) {
+  if (axes.empty()) return;
+  if (axes.size() == 1) {
+    t_.line("const i64 i{} = {};", axes[0], number);
+    return;
+  }
+  t_.line("i64 rest = {};", number);
+  for (size_t k = axes.size(); k-- > 1;) t_.line("const i64 i{} = take(rest, {});", axes[k], extent(axes[k]));
+  t_.line("const i64 i{} = rest;", axes[0]);
+}
+
+void Emitter::declare_results() {
+  size_t id = 0;
+  for (const Stage& stage : k_.stages) {
+    for (const Reduction& r : stage.reductions) {
+      const DType dtype = result_types_[id];
+      const bool arg = r.kind == ReduceKind::argmax || r.kind == ReduceKind::argmin;
+      t_.line("{} r{} = {};", register_type(dtype), id++, arg ? std::string("0") : identity(r.kind, dtype));
+    }
+    for (const Scan& scan : stage.scans)
+      t_.line("{} r{} = {};", register_type(scan.dtype), id++, literal(scan.dtype, scan.init));
+  }
+}
+
+namespace {
+
+std::vector<size_t> range(size_t first, size_t last) {
+  std::vector<size_t> out(last - first);
+  std::iota(out.begin(), out.end(), first);
+  return out;
+}
+
+}  // namespace
+
+// ---- a team of threads for an outer point ----
+
+void Emitter::rows_kernel() {
+  const std::vector<size_t> outer = range(0, inner_begin());
+  std::vector<size_t> inner = range(inner_begin(), k_.axes.size());
+  t_.line("const int team = blockDim.x, tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, warps = team >> 5;");
+  t_.line("const i64 rows = {};", product(outer));
+  t_.line("const i64 whole = {};", product(inner));
+  const bool scratch = !rule_.scratch.empty();
+  const std::string points = k_.split ? fmt::format("smaller(whole, {})", k_.order.block) : "whole";
+  if (scratch) {
+    t_.line("extern __shared__ u64 dynamic_shared[];");
+    t_.line("const i64 unit = {};", scratch_bytes(points));
+    t_.line("char* const scratch = args.scratch != nullptr");
+    t_.line("    ? (char*)args.scratch + ((i64)blockIdx.x * blockDim.y + threadIdx.y) * unit");
+    t_.line("    : (char*)dynamic_shared + threadIdx.y * unit;");
+    scratch_pointers(points);
+  }
+  declare_shared();
+  t_.open("for (i64 row = (i64)blockIdx.x * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.x * blockDim.y)");
+  decode(outer, "row");
+  if (k_.split) {
+    t_.line("const i64 low = i{} * {};", inner_begin() - 1, k_.order.block);
+    t_.line("const i64 total = smaller(whole - low, {});", k_.order.block);
+  } else {
+    t_.line("const i64 total = whole;");
+  }
+  position_ = "r";
+  declare_results();
+  each_stage([&] {
+    team_stage("tid == 0");
+    t_.line("sync_team(team);");
+  });
+  t_.close();
+}
+
+// ---- 32 neighbouring columns for a block ----
+
+void Emitter::columns_kernel() {
+  std::vector<size_t> outer = range(0, inner_begin() - 1);
+  const std::vector<size_t> inner = range(inner_begin(), k_.axes.size());
+  const size_t column = inner_begin() - 1;
+  t_.line("const int x = threadIdx.x, y = threadIdx.y;");
+  t_.line("const i64 columns = {}, strips = (columns + {}) / {};", extent(column), kTile - 1, kTile);
+  t_.line("const i64 tiles = {} * strips;", product(outer));
+  t_.line("const i64 total = {};", product(inner));
+  if (!rule_.scratch.empty()) {
+    t_.line("extern __shared__ u64 dynamic_shared[];");
+    const std::string points = fmt::format("total * {}", kTile);
+    t_.line("char* const scratch =");
+    t_.line("    args.scratch != nullptr ? (char*)args.scratch + blockIdx.x * ({}) : (char*)dynamic_shared;",
+            scratch_bytes(points));
+    scratch_pointers(points);
+  }
+  declare_shared();
+  t_.open("for (i64 tile = blockIdx.x; tile < tiles; tile += gridDim.x)");
+  t_.line("i64 number = tile;");
+  t_.line("const i64 own = take(number, strips) * {} + x;", kTile);
+  // Threads beyond the last column do its work once more and store nothing.
+  t_.line("const bool active = own < columns;");
+  t_.line("const i64 i{} = active ? own : columns - 1;", column);
+  decode(outer, "number");
+  position_ = fmt::format("r * {} + x", kTile);
+  declare_results();
+  each_stage([&] {
+    team_stage("y == 0 && active");
+    t_.line("__syncthreads();");
+  });
+  t_.close();
+}
+
+// ---- a thread for an outer point ----
+
+void Emitter::walk_kernel() {
+  const std::vector<size_t> outer = range(0, inner_begin()), inner = range(inner_begin(), k_.axes.size());
+  t_.line("const i64 threads = (i64)gridDim.x * blockDim.x, thread = (i64)blockIdx.x * blockDim.x + threadIdx.x;");
+  t_.line("const i64 points = {};", product(outer));
+  t_.line("const i64 total = {};", product(inner));
+  if (!rule_.scratch.empty()) {
+    t_.line("char* const scratch = (char*)args.scratch;");
+    scratch_pointers("total * threads");
+  }
+  t_.open("for (i64 point = thread; point < points; point += threads)");
+  decode(outer, "point");
+  position_ = "r * threads + thread";
+  declare_results();
+  each_stage([&] { walk_stage(); });
+  t_.close();
+}
+
+}  // namespace tandem::cuda

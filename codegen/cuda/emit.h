@@ -1,0 +1,24 @@
+// Kernel -> CUDA C++. The text includes nothing and refers to nothing but what NVRTC has built in. Scheduling is decided
+// first and is plain data (LaunchRule); emission prints it.
+#pragma once
+#include <string>
+
+#include "ir/kernel.h"
+#include "runtime/cuda/device_kernel.h"
+
+namespace tandem::cuda {
+
+inline constexpr const char* kEntryPoint = "tandem_kernel";
+
+struct Source {
+  std::string body;  // what follows the prelude (prelude.h)
+  int buffers = 0, vals = 0;
+  LaunchRule rule;
+
+  std::string text() const;
+};
+
+LaunchRule schedule(const Kernel& kernel);
+Source emit(const Kernel& kernel);
+
+}  // namespace tandem::cuda

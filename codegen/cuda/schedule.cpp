@@ -1,0 +1,74 @@
+// Which threads do what. The text is generic in sizes, so only the structure of a kernel decides; how many threads there
+// are follows from the sizes when it is launched (runtime/cuda/device_kernel).
+#include <algorithm>
+
+#include "codegen/cuda/emit.h"
+
+namespace tandem::cuda {
+
+namespace {
+
+constexpr int kPackBytes = 16;  // the widest load
+// Bodies are written out once per neighbour: long ones for few of them.
+constexpr size_t kLongBody = 24, kVeryLongBody = 96;
+
+bool is_map(const Kernel& kernel) {
+  const bool once_only = kernel.axes.size() == static_cast<size_t>(kernel.outer_rank);
+  return std::all_of(
+             kernel.stages.begin(), kernel.stages.end(),
+             [&](const Stage& s) { return (s.inner || once_only) && s.reductions.empty() && s.scans.empty(); }) &&
+         std::none_of(kernel.buffers.begin(), kernel.buffers.end(),
+                      [](const KernelBuffer& b) { return b.role == BufferRole::scratch; });
+}
+
+std::vector<Coef> extents(const Kernel& kernel, size_t first, size_t last) {
+  std::vector<Coef> out;
+  for (size_t k = first; k < last; ++k) out.push_back(kernel.axes[k].extent);
+  return out;
+}
+
+// As many neighbours as the widest element of those that lie side by side allows.
+int elements_of(const Kernel& kernel) {
+  if (kernel.axes.empty()) return 1;
+  const size_t axis = kernel.vector_axis < 0 ? kernel.axes.size() - 1 : static_cast<size_t>(kernel.vector_axis);
+  int size = 0;
+  for (const Access& access : kernel.accesses)
+    if (access.strides[axis].is(1))
+      size = std::max(size, size_of(kernel.buffers[static_cast<size_t>(access.buffer)].dtype));
+  if (size == 0) return 1;
+  size_t body = 0;
+  for (const Stage& stage : kernel.stages) body = std::max(body, stage.body.size());
+  return std::min(kPackBytes / size, body < kLongBody ? kPackBytes : body < kVeryLongBody ? 4 : 2);
+}
+
+}  // namespace
+
+LaunchRule schedule(const Kernel& kernel) {
+  LaunchRule rule;
+  const size_t rank = kernel.axes.size(), outer = static_cast<size_t>(kernel.outer_rank);
+  if (is_map(kernel)) {
+    rule.outer = extents(kernel, 0, rank);
+    if (kernel.vector_axis >= 0)
+      std::rotate(rule.outer.begin() + kernel.vector_axis, rule.outer.begin() + kernel.vector_axis + 1,
+                  rule.outer.end());
+    rule.elements = elements_of(kernel);
+    return rule;
+  }
+  rule.outer = extents(kernel, 0, outer);
+  rule.inner = extents(kernel, outer, rank);
+  for (const KernelBuffer& buffer : kernel.buffers)
+    if (buffer.role == BufferRole::scratch) rule.scratch.push_back(size_of(buffer.dtype));
+  rule.split = kernel.split;
+  rule.tree = kernel.order == kTreeOrder;
+  const bool scans =
+      std::any_of(kernel.stages.begin(), kernel.stages.end(), [](const Stage& s) { return !s.scans.empty(); });
+  rule.spreads = std::any_of(kernel.stages.begin(), kernel.stages.end(),
+                             [](const Stage& s) { return s.inner && s.reductions.empty(); });
+  if (scans || (is_column_mode(kernel) && rule.tree))
+    rule.schedule = DeviceSchedule::walk;
+  else
+    rule.schedule = is_column_mode(kernel) ? DeviceSchedule::columns : DeviceSchedule::rows;
+  return rule;
+}
+
+}  // namespace tandem::cuda

@@ -1,0 +1,85 @@
+#include "codegen/device.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "codegen/cuda/backend.h"
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/execute.h"
+#include "runtime/cuda/launch.h"
+
+namespace tandem {
+
+namespace {
+
+// For GPUs of one architecture.
+class GpuBackend final : public Backend {
+ public:
+  explicit GpuBackend(int arch) : arch_(arch) {}
+  std::string_view name() const override { return "cuda"; }
+  std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, const CompileOptions& options) override {
+    const std::string text = to_text(kernel);
+    {
+      const std::lock_guard lock(mutex_);
+      if (auto known = live_[text].lock()) return known;
+    }
+    const bool checks = std::any_of(kernel.accesses.begin(), kernel.accesses.end(),
+                                    [](const Access& access) { return !access.gathers.empty(); });
+    auto made = std::make_shared<const cuda::DeviceCode>(cuda::compile(kernel, arch_, options.disk_cache), checks);
+    const std::lock_guard lock(mutex_);
+    if (auto known = live_[text].lock()) return known;
+    std::erase_if(live_, [](const auto& entry) { return entry.second.expired(); });
+    live_[text] = made;
+    return made;
+  }
+  std::string text(const Kernel& kernel, std::string_view stage) override { return cuda::text(kernel, stage, arch_); }
+
+ private:
+  const int arch_;
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const cuda::DeviceCode>> live_;
+};
+
+// A walk over `rank` axes: one load, one store.
+Kernel copy_of(int bytes, int rank) {
+  const DType dtype = bytes == 1 ? DType::u8 : bytes == 2 ? DType::u16 : bytes == 4 ? DType::u32 : DType::u64;
+  Kernel kernel;
+  kernel.name = "copy";
+  Access from{0, {true, 0}, {}, {}}, to{1, {true, 0}, {}, {}};
+  for (int k = 0; k < rank; ++k) {
+    kernel.axes.push_back({{false, k}});
+    from.strides.push_back({false, rank + k});
+    to.strides.push_back({false, 2 * rank + k});
+  }
+  kernel.outer_rank = rank - 1;
+  kernel.vector_axis = rank - 1;
+  kernel.buffers = {{dtype, BufferRole::input}, {dtype, BufferRole::output}};
+  kernel.accesses = {from, to};
+  Stage stage;
+  stage.body = {{ScalarOp::load, dtype, -1, -1, -1, 0}};
+  stage.stores = {{1, 0}};
+  kernel.stages = {stage};
+  verify(kernel);
+  return kernel;
+}
+
+std::shared_ptr<const CompiledKernel> copy_kernel(Device device, int bytes, int rank) {
+  return backend_of(device).compile(copy_of(bytes, rank));
+}
+
+}  // namespace
+
+void connect_devices() { cuda::set_copy_kernel(copy_kernel); }
+
+Backend& backend_of(Device device) {
+  if (is_cpu(device)) return default_backend();
+  const cuda::Properties& properties = cuda::Gpu::at(device.index).properties;
+  static std::mutex mutex;
+  static auto* all = new std::map<int, GpuBackend>;
+  const int arch = properties.major * 10 + properties.minor;
+  const std::lock_guard lock(mutex);
+  return all->try_emplace(arch, arch).first->second;
+}
+
+}  // namespace tandem

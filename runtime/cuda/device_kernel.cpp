@@ -1,0 +1,106 @@
+#include "runtime/cuda/device_kernel.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace tandem {
+
+namespace {
+
+constexpr int64_t kMaxGrid = 1 << 20;  // loops over the grid do the rest
+constexpr int64_t kWalkThreads = 128;
+constexpr int64_t kMaxWalkers = 1 << 17;  // each has scratch of its own
+// Fewer teams than this leave multiprocessors idle, so that each gets more threads.
+constexpr int64_t kFewTeams = 1024;
+constexpr int64_t kPointsPerThread = 8;
+
+int64_t product(const std::vector<Coef>& extents, size_t first, size_t last, const int64_t* vals) {
+  int64_t points = 1;
+  for (size_t k = first; k < last; ++k) points *= value_of(extents[k], vals);
+  return points;
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t power_of_two(int64_t value) { return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value))); }
+
+// Of one unit, which has `points` elements in every scratch buffer.
+int64_t scratch_of(const LaunchRule& rule, int64_t points) {
+  int64_t bytes = 0;
+  for (const int size : rule.scratch) bytes += ceil_div(points * size, 64) * 64;
+  return bytes;
+}
+
+DeviceLaunch launch(int64_t blocks, int64_t width, int64_t depth = 1) {
+  DeviceLaunch out;
+  out.grid[0] = static_cast<unsigned>(std::clamp<int64_t>(blocks, 0, kMaxGrid));
+  out.block[0] = static_cast<unsigned>(width);
+  out.block[1] = static_cast<unsigned>(depth);
+  return out;
+}
+
+void place_scratch(DeviceLaunch& out, int64_t bytes_of_block) {
+  if (bytes_of_block <= kSharedScratch)
+    out.shared_bytes = static_cast<unsigned>(bytes_of_block);
+  else
+    out.scratch_bytes = bytes_of_block * out.grid[0];
+}
+
+DeviceLaunch launch_map(const LaunchRule& rule, const int64_t* vals) {
+  if (rule.outer.empty()) return launch(1, kMapThreads);
+  const int64_t n = value_of(rule.outer.back(), vals);
+  const int64_t rows = product(rule.outer, 0, rule.outer.size() - 1, vals);
+  if (n <= 0 || rows <= 0) return {};
+  // As the kernel has it: a group of threads, a power of two, has a piece of one row.
+  const int64_t group = std::min<int64_t>(kWarp, power_of_two(ceil_div(n, rule.elements)));
+  const int64_t items = rows * ceil_div(n, group * rule.elements) * group;
+  return launch(ceil_div(items, kMapThreads), kMapThreads);
+}
+
+DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
+  const int64_t rows = product(rule.outer, 0, rule.outer.size(), vals);
+  if (rows <= 0) return {};
+  int64_t points = product(rule.inner, 0, rule.inner.size(), vals);
+  if (rule.split) points = std::min<int64_t>(points, kBlockOrder.block);
+  int64_t team = rule.tree ? 2 * kWarp : ceil_div(points, kBlockOrder.block) * kWarp;
+  if (rule.spreads && !rule.tree && rows < kFewTeams)
+    team = std::max(team, std::min<int64_t>(points / kPointsPerThread, 256));
+  team = std::clamp<int64_t>(power_of_two(team), kWarp, kMaxTeam);
+  const int64_t bytes = scratch_of(rule, points);
+  int64_t teams = team == kWarp ? kWarpTeams : 1;
+  // Few rows are spread over the multiprocessors, and what a block has in shared memory is kept small.
+  while (teams > 1 && (rows < kFewTeams * teams / kWarpTeams || bytes * teams > kSharedScratch / 3)) teams /= 2;
+  DeviceLaunch out = launch(ceil_div(rows, teams), team, teams);
+  place_scratch(out, bytes * teams);
+  return out;
+}
+
+DeviceLaunch launch_columns(const LaunchRule& rule, const int64_t* vals) {
+  const size_t rank = rule.outer.size();
+  const int64_t tiles = product(rule.outer, 0, rank - 1, vals) * ceil_div(value_of(rule.outer.back(), vals), kTile);
+  DeviceLaunch out = launch(tiles, kTile, kTileDepth);
+  place_scratch(out, scratch_of(rule, product(rule.inner, 0, rule.inner.size(), vals) * kTile));
+  return out;
+}
+
+DeviceLaunch launch_walk(const LaunchRule& rule, const int64_t* vals) {
+  const int64_t points = product(rule.outer, 0, rule.outer.size(), vals);
+  DeviceLaunch out = launch(ceil_div(std::min(points, kMaxWalkers), kWalkThreads), kWalkThreads);
+  // Elements of all threads at one inner point lie side by side.
+  const int64_t threads = out.grid[0] * kWalkThreads;
+  out.scratch_bytes = scratch_of(rule, product(rule.inner, 0, rule.inner.size(), vals) * threads);
+  return out;
+}
+
+}  // namespace
+
+DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals) {
+  switch (rule.schedule) {
+    case DeviceSchedule::map: return launch_map(rule, vals);
+    case DeviceSchedule::rows: return launch_rows(rule, vals);
+    case DeviceSchedule::columns: return launch_columns(rule, vals);
+    case DeviceSchedule::walk: return launch_walk(rule, vals);
+  }
+  return {};
+}
+
+}  // namespace tandem

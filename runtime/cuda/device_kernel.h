@@ -1,0 +1,64 @@
+// A kernel as a GPU program: the code, and plain data that says how to launch it. Made by codegen/cuda, or read from a
+// cache or a pack; neither LLVM, NVRTC nor Python is needed to use it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ir/kernel.h"
+
+namespace tandem {
+
+// Parameters. The entry point takes one structure by value, an array of 8-byte words without padding:
+//     struct { void* ptrs[max(1, buffers)]; long long vals[max(1, vals)]; void* scratch; long long* status; }
+// ptrs: device pointers of the inputs and outputs in buffer order, scratch buffers left out, as for kernel_function;
+// vals: the first `vals` run-time values; scratch: DeviceLaunch::scratch_bytes bytes of device memory, 256-byte aligned,
+// private to the launch, or null when that is 0; status: two words of device memory, zero before. A failed gather check
+// leaves {access index + 1, offending value} of one of them there. They are not reset by the kernel.
+
+// How the points of a kernel are shared among threads.
+enum class DeviceSchedule : uint8_t {
+  map,      // a thread has `elements` neighbours along the last axis; blocks are kMapThreads wide
+  rows,     // a team of block.x threads has an outer point, whose inner points it shares; block.y teams in a block
+  columns,  // a block of 32 x 8 threads has 32 neighbours along the last outer axis, 8 threads share the inner points
+  walk,     // a thread has an outer point
+};
+
+inline constexpr unsigned kMapThreads = 256;
+inline constexpr unsigned kTile = 32;      // width of blocks that are 32 x 8, and of tiles
+inline constexpr unsigned kTileDepth = 8;  // depth of such blocks
+inline constexpr unsigned kWarp = 32;
+inline constexpr unsigned kMaxTeam = 512;            // threads of a team
+inline constexpr unsigned kWarpTeams = 8;            // teams in a block where a team is one warp
+inline constexpr int64_t kSharedScratch = 96 << 10;  // bytes of scratch in shared memory; with more it is in memory
+
+// Everything that launch_of needs to know.
+struct LaunchRule {
+  DeviceSchedule schedule = DeviceSchedule::map;
+  std::vector<Coef> outer, inner;  // extents; of a map `outer` is all axes in the order they are walked
+  int elements = 1;                // map only
+  bool split = false, tree = false;
+  bool spreads = false;           // rows: there is work other than reductions that more threads than lanes can share
+  std::vector<int> scratch = {};  // element sizes of the scratch buffers
+  bool operator==(const LaunchRule&) const = default;
+};
+
+struct DeviceLaunch {
+  unsigned grid[3] = {0, 1, 1}, block[3] = {1, 1, 1};
+  unsigned shared_bytes = 0;  // dynamic; beyond 48 KiB the function needs its attribute set first
+  int64_t scratch_bytes = 0;
+};
+
+// For these sizes. grid[0] == 0: there is nothing to do, and the kernel must not be launched. Pure.
+DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals);
+
+struct DeviceKernel {
+  std::string entry;  // name of the __global__ function
+  std::string code;   // a cubin, or PTX text for a GPU newer than the compiler
+  bool is_ptx = false;
+  int buffers = 0;  // words of ptrs in use
+  int vals = 0;     // words of vals in use
+  LaunchRule rule;
+};
+
+}  // namespace tandem

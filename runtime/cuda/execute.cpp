@@ -1,0 +1,410 @@
+#include "runtime/cuda/execute.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "runtime/copy.h"
+#include "runtime/cuda/copy.h"
+#include "runtime/cuda/launch.h"
+#include "runtime/cuda/matmul.h"
+#include "runtime/frame.h"
+
+namespace tandem::cuda {
+
+namespace {
+
+std::atomic<int64_t> host_steps{0}, host_bytes{0}, predicates{0};
+
+// What a host step reads and writes.
+struct Touched {
+  const View* view;
+  bool written;
+};
+
+void add(std::vector<Touched>& all, const std::vector<View>& views, bool written = false) {
+  for (const View& view : views) all.push_back({&view, written});
+}
+std::vector<Touched> touched(const Call& op) {
+  std::vector<Touched> all;
+  add(all, op.inputs);
+  all.push_back({&op.out, true});
+  return all;
+}
+std::vector<Touched> touched(const Put& op) { return {{&op.from, false}, {&op.index, false}, {&op.to, true}}; }
+std::vector<Touched> touched(const Matmul& op) { return {{&op.a, false}, {&op.b, false}, {&op.out, true}}; }
+std::vector<Touched> touched(const CheckIndex& op) { return {{&op.indices, false}}; }
+std::vector<Touched> touched(const HostCall& op) {
+  std::vector<Touched> all;
+  add(all, op.args);
+  return all;
+}
+std::vector<Touched> touched(const OnFailure& failure) {
+  std::vector<Touched> all;
+  for (const auto& [from, to] : failure.copies) {
+    all.push_back({&from, false});
+    all.push_back({&to, true});
+  }
+  add(all, failure.args);
+  return all;
+}
+
+class GpuFrame : public detail::Frame<GpuFrame> {
+ public:
+  using Frame::execute;
+
+  GpuFrame(Gpu& gpu, const Program& program, std::span<const Buffer> inputs, const int64_t* symbols,
+           std::vector<Address>* keep)
+      : Frame(program, inputs, symbols), gpu_(gpu), keep_(keep) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Device device = device_of(*inputs[i].storage);
+      if (device == program.device) [[likely]]
+        continue;
+      check_internal(is_cpu(device) && program.slots[i].shape.empty(), "input {} of a program on {} is on {}", i,
+                     to_text(program.device), to_text(device));
+      const auto bytes = static_cast<size_t>(element_size(static_cast<int>(i)));
+      StorageRef memory = new_memory(static_cast<int64_t>(bytes));
+      copy_bytes(program.device, memory->data, device, inputs[i].data, bytes);
+      char* data = static_cast<char*>(memory->data);
+      slots_[i] = {memory.release(), data, true};
+    }
+  }
+
+  // What was written to inputs that lie on the host.
+  void write_back(std::span<const Buffer> inputs) {
+    for (const int input : program_.written) {
+      const Buffer& target = inputs[static_cast<size_t>(input)];
+      if (!is_cpu(device_of(*target.storage))) continue;
+      copy_bytes({}, target.data, program_.device, at(input).data, static_cast<size_t>(element_size(input)));
+    }
+  }
+
+  StorageRef new_memory(int64_t bytes) { return gpu_.memory.allocate(static_cast<size_t>(bytes)); }
+  static bool is_own(const Storage& storage) { return cuda::is_own(storage); }
+  bool truth(int slot) {
+    bool value = false;
+    copy_bytes({}, &value, program_.device, at(slot).data, 1);
+    predicates.fetch_add(1, std::memory_order_relaxed);
+    return value;
+  }
+
+  void execute(const Launch& op) {
+    const std::shared_ptr<const KernelCode>& kernel = program_.kernels[static_cast<size_t>(op.kernel)];
+    detail::Scratch<void*, 24> pointers(op.args.size());
+    for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = address(op.args[i].slot, op.args[i].offset);
+    detail::Scratch<int64_t, 48> values(op.vals.size());
+    for (size_t i = 0; i < op.vals.size(); ++i) values[i] = dim(op.vals[i]);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin(profile, EventKind::kernel, kernel, &op, true);
+    launch(gpu_, kernel, pointers.data(), values.data(), {dims_.data(), program_.dims.size()}, keep_);
+    ++stats_.launches;
+    if (profile) [[unlikely]] {
+      profile->read = kernel->bytes_read.evaluate(symbols_);
+      profile->written = kernel->bytes_written.evaluate(symbols_);
+      finish(profile);
+    }
+  }
+
+  void execute(const Matmul& op) {
+    const DType dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype;
+    if (!has_matmul(dtype)) return on_host(op, nullptr, -1);
+    const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
+    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
+    int64_t *extents = batch.data(), *a = extents + batch_rank, *b = a + batch_rank;
+    for (size_t i = 0; i < batch_rank; ++i) {
+      extents[i] = dim(op.out.shape[i]);
+      a[i] = dim(op.a.strides[i]);
+      b[i] = right == 2 ? 0 : dim(op.b.strides[i]);  // one matrix for all
+    }
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]] {
+      begin(profile, EventKind::library, op.origin, &op, true);
+      if (profile) {
+        profile->read = bytes_of(op.a) + bytes_of(op.b);
+        profile->written = bytes_of(op.out);
+      }
+    }
+    matmul(gpu_, {.dtype = dtype,
+                  .m = dim(op.out.shape[rank - 2]),
+                  .n = dim(op.out.shape[rank - 1]),
+                  .k = dim(op.a.shape[rank - 1]),
+                  .batch_rank = static_cast<int>(batch_rank),
+                  .batch = extents,
+                  .a_batch = a,
+                  .b_batch = b,
+                  .a_row = dim(op.a.strides[rank - 2]),
+                  .a_col = dim(op.a.strides[rank - 1]),
+                  .b_row = dim(op.b.strides[right - 2]),
+                  .b_col = dim(op.b.strides[right - 1]),
+                  .a = address(op.a.slot, op.a.offset),
+                  .b = address(op.b.slot, op.b.offset),
+                  .out = address(op.out.slot, op.out.offset)});
+    ++stats_.library_calls;
+    finish(profile);
+  }
+
+  void execute(const Copy& op) {
+    const size_t rank = op.to.shape.size();
+    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
+    for (size_t i = 0; i < rank; ++i) {
+      sizes[i] = dim(op.to.shape[i]);
+      from[i] = dim(op.from.strides[i]);
+      to[i] = dim(op.to.strides[i]);
+    }
+    const void* source = address(op.from.slot, op.from.offset);
+    void* target = address(op.to.slot, op.to.offset);
+    if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin_copy(profile, EventKind::copy, op.origin, &op, bytes_of(op.to));
+    copy_strided(gpu_, static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target,
+                 to);
+    ++stats_.copies;
+    finish(profile);
+  }
+
+  void execute(const Put& op) { on_host(op, nullptr, -1); }
+  void execute(const Call& op) { on_host(op, &op.failure, op.function); }
+  void execute(const CheckIndex& op) { on_host(op, &op.failure, op.function); }
+  void execute(const HostCall& op) { on_host(op, &op.failure, op.function); }
+
+ private:
+  // Steps of profiles are waited for, so that their time is their own.
+  void finish(std::optional<ProfileStep>& profile) {
+    if (!profile) return;
+    gpu_.synchronize();
+    profile.reset();
+  }
+
+  // Copies on the host of what views of some slots cover.
+  class HostImage {
+   public:
+    HostImage(GpuFrame& frame, const std::vector<Touched>& touched) : frame_(frame) {
+      for (const Touched& each : touched) include(*each.view, each.written);
+      for (auto& [slot, part] : parts_) {
+        const int64_t size = frame.element_size(slot);
+        const auto bytes = static_cast<size_t>((part.end - part.begin) * size);
+        if (part.end <= part.begin) continue;
+        part.memory = allocate(bytes);
+        copy_bytes({}, part.memory->data, frame.program_.device, frame.at(slot).data + part.begin * size, bytes);
+        host_bytes.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+      }
+    }
+    // Where the slots would begin.
+    std::vector<char*> slots() const {
+      std::vector<char*> all(frame_.program_.slots.size(), nullptr);
+      for (const auto& [slot, part] : parts_)
+        if (part.memory)
+          all[static_cast<size_t>(slot)] =
+              static_cast<char*>(part.memory->data) - part.begin * frame_.element_size(slot);
+      return all;
+    }
+    void write_back() {
+      for (auto& [slot, part] : parts_) {
+        if (!part.written || !part.memory) continue;
+        const int64_t size = frame_.element_size(slot);
+        const auto bytes = static_cast<size_t>((part.end - part.begin) * size);
+        copy_bytes(frame_.program_.device, frame_.at(slot).data + part.begin * size, {}, part.memory->data, bytes);
+        host_bytes.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+      }
+    }
+
+   private:
+    struct Part {
+      int64_t begin = INT64_MAX, end = INT64_MIN;  // in elements, from where the slot is
+      bool written = false;
+      StorageRef memory = {};
+    };
+    void include(const View& view, bool written) {
+      int64_t low = frame_.dim(view.offset), high = low + 1;
+      for (size_t k = 0; k < view.shape.size(); ++k) {
+        const int64_t extent = frame_.dim(view.shape[k]);
+        if (extent == 0) return;
+        const int64_t reach = (extent - 1) * frame_.dim(view.strides[k]);
+        (reach < 0 ? low : high) += reach;
+      }
+      Part& part = parts_[view.slot];
+      part.begin = std::min(part.begin, low);
+      part.end = std::max(part.end, high);
+      part.written |= written;
+    }
+    GpuFrame& frame_;
+    std::map<int, Part> parts_;
+  };
+
+  template <class Op>
+  void on_host(const Op& op, const OnFailure* failure, int function) {
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin(profile, EventKind::host, op.origin, &op, true);
+    host_steps.fetch_add(1, std::memory_order_relaxed);
+    HostImage image(*this, touched(op));
+    try {
+      run_step(program_, Step{op}, symbols_, image.slots());
+    } catch (...) {
+      if (failure) {
+        HostImage left(*this, touched(*failure));
+        settle(program_, *failure, function, symbols_, left.slots());
+        left.write_back();
+      }
+      throw;
+    }
+    image.write_back();
+  }
+
+  Gpu& gpu_;
+  std::vector<Address>* keep_;  // status words of a capture
+};
+
+std::string need_of(const Program& program, const Block& block);
+
+std::string need_of(const Program& program, const Step& step) {
+  return std::visit(
+      [&]<class Op>(const Op& op) -> std::string {
+        if constexpr (std::is_same_v<Op, Branch>) return "a branch that depends on a value";
+        if constexpr (std::is_same_v<Op, Loop>) return "a loop whose end depends on a value";
+        if constexpr (std::is_same_v<Op, HostCall>) return "a function of the host";
+        if constexpr (std::is_same_v<Op, CheckIndex>) return "a check of indices";
+        if constexpr (std::is_same_v<Op, Put>) return "a write at indices, which the CPU does";
+        if constexpr (std::is_same_v<Op, Call>)
+          return fmt::format("the routine {}, which the CPU runs", op.routine->name);
+        if constexpr (std::is_same_v<Op, Matmul>)
+          if (const DType dtype = program.slots[static_cast<size_t>(op.out.slot)].dtype; !has_matmul(dtype))
+            return fmt::format("a product of {}, which the CPU computes", info(dtype).name);
+        return "";
+      },
+      step.op);
+}
+
+std::string need_of(const Program& program, const Block& block) {
+  for (const Step& step : block)
+    if (std::string need = need_of(program, step); !need.empty()) return need;
+  return "";
+}
+
+std::atomic<CopyKernel> make_copy_kernel{nullptr};
+
+}  // namespace
+
+void run(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols, std::span<Buffer> outputs) {
+  Gpu& gpu = Gpu::at(program.device.index);
+  gpu.enter();
+  GpuFrame frame(gpu, program, inputs, symbols, nullptr);
+  frame.run_block(program.body);
+  frame.write_back(inputs);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = frame.output(program.outputs[i]);
+}
+
+void run_recorded(Gpu& gpu, const Program& program, std::span<const Buffer> inputs, const int64_t* symbols,
+                  std::span<Buffer> outputs, std::vector<Address>& words) {
+  GpuFrame frame(gpu, program, inputs, symbols, &words);
+  frame.run_block(program.body);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = frame.output(program.outputs[i]);
+}
+
+HostStepStats host_step_stats() { return {host_steps.load(), host_bytes.load(), predicates.load()}; }
+
+std::string host_need(const Program& program) { return need_of(program, program.body); }
+
+void set_copy_kernel(CopyKernel make) { make_copy_kernel = make; }
+
+namespace {
+
+// Of what is known already, per GPU, element size and rank.
+std::shared_ptr<const KernelCode> copy_kernel(Gpu& gpu, int bytes, int rank) {
+  static std::mutex mutex;
+  static auto* known = new std::map<std::tuple<int, int, int>, std::shared_ptr<const KernelCode>>;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<const KernelCode>& place = (*known)[{gpu.index, bytes, rank}];
+  if (!place) {
+    const CopyKernel make = make_copy_kernel.load();
+    check_internal(make != nullptr, "nobody makes kernels that copy");
+    auto made = std::make_shared<KernelCode>();
+    made->name = fmt::format("copy_{}_bytes_{}_axes", bytes, rank);
+    made->code = make({Device::Type::cuda, gpu.index}, bytes, rank);
+    place = std::move(made);
+  }
+  return place;
+}
+
+// Both walked together: neighbouring axes are merged, those of size 1 left out; from the outermost in.
+struct Walk {
+  int rank = 0;
+  int64_t sizes[kMostCopyAxes + 1], from[kMostCopyAxes + 1], to[kMostCopyAxes + 1];
+
+  void push(int64_t size, int64_t from_stride, int64_t to_stride) {
+    if (size == 1) return;
+    if (rank > 0 && from[rank - 1] == from_stride * size && to[rank - 1] == to_stride * size) {
+      sizes[rank - 1] *= size;
+      from[rank - 1] = from_stride;
+      to[rank - 1] = to_stride;
+      return;
+    }
+    sizes[rank] = size;
+    from[rank] = from_stride;
+    to[rank++] = to_stride;
+  }
+  bool is_plain() const { return rank == 0 || (rank == 1 && from[0] == 1 && to[0] == 1); }
+  int64_t count() const {
+    int64_t product = 1;
+    for (int k = 0; k < rank; ++k) product *= sizes[k];
+    return product;
+  }
+};
+
+struct Reach {
+  int64_t low = 0, high = 0;
+};
+Reach reach_of(const Walk& walk, const int64_t* strides, int bytes) {
+  Reach out;
+  for (int k = 0; k < walk.rank; ++k) {
+    const int64_t reach = (walk.sizes[k] - 1) * strides[k];
+    (reach < 0 ? out.low : out.high) += reach;
+  }
+  return {out.low * bytes, (out.high + 1) * bytes};
+}
+
+}  // namespace
+
+void copy_strided(Gpu& gpu, int bytes, int rank, const int64_t* sizes, const void* from, const int64_t* from_strides,
+                  void* to, const int64_t* to_strides) {
+  Walk walk;
+  for (int k = 0; k < rank; ++k) {
+    if (sizes[k] == 0) return;
+    walk.push(sizes[k], from_strides[k], to_strides[k]);
+  }
+  const Reach read = reach_of(walk, walk.from, bytes), written = reach_of(walk, walk.to, bytes);
+  const auto *source = static_cast<const char*>(from), *target = static_cast<const char*>(to);
+  const Device device{Device::Type::cuda, gpu.index};
+  if (source + read.low < target + written.high && target + written.low < source + read.high) {
+    // Overlapping: by way of memory of its own.
+    const StorageRef between = gpu.memory.allocate(static_cast<size_t>(walk.count() * bytes));
+    int64_t dense[kMostCopyAxes], stride = 1;
+    for (int k = rank; k-- > 0;) dense[k] = std::exchange(stride, stride * sizes[k]);
+    copy_strided(gpu, bytes, rank, sizes, from, from_strides, between->data, dense);
+    return copy_strided(gpu, bytes, rank, sizes, between->data, dense, to, to_strides);
+  }
+  if (walk.is_plain()) return copy_bytes(device, to, device, from, static_cast<size_t>(walk.count() * bytes));
+  if (bytes > 8) {  // as pairs
+    for (int k = 0; k < walk.rank; ++k) {
+      walk.from[k] *= 2;
+      walk.to[k] *= 2;
+    }
+    walk.push(2, 1, 1);
+    bytes /= 2;
+  }
+  int64_t values[3 * (kMostCopyAxes + 1)];
+  std::copy_n(walk.sizes, walk.rank, values);
+  std::copy_n(walk.from, walk.rank, values + walk.rank);
+  std::copy_n(walk.to, walk.rank, values + 2 * walk.rank);
+  void* pointers[] = {const_cast<void*>(from), to};
+  gpu.enter();
+  launch(gpu, copy_kernel(gpu, bytes, walk.rank), pointers, values, {});
+}
+
+}  // namespace tandem::cuda

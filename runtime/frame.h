@@ -1,0 +1,232 @@
+// What executors of programs share, whatever they run on: the table of sizes, the slots and the buffers they refer to, and
+// the steps that only move references. `Machine`, which derives from it, runs the other steps and has
+//   StorageRef new_memory(int64_t bytes);
+//   static bool is_own(const Storage& storage)   whether it came from there, all of it
+//   bool truth(int slot)                         the value of a bool
+// Nothing is allocated per step; counters are kept in the frame and added to the global ones at the end.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "runtime/counts.h"
+#include "runtime/profile_steps.h"
+#include "runtime/program.h"
+
+namespace tandem {
+
+namespace detail {
+
+extern std::atomic<LoopHook> loop_hook;
+
+// Of ProgramStats, in the order of its members.
+enum Count { runs, launches, library_calls, copies, allocations, reuses, allocated_bytes, kCounts };
+struct OfPrograms;
+using Totals = ThreadCounts<OfPrograms, kCounts>;
+
+// `count` values on the stack when they are few.
+template <class T, size_t Few>
+class Scratch {
+ public:
+  explicit Scratch(size_t count) : data_(count <= Few ? few_ : new T[count]) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (data_ != few_) delete[] data_;
+  }
+  T* data() { return data_; }
+  T& operator[](size_t i) { return data_[i]; }
+
+ private:
+  T few_[Few];
+  T* data_;
+};
+
+// What a slot refers to. Inputs are borrowed: no reference is counted for them.
+struct Held {
+  Storage* storage;
+  char* data;
+  bool counted;
+};
+
+template <class Machine>
+class Frame {
+ public:
+  Frame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
+      : program_(program), symbols_(symbols), dims_(program.dims.size()), slots_(program.slots.size()) {
+    check_internal(inputs.size() == static_cast<size_t>(program.input_count), "program {} got {} inputs instead of {}",
+                   program.name, inputs.size(), program.input_count);
+    for (size_t i = 0; i < program.dims.size(); ++i) dims_[i] = program.dims[i].evaluate(symbols);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      slots_[i] = {inputs[i].storage.get(), static_cast<char*>(inputs[i].data), false};
+    for (size_t i = inputs.size(); i < program.slots.size(); ++i) slots_[i] = {nullptr, nullptr, false};
+    if (profiling()) [[unlikely]] {
+      for (const auto& kernel : program.kernels) count_launches(kernel);
+      left_out_ = !ProfileScope::is_recording();
+    }
+  }
+  // Of a single step, whose slots are at these places; none of them counts references.
+  Frame(const Program& program, const int64_t* symbols, std::span<char* const> slots)
+      : program_(program), symbols_(symbols), dims_(program.dims.size()), slots_(program.slots.size()), is_part_(true) {
+    for (size_t i = 0; i < program.dims.size(); ++i) dims_[i] = program.dims[i].evaluate(symbols);
+    for (size_t i = 0; i < slots.size(); ++i) slots_[i] = {nullptr, slots[i], false};
+  }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  ~Frame() {
+    if (samplers_) LoopSamplers::give_back(std::move(samplers_));
+    for (size_t i = 0; i < program_.slots.size(); ++i) clear(slots_[i]);
+    const auto add = [](Count which, int64_t count) {
+      if (count != 0) Totals::add(which, count);
+    };
+    add(runs, is_part_ ? 0 : 1);
+    add(launches, stats_.launches);
+    add(library_calls, stats_.library_calls);
+    add(copies, stats_.copies);
+    add(allocations, stats_.allocations);
+    add(reuses, stats_.reuses);
+    add(allocated_bytes, stats_.allocated_bytes);
+  }
+
+  void run_block(const Block& block) {
+    for (const Step& step : block)
+      std::visit([this](const auto& op) { static_cast<Machine*>(this)->execute(op); }, step.op);
+  }
+
+  Buffer output(const View& view) {
+    const Held& held = at(view.slot);
+    if (held.storage) held.storage->references.fetch_add(1, std::memory_order_relaxed);
+    return {StorageRef(held.storage), held.data + dim(view.offset) * element_size(view.slot)};
+  }
+
+ protected:
+  int64_t dim(DimRef ref) { return dims_[static_cast<size_t>(ref)]; }
+  Held& at(int slot) { return slots_[static_cast<size_t>(slot)]; }
+  int64_t element_size(int slot) const { return size_of(program_.slots[static_cast<size_t>(slot)].dtype); }
+  char* address(int slot, DimRef offset) { return at(slot).data + dim(offset) * element_size(slot); }
+  // Of the elements of a view, broadcast ones counted once.
+  int64_t bytes_of(const View& view) {
+    int64_t bytes = element_size(view.slot);
+    for (size_t i = 0; i < view.shape.size(); ++i)
+      if (dim(view.strides[i]) != 0) bytes *= dim(view.shape[i]);
+    return bytes;
+  }
+
+  static void clear(Held& held) {
+    if (held.counted) drop(held.storage);
+    held = {nullptr, nullptr, false};
+  }
+  // A further reference to the same buffer. Borrowed ones become counted only when they leave their input slot.
+  static Held share(const Held& held) {
+    if (held.storage) held.storage->references.fetch_add(1, std::memory_order_relaxed);
+    return {held.storage, held.data, held.storage != nullptr};
+  }
+
+  // Of what takes longer than about 10 µs it is known before that it is worth a record.
+  static constexpr double kLong = 10'000;  // ns
+  static constexpr int64_t kLongProducts = 1 << 19;
+
+  template <class Origin>
+  void begin(std::optional<ProfileStep>& profile, EventKind kind, const std::shared_ptr<const Origin>& origin,
+             const void* step, bool is_long) {
+    if (left_out_ && !is_long) return;
+    Sampler* sampler = nullptr;
+    uint32_t count = 1;
+    if (loops_ > 0 && !left_out_ && !detail::records_all()) {
+      if (!samplers_) samplers_ = LoopSamplers::take();
+      sampler = &samplers_->of(step, kind, origin);
+      count = sampler->due();
+    }
+    if (count > 0 || is_long) profile.emplace(kind, origin, is_long, sampler, count);
+  }
+  void begin_copy(std::optional<ProfileStep>& profile, EventKind kind, const OriginRef& origin, const void* step,
+                  int64_t bytes) {
+    begin(profile, kind, origin, step, is_long_copy(bytes));
+    if (profile) profile->read = profile->written = bytes;
+  }
+
+  void execute(const Allocate& op) {
+    Held& held = at(op.slot);
+    clear(held);
+    const int64_t count = dim(op.count), size = element_size(op.slot);
+    if (count < 0)
+      throw_error(ErrorKind::shape, "{}: got a buffer of {} elements; need at least 0", program_.name, count);
+    int64_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) bytes = INT64_MAX;  // refused by allocate, with its message
+    if (op.reuse >= 0) {
+      const Held& old = at(op.reuse);
+      const Storage* storage = old.storage;
+      if (old.counted && Machine::is_own(*storage) && storage->data == old.data &&
+          storage->capacity >= static_cast<size_t>(bytes) && storage->references.load(std::memory_order_acquire) == 1) {
+        held = share(old);
+        held.storage->bytes = static_cast<size_t>(bytes);
+        ++stats_.reuses;
+        return;
+      }
+    }
+    StorageRef memory = machine().new_memory(bytes);
+    ++stats_.allocations;
+    stats_.allocated_bytes += bytes;
+    char* data = static_cast<char*>(memory->data);
+    held = {memory.release(), data, true};
+  }
+
+  void execute(const Release& op) { clear(at(op.slot)); }
+
+  void execute(const Bind& op) {
+    const Held shared = share(at(op.from));
+    clear(at(op.to));
+    at(op.to) = shared;
+  }
+
+  void execute(const Branch& op) { run_block(machine().truth(op.predicate) ? op.then_block : op.else_block); }
+
+  void execute(const Loop& op) {
+    Scratch<Held, 16> next(op.carried.size());
+    ++loops_;
+    for (run_block(op.condition); machine().truth(op.predicate); run_block(op.condition)) {
+      if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
+      run_block(op.body);
+      for (size_t i = 0; i < op.carried.size(); ++i) next[i] = share(at(op.carried[i].second));
+      for (size_t i = 0; i < op.carried.size(); ++i) {
+        clear(at(op.carried[i].first));
+        at(op.carried[i].first) = next[i];
+      }
+    }
+    --loops_;
+  }
+
+  int64_t count_of(const View& view) {
+    int64_t count = 1;
+    for (const DimRef extent : view.shape) count *= dim(extent);
+    return count;
+  }
+
+  static std::string line_of(const StepOrigin& origin) {
+    for (const SourceLoc& source : origin.sources)
+      if (source.known()) return fmt::format(" (at {}:{})", source.file, source.line);
+    return "";
+  }
+
+  const Program& program_;
+  const int64_t* symbols_;
+  Scratch<int64_t, 128> dims_;
+  Scratch<Held, 48> slots_;
+  ProgramStats stats_;
+  int loops_ = 0;          // that the step is inside
+  bool left_out_ = false;  // from a profile, but for long steps
+  bool is_part_ = false;   // of a run that another executor does
+  std::unique_ptr<LoopSamplers> samplers_;
+
+ private:
+  Machine& machine() { return *static_cast<Machine*>(this); }
+};
+
+}  // namespace detail
+
+}  // namespace tandem

@@ -1,0 +1,66 @@
+// Every kernel of the kernel tests is accepted by NVRTC.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "codegen/cuda/compile.h"
+#include "codegen/cuda/module.h"
+#include "codegen/cuda/prelude.h"
+#include "tests/kernels/cases.h"
+
+namespace tandem::test {
+
+namespace {
+
+// Many kernels in one program, which takes NVRTC a third of the time that as many programs would.
+std::string joined(const std::vector<const cuda::Source*>& sources) {
+  std::string text = cuda::prelude();
+  int number = 0;
+  for (const cuda::Source* source : sources) {
+    fmt::format_to(std::back_inserter(text), "#define Args Args{0}\n#define {1} {1}{0}\n{2}#undef Args\n#undef {1}\n",
+                   number++, cuda::kEntryPoint, source->body);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("NVRTC compiles every kernel") {
+  if (!cuda::module_problem().empty()) {
+    WARN("skipped: " << cuda::module_problem());
+    return;
+  }
+  std::map<std::string, cuda::Source> sources;
+  for (const auto& cases : kCaseGroups)
+    cases([&](const Case& c) { sources.try_emplace(to_text(c.kernel), cuda::emit(c.kernel)); });
+  // Each for one of the architectures, in turn.
+  constexpr int kArchs[] = {80, 90, 100};
+  constexpr size_t kTogether = 40;
+  std::vector<std::vector<const cuda::Source*>> batches(1);
+  for (const auto& [text, source] : sources) {
+    if (batches.back().size() == kTogether) batches.emplace_back();
+    batches.back().push_back(&source);
+  }
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::string problem;
+  std::vector<std::thread> workers;
+  for (unsigned w = 0; w < std::max(1U, std::thread::hardware_concurrency()); ++w)
+    workers.emplace_back([&] {
+      for (size_t k = next++; k < batches.size(); k = next++) {
+        try {
+          cuda::nvrtc_compile(joined(batches[k]), kArchs[k % 3], false);
+        } catch (const std::exception& error) {
+          const std::lock_guard lock(mutex);
+          problem = error.what();
+        }
+      }
+    });
+  for (std::thread& worker : workers) worker.join();
+  INFO(sources.size() << " kernels\n" << problem.substr(0, 6000));
+  CHECK(problem.empty());
+}
+
+}  // namespace tandem::test
