@@ -61,9 +61,8 @@ Source Emitter::run() {
       if (node.op == ScalarOp::extent) count(Coef{false, node.imm});
   t_.line("struct Args {{ void* ptrs[{}]; i64 vals[{}]; void* scratch; i64* status; }};", std::max(1, out.buffers),
           std::max(1, out.vals));
-  const bool rows = rule_.schedule == DeviceSchedule::rows;
-  const unsigned threads = rows ? kMaxTeam : rule_.schedule == DeviceSchedule::walk ? 128 : kMapThreads;
-  t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", threads, kEntryPoint);
+  t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", most_threads(rule_.schedule),
+          kEntryPoint);
   for (int k = 0; k < out.vals; ++k) t_.line("const i64 s{0} = args.vals[{0}];", k);
   int argument = 0;
   for (size_t k = 0; k < k_.buffers.size(); ++k)
@@ -136,6 +135,7 @@ void Emitter::rows_kernel() {
   const std::vector<size_t> outer = range(0, inner_begin());
   std::vector<size_t> inner = range(inner_begin(), k_.axes.size());
   t_.line("const int team = blockDim.x, tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, warps = team >> 5;");
+  t_.line("const int width = team < 32 ? team : 32;");
   t_.line("const i64 rows = {};", product(outer));
   t_.line("const i64 whole = {};", product(inner));
   const bool scratch = !rule_.scratch.empty();
@@ -149,18 +149,22 @@ void Emitter::rows_kernel() {
     scratch_pointers(points);
   }
   declare_shared();
-  t_.open("for (i64 row = (i64)blockIdx.x * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.x * blockDim.y)");
+  // Teams beyond the last row go along for the sake of their warp, and load and store nothing.
+  t_.open("for (i64 first = (i64)blockIdx.x * blockDim.y; first < rows; first += (i64)gridDim.x * blockDim.y)");
+  t_.line("const bool active = first + threadIdx.y < rows;");
+  t_.line("const i64 row = active ? first + threadIdx.y : first;");
+  t_.line("i64* const status = active ? args.status : nullptr;");
   decode(outer, "row");
   if (k_.split) {
     t_.line("const i64 low = i{} * {};", inner_begin() - 1, k_.order.block);
-    t_.line("const i64 total = smaller(whole - low, {});", k_.order.block);
+    t_.line("const i64 total = smaller(whole - low, {}), own = active ? total : 0;", k_.order.block);
   } else {
-    t_.line("const i64 total = whole;");
+    t_.line("const i64 total = whole, own = active ? total : 0;");
   }
   position_ = "r";
   declare_results();
   each_stage([&] {
-    team_stage("tid == 0");
+    team_stage("tid == 0 && active");
     t_.line("sync_team(team);");
   });
   t_.close();
@@ -172,13 +176,13 @@ void Emitter::columns_kernel() {
   std::vector<size_t> outer = range(0, inner_begin() - 1);
   const std::vector<size_t> inner = range(inner_begin(), k_.axes.size());
   const size_t column = inner_begin() - 1;
-  t_.line("const int x = threadIdx.x, y = threadIdx.y;");
-  t_.line("const i64 columns = {}, strips = (columns + {}) / {};", extent(column), kTile - 1, kTile);
+  t_.line("const int x = threadIdx.x, y = threadIdx.y, width = blockDim.x;");
+  t_.line("const i64 columns = {}, strips = (columns + width - 1) / width;", extent(column));
   t_.line("const i64 tiles = {} * strips;", product(outer));
   t_.line("const i64 total = {};", product(inner));
   if (!rule_.scratch.empty()) {
     t_.line("extern __shared__ u64 dynamic_shared[];");
-    const std::string points = fmt::format("total * {}", kTile);
+    const std::string points = "total * width";
     t_.line("char* const scratch =");
     t_.line("    args.scratch != nullptr ? (char*)args.scratch + blockIdx.x * ({}) : (char*)dynamic_shared;",
             scratch_bytes(points));
@@ -187,12 +191,13 @@ void Emitter::columns_kernel() {
   declare_shared();
   t_.open("for (i64 tile = blockIdx.x; tile < tiles; tile += gridDim.x)");
   t_.line("i64 number = tile;");
-  t_.line("const i64 own = take(number, strips) * {} + x;", kTile);
-  // Threads beyond the last column do its work once more and store nothing.
-  t_.line("const bool active = own < columns;");
-  t_.line("const i64 i{} = active ? own : columns - 1;", column);
+  t_.line("const i64 nth = take(number, strips) * width + x;");
+  // Threads beyond the last column go along to the barriers, and load and store nothing of their own.
+  t_.line("const bool active = nth < columns;");
+  t_.line("const i64 i{} = active ? nth : columns - 1, own = active ? total : 0;", column);
+  t_.line("i64* const status = active ? args.status : nullptr;");
   decode(outer, "number");
-  position_ = fmt::format("r * {} + x", kTile);
+  position_ = "r * width + x";
   declare_results();
   each_stage([&] {
     team_stage("y == 0 && active");
@@ -212,6 +217,7 @@ void Emitter::walk_kernel() {
     t_.line("char* const scratch = (char*)args.scratch;");
     scratch_pointers("total * threads");
   }
+  t_.line("i64* const status = args.status;");
   t_.open("for (i64 point = thread; point < points; point += threads)");
   decode(outer, "point");
   position_ = "r * threads + thread";

@@ -16,6 +16,7 @@ void Emitter::map_kernel() {
     if (axis != last) rows.push_back(axis);
   const int shift = std::countr_zero(static_cast<unsigned>(rule_.elements));
   t_.line("const i64 n = {};", rank == 0 ? "1" : extent(last));
+  t_.line("i64* const status = args.status;");
   t_.line("int width = 0;");
   t_.line("while (width < 5 && ((i64){} << width) < n) ++width;", rule_.elements);
   t_.line("const i64 piece = (i64){} << width, pieces = (n + piece - 1) >> (width + {});", rule_.elements, shift);

@@ -32,9 +32,7 @@ void Emitter::enter_point() {
 
 int Emitter::unrolled() const {
   const int operations = weight();
-  const int most = operations < kLight ? kMostAhead : operations < kHeavy ? kMostAhead / 2 : 2;
-  // Columns: a multiple of the accumulators that a thread has.
-  return rule_.schedule == DeviceSchedule::columns && !s_.stage->reductions.empty() ? std::max(most, 4) : most;
+  return operations < kLight ? kMostAhead : operations < kHeavy ? kMostAhead / 2 : 2;
 }
 
 void Emitter::points(const std::string& start, const std::string& step, const std::string& end,
@@ -83,9 +81,9 @@ void Emitter::team_stage(const std::string& chosen) {
   if (!stage.reductions.empty())
     columns ? columns_reduce() : rows_reduce();
   else if (columns)
-    points("y", fmt::format("{}", kTileDepth), "(active ? total : 0)", [] {});
+    points("y", fmt::format("{}", kColumnDepth), "own", [] {});
   else
-    points("tid", "team", "total", [] {});
+    points("tid", "team", "own", [] {});
   t_.close();
 }
 

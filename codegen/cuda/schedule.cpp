@@ -9,6 +9,7 @@ namespace tandem::cuda {
 namespace {
 
 constexpr int kPackBytes = 16;  // the widest load
+constexpr int kSectorBytes = 32;
 // Bodies are written out once per neighbour: long ones for few of them.
 constexpr size_t kLongBody = 24, kVeryLongBody = 96;
 
@@ -68,6 +69,13 @@ LaunchRule schedule(const Kernel& kernel) {
     rule.schedule = DeviceSchedule::walk;
   else
     rule.schedule = is_column_mode(kernel) ? DeviceSchedule::columns : DeviceSchedule::rows;
+  if (rule.schedule == DeviceSchedule::columns) {
+    // Memory is read in sectors.
+    int size = 4;
+    for (const KernelBuffer& buffer : kernel.buffers)
+      if (buffer.role == BufferRole::input) size = std::min(size, size_of(buffer.dtype));
+    rule.elements = kSectorBytes / size;
+  }
   return rule;
 }
 

@@ -7,12 +7,12 @@ namespace tandem {
 
 namespace {
 
-constexpr int64_t kMaxGrid = 1 << 20;  // loops over the grid do the rest
-constexpr int64_t kWalkThreads = 128;
+constexpr int64_t kMaxGrid = 1 << 20;     // loops over the grid do the rest
 constexpr int64_t kMaxWalkers = 1 << 17;  // each has scratch of its own
 // Fewer teams than this leave multiprocessors idle, so that each gets more threads.
 constexpr int64_t kFewTeams = 1024;
 constexpr int64_t kPointsPerThread = 8;
+constexpr int64_t kFewTiles = 256;
 
 int64_t product(const std::vector<Coef>& extents, size_t first, size_t last, const int64_t* vals) {
   int64_t points = 1;
@@ -63,12 +63,15 @@ DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
   if (rule.split) points = std::min<int64_t>(points, kBlockOrder.block);
   int64_t team = rule.tree ? 2 * kWarp : ceil_div(points, kBlockOrder.block) * kWarp;
   if (rule.spreads && !rule.tree && rows < kFewTeams)
-    team = std::max(team, std::min<int64_t>(points / kPointsPerThread, 256));
+    team = std::max(team, std::min<int64_t>(points / kPointsPerThread, kRowThreads));
   team = std::clamp<int64_t>(power_of_two(team), kWarp, kMaxTeam);
+  // Where every point meets a lane of its own, lanes beyond the last one are not needed.
+  if (team == kWarp && points <= kWarp / 2) team = power_of_two(std::max<int64_t>(points, 1));
   const int64_t bytes = scratch_of(rule, points);
-  int64_t teams = team == kWarp ? kWarpTeams : 1;
+  int64_t teams = team <= kWarp ? kRowThreads / team : 1;
   // Few rows are spread over the multiprocessors, and what a block has in shared memory is kept small.
-  while (teams > 1 && (rows < kFewTeams * teams / kWarpTeams || bytes * teams > kSharedScratch / 3)) teams /= 2;
+  while (teams > 1 && teams * team > kWarp && (rows < kFewTeams / 8 * teams || bytes * teams > kSharedScratch / 3))
+    teams /= 2;
   DeviceLaunch out = launch(ceil_div(rows, teams), team, teams);
   place_scratch(out, bytes * teams);
   return out;
@@ -76,9 +79,13 @@ DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
 
 DeviceLaunch launch_columns(const LaunchRule& rule, const int64_t* vals) {
   const size_t rank = rule.outer.size();
-  const int64_t tiles = product(rule.outer, 0, rank - 1, vals) * ceil_div(value_of(rule.outer.back(), vals), kTile);
-  DeviceLaunch out = launch(tiles, kTile, kTileDepth);
-  place_scratch(out, scratch_of(rule, product(rule.inner, 0, rule.inner.size(), vals) * kTile));
+  const int64_t columns = value_of(rule.outer.back(), vals);
+  const int64_t others = product(rule.outer, 0, rank - 1, vals);
+  // Narrow tiles where there would be few of them.
+  int64_t width = kTile;
+  while (width > rule.elements && others * ceil_div(columns, width) < kFewTiles) width /= 2;
+  DeviceLaunch out = launch(others * ceil_div(columns, width), width, kColumnDepth);
+  place_scratch(out, scratch_of(rule, product(rule.inner, 0, rule.inner.size(), vals) * width));
   return out;
 }
 
@@ -92,6 +99,16 @@ DeviceLaunch launch_walk(const LaunchRule& rule, const int64_t* vals) {
 }
 
 }  // namespace
+
+unsigned most_threads(DeviceSchedule schedule) {
+  switch (schedule) {
+    case DeviceSchedule::map: return kMapThreads;
+    case DeviceSchedule::rows: return kMaxTeam;
+    case DeviceSchedule::columns: return kTile * kColumnDepth;
+    case DeviceSchedule::walk: return kWalkThreads;
+  }
+  return 0;
+}
 
 DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals) {
   switch (rule.schedule) {
