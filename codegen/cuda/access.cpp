@@ -64,6 +64,7 @@ std::string Emitter::load(int number) {
     case Reach::element: value = place(number); break;
     case Reach::pack: value = fmt::format("l{}.at[e]", number); break;
     case Reach::ahead: value = fmt::format("l{}[u]", number); break;
+    case Reach::tile: value = fmt::format("t{}[across * pitch + along]", number); break;
   }
   return dtype_of(number) == DType::boolean ? value + " != 0" : value;
 }

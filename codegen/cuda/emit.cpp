@@ -44,6 +44,7 @@ Source Emitter::run() {
     }
     for (const Scan& scan : stage.scans) result_types_.push_back(scan.dtype);
   }
+  find_kept();
   Source out;
   out.rule = rule_;
   for (const KernelBuffer& buffer : k_.buffers) out.buffers += buffer.role != BufferRole::scratch;
@@ -70,6 +71,7 @@ Source Emitter::run() {
       t_.line("{0}* const b{1} = ({0}*)args.ptrs[{2}];", memory_type(k_.buffers[k].dtype), k, argument++);
   switch (rule_.schedule) {
     case DeviceSchedule::map: map_kernel(); break;
+    case DeviceSchedule::tiles: tiles_kernel(); break;
     case DeviceSchedule::rows: rows_kernel(); break;
     case DeviceSchedule::columns: columns_kernel(); break;
     case DeviceSchedule::walk: walk_kernel(); break;
@@ -77,6 +79,48 @@ Source Emitter::run() {
   t_.close();
   out.body = t_.take();
   return out;
+}
+
+// What several stages read of a row is read from memory once.
+void Emitter::find_kept() {
+  kept_.assign(k_.accesses.size(), -1);
+  keeper_.assign(k_.accesses.size(), 0);
+  if (rule_.schedule != DeviceSchedule::rows || rule_.tree) return;
+  std::vector<std::vector<int>> read(k_.accesses.size());  // by first equal access: numbers of the stages
+  const auto first_equal = [&](int access) {
+    return static_cast<int>(std::find(k_.accesses.begin(), k_.accesses.end(), access_of(access)) - k_.accesses.begin());
+  };
+  size_t first = 0;
+  for (size_t number = 0; number < k_.stages.size(); ++number) {
+    const Stage& stage = k_.stages[number];
+    analyse(stage, first);
+    first += stage.reductions.size() + stage.scans.size();
+    if (!stage.inner) continue;
+    for (const int access : loads_ahead()) {
+      if (is_scratch(access) || !access_of(access).gathers.empty()) continue;
+      std::vector<int>& stages = read[static_cast<size_t>(first_equal(access))];
+      if (stages.empty() || stages.back() != static_cast<int>(number)) stages.push_back(static_cast<int>(number));
+    }
+  }
+  for (size_t a = 0; a < read.size(); ++a) {
+    if (read[a].size() < 2) continue;
+    rule_.kept.push_back(size_of(dtype_of(static_cast<int>(a))));
+    for (size_t b = a; b < read.size(); ++b) {
+      if (!(k_.accesses[b] == k_.accesses[a])) continue;
+      kept_[b] = static_cast<int>(a);
+      keeper_[b] = static_cast<size_t>(read[a].front());
+    }
+  }
+}
+
+void Emitter::kept_pointers(const std::string& points) {
+  std::string begin = "unit";
+  for (size_t a = 0; a < kept_.size(); ++a) {
+    if (kept_[a] != static_cast<int>(a)) continue;
+    const DType dtype = dtype_of(static_cast<int>(a));
+    t_.line("{0}* const k{1} = ({0}*)(scratch + {2});", memory_type(dtype), a, begin);
+    begin = plus(begin, fmt::format("({} * {} + 63) / 64 * 64", points, size_of(dtype)));
+  }
 }
 
 // Names of the scratch buffers of the unit that begins at `scratch`, each of `points` elements.
@@ -89,9 +133,10 @@ void Emitter::scratch_pointers(const std::string& points) {
   }
 }
 
-std::string Emitter::scratch_bytes(const std::string& points) const {
+// Of one unit.
+std::string Emitter::bytes_of(const std::vector<int>& sizes, const std::string& points) {
   std::string bytes = "0";
-  for (const int size : rule_.scratch) bytes = plus(bytes, fmt::format("({} * {} + 63) / 64 * 64", points, size));
+  for (const int size : sizes) bytes = plus(bytes, fmt::format("({} * {} + 63) / 64 * 64", points, size));
   return bytes;
 }
 
@@ -138,15 +183,22 @@ void Emitter::rows_kernel() {
   t_.line("const int width = team < 32 ? team : 32;");
   t_.line("const i64 rows = {};", product(outer));
   t_.line("const i64 whole = {};", product(inner));
-  const bool scratch = !rule_.scratch.empty();
+  const bool keeps = !rule_.kept.empty();
   const std::string points = k_.split ? fmt::format("smaller(whole, {})", k_.order.block) : "whole";
-  if (scratch) {
+  if (keeps || !rule_.scratch.empty()) {
     t_.line("extern __shared__ u64 dynamic_shared[];");
-    t_.line("const i64 unit = {};", scratch_bytes(points));
+    t_.line("const i64 unit = {};", bytes_of(rule_.scratch, points));
+    std::string stride = "unit";
+    if (keeps) {
+      t_.line("const i64 kept = unit + {};", bytes_of(rule_.kept, points));
+      t_.line("const bool keeps = kept <= {} * (team < 32 ? 1 : warps) && kept <= {};", kKeptBytes, kSharedScratch);
+      stride = "(keeps ? kept : unit)";
+    }
     t_.line("char* const scratch = args.scratch != nullptr");
     t_.line("    ? (char*)args.scratch + ((i64)blockIdx.x * blockDim.y + threadIdx.y) * unit");
-    t_.line("    : (char*)dynamic_shared + threadIdx.y * unit;");
+    t_.line("    : (char*)dynamic_shared + threadIdx.y * {};", stride);
     scratch_pointers(points);
+    kept_pointers(points);
   }
   declare_shared();
   // Teams beyond the last row go along for the sake of their warp, and load and store nothing.
@@ -185,7 +237,7 @@ void Emitter::columns_kernel() {
     const std::string points = "total * width";
     t_.line("char* const scratch =");
     t_.line("    args.scratch != nullptr ? (char*)args.scratch + blockIdx.x * ({}) : (char*)dynamic_shared;",
-            scratch_bytes(points));
+            bytes_of(rule_.scratch, points));
     scratch_pointers(points);
   }
   declare_shared();

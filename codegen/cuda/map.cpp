@@ -10,7 +10,7 @@ namespace tandem::cuda {
 
 void Emitter::map_kernel() {
   const size_t rank = k_.axes.size();
-  const size_t last = rank == 0 ? 0 : k_.vector_axis < 0 ? rank - 1 : static_cast<size_t>(k_.vector_axis);
+  const size_t last = rank == 0 ? 0 : last_axis(k_);
   std::vector<size_t> rows;
   for (size_t axis = 0; axis < rank; ++axis)
     if (axis != last) rows.push_back(axis);
@@ -43,7 +43,7 @@ void Emitter::map_stage() {
     stores();
     return;
   }
-  const size_t last = k_.vector_axis < 0 ? rank - 1 : static_cast<size_t>(k_.vector_axis);
+  const size_t last = last_axis(k_);
   std::vector<int> packed;
   for (size_t a = 0; a < s_.used_access.size() && rule_.elements > 1; ++a)
     if (s_.used_access[a] && k_.accesses[a].strides[last].is(1) && !gathers_inside(static_cast<int>(a)))
@@ -61,7 +61,7 @@ void Emitter::map_stage() {
 
 // Leaves the branch for what is not aligned, or not a whole piece, open.
 void Emitter::pack_stage(const std::vector<int>& packed) {
-  const size_t last = k_.vector_axis < 0 ? k_.axes.size() - 1 : static_cast<size_t>(k_.vector_axis);
+  const size_t last = last_axis(k_);
   const int count = rule_.elements;
   std::string whole = "start + piece <= n";
   for (const int access : packed)
