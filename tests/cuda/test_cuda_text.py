@@ -20,7 +20,7 @@ import tandem as td
 
 @td.trace
 def f(x):
-    return td.nn.functional.softmax(x, axis=-1) * 2
+    return td.nn.functional.softmax(x, dim=-1) * 2
 
 f(td.asarray(np.ones((4, 300), np.float32)))
 try:
@@ -44,7 +44,7 @@ def ptx(nvrtc: Path) -> str:
 def test_cuda_text_of_a_softmax_is_one_kernel() -> None:
     @td.trace
     def f(x):
-        return td.nn.functional.softmax(x, axis=-1)
+        return td.nn.functional.softmax(x, dim=-1)
 
     x = td.asarray(np.ones((4, 300), np.float32))
     f(x)
