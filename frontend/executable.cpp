@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codegen/cuda/backend.h"
 #include "codegen/device.h"
 #include "frontend/detach.h"
 #include "frontend/eager.h"
@@ -345,8 +346,13 @@ std::string Executable::ir(std::string_view stage) const {
       text += fmt::format("; kernel {}\n{}\n", kernel.name, llvm->text(kernel, stage));
     return text;
   }
-  throw_error(ErrorKind::value, "ir: got the stage '{}'; need captured, optimized, kernels, program, llvm or asm",
-              stage);
+  if (stage == "cuda" || stage == "ptx") {
+    for (const Kernel& kernel : plan().kernels)
+      text += fmt::format("// kernel {}\n{}\n", kernel.name, cuda::text(kernel, stage));
+    return text;
+  }
+  throw_error(ErrorKind::value,
+              "ir: got the stage '{}'; need captured, optimized, kernels, program, llvm, asm, cuda or ptx", stage);
 }
 
 const std::vector<std::pair<std::string, std::string>>& Executable::passes() const {

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nvrtc_support import nvrtc_file
+
 BUILD = Path(os.environ.get("TANDEM_BUILD_DIR", Path(__file__).resolve().parent.parent / "build/dev"))
 needs_build = pytest.mark.skipif(
     "TANDEM_BUILD_DIR" not in os.environ and not BUILD.exists(), reason="an installed package is tested, not a build"
@@ -15,7 +17,8 @@ needs_build = pytest.mark.skipif(
 def environment() -> dict[str, str]:
     # Programs built with the sanitizers bring their own; the one loaded for Python would come twice.
     inherited = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    return {**inherited, "TANDEM_LLVM_MODULE": str(BUILD / "python/tandem/tandem_llvm.so")}
+    found = {"TANDEM_NVRTC": str(nvrtc_file())} if nvrtc_file() else {}
+    return {**inherited, "TANDEM_LLVM_MODULE": str(BUILD / "python/tandem/tandem_llvm.so"), **found}
 
 
 def cases() -> list[tuple[str, str]]:
@@ -42,7 +45,7 @@ CASES = cases()
 
 @needs_build
 def test_programs_were_built() -> None:
-    assert {program for program, _ in CASES} >= {"test_ir", "test_kernels", "test_passes", "test_runtime"}
+    assert {program for program, _ in CASES} >= {"test_cuda", "test_ir", "test_kernels", "test_passes", "test_runtime"}
 
 
 @needs_build

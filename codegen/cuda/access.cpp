@@ -22,7 +22,7 @@ namespace {
 
 // Its part of an offset, checked even where it moves nothing.
 std::string gathered(const Gather& g, int access, const std::string& extent, const std::string& stride) {
-  const std::string value = fmt::format("gathered(v{}, {}, {}, args.status)", g.value, extent, access + 1);
+  const std::string value = fmt::format("gathered(v{}, {}, {}, status)", g.value, extent, access + 1);
   return g.stride.is(1) ? value : fmt::format("{} * {}", value, stride);
 }
 
@@ -64,6 +64,7 @@ std::string Emitter::load(int number) {
     case Reach::element: value = place(number); break;
     case Reach::pack: value = fmt::format("l{}.at[e]", number); break;
     case Reach::ahead: value = fmt::format("l{}[u]", number); break;
+    case Reach::tile: value = fmt::format("t{}[across * pitch + along]", number); break;
   }
   return dtype_of(number) == DType::boolean ? value + " != 0" : value;
 }

@@ -13,10 +13,11 @@ bool computes(ScalarOp op) {
 
 }  // namespace
 
-// Whether the innermost loop runs over it: of a map the last axis in its order, else the inner axes.
+// Whether the innermost loop runs over it: of a map the last axis in its order, of tiles their axes, else the inner ones.
 bool Emitter::on_inner_axis(size_t axis) const {
-  if (rule_.schedule == DeviceSchedule::map)
-    return axis == (k_.vector_axis < 0 ? k_.axes.size() - 1 : static_cast<size_t>(k_.vector_axis));
+  if (rule_.schedule == DeviceSchedule::map) return axis == last_axis(k_);
+  if (rule_.schedule == DeviceSchedule::tiles)
+    return axis == last_axis(k_) || static_cast<int>(axis) == crossing_axis(k_);
   return axis >= inner_begin();
 }
 

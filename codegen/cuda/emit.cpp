@@ -44,6 +44,7 @@ Source Emitter::run() {
     }
     for (const Scan& scan : stage.scans) result_types_.push_back(scan.dtype);
   }
+  find_kept();
   Source out;
   out.rule = rule_;
   for (const KernelBuffer& buffer : k_.buffers) out.buffers += buffer.role != BufferRole::scratch;
@@ -61,9 +62,8 @@ Source Emitter::run() {
       if (node.op == ScalarOp::extent) count(Coef{false, node.imm});
   t_.line("struct Args {{ void* ptrs[{}]; i64 vals[{}]; void* scratch; i64* status; }};", std::max(1, out.buffers),
           std::max(1, out.vals));
-  const bool rows = rule_.schedule == DeviceSchedule::rows;
-  const unsigned threads = rows ? kMaxTeam : rule_.schedule == DeviceSchedule::walk ? 128 : kMapThreads;
-  t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", threads, kEntryPoint);
+  t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", most_threads(rule_.schedule),
+          kEntryPoint);
   for (int k = 0; k < out.vals; ++k) t_.line("const i64 s{0} = args.vals[{0}];", k);
   int argument = 0;
   for (size_t k = 0; k < k_.buffers.size(); ++k)
@@ -71,6 +71,7 @@ Source Emitter::run() {
       t_.line("{0}* const b{1} = ({0}*)args.ptrs[{2}];", memory_type(k_.buffers[k].dtype), k, argument++);
   switch (rule_.schedule) {
     case DeviceSchedule::map: map_kernel(); break;
+    case DeviceSchedule::tiles: tiles_kernel(); break;
     case DeviceSchedule::rows: rows_kernel(); break;
     case DeviceSchedule::columns: columns_kernel(); break;
     case DeviceSchedule::walk: walk_kernel(); break;
@@ -78,6 +79,48 @@ Source Emitter::run() {
   t_.close();
   out.body = t_.take();
   return out;
+}
+
+// What several stages read of a row is read from memory once.
+void Emitter::find_kept() {
+  kept_.assign(k_.accesses.size(), -1);
+  keeper_.assign(k_.accesses.size(), 0);
+  if (rule_.schedule != DeviceSchedule::rows || rule_.tree) return;
+  std::vector<std::vector<int>> read(k_.accesses.size());  // by first equal access: numbers of the stages
+  const auto first_equal = [&](int access) {
+    return static_cast<int>(std::find(k_.accesses.begin(), k_.accesses.end(), access_of(access)) - k_.accesses.begin());
+  };
+  size_t first = 0;
+  for (size_t number = 0; number < k_.stages.size(); ++number) {
+    const Stage& stage = k_.stages[number];
+    analyse(stage, first);
+    first += stage.reductions.size() + stage.scans.size();
+    if (!stage.inner) continue;
+    for (const int access : loads_ahead()) {
+      if (is_scratch(access) || !access_of(access).gathers.empty()) continue;
+      std::vector<int>& stages = read[static_cast<size_t>(first_equal(access))];
+      if (stages.empty() || stages.back() != static_cast<int>(number)) stages.push_back(static_cast<int>(number));
+    }
+  }
+  for (size_t a = 0; a < read.size(); ++a) {
+    if (read[a].size() < 2) continue;
+    rule_.kept.push_back(size_of(dtype_of(static_cast<int>(a))));
+    for (size_t b = a; b < read.size(); ++b) {
+      if (!(k_.accesses[b] == k_.accesses[a])) continue;
+      kept_[b] = static_cast<int>(a);
+      keeper_[b] = static_cast<size_t>(read[a].front());
+    }
+  }
+}
+
+void Emitter::kept_pointers(const std::string& points) {
+  std::string begin = "unit";
+  for (size_t a = 0; a < kept_.size(); ++a) {
+    if (kept_[a] != static_cast<int>(a)) continue;
+    const DType dtype = dtype_of(static_cast<int>(a));
+    t_.line("{0}* const k{1} = ({0}*)(scratch + {2});", memory_type(dtype), a, begin);
+    begin = plus(begin, fmt::format("({} * {} + 63) / 64 * 64", points, size_of(dtype)));
+  }
 }
 
 // Names of the scratch buffers of the unit that begins at `scratch`, each of `points` elements.
@@ -90,9 +133,10 @@ void Emitter::scratch_pointers(const std::string& points) {
   }
 }
 
-std::string Emitter::scratch_bytes(const std::string& points) const {
+// Of one unit.
+std::string Emitter::bytes_of(const std::vector<int>& sizes, const std::string& points) {
   std::string bytes = "0";
-  for (const int size : rule_.scratch) bytes = plus(bytes, fmt::format("({} * {} + 63) / 64 * 64", points, size));
+  for (const int size : sizes) bytes = plus(bytes, fmt::format("({} * {} + 63) / 64 * 64", points, size));
   return bytes;
 }
 
@@ -136,31 +180,43 @@ void Emitter::rows_kernel() {
   const std::vector<size_t> outer = range(0, inner_begin());
   std::vector<size_t> inner = range(inner_begin(), k_.axes.size());
   t_.line("const int team = blockDim.x, tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, warps = team >> 5;");
+  t_.line("const int width = team < 32 ? team : 32;");
   t_.line("const i64 rows = {};", product(outer));
   t_.line("const i64 whole = {};", product(inner));
-  const bool scratch = !rule_.scratch.empty();
+  const bool keeps = !rule_.kept.empty();
   const std::string points = k_.split ? fmt::format("smaller(whole, {})", k_.order.block) : "whole";
-  if (scratch) {
+  if (keeps || !rule_.scratch.empty()) {
     t_.line("extern __shared__ u64 dynamic_shared[];");
-    t_.line("const i64 unit = {};", scratch_bytes(points));
+    t_.line("const i64 unit = {};", bytes_of(rule_.scratch, points));
+    std::string stride = "unit";
+    if (keeps) {
+      t_.line("const i64 kept = unit + {};", bytes_of(rule_.kept, points));
+      t_.line("const bool keeps = kept <= {} * (team < 32 ? 1 : warps) && kept <= {};", kKeptBytes, kSharedScratch);
+      stride = "(keeps ? kept : unit)";
+    }
     t_.line("char* const scratch = args.scratch != nullptr");
     t_.line("    ? (char*)args.scratch + ((i64)blockIdx.x * blockDim.y + threadIdx.y) * unit");
-    t_.line("    : (char*)dynamic_shared + threadIdx.y * unit;");
+    t_.line("    : (char*)dynamic_shared + threadIdx.y * {};", stride);
     scratch_pointers(points);
+    kept_pointers(points);
   }
   declare_shared();
-  t_.open("for (i64 row = (i64)blockIdx.x * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.x * blockDim.y)");
+  // Teams beyond the last row go along for the sake of their warp, and load and store nothing.
+  t_.open("for (i64 first = (i64)blockIdx.x * blockDim.y; first < rows; first += (i64)gridDim.x * blockDim.y)");
+  t_.line("const bool active = first + threadIdx.y < rows;");
+  t_.line("const i64 row = active ? first + threadIdx.y : first;");
+  t_.line("i64* const status = active ? args.status : nullptr;");
   decode(outer, "row");
   if (k_.split) {
     t_.line("const i64 low = i{} * {};", inner_begin() - 1, k_.order.block);
-    t_.line("const i64 total = smaller(whole - low, {});", k_.order.block);
+    t_.line("const i64 total = smaller(whole - low, {}), own = active ? total : 0;", k_.order.block);
   } else {
-    t_.line("const i64 total = whole;");
+    t_.line("const i64 total = whole, own = active ? total : 0;");
   }
   position_ = "r";
   declare_results();
   each_stage([&] {
-    team_stage("tid == 0");
+    team_stage("tid == 0 && active");
     t_.line("sync_team(team);");
   });
   t_.close();
@@ -172,27 +228,28 @@ void Emitter::columns_kernel() {
   std::vector<size_t> outer = range(0, inner_begin() - 1);
   const std::vector<size_t> inner = range(inner_begin(), k_.axes.size());
   const size_t column = inner_begin() - 1;
-  t_.line("const int x = threadIdx.x, y = threadIdx.y;");
-  t_.line("const i64 columns = {}, strips = (columns + {}) / {};", extent(column), kTile - 1, kTile);
+  t_.line("const int x = threadIdx.x, y = threadIdx.y, width = blockDim.x;");
+  t_.line("const i64 columns = {}, strips = (columns + width - 1) / width;", extent(column));
   t_.line("const i64 tiles = {} * strips;", product(outer));
   t_.line("const i64 total = {};", product(inner));
   if (!rule_.scratch.empty()) {
     t_.line("extern __shared__ u64 dynamic_shared[];");
-    const std::string points = fmt::format("total * {}", kTile);
+    const std::string points = "total * width";
     t_.line("char* const scratch =");
     t_.line("    args.scratch != nullptr ? (char*)args.scratch + blockIdx.x * ({}) : (char*)dynamic_shared;",
-            scratch_bytes(points));
+            bytes_of(rule_.scratch, points));
     scratch_pointers(points);
   }
   declare_shared();
   t_.open("for (i64 tile = blockIdx.x; tile < tiles; tile += gridDim.x)");
   t_.line("i64 number = tile;");
-  t_.line("const i64 own = take(number, strips) * {} + x;", kTile);
-  // Threads beyond the last column do its work once more and store nothing.
-  t_.line("const bool active = own < columns;");
-  t_.line("const i64 i{} = active ? own : columns - 1;", column);
+  t_.line("const i64 nth = take(number, strips) * width + x;");
+  // Threads beyond the last column go along to the barriers, and load and store nothing of their own.
+  t_.line("const bool active = nth < columns;");
+  t_.line("const i64 i{} = active ? nth : columns - 1, own = active ? total : 0;", column);
+  t_.line("i64* const status = active ? args.status : nullptr;");
   decode(outer, "number");
-  position_ = fmt::format("r * {} + x", kTile);
+  position_ = "r * width + x";
   declare_results();
   each_stage([&] {
     team_stage("y == 0 && active");
@@ -212,6 +269,7 @@ void Emitter::walk_kernel() {
     t_.line("char* const scratch = (char*)args.scratch;");
     scratch_pointers("total * threads");
   }
+  t_.line("i64* const status = args.status;");
   t_.open("for (i64 point = thread; point < points; point += threads)");
   decode(outer, "point");
   position_ = "r * threads + thread";

@@ -19,6 +19,10 @@ struct Source {
 };
 
 LaunchRule schedule(const Kernel& kernel);
+// Of a map: the axis that neighbouring threads write along, and, or -1, one that something is read along instead.
+size_t last_axis(const Kernel& kernel);
+int crossing_axis(const Kernel& kernel);
+bool is_crossing(const Kernel& kernel, const Access& access);  // and is read through a tile in shared memory
 Source emit(const Kernel& kernel);
 
 }  // namespace tandem::cuda

@@ -3,6 +3,7 @@
 //   body.cpp      the nodes of a stage, outside of the loop over inner points or inside
 //   access.cpp    addresses, loads, stores, gathers
 //   map.cpp       a thread for some neighbours along an axis
+//   tiles.cpp     maps that read along one axis and write along another
 //   points.cpp    stages whose inner points are shared by the threads of a team, or walked by one
 //   reduce.cpp    the order of reductions: lanes, trees, block partials
 //
@@ -42,11 +43,11 @@ class Text {
 };
 
 // How the element of an access is named in the present loop.
-enum class Reach : uint8_t { element, pack, ahead };
+enum class Reach : uint8_t { element, pack, ahead, tile };
 
 struct StageState {
   const Stage* stage = nullptr;
-  size_t first_result = 0;
+  size_t first_result = 0, number = 0;
   std::vector<char> used, inner, rare;  // per node; inner: differs between the points that the loop visits
   std::vector<char> used_access;
   std::vector<Reach> reach;          // per access
@@ -83,17 +84,20 @@ class Emitter {
   std::string extent(size_t axis) { return coef(k_.axes[axis].extent); }
   size_t inner_begin() const { return static_cast<size_t>(k_.outer_rank); }
   std::string product(const std::vector<size_t>& axes);
-  std::string scratch_bytes(const std::string& points) const;
+  static std::string bytes_of(const std::vector<int>& sizes, const std::string& points);
   void scratch_pointers(const std::string& points);
-  void declare_shared();                                                    // of reductions
+  void declare_shared();  // of reductions
+  void find_kept();
+  void kept_pointers(const std::string& points);
   void decode(const std::vector<size_t>& axes, const std::string& number);  // indices, the last axis is the fastest
   void declare_results();
   // Each stage in braces of its own, analysed, with what is known outside of its loop.
   template <class Each>
   void each_stage(Each&& each) {
-    size_t first = 0;
+    size_t first = 0, number = 0;
     for (const Stage& stage : k_.stages) {
       analyse(stage, first);
+      s_.number = number++;
       t_.open("");
       each();
       t_.close();
@@ -129,6 +133,7 @@ class Emitter {
   // map.cpp
   void map_kernel();
   void map_stage();
+  void tiles_kernel();
   void pack_stage(const std::vector<int>& packed);
 
   // points.cpp
@@ -162,7 +167,9 @@ class Emitter {
   void walk_flush(const std::vector<Part>& list);
 
   const Kernel& k_;
-  const LaunchRule rule_;
+  LaunchRule rule_;
+  std::vector<int> kept_;  // per access: the first one of the same elements if these are kept in shared memory, or -1
+  std::vector<size_t> keeper_;  // per access: number of the stage that reads it first, which keeps it
   Text t_;
   std::vector<char> vals_;
   int vals_count_ = 0;

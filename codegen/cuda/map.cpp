@@ -10,12 +10,13 @@ namespace tandem::cuda {
 
 void Emitter::map_kernel() {
   const size_t rank = k_.axes.size();
-  const size_t last = rank == 0 ? 0 : k_.vector_axis < 0 ? rank - 1 : static_cast<size_t>(k_.vector_axis);
+  const size_t last = rank == 0 ? 0 : last_axis(k_);
   std::vector<size_t> rows;
   for (size_t axis = 0; axis < rank; ++axis)
     if (axis != last) rows.push_back(axis);
   const int shift = std::countr_zero(static_cast<unsigned>(rule_.elements));
   t_.line("const i64 n = {};", rank == 0 ? "1" : extent(last));
+  t_.line("i64* const status = args.status;");
   t_.line("int width = 0;");
   t_.line("while (width < 5 && ((i64){} << width) < n) ++width;", rule_.elements);
   t_.line("const i64 piece = (i64){} << width, pieces = (n + piece - 1) >> (width + {});", rule_.elements, shift);
@@ -42,7 +43,7 @@ void Emitter::map_stage() {
     stores();
     return;
   }
-  const size_t last = k_.vector_axis < 0 ? rank - 1 : static_cast<size_t>(k_.vector_axis);
+  const size_t last = last_axis(k_);
   std::vector<int> packed;
   for (size_t a = 0; a < s_.used_access.size() && rule_.elements > 1; ++a)
     if (s_.used_access[a] && k_.accesses[a].strides[last].is(1) && !gathers_inside(static_cast<int>(a)))
@@ -60,7 +61,7 @@ void Emitter::map_stage() {
 
 // Leaves the branch for what is not aligned, or not a whole piece, open.
 void Emitter::pack_stage(const std::vector<int>& packed) {
-  const size_t last = k_.vector_axis < 0 ? k_.axes.size() - 1 : static_cast<size_t>(k_.vector_axis);
+  const size_t last = last_axis(k_);
   const int count = rule_.elements;
   std::string whole = "start + piece <= n";
   for (const int access : packed)

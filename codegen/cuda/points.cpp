@@ -8,7 +8,7 @@ namespace tandem::cuda {
 namespace {
 
 constexpr int kLight = 12, kHeavy = 48;  // operations of a body
-constexpr int kMostAhead = 8;            // points whose loads are under way at once
+constexpr int kMostAhead = 16;           // points whose loads are under way at once
 
 }  // namespace
 
@@ -32,9 +32,7 @@ void Emitter::enter_point() {
 
 int Emitter::unrolled() const {
   const int operations = weight();
-  const int most = operations < kLight ? kMostAhead : operations < kHeavy ? kMostAhead / 2 : 2;
-  // Columns: a multiple of the accumulators that a thread has.
-  return rule_.schedule == DeviceSchedule::columns && !s_.stage->reductions.empty() ? std::max(most, 4) : most;
+  return operations < kLight ? kMostAhead : operations < kHeavy ? kMostAhead / 2 : kMostAhead / 8;
 }
 
 void Emitter::points(const std::string& start, const std::string& step, const std::string& end,
@@ -54,11 +52,20 @@ void Emitter::points(const std::string& start, const std::string& step, const st
   };
   if (!ahead.empty())
     round([&] {
-      for (const int access : ahead) t_.line("l{}[u] = {};", access, place(access));
+      for (const int access : ahead) {
+        const int kept = kept_[static_cast<size_t>(access)];
+        if (kept < 0 || keeper_[static_cast<size_t>(access)] == s_.number)
+          t_.line("l{}[u] = {};", access, place(access));
+        else
+          t_.line("l{}[u] = keeps ? k{}[r] : {};", access, kept, place(access));
+      }
     });
   for (const int access : ahead) s_.reach[static_cast<size_t>(access)] = Reach::ahead;
   // What is read ahead is not what the stage itself stores there.
   round([&] {
+    for (const int access : ahead)
+      if (kept_[static_cast<size_t>(access)] >= 0 && keeper_[static_cast<size_t>(access)] == s_.number)
+        t_.line("if (keeps) k{}[r] = l{}[u];", kept_[static_cast<size_t>(access)], access);
     nodes(true);
     stores();
     each();
@@ -83,9 +90,9 @@ void Emitter::team_stage(const std::string& chosen) {
   if (!stage.reductions.empty())
     columns ? columns_reduce() : rows_reduce();
   else if (columns)
-    points("y", fmt::format("{}", kTileDepth), "(active ? total : 0)", [] {});
+    points("y", fmt::format("{}", kColumnDepth), "own", [] {});
   else
-    points("tid", "team", "total", [] {});
+    points("tid", "team", "own", [] {});
   t_.close();
 }
 

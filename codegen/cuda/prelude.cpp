@@ -67,7 +67,7 @@ template <class T, int N> __device__ __forceinline__ void store_pack(T* p, Pack<
 }
 )"},
     {"gathered", R"(__device__ __noinline__ void report(i64 value, i64 access, i64* status) {
-  if (atomicCAS((u64*)status, 0ull, (u64)access) == 0) status[1] = value;
+  if (status != nullptr && atomicCAS((u64*)status, 0ull, (u64)access) == 0) status[1] = value;
 }
 __device__ __forceinline__ i64 gathered(i64 value, i64 extent, i64 access, i64* status) {
   if ((u64)value < (u64)extent) return value;
@@ -157,16 +157,17 @@ __device__ __forceinline__ i64 gathered(i64 value, i64 extent, i64 access, i64* 
     {"beats_min",
      R"(template <class T> __device__ __forceinline__ bool beats_min(T y, T x) { return x == x && (y != y || y < x); }
 )"},
-    {"from_lane",
-     R"(template <class T> __device__ __forceinline__ T from_lane(T x, int lane) { return (T)__shfl_sync(~0u, (i32)x, lane); }
-__device__ __forceinline__ u32 from_lane(u32 x, int lane) { return __shfl_sync(~0u, x, lane); }
-__device__ __forceinline__ i64 from_lane(i64 x, int lane) { return __shfl_sync(~0u, x, lane); }
-__device__ __forceinline__ u64 from_lane(u64 x, int lane) { return __shfl_sync(~0u, x, lane); }
-__device__ __forceinline__ f32 from_lane(f32 x, int lane) { return __shfl_sync(~0u, x, lane); }
-__device__ __forceinline__ f64 from_lane(f64 x, int lane) { return __shfl_sync(~0u, x, lane); }
+    // The value of another thread among `width` neighbours.
+    {"from_lane", R"(template <class T> __device__ __forceinline__ T from_lane(T x, int lane, int width) {
+  return (T)__shfl_sync(~0u, (i32)x, lane, width);
+}
+#define FROM_LANE(T) \
+  __device__ __forceinline__ T from_lane(T x, int lane, int width) { return __shfl_sync(~0u, x, lane, width); }
+FROM_LANE(u32) FROM_LANE(i64) FROM_LANE(u64) FROM_LANE(f32) FROM_LANE(f64)
+#undef FROM_LANE
 )"},
     {"sync_team", R"(__device__ __forceinline__ void sync_team(int threads) {
-  if (threads == 32) __syncwarp(); else __syncthreads();
+  if (threads <= 32) __syncwarp(); else __syncthreads();
 }
 )"},
 };

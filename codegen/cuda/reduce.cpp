@@ -1,5 +1,5 @@
 // The order of reductions (ir/kernel.h), which is part of their meaning. A lane of a warp is a lane of the order; in
-// columns, a thread has four of the lanes. Block partials are combined pairwise with a binary counter.
+// columns, so is a row of threads. Block partials are combined pairwise with a binary counter.
 #include "codegen/cuda/emitter.h"
 
 namespace tandem::cuda {
@@ -71,8 +71,8 @@ void Emitter::contribute(const Part& part, const Place& place) {
 
 // The value that another lane of the warp has.
 void Emitter::fetch(const Part& part, const Place& to, const Place& from, const std::string& lane) {
-  t_.line("const {} {} = from_lane({}, {});", register_type(part.dtype), to.value(), from.value(), lane);
-  if (part.is_index()) t_.line("const i64 {} = from_lane({}, {});", to.index(), from.index(), lane);
+  t_.line("const {} {} = from_lane({}, {}, width);", register_type(part.dtype), to.value(), from.value(), lane);
+  if (part.is_index()) t_.line("const i64 {} = from_lane({}, {}, width);", to.index(), from.index(), lane);
 }
 
 void Emitter::set_result(const Part& part, const Place& place) {
@@ -88,14 +88,14 @@ void Emitter::push(const std::vector<Part>& list, const std::string& number) {
   t_.line("--top;");
   for (const Part& part : list) {
     combine(part, numbered("kept", part, "[top]"),
-            numbered("a", part, rule_.schedule == DeviceSchedule::rows ? "" : "[0]"));
-    assign(part, numbered("a", part, rule_.schedule == DeviceSchedule::rows ? "" : "[0]"),
+            numbered("a", part, rule_.schedule == DeviceSchedule::walk ? "[0]" : ""));
+    assign(part, numbered("a", part, rule_.schedule == DeviceSchedule::walk ? "[0]" : ""),
            numbered("kept", part, "[top]"));
   }
   t_.close();
   for (const Part& part : list)
     assign(part, numbered("kept", part, "[top]"),
-           numbered("a", part, rule_.schedule == DeviceSchedule::rows ? "" : "[0]"));
+           numbered("a", part, rule_.schedule == DeviceSchedule::walk ? "[0]" : ""));
   t_.line("++top;");
 }
 
@@ -109,17 +109,22 @@ void Emitter::pop_all(const std::vector<Part>& list) {
 void Emitter::declare_shared() {
   const bool rows = rule_.schedule == DeviceSchedule::rows;
   size_t first = 0;
+  bool any = false, indices = false;
   for (const Stage& stage : k_.stages) {
     s_.stage = &stage;
     s_.first_result = first;
     for (const Part& part : parts()) {
-      declare(part,
-              numbered("shared", part, rows ? fmt::format("[{}]", kGroup) : fmt::format("[{}][{}]", kTileDepth, kTile)),
-              "__shared__ ");
-      if (rows && !one_block()) declare(part, numbered("kept", part, fmt::format("[{}]", kLevels)), "__shared__ ");
+      any = true;
+      indices |= part.is_index();
+      if (!rows) continue;
+      declare(part, numbered("shared", part, fmt::format("[{}]", kGroup)), "__shared__ ");
+      if (!one_block()) declare(part, numbered("kept", part, fmt::format("[{}]", kLevels)), "__shared__ ");
     }
     first += stage.reductions.size() + stage.scans.size();
   }
+  // Columns have one after the other there.
+  if (!rows && any) t_.line("__shared__ u64 shared_lanes[{}];", kColumnDepth * kTile);
+  if (!rows && indices) t_.line("__shared__ u64 shared_indices[{}];", kColumnDepth * kTile);
 }
 
 // ---- rows ----
@@ -132,6 +137,7 @@ void Emitter::rows_block(const std::vector<Part>& list, const std::string& from,
   });
   t_.raw("#pragma unroll");
   t_.open("for (int half = 16; half > 0; half >>= 1)");
+  t_.line("if (half >= width) continue;");
   for (const Part& part : list) {
     fetch(part, numbered("w", part), numbered("a", part), "lane + half");
     combine(part, numbered("a", part), numbered("w", part));
@@ -181,9 +187,9 @@ void Emitter::rows_reduce() {
   };
   if (one_block()) {
     t_.open("if (warp == 0)");
-    rows_block(list, "0", "total");
+    rows_block(list, "0", "own");
     t_.close();
-    t_.open("if (team == 32)");
+    t_.open("if (team <= 32)");
     from_first_lane();
     t_.other();
     t_.open("if (tid == 0)");
@@ -196,8 +202,8 @@ void Emitter::rows_reduce() {
   const bool tree = k_.order == kTreeOrder;
   const std::string blocks = tree ? "total" : fmt::format("(total + {}) / {}", k_.order.block - 1, k_.order.block);
   if (!tree) {
-    t_.open("if (team == 32)");
-    rows_block(list, "0", "total");
+    t_.open("if (team <= 32)");
+    rows_block(list, "0", "own");
     from_first_lane();
     t_.other();
   }
@@ -247,47 +253,45 @@ void Emitter::columns_reduce() {
   const std::vector<Part> list = parts();
   const bool one = one_block();
   for (const Part& part : list) {
-    declare(part, numbered("a", part, "[4]"));
+    declare(part, numbered("a", part));
     if (!one) declare(part, numbered("kept", part, fmt::format("[{}]", kLevels)));
   }
   if (one) {
-    t_.line("const i64 begin = 0, end = total;");
+    t_.line("const i64 begin = 0, end = own;");
   } else {
     t_.line("int top = 0;");
     t_.open("for (i64 block = 0, begin = 0; begin < total; ++block, begin += {})", k_.order.block);
-    t_.line("const i64 end = smaller(total, begin + {});", k_.order.block);
+    t_.line("const i64 end = smaller(own, begin + {});", k_.order.block);
   }
-  for (int q = 0; q < 4; ++q)
-    for (const Part& part : list) reset(part, numbered("a", part, fmt::format("[{}]", q)));
-  points("begin + y", fmt::format("{}", kTileDepth), "end", [&] {
-    for (const Part& part : list) contribute(part, numbered("a", part, "[u & 3]"));
+  for (const Part& part : list) reset(part, numbered("a", part));
+  points("begin + y", fmt::format("{}", kColumnDepth), "end", [&] {
+    for (const Part& part : list) contribute(part, numbered("a", part));
   });
   for (const Part& part : list) {
-    combine(part, numbered("a", part, "[0]"), numbered("a", part, "[2]"));
-    combine(part, numbered("a", part, "[1]"), numbered("a", part, "[3]"));
-    combine(part, numbered("a", part, "[0]"), numbered("a", part, "[1]"));
-    assign(part, numbered("shared", part, "[y][x]"), numbered("a", part, "[0]"));
+    // The lanes of a column, one after another in shared memory, become those of a tree.
+    t_.open("");
+    t_.line("{0}(*const lanes)[{1}] = ({0}(*)[{1}])shared_lanes;", register_type(part.dtype), kTile);
+    if (part.is_index()) t_.line("i64(*const lanesi)[{0}] = (i64(*)[{0}])shared_indices;", kTile);
+    assign(part, {"lanes", "[y][x]"}, numbered("a", part));
+    t_.raw("#pragma unroll");
+    t_.open("for (int half = {}; half > 0; half >>= 1)", kColumnDepth / 2);
+    t_.line("__syncthreads();");
+    t_.open("if (y < half)");
+    combine(part, {"lanes", "[y][x]"}, {"lanes", "[y + half][x]"});
+    t_.close();
+    t_.close();
+    t_.line("__syncthreads();");
+    assign(part, numbered("a", part), {"lanes", "[0][x]"});
+    t_.line("__syncthreads();");
+    t_.close();
   }
-  t_.raw("#pragma unroll");
-  t_.open("for (int half = {}; half > 0; half >>= 1)", kTileDepth / 2);
-  t_.line("__syncthreads();");
-  t_.open("if (y < half)");
-  for (const Part& part : list)
-    combine(part, numbered("shared", part, "[y][x]"), numbered("shared", part, "[y + half][x]"));
-  t_.close();
-  t_.close();
-  t_.line("__syncthreads();");
   if (!one) {
     // Every thread of a column counts along.
-    for (const Part& part : list) assign(part, numbered("a", part, "[0]"), numbered("shared", part, "[0][x]"));
     push(list, "block");
-    t_.line("__syncthreads();");
     t_.close();
     pop_all(list);
   }
-  for (const Part& part : list)
-    set_result(part, one ? numbered("shared", part, "[0][x]") : numbered("kept", part, "[0]"));
-  if (one) t_.line("__syncthreads();");
+  for (const Part& part : list) set_result(part, one ? numbered("a", part) : numbered("kept", part, "[0]"));
 }
 
 // ---- walk ----

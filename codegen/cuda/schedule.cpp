@@ -9,6 +9,7 @@ namespace tandem::cuda {
 namespace {
 
 constexpr int kPackBytes = 16;  // the widest load
+constexpr int kSectorBytes = 32;
 // Bodies are written out once per neighbour: long ones for few of them.
 constexpr size_t kLongBody = 24, kVeryLongBody = 96;
 
@@ -30,7 +31,7 @@ std::vector<Coef> extents(const Kernel& kernel, size_t first, size_t last) {
 // As many neighbours as the widest element of those that lie side by side allows.
 int elements_of(const Kernel& kernel) {
   if (kernel.axes.empty()) return 1;
-  const size_t axis = kernel.vector_axis < 0 ? kernel.axes.size() - 1 : static_cast<size_t>(kernel.vector_axis);
+  const size_t axis = last_axis(kernel);
   int size = 0;
   for (const Access& access : kernel.accesses)
     if (access.strides[axis].is(1))
@@ -41,17 +42,56 @@ int elements_of(const Kernel& kernel) {
   return std::min(kPackBytes / size, body < kLongBody ? kPackBytes : body < kVeryLongBody ? 4 : 2);
 }
 
+constexpr int kTileBytes = 32 << 10;  // of shared memory for all tiles
+
+bool lies_across(const Kernel& kernel, const Access& access, size_t last) {
+  const Coef& stride = access.strides[last];
+  return kernel.buffers[static_cast<size_t>(access.buffer)].role == BufferRole::input && access.gathers.empty() &&
+         !stride.is(0) && !stride.is(1);
+}
+
 }  // namespace
+
+size_t last_axis(const Kernel& kernel) {
+  return kernel.vector_axis < 0 ? kernel.axes.size() - 1 : static_cast<size_t>(kernel.vector_axis);
+}
+
+int crossing_axis(const Kernel& kernel) {
+  if (kernel.axes.size() < 2 || kernel.stages.size() != 1) return -1;
+  const size_t last = last_axis(kernel);
+  for (const Access& access : kernel.accesses)
+    for (size_t axis = 0; axis < access.strides.size(); ++axis)
+      if (axis != last && access.strides[axis].is(1) && lies_across(kernel, access, last))
+        return static_cast<int>(axis);
+  return -1;
+}
+
+bool is_crossing(const Kernel& kernel, const Access& wanted) {
+  const size_t last = last_axis(kernel);
+  const auto axis = static_cast<size_t>(crossing_axis(kernel));
+  int bytes = 0;
+  for (const Access& access : kernel.accesses) {
+    const bool crosses = access.strides[axis].is(1) && lies_across(kernel, access, last);
+    if (crosses) bytes += 2 * size_of(kernel.buffers[static_cast<size_t>(access.buffer)].dtype) << kTileBits;
+    if (&access == &wanted) return crosses && bytes <= kTileBytes;
+  }
+  return false;
+}
 
 LaunchRule schedule(const Kernel& kernel) {
   LaunchRule rule;
   const size_t rank = kernel.axes.size(), outer = static_cast<size_t>(kernel.outer_rank);
   if (is_map(kernel)) {
-    rule.outer = extents(kernel, 0, rank);
-    if (kernel.vector_axis >= 0)
-      std::rotate(rule.outer.begin() + kernel.vector_axis, rule.outer.begin() + kernel.vector_axis + 1,
-                  rule.outer.end());
-    rule.elements = elements_of(kernel);
+    const int crossing = crossing_axis(kernel);
+    for (size_t axis = 0; axis < rank; ++axis)
+      if (axis != last_axis(kernel) && static_cast<int>(axis) != crossing)
+        rule.outer.push_back(kernel.axes[axis].extent);
+    if (crossing >= 0) rule.outer.push_back(kernel.axes[static_cast<size_t>(crossing)].extent);
+    if (rank > 0) rule.outer.push_back(kernel.axes[last_axis(kernel)].extent);
+    if (crossing >= 0)
+      rule.schedule = DeviceSchedule::tiles;
+    else
+      rule.elements = elements_of(kernel);
     return rule;
   }
   rule.outer = extents(kernel, 0, outer);
@@ -68,6 +108,13 @@ LaunchRule schedule(const Kernel& kernel) {
     rule.schedule = DeviceSchedule::walk;
   else
     rule.schedule = is_column_mode(kernel) ? DeviceSchedule::columns : DeviceSchedule::rows;
+  if (rule.schedule == DeviceSchedule::columns) {
+    // Memory is read in sectors.
+    int size = 4;
+    for (const KernelBuffer& buffer : kernel.buffers)
+      if (buffer.role == BufferRole::input) size = std::min(size, size_of(buffer.dtype));
+    rule.elements = kSectorBytes / size;
+  }
   return rule;
 }
 

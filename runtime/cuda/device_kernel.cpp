@@ -7,12 +7,12 @@ namespace tandem {
 
 namespace {
 
-constexpr int64_t kMaxGrid = 1 << 20;  // loops over the grid do the rest
-constexpr int64_t kWalkThreads = 128;
+constexpr int64_t kMaxGrid = 1 << 20;     // loops over the grid do the rest
 constexpr int64_t kMaxWalkers = 1 << 17;  // each has scratch of its own
 // Fewer teams than this leave multiprocessors idle, so that each gets more threads.
 constexpr int64_t kFewTeams = 1024;
 constexpr int64_t kPointsPerThread = 8;
+constexpr int64_t kFewTiles = 256;
 
 int64_t product(const std::vector<Coef>& extents, size_t first, size_t last, const int64_t* vals) {
   int64_t points = 1;
@@ -24,9 +24,9 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t power_of_two(int64_t value) { return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value))); }
 
 // Of one unit, which has `points` elements in every scratch buffer.
-int64_t scratch_of(const LaunchRule& rule, int64_t points) {
+int64_t bytes_of(const std::vector<int>& sizes, int64_t points) {
   int64_t bytes = 0;
-  for (const int size : rule.scratch) bytes += ceil_div(points * size, 64) * 64;
+  for (const int size : sizes) bytes += ceil_div(points * size, 64) * 64;
   return bytes;
 }
 
@@ -56,6 +56,19 @@ DeviceLaunch launch_map(const LaunchRule& rule, const int64_t* vals) {
   return launch(ceil_div(items, kMapThreads), kMapThreads);
 }
 
+DeviceLaunch launch_tiles(const LaunchRule& rule, const int64_t* vals) {
+  const size_t rank = rule.outer.size();
+  const int64_t n = value_of(rule.outer[rank - 1], vals), m = value_of(rule.outer[rank - 2], vals);
+  const int64_t others = product(rule.outer, 0, rank - 2, vals);
+  if (n <= 0 || m <= 0 || others <= 0) return {};
+  // As the kernel has it: square, unless an axis is shorter than that.
+  int across = 0, along = 0;
+  while (across < kTileBits / 2 && (int64_t{1} << across) < n) ++across;
+  while (along < kTileBits - across && (int64_t{1} << along) < m) ++along;
+  while (across < kTileBits - along && (int64_t{1} << across) < n) ++across;
+  return launch(others * ceil_div(n, int64_t{1} << across) * ceil_div(m, int64_t{1} << along), kMapThreads);
+}
+
 DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
   const int64_t rows = product(rule.outer, 0, rule.outer.size(), vals);
   if (rows <= 0) return {};
@@ -63,12 +76,17 @@ DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
   if (rule.split) points = std::min<int64_t>(points, kBlockOrder.block);
   int64_t team = rule.tree ? 2 * kWarp : ceil_div(points, kBlockOrder.block) * kWarp;
   if (rule.spreads && !rule.tree && rows < kFewTeams)
-    team = std::max(team, std::min<int64_t>(points / kPointsPerThread, 256));
+    team = std::max(team, std::min<int64_t>(points / kPointsPerThread, kRowThreads));
   team = std::clamp<int64_t>(power_of_two(team), kWarp, kMaxTeam);
-  const int64_t bytes = scratch_of(rule, points);
-  int64_t teams = team == kWarp ? kWarpTeams : 1;
+  // Where every point meets a lane of its own, lanes beyond the last one are not needed.
+  if (team == kWarp && points <= kWarp / 2) team = power_of_two(std::max<int64_t>(points, 1));
+  int64_t bytes = bytes_of(rule.scratch, points);
+  const int64_t kept = bytes + bytes_of(rule.kept, points);  // decided as in the kernel
+  if (kept <= kKeptBytes * std::max<int64_t>(team / kWarp, 1) && kept <= kSharedScratch) bytes = kept;
+  int64_t teams = team <= kWarp ? kRowThreads / team : 1;
   // Few rows are spread over the multiprocessors, and what a block has in shared memory is kept small.
-  while (teams > 1 && (rows < kFewTeams * teams / kWarpTeams || bytes * teams > kSharedScratch / 3)) teams /= 2;
+  while (teams > 1 && teams * team > kWarp && (rows < kFewTeams / 8 * teams || bytes * teams > kSharedScratch / 3))
+    teams /= 2;
   DeviceLaunch out = launch(ceil_div(rows, teams), team, teams);
   place_scratch(out, bytes * teams);
   return out;
@@ -76,9 +94,13 @@ DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
 
 DeviceLaunch launch_columns(const LaunchRule& rule, const int64_t* vals) {
   const size_t rank = rule.outer.size();
-  const int64_t tiles = product(rule.outer, 0, rank - 1, vals) * ceil_div(value_of(rule.outer.back(), vals), kTile);
-  DeviceLaunch out = launch(tiles, kTile, kTileDepth);
-  place_scratch(out, scratch_of(rule, product(rule.inner, 0, rule.inner.size(), vals) * kTile));
+  const int64_t columns = value_of(rule.outer.back(), vals);
+  const int64_t others = product(rule.outer, 0, rank - 1, vals);
+  // Narrow tiles where there would be few of them.
+  int64_t width = kTile;
+  while (width > rule.elements && others * ceil_div(columns, width) < kFewTiles) width /= 2;
+  DeviceLaunch out = launch(others * ceil_div(columns, width), width, kColumnDepth);
+  place_scratch(out, bytes_of(rule.scratch, product(rule.inner, 0, rule.inner.size(), vals) * width));
   return out;
 }
 
@@ -87,15 +109,27 @@ DeviceLaunch launch_walk(const LaunchRule& rule, const int64_t* vals) {
   DeviceLaunch out = launch(ceil_div(std::min(points, kMaxWalkers), kWalkThreads), kWalkThreads);
   // Elements of all threads at one inner point lie side by side.
   const int64_t threads = out.grid[0] * kWalkThreads;
-  out.scratch_bytes = scratch_of(rule, product(rule.inner, 0, rule.inner.size(), vals) * threads);
+  out.scratch_bytes = bytes_of(rule.scratch, product(rule.inner, 0, rule.inner.size(), vals) * threads);
   return out;
 }
 
 }  // namespace
 
+unsigned most_threads(DeviceSchedule schedule) {
+  switch (schedule) {
+    case DeviceSchedule::map:
+    case DeviceSchedule::tiles: return kMapThreads;
+    case DeviceSchedule::rows: return kMaxTeam;
+    case DeviceSchedule::columns: return kTile * kColumnDepth;
+    case DeviceSchedule::walk: return kWalkThreads;
+  }
+  return 0;
+}
+
 DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals) {
   switch (rule.schedule) {
     case DeviceSchedule::map: return launch_map(rule, vals);
+    case DeviceSchedule::tiles: return launch_tiles(rule, vals);
     case DeviceSchedule::rows: return launch_rows(rule, vals);
     case DeviceSchedule::columns: return launch_columns(rule, vals);
     case DeviceSchedule::walk: return launch_walk(rule, vals);

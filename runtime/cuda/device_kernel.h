@@ -18,28 +18,34 @@ namespace tandem {
 
 // How the points of a kernel are shared among threads.
 enum class DeviceSchedule : uint8_t {
-  map,      // a thread has `elements` neighbours along the last axis; blocks are kMapThreads wide
-  rows,     // a team of block.x threads has an outer point, whose inner points it shares; block.y teams in a block
-  columns,  // a block of 32 x 8 threads has 32 neighbours along the last outer axis, 8 threads share the inner points
+  map,    // a thread has `elements` neighbours along the last axis; blocks are kMapThreads wide
+  tiles,  // a block of kMapThreads has a tile of the last two axes, read along one of them and written along the other
+  rows,   // a team of block.x threads has an outer point, whose inner points it shares; block.y teams in a block
+  columns,  // a block of block.x x 32 threads has so many neighbours along the last outer axis; 32 share the inner points
   walk,     // a thread has an outer point
 };
 
 inline constexpr unsigned kMapThreads = 256;
-inline constexpr unsigned kTile = 32;      // width of blocks that are 32 x 8, and of tiles
-inline constexpr unsigned kTileDepth = 8;  // depth of such blocks
+inline constexpr int kTileBits = 10;  // a tile has up to 2^10 elements
+inline constexpr unsigned kWalkThreads = 128;
+inline constexpr unsigned kRowThreads = 256;  // of a block whose teams are a warp or less
+inline constexpr unsigned kMaxTeam = 512;
 inline constexpr unsigned kWarp = 32;
-inline constexpr unsigned kMaxTeam = 512;            // threads of a team
-inline constexpr unsigned kWarpTeams = 8;            // teams in a block where a team is one warp
+inline constexpr unsigned kTile = 32;                // most columns of a block
+inline constexpr unsigned kColumnDepth = 32;         // threads of a column: the lanes of kBlockOrder
 inline constexpr int64_t kSharedScratch = 96 << 10;  // bytes of scratch in shared memory; with more it is in memory
+
+inline constexpr int64_t kKeptBytes = 16 << 10;  // of shared memory for a warp, where more rows would be better
 
 // Everything that launch_of needs to know.
 struct LaunchRule {
   DeviceSchedule schedule = DeviceSchedule::map;
-  std::vector<Coef> outer, inner;  // extents; of a map `outer` is all axes in the order they are walked
-  int elements = 1;                // map only
+  std::vector<Coef> outer, inner;  // extents; of a map and tiles `outer` is all axes in the order they are walked
+  int elements = 1;                // map: neighbours of a thread; columns: that are loaded as a whole at least
   bool split = false, tree = false;
   bool spreads = false;           // rows: there is work other than reductions that more threads than lanes can share
   std::vector<int> scratch = {};  // element sizes of the scratch buffers
+  std::vector<int> kept = {};     // rows: of what several stages read, kept in shared memory while a row is short
   bool operator==(const LaunchRule&) const = default;
 };
 
@@ -48,6 +54,8 @@ struct DeviceLaunch {
   unsigned shared_bytes = 0;  // dynamic; beyond 48 KiB the function needs its attribute set first
   int64_t scratch_bytes = 0;
 };
+
+unsigned most_threads(DeviceSchedule schedule);  // of a block
 
 // For these sizes. grid[0] == 0: there is nothing to do, and the kernel must not be launched. Pure.
 DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals);

@@ -117,14 +117,14 @@ inline const char* launch(void (*kernel)(const void*), const unsigned* grid, con
 }
 
 template <class T>
-T shuffle(unsigned mask, T value, int lane) {
+T shuffle(unsigned mask, T value, int lane, int width) {
   Block& b = *block;
   if (mask != ~0u) std::abort();
-  const unsigned self = b.present;
+  const unsigned self = b.present, group = static_cast<unsigned>(width);
   std::memcpy(&b.exchange[self], &value, sizeof value);
   wait(State::at_warp);
   T out;
-  std::memcpy(&out, &b.exchange[self / kWarp * kWarp + (static_cast<unsigned>(lane) & (kWarp - 1))], sizeof out);
+  std::memcpy(&out, &b.exchange[self / group * group + (static_cast<unsigned>(lane) & (group - 1))], sizeof out);
   wait(State::at_warp);
   return out;
 }
@@ -157,8 +157,8 @@ inline double __dsqrt_rn(double x) { return std::sqrt(x); }
 inline void __syncthreads() { emulation::wait(emulation::State::at_block); }
 inline void __syncwarp(unsigned = ~0u) { emulation::wait(emulation::State::at_warp); }
 template <class T>
-T __shfl_sync(unsigned mask, T value, int lane) {
-  return emulation::shuffle(mask, value, lane);
+T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
+  return emulation::shuffle(mask, value, lane, width);
 }
 inline unsigned long long atomicCAS(unsigned long long* place, unsigned long long expected, unsigned long long wanted) {
   const unsigned long long before = *place;

@@ -37,6 +37,7 @@ TEST_CASE("emulated: constants") { emulate(constants); }
 TEST_CASE("emulated: division by constants") { emulate(constant_divisors); }
 TEST_CASE("emulated: maps") { emulate(maps); }
 TEST_CASE("emulated: outputs in the memory of inputs") { emulate(shared_memory); }
+TEST_CASE("emulated: transpositions") { emulate(transposes); }
 TEST_CASE("emulated: softmax") { emulate(softmaxes); }
 TEST_CASE("emulated: reductions") { emulate(reductions); }
 TEST_CASE("emulated: many blocks") { emulate(many_blocks); }

@@ -9,6 +9,7 @@
 #include "codegen/cuda/module.h"
 #include "codegen/cuda/prelude.h"
 #include "tests/kernels/cases.h"
+#include "tests/kernels/samples.h"
 
 namespace tandem::test {
 
@@ -61,6 +62,42 @@ TEST_CASE("NVRTC compiles every kernel") {
   for (std::thread& worker : workers) worker.join();
   INFO(sources.size() << " kernels\n" << problem.substr(0, 6000));
   CHECK(problem.empty());
+}
+
+TEST_CASE("NVRTC: newer and older GPUs than it knows") {
+  if (!cuda::module_problem().empty()) {
+    WARN("skipped: " << cuda::module_problem());
+    return;
+  }
+  const Kernel kernel = affine(10).kernel;
+  const DeviceKernel now = cuda::compile(kernel, 90, false);
+  CHECK(!now.is_ptx);
+  CHECK(now.code.substr(1, 3) == "ELF");
+  CHECK(now.buffers == 4);
+  CHECK(now.vals == 1);
+  const DeviceKernel newer = cuda::compile(kernel, 990, false);
+  CHECK(newer.is_ptx);
+  CHECK(newer.code.find(".entry " + newer.entry) != std::string::npos);
+  CHECK_THROWS_WITH(cuda::compile(kernel, 50, false),
+                    Catch::Contains("got a GPU of sm_50") && Catch::Contains("try an older NVRTC"));
+  CHECK_THROWS_WITH(cuda::nvrtc_compile("__global__ void f() { return 1; }", 90, false),
+                    Catch::Contains("NVRTC") && Catch::Contains("1 __global__ void f()"));
+}
+
+TEST_CASE("NVRTC: what is on the disk is not compiled again") {
+  if (!cuda::module_problem().empty()) {
+    WARN("skipped: " << cuda::module_problem());
+    return;
+  }
+  const Kernel kernel = complex_product(10).kernel;
+  const DeviceKernel first = cuda::compile(kernel, 80);
+  const auto before = cuda::cuda_compile_stats();
+  CHECK(cuda::compile(kernel, 80).code == first.code);
+  CHECK(cuda::cuda_compile_stats().compiled == before.compiled);
+  CHECK(cuda::cuda_compile_stats().disk_hits == before.disk_hits + 1);
+  cuda::compile(kernel, 90);
+  CHECK(cuda::cuda_compile_stats().disk_hits + cuda::cuda_compile_stats().compiled ==
+        before.disk_hits + before.compiled + 2);
 }
 
 }  // namespace tandem::test

@@ -17,6 +17,7 @@ void constant_divisors(const Sink& sink);
 // cases_shapes.cpp: usual kernels at all sizes
 void maps(const Sink& sink);
 void shared_memory(const Sink& sink);  // an output may be an input's
+void transposes(const Sink& sink);
 void softmaxes(const Sink& sink);
 void reductions(const Sink& sink);
 void many_blocks(const Sink& sink);
@@ -28,7 +29,8 @@ void special_arguments(const Sink& sink);
 void random_kernels(const Sink& sink);
 
 inline constexpr void (*kCaseGroups[])(const Sink&) = {
-    primitives, casts,       narrowing,      constants,    constant_divisors, maps,          shared_memory, softmaxes,
-    reductions, many_blocks, first_extremes, rare_selects, special_arguments, random_kernels};
+    primitives,  casts,          narrowing,    constants,         constant_divisors,
+    maps,        shared_memory,  softmaxes,    transposes,        reductions,
+    many_blocks, first_extremes, rare_selects, special_arguments, random_kernels};
 
 }  // namespace tandem::test

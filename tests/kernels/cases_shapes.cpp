@@ -39,6 +39,30 @@ void shared_memory(const Sink& sink) {
   }
 }
 
+// out[b, i, j] = x[b, j, i] + y[b, i, j] * z[j], the rows of x as long as `m`.
+void transposes(const Sink& sink) {
+  constexpr int64_t kShapes[][2] = {{1, 1}, {3, 1000}, {1000, 3}, {33, 65}, {64, 32}, {100, 70}, {0, 5}, {5, 0}};
+  for (const DType dtype : {DType::u8, DType::f32, DType::f64})
+    for (const auto& [m, n] : kShapes) {
+      Case c;
+      c.axis(2);
+      c.axis(m);
+      c.axis(n);
+      c.kernel.outer_rank = 2;
+      c.kernel.vector_axis = 2;
+      Body body;
+      const auto in = [&](const std::vector<int64_t>& strides) {
+        return body.load(c.access(c.buffer(dtype, BufferRole::input), strides, true), dtype);
+      };
+      const Scalar x = in({m * n, 1, m}), y = in({m * n, n, 1}), z = in({0, 0, 1});
+      Stage stage;
+      stage.stores = {{c.access(c.buffer(dtype, BufferRole::output), {m * n, n, 1}, true), (x + y * z).id}};
+      stage.body = body.b.take();
+      c.kernel.stages = {stage};
+      filled(sink, std::move(c), 16, true);
+    }
+}
+
 void softmaxes(const Sink& sink) {
   for (const int64_t n : kSizes) filled(sink, softmax(3, n, false), 5);
   for (const int64_t columns : {1, 15, 16, 63, 64, 65, 130})

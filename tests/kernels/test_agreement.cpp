@@ -12,6 +12,7 @@ TEST_CASE("constants of every dtype, NaN payloads included") { constants(check_a
 TEST_CASE("division by constants") { constant_divisors(check_agreement); }
 TEST_CASE("maps at all sizes and alignments, streaming or not") { maps(check_agreement); }
 TEST_CASE("an output may be an input's memory") { shared_memory(check_agreement); }
+TEST_CASE("maps that read along one axis and write along another") { transposes(check_agreement); }
 TEST_CASE("softmax by rows and by columns") { softmaxes(check_agreement); }
 TEST_CASE("all reductions at all sizes") { reductions(check_agreement); }
 TEST_CASE("many blocks are combined pairwise") { many_blocks(check_agreement); }
