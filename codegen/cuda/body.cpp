@@ -8,7 +8,7 @@ namespace {
 
 bool computes(ScalarOp op) {
   return op != ScalarOp::constant && op != ScalarOp::index && op != ScalarOp::extent && op != ScalarOp::load &&
-         op != ScalarOp::result;
+         op != ScalarOp::result && op != ScalarOp::carry;
 }
 
 }  // namespace
@@ -44,6 +44,8 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
       inner = is_inner_access(static_cast<int>(node.imm));
     else if (node.op == ScalarOp::result)
       inner = is_carry(node);
+    else if (node.op == ScalarOp::carry)
+      inner = stage.inner;
     else if (computes(node.op))
       for (const int id : {node.a, node.b, node.c}) inner |= id >= 0 && s_.inner[static_cast<size_t>(id)] != 0;
     s_.inner[n] = inner;
@@ -58,6 +60,19 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   for (const Store& store : stage.stores) use(store.value), use_access(store.access);
   for (const Reduction& r : stage.reductions) use(r.value);
   for (const Scan& scan : stage.scans) use(scan.next);
+  s_.loop.assign(count, -1);
+  for (size_t k = 0; k < stage.loops.size(); ++k) {
+    const ScalarLoop& loop = stage.loops[k];
+    use(loop.condition);
+    for (const auto* list : {&loop.init, &loop.next})
+      for (const int id : *list) use(id);
+    const auto own = [&](int id) { return id >= 0 && s_.loop[static_cast<size_t>(id)] == static_cast<int>(k); };
+    for (int n = loop.first; n < loop.last; ++n) {
+      const ScalarNode& node = stage.body[static_cast<size_t>(n)];
+      if (node.op == ScalarOp::carry || own(node.a) || own(node.b) || own(node.c))
+        s_.loop[static_cast<size_t>(n)] = static_cast<int>(k);
+    }
+  }
   for (size_t n = count; n-- > 0;) {
     if (!s_.used[n]) continue;
     const ScalarNode& node = stage.body[n];
@@ -77,6 +92,11 @@ void Emitter::find_rare() {
   for (const Store& store : s_.stage->stores) common(store.value);
   for (const Reduction& r : s_.stage->reductions) common(r.value);
   for (const Scan& scan : s_.stage->scans) common(scan.next);
+  for (const ScalarLoop& loop : s_.stage->loops) {
+    common(loop.condition);
+    for (const auto* list : {&loop.init, &loop.next})
+      for (const int id : *list) common(id);
+  }
   for (size_t a = 0; a < s_.used_access.size(); ++a)
     if (s_.used_access[a])
       for (const Gather& g : k_.accesses[a].gathers) common(g.value);
@@ -98,8 +118,34 @@ int Emitter::weight() const {
 }
 
 void Emitter::nodes(bool inner) {
-  for (size_t n = 0; n < s_.used.size(); ++n)
-    if (s_.used[n] && !s_.rare[n] && (s_.inner[n] != 0) == inner) node(n);
+  size_t done = 0;
+  for (size_t k = 0; k < s_.stage->loops.size(); ++k) {
+    const auto last = static_cast<size_t>(s_.stage->loops[k].last);
+    nodes_between(done, last, -1, inner);  // of a loop, what does not change in it
+    if (inner == s_.stage->inner) loop(static_cast<int>(k));
+    done = last;
+  }
+  nodes_between(done, s_.used.size(), -1, inner);
+}
+
+void Emitter::nodes_between(size_t first, size_t last, int loop, bool inner) {
+  for (size_t n = first; n < last; ++n)
+    if (s_.used[n] && !s_.rare[n] && s_.loop[n] == loop && (s_.inner[n] != 0) == inner) node(n);
+}
+
+void Emitter::loop(int number) {
+  const ScalarLoop& loop = s_.stage->loops[static_cast<size_t>(number)];
+  const auto count = static_cast<int>(loop.init.size());
+  const auto type = [&](int k) { return register_type(s_.stage->body[static_cast<size_t>(loop.first + k)].dtype); };
+  for (int k = 0; k < count; ++k)
+    t_.line("{} v{} = {};", type(k), loop.first + k, operand(loop.init[static_cast<size_t>(k)]));
+  t_.open("while (true)");
+  nodes_between(static_cast<size_t>(loop.first + count), static_cast<size_t>(loop.last), number, s_.stage->inner);
+  t_.line("if (!{}) break;", operand(loop.condition));
+  for (int k = 0; k < count; ++k)
+    t_.line("const {} next{} = {};", type(k), k, operand(loop.next[static_cast<size_t>(k)]));
+  for (int k = 0; k < count; ++k) t_.line("v{} = next{};", loop.first + k, k);
+  t_.close();
 }
 
 void Emitter::node(size_t number) {

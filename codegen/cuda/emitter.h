@@ -49,6 +49,7 @@ struct StageState {
   const Stage* stage = nullptr;
   size_t first_result = 0, number = 0;
   std::vector<char> used, inner, rare;  // per node; inner: differs between the points that the loop visits
+  std::vector<int> loop;                // per node: the loop whose carries it depends on within that loop, or -1
   std::vector<char> used_access;
   std::vector<Reach> reach;          // per access
   std::vector<std::string> pointer;  // per access: its name, once it is there
@@ -112,6 +113,8 @@ class Emitter {
   bool on_inner_axis(size_t axis) const;
   int weight() const;
   void nodes(bool inner);
+  void nodes_between(size_t first, size_t last, int loop, bool inner);
+  void loop(int number);
   void node(size_t number);
   std::string operand(int number) const { return fmt::format("v{}", number); }
   bool is_carry(const ScalarNode& node) const;

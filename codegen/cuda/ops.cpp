@@ -174,6 +174,7 @@ std::string operation(ScalarOp op, DType dtype, DType operand, const std::string
     case ScalarOp::extent:
     case ScalarOp::load:
     case ScalarOp::result:
+    case ScalarOp::carry:
       throw InternalError("internal error (please report it): a leaf node was emitted as an operation");
     default: break;
   }

@@ -44,6 +44,8 @@ TEST_CASE("emulated: many blocks") { emulate(many_blocks); }
 TEST_CASE("emulated: ties and NaNs of argmax and argmin") { emulate(first_extremes); }
 TEST_CASE("emulated: rare selects") { emulate(rare_selects); }
 TEST_CASE("emulated: functions with ways of their own for special arguments") { emulate(special_arguments); }
+TEST_CASE("emulated: loops within a body") { emulate(rounds); }
+TEST_CASE("emulated: sums of chosen rows") { emulate(chosen_rows); }
 TEST_CASE("emulated: random kernels") { emulate(random_kernels); }
 
 }  // namespace tandem::test

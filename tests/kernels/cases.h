@@ -25,12 +25,15 @@ void first_extremes(const Sink& sink);
 // cases_rare.cpp: selects whose first value is seldom wanted
 void rare_selects(const Sink& sink);
 void special_arguments(const Sink& sink);
+// cases_rounds.cpp: loops within a body; sums that leave rows unread
+void rounds(const Sink& sink);
+void chosen_rows(const Sink& sink);
 // cases_random.cpp: TANDEM_TEST_SEED, TANDEM_TEST_ROUNDS
 void random_kernels(const Sink& sink);
 
 inline constexpr void (*kCaseGroups[])(const Sink&) = {
-    primitives,  casts,          narrowing,    constants,         constant_divisors,
-    maps,        shared_memory,  softmaxes,    transposes,        reductions,
-    many_blocks, first_extremes, rare_selects, special_arguments, random_kernels};
+    primitives, casts,       narrowing,     constants,   constant_divisors, maps,         shared_memory,
+    softmaxes,  transposes,  reductions,    many_blocks, first_extremes,    rare_selects, special_arguments,
+    rounds,     chosen_rows, random_kernels};
 
 }  // namespace tandem::test

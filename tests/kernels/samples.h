@@ -133,4 +133,68 @@ inline Case shared_selects(DType dtype, int64_t n, double below, Random& random)
   return c;
 }
 
+enum class Ending : uint8_t { together, apart };
+
+// For every element: x = x * 0.75 + y, k += step, until `k < limit` is false. `apart`: for each element as long as
+// x * x < 4, too. Stores x and k. `rows` > 1: y is one value for each row.
+inline Case iterated(DType dtype, int64_t rows, int64_t n, int64_t limit, Ending ending, Random& random) {
+  Case c;
+  if (rows > 1) c.axis(rows);
+  c.axis(n);
+  c.kernel.outer_rank = rows > 1 ? 1 : 0;
+  c.kernel.vector_axis = c.kernel.outer_rank;
+  const auto strides = [&](int64_t row, int64_t column) {
+    return rows > 1 ? std::vector<int64_t>{row, column} : std::vector<int64_t>{column};
+  };
+  const int in = c.access(c.buffer(dtype, BufferRole::input), strides(n, 1));
+  const int shift = c.access(c.buffer(dtype, BufferRole::input), strides(1, rows > 1 ? 0 : 1));
+  const int out = c.access(c.buffer(dtype, BufferRole::output), strides(n, 1));
+  const int count = c.access(c.buffer(DType::i64, BufferRole::output), strides(n, 1));
+  Body body;
+  const Scalar x = body.load(in, dtype), y = body.load(shift, dtype);
+  const Scalar zero = body.b.constant_bits(DType::i64, 0);
+  ScalarLoop loop{static_cast<int>(body.b.body().size()), 0, 0, {x.id, zero.id}, {}};
+  const Scalar now = body.b.carry(dtype, 0), k = body.b.carry(DType::i64, 0);
+  Scalar go = k < body.b.constant_bits(DType::i64, limit);
+  if (ending == Ending::apart) go = go & (now * now < now.constant(4));
+  loop.condition = go.id;
+  loop.next = {(now * (is_floating(dtype) ? now.constant(0.75) : now.constant(3)) + y).id,
+               (k + body.b.constant_bits(DType::i64, 1)).id};
+  loop.last = static_cast<int>(body.b.body().size());
+  body.b.forget(loop.first + 2);
+  Stage stage;
+  stage.loops = {loop};
+  stage.stores = {{out, (now + y).id}, {count, k.id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  c.fill(random, is_floating(dtype));
+  return c;
+}
+
+// Columns of a matrix summed over the rows where `flags` holds, and their squares. In column mode all columns agree.
+inline Case sums_of_chosen_rows(DType dtype, int64_t rows, bool column, bool alike, Random& random) {
+  Case c;
+  c.axis(37);
+  c.axis(rows);
+  c.kernel.outer_rank = 1;
+  c.kernel.vector_axis = column ? 0 : 1;
+  const int flags = c.access(c.buffer(DType::boolean, BufferRole::input), {0, 1});
+  const int in = c.access(c.buffer(dtype, BufferRole::input), {1, 37});
+  const int first = c.access(c.buffer(dtype, BufferRole::output), {1, 0});
+  const int second = c.access(c.buffer(dtype, BufferRole::output), {1, 0});
+  Body body;
+  const Scalar flag = body.load(flags, DType::boolean), x = body.load(in, dtype), zero = x.constant(0);
+  Stage sum, store;
+  const Scalar squares = select(flag, x * x, alike ? zero : x);
+  sum.reductions = {{ReduceKind::sum, select(flag, x, zero).id}, {ReduceKind::sum, squares.id}};
+  sum.body = body.b.take();
+  Body last;
+  store.inner = false;
+  store.stores = {{first, last.result(0, dtype).id}, {second, last.result(1, dtype).id}};
+  store.body = last.b.take();
+  c.kernel.stages = {sum, store};
+  c.fill(random, true);
+  return c;
+}
+
 }  // namespace tandem::test

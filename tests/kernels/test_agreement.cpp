@@ -19,6 +19,8 @@ TEST_CASE("many blocks are combined pairwise") { many_blocks(check_agreement); }
 TEST_CASE("ties and NaNs of argmax and argmin") { first_extremes(check_agreement); }
 TEST_CASE("rare selects") { rare_selects(check_agreement); }
 TEST_CASE("functions with ways of their own for special arguments") { special_arguments(check_agreement); }
+TEST_CASE("loops within a body") { rounds(check_agreement); }
+TEST_CASE("sums of chosen rows") { chosen_rows(check_agreement); }
 TEST_CASE("random kernels") { random_kernels(check_agreement); }
 
 }  // namespace tandem::test
