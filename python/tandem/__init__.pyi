@@ -54,11 +54,8 @@ from tandem._core import (
     Size,
     Tensor,
     abs,
-    abs as absolute,
     acos,
-    acos as arccos,
     acosh,
-    acosh as arccosh,
     add,
     all,
     angle,
@@ -68,43 +65,28 @@ from tandem._core import (
     argmin,
     argsort,
     asarray,
-    asarray as asanyarray,
     asin,
-    asin as arcsin,
     asinh,
-    asinh as arcsinh,
     atan,
     atan2,
-    atan2 as arctan2,
-    atan as arctan,
     atanh,
-    atanh as arctanh,
     bfloat16,
     bitwise_and,
     bitwise_invert,
-    bitwise_invert as bitwise_not,
-    bitwise_invert as invert,
     bitwise_left_shift,
-    bitwise_left_shift as left_shift,
     bitwise_or,
     bitwise_right_shift,
-    bitwise_right_shift as right_shift,
     bitwise_xor,
     bool,
-    bool as bool_,
     broadcast_to,
     cast,
     ceil,
     clip,
     complex,
     complex64,
-    complex64 as csingle,
     complex128,
-    complex128 as cdouble,
     concat,
-    concat as concatenate,
     conj,
-    conj as conjugate,
     copysign,
     cos,
     cosh,
@@ -115,7 +97,6 @@ from tandem._core import (
     default_dtype,
     digamma,
     divide,
-    divide as true_divide,
     embedding,
     empty,
     empty_cache,
@@ -130,11 +111,8 @@ from tandem._core import (
     eye,
     flip,
     float16,
-    float16 as half,
     float32,
-    float32 as single,
     float64,
-    float64 as double,
     floor,
     floor_divide,
     fmod,
@@ -150,15 +128,9 @@ from tandem._core import (
     i1e,
     imag,
     int8,
-    int8 as byte,
     int16,
-    int16 as short,
     int32,
-    int32 as intc,
     int64,
-    int64 as int_,
-    int64 as intp,
-    int64 as longlong,
     isfinite,
     isinf,
     isnan,
@@ -183,12 +155,10 @@ from tandem._core import (
     matmul,
     matrix_transpose,
     max,
-    max as amax,
     maximum,
     mean,
     memory_stats,
     min,
-    min as amin,
     minimum,
     multiply,
     negative,
@@ -199,13 +169,11 @@ from tandem._core import (
     permute_dims,
     positive,
     pow,
-    pow as power,
     prod,
     real,
     reciprocal,
     relu,
     remainder,
-    remainder as mod,
     reshape,
     round,
     rsqrt,
@@ -242,18 +210,126 @@ from tandem._core import (
     triu,
     trunc,
     uint8,
-    uint8 as ubyte,
     uint16,
-    uint16 as ushort,
     uint32,
-    uint32 as uintc,
     uint64,
-    uint64 as uint,
-    uint64 as uintp,
-    uint64 as ulonglong,
     var,
     where,
     zeros,
+)
+from tandem._core import (
+    abs as absolute,
+)
+from tandem._core import (
+    acos as arccos,
+)
+from tandem._core import (
+    acosh as arccosh,
+)
+from tandem._core import (
+    asarray as asanyarray,
+)
+from tandem._core import (
+    asin as arcsin,
+)
+from tandem._core import (
+    asinh as arcsinh,
+)
+from tandem._core import (
+    atan as arctan,
+)
+from tandem._core import (
+    atan2 as arctan2,
+)
+from tandem._core import (
+    atanh as arctanh,
+)
+from tandem._core import (
+    bitwise_invert as bitwise_not,
+)
+from tandem._core import (
+    bitwise_invert as invert,
+)
+from tandem._core import (
+    bitwise_left_shift as left_shift,
+)
+from tandem._core import (
+    bitwise_right_shift as right_shift,
+)
+from tandem._core import (
+    bool as bool_,
+)
+from tandem._core import (
+    complex64 as csingle,
+)
+from tandem._core import (
+    complex128 as cdouble,
+)
+from tandem._core import (
+    concat as concatenate,
+)
+from tandem._core import (
+    conj as conjugate,
+)
+from tandem._core import (
+    divide as true_divide,
+)
+from tandem._core import (
+    float16 as half,
+)
+from tandem._core import (
+    float32 as single,
+)
+from tandem._core import (
+    float64 as double,
+)
+from tandem._core import (
+    int8 as byte,
+)
+from tandem._core import (
+    int16 as short,
+)
+from tandem._core import (
+    int32 as intc,
+)
+from tandem._core import (
+    int64 as int_,
+)
+from tandem._core import (
+    int64 as intp,
+)
+from tandem._core import (
+    int64 as longlong,
+)
+from tandem._core import (
+    max as amax,
+)
+from tandem._core import (
+    min as amin,
+)
+from tandem._core import (
+    pow as power,
+)
+from tandem._core import (
+    remainder as mod,
+)
+from tandem._core import (
+    uint8 as ubyte,
+)
+from tandem._core import (
+    uint16 as ushort,
+)
+from tandem._core import (
+    uint32 as uintc,
+)
+from tandem._core import (
+    uint64 as uint,
+)
+from tandem._core import (
+    uint64 as uintp,
+)
+from tandem._core import (
+    uint64 as ulonglong,
 )
 from tandem._creation import astype, broadcast_arrays, empty_like, full_like, ones_like, zeros_like
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
@@ -321,7 +397,6 @@ from tandem._numpy.mathematics import (
     bitwise_count,
     cbrt,
     deg2rad,
-    deg2rad as radians,
     divmod,
     fabs,
     fix,
@@ -335,11 +410,16 @@ from tandem._numpy.mathematics import (
     modf,
     packbits,
     rad2deg,
-    rad2deg as degrees,
     real_if_close,
     rint,
     spacing,
     unpackbits,
+)
+from tandem._numpy.mathematics import (
+    deg2rad as radians,
+)
+from tandem._numpy.mathematics import (
+    rad2deg as degrees,
 )
 from tandem._numpy.nans import (
     nan_to_num,
