@@ -506,14 +506,15 @@ def package_stub() -> str:
     constants = []
     for name in tandem.__all__:
         value = getattr(tandem, name)
-        if isinstance(value, types.ModuleType):
+        if name in _numpy.ALIASES:
+            constants.append(f"{name} = {_numpy.ALIASES[name]}\n")
+        elif isinstance(value, types.ModuleType):
             found.setdefault("tandem", []).append(name)
         elif value is None:
             constants.append(f"{name}: None\n")
         else:
-            own = _numpy.ALIASES.get(name, name)
-            module = next(m for m in sources if vars(m).get(own) is value)
-            found.setdefault(module.__name__, []).append(own if own == name else f"{own} as {name}")
+            module = next(m for m in sources if vars(m).get(name) is value)
+            found.setdefault(module.__name__, []).append(name)
     lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']
     for module_name in sorted(found, key=lambda m: (m != "math", m)):
         names = sorted(found[module_name], key=import_order)
