@@ -219,120 +219,6 @@ from tandem._core import (
     where,
     zeros,
 )
-from tandem._core import (
-    abs as absolute,
-)
-from tandem._core import (
-    acos as arccos,
-)
-from tandem._core import (
-    acosh as arccosh,
-)
-from tandem._core import (
-    asarray as asanyarray,
-)
-from tandem._core import (
-    asin as arcsin,
-)
-from tandem._core import (
-    asinh as arcsinh,
-)
-from tandem._core import (
-    atan as arctan,
-)
-from tandem._core import (
-    atan2 as arctan2,
-)
-from tandem._core import (
-    atanh as arctanh,
-)
-from tandem._core import (
-    bitwise_invert as bitwise_not,
-)
-from tandem._core import (
-    bitwise_invert as invert,
-)
-from tandem._core import (
-    bitwise_left_shift as left_shift,
-)
-from tandem._core import (
-    bitwise_right_shift as right_shift,
-)
-from tandem._core import (
-    bool as bool_,
-)
-from tandem._core import (
-    complex64 as csingle,
-)
-from tandem._core import (
-    complex128 as cdouble,
-)
-from tandem._core import (
-    concat as concatenate,
-)
-from tandem._core import (
-    conj as conjugate,
-)
-from tandem._core import (
-    divide as true_divide,
-)
-from tandem._core import (
-    float16 as half,
-)
-from tandem._core import (
-    float32 as single,
-)
-from tandem._core import (
-    float64 as double,
-)
-from tandem._core import (
-    int8 as byte,
-)
-from tandem._core import (
-    int16 as short,
-)
-from tandem._core import (
-    int32 as intc,
-)
-from tandem._core import (
-    int64 as int_,
-)
-from tandem._core import (
-    int64 as intp,
-)
-from tandem._core import (
-    int64 as longlong,
-)
-from tandem._core import (
-    max as amax,
-)
-from tandem._core import (
-    min as amin,
-)
-from tandem._core import (
-    pow as power,
-)
-from tandem._core import (
-    remainder as mod,
-)
-from tandem._core import (
-    uint8 as ubyte,
-)
-from tandem._core import (
-    uint16 as ushort,
-)
-from tandem._core import (
-    uint32 as uintc,
-)
-from tandem._core import (
-    uint64 as uint,
-)
-from tandem._core import (
-    uint64 as uintp,
-)
-from tandem._core import (
-    uint64 as ulonglong,
-)
 from tandem._creation import astype, broadcast_arrays, empty_like, full_like, ones_like, zeros_like
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from tandem._einsum import einsum
@@ -416,12 +302,6 @@ from tandem._numpy.mathematics import (
     rint,
     spacing,
     unpackbits,
-)
-from tandem._numpy.mathematics import (
-    deg2rad as radians,
-)
-from tandem._numpy.mathematics import (
-    rad2deg as degrees,
 )
 from tandem._numpy.nans import (
     nan_to_num,
@@ -578,7 +458,47 @@ from tandem.training import fit
 
 __version__: str
 __array_api_version__: str
+absolute = abs
+amax = max
+amin = min
+arccos = acos
+arccosh = acosh
+arcsin = asin
+arcsinh = asinh
+arctan = atan
+arctan2 = atan2
+arctanh = atanh
+asanyarray = asarray
+bitwise_not = bitwise_invert
+bool_ = bool
+byte = int8
+cdouble = complex128
+concatenate = concat
+conjugate = conj
+csingle = complex64
+degrees = rad2deg
+double = float64
+half = float16
+int_ = int64
+intc = int32
+intp = int64
+invert = bitwise_invert
+left_shift = bitwise_left_shift
+longlong = int64
+mod = remainder
 newaxis: None
+power = pow
+radians = deg2rad
+right_shift = bitwise_right_shift
+short = int16
+single = float32
+true_divide = divide
+ubyte = uint8
+uint = uint64
+uintc = uint32
+uintp = uint64
+ulonglong = uint64
+ushort = uint16
 
 __all__ = [
     "AutogradError",

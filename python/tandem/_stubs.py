@@ -524,14 +524,15 @@ def package_stub() -> str:
     constants = []
     for name in tandem.__all__:
         value = getattr(tandem, name)
-        if isinstance(value, types.ModuleType):
+        if name in _numpy.ALIASES:
+            constants.append(f"{name} = {_numpy.ALIASES[name]}\n")
+        elif isinstance(value, types.ModuleType):
             found.setdefault("tandem", []).append(name)
         elif value is None:
             constants.append(f"{name}: None\n")
         else:
-            own = _numpy.ALIASES.get(name, name)
-            module = next(m for m in sources if vars(m).get(own) is value)
-            found.setdefault(module.__name__, []).append(own if own == name else f"{own} as {name}")
+            module = next(m for m in sources if vars(m).get(name) is value)
+            found.setdefault(module.__name__, []).append(name)
     for name, place in tandem._OF_TORCH.items():  # not imported here: that needs PyTorch
         found.setdefault("tandem" if name == place else f"tandem.{place}", []).append(f"{name} as {name}")
     lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']

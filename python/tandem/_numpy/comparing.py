@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -186,15 +187,11 @@ def _places(x: Tensor) -> Any:
         raise _core.CaptureError(
             "shares_memory: got tensors inside of a captured function, which have no memory yet; need eager code"
         )
-    size = x.dtype.itemsize
-
-    class Memory:
-        __array_interface__ = {
-            "shape": tuple(x.shape),
-            "typestr": f"|V{size}",
-            "data": (x._pointer, True),
-            "strides": tuple(x.strides),
-            "version": 3,
-        }
-
-    return np.asarray(Memory())
+    memory = {
+        "shape": tuple(x.shape),
+        "typestr": f"|V{x.dtype.itemsize}",
+        "data": (x._pointer, True),
+        "strides": tuple(x.strides),
+        "version": 3,
+    }
+    return np.asarray(SimpleNamespace(__array_interface__=memory))

@@ -74,6 +74,26 @@ def _triangle(what: str, n: int, k: int, m: int | None, upper: bool) -> tuple[Te
     return _core.asarray(found[0]), _core.asarray(found[1])
 
 
+@public
+def tril_indices(n: int, /, k: int = 0, m: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return the int64 indices of rows and columns on and below the k-th diagonal of an n x m matrix.
+
+    >>> td.tril_indices(2)
+    (tensor([0, 1, 1]), tensor([0, 0, 1]))
+    """
+    return _triangle("tril_indices", n, k, m, False)
+
+
+@public
+def triu_indices(n: int, /, k: int = 0, m: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return the int64 indices of rows and columns on and above the k-th diagonal of an n x m matrix.
+
+    >>> td.triu_indices(2)
+    (tensor([0, 0, 1]), tensor([0, 1, 1]))
+    """
+    return _triangle("triu_indices", n, k, m, True)
+
+
 def _matrix(what: str, x: Any) -> tuple[int, int]:
     shape = tensor(x).shape
     if len(shape) != 2:

@@ -213,7 +213,7 @@ def spacing(x: Any, /) -> Tensor:
     """
     x = _real_floating("spacing", x)
     size = _core.abs(x)
-    step = _core.subtract(_core.nextafter(size, float("inf")), size)
+    step = _core.subtract(_core.nextafter(size, _core.full((), float("inf"), dtype=x.dtype)), size)
     step = _core.where(_core.less(x, 0), _core.negative(step), step)
     return _core.where(_core.isfinite(x), step, float("nan"))
 
