@@ -61,6 +61,8 @@ def train(arguments: argparse.Namespace) -> None:
     trainer = Trainer(Seq2Seq(config), data.pairs(corpus.train, arguments.stage), settings)
     saved = folder / "checkpoint.safetensors"
     if arguments.resume:
+        if not saved.exists():
+            raise SystemExit(f"seq2seq: got --resume and no {saved}; need a checkpoint; try without --resume")
         trainer.load(saved)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config)))

@@ -745,9 +745,6 @@ def _grad_where(x: Tensor, /) -> tuple[Tensor | None, Tensor | None]:
 def _same(x: Tensor, /) -> Tensor:
     """Return another tensor of the same memory, whose gradient is that of the given one."""
 
-def _segment(begins: bool) -> None:
-    """Mark where what is being captured begins, or ends, to be computed again by gradients."""
-
 def _set_grad_enabled(enabled: _bool, /) -> _bool:
     """Record operations from now on, or do not; return what was the case."""
 
@@ -1263,11 +1260,6 @@ def angle(x: _TensorLike) -> Tensor:
 
 def complex(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return complex numbers with the real parts x1 and the imaginary parts x2."""
-
-def _segment(begins: _bool, device: str | None = None) -> Tensor:
-    """Mark where the operations begin, or end, that gradients compute again rather than keep. The value is of no
-    use.
-    """
 
 def _slice(x: _TensorLike, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int]) -> Tensor:
     """Return a view of evenly spaced elements: start + step * i for i in [0, size), per axis."""

@@ -62,7 +62,6 @@ ATTRIBUTES = {
     "n_cols": "SupportsIndex",
     "k": "SupportsIndex",
     "endpoint": "_bool",
-    "begins": "_bool",
     "keepdims": "_bool",
     "conjugate": "_bool",
     "correction": "float",

@@ -411,9 +411,9 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             return _inner(function)(*more_args, **more_kwargs), variables
 
         if _core.recording():
-            _core._segment(begins=True)
+            _core._internal("segment", begins=True)
             out = run([leaves[k] for k in places])[0]
-            _core._segment(begins=False)
+            _core._internal("segment", begins=False)
             return out
         state = random.get_state()
         autocast = _core._set_autocast(None)

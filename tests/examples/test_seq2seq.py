@@ -247,5 +247,7 @@ def test_the_command_line(monkeypatch, tmp_path, capsys):
     assert told.index("--- outline") < told.index("--- text")
     with pytest.raises(SystemExit, match="try python -m examples.seq2seq train --stage text"):
         main(["generate", "--folder", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit, match="try without --resume"):
+        main(["train", "--resume", *sizes, "--folder", str(tmp_path / "other")])
     corpus = Corpus(tmp_path, 300)
     assert 1 < baseline(corpus.ngrams(5), corpus.valid) < corpus.size

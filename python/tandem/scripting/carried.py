@@ -41,9 +41,7 @@ class Problem:
 
     name: str
     reason: str
-    kind: (
-        str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open", "nodes", ...
-    )
+    kind: str  # "promote", "fill", "mask", "unset", "mixed", "same", "in_place", "unroll", "open", "nodes", ...
     leaf: int = 0
     dtype: Any = None
     fill: Any = None
