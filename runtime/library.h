@@ -33,7 +33,7 @@ inline constexpr int kMostBatchAxes = 6;
 // gives zeros. Deterministic for a given machine; our own loop for any.
 void matmul(const MatmulArgs& args);
 
-std::string library_versions();  // "oneDNN 2.6.3", or why f32 uses our own loop
+std::string library_versions();  // "oneDNN 2.6.3", or why there is none
 
 struct LibraryStats {
   int64_t dnnl_calls = 0;

@@ -79,7 +79,7 @@ namespace {
 TANDEM_PANEL_TILE(avx2_panel, Avx2Ops, TANDEM_AVX2)
 TANDEM_PANEL_TILE(avx512_panel, Avx512Ops, TANDEM_AVX512)
 
-const bool kHasWide = best_isa() == Isa::avx512;
+bool has_wide() { return best_isa() == Isa::avx512; }
 
 using Line = Square<uint32_t>::Vector;
 constexpr int kSide = Square<uint32_t>::kSide;
@@ -154,7 +154,7 @@ void pack_panel(const float* from, int64_t row, int64_t column, int64_t rows, in
 
 void turn_to_places(const float* from, int64_t places, int64_t channels, float* to, int64_t to_row) {
 #if defined(__x86_64__)
-  if (kHasWide) return turn_to_places_wide(from, places, channels, to, to_row);
+  if (has_wide()) return turn_to_places_wide(from, places, channels, to, to_row);
 #endif
   for (int64_t j = 0; j < channels; ++j)
     for (int64_t i = 0; i < places; ++i) to[j * to_row + i] = from[i * kLanes + j];
@@ -162,7 +162,7 @@ void turn_to_places(const float* from, int64_t places, int64_t channels, float* 
 
 void turn_to_lanes(const float* from, int64_t from_row, int64_t step, int64_t places, int64_t channels, float* to) {
 #if defined(__x86_64__)
-  if (kHasWide && step == 1)
+  if (has_wide() && step == 1)
     return (channels == kLanes ? turn_to_lanes_wide<true> : turn_to_lanes_wide<false>)(from, from_row, places, channels,
                                                                                        to);
 #endif

@@ -73,8 +73,8 @@ struct Launch {
   DimRef scratch_bytes = -1;
 };
 
-// out = a @ b over the last two axes. All three have the same rank and batch extents (broadcast by zero strides); `out`
-// is contiguous and overlaps neither operand.
+// out = a @ b over the last two axes. All three have the same rank and batch extents (broadcast by zero strides), but `b`
+// may have two axes: one matrix for the whole batch. `out` is contiguous and overlaps neither operand.
 struct Matmul {
   View a, b, out;
   OriginRef origin = {};

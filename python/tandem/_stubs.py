@@ -129,7 +129,7 @@ FUNCTIONS = [
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
     "_internal(name: str, /, *args: Any, **kwargs: Any) -> Tensor",
     "_as_dtype(value: Any, /) -> DType",
-    "_bytes_of(x: Tensor, writable: bool = ...) -> Tensor",
+    "_bytes_of(x: Tensor, writable: _bool = ...) -> Tensor",
     "_device(device: Any, /) -> str",
     "_from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor",
     "_dtype_by_name(name: str, /) -> DType",
