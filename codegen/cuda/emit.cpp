@@ -151,6 +151,21 @@ void Emitter::decode(const std::vector<size_t>& axes, const std::string& number)
   t_.line("const i64 i{} = rest;", axes[0]);
 }
 
+// Inner points of an outer one, of which there are `whole`, or at most a block.
+std::string Emitter::unit_points() const {
+  return k_.split ? fmt::format("smaller(whole, {})", k_.order.block) : "whole";
+}
+
+// They are `low`, low + 1 ... of the inner axis where a reduction is split.
+void Emitter::inner_range() {
+  if (!k_.split) {
+    t_.line("const i64 total = whole;");
+    return;
+  }
+  t_.line("const i64 low = i{} * {};", inner_begin() - 1, k_.order.block);
+  t_.line("const i64 total = smaller(whole - low, {});", k_.order.block);
+}
+
 void Emitter::declare_results() {
   size_t id = 0;
   for (const Stage& stage : k_.stages) {
@@ -184,7 +199,7 @@ void Emitter::rows_kernel() {
   t_.line("const i64 rows = {};", product(outer));
   t_.line("const i64 whole = {};", product(inner));
   const bool keeps = !rule_.kept.empty();
-  const std::string points = k_.split ? fmt::format("smaller(whole, {})", k_.order.block) : "whole";
+  const std::string points = unit_points();
   if (keeps || !rule_.scratch.empty()) {
     t_.line("extern __shared__ u64 dynamic_shared[];");
     t_.line("const i64 unit = {};", bytes_of(rule_.scratch, points));
@@ -207,12 +222,8 @@ void Emitter::rows_kernel() {
   t_.line("const i64 row = active ? first + threadIdx.y : first;");
   t_.line("i64* const status = active ? args.status : nullptr;");
   decode(outer, "row");
-  if (k_.split) {
-    t_.line("const i64 low = i{} * {};", inner_begin() - 1, k_.order.block);
-    t_.line("const i64 total = smaller(whole - low, {}), own = active ? total : 0;", k_.order.block);
-  } else {
-    t_.line("const i64 total = whole, own = active ? total : 0;");
-  }
+  inner_range();
+  t_.line("const i64 own = active ? total : 0;");
   position_ = "r";
   declare_results();
   each_stage([&] {
@@ -264,14 +275,15 @@ void Emitter::walk_kernel() {
   const std::vector<size_t> outer = range(0, inner_begin()), inner = range(inner_begin(), k_.axes.size());
   t_.line("const i64 threads = (i64)gridDim.x * blockDim.x, thread = (i64)blockIdx.x * blockDim.x + threadIdx.x;");
   t_.line("const i64 points = {};", product(outer));
-  t_.line("const i64 total = {};", product(inner));
+  t_.line("const i64 whole = {};", product(inner));
   if (!rule_.scratch.empty()) {
     t_.line("char* const scratch = (char*)args.scratch;");
-    scratch_pointers("total * threads");
+    scratch_pointers(unit_points() + " * threads");
   }
   t_.line("i64* const status = args.status;");
   t_.open("for (i64 point = thread; point < points; point += threads)");
   decode(outer, "point");
+  inner_range();
   position_ = "r * threads + thread";
   declare_results();
   each_stage([&] { walk_stage(); });

@@ -92,6 +92,8 @@ class Emitter {
   void kept_pointers(const std::string& points);
   void decode(const std::vector<size_t>& axes, const std::string& number);  // indices, the last axis is the fastest
   void declare_results();
+  std::string unit_points() const;
+  void inner_range();
   // Each stage in braces of its own, analysed, with what is known outside of its loop.
   template <class Each>
   void each_stage(Each&& each) {

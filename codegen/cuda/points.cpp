@@ -120,7 +120,9 @@ void Emitter::walk_stage() {
   }
   t_.line("i64 r = 0;");
   const size_t first = inner_begin(), rank = k_.axes.size();
-  for (size_t axis = first; axis < rank; ++axis) t_.open("for (i64 i{0} = 0; i{0} < {1}; ++i{0})", axis, extent(axis));
+  for (size_t axis = first; axis < rank; ++axis)
+    t_.open("for (i64 i{0} = {1}; i{0} < {2}; ++i{0})", axis, k_.split ? "low" : "0",
+            k_.split ? std::string("low + total") : extent(axis));
   if (first == rank) t_.open("");
   nodes(true);
   stores();

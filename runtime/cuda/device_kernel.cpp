@@ -30,6 +30,11 @@ int64_t bytes_of(const std::vector<int>& sizes, int64_t points) {
   return bytes;
 }
 
+int64_t inner_points(const LaunchRule& rule, const int64_t* vals) {
+  const int64_t points = product(rule.inner, 0, rule.inner.size(), vals);
+  return rule.split ? std::min<int64_t>(points, kBlockOrder.block) : points;
+}
+
 DeviceLaunch launch(int64_t blocks, int64_t width, int64_t depth = 1) {
   DeviceLaunch out;
   out.grid[0] = static_cast<unsigned>(std::clamp<int64_t>(blocks, 0, kMaxGrid));
@@ -72,8 +77,7 @@ DeviceLaunch launch_tiles(const LaunchRule& rule, const int64_t* vals) {
 DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
   const int64_t rows = product(rule.outer, 0, rule.outer.size(), vals);
   if (rows <= 0) return {};
-  int64_t points = product(rule.inner, 0, rule.inner.size(), vals);
-  if (rule.split) points = std::min<int64_t>(points, kBlockOrder.block);
+  const int64_t points = inner_points(rule, vals);
   int64_t team = rule.tree ? 2 * kWarp : ceil_div(points, kBlockOrder.block) * kWarp;
   if (rule.spreads && !rule.tree && rows < kFewTeams)
     team = std::max(team, std::min<int64_t>(points / kPointsPerThread, kRowThreads));
@@ -109,7 +113,7 @@ DeviceLaunch launch_walk(const LaunchRule& rule, const int64_t* vals) {
   DeviceLaunch out = launch(ceil_div(std::min(points, kMaxWalkers), kWalkThreads), kWalkThreads);
   // Elements of all threads at one inner point lie side by side.
   const int64_t threads = out.grid[0] * kWalkThreads;
-  out.scratch_bytes = bytes_of(rule.scratch, product(rule.inner, 0, rule.inner.size(), vals) * threads);
+  out.scratch_bytes = bytes_of(rule.scratch, inner_points(rule, vals) * threads);
   return out;
 }
 

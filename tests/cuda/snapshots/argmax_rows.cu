@@ -43,7 +43,8 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
     const i64 row = active ? first + threadIdx.y : first;
     i64* const status = active ? args.status : nullptr;
     const i64 i0 = row;
-    const i64 total = whole, own = active ? total : 0;
+    const i64 total = whole;
+    const i64 own = active ? total : 0;
     i64 r0 = 0;
     {
       if (total > 0) {

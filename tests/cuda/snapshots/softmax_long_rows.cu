@@ -53,7 +53,8 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
     const i64 row = active ? first + threadIdx.y : first;
     i64* const status = active ? args.status : nullptr;
     const i64 i0 = row;
-    const i64 total = whole, own = active ? total : 0;
+    const i64 total = whole;
+    const i64 own = active ? total : 0;
     f32 r0 = __int_as_float(0xff800000);
     f32 r1 = 0.0f;
     {
