@@ -131,7 +131,8 @@ newaxis = None
 
 # Imported when they are asked for, so that `import tandem` takes no time: the module that each name is, or is in.
 _LATER = {
-    name: name for name in ("amp", "archive", "cuda", "data", "nn", "onnx", "optim", "precision", "tensorboard", "training")
+    name: name
+    for name in ("amp", "archive", "cuda", "data", "nn", "onnx", "optim", "precision", "tensorboard", "training")
 }
 _LATER |= {"device": "_devices", "autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"}
 

@@ -6,6 +6,7 @@ from tandem import (
     amp,
     archive,
     autograd,
+    cuda,
     data,
     fft,
     jit,
@@ -218,6 +219,7 @@ from tandem._core import (
     zeros,
 )
 from tandem._creation import astype, broadcast_arrays, empty_like, full_like, ones_like, zeros_like
+from tandem._devices import device
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from tandem._einsum import einsum
 from tandem._float_parts import frexp
@@ -350,6 +352,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cross",
+    "cuda",
     "cummax",
     "cummin",
     "cumprod",
@@ -360,6 +363,7 @@ __all__ = [
     "data",
     "debug_nans",
     "default_dtype",
+    "device",
     "diag",
     "diff",
     "digamma",

@@ -445,7 +445,10 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-    text = [PROLOGUE, "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n_max_dimensions: int\n"]
+    text = [
+        PROLOGUE,
+        "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n_max_dimensions: int\n_cuda: Any\n",
+    ]
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)
@@ -480,6 +483,7 @@ def package_stub() -> str:
         "tandem.ahead",
         "tandem.amp",
         "tandem.compare",
+        "tandem._devices",
         "tandem.precision",
         "tandem.random",
         "tandem.serialization",
