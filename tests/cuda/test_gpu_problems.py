@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cuda_support import STUBS, run
 
@@ -52,7 +54,7 @@ def test_nothing_is_opened_before_a_gpu_is_asked_for() -> None:
     )
 
 
-def test_nvrtc_is_missing() -> None:
+def test_nvrtc_is_missing(tmp_path: Path) -> None:
     out = run(
         """
         x = td.asarray([1.0, 2.0]).to("cuda")
@@ -61,28 +63,31 @@ def test_nvrtc_is_missing() -> None:
         assert (x.cpu() + 1).tolist() == [2.0, 3.0]
         """,
         TANDEM_NVRTC="/nowhere/libnvrtc.so",
+        TANDEM_CACHE_DIR=str(tmp_path),
     )
     assert "no NVRTC" in out and "/nowhere/libnvrtc.so" in out and "pip install nvidia-cuda-nvrtc" in out
 
 
-def test_builtins_are_missing() -> None:
+def test_builtins_are_missing(tmp_path: Path) -> None:
     out = run(
         """
         x = td.asarray([1.0, 2.0]).to("cuda")
         print(error(td.BackendError, lambda: x + 1))
         """,
         TANDEM_NVRTC=str(STUBS / "nvrtc_stub_alone" / "libnvrtc_stub_alone.so"),
+        TANDEM_CACHE_DIR=str(tmp_path),  # code from the cache would do without NVRTC
     )
     assert "without its builtins" in out and "libnvrtc-builtins.so.13.0" in out
 
 
-def test_the_architecture_is_too_old() -> None:
+def test_the_architecture_is_too_old(tmp_path: Path) -> None:
     out = run(
         """
         x = td.asarray([1.0, 2.0]).to("cuda")
         print(error(td.BackendError, lambda: x + 1))
         """,
         TANDEM_STUB_MAJOR="7",
+        TANDEM_CACHE_DIR=str(tmp_path),
     )
     assert "sm_70" in out and "sm_80 and later" in out
 

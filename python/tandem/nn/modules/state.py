@@ -85,7 +85,7 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
 
 
 def convert(modules: Iterable[Module], dtype: Any = None, device: str | None = None) -> None:
-    """Put floats of this dtype, and tensors on this device, in the place of the modules' own; shared ones stay shared."""
+    """Put floats of this dtype, and tensors on this device, in the place of the own ones; shared ones stay shared."""
     done: dict[int, Tensor] = {}
 
     def converted(x: Tensor) -> Tensor:
