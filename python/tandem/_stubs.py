@@ -472,15 +472,8 @@ def class_body(name: str, members: Iterable[str]) -> str:
 
 def core_stub() -> str:
     """Return the text of `_core.pyi`."""
-<<<<<<< HEAD
-    own = "__version__: str", "_op_names: list[str]", "_dtypes: list[DType]", "_max_dimensions: int"
+    own = "__version__: str", "_op_names: list[str]", "_dtypes: list[DType]", "_max_dimensions: int", "_cuda: Any"
     text = [PROLOGUE, "\n", *(f"{each}\n" for each in (*own, "_weight_codes: dict[str, str]", "_weight_pairs: str"))]
-=======
-    text = [
-        PROLOGUE,
-        "\n__version__: str\n_op_names: list[str]\n_dtypes: list[DType]\n_max_dimensions: int\n_cuda: Any\n",
-    ]
->>>>>>> cudart
     for name, value in vars(_core).items():
         if isinstance(value, type) and issubclass(value, Exception):
             bases = ", ".join(base.__name__ for base in value.__bases__)
