@@ -133,9 +133,27 @@ newaxis = None
 # Imported when they are asked for, so that `import tandem` takes no time: the module that each name is, or is in.
 _LATER = {
     name: name
-    for name in ("amp", "archive", "cuda", "data", "nn", "onnx", "optim", "precision", "runtime", "tensorboard", "training")
+    for name in (
+        "amp",
+        "archive",
+        "cuda",
+        "data",
+        "nn",
+        "onnx",
+        "optim",
+        "precision",
+        "runtime",
+        "tensorboard",
+        "training",
+    )
 }
-_LATER |= {"device": "_devices", "autocast": "amp", "convert": "precision", "fit": "training", "aot": "ahead"} | _numpy.PLACES
+_LATER |= {
+    "device": "_devices",
+    "autocast": "amp",
+    "convert": "precision",
+    "fit": "training",
+    "aot": "ahead",
+} | _numpy.PLACES
 
 # The same, but not for `from tandem import *`: they need PyTorch.
 _OF_TORCH = {"torch": "torch", "from_torch": "torch"}

@@ -16,7 +16,7 @@ from typing import Any
 
 import tandem
 from tandem import _core, _numpy
-from tandem._stub_signatures import ATTRIBUTES, CLASSES, FUNCTIONS, OPERATORS, PROLOGUE
+from tandem._stub_signatures import ATTRIBUTES, CLASSES, FUNCTIONS, PROLOGUE
 
 WIDTH = 120
 
