@@ -6,6 +6,7 @@ from tandem import (
     amp,
     archive,
     autograd,
+    cuda,
     data,
     fft,
     jit,
@@ -220,6 +221,7 @@ from tandem._core import (
     zeros,
 )
 from tandem._creation import astype, broadcast_arrays, empty_like, full_like, ones_like, zeros_like
+from tandem._devices import device
 from tandem._dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from tandem._einsum import einsum
 from tandem._float_parts import frexp
@@ -618,6 +620,7 @@ __all__ = [
     "cov",
     "cross",
     "csingle",
+    "cuda",
     "cummax",
     "cummin",
     "cumprod",
@@ -631,6 +634,7 @@ __all__ = [
     "deg2rad",
     "degrees",
     "delete",
+    "device",
     "diag",
     "diag_indices",
     "diag_indices_from",

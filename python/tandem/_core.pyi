@@ -23,6 +23,7 @@ __version__: str
 _op_names: list[str]
 _dtypes: list[DType]
 _max_dimensions: int
+_cuda: Any
 _weight_codes: dict[str, str]
 _weight_pairs: str
 
@@ -204,7 +205,11 @@ class Tensor:
     def astype(self, dtype: _DTypeLike, *, copy: _bool = True) -> Tensor:
         """Convert to another dtype; see td.cast."""
     def to(self, device: str) -> Tensor:
-        """Move to a device."""
+        """Return this tensor on a device: itself if it is there, else a copy; see td.device."""
+    def cpu(self) -> Tensor:
+        """Return this tensor on the CPU; see td.Tensor.to."""
+    def cuda(self, index: int = 0) -> Tensor:
+        """Return this tensor on a GPU; see td.Tensor.to."""
     def to_device(self, device: str, /, *, stream: None = None) -> Tensor:
         """Move to a device; the array API's name of td.Tensor.to."""
     def fill(self, value: float) -> None:
@@ -435,6 +440,8 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]: ...
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType: ...
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any: ...
     def __array_function__(
@@ -447,7 +454,7 @@ class Tensor:
     def __dlpack__(
         self,
         *,
-        stream: None = None,
+        stream: int | None = None,
         max_version: tuple[int, int] | None = None,
         dl_device: tuple[int, int] | None = None,
         copy: _bool | None = None,
@@ -458,6 +465,8 @@ class Tensor:
     def _memory(self) -> tuple[int, int, int, int]: ...
     @property
     def _recorded(self) -> _bool: ...
+    @property
+    def _place(self) -> str | None: ...
     @property
     def _weak(self) -> _bool: ...
     @property
@@ -719,7 +728,7 @@ def _broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]: ...
 def _internal(name: str, /, *args: Any, **kwargs: Any) -> Tensor: ...
 def _as_dtype(value: Any, /) -> DType: ...
 def _bytes_of(x: Tensor, writable: _bool = ...) -> Tensor: ...
-def _check_device(what: str, device: Any, /) -> None: ...
+def _device(device: Any, /) -> str: ...
 def _from_buffer(buffer: Any, dtype: _DTypeLike, shape: Sequence[int], /) -> Tensor: ...
 def _dtype_by_name(name: str, /) -> DType: ...
 def _formula(op: str, types: Sequence[tuple[DType, tuple[Any, ...]]], attrs: dict[str, Any]) -> dict[str, Any] | None:
