@@ -11,7 +11,7 @@ import tandem as td
 
 NAMES = [*td.__all__, "__array_namespace_info__"]
 # Numbers and None document themselves; what a constant is, docs/ says.
-CONSTANTS = {"e", "inf", "nan", "newaxis", "pi"}
+CONSTANTS = {"e", "euler_gamma", "inf", "nan", "newaxis", "pi"}
 
 
 def is_exception(value: object) -> bool:

@@ -336,8 +336,8 @@ class Tensor:
         """Return the diagonal of the plane of two axes as the last axis; see td.linalg.diagonal for offset. It is a
         view where x is contiguous and the two axes are its last ones, else a copy.
         """
-    def dot(self, x2: Any, /) -> Tensor:
-        """Return sums of products over the last axis of x1 and the last but one of x2, or its only one. Numbers
+    def dot(self, y: Any, /) -> Tensor:
+        """Return sums of products over the last axis of x and the last but one of y, or its only one. Numbers
         multiply. For more than two axes td.matmul treats the first ones as a batch; this does not.
         """
     def flatten(self, /, order: str = "C") -> Tensor:
@@ -359,10 +359,8 @@ class Tensor:
         for each element; the size of the result then depends on its values, which a captured function does not
         know.
         """
-    def searchsorted(self, x2: Tensor, /, side: str = "left", sorter: Tensor | None = None) -> Tensor:
-        """Return the int64 places where values of x2 go into the sorted vector x1 (or x1[sorter]) to keep it
-        sorted. side="left" is the first such place, "right" the last.
-        """
+    def searchsorted(self, v: Any, /, side: str = "left", sorter: Any = None) -> Tensor:
+        """Return the int64 places where values go into the sorted vector to keep it sorted; see td.searchsorted."""
     def swapaxes(self, /, axis1: int, axis2: int) -> Tensor:
         """Return a view with two axes exchanged."""
     def tobytes(self, /) -> bytes:

@@ -80,7 +80,7 @@ def method(name: str) -> str:
     text = str(found.replace(parameters=[tensor.replace(name="self", annotation=inspect.Parameter.empty), *others]))
     # Annotations are text, which inspect quotes.
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
-    return name + re.sub(r"\bbool\b", "_bool", text)
+    return name + re.sub(r"\bbool\b", "_bool", text).replace("'", '"')
 
 
 def rows() -> list[dict[str, Any]]:

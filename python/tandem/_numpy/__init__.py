@@ -85,6 +85,6 @@ METHODS = {
     "dot": "_numpy.products.dot",
     "nonzero": "_sorting.nonzero",
     "repeat": "_array_api.repeat",
-    "searchsorted": "_sorting.searchsorted",
+    "searchsorted": "_numpy.sets._searched",
     "tobytes": "_numpy.creation.tobytes",
 }

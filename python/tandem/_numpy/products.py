@@ -18,22 +18,22 @@ def _match(what: str, x1: Tensor, x2: Tensor, size1: int, size2: int) -> None:
 
 
 @public
-def dot(x1: Any, x2: Any, /) -> Tensor:
-    """Return sums of products over the last axis of x1 and the last but one of x2, or its only one.
+def dot(x: Any, y: Any, /) -> Tensor:
+    """Return sums of products over the last axis of x and the last but one of y, or its only one.
 
     Numbers multiply. For more than two axes td.matmul treats the first ones as a batch; this does not.
 
     >>> td.dot(td.asarray([1, 2]), td.asarray([3, 4]))
     tensor(11)
     """
-    x1, x2 = tensor(x1), tensor(x2)
-    if x1.ndim == 0 or x2.ndim == 0:
-        return _core.multiply(x1, x2)
-    axis = max(x2.ndim - 2, 0)
-    _match("dot", x1, x2, x1.shape[-1], x2.shape[axis])
-    if x1.ndim <= 2 and x2.ndim <= 2:
-        return _core.matmul(x1, x2)
-    return tensordot(x1, x2, axes=([x1.ndim - 1], [axis]))
+    x, y = tensor(x), tensor(y)
+    if x.ndim == 0 or y.ndim == 0:
+        return _core.multiply(x, y)
+    axis = max(y.ndim - 2, 0)
+    _match("dot", x, y, x.shape[-1], y.shape[axis])
+    if x.ndim <= 2 and y.ndim <= 2:
+        return _core.matmul(x, y)
+    return tensordot(x, y, axes=([x.ndim - 1], [axis]))
 
 
 @public

@@ -9,7 +9,7 @@ from tandem import _core
 from tandem._array_api import _axis, _product, moveaxis
 from tandem._boundary import public
 from tandem._numpy.given import common, flat, is_number, tensor
-from tandem._sorting import _lengths, need_values, nonzero_places
+from tandem._sorting import _lengths, need_values, nonzero_places, searchsorted
 
 Tensor = _core.Tensor
 
@@ -43,6 +43,16 @@ def argpartition(x: Any, /, kth: int | Sequence[int], axis: int | None = -1) -> 
     x, axis = (flat(x), 0) if axis is None else (tensor(x), axis)
     _kth("argpartition", x, kth, axis)
     return _core.argsort(x, axis=axis)
+
+
+@public
+def _searched(x: Tensor, v: Any, /, side: str = "left", sorter: Any = None) -> Tensor:
+    """Return the int64 places where values go into the sorted vector to keep it sorted; see td.searchsorted.
+
+    >>> td.asarray([1, 3, 5]).searchsorted(td.asarray([3, 4]))
+    tensor([1, 2])
+    """
+    return searchsorted(x, tensor(v), side=side, sorter=None if sorter is None else tensor(sorter))
 
 
 @public
