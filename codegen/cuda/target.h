@@ -1,14 +1,11 @@
 // GPU architectures, by compute capability: 90 is sm_90.
 #pragma once
 #include <string>
-#include <string_view>
 
 namespace tandem::cuda {
 
 inline constexpr int kDefaultArch = 90;  // of texts where there is no GPU to ask
 
-// "sm_90" or "90"; throws Error{value}.
-int arch_named(std::string_view name);
 inline std::string arch_name(int arch) { return "sm_" + std::to_string(arch); }
 
 }  // namespace tandem::cuda
