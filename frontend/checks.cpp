@@ -1,8 +1,8 @@
 #include "frontend/checks.h"
 
-#include "frontend/tape.h"
 #include <fmt/ranges.h>
 #include <atomic>
+#include "frontend/tape.h"
 
 #include <algorithm>
 #include <cmath>

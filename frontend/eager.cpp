@@ -224,7 +224,8 @@ bool is_square(const OpDef& op, std::span<const TensorRef> inputs) {
   if (&op != &power) [[likely]]
     return false;
   const Tensor &x = *inputs[0], &exponent = *inputs[1];
-  if (exponent.rank() != 0 || !is_cpu(exponent.device) || exponent.dtype != x.dtype || x.dtype == DType::boolean || is_complex(x.dtype))
+  if (exponent.rank() != 0 || !is_cpu(exponent.device) || exponent.dtype != x.dtype || x.dtype == DType::boolean ||
+      is_complex(x.dtype))
     return false;
   int64_t bits = 0;
   std::memcpy(&bits, exponent.data, static_cast<size_t>(size_of(x.dtype)));
@@ -355,11 +356,12 @@ std::vector<TensorRef> on_one_device(const OpDef& op, std::span<const TensorRef>
   std::vector<TensorRef> moved;
   for (const TensorRef& input : inputs) {
     if (!(input->device == device) && (input->rank() > 0 || !is_cpu(input->device)))
-      throw_error(ErrorKind::backend,
-                  "{}: got tensors on {} and {}; need all on one device (only tensors without axes may stay on the CPU); try "
-                  "x.to('{}')",
-                  op.name, to_text(inputs[0]->device), to_text(inputs[0]->device == input->device ? device : input->device),
-                  to_text(device));
+      throw_error(
+          ErrorKind::backend,
+          "{}: got tensors on {} and {}; need all on one device (only tensors without axes may stay on the CPU); try "
+          "x.to('{}')",
+          op.name, to_text(inputs[0]->device), to_text(inputs[0]->device == input->device ? device : input->device),
+          to_text(device));
     moved.push_back(input->device == device ? input : to_device(detached(input), device));
   }
   return moved;

@@ -89,8 +89,8 @@ void Executable::compile(std::stop_token stop) {
     if (output.kind == CapturedOutput::Kind::result_view || output.contiguous) bases.insert(index);
   }
   detach_results(made->optimized, results, bases, result_lines(captured_));
-  made->plan = build_plan(made->optimized, capture_.hints, backend_of(capture_.device), capture_.writebacks, capture_.host,
-                          options_, std::move(stop));
+  made->plan = build_plan(made->optimized, capture_.hints, backend_of(capture_.device), capture_.writebacks,
+                          capture_.host, options_, std::move(stop));
   made->brief = is_brief(*made->plan.program, capture_.hints.size());
   made->seconds = std::chrono::duration<double>(Clock::now() - start).count();
   made_ = std::move(made);
@@ -137,7 +137,8 @@ bool Executable::matches(std::span<Tensor* const> inputs, int64_t* symbols, std:
   }
   for (size_t i = 0; i < inputs.size(); ++i)
     if (!(inputs[i]->device == capture_.devices[i])) [[unlikely]]
-      return fail(static_cast<int>(i), "device was {}, is {}", to_text(capture_.devices[i]), to_text(inputs[i]->device));
+      return fail(static_cast<int>(i), "device was {}, is {}", to_text(capture_.devices[i]),
+                  to_text(inputs[i]->device));
   if (!signature_.match(Pointed{inputs}, symbols, fail)) return false;
   if (capture_.asks_tracking && !tracks(inputs, reason)) return false;
   // A program that writes to an input was captured with memory of its own behind every input.

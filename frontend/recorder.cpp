@@ -117,9 +117,10 @@ TensorRef Recorder::wrap_cell(std::shared_ptr<Cell> cell, bool weak) {
 void Recorder::want_device(Device device, std::string_view what) {
   if (device == device_) return;
   if (is_cpu(device) || !is_cpu(device_) || elsewhere_)
-    throw_error(ErrorKind::backend,
-                "{}: got the device {} in a captured function that runs on {}; need one device; try leaving device= out", what,
-                to_text(device), to_text(device_));
+    throw_error(
+        ErrorKind::backend,
+        "{}: got the device {} in a captured function that runs on {}; need one device; try leaving device= out", what,
+        to_text(device), to_text(device_));
   device_ = device;
 }
 
@@ -127,10 +128,11 @@ void Recorder::note_device(const Tensor& tensor, const std::string& name) {
   devices_.resize(arguments_.size());
   devices_.back() = tensor.device;
   const auto refuse = [](const std::string& first, const std::string& second) {
-    throw_error(ErrorKind::backend,
-                "capture: got tensors on {} and on {}; need all on one device, where a compiled function runs (only tensors "
-                "without axes may stay on the CPU); try x.to(...) before the call",
-                first, second);
+    throw_error(
+        ErrorKind::backend,
+        "capture: got tensors on {} and on {}; need all on one device, where a compiled function runs (only tensors "
+        "without axes may stay on the CPU); try x.to(...) before the call",
+        first, second);
   };
   if (is_cpu(tensor.device)) {
     if (tensor.rank() == 0 || elsewhere_) return;

@@ -259,8 +259,8 @@ void assign(const TensorRef& target, const TensorRef& value) {
     recorder->assign(target, value);
     return;
   }
-  if (value->data == target->data && value->device == target->device && value->dtype == target->dtype && value->sizes == target->sizes &&
-      value->strides == target->strides)
+  if (value->data == target->data && value->device == target->device && value->dtype == target->dtype &&
+      value->sizes == target->sizes && value->strides == target->strides)
     return;  // `x[i] += y` in Python ends with x[i] = x[i]
   TensorRef source = value;
   if (!(source->device == target->device)) [[unlikely]] {
@@ -295,14 +295,17 @@ TensorRef contiguous_copy(const TensorRef& x) {
 TensorRef to_device(const TensorRef& x, Device device) {
   if (x->device == device) return x;
   if (x->recorded)
-    throw_error(ErrorKind::capture,
-                "to: got a {} tensor on {} and the device {} while the function is being captured; need one device, where a "
-                "compiled function runs; try moving tensors before the call",
-                to_text(x->type()), to_text(x->device), to_text(device));
+    throw_error(
+        ErrorKind::capture,
+        "to: got a {} tensor on {} and the device {} while the function is being captured; need one device, where a "
+        "compiled function runs; try moving tensors before the call",
+        to_text(x->type()), to_text(x->device), to_text(device));
   if (GradMode::enabled() && is_tracked(*x))
-    throw_error(ErrorKind::autograd,
-                "to: got a tensor that requires gradients; need one that does not, because gradients do not flow between "
-                "devices; try x.detach().to('{}')", to_text(device));
+    throw_error(
+        ErrorKind::autograd,
+        "to: got a tensor that requires gradients; need one that does not, because gradients do not flow between "
+        "devices; try x.detach().to('{}')",
+        to_text(device));
   const TensorRef dense = x->is_contiguous() ? x : contiguous_copy(x);
   TensorRef out = Tensor::empty(x->dtype, x->sizes, device);
   copy_bytes(device, out->data, x->device, dense->data,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace tandem {
 
 Signature::Signature(std::span<const InputSpec> inputs, std::vector<ShapeGuard> guards, size_t symbol_count)

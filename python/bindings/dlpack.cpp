@@ -61,7 +61,8 @@ py::tuple dlpack_device_tuple(const Tensor& x) {
 void order_before(const Tensor& x, py::handle stream) {
   const int64_t number = stream.is_none() ? 1 : py::int_(py::reinterpret_borrow<py::object>(stream)).cast<int64_t>();
   if (number == 0 || number < -1)
-    throw_error(ErrorKind::value, "__dlpack__: got stream={}; need 1 or 2, the default streams, -1, or a handle", number);
+    throw_error(ErrorKind::value, "__dlpack__: got stream={}; need 1 or 2, the default streams, -1, or a handle",
+                number);
   if (number == -1) return;
   cuda::Gpu& gpu = cuda::Gpu::at(x.device.index);
   gpu.enter();
@@ -84,9 +85,9 @@ py::capsule to_dlpack(const TensorRef& x, py::handle stream, py::handle max_vers
   if (!device.is_none() && !device.equal(own)) {
     if (device.equal(cpu) && !(copy && !*copy))  // it may be a copy
       return to_dlpack(on_host(detached(x)), py::none(), max_version, py::none(), std::nullopt);
-    throw_not_shared(fmt::format("__dlpack__: got dl_device={}; need {}, which is where the tensor is{}",
-                                 std::string(py::repr(device)), std::string(py::repr(own)),
-                                 is_cpu(x->device) ? "" : ", or (1, 0), the CPU, with a copy"));
+    throw_not_shared(fmt::format(
+        "__dlpack__: got dl_device={}; need {}, which is where the tensor is", std::string(py::repr(device)),
+        is_cpu(x->device) ? "(1, 0), the CPU" : std::string(py::repr(own)) + ", or (1, 0), the CPU, for a copy"));
   }
   if (!is_cpu(x->device)) order_before(*x, stream);
   const bool versioned = !max_version.is_none() && max_version.cast<py::tuple>()[0].cast<int>() >= 1;
@@ -166,11 +167,13 @@ TensorRef from_dlpack(py::handle source, std::optional<bool> copy) {
     const auto device = source.attr("__dlpack_device__")().cast<py::tuple>();
     const int type = py::int_(device[0]).cast<int>();
     if (type != kDLCPU && type != kDLCUDA)
-      throw_error(ErrorKind::backend,
-                  "from_dlpack: got a tensor on a device of kind {}; need one on the CPU or an NVIDIA GPU; try moving it first",
-                  type);
+      throw_error(
+          ErrorKind::backend,
+          "from_dlpack: got a tensor on a device of kind {}; need one on the CPU or an NVIDIA GPU; try moving it first",
+          type);
     // Our stream waits for theirs.
-    if (type == kDLCUDA) stream = py::int_(reinterpret_cast<uintptr_t>(cuda::Gpu::at(py::int_(device[1]).cast<int>()).stream));
+    if (type == kDLCUDA)
+      stream = py::int_(reinterpret_cast<uintptr_t>(cuda::Gpu::at(py::int_(device[1]).cast<int>()).stream));
   }
   const py::object capsule = capsule_of(source, copy, stream);
   if (PyCapsule_IsValid(capsule.ptr(), kName<DLManagedTensorVersioned>)) {
@@ -200,9 +203,8 @@ void bind_dlpack(py::module_& m) {
   tensor.attr("__dlpack__") = py::cpp_function(to_dlpack, py::name("__dlpack__"), py::is_method(tensor), py::kw_only(),
                                                py::arg("stream") = py::none(), py::arg("max_version") = py::none(),
                                                py::arg("dl_device") = py::none(), py::arg("copy") = py::none());
-  tensor.attr("__dlpack_device__") =
-      py::cpp_function([](const Tensor& x) { return dlpack_device_tuple(x); },
-                       py::name("__dlpack_device__"), py::is_method(tensor));
+  tensor.attr("__dlpack_device__") = py::cpp_function([](const Tensor& x) { return dlpack_device_tuple(x); },
+                                                      py::name("__dlpack_device__"), py::is_method(tensor));
 }
 
 }  // namespace tandem

@@ -241,7 +241,8 @@ TensorRef asarray(py::handle value, py::handle dtype, std::optional<bool> copy) 
 
 py::object numpy_view(const TensorRef& x) {
   if (!x->recorded && !is_cpu(x->device))
-    throw_error(ErrorKind::backend, "numpy: got a tensor on {}; need one on the CPU, where NumPy works; try x.cpu().numpy()",
+    throw_error(ErrorKind::backend,
+                "numpy: got a tensor on {}; need one on the CPU, where NumPy works; try x.cpu().numpy()",
                 to_text(x->device));
   return numpy().attr("asarray")(py::cast(x));
 }
@@ -256,8 +257,8 @@ TensorRef as_tensor(py::handle value) {
 Device device_from(py::handle device, std::string_view what) {
   if (device.is_none()) return {};
   if (!PyUnicode_Check(device.ptr()))
-    throw_error(ErrorKind::type, "{}: got the device {}; need 'cpu', 'cuda' or the number of a GPU, as in 'cuda:1'", what,
-                std::string(py::repr(device)));
+    throw_error(ErrorKind::type, "{}: got the device {}; need 'cpu', 'cuda' or the number of a GPU, as in 'cuda:1'",
+                what, std::string(py::repr(device)));
   return cuda::device_from(device.cast<std::string>());
 }
 
@@ -350,7 +351,8 @@ void bind_interop(py::module_& m) {
       [](const Tensor& x) {
         if (x.recorded || is_cpu(x.device)) throw py::attribute_error("__cuda_array_interface__");
         if (x.dtype == DType::bf16)
-          throw_error(ErrorKind::dtype, "__cuda_array_interface__: got a bfloat16 tensor; need a dtype of NumPy; try DLPack");
+          throw_error(ErrorKind::dtype,
+                      "__cuda_array_interface__: got a bfloat16 tensor; need a dtype of NumPy; try DLPack");
         py::dict facts;
         facts["version"] = 3;
         facts["shape"] = shape_of(x);

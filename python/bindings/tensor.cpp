@@ -227,7 +227,7 @@ void bind_tensor(py::module_& m) {
       .def_property_readonly("_place",
                              [](const Tensor& x) {
                                return x.recorded || is_cpu(x.device) ? std::optional<std::string>()
-                                                                      : std::optional(to_text(x.device));
+                                                                     : std::optional(to_text(x.device));
                              })
       .def_property_readonly("_pointer", [](const Tensor& x) { return reinterpret_cast<intptr_t>(x.data); })
       .def_property_readonly("_writable", [](const Tensor& x) { return x.writable; })
@@ -252,9 +252,8 @@ void bind_tensor(py::module_& m) {
           },
           py::arg("dtype"), py::kw_only(), py::arg("copy") = true, "Convert to another dtype; see td.cast.")
       .def(
-          "to",
-          [](const TensorRef& x, py::handle device) { return to_device(x, device_from(device, "to")); }, py::arg("device"),
-          "Return this tensor on a device: itself if it is there, else a copy; see td.device.")
+          "to", [](const TensorRef& x, py::handle device) { return to_device(x, device_from(device, "to")); },
+          py::arg("device"), "Return this tensor on a device: itself if it is there, else a copy; see td.device.")
       .def(
           "cpu", [](const TensorRef& x) { return on_host(x); }, "Return this tensor on the CPU; see td.Tensor.to.")
       .def(
