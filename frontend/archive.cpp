@@ -41,6 +41,12 @@ int ArchiveWriter::number_of(const Kernel& kernel) {
 }
 
 void ArchiveWriter::add(const Executable& executable, const MethodNames& names) {
+  if (!is_cpu(executable.device()))
+    throw_error(
+        ErrorKind::serialization,
+        "save: got '{}', which was captured on {}; need the CPU, where saved models run; try module.to('cpu') and "
+        "examples on the CPU",
+        executable.name(), to_text(executable.device()));
   const Plan& plan = executable.plan();
   deploy::Method method;
   method.name = names.name;

@@ -311,9 +311,9 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::vector<OpenWhile> whiles_;
   std::vector<std::shared_ptr<Cell>> arguments_;
   std::vector<bool> numbers_;
-  Device device_;                 // of the program, as far as its inputs have said
+  Device device_;                         // of the program, as far as its inputs have said
   std::optional<std::string> elsewhere_;  // an input with axes that is on the CPU
-  std::vector<Device> devices_;   // of the inputs
+  std::vector<Device> devices_;           // of the inputs
   std::vector<TensorRef> constants_;
   std::vector<HostFunction> host_;
   std::shared_ptr<Cell> token_;                                                      // of the last host call

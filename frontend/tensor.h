@@ -53,7 +53,7 @@ class Tensor {
   static TensorRef empty(DType dtype, const Sizes& sizes, Device device = {});  // contiguous, undefined contents
 
   DType dtype;
-  Device device;  // of the storage; of a recorded tensor, where its program runs
+  Device device;         // of the storage; of a recorded tensor, where its program runs
   Sizes sizes, strides;  // in elements; of a recorded tensor: hints only
   StorageRef storage;
   void* data = nullptr;  // element at index 0

@@ -34,9 +34,12 @@ void check_mask(const TensorRef& mask, const Shape& shape, int64_t axis, ShapeEn
 TensorRef dense(const TensorRef& x) { return x->is_contiguous() ? x : contiguous_copy(x); }
 // In memory of the host, where indices and masks are looked at.
 TensorRef dense_on_host(const TensorRef& x) { return dense(on_host(detached(x))); }
-// Numbers, indices and masks follow the tensor that they are for.
+// Indices and masks follow the tensor that they are for, and so do numbers.
 TensorRef beside(const TensorRef& x, const TensorRef& other) {
   return other->recorded || x->recorded || other->device == x->device ? other : to_device(detached(other), x->device);
+}
+TensorRef number_beside(const TensorRef& x, const TensorRef& value) {
+  return !value->recorded && value->rank() == 0 ? beside(x, value) : value;
 }
 
 int64_t count_true(const uint8_t* flags, int64_t size) {
@@ -359,7 +362,7 @@ bool assign_masked(const TensorRef& x, const IndexArray& mask_given, const Tenso
   Recorder* recorder = Recorder::current();
   IndexArray mask = mask_given;
   mask.index = beside(x, mask.index);
-  const TensorRef given = values->rank() == 0 ? beside(x, values) : values;
+  const TensorRef given = number_beside(x, values);
   if (is_selection(*given)) {
     recorder->assign_where(x, mask.index, mask.axis, given);
     return true;
@@ -396,7 +399,7 @@ bool assign_masked(const TensorRef& x, const IndexArray& mask_given, const Tenso
 void assign_picked(const TensorRef& x, const std::vector<IndexArray>& arrays, int64_t place, const NewAxes& added,
                    const TensorRef& given, ShapeEnv& env) {
   const Picked to = picked(x, arrays, env);
-  TensorRef values = assignable(x, given->rank() == 0 ? beside(x, given) : given);
+  TensorRef values = assignable(x, number_beside(x, given));
   // As x[key] is: the axes that are not picked from, those of the index arrays among them, and new ones.
   const Shape all = to.view->type().shape;
   Shape shape;

@@ -91,9 +91,9 @@ py::capsule to_dlpack(const TensorRef& x, py::handle stream, py::handle max_vers
   if (!device.is_none() && !device.equal(own)) {
     if (device.equal(cpu) && !(copy && !*copy))  // it may be a copy
       return to_dlpack(on_host(detached(x)), py::none(), max_version, py::none(), std::nullopt);
-    throw_not_shared(fmt::format("__dlpack__: got dl_device={}; need {}, which is where the tensor is{}",
-                                 std::string(py::repr(device)), std::string(py::repr(own)),
-                                 is_cpu(x->device) ? "" : ", or (1, 0), the CPU, with a copy"));
+    throw_not_shared(fmt::format(
+        "__dlpack__: got dl_device={}; need {}, which is where the tensor is", std::string(py::repr(device)),
+        is_cpu(x->device) ? "(1, 0), the CPU" : std::string(py::repr(own)) + ", or (1, 0), the CPU, for a copy"));
   }
   if (!is_cpu(x->device)) order_before(*x, stream);
   const bool versioned = !max_version.is_none() && max_version.cast<py::tuple>()[0].cast<int>() >= 1;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cuda_support import run
 
 
@@ -148,5 +150,20 @@ def test_cuda_graphs() -> None:
         del f, step, sorts, picks, got, kept, out
         import gc
         gc.collect()
+        """
+    )
+
+
+def test_modules_move_and_are_saved_from_the_cpu(tmp_path: Path) -> None:
+    run(
+        f"""
+        net = td.nn.Linear(3, 2)
+        x = td.asarray([[1.0, 2.0, 3.0]])
+        wanted = net(x)
+        assert net.to("cuda") is net and net.weight.device == "cuda:0" and net.weight.requires_grad
+        np.testing.assert_allclose(net(x.to("cuda")).detach().cpu().numpy(), wanted.detach().numpy(), rtol=1e-5)
+        f = td.trace(lambda x: x * 2)
+        message = error(td.SerializationError, lambda: td.save(f, {str(tmp_path / "f.tdm")!r}, (x.to("cuda"),)))
+        assert "captured on cuda:0" in message and "need the CPU" in message, message
         """
     )

@@ -30,14 +30,14 @@ def test_devices(name: str, args: tuple[object, ...]) -> None:
     function = getattr(td, name)
     for device in (None, "cpu"):
         assert function(*args, device=device).device == "cpu"
-    with pytest.raises(td.BackendError, match="got the device 'cuda:1'; need 'cpu', the only one this build has"):
-        function(*args, device="cuda:1")
+    with pytest.raises(td.BackendError, match="no NVIDIA driver|got 'cuda:63'; need a GPU that the driver sees"):
+        function(*args, device="cuda:63")
 
 
 def test_to_device() -> None:
     x = td.ones((2,))
     assert x.to_device("cpu") is x and x.to_device(x.device, stream=None) is x
-    with pytest.raises(td.BackendError, match="^to_device: got the device 'gpu'; need 'cpu'"):
+    with pytest.raises(ValueError, match="^device: got 'gpu'; need 'cpu', 'cuda' or the number of a GPU"):
         x.to_device("gpu")
     with pytest.raises(ValueError, match="^to_device: got stream=3; need None"):
         x.to_device("cpu", stream=3)
@@ -45,7 +45,7 @@ def test_to_device() -> None:
 
 def test_namespace_info() -> None:
     info = td.__array_namespace_info__()
-    assert info.capabilities()["max dimensions"] == 16 and info.devices() == [info.default_device()] == ["cpu"]
+    assert info.capabilities()["max dimensions"] == 16 and info.devices()[0] == info.default_device() == "cpu"
     assert info.default_dtypes()["real floating"] == td.float32 and info.default_dtypes()["indexing"] == td.int64
     assert {*info.dtypes(kind="unsigned integer")} == {"uint8", "uint16", "uint32", "uint64"}
     assert {*info.dtypes(kind=("bool", "real floating"))} == {"bool", "float32", "float64"}

@@ -115,8 +115,8 @@ def test_refusals() -> None:
     assert name_of(x.__dlpack__(dl_device=(1, 0))) == "dltensor"
     with pytest.raises(td._core.ArgumentError, match="^__dlpack__: got stream=1; need None"):
         x.__dlpack__(stream=1)
-    with pytest.raises(td.BackendError, match="^from_dlpack: got the device 'cuda:0'; need 'cpu'"):
-        td.from_dlpack(x, device="cuda:0")
+    with pytest.raises(td.BackendError, match="no NVIDIA driver|got 'cuda:63'; need a GPU that the driver sees"):
+        td.from_dlpack(x, device="cuda:63")
 
     class Broken:
         def __dlpack__(self, **_: object) -> object:
