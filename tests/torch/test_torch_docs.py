@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,8 @@ def test_examples_of_the_page(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     assert len(blocks) >= 8
     path = tmp_path / "page.py"  # the rewriter of scripts and Dynamo read sources from files
-    names: dict = {"__name__": "page"}
-    text = ""
-    for block in blocks:
-        padded = "\n" * text.count("\n") + block
-        text += block
-        path.write_text(text, encoding="utf-8")
-        exec(compile(padded, str(path), "exec"), names)
+    path.write_text("".join(blocks), encoding="utf-8")
+    runpy.run_path(str(path), run_name="page")
 
 
 @pytest.mark.parametrize("name", td.torch.__all__)
