@@ -152,7 +152,7 @@ std::vector<OpDef> creation_ops() {
         .infer = [](InferContext&) { return TensorType{DType::boolean, {}, {}}; },
         .lower = [](Builder& b, std::span<const Value>, const OpDef&,
                     const Attrs&) { return b.emit("full", {}, {Shape{}, int64_t{0}, DType::boolean}); },
-        .onnx = "compose",
+        .onnx = "none: nothing reads its value, so that it is never part of what is exported",
         .doc = "Mark where the operations begin, or end, that gradients compute again rather than keep. The value "
                "is of no use."},
        {.name = "from_dim",

@@ -22,8 +22,8 @@ bool is_positive(Dim size) {
   const int count = size.symbol_count();
   if (count > kMost) return false;
   for (int corner = 0; corner < 1 << count; ++corner) {
-    std::vector<int64_t> symbols;
-    for (int k = 0; k < count; ++k) symbols.push_back((corner >> k) & 1 ? kLarge : kSmall);
+    std::array<int64_t, kMost> symbols{};
+    for (int k = 0; k < count; ++k) symbols[static_cast<size_t>(k)] = (corner >> k) & 1 ? kLarge : kSmall;
     if (size.evaluate(symbols.data()) <= 0) return false;
   }
   return true;

@@ -160,6 +160,11 @@ def failing(x: Any, written: Any) -> Any:
     return F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(9, 8))
 
 
+def again(x: Any) -> Any:
+    """A gradient that computes again what it needs."""
+    return td.grad(lambda x: td.checkpoint(lambda y: td.sin(y) * y)(x).sum())(x)
+
+
 def bytes_of(seed: int) -> Any:
     return td.asarray(np.random.default_rng(seed).integers(0, 256, (2, 6, 6)).astype(np.uint8))
 
@@ -213,6 +218,7 @@ THROUGH: dict[str, tuple[Any, ...]] = {
     "if": (looped, x),
     "while": (looped, x),
     "failure_point": (failing, x, td.zeros((2,))),
+    "again": (again, x),
 }
 
 
