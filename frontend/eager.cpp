@@ -325,7 +325,9 @@ EagerProgram plan_exact(const OpDef& op, std::span<const TensorRef> inputs, cons
     indices = builder.emit("check_index", {indices}, {std::vector<Dim>{size}, axis, true});
   }
   graph.results = {builder.emit(op, values, attrs).id};
-  graph = expand(graph, env);  // here, where the sizes are known that a formula may look at
+  // Here, where the sizes are known that a formula may look at. What reduces nothing would refuse to.
+  const auto has_elements = [](const TensorRef& x) { return element_count(x->sizes) > 0; };
+  if (std::ranges::all_of(inputs, has_elements)) graph = expand(graph, env);
   auto hints = env.hints();
   return {compile(std::move(graph), hints, inputs.empty() ? CreationDevice::current() : inputs[0]->device), hints};
 }

@@ -45,9 +45,8 @@ def test_stub_has_every_name_and_no_other(tmp_path: Path) -> None:
     # The classes of pybind11 have a metaclass and a constructor of their own; Python before 3.12 hides __buffer__.
     allowed = tmp_path / "allowed.txt"
     allowed.write_text(r"tandem\._core\.[A-Z]\w+(\.__init__|\.__buffer__)?" + "\n")
-    status, output = run_module(
-        tmp_path, "mypy.stubtest", "tandem._core", "--ignore-positional-only", "--allowlist", allowed
-    )
+    options = ("--ignore-positional-only", "--allowlist", allowed, "--mypy-config-file", ROOT / "pyproject.toml")
+    status, output = run_module(tmp_path, "mypy.stubtest", "tandem._core", *options)
     assert status == 0, output
 
 

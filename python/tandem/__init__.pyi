@@ -250,13 +250,13 @@ from tandem._numpy.creation import (
     fromiter,
     geomspace,
     identity,
-    indices,
     logspace,
     promote_types,
 )
 from tandem._numpy.indices import (
     diag_indices,
     diag_indices_from,
+    indices,
     ix_,
     mask_indices,
     ravel_multi_index,
@@ -323,7 +323,6 @@ from tandem._numpy.nans import (
     nanvar,
 )
 from tandem._numpy.polynomials import (
-    convolve,
     poly,
     polyadd,
     polyder,
@@ -384,6 +383,7 @@ from tandem._numpy.shaping import (
 from tandem._numpy.signals import (
     bartlett,
     blackman,
+    convolve,
     correlate,
     ediff1d,
     gradient,

@@ -27,7 +27,7 @@ class device(str):
         return self.partition(":")[0]
 
     @property
-    def index(self) -> int | None:
+    def index(self) -> int | None:  # type: ignore[override]
         """The number of the GPU; None for the CPU."""
         return int(self.partition(":")[2]) if self.type == "cuda" else None
 

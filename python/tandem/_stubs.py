@@ -179,9 +179,11 @@ def package_stub() -> str:
         elif value is None:
             constants.append(f"{name}: None\n")
         else:
-            module = next(m for m in sources if vars(m).get(name) is value)
+            holding = [m for m in sources if vars(m).get(name) is value]
+            # Others may have imported it.
+            module = next((m for m in holding if m.__name__ == getattr(value, "__module__", "")), holding[0])
             found.setdefault(module.__name__, []).append(name)
-    for name, place in tandem._OF_TORCH.items():  # not imported here: that needs PyTorch
+    for name, place in vars(tandem)["_OF_TORCH"].items():  # not imported here: that needs PyTorch
         found.setdefault("tandem" if name == place else f"tandem.{place}", []).append(f"{name} as {name}")
     lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']
     for module_name in sorted(found, key=lambda m: (m != "math", m)):

@@ -44,7 +44,10 @@ std::shared_ptr<const KernelCode> kernel(decltype(stub::Image::run) run, int lin
 
 struct Memory {
   StorageRef in, out;
-  explicit Memory(int64_t count) : in(allocate_on(stub::kFirst, count * 4)), out(allocate_on(stub::kFirst, count * 4)) {
+  explicit Memory(int64_t count) {
+    stub::gpu();  // which finds the stub, also in a process of its own
+    in = allocate_on(stub::kFirst, count * 4);
+    out = allocate_on(stub::kFirst, count * 4);
     const std::vector<int> values(static_cast<size_t>(count), 5);
     copy_bytes(stub::kFirst, in->data, {}, values.data(), values.size() * 4);
   }
