@@ -21,8 +21,10 @@ from tandem import (
     serialization,
     tensor_spec,
     tensorboard,
-    torch as torch,
     training,
+)
+from tandem import (
+    torch as torch,
 )
 from tandem._array_api import (
     broadcast_shapes,

@@ -188,10 +188,12 @@ def package_stub() -> str:
     lines = ['"""The public names. Written by `python -m tandem._stubs`; do not edit."""\n\n']
     for module_name in sorted(found, key=lambda m: (m != "math", m)):
         names = sorted(found[module_name], key=import_order)
-        line = f"from {module_name} import {', '.join(names)}\n"
-        if len(line) > WIDTH:
-            line = f"from {module_name} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
-        lines.append(line + ("\n" if module_name == "math" else ""))
+        plain, renamed = [n for n in names if " as " not in n], [n for n in names if " as " in n]
+        for group in filter(None, (plain, renamed)):
+            line = f"from {module_name} import {', '.join(group)}\n"
+            if len(line) > WIDTH or (plain and group is renamed):
+                line = f"from {module_name} import (\n" + "".join(f"    {name},\n" for name in group) + ")\n"
+            lines.append(line + ("\n" if module_name == "math" else ""))
     listed = "".join(f'    "{name}",\n' for name in sorted(tandem.__all__, key=import_order))
     versions = "\n__version__: str\n__array_api_version__: str\n"
     return "".join([*lines, versions, *constants, f"\n__all__ = [\n{listed}]\n"])
