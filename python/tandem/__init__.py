@@ -177,7 +177,9 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_numpy.ALIASES, *_OF_TORCH})
+    from importlib.util import find_spec
+
+    return sorted({*globals(), *_LATER, *_numpy.ALIASES, *(_OF_TORCH if find_spec("torch") else ())})
 
 
 # Type checkers read the same names in __init__.pyi, which `python -m tandem._stubs` writes.
