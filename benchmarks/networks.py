@@ -103,7 +103,8 @@ def forward(name: str, wanted: list[str], rounds: int) -> Measured:
         if "torch" in wanted:
             import torch
 
-            weights = {key: np.asarray(value.detach()) for key, value in model.state_dict().items()}
+            # Of copies: what NumPy was given could be written to unnoticed, and would be packed anew in every call.
+            weights = {key: np.asarray(value.detach().copy()) for key, value in model.state_dict().items()}
             steps["torch"] = in_torch(torch, name, weights, x)
         if "ort" in wanted:
             peer = onnx_runtime(td, model, x, folder)
