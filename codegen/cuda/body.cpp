@@ -136,11 +136,14 @@ void Emitter::nodes_between(size_t first, size_t last, int loop, bool inner) {
 void Emitter::loop(int number) {
   const ScalarLoop& loop = s_.stage->loops[static_cast<size_t>(number)];
   const auto count = static_cast<int>(loop.init.size());
-  const auto type = [&](int k) { return register_type(s_.stage->body[static_cast<size_t>(loop.first + k)].dtype); };
+  const auto type = [&](int k) {
+    return register_type(s_.stage->body[static_cast<size_t>(loop.first) + static_cast<size_t>(k)].dtype);
+  };
   for (int k = 0; k < count; ++k)
     t_.line("{} v{} = {};", type(k), loop.first + k, operand(loop.init[static_cast<size_t>(k)]));
   t_.open("while (true)");
-  nodes_between(static_cast<size_t>(loop.first + count), static_cast<size_t>(loop.last), number, s_.stage->inner);
+  nodes_between(static_cast<size_t>(loop.first) + loop.init.size(), static_cast<size_t>(loop.last), number,
+                s_.stage->inner);
   t_.line("if (!{}) break;", operand(loop.condition));
   for (int k = 0; k < count; ++k)
     t_.line("const {} next{} = {};", type(k), k, operand(loop.next[static_cast<size_t>(k)]));

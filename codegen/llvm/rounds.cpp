@@ -55,6 +55,7 @@ void Emitter::emit_loop(size_t number) {
   size_t at = 0;
   for (size_t k = 0; k < loop.init.size(); ++k) {
     std::vector<Value> values;
+    values.reserve(static_cast<size_t>(chunks(k)));
     for (int chunk = 0; chunk < chunks(k); ++chunk) values.push_back(rounds[at++]);
     define(static_cast<size_t>(carry_of(k)), std::move(values));
   }
