@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "codegen/cuda/emitter.h"
+#include "ir/loops.h"
 
 namespace tandem::cuda {
 
@@ -60,19 +61,9 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   for (const Store& store : stage.stores) use(store.value), use_access(store.access);
   for (const Reduction& r : stage.reductions) use(r.value);
   for (const Scan& scan : stage.scans) use(scan.next);
-  s_.loop.assign(count, -1);
-  for (size_t k = 0; k < stage.loops.size(); ++k) {
-    const ScalarLoop& loop = stage.loops[k];
-    use(loop.condition);
-    for (const auto* list : {&loop.init, &loop.next})
-      for (const int id : *list) use(id);
-    const auto own = [&](int id) { return id >= 0 && s_.loop[static_cast<size_t>(id)] == static_cast<int>(k); };
-    for (int n = loop.first; n < loop.last; ++n) {
-      const ScalarNode& node = stage.body[static_cast<size_t>(n)];
-      if (node.op == ScalarOp::carry || own(node.a) || own(node.b) || own(node.c))
-        s_.loop[static_cast<size_t>(n)] = static_cast<int>(k);
-    }
-  }
+  s_.loop = loops_of(stage);
+  for (const ScalarLoop& loop : stage.loops)
+    for (const int node : needs_of(loop)) use(node);
   for (size_t n = count; n-- > 0;) {
     if (!s_.used[n]) continue;
     const ScalarNode& node = stage.body[n];
@@ -92,11 +83,8 @@ void Emitter::find_rare() {
   for (const Store& store : s_.stage->stores) common(store.value);
   for (const Reduction& r : s_.stage->reductions) common(r.value);
   for (const Scan& scan : s_.stage->scans) common(scan.next);
-  for (const ScalarLoop& loop : s_.stage->loops) {
-    common(loop.condition);
-    for (const auto* list : {&loop.init, &loop.next})
-      for (const int id : *list) common(id);
-  }
+  for (const ScalarLoop& loop : s_.stage->loops)
+    for (const int node : needs_of(loop)) common(node);
   for (size_t a = 0; a < s_.used_access.size(); ++a)
     if (s_.used_access[a])
       for (const Gather& g : k_.accesses[a].gathers) common(g.value);

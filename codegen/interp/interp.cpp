@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ir/loops.h"
 #include "ir/scalar.h"
 
 namespace tandem {
@@ -119,11 +120,8 @@ std::vector<std::vector<char>> used_nodes(const Kernel& kernel) {
     for (const Store& store : stage.stores) use(store.value), use_access(store.access);
     for (const Reduction& r : stage.reductions) use(r.value);
     for (const Scan& scan : stage.scans) use(scan.next);
-    for (const ScalarLoop& loop : stage.loops) {
-      use(loop.condition);
-      for (const auto* nodes : {&loop.init, &loop.next})
-        for (const int node : *nodes) use(node);
-    }
+    for (const ScalarLoop& loop : stage.loops)
+      for (const int node : needs_of(loop)) use(node);
     for (size_t n = used.size(); n-- > 0;) {
       if (!used[n]) continue;
       const ScalarNode& node = stage.body[n];
@@ -248,6 +246,7 @@ class Run {
   void run_loop(const Stage& stage, const ScalarLoop& loop) {
     const auto count = static_cast<int>(loop.init.size());
     std::vector<int64_t> now;
+    now.reserve(loop.init.size());
     for (const int node : loop.init) now.push_back(value(node));
     while (true) {
       std::copy(now.begin(), now.end(), values_.begin() + loop.first);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/emitter.h"
+#include "ir/loops.h"
 
 namespace tandem::llvm {
 
@@ -32,7 +33,7 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.gather_offsets.resize(accesses);
   do analyse_nodes();
   while (vary_carries());
-  find_loops();
+  s_.loop = loops_of(stage);
   const auto use_access = [&](int access) {
     s_.used_access[static_cast<size_t>(access)] = 1;
     for (const Gather& g : k_.accesses[static_cast<size_t>(access)].gathers) s_.used[static_cast<size_t>(g.value)] = 1;
@@ -45,10 +46,8 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   for (const Store& store : stage.stores) use_access(store.access), roots.push_back(store.value);
   for (const Reduction& r : stage.reductions) roots.push_back(r.value);
   for (const Scan& scan : stage.scans) roots.push_back(scan.next);
-  for (const ScalarLoop& loop : stage.loops) {
-    roots.push_back(loop.condition);
-    for (const auto* nodes : {&loop.init, &loop.next}) roots.insert(roots.end(), nodes->begin(), nodes->end());
-  }
+  for (const ScalarLoop& loop : stage.loops)
+    for (const int node : needs_of(loop)) roots.push_back(node);
   for (const int root : roots) use_in_lanes(root);
   for (size_t n = count; n-- > 0;) {
     if (!s_.used[n]) continue;

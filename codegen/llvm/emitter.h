@@ -110,7 +110,6 @@ class Emitter {
   void set_masks(const Value& count);  // lanes below `count` (i64) are real
 
   // rounds.cpp
-  void find_loops();
   bool vary_carries();
   void emit_loop(size_t number);
 

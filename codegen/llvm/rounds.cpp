@@ -21,19 +21,6 @@ bool Emitter::vary_carries() {
   return found;
 }
 
-void Emitter::find_loops() {
-  s_.loop.assign(s_.used.size(), -1);
-  for (size_t k = 0; k < s_.stage->loops.size(); ++k) {
-    const ScalarLoop& loop = s_.stage->loops[k];
-    const auto own = [&](int node) { return node >= 0 && s_.loop[static_cast<size_t>(node)] == static_cast<int>(k); };
-    for (int n = loop.first; n < loop.last; ++n) {
-      const ScalarNode& node = s_.stage->body[static_cast<size_t>(n)];
-      if (node.op == ScalarOp::carry || own(node.a) || own(node.b) || own(node.c))
-        s_.loop[static_cast<size_t>(n)] = static_cast<int>(k);
-    }
-  }
-}
-
 void Emitter::emit_loop(size_t number) {
   const ScalarLoop& loop = s_.stage->loops[number];
   const auto varies = [&](int node) { return s_.varying[static_cast<size_t>(node)] != 0; };

@@ -269,6 +269,20 @@ namespace {
               to_text(x.device));
 }
 
+// What NumPy's array interface and CUDA's say of a tensor's memory.
+py::dict memory_facts(const Tensor& x) {
+  py::dict facts;
+  facts["version"] = 3;
+  facts["shape"] = shape_of(x);
+  facts["typestr"] = typestr_of(x.dtype);
+  facts["data"] = py::make_tuple(reinterpret_cast<intptr_t>(x.data), !x.writable);
+  py::tuple strides(static_cast<size_t>(x.strides.size()));
+  for (int k = 0; k < x.strides.size(); ++k)
+    strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
+  facts["strides"] = strides;
+  return facts;
+}
+
 }  // namespace
 
 py::buffer_info buffer_of(const Tensor& x) {
@@ -354,15 +368,7 @@ void bind_interop(py::module_& m) {
         if (x.dtype == DType::bf16)
           throw_error(ErrorKind::dtype,
                       "__cuda_array_interface__: got a bfloat16 tensor; need a dtype of NumPy; try DLPack");
-        py::dict facts;
-        facts["version"] = 3;
-        facts["shape"] = shape_of(x);
-        facts["typestr"] = typestr_of(x.dtype);
-        facts["data"] = py::make_tuple(reinterpret_cast<intptr_t>(x.data), !x.writable);
-        py::tuple strides(static_cast<size_t>(x.strides.size()));
-        for (int k = 0; k < x.strides.size(); ++k)
-          strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
-        facts["strides"] = strides;
+        py::dict facts = memory_facts(x);
         facts["stream"] = py::int_(reinterpret_cast<uintptr_t>(cuda::Gpu::at(x.device.index).stream));
         return facts;
       },
@@ -377,16 +383,7 @@ void bind_interop(py::module_& m) {
         if (x.recorded) throw_leaked("numpy", x);
         if (!is_cpu(x.device)) throw_elsewhere(x, "numpy");
         lend(x);
-        py::dict facts;
-        facts["version"] = 3;
-        facts["shape"] = shape_of(x);
-        facts["typestr"] = typestr_of(x.dtype);
-        facts["data"] = py::make_tuple(reinterpret_cast<intptr_t>(x.data), !x.writable);
-        py::tuple strides(static_cast<size_t>(x.strides.size()));
-        for (int k = 0; k < x.strides.size(); ++k)
-          strides[static_cast<size_t>(k)] = py::int_(x.strides[k] * size_of(x.dtype));
-        facts["strides"] = strides;
-        return facts;
+        return memory_facts(x);
       },
       py::name("__array_interface__"), py::is_method(tensor)));
 }
