@@ -116,6 +116,8 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
     if (const auto converted = autocast_inputs(op, inputs, *low); !converted.empty())
       return call(op, converted, std::move(attrs));
   // Formulas that are one view are that view, so that writes go through them.
+  if (op.name == "transpose" && !attrs.empty() && !std::holds_alternative<std::monostate>(attrs[0]))
+    return call("permute_dims", {inputs[0]}, std::move(attrs));
   if (op.name == "transpose" || op.name == "matrix_transpose") {
     const int rank = inputs[0]->rank();
     if (rank >= 2 && !inputs[0]->recorded && !Recorder::current() && !profiling() && !is_tracked(*inputs[0]))

@@ -43,6 +43,7 @@ struct AttrSpec {
   AttrKind kind = AttrKind::integer;
   std::optional<Attr> fallback = std::nullopt;  // default; none: required
   std::string_view doc = "";
+  std::string_view also = "";  // another name that it may be given by, NumPy's
 };
 size_t hash(const Attrs& attrs);
 std::string to_text(const Attr& attr);

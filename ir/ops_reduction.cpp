@@ -160,7 +160,7 @@ std::vector<OpDef> reduction_ops() {
   const OpDef row{
       .inputs = {"x"}, .attrs = {kAxis, kKeep}, .traits = static_cast<uint32_t>(Trait::method), .samples = samples};
   const std::vector<AttrSpec> sum_attrs = {kAxis, kDType, kKeep};
-  const std::vector<AttrSpec> moment_attrs = {kAxis, {"correction", AttrKind::real, Attr{0.0}}, kKeep};
+  const std::vector<AttrSpec> moment_attrs = {kAxis, {"correction", AttrKind::real, Attr{0.0}, "", "ddof"}, kKeep};
   auto rows = with(
       row,
       {{.name = "sum",

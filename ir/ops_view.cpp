@@ -124,9 +124,19 @@ std::vector<int64_t> iota_axes(int rank) {
 }
 
 TensorType transposed_type(InferContext& c) {
-  TensorType out = c.inputs[0];
-  std::reverse(out.shape.begin(), out.shape.end());
-  return out;
+  if (!c.has("axes")) {
+    auto axes = iota_axes(c.inputs[0].rank());
+    std::reverse(axes.begin(), axes.end());
+    c.attr("axes") = Dims(axes.begin(), axes.end());
+  }
+  return permute_type(c);
+}
+
+Grads permute_grad(const GradContext& c) {
+  const auto& axes = attr_as<Dims>(c.op, c.attrs, "axes");
+  std::vector<int64_t> inverse(axes.size());
+  for (size_t k = 0; k < axes.size(); ++k) inverse[at(axes[k])] = static_cast<int64_t>(k);
+  return {permute(c.upstream, inverse)};
 }
 
 TensorType matrix_transposed_type(InferContext& c) {
@@ -378,29 +388,23 @@ std::vector<OpDef> view_ops() {
         .traits = static_cast<uint32_t>(Trait::method),
         .infer = permute_type,
         .lower = permute_view,
-        .grad = [](const GradContext& c) -> Grads {
-          const auto& axes = attr_as<Dims>(c.op, c.attrs, "axes");
-          std::vector<int64_t> inverse(axes.size());
-          for (size_t k = 0; k < axes.size(); ++k) inverse[at(axes[k])] = static_cast<int64_t>(k);
-          return {permute(c.upstream, inverse)};
-        },
+        .grad = permute_grad,
         .onnx = "rule: Transpose",
         .doc = "Return a view with the axes in another order.",
         .example = "td.permute_dims(td.asarray([[1, 2]]), (1, 0))  # tensor([[1], [2]])",
         .samples = {"(2, 3, 4) | axes=(2, 0, 1)", "(3, 5) | axes=(1, 0)", "(2, 0) | axes=(1, 0)"}},
        {.name = "transpose",
+        .attrs = {{"axes", AttrKind::shape, Attr{}, "the order, or None for the reverse"}},
         .traits = static_cast<uint32_t>(Trait::method),
         .infer = transposed_type,
-        .lower = ComposeRule([](Builder&, std::span<const Value> x, const OpDef&, const Attrs&) {
-          auto axes = iota_axes(x[0].type().rank());
-          std::reverse(axes.begin(), axes.end());
-          return permute(x[0], axes);
+        .lower = ComposeRule([](Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
+          return b.emit("permute_dims", {x[0]}, {attrs[0]});
         }),
-        .grad = [](const GradContext& c) -> Grads { return {unary("transpose", c.upstream)}; },
+        .grad = permute_grad,
         .onnx = "rule: Transpose",
-        .doc = "Return a view with the axes in reverse order.",
+        .doc = "Return a view with the axes in the order given, or in reverse order.",
         .example = "td.transpose(td.asarray([[1, 2]]))  # tensor([[1], [2]])",
-        .samples = {"(2, 3)", "(2, 3, 4)", "(5,)", "()"}},
+        .samples = {"(2, 3)", "(2, 3, 4)", "(2, 3, 4) | axes=(1, 0, 2)", "(5,)", "()"}},
        {.name = "matrix_transpose",
         .infer = matrix_transposed_type,
         .lower = ComposeRule([](Builder&, std::span<const Value> x, const OpDef&, const Attrs&) {

@@ -100,6 +100,8 @@ py::object call_from_python(const OpDef& op, const py::args& args, const py::kwa
 
 // Built-in functions and methods that call operations, without the cost of pybind11's own.
 void add_operation(py::module_& m, const OpDef& op, const std::string& name, const std::string& doc);
+// Whether the method may be given sizes or axes one by one: x.permute_dims(1, 0).
+bool takes_integers(const OpDef& op);
 void add_method(py::handle type, const OpDef& op, const std::string& doc);
 
 }  // namespace tandem

@@ -45,6 +45,12 @@ PyObject* function(PyObject*, PyObject* const* values, Py_ssize_t count, PyObjec
 
 template <size_t N>
 PyObject* method(PyObject* self, PyObject* const* values, Py_ssize_t count, PyObject* names) {
+  if (count > 1 && !names && takes_integers(*entries()[N].op)) {
+    py::tuple together(static_cast<size_t>(count));
+    for (Py_ssize_t i = 0; i < count; ++i) together[static_cast<size_t>(i)] = py::handle(values[i]);
+    const std::array<PyObject*, 2> two{self, together.ptr()};
+    return called(*entries()[N].op, {two.data(), two.size(), nullptr});
+  }
   const auto all = static_cast<size_t>(count + (names ? PyTuple_GET_SIZE(names) : 0));
   std::array<PyObject*, 8> few;
   std::vector<PyObject*> many(all < few.size() ? 0 : all + 1);
@@ -71,6 +77,10 @@ PyMethodDef* definition(const OpDef& op, const std::string& name, const std::str
 }
 
 }  // namespace
+
+bool takes_integers(const OpDef& op) {
+  return op.inputs.size() == 1 && op.attrs.size() == 1 && op.attrs[0].kind == AttrKind::shape;
+}
 
 py::handle Arguments::keyword(std::string_view name) const {
   for (size_t i = 0; i < named(); ++i) {

@@ -86,6 +86,11 @@ std::string signature(const OpDef& op) {
   }
   if (creates) add("device=None");
   if (op.name == "reshape") add("copy=None");
+  bool starred = false;
+  for (const AttrSpec& spec : op.attrs) {
+    if (spec.also.empty()) continue;
+    add(fmt::format("{}{}=None", std::exchange(starred, true) ? "" : "*, ", spec.also));
+  }
   return text + ")";
 }
 
@@ -193,8 +198,9 @@ TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<boo
 std::string method_docstring(const OpDef& op) {
   const std::string text = signature(op);
   const size_t first = text.find('(') + 1;
-  return fmt::format("{}$self{}\n--\n\n{} See td.{}.", text.substr(0, first),
-                     text.substr(text.find_first_of(",)", first)), op.doc, op.name);
+  const std::string_view rest = std::string_view(text).substr(text.find_first_of(",)", first));
+  return fmt::format("{}$self{}{}\n--\n\n{} See td.{}.", text.substr(0, first), rest.substr(0, rest.size() - 1),
+                     takes_integers(op) ? ", *more)" : ")", op.doc, op.name);
 }
 
 void throw_out_of_range(std::string_view what, py::handle number, DType dtype) {
@@ -380,7 +386,9 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
   py::handle fill;
   bool flatten = false;
   for (size_t i = 0; i < op.attrs.size(); ++i) {
-    const py::handle value = argument(op.attrs[i].name);
+    py::handle value = argument(op.attrs[i].name);
+    if (const auto other = op.attrs[i].also; !value && !other.empty() && (value = argument(other)) && value.is_none())
+      value = {};
     // dtype=None is the same as leaving it out.
     const bool left_out = !value || (op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback);
     const bool whole = value && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr());
@@ -480,6 +488,7 @@ void bind_ops(py::module_& m) {
       row["internal"] = op->has(Trait::internal);
       row["variadic"] = op->has(Trait::variadic);
       row["method"] = op->has(Trait::method);
+      row["integers"] = takes_integers(*op);
       row["exact"] = op->has(Trait::exact);
       row["indexed"] = op->checks.has_value();
       row["mixed"] = op->has(Trait::mixed);

@@ -288,20 +288,34 @@ class Tensor:
         """Return the index of the first smallest element along an axis, or of the flattened tensor."""
     def mean(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return the arithmetic mean over axes; NaN over nothing."""
-    def var(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+    def var(
+        self,
+        axis: _Shape | None = None,
+        correction: float = 0.0,
+        keepdims: _bool = False,
+        *,
+        ddof: float | None = None,
+    ) -> Tensor:
         """Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of
         complex numbers that of the absolute value.
         """
-    def std(self, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+    def std(
+        self,
+        axis: _Shape | None = None,
+        correction: float = 0.0,
+        keepdims: _bool = False,
+        *,
+        ddof: float | None = None,
+    ) -> Tensor:
         """Return the square root of `var`."""
     def logsumexp(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return log(sum(exp(x))) over axes without overflow."""
     def cumsum(self, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
         """Return running sums along an axis, added in order; 16-bit floats accumulate in float32."""
-    def permute_dims(self, axes: _Shape) -> Tensor:
+    def permute_dims(self, axes: _Shape, *more: SupportsIndex) -> Tensor:
         """Return a view with the axes in another order."""
-    def transpose(self) -> Tensor:
-        """Return a view with the axes in reverse order."""
+    def transpose(self, axes: _Shape | None = None, *more: SupportsIndex) -> Tensor:
+        """Return a view with the axes in the order given, or in reverse order."""
     def squeeze(self, axis: _Shape | None = None) -> Tensor:
         """Return a view without the given axes of size 1."""
     def take(self, indices: _TensorLike, axis: SupportsIndex | None = None) -> Tensor:
@@ -1118,12 +1132,26 @@ def argmin(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) 
 def mean(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
     """Return the arithmetic mean over axes; NaN over nothing."""
 
-def var(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+def var(
+    x: _TensorLike,
+    axis: _Shape | None = None,
+    correction: float = 0.0,
+    keepdims: _bool = False,
+    *,
+    ddof: float | None = None,
+) -> Tensor:
     """Return the mean squared deviation from the mean, in two passes, divided by (count - correction); of complex
     numbers that of the absolute value.
     """
 
-def std(x: _TensorLike, axis: _Shape | None = None, correction: float = 0.0, keepdims: _bool = False) -> Tensor:
+def std(
+    x: _TensorLike,
+    axis: _Shape | None = None,
+    correction: float = 0.0,
+    keepdims: _bool = False,
+    *,
+    ddof: float | None = None,
+) -> Tensor:
     """Return the square root of `var`."""
 
 def logsumexp(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
@@ -1138,8 +1166,8 @@ def reshape(x: _TensorLike, shape: _Shape, copy: _bool | None = None) -> Tensor:
 def permute_dims(x: _TensorLike, axes: _Shape) -> Tensor:
     """Return a view with the axes in another order."""
 
-def transpose(x: _TensorLike) -> Tensor:
-    """Return a view with the axes in reverse order."""
+def transpose(x: _TensorLike, axes: _Shape | None = None) -> Tensor:
+    """Return a view with the axes in the order given, or in reverse order."""
 
 def matrix_transpose(x: _TensorLike) -> Tensor:
     """Return a view with the last two axes swapped."""

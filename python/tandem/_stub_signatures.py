@@ -48,6 +48,7 @@ ATTRIBUTES = {
     "keepdims": "_bool",
     "conjugate": "_bool",
     "correction": "float",
+    "ddof": "float",
     "eps": "float",
     "dtype": "_DTypeLike",
     "starts": "Sequence[int]",

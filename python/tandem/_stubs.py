@@ -57,6 +57,9 @@ def operation(row: dict[str, Any], *, method: bool = False) -> str:
     parameters: list[str] = []
     for text in row["signature"].partition("(")[2][:-1].split(", "):
         name, _, default = text.partition("=")
+        if name == "*":
+            parameters.append(name)
+            continue
         if name in row["inputs"]:
             kind = "_TensorList" if row["variadic"] else "_TensorLike"
         else:
@@ -70,6 +73,8 @@ def operation(row: dict[str, Any], *, method: bool = False) -> str:
         parameters.append(f"{name}: {kind}" + (f" = {default}" if default else ""))
     if method:
         parameters[0] = "self"
+        if row["integers"]:
+            parameters.append("*more: SupportsIndex")
     return f"{row['name']}({', '.join(parameters)}) -> Tensor"
 
 

@@ -24,6 +24,9 @@ def each(*args, of=ALL):
 CASES = {
     "ravel": [((x,), {"order": order}) for x in ALL for order in "CF"],
     "swapaxes": [((CUBE, a, b), {}) for a in (0, 2, -1) for b in (0, 1, -2)] + each(0, 1, of=(MATRIX, EMPTY)),
+    "transpose": each()
+    + [((CUBE, axes), {}) for axes in (None, (1, 0, 2), (-1, 0, 1))]
+    + each((1, 0), of=(MATRIX, EMPTY)),
     "rollaxis": [((CUBE, a, s), {}) for a in (0, 1, -1) for s in (0, 1, 3, -1)] + each(1, of=(MATRIX, EMPTY)),
     "atleast_1d": each() + [((CUBE, VECTOR, NUMBER), {}), ((3,), {})],
     "atleast_2d": each() + [((CUBE, VECTOR, NUMBER), {})],
@@ -53,10 +56,30 @@ def test_trim_zeros(x, trim):
     check("trim_zeros", x, trim, captured=False)
 
 
+def test_the_order_of_axes_may_be_given_one_by_one():
+    x = td.asarray(CUBE)
+    for axes in ((1, 0, 2), (2, 0, 1), (0, -1, 1)):
+        expected = CUBE.transpose(axes)
+        for turned in (x.transpose(*axes), x.transpose(axes), x.permute_dims(*axes), x.transpose(axes=axes)):
+            np.testing.assert_array_equal(turned.numpy(), expected)
+            assert td.shares_memory(turned, x)
+    assert x.transpose().shape == (4, 3, 2)
+    with pytest.raises(ValueError, match="need each axis once"):
+        x.transpose(0, 0, 1)
+    with pytest.raises(ValueError, match="got 2 axes for a tensor with 3"):
+        x.transpose(0, 1)
+
+    def last_first(x):
+        return x.transpose(2, 0, 1) * 2
+
+    np.testing.assert_array_equal(td.script(last_first)(x).numpy(), last_first(x).numpy())
+
+
 def test_views_are_written_through():
     for view in (
         lambda x: td.ravel(x),
         lambda x: td.swapaxes(x, 0, 1),
+        lambda x: td.transpose(x, (1, 0)),
         lambda x: td.rollaxis(x, 1),
         lambda x: td.atleast_3d(x),
         lambda x: td.flipud(x),

@@ -87,3 +87,14 @@ def test_mistakes(run, message):
 
 def test_examples():
     run_examples("statistics")
+
+
+def test_ddof_is_another_name_of_correction():
+    for name in ("var", "std"):
+        function = getattr(td, name)
+        np.testing.assert_allclose(
+            function(td.asarray(MATRIX), 0, ddof=1).numpy(), getattr(np, name)(MATRIX, 0, ddof=1), rtol=1e-5
+        )
+        assert td.array_equal(function(td.asarray(MATRIX), ddof=1), function(td.asarray(MATRIX), correction=1))
+        with pytest.raises(TypeError, match="some of which it does not have"):
+            function(td.asarray(MATRIX), correction=1, ddof=1)

@@ -67,13 +67,11 @@ def broadcast_to(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
 
 @rule("permute_dims", "transpose", "matrix_transpose")
 def transposed(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    order = list(range(len(out.shape)))
-    if node.op == "permute_dims":
-        order = list(node.attrs["axes"])
-    elif node.op == "transpose":
-        order.reverse()
-    else:
+    if node.op == "matrix_transpose":
+        order = list(range(len(out.shape)))
         order[-2:] = order[:-3:-1]
+    else:
+        order = list(node.attrs["axes"])
     return s.op("Transpose", x[0], perm=order) if order else x[0]
 
 
