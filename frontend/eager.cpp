@@ -7,8 +7,11 @@
 
 #include "codegen/device.h"
 #include "codegen/plan.h"
+#include "frontend/autocast.h"
+#include "frontend/checks.h"
 #include "frontend/detach.h"
 #include "frontend/eager_table.h"
+#include "frontend/recorder.h"
 #include "frontend/tape.h"
 #include "ir/text.h"
 #include "passes/expand.h"
@@ -24,11 +27,15 @@ namespace {
 struct OfCalls;
 using Calls = ThreadCounts<OfCalls, 1>;
 
-std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints, Device device) {
+// `target`: the parameter that the result is written to; none: it is returned.
+std::shared_ptr<const Program> compile(Graph graph, std::span<const int64_t> hints, Device device,
+                                       std::optional<size_t> target = {}) {
   graph.name = "eager";
   Graph optimized = optimize(graph, {});
-  detach_results(optimized, 1);
-  return build_plan(optimized, hints, backend_of(device), {}, {}, {.device = device}).program;
+  detach_results(optimized, target ? 0 : 1);
+  std::vector<std::pair<int, int>> writebacks;
+  if (target) writebacks.emplace_back(0, static_cast<int>(*target));
+  return build_plan(optimized, hints, backend_of(device), writebacks, {}, {.device = device}).program;
 }
 
 // Programs of other devices are others.
@@ -148,8 +155,9 @@ PointwiseLayout layout_of(const Domain& d) {
   return l;
 }
 
+// Null: the result has not the dtype of the input that it is to be written to.
 std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs,
-                                              const Domain& d, const PointwiseLayout& l) {
+                                              const Domain& d, const PointwiseLayout& l, std::optional<size_t> target) {
   Graph graph;
   ShapeEnv env;
   Shape extents;
@@ -177,11 +185,15 @@ std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const T
     values.push_back(builder.at(id));
   }
   // Without a full operand (x[:, 1] + y[1, :]) the shapes still broadcast to the extents.
-  graph.results = {builder.emit(op, values, attrs).id};
-  return compile(std::move(graph), env.hints(), inputs[0]->device);
+  const Value result = builder.emit(op, values, attrs);
+  if (target && result.type().dtype != inputs[*target]->dtype) return nullptr;
+  graph.results = {result.id};
+  return compile(std::move(graph), env.hints(), inputs[0]->device, target);
 }
 
-TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+// With a `target`, the result goes there; null: it cannot.
+TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs,
+                        std::optional<size_t> target = {}) {
   if (!op.has(Trait::mixed) || op.name == "where") {
     // Dtype errors carry the operation's own message.
     for (const TensorRef& input : inputs) {
@@ -199,6 +211,7 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
   const Sizes out_sizes = broadcast_sizes(op, inputs);
   const Domain d = merged(inputs, out_sizes);
   const PointwiseLayout l = layout_of(d);
+  if (target && !(l.contiguous[*target] && inputs[*target]->sizes == out_sizes)) return nullptr;
   EagerKey key(op, attrs);
   int64_t total = 1;
   for (int k = 0; k < d.rank; ++k) total *= d.extents[k];
@@ -208,11 +221,18 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, Attr
     key.add(static_cast<int64_t>(inputs[u]->dtype) | static_cast<int64_t>(l.broadcast[i]) << 8 |
             static_cast<int64_t>(l.contiguous[i]) << 32 | l.inner[i] << 33);
   }
+  if (target) key.add(static_cast<int64_t>(*target) + 1);
   add_device(key, inputs[0]->device);
-  const auto make = [&] { return EagerProgram{plan_pointwise(op, inputs, attrs, d, l), {}}; };
-  const Program& program = *find_eager_program(key, make).program;
+  const auto make = [&] { return EagerProgram{plan_pointwise(op, inputs, attrs, d, l, target), {}}; };
+  const Program* const found = find_eager_program(key, make).program.get();
+  if (!found) return nullptr;
+  const Program& program = *found;
   Buffer buffers[kMaxInputs];
   for (size_t i = 0; i < inputs.size(); ++i) buffers[i] = {inputs[i]->storage, inputs[i]->data};
+  if (target) {
+    run(program, {buffers, inputs.size()}, l.symbols, {});
+    return inputs[*target];
+  }
   Buffer out;
   run(program, {buffers, inputs.size()}, l.symbols, {&out, 1});
   const DType dtype = program.slots[static_cast<size_t>(program.outputs[0].slot)].dtype;
@@ -449,6 +469,30 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   if (differ) [[unlikely]]
     return run_on(op, on_one_device(op, inputs), std::move(attrs));
   return run_on(op, inputs, std::move(attrs));
+}
+
+bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target) {
+  const Tensor& x = *inputs[target];
+  if (!std::holds_alternative<PointwiseRule>(op.lower) || inputs.size() > kMaxInputs ||
+      inputs.size() != op.inputs.size() || !op.attrs.empty() || Autocast::current() || Recorder::current() ||
+      result_checks() != 0 || !x.writable)
+    return false;
+  const Extent written = extent_of(x);
+  for (const TensorRef& input : inputs) {
+    if (input->recorded || is_tracked(*input) || !(input->device == x.device)) return false;
+    // The very elements of the target may be read: each before it is written.
+    if (input->data == x.data && input->strides == x.strides && input->sizes == x.sizes && input->dtype == x.dtype)
+      continue;
+    const Extent read = extent_of(*input);
+    if (read.begin < written.end && written.begin < read.end) return false;
+  }
+  if (op.accepts == Accepts::promote_to_float && !is_inexact(x.dtype)) return false;
+  Calls::add(0, 1);
+  const ProfileScope profile(profiling() ? &operation_source(op) : nullptr, operation_origin, &op);
+  const bool squares = target == 0 && is_square(op, inputs);
+  if (!run_pointwise(squares ? tandem::op("square") : op, squares ? inputs.first(1) : inputs, {}, target)) return false;
+  changed(x);
+  return true;
 }
 
 EagerStats eager_stats() { return {eager_programs_made(), Calls::sum()[0]}; }

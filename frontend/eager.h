@@ -9,6 +9,10 @@
 namespace tandem {
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
+// Computes a pointwise operation into its input number `target`, without memory for the result. Returns false, and has
+// done nothing, where somebody could tell: the result has another type, the input's elements do not lie one behind the
+// other, another input overlaps with it, or gradients, checks or a capture want to see the result.
+bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target);
 
 // For profiles: the user's line that is asking for an operation now. Null, also as a result: unknown.
 extern OriginRef (*eager_origin)(std::string_view operation);

@@ -29,9 +29,10 @@ uint64_t bits_of(const Entry& entry, int low) {
 constexpr int64_t kShareFrom = 1 << 16;  // entries; fewer are sorted on one thread
 
 // Sorts `count` entries by their bits [low, high). `load(i)` gives entry i, `store(i, entry)` takes the i-th smallest;
-// every entry is loaded twice, in any order. Entries with equal bits keep their order.
+// every entry is loaded twice, in any order. Entries with equal bits keep their order. `spare`: memory for as many entries
+// that `store` may write to, and `load` does not read; or null.
 template <class Entry, int Bits, class Load, class Store>
-void sort_by_digits(int64_t count, int low, int high, bool shared, const Load& load, const Store& store) {
+void sort_by_digits(int64_t count, int low, int high, bool shared, Entry* spare, const Load& load, const Store& store) {
   constexpr int64_t kDigits = int64_t{1} << Bits;
   const int passes = (high - low + Bits - 1) / Bits;
   const int64_t pieces = shared && count >= kShareFrom ? num_threads() : 1;
@@ -67,9 +68,14 @@ void sort_by_digits(int64_t count, int low, int high, bool shared, const Load& l
     for (int64_t i = 0; i < count; ++i) store(i, load(i));
     return;
   }
+  // The last pass reads one of two buffers; what the other one holds is no longer needed when results are stored.
   StorageRef memory[2];
   Entry* buffers[2] = {};
   for (size_t b = 0; b < std::min<size_t>(active.size() - 1, 2); ++b) {
+    if (spare && b == (active.size() - 1) % 2) {
+      buffers[b] = spare;
+      continue;
+    }
     memory[b] = allocate(static_cast<size_t>(count) * sizeof(Entry));
     buffers[b] = static_cast<Entry*>(memory[b]->data);
   }
@@ -117,16 +123,16 @@ constexpr int64_t kCompared = 256;  // up to so many entries comparisons are fas
 constexpr int64_t kFewEntries = 1 << 15;
 
 template <class Entry, class Load, class Store>
-void sort_row(int64_t count, int low, int high, bool shared, const Load& load, const Store& store) {
+void sort_row(int64_t count, int low, int high, bool shared, Entry* spare, const Load& load, const Store& store) {
   if (count <= kCompared) {
     std::array<Entry, kCompared> few;
     for (int64_t i = 0; i < count; ++i) few[static_cast<size_t>(i)] = load(i);
     std::sort(few.begin(), few.begin() + count);
     for (int64_t i = 0; i < count; ++i) store(i, few[static_cast<size_t>(i)]);
   } else if (count <= kFewEntries || high - low <= 8) {
-    sort_by_digits<Entry, 8>(count, low, high, shared, load, store);
+    sort_by_digits<Entry, 8>(count, low, high, shared, spare, load, store);
   } else {
-    sort_by_digits<Entry, 11>(count, low, high, shared, load, store);
+    sort_by_digits<Entry, 11>(count, low, high, shared, spare, load, store);
   }
 }
 

@@ -93,13 +93,16 @@ void sort_plain_rows(const U* in, U* out, int64_t count, int64_t begin, int64_t 
   }
 }
 
-// Sorts every row of entries by their bits [low, high); `finish(start)` follows each.
+// Sorts every row of entries by their bits [low, high); `finish(start)` follows each. `results`: where they go, if that is
+// memory which entries fit into.
 template <class Entry, class Read, class Write, class Finish>
-void sort_rows(const Rows& rows, int low, int high, const Read& read, const Write& write, const Finish& finish) {
+void sort_rows(const Rows& rows, int low, int high, Entry* results, const Read& read, const Write& write,
+               const Finish& finish) {
   const auto one = [&](int64_t row, bool shared) {
     const int64_t start = rows.start(row), step = rows.inner;
+    Entry* const spare = results && step == 1 ? results + start : nullptr;
     radix::sort_row<Entry>(
-        rows.count, low, high, shared, [&](int64_t i) { return read(start + i * step, i); },
+        rows.count, low, high, shared, spare, [&](int64_t i) { return read(start + i * step, i); },
         [&](int64_t i, const Entry& entry) { write(start + i * step, entry); });
     finish(start);
   };
@@ -162,7 +165,7 @@ void run_sort(const RoutineArgs& args) {
       return;
     }
     sort_rows<U>(
-        rows, 0, 8 * static_cast<int>(sizeof(U)), [in](int64_t at, int64_t) { return K::to(in[at]); },
+        rows, 0, 8 * static_cast<int>(sizeof(U)), out, [in](int64_t at, int64_t) { return K::to(in[at]); },
         [out](int64_t at, U key) { out[at] = K::from(key); }, finish);
   });
 }
@@ -186,12 +189,13 @@ void run_argsort(const RoutineArgs& args) {
     const auto nothing = [](int64_t) {};
     if (fits_one_word<U>(rows.count)) {
       sort_rows<uint64_t>(
-          rows, 32, 32 + kBits,
+          rows, 32, 32 + kBits, reinterpret_cast<uint64_t*>(out),
           [in](int64_t at, int64_t i) { return static_cast<uint64_t>(K::to(in[at])) << 32 | static_cast<uint64_t>(i); },
           [out](int64_t at, uint64_t entry) { out[at] = static_cast<int64_t>(entry & 0xFFFFFFFFu); }, nothing);
     } else {
       sort_rows<radix::Pair>(
-          rows, 0, kBits, [in](int64_t at, int64_t i) { return radix::Pair{K::to(in[at]), static_cast<uint64_t>(i)}; },
+          rows, 0, kBits, nullptr,
+          [in](int64_t at, int64_t i) { return radix::Pair{K::to(in[at]), static_cast<uint64_t>(i)}; },
           [out](int64_t at, const radix::Pair& entry) { out[at] = static_cast<int64_t>(entry.index); }, nothing);
     }
   });

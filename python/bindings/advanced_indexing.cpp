@@ -1,9 +1,11 @@
 #include "python/bindings/advanced_indexing.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <optional>
 
+#include "frontend/eager.h"
 #include "frontend/tape.h"
 #include "runtime/copy.h"
 #include "runtime/put.h"
@@ -392,7 +394,8 @@ bool assign_masked(const TensorRef& x, const IndexArray& mask_given, const Tenso
   Shape aligned = flags;
   aligned.resize(flags.size() + rest.size(), Dim(1));
   while (value->rank() > x->rank()) value = call("squeeze", {value}, {std::vector<Dim>{Dim(0)}});
-  assign(x, call("where", {call("reshape", {mask.index}, {aligned}), value, x}));
+  const std::array<TensorRef, 3> chosen{call("reshape", {mask.index}, {aligned}), value, x};
+  if (!run_in_place(op("where"), chosen, 2)) assign(x, call(op("where"), chosen, {}));
   return true;
 }
 

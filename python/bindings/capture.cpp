@@ -454,6 +454,8 @@ void bind_capture(py::module_& m) {
       },
       "Return bytes in use, their peak, bytes reserved from the system, bytes of machine code, and numbers of "
       "allocations.\n\n>>> td.memory_stats()[\"in_use\"] >= 0\nTrue");
+  m.def("reset_peak_memory", &reset_peak_memory,
+        "Let `peak` of td.memory_stats begin anew from what is in use now.\n\n>>> td.reset_peak_memory()");
   m.def("empty_cache", &empty_cache, "Give free memory back to the system.\n\n>>> td.empty_cache()");
   m.def(
       "clear_kernels",

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "frontend/eager.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/device.h"
@@ -57,9 +58,12 @@ void bind_operators(Class& tensor) {
     if (o.in_place)
       tensor.attr(o.in_place) = py::cpp_function(
           [row](py::object a, py::handle b) -> py::object {
-            py::object result = binary(*row, a, b);
-            if (result.is(not_implemented())) return result;
+            if (!is_operand(b)) return not_implemented();
             const TensorRef target = a.cast<TensorRef>();
+            const py::handle both[] = {a, b};
+            const auto operands = operands_from(*row, both);
+            if (run_in_place(*row, operands, 0)) return a;
+            py::object result = wrap(call(*row, operands, {}));
             if (target->recorded && target->recorded->weak) return result;  // a Python number: it gets another value
             const auto value = result.cast<TensorRef>();
             if (value->tracking) keep_before_write(value, *target);

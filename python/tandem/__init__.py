@@ -35,6 +35,7 @@ from tandem._core import (  # noqa: E402
     from_dlpack,
     memory_stats,
     num_threads,
+    reset_peak_memory,
     set_default_dtype,
     set_num_threads,
 )

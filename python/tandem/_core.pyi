@@ -693,6 +693,9 @@ def memory_stats() -> dict[str, int]:
     """
 
 def stats() -> dict[str, Any]: ...
+def reset_peak_memory() -> None:
+    """Let `peak` of td.memory_stats begin anew from what is in use now."""
+
 def empty_cache() -> None:
     """Give free memory back to the system."""
 

@@ -91,6 +91,7 @@ FUNCTIONS = [
     "set_num_threads(n: int) -> None",
     "memory_stats() -> dict[str, int]",
     "stats() -> dict[str, Any]",
+    "reset_peak_memory() -> None",
     "empty_cache() -> None",
     "clear_kernels() -> None",
     "_pack_kernels(file: str) -> int",

@@ -27,7 +27,7 @@ def test_draws_the_whole_table(modes: Modes) -> None:
     """Every public row appears in some program."""
     assert {row["name"] for row in operations()[0]} == set(samples.table())
     text, seed, missing = "", 0, set(samples.table()) - {"imag"}  # complex numbers are rare
-    while missing and seed < 6000:
+    while missing and seed < 12000:
         text = modes.generate(seed).source
         missing = {name for name in missing if f"td.{name}(" not in text and f".{name}(" not in text}
         seed += 1

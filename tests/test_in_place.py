@@ -1,0 +1,158 @@
+"""`x op= y` computes where x lies, without memory for the result, and nobody can tell but by the memory."""
+
+import operator
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tandem as td
+
+rng = np.random.default_rng(7)
+OPERATORS = {
+    "+=": operator.iadd,
+    "-=": operator.isub,
+    "*=": operator.imul,
+    "/=": operator.itruediv,
+    "//=": operator.ifloordiv,
+    "%=": operator.imod,
+    "**=": operator.ipow,
+}
+COUNT = 1 << 16
+
+
+def peak_of(program, *args):
+    """Return how many bytes a program takes beyond what is in use before it."""
+    program(*args)  # programs are made, and what they keep
+    td.reset_peak_memory()
+    before = td.memory_stats()["in_use"]
+    result = program(*args)
+    peak = td.memory_stats()["peak"] - before
+    del result
+    return peak
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("other", ["tensor", "number", "row", "itself"])
+def test_no_memory_for_the_result(name, other):
+    update = OPERATORS[name]
+    values = rng.uniform(1, 2, (256, COUNT // 256)).astype(np.float32)
+    x = td.asarray(values.copy())
+    y = {"tensor": td.asarray(values[::-1].copy()), "number": 2.0, "row": x[0].copy(), "itself": x}[other]
+    apart = {"+=": td.add, "-=": td.subtract, "*=": td.multiply, "/=": td.divide}.get(name)
+    expected = apart(td.asarray(values), y) if apart and other != "itself" else None
+
+    def program():
+        update(x, y)
+
+    program()
+    if expected is not None:
+        assert x.numpy().tobytes() == expected.numpy().tobytes()
+    assert peak_of(program) < COUNT
+
+
+def test_overlapping_operands_are_read_whole_first():
+    for update in (
+        lambda x: operator.iadd(x[1:], x[:-1]),
+        lambda x: operator.iadd(x[:-1], x[1:]),
+        lambda x: operator.isub(x, x[::-1]),
+        lambda x: operator.imul(x.reshape(3, 3), x.reshape(3, 3).T),
+        lambda x: operator.iadd(x, x),
+        lambda x: operator.iadd(x[::2], x[:5]),
+    ):
+        ours, theirs = td.arange(9, dtype=td.float32), np.arange(9, dtype=np.float32)
+        update(ours)
+        update(theirs)
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+
+
+def test_memory_that_two_tensors_borrow():
+    memory = np.arange(8, dtype=np.float32)
+    x, y = td.from_dlpack(memory[1:]), td.from_dlpack(memory[:-1])
+    x += y
+    np.testing.assert_array_equal(memory, [0, 1, 3, 5, 7, 9, 11, 13])
+
+
+def test_other_dtypes_and_shapes():
+    x = td.ones((3,), dtype=td.float32)
+    x += td.asarray([1.0, 2.0, 3.0], dtype=td.float64)  # computed in float64, stored in float32
+    assert x.dtype == td.float32 and x.tolist() == [2.0, 3.0, 4.0]
+    n = td.arange(3)
+    with pytest.raises(TypeError, match="keeps the kind of number"):
+        n /= 2
+    assert n.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="shape"):
+        x += td.ones((2, 3))
+    x += td.ones((1, 3))  # NumPy drops leading axes of size 1 of what is assigned, and refuses this one; we take it
+    assert x.tolist() == [3.0, 4.0, 5.0]
+    low = td.ones((4,), dtype=td.float16)
+    low *= 1.0001
+    assert low.dtype == td.float16
+
+
+def test_read_only():
+    x = td.broadcast_to(td.ones((1,)), (3,))
+    with pytest.raises(ValueError, match="read-only"):
+        x += 1
+
+
+def test_gradients_see_the_values_before():
+    x = td.asarray([1.0, 2.0]).requires_grad_()
+    y = x * 1
+    z = y * y  # keeps y
+    y += 1
+    with pytest.raises(RuntimeError):
+        z.sum().backward()
+    with td.no_grad():
+        x -= 0.5 * x
+    assert x.tolist() == [0.5, 1.0] and x.requires_grad
+    y = x * 1
+    y *= 3
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_masked_writes_take_no_memory_but_the_mask():
+    x = td.asarray(rng.standard_normal(COUNT).astype(np.float32))
+    mask = x > 0
+
+    def program():
+        x[mask] = 0.0
+
+    assert peak_of(program) < COUNT
+    assert not (x > 0).any()
+
+
+NUMPY_PEAKS = {
+    "sum of a product": lambda np, x, y: (x * y).sum(),
+    "std": lambda np, x, y: np.std(x),
+    "cumsum": lambda np, x, y: np.cumsum(x),
+    "where": lambda np, x, y: np.where(x > 0, x, y),
+    "mask": lambda np, x, y: x[x > 0],
+    "concatenate": lambda np, x, y: np.concatenate([x, y]),
+    "softmax": lambda np, x, y: np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x))),
+    "roll": lambda np, x, y: np.roll(x, 7),
+    "tril": lambda np, x, y: np.tril(x.reshape(256, -1)),
+    "astype": lambda np, x, y: x.astype(np.float64),
+    "repeat": lambda np, x, y: np.repeat(x, 3),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY_PEAKS)
+def test_peak_is_not_above_numpys(name):
+    """In long expressions (`x * 2 + y`) NumPy reuses operands that nobody else has; compiled code, below, does, too."""
+    program = NUMPY_PEAKS[name]
+    x, y = (rng.standard_normal(COUNT).astype(np.float32) for _ in range(2))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    program(np, x, y)
+    numpys = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    ours = peak_of(lambda a, b: program(td, a, b), td.asarray(x), td.asarray(y))
+    slack = 1 << 13  # of blocks, and of a sum's partial results
+    assert ours <= numpys + slack
+
+
+def test_compiled_formulas_need_memory_for_results_only():
+    x, y = (td.asarray(rng.standard_normal(COUNT).astype(np.float32)) for _ in range(2))
+    assert peak_of(td.script(lambda a, b: td.tanh(a * 2 + b) * a - b), x, y) <= x.nbytes + (1 << 13)
