@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "codegen/steps.h"
+#include "ir/text.h"
 #include "passes/dce.h"
 #include "passes/layout.h"
 #include "passes/relax.h"
@@ -430,21 +431,38 @@ class BlockBuilder {
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
     Dim start = 0;
+    std::vector<Place> targets;
     for (ValueId part : node.inputs) {
-      Place target = whole;
-      target.layout.offset = start * whole.layout.strides[axis];
-      write_part(node, part, target);
+      targets.push_back(whole);
+      targets.back().layout.offset = start * whole.layout.strides[axis];
       start = start + type(part).shape[axis];
     }
+    for (size_t k = 0; k < targets.size(); ++k) {
+      const int g = writer(node.inputs[k]);
+      if (g < 0 || !makes_only(g, node.inputs)) continue;
+      for (size_t i = k; i < targets.size(); ++i)
+        if (writer(node.inputs[i]) == g) places_[index(node.inputs[i])] = targets[i];
+      emit_group(g);
+    }
+    for (size_t k = 0; k < targets.size(); ++k)
+      if (places_[index(node.inputs[k])].slot != whole.slot) write_part(node, node.inputs[k], targets[k]);
+  }
+
+  // The group that will compute a value which has no place yet, or -1.
+  int writer(ValueId value) const {
+    const int made_by = producers_[index(value)];
+    if (made_by < 0 || places_[index(value)].slot >= 0) return -1;
+    return fusion_.group_of[index(made_by)];
+  }
+  bool makes_only(int group, std::span<const ValueId> values) const {
+    return std::ranges::all_of(fusion_.groups[index(group)].outputs,
+                               [&](ValueId output) { return std::ranges::find(values, output) != values.end(); });
   }
 
   void write_part(const Node& whole, ValueId part, const Place& target) {
-    const int made_by = producers_[index(part)];
-    const bool computed = made_by >= 0 && fusion_.group_of[index(made_by)] >= 0 && places_[index(part)].slot < 0 &&
-                          fusion_.groups[index(fusion_.group_of[index(made_by)])].outputs.size() == 1;
-    if (computed) {
+    if (const int group = writer(part); group >= 0 && makes_only(group, std::span(&part, 1))) {
       places_[index(part)] = target;
-      emit_group(fusion_.group_of[index(made_by)]);
+      emit_group(group);
       return;
     }
     require(part);
@@ -457,11 +475,58 @@ class BlockBuilder {
     const ValueId out = node.outputs[0];
     const Place whole = fresh(type(out));
     places_[index(out)] = whole;
-    block_.push_back(
-        {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
+    if (reads_around(node)) {
+      copy_around(node, whole);
+    } else {
+      block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape),
+                             origin("copy", node)}});
+    }
     const OpDef& view = view_of_update(*node.op);
     const auto target = std::get<ViewRule>(view.lower)(type(out), whole.layout, view, node.attrs, type(node.inputs[1]));
     write_part(node, node.inputs[1], {whole.slot, *target});
+  }
+
+  // Whether a block of a tensor is replaced by what is computed from other blocks of it, as in a step of a stencil: it
+  // then cannot be written where it lies, and the block itself need not be copied.
+  bool reads_around(const Node& node) const {
+    const int group = writer(node.inputs[1]);
+    if (node.op->name != "slice_update" || group < 0) return false;
+    const auto& steps = attr_as<std::vector<Dim>>(*node.op, node.attrs, "steps");
+    if (!std::ranges::all_of(steps, [](const Dim& step) { return step.is(1); })) return false;
+    return std::ranges::any_of(graph_.nodes, [&](const Node& other) {
+      return other.op->name == "slice" && other.inputs[0] == node.inputs[0] && !identical(other.attrs, node.attrs) &&
+             std::ranges::any_of(graph_.nodes, [&](const Node& reader) {
+               return std::ranges::find(reader.inputs, other.outputs[0]) != reader.inputs.end() &&
+                      fusion_.group_of[index(producers_[index(reader.outputs[0])])] == group;
+             });
+    });
+  }
+
+  // Copies of the base what lies before and behind the block, axis by axis.
+  void copy_around(const Node& node, const Place& whole) {
+    const auto& starts = attr_as<std::vector<Dim>>(*node.op, node.attrs, "starts");
+    const auto& sizes = attr_as<std::vector<Dim>>(*node.op, node.attrs, "sizes");
+    const Place& from = place(node.inputs[0]);
+    Shape rest = type(node.outputs[0]).shape;
+    std::vector<Dim> first(rest.size(), Dim(0));
+    const auto copy = [&](size_t axis, const Dim& begin, const Dim& size) {
+      if (size.is(0)) return;
+      Shape part = rest;
+      part[axis] = size;
+      const auto within = [&](Place place) {
+        for (size_t a = 0; a < first.size(); ++a)
+          place.layout.offset = place.layout.offset + (a == axis ? begin : first[a]) * place.layout.strides[a];
+        return p_.view(place, part);
+      };
+      block_.push_back({Copy{within(from), within(whole), origin("copy", node)}});
+    };
+    for (size_t axis = 0; axis < rest.size(); ++axis) {
+      const Dim end = starts[axis] + sizes[axis];
+      copy(axis, 0, starts[axis]);
+      copy(axis, end, rest[axis] - end);
+      first[axis] = starts[axis];
+      rest[axis] = sizes[axis];
+    }
   }
 
   // The value is computed first: it may read the base, which the copy then takes over where it can.

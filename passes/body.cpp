@@ -171,7 +171,11 @@ bool BodyBuilder::keeps_in_scratch(ValueId, const Evaluated& earlier, const Inde
   return inner && row <= kScratchElements;
 }
 
-Complex BodyBuilder::evaluate(ValueId value, const IndexMap& map) {
+Complex BodyBuilder::evaluate(ValueId value, const IndexMap& at) {
+  IndexMap map = at;  // an axis of one element has the index 0
+  for (Linear& coordinate : map)
+    for (size_t a = 0; a < g_.axes.size(); ++a)
+      if (g_.axes[a].is(1)) coordinate.coefficients[a] = 0;
   const int stage = static_cast<int>(nest_.stages.size());
   const auto [first, last] = known_.equal_range(value);
   Evaluated* earlier = nullptr;

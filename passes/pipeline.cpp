@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "passes/checks.h"
+#include "passes/components.h"
 #include "passes/cse.h"
 #include "passes/dce.h"
 #include "passes/expand.h"
@@ -37,8 +38,9 @@ void verify_after(std::string_view pass, const Graph& graph) {
 
 const std::vector<GraphPass>& graph_passes() {
   static const std::vector<GraphPass> passes = {
-      {"expand", expand}, {"fold", fold}, {"simplify", simplify}, {"reassociate", reassociate, true},
-      {"parts", parts},   {"cse", cse},   {"dce", dce},           {"checks", checks},
+      {"expand", expand},         {"fold", fold},   {"simplify", simplify}, {"reassociate", reassociate, true},
+      {"components", components}, {"parts", parts}, {"cse", cse},           {"dce", dce},
+      {"checks", checks},
   };
   return passes;
 }

@@ -140,9 +140,34 @@ class Scheduler {
     int loads = 0;
     for (const NestAccess& access : nest_.accesses)
       loads += access.slot >= 0 && !access.output && access.reads_vectors(outer_[best]);
-    if (loads == 0 || score(outer_[best]) <= row) return false;
+    if ((loads == 0 || score(outer_[best]) <= row) && !pick_broadcast(best)) return false;
     std::rotate(outer_.begin() + static_cast<long>(best), outer_.begin() + static_cast<long>(best) + 1, outer_.end());
     return true;
+  }
+
+  // Where elements lie apart along rows, all columns of a tile read the same ones, and along an outer axis nothing has
+  // to be picked for every point: vectors then need no gathers.
+  bool pick_broadcast(size_t& best) const {
+    const std::vector<bool> inside = walked();
+    const auto gathers = [&](int axis) {
+      for (size_t k = 0; k < nest_.accesses.size(); ++k) {
+        const NestAccess& access = nest_.accesses[k];
+        if (!inside[k] || access.slot < 0) continue;
+        const Dim& stride = access.strides[static_cast<size_t>(axis)];
+        const bool apart = !stride.is(0) && !access.reads_vectors(axis);
+        const bool once = std::all_of(inner_.begin(), inner_.end(),
+                                      [&](int inner) { return access.strides[static_cast<size_t>(inner)].is(0); });
+        if (!access.gathers.empty() || (apart && !once)) return true;
+      }
+      return false;
+    };
+    if (nest_.is_scan || !gathers(inner_.back())) return false;
+    for (size_t k = outer_.size(); k-- > 0;) {
+      if (hint(extent(outer_[k])) < kManyTiles * kColumnTile || gathers(outer_[k])) continue;
+      best = k;
+      return true;
+    }
+    return false;
   }
 
   // Running results along rows: each step waits for the one before, so several rows are walked at once. Tiles of rows are

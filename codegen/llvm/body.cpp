@@ -69,8 +69,9 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
     s_.parts.push_back({k, stage.body[static_cast<size_t>(r.value)].dtype, false});
     if (is_arg(r)) s_.parts.push_back({k, DType::i64, true});
   }
-  // Later stages find what they read in the caches.
-  s_.prefetches = first_result == 0 && !is_column_mode(k_) && varying_nodes() >= kPrefetchFrom;
+  // Later stages find what they read in the caches. What is cut into blocks comes from memory, at whose borders of pages
+  // the processor's own prefetching ends.
+  s_.prefetches = first_result == 0 && !is_column_mode(k_) && (k_.split || varying_nodes() >= kPrefetchFrom);
 }
 
 // At which level each node is known, and whether it varies, as far as that is known of the carries.

@@ -111,6 +111,7 @@ class Emitter {
 
   // rounds.cpp
   bool vary_carries();
+  int freezing_condition(size_t number) const;
   void emit_loop(size_t number);
 
   // rare.cpp

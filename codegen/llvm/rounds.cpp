@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/emitter.h"
+#include "ir/loops.h"
 
 namespace tandem::llvm {
 
@@ -21,6 +22,74 @@ bool Emitter::vary_carries() {
   return found;
 }
 
+// In a loop whose rounds are counted, a node that, where it is false in all lanes, says that no further round changes what
+// varies: `z = where(inside, z * z + c, z)` keeps what it has. One that is false stays false, and what is added to where it
+// is true gets zeros. -1 when there is none, or when something else is read of the loop than what varies.
+int Emitter::freezing_condition(size_t number) const {
+  const Stage& stage = *s_.stage;
+  const ScalarLoop& loop = stage.loops[number];
+  const auto node = [&](int n) -> const ScalarNode& { return stage.body[static_cast<size_t>(n)]; };
+  const auto varies = [&](int n) { return s_.varying[static_cast<size_t>(n)] != 0; };
+  const int count = static_cast<int>(loop.init.size());
+  const auto is_carry = [&](int n) { return n >= loop.first && n < loop.first + count; };
+  const auto next_of = [&](int carry) { return loop.next[static_cast<size_t>(carry - loop.first)]; };
+
+  const auto is_counter = [&](int n) { return is_carry(n) && !varies(n); };
+  for (size_t n = static_cast<size_t>(loop.last); n < stage.body.size(); ++n)
+    for (const int id : {stage.body[n].a, stage.body[n].b, stage.body[n].c})
+      if (is_counter(id)) return -1;
+  for (const Store& store : stage.stores)
+    if (is_counter(store.value)) return -1;
+  for (const Reduction& r : stage.reductions)
+    if (is_counter(r.value)) return -1;
+  for (const Scan& scan : stage.scans)
+    if (is_counter(scan.next)) return -1;
+  for (size_t k = number + 1; k < stage.loops.size(); ++k)
+    for (const int need : needs_of(stage.loops[k]))
+      if (is_counter(need)) return -1;
+
+  const auto keeps = [&](int carry, int condition) {
+    const int next = next_of(carry);
+    return next == carry || (node(next).op == ScalarOp::select && node(next).a == condition && node(next).c == carry);
+  };
+  // It changes once at most, and nothing that decides reads it: -0.0 + 0.0 is 0.0.
+  const auto settles = [&](int carry, int condition) {
+    const ScalarNode& next = node(next_of(carry));
+    if (next_of(carry) == condition) return true;
+    if (next.op != ScalarOp::add || (next.a != carry && next.b != carry)) return false;
+    const ScalarNode& added = node(next.a == carry ? next.b : next.a);
+    if (added.op == ScalarOp::cast) return added.a == condition;
+    return added.op == ScalarOp::select && added.a == condition && node(added.c).op == ScalarOp::constant &&
+           node(added.c).imm == 0;
+  };
+  // Whether a node that is false is so in the next round.
+  const auto stays = [&](int condition) {
+    if (node(condition).op == ScalarOp::bit_and)
+      for (const int part : {node(condition).a, node(condition).b})
+        if (is_carry(part) && next_of(part) == condition) return true;
+    std::vector<char> needed(static_cast<size_t>(loop.last));
+    needed[static_cast<size_t>(condition)] = 1;
+    for (int n = condition; n >= loop.first; --n) {
+      if (!needed[static_cast<size_t>(n)]) continue;
+      if (is_carry(n) && !(varies(n) && keeps(n, condition))) return false;
+      for (const int id : {node(n).a, node(n).b, node(n).c})
+        if (id >= 0) needed[static_cast<size_t>(id)] = 1;
+    }
+    return true;
+  };
+  for (int n = loop.first + count; n < loop.last; ++n) {
+    const auto at = static_cast<size_t>(n);
+    if (node(n).dtype != DType::boolean || !s_.used[at] || s_.rare[at] || !varies(n) ||
+        s_.loop[at] != static_cast<int>(number) || !stays(n))
+      continue;
+    bool all = true;
+    for (int carry = loop.first; carry < loop.first + count; ++carry)
+      all = all && (!varies(carry) || keeps(carry, n) || settles(carry, n));
+    if (all) return n;
+  }
+  return -1;
+}
+
 void Emitter::emit_loop(size_t number) {
   const ScalarLoop& loop = s_.stage->loops[number];
   const auto varies = [&](int node) { return s_.varying[static_cast<size_t>(node)] != 0; };
@@ -38,6 +107,8 @@ void Emitter::emit_loop(size_t number) {
   for (int chunk = 0; apart && chunk < shape_.count; ++chunk)
     state.push_back({mask, shape_.masks.empty() ? literal(DType::boolean, 1, shape_.width)
                                                 : shape_.masks[static_cast<size_t>(chunk)]});
+  const int freezing = apart ? -1 : freezing_condition(number);
+  if (freezing >= 0) state.push_back({"i1", "true"});
   Loop rounds(t_, state);
   size_t at = 0;
   for (size_t k = 0; k < loop.init.size(); ++k) {
@@ -63,6 +134,10 @@ void Emitter::emit_loop(size_t number) {
     }
   };
   emit(true);
+  const auto any_lane = [&](const Value& lanes) {
+    if (shape_.width == 1) return lanes;
+    return t_.def("icmp ne i{0} {1}, 0", shape_.width, t_.def("bitcast {} {} to i{}", mask, lanes, shape_.width));
+  };
   std::vector<Value> active;
   Value go = apart ? Value() : operand(loop.condition, 0, false);
   for (int chunk = 0; apart && chunk < shape_.count; ++chunk) {
@@ -70,8 +145,8 @@ void Emitter::emit_loop(size_t number) {
                             operand(loop.condition, chunk, true)));
     go = chunk == 0 ? active[0] : t_.def("or {} {}, {}", mask, go, active.back());
   }
-  if (apart && shape_.width > 1)
-    go = t_.def("icmp ne i{0} {1}, 0", shape_.width, t_.def("bitcast {} {} to i{}", mask, go, shape_.width));
+  if (apart) go = any_lane(go);
+  if (freezing >= 0) go = t_.def("and i1 {}, {}", go, rounds[first_active]);
   rounds.enter(go);
   emit(false);
   std::vector<Value> next;
@@ -84,6 +159,15 @@ void Emitter::emit_loop(size_t number) {
                            : value);
     }
   next.insert(next.end(), active.begin(), active.end());
+  if (freezing >= 0) {
+    Value moving;
+    for (int chunk = 0; chunk < shape_.count; ++chunk) {
+      Value lanes = operand(freezing, chunk, true);
+      if (!shape_.masks.empty()) lanes = t_.def("and {} {}, {}", mask, lanes, shape_.masks[static_cast<size_t>(chunk)]);
+      moving = chunk == 0 ? lanes : t_.def("or {} {}, {}", mask, moving, lanes);
+    }
+    next.push_back(any_lane(moving));
+  }
   rounds.close(next);
 }
 

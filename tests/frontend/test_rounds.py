@@ -170,3 +170,31 @@ def test_saved_programs_have_them(tmp_path):
     for target in ("interpreter", td._core.cpu_levels()[-1]):
         loaded = td.archive.load(tmp_path / "euler.tdm", target)
         assert bits(tuple(loaded(*arguments))) == bits(euler(arguments[0], 100, arguments[1]))
+
+
+@pytest.mark.parametrize("start", [0.0, -0.0])
+@pytest.mark.parametrize("reach", [0.1, 3.0, np.inf])
+def test_rounds_end_where_no_element_changes_any_more(start, reach):
+    def orbit(x, reach):
+        re, steps, total = x * 0, x * 0 + start, td.zeros((), dtype=td.int64)
+        for k in range(300):
+            inside = re * re <= reach
+            re = td.where(inside, re * re + x, re)
+            steps = steps + td.where(inside, 1.0, 0.0)
+            total = total + k
+        return re, steps, total
+
+    check(orbit, td.asarray(MATRIX), td.asarray(np.float32(reach)))
+
+
+def test_rounds_go_on_where_a_later_one_may_change_something():
+    def wakes(x):
+        y = x * 0
+        for k in range(200):
+            late = (y < 3) & (x > 0.1 * k - 4)
+            early = (y < 3) & (x < 0.1 * k - 4)
+            y = td.where(early, y + 1, y)
+            y = td.where(late, y * 0.5, y)
+        return y
+
+    check(wakes, td.asarray(MATRIX))

@@ -39,6 +39,43 @@ Case summed(bool column, int64_t rows, int64_t n, Random& random) {
   return c;
 }
 
+// How a counted loop says which elements still change: by a condition on what they are, by a flag that is carried, or by
+// one that comes too late to decide anything (it reads the counter).
+enum class Still : uint8_t { inside, alive, counted };
+
+// Elements are squared until they leave, and rounds counted, in a float that starts as -0.0 and in an integer.
+Case leaving(DType dtype, int64_t n, int64_t limit, Still still, Random& random) {
+  Case c;
+  c.axis(n);
+  c.kernel.vector_axis = 0;
+  const int in = c.access(c.buffer(dtype, BufferRole::input), {1});
+  const int outs[] = {c.access(c.buffer(dtype, BufferRole::output), {1}),
+                      c.access(c.buffer(dtype, BufferRole::output), {1}),
+                      c.access(c.buffer(DType::i64, BufferRole::output), {1})};
+  Body body;
+  const Scalar x = body.load(in, dtype), zero = body.b.constant_bits(DType::i64, 0), minus = x.constant(-0.0);
+  const Scalar yes = body.b.constant_bits(DType::boolean, 1);
+  ScalarLoop loop{static_cast<int>(body.b.body().size()), 0, 0, {zero.id, x.id, minus.id, zero.id, yes.id}, {}};
+  const Scalar k = body.b.carry(DType::i64, 0), now = body.b.carry(dtype, 0), steps = body.b.carry(dtype, 0),
+               count = body.b.carry(DType::i64, 0), alive = body.b.carry(DType::boolean, 0);
+  loop.condition = (k < body.b.constant_bits(DType::i64, limit)).id;
+  Scalar stays = now * now < now.constant(4);
+  if (still == Still::alive) stays = stays & alive;
+  if (still == Still::counted) stays = stays & (k < body.b.constant_bits(DType::i64, 5));
+  loop.next = {(k + body.b.constant_bits(DType::i64, 1)).id, select(stays, now * now.constant(1.5), now).id,
+               (steps + select(stays, steps.constant(1), steps.constant(0))).id, (count + stays.cast(DType::i64)).id,
+               (still == Still::alive ? stays : alive).id};
+  loop.last = static_cast<int>(body.b.body().size());
+  body.b.forget(loop.first + 5);
+  Stage stage;
+  stage.loops = {loop};
+  stage.stores = {{outs[0], now.id}, {outs[1], steps.id}, {outs[2], count.id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  c.fill(random, is_floating(dtype));
+  return c;
+}
+
 }  // namespace
 
 void rounds(const Sink& sink) {
@@ -48,6 +85,10 @@ void rounds(const Sink& sink) {
       for (const int64_t limit : {0, 1, 2, 17})
         for (const int64_t rows : {1, 3})
           for (const int64_t n : {0, 1, 15, 16, 17, 64, 700}) sink(iterated(dtype, rows, n, limit, ending, random));
+  for (const DType dtype : {DType::f32, DType::f64})
+    for (const Still still : {Still::inside, Still::alive, Still::counted})
+      for (const int64_t limit : {0, 1, 2, 64})
+        for (const int64_t n : {1, 15, 16, 17, 64, 700}) sink(leaving(dtype, n, limit, still, random));
   for (const bool column : {false, true})
     for (const int64_t n : {1, 31, 32, 100, 5000}) sink(summed(column, 37, n, random));
 }
