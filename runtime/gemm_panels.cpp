@@ -16,7 +16,9 @@ namespace {
 constexpr int64_t kPackedMatrix = 2;     // of DerivedKey
 constexpr int64_t kDepth = 256;          // of a block of k: of a panel, it stays in the first-level cache
 constexpr int64_t kArranged = 64 << 10;  // elements of the left-hand side: they stay in the second-level cache
+constexpr int64_t kAllDepth = 96 << 10;  // ... where these are of all columns
 constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile meets before the next one does
+constexpr int64_t kBlock = 64 << 10;     // elements of whole rows of the result: they stay there, too
 constexpr int64_t kTaskColumns = 256;    // at least, where there are few rows
 constexpr double kNanosecondsPerStep = 0.008;
 
@@ -26,15 +28,20 @@ int64_t padded(int64_t depth) { return ceil_div(depth, kLanes) * kLanes; }
 class Product {
  public:
   Product(const MatmulArgs& args, const PanelTiles& tiles)
-      : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), columns_(panels_) {
+      : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), run_(panels_) {
     for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
     rows_ = ceil_div(all_rows_, ceil_div(all_rows_, kArranged / std::min(args.k, kDepth)));
+    if (args.after) cut_for(*args.after);
+    columns_ = run_;
     // Where there are few tasks, rows, then columns are shared, too.
     const int64_t wanted = num_threads() > 1 ? 3 * int64_t{num_threads()} : 1;
-    const auto tasks = [&] { return ceil_div(all_rows_, rows_) * ceil_div(panels_, columns_); };
+    const auto tasks = [&] { return ceil_div(all_rows_, rows_) * ceil_div(run_, columns_); };
     while (tasks() < wanted && rows_ > 4 * PanelTiles::kMostPlaces)
       rows_ = ceil_div(ceil_div(rows_, 2), PanelTiles::kMostPlaces) * PanelTiles::kMostPlaces;
-    while (tasks() < wanted && columns_ * kPanel > kTaskColumns) columns_ = ceil_div(columns_, 2);
+    while (!whole_rows_ && tasks() < wanted && columns_ * parts_ * kPanel > kTaskColumns)
+      columns_ = ceil_div(columns_, 2);
+    // Blocks of the result are best made at a time, where all that they see of the left-hand side stays there, too.
+    all_depth_ = args.k <= kDepth || rows_ * args.k <= kAllDepth;
     // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
     direct_ = args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
@@ -42,11 +49,12 @@ class Product {
   void run() {
     const StorageRef packed = pack();
     packed_ = static_cast<const float*>(packed->data);
-    const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(panels_, columns_);
-    const double cost = static_cast<double>(rows_ * std::min(columns_ * kPanel, args_.n)) *
+    const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(run_, columns_);
+    const double cost = static_cast<double>(rows_ * std::min(columns_ * parts_ * kPanel, args_.n)) *
                         static_cast<double>(args_.k) * kNanosecondsPerStep;
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
-      const size_t bytes = static_cast<size_t>(rows_ * padded(std::min(args_.k, kDepth))) * sizeof(float);
+      const int64_t depth = all_depth_ ? args_.k : std::min(args_.k, kDepth);
+      const size_t bytes = static_cast<size_t>(rows_ * padded(depth)) * sizeof(float);
       const StorageRef arranged = allocate(bytes);
       for (int64_t task = begin; task < end; ++task)
         run_task(task % row_tasks * rows_, task / row_tasks * columns_, static_cast<float*>(arranged->data));
@@ -54,12 +62,23 @@ class Product {
   }
 
  private:
+  void cut_for(const AfterBlock& after) {
+    whole_rows_ = after.whole_rows || (after.parts > 1 && args_.n % (after.parts * kPanel) != 0);
+    width_ = args_.n / after.parts;
+    if (!whole_rows_) {
+      parts_ = after.parts;
+      run_ = ceil_div(width_, kPanel);
+    } else {
+      rows_ = std::min(rows_, std::max<int64_t>(kBlock / args_.n, 2 * PanelTiles::kMostPlaces));
+    }
+  }
+
   // All panels, or, if the others are read as they lie, the last one, unless it is full.
   StorageRef pack() const {
     const int64_t first = direct_ ? args_.n / kPanel : 0;
     const size_t bytes = static_cast<size_t>((panels_ - first) * kPanel * args_.k) * sizeof(float);
     const DerivedKey key{kPackedMatrix, (args_.b_row << 1) + direct_, args_.b_col, (args_.k << 32) ^ args_.n};
-    return derived(args_.b_memory, args_.b, key, bytes, [&](void* to) {
+    const auto make = [&](void* to) {
       parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t column = (first + i) * kPanel;
@@ -67,22 +86,54 @@ class Product {
                      std::min(kPanel, args_.n - column), static_cast<float*>(to) + i * kPanel * args_.k);
         }
       });
+    };
+    const bool has_versions = args_.b_memory && !args_.b_memory->lent;
+    if (args_.b_copies && !has_versions) return args_.b_copies->derived(args_.b, key, bytes, make);
+    return derived(args_.b_memory, args_.b, key, bytes, make);
+  }
+
+  // `column` in panels, of each part.
+  void run_task(int64_t row, int64_t column, float* arranged) const {
+    const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, run_);
+    const int64_t group = std::max<int64_t>(kGrouped / (std::min(kDepth, args_.k) * kPanel * parts_), 1);
+    const auto groups = [&](auto&& use) {
+      for (int64_t first = column; first < last; first += group) use(first, std::min(first + group, last));
+    };
+    const auto depths = [&](auto&& use) {
+      for (int64_t p = 0; p < args_.k; p += kDepth) use(p, std::min(kDepth, args_.k - p));
+    };
+    if (all_depth_) {
+      depths([&](int64_t p, int64_t depth) { arrange(row, rows, p, depth, arranged + rows * p); });
+      groups([&](int64_t first, int64_t end) {
+        depths([&](int64_t p, int64_t depth) { run_group(row, rows, first, end, p, depth, arranged + rows * p); });
+        if (args_.after && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
+      });
+    } else {
+      depths([&](int64_t p, int64_t depth) {
+        arrange(row, rows, p, depth, arranged);
+        groups([&](int64_t first, int64_t end) {
+          run_group(row, rows, first, end, p, depth, arranged);
+          if (args_.after && !whole_rows_ && p + depth == args_.k)
+            finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
+        });
+      });
+    }
+    if (args_.after && whole_rows_) finish(row, rows, 0, width_);
+  }
+
+  // Panels [first, end) of each part, from column p of the left-hand side on.
+  void run_group(int64_t row, int64_t rows, int64_t first, int64_t end, int64_t p, int64_t depth,
+                 const float* arranged) const {
+    float* const out = static_cast<float*>(args_.out) + row * args_.n;
+    for_each_tile(rows, [&](int64_t begin, int64_t count) {
+      for (int64_t part = 0; part < parts_; ++part)
+        for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
+          run_panel(arranged + begin * padded(depth), count, p, depth, panel, out + begin * args_.n + panel * kPanel);
     });
   }
 
-  // `column` in panels.
-  void run_task(int64_t row, int64_t column, float* arranged) const {
-    const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, panels_);
-    float* out = static_cast<float*>(args_.out) + row * args_.n;
-    for (int64_t p = 0; p < args_.k; p += kDepth) {
-      const int64_t depth = std::min(kDepth, args_.k - p), group = std::max<int64_t>(kGrouped / (depth * kPanel), 1);
-      arrange(row, rows, p, depth, arranged);
-      for (int64_t first = column; first < last; first += group)
-        for_each_tile(rows, [&](int64_t begin, int64_t count) {
-          for (int64_t panel = first; panel < std::min(first + group, last); ++panel)
-            run_panel(arranged + begin * padded(depth), count, p, depth, panel, out + begin * args_.n + panel * kPanel);
-        });
-    }
+  void finish(int64_t row, int64_t rows, int64_t column, int64_t end) const {
+    args_.after->run(args_.after->context, row, rows, column, end - column);
   }
 
   // Rows of a tile: as equal as possible.
@@ -179,7 +230,13 @@ class Product {
   const PanelTiles& tiles_;
   int64_t all_rows_;  // through the batch, which has one right-hand matrix
   int64_t panels_;
-  int64_t rows_, columns_;  // of the result in a task; columns in panels
+  // What comes after a block needs some columns of each of so many parts of the result, or whole rows.
+  int64_t parts_ = 1;
+  int64_t run_;        // panels of a part
+  int64_t width_ = 0;  // columns of a part
+  bool whole_rows_ = false;
+  bool all_depth_ = false;  // of the left-hand side is arranged at a time
+  int64_t rows_, columns_;  // of a part of the result in a task; columns in panels
   bool direct_;
   const float* packed_ = nullptr;
 };
