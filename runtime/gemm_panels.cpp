@@ -16,10 +16,10 @@ namespace {
 constexpr int64_t kPackedMatrix = 2;     // of DerivedKey
 constexpr int64_t kDepth = 256;          // of a block of k: of a panel, it stays in the first-level cache
 constexpr int64_t kArranged = 64 << 10;  // elements of the left-hand side: they stay in the second-level cache
-constexpr int64_t kAllDepth = 96 << 10;  // ... where these are of all columns
 constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile meets before the next one does
 constexpr int64_t kBlock = 64 << 10;     // elements of whole rows of the result: they stay there, too
-constexpr int64_t kTaskColumns = 256;    // at least, where there are few rows
+constexpr int64_t kTaskColumns = 256;    // at least
+constexpr int64_t kTasks = 3;            // at least, for each thread
 constexpr double kNanosecondsPerStep = 0.008;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -30,18 +30,9 @@ class Product {
   Product(const MatmulArgs& args, const PanelTiles& tiles)
       : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), run_(panels_) {
     for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
-    rows_ = ceil_div(all_rows_, ceil_div(all_rows_, kArranged / std::min(args.k, kDepth)));
+    most_rows_ = kArranged / std::min(args.k, kDepth);
     if (args.after) cut_for(*args.after);
-    columns_ = run_;
-    // Where there are few tasks, rows, then columns are shared, too.
-    const int64_t wanted = num_threads() > 1 ? 3 * int64_t{num_threads()} : 1;
-    const auto tasks = [&] { return ceil_div(all_rows_, rows_) * ceil_div(run_, columns_); };
-    while (tasks() < wanted && rows_ > 4 * PanelTiles::kMostPlaces)
-      rows_ = ceil_div(ceil_div(rows_, 2), PanelTiles::kMostPlaces) * PanelTiles::kMostPlaces;
-    while (!whole_rows_ && tasks() < wanted && columns_ * parts_ * kPanel > kTaskColumns)
-      columns_ = ceil_div(columns_, 2);
-    // Blocks of the result are best made at a time, where all that they see of the left-hand side stays there, too.
-    all_depth_ = args.k <= kDepth || rows_ * args.k <= kAllDepth;
+    cut();
     // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
     direct_ = args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
@@ -53,8 +44,7 @@ class Product {
     const double cost = static_cast<double>(rows_ * std::min(columns_ * parts_ * kPanel, args_.n)) *
                         static_cast<double>(args_.k) * kNanosecondsPerStep;
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
-      const int64_t depth = all_depth_ ? args_.k : std::min(args_.k, kDepth);
-      const size_t bytes = static_cast<size_t>(rows_ * padded(depth)) * sizeof(float);
+      const size_t bytes = static_cast<size_t>(rows_ * padded(std::min(args_.k, kDepth))) * sizeof(float);
       const StorageRef arranged = allocate(bytes);
       for (int64_t task = begin; task < end; ++task)
         run_task(task % row_tasks * rows_, task / row_tasks * columns_, static_cast<float*>(arranged->data));
@@ -62,6 +52,27 @@ class Product {
   }
 
  private:
+  // Tasks of equal size, as many for every thread. Where rows make few of them, columns are cut first: each task then
+  // arranges the rows again, which is little for that many columns.
+  void cut() {
+    const int64_t threads = num_threads(), wanted = threads > 1 ? kTasks * threads : 1;
+    int64_t rows = ceil_div(all_rows_, most_rows_), columns = 1;
+    const auto narrow = [&](int64_t least) { return whole_rows_ || run_ / (2 * columns) * parts_ * kPanel < least; };
+    while (rows * columns < wanted) {
+      if (!narrow(2 * kTaskColumns))
+        columns *= 2;
+      else if (all_rows_ / (2 * rows) >= 2 * PanelTiles::kMostPlaces)
+        rows *= 2;
+      else if (!narrow(kTaskColumns))
+        columns *= 2;
+      else
+        break;
+    }
+    if (columns == 1 && rows > wanted) rows = ceil_div(rows, threads) * threads;
+    rows_ = ceil_div(all_rows_, rows);
+    columns_ = ceil_div(run_, columns);
+  }
+
   void cut_for(const AfterBlock& after) {
     whole_rows_ = after.whole_rows || (after.parts > 1 && args_.n % (after.parts * kPanel) != 0);
     width_ = args_.n / after.parts;
@@ -69,7 +80,7 @@ class Product {
       parts_ = after.parts;
       run_ = ceil_div(width_, kPanel);
     } else {
-      rows_ = std::min(rows_, std::max<int64_t>(kBlock / args_.n, 2 * PanelTiles::kMostPlaces));
+      most_rows_ = std::min(most_rows_, std::max<int64_t>(kBlock / args_.n, 2 * PanelTiles::kMostPlaces));
     }
   }
 
@@ -95,41 +106,24 @@ class Product {
   // `column` in panels, of each part.
   void run_task(int64_t row, int64_t column, float* arranged) const {
     const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, run_);
-    const int64_t group = std::max<int64_t>(kGrouped / (std::min(kDepth, args_.k) * kPanel * parts_), 1);
-    const auto groups = [&](auto&& use) {
-      for (int64_t first = column; first < last; first += group) use(first, std::min(first + group, last));
-    };
-    const auto depths = [&](auto&& use) {
-      for (int64_t p = 0; p < args_.k; p += kDepth) use(p, std::min(kDepth, args_.k - p));
-    };
-    if (all_depth_) {
-      depths([&](int64_t p, int64_t depth) { arrange(row, rows, p, depth, arranged + rows * p); });
-      groups([&](int64_t first, int64_t end) {
-        depths([&](int64_t p, int64_t depth) { run_group(row, rows, first, end, p, depth, arranged + rows * p); });
-        if (args_.after && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
-      });
-    } else {
-      depths([&](int64_t p, int64_t depth) {
-        arrange(row, rows, p, depth, arranged);
-        groups([&](int64_t first, int64_t end) {
-          run_group(row, rows, first, end, p, depth, arranged);
-          if (args_.after && !whole_rows_ && p + depth == args_.k)
-            finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
+    float* out = static_cast<float*>(args_.out) + row * args_.n;
+    for (int64_t p = 0; p < args_.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, args_.k - p);
+      const int64_t group = std::max<int64_t>(kGrouped / (depth * kPanel * parts_), 1);
+      const bool ends = args_.after && p + depth == args_.k;
+      arrange(row, rows, p, depth, arranged);
+      for (int64_t first = column; first < last; first += group) {
+        const int64_t end = std::min(first + group, last);
+        for_each_tile(rows, [&](int64_t begin, int64_t count) {
+          for (int64_t part = 0; part < parts_; ++part)
+            for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
+              run_panel(arranged + begin * padded(depth), count, p, depth, panel,
+                        out + begin * args_.n + panel * kPanel);
         });
-      });
+        if (ends && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
+      }
+      if (ends && whole_rows_) finish(row, rows, 0, width_);
     }
-    if (args_.after && whole_rows_) finish(row, rows, 0, width_);
-  }
-
-  // Panels [first, end) of each part, from column p of the left-hand side on.
-  void run_group(int64_t row, int64_t rows, int64_t first, int64_t end, int64_t p, int64_t depth,
-                 const float* arranged) const {
-    float* const out = static_cast<float*>(args_.out) + row * args_.n;
-    for_each_tile(rows, [&](int64_t begin, int64_t count) {
-      for (int64_t part = 0; part < parts_; ++part)
-        for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
-          run_panel(arranged + begin * padded(depth), count, p, depth, panel, out + begin * args_.n + panel * kPanel);
-    });
   }
 
   void finish(int64_t row, int64_t rows, int64_t column, int64_t end) const {
@@ -235,7 +229,7 @@ class Product {
   int64_t run_;        // panels of a part
   int64_t width_ = 0;  // columns of a part
   bool whole_rows_ = false;
-  bool all_depth_ = false;  // of the left-hand side is arranged at a time
+  int64_t most_rows_;
   int64_t rows_, columns_;  // of a part of the result in a task; columns in panels
   bool direct_;
   const float* packed_ = nullptr;
