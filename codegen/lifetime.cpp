@@ -40,11 +40,12 @@ class Lifetimes {
         for (int slot : *slots)
           if (dies(slot)) dead.insert(slot);
       nested(block[i], kept, last, i);
-      if (const auto* launch = std::get_if<Launch>(&block[i].op)) reuse(*launch, out, dead);
+      if (const Launch* launch = launch_of(block[i])) reuse(*launch, out, without_operands(dead, block[i]));
       if (const auto* copy = std::get_if<Copy>(&block[i].op)) {
-        const auto* filler = i + 1 < block.size() ? std::get_if<Launch>(&block[i + 1].op) : nullptr;
+        const Launch* filler = i + 1 < block.size() ? launch_of(block[i + 1]) : nullptr;
         const int from = copy->from.slot;
-        const bool dies_next = filler && mine.contains(from) && !kept.contains(from) && last.at(from) == i + 1;
+        const bool dies_next = filler && !without_operands({from}, block[i + 1]).empty() && mine.contains(from) &&
+                               !kept.contains(from) && last.at(from) == i + 1;
         if (dead.contains(from) || (dies_next && replaces(*filler, copy->to.slot, from))) reuse(*copy, out);
       }
       out.push_back(std::move(block[i]));
@@ -82,6 +83,12 @@ class Lifetimes {
       run(loop->condition, condition_kept, {});
       run(loop->body, body_kept, carried);
     }
+  }
+
+  // A launch that follows a product runs while others of its blocks still read the operands.
+  static std::set<int> without_operands(std::set<int> slots, const Step& step) {
+    if (const auto* product = std::get_if<Matmul>(&step.op)) slots.erase(product->a.slot), slots.erase(product->b.slot);
+    return slots;
   }
 
   // The Allocate of an output right before this launch takes over an input that dies here.

@@ -63,7 +63,12 @@ struct SharePair {
 // Whether the launch reads of `from` nothing but the very element of `to` that it is about to write.
 bool reads_in_place(const Launch& launch, int to, int from, std::span<const SharePair> shareable);
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
-// Before that (codegen/inplace.cpp): buffers that the last `writebacks` steps, all copies, write back to inputs become
+// Before that (codegen/products.cpp): a launch that a product can run on its blocks becomes a part of the product's step.
+// `rows_of`: by number of the kernel. The plan's library nodes get the names of the new steps.
+void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of);
+// And products in loops learn which right-hand matrices stay as they are.
+void mark_staying(Block& block, std::span<const Kernel> kernels);
+// And before that (codegen/inplace.cpp): buffers that the last `writebacks` steps, all copies, write back to inputs become
 // the inputs' own memory where nobody can tell.
 void write_in_place(Program& program, int writebacks, const std::vector<SharePair>& shareable);
 

@@ -11,6 +11,11 @@ bool binds(const Block& block, int slot) {
   });
 }
 
+const Launch* launch_of(const Step& step) {
+  if (const auto* product = std::get_if<Matmul>(&step.op)) return product->then ? &product->then->launch : nullptr;
+  return std::get_if<Launch>(&step.op);
+}
+
 Renames renames_in(const Block& block) {
   Renames found;
   const auto inside = [&](const Block& nested) {
@@ -61,10 +66,9 @@ void use_of_failure(const OnFailure& failure, Slots& used) {
 
 void collect(const Step& step, Slots& used, Slots& defined) {
   const auto use = [&](int slot) { used.insert(slot); };
-  std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); },
-                      [&](const Launch& s) {
-                        for (const Operand& arg : s.args) use(arg.slot);
-                      },
+  if (const Launch* launch = launch_of(step))
+    for (const Operand& arg : launch->args) use(arg.slot);
+  std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); }, [&](const Launch&) {},
                       [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
                       [&](const Call& s) {
                         for (const View& input : s.inputs) use(input.slot);

@@ -14,6 +14,9 @@ void collect(const Step& step, Slots& used, Slots& defined);
 // Both sides of a branch bind its results; whatever only one side defines is its own affair.
 bool binds(const Block& block, int slot);
 
+// The launch that the step is, or ends with; null: neither.
+const Launch* launch_of(const Step& step);
+
 // (to, from) for every slot that takes another one's buffer, in the block and those inside it.
 using Renames = std::vector<std::pair<int, int>>;
 Renames renames_in(const Block& block);
@@ -36,6 +39,9 @@ void for_each_slot(Step& step, Visit&& visit) {
   const auto inside = [&](Block& block) {
     for (Step& inner : block) for_each_slot(inner, visit);
   };
+  const auto on_launch = [&](Launch& launch) {
+    for (Operand& arg : launch.args) visit(arg.slot);
+  };
   const auto on_failure = [&](OnFailure& failure) {
     for (auto& [from, to] : failure.copies) visit(from.slot), visit(to.slot);
     for (View& arg : failure.args) visit(arg.slot);
@@ -44,10 +50,11 @@ void for_each_slot(Step& step, Visit&& visit) {
                         visit(s.slot);
                         if (s.reuse >= 0) visit(s.reuse);
                       },
-                      [&](Launch& s) {
-                        for (Operand& arg : s.args) visit(arg.slot);
+                      [&](Launch& s) { on_launch(s); },
+                      [&](Matmul& s) {
+                        visit(s.a.slot), visit(s.b.slot), visit(s.out.slot);
+                        if (s.then) on_launch(s.then->launch);
                       },
-                      [&](Matmul& s) { visit(s.a.slot), visit(s.b.slot), visit(s.out.slot); },
                       [&](Call& s) {
                         for (View& input : s.inputs) visit(input.slot);
                         visit(s.out.slot);

@@ -67,6 +67,7 @@ template <class Wire>
 void describe(Wire& wire, Kernel& k) {
   wire(k.name, k.axes, k.outer_rank, k.vector_axis, k.split, k.single_block, k.order.block, k.order.lanes, k.buffers,
        k.accesses, k.stages);
+  if (wire.version() >= 3) wire(k.window);
 }
 
 // ---- programs --------------------------------------------------------------------------------------------------------
@@ -104,8 +105,13 @@ void describe(Wire& wire, Launch& s) {
   wire(s.kernel, s.args, s.vals, s.range, s.grain, s.cost, s.scratch_bytes);
 }
 template <class Wire>
+void describe(Wire& wire, Epilogue& s) {
+  wire(s.launch, s.parts, s.window);
+}
+template <class Wire>
 void describe(Wire& wire, Matmul& s) {
   wire(s.a, s.b, s.out, s.origin);
+  if (wire.version() >= 3) wire(s.then, s.b_stays);
 }
 template <class Wire>
 void describe(Wire& wire, const Routine*& routine) {

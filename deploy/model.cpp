@@ -106,12 +106,15 @@ size_t values_of(const Kernel& kernel) {
   for (const Stage& stage : kernel.stages)
     for (const ScalarNode& node : stage.body)
       if (node.op == ScalarOp::extent) most = std::max(most, node.imm + 1);
+  if (kernel.window >= 0) most = std::max<int64_t>(most, kernel.window + 2);
   return static_cast<size_t>(most);
 }
 
 void check_launches(const Block& block, std::span<const size_t> buffers, std::span<const size_t> values) {
   for (const Step& step : block) {
-    if (const auto* launch = std::get_if<Launch>(&step.op)) {
+    const auto* product = std::get_if<Matmul>(&step.op);
+    const auto* launch = product && product->then ? &product->then->launch : std::get_if<Launch>(&step.op);
+    if (launch) {
       const auto kernel = static_cast<size_t>(launch->kernel);
       if (kernel >= buffers.size() || launch->args.size() != buffers[kernel] || launch->vals.size() < values[kernel])
         broken("a kernel is called in another way");

@@ -204,6 +204,15 @@ void field(Wire& wire, std::vector<T>& values) {
 }
 
 template <class Wire, class T>
+void field(Wire& wire, std::optional<T>& value) {
+  bool there = value.has_value();
+  wire(there);
+  if constexpr (Wire::kReads)
+    if (there) value.emplace();
+  if (there) wire(*value);
+}
+
+template <class Wire, class T>
 void field(Wire& wire, std::shared_ptr<const T>& value) {
   bool there = value != nullptr;
   wire(there);

@@ -87,6 +87,9 @@ class Verifier {
     require(kernel_.order == kBlockOrder || kernel_.order == kTreeOrder, "order is kBlockOrder or kTreeOrder");
     require(!kernel_.split || (inner == 1 && kernel_.outer_rank >= 1 && !is_column_mode(kernel_)),
             "split needs one inner axis, an outer axis and row mode");
+    require(kernel_.window < 0 || (inner == 1 && kernel_.outer_rank >= 1 && !is_column_mode(kernel_) && !kernel_.split),
+            "a window needs one inner axis, an outer axis and row mode");
+    require(kernel_.window < 0 || is_plain_map(), "a kernel with a window is a plain map");
     require(!kernel_.stages.empty(), "at least one stage");
     for (const Axis& axis : kernel_.axes) coef(axis.extent);
     for (size_t k = 0; k < kernel_.accesses.size(); ++k) access(static_cast<int>(k));
@@ -110,6 +113,12 @@ class Verifier {
     }
     throw InternalError(
         fmt::format("internal error (please report it): kernel '{}' breaks the rule: {}{}", kernel_.name, rule, where));
+  }
+  bool is_plain_map() const {
+    return std::all_of(kernel_.stages.begin(), kernel_.stages.end(),
+                       [](const Stage& s) { return s.inner && s.reductions.empty() && s.scans.empty(); }) &&
+           std::none_of(kernel_.buffers.begin(), kernel_.buffers.end(),
+                        [](const KernelBuffer& b) { return b.role == BufferRole::scratch; });
   }
   void coef(const Coef& c) const { require(c.literal || c.value >= 0, "a value slot is not negative"); }
 
@@ -347,6 +356,7 @@ std::string to_text(const Kernel& kernel) {
   out << " outer " << kernel.outer_rank << " vector " << kernel.vector_axis;
   if (kernel.split) out << " split";
   if (kernel.single_block) out << " single";
+  if (kernel.window >= 0) out << " window v" << kernel.window;
   out << " order " << kernel.order.block << '/' << kernel.order.lanes << '\n';
   for (const KernelBuffer& buffer : kernel.buffers) {
     out << "buffer " << info(buffer.dtype).text << ' ' << kRoleNames[static_cast<size_t>(buffer.role)];

@@ -198,6 +198,9 @@ struct Kernel {
   // restricted to the block of the present outer point. Accesses see the full inner index. Excludes column mode.
   bool split = false;
   bool single_block = false;  // promise: the product of the inner extents is at most order.block
+  // From 0 on: of the (single) inner axis only the points from vals[window] to vals[window + 1] are walked, at every outer
+  // point. For maps in row mode that run on blocks of a result while it is made (Epilogue in runtime/program.h).
+  int window = -1;
   ReduceOrder order = kBlockOrder;
   std::vector<KernelBuffer> buffers;  // inputs and outputs are passed as ptrs[k] in this order; scratch: see below
   std::vector<Access> accesses;

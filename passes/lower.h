@@ -16,6 +16,21 @@ struct Place {
   Layout layout;
 };
 
+// A matrix product that lies, whole and row by row, in a buffer.
+struct ProductPlace {
+  int slot;
+  Dim rows, columns;
+  double nanoseconds;  // roughly, for its share in profiles
+};
+
+// A kernel whose outer points are the rows of a product, of which each point reads its own row only: `parts` runs, one
+// behind the other, as long as the inner axis. With a window (Kernel::window) a point reads of each run its own column.
+struct RowsOf {
+  int slot;  // of the product
+  int parts;
+  double share = 1;  // of the product in the time of both, roughly
+};
+
 struct LoweredKernel {
   Kernel kernel;
   std::vector<int> slots;                 // per kernel buffer that is no scratch: the slot passed for it
@@ -31,6 +46,7 @@ struct LoweredKernel {
     Dim extent;
   };
   std::vector<Check> checks;
+  std::vector<RowsOf> rows_of = {};
 };
 
 struct LowerContext {
@@ -42,6 +58,8 @@ struct LowerContext {
   std::function<Place(ValueId)> place;
   // A fresh buffer, for partial results.
   std::function<int(DType, const Shape&)> temporary;
+  // On blocks of whose rows the kernel could run.
+  std::span<const ProductPlace> products = {};
 };
 
 std::vector<LoweredKernel> lower_group(const LowerContext& context, int group);

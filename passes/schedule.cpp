@@ -26,12 +26,12 @@ class Scheduler {
 
   std::vector<LoweredKernel> run() {
     order_axes();
+    if (!nest_.is_scan && !reduces() && keep_rows()) return {finish(false)};
     merge(outer_);
     merge(inner_);
     if (!nest_.is_scan && !reduces() && !outer_.empty()) {
       // A plain map: one list of axes, whose last is walked by vectors.
-      std::vector<int> all = outer_;
-      all.insert(all.end(), inner_.begin(), inner_.end());
+      std::vector<int> all = all_axes();
       merge(all);
       inner_ = {all.back()};
       all.pop_back();
@@ -39,7 +39,9 @@ class Scheduler {
     }
     if (reduces() && pick_column()) return {finish(true)};
     if (splittable()) return split();
-    return {finish(nest_.is_scan && (pick_column() || walks_side_by_side()))};
+    const bool column = nest_.is_scan && (pick_column() || walks_side_by_side());
+    if (reduces() && inner_.size() == 1) find_rows();
+    return {finish(column)};
   }
 
  private:
@@ -105,6 +107,79 @@ class Scheduler {
       nest_.axes[static_cast<size_t>(a)] = extent(a) * extent(b);
       axes.erase(axes.begin() + static_cast<long>(k));
     }
+  }
+
+  // How many of the last axes walk one run of columns of the product that the access reads, its other axes being all of
+  // the rows in order; 0: it is not like that.
+  size_t columns_of(const NestAccess& access, const ProductPlace& product, const std::vector<int>& axes) const {
+    const auto stride = [&](size_t k) { return access.strides[static_cast<size_t>(axes[k])]; };
+    if (access.output || !access.gathers.empty()) return 0;
+    size_t first = axes.size();
+    Dim width = 1;
+    while (first > 0 && stride(first - 1) == width && width != product.columns) width = width * extent(axes[--first]);
+    if (first == 0 || first == axes.size()) return 0;
+    Dim step = product.columns;
+    for (size_t k = first; k-- > 0; step = step * extent(axes[k]))
+      if (stride(k) != step) return 0;
+    return step == product.columns * product.rows ? axes.size() - first : 0;
+  }
+
+  // Notes the products whose rows are the outer points if the last axes of `axes` are the inner ones; how many axes these
+  // are, or 0 when there is no such product.
+  size_t find_rows_of(const std::vector<int>& axes) {
+    constexpr int kMostParts = 8;
+    size_t columns = 0;
+    for (const ProductPlace& product : c_.products) {
+      std::vector<Dim> offsets;
+      size_t count = 0;
+      bool fits = true;
+      for (const NestAccess& access : nest_.accesses) {
+        if (access.slot != product.slot) continue;
+        const size_t own = columns_of(access, product, axes);
+        fits = fits && own > 0 && (count == 0 || own == count) && (columns == 0 || own == columns);
+        count = own;
+        if (std::find(offsets.begin(), offsets.end(), access.offset) == offsets.end()) offsets.push_back(access.offset);
+      }
+      const auto parts = static_cast<int>(offsets.size());
+      if (!fits || parts == 0 || parts > kMostParts) continue;
+      Dim width = 1;
+      for (size_t k = axes.size() - count; k < axes.size(); ++k) width = width * extent(axes[k]);
+      if (hint(width) < kColumnTile / 2 || width * Dim(parts) != product.columns) continue;
+      for (int part = 0; part < parts; ++part)
+        fits = fits && std::find(offsets.begin(), offsets.end(), width * Dim(part)) != offsets.end();
+      if (!fits) continue;
+      columns = count;
+      rows_of_.push_back({product.slot, parts, product.nanoseconds});
+    }
+    return columns;
+  }
+
+  // A plain map over the rows and columns of a product keeps them apart, so that it can run on a block of both.
+  bool keep_rows() {
+    const std::vector<int> axes = all_axes();
+    const size_t columns = find_rows_of(axes);
+    if (columns == 0) return false;
+    std::vector<int> rows(axes.begin(), axes.end() - static_cast<long>(columns));
+    std::vector<int> inner(axes.end() - static_cast<long>(columns), axes.end());
+    merge(rows);
+    merge(inner);
+    has_window_ = inner.size() == 1;
+    outer_ = rows;
+    outer_.insert(outer_.end(), inner.begin(), inner.end() - 1);
+    inner_ = {inner.back()};
+    if (!has_window_) rows_of_.clear();
+    return has_window_;
+  }
+
+  // Reductions along the rows of a product.
+  void find_rows() {
+    if (find_rows_of(all_axes()) != 1) rows_of_.clear();
+  }
+
+  std::vector<int> all_axes() const {
+    std::vector<int> axes = outer_;
+    axes.insert(axes.end(), inner_.begin(), inner_.end());
+    return axes;
   }
 
   // Whether each access belongs to every point of the inner axes, rather than to each outer point once.
@@ -377,6 +452,13 @@ class Scheduler {
       }
       k.stages.push_back(std::move(stage));
     }
+    // Nothing else may have these two, which are the only ones that change from block to block.
+    if (has_window_) {
+      k.window = static_cast<int>(out.vals.size());
+      out.vals.emplace_back(0);
+      out.vals.push_back(extent(inner_.back()));
+    }
+    if (!column) out.rows_of = rows_of_;
     set_range(out, column);
     for (DType dtype : nest_.scratch) {
       const Dim row = inner_points * Dim(size_of(dtype)) * Dim(column ? kColumnTile : 1);
@@ -385,6 +467,8 @@ class Scheduler {
     out.points = product(outer_) * walked;
     count_bytes(out);
     out.cost = nanoseconds_per_point(k);
+    const double own = out.cost * static_cast<double>(hint(out.points));
+    for (RowsOf& rows : out.rows_of) rows.share /= rows.share + own;
     return out;
   }
 
@@ -423,6 +507,8 @@ class Scheduler {
   const LowerContext& c_;
   LoopNest nest_;
   std::vector<int> outer_, inner_;
+  std::vector<RowsOf> rows_of_;
+  bool has_window_ = false;  // over a part of the columns of `rows_of_`
 };
 
 }  // namespace

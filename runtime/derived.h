@@ -6,6 +6,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "runtime/storage.h"
 
@@ -18,6 +19,28 @@ using DerivedKey = std::array<int64_t, 4>;
 // writes follows from the key and the elements.
 template <class Make>
 StorageRef derived(Storage* of, const void* data, const DerivedKey& key, size_t bytes, Make&& make);
+
+// The same where it is known, without versions, for how long the elements stay as they are: for the life of this.
+class DerivedCopies {
+ public:
+  template <class Make>
+  StorageRef derived(const void* data, const DerivedKey& key, size_t bytes, Make&& make) {
+    for (const Copy& copy : copies_)
+      if (copy.data == data && copy.key == key) return copy.made;
+    StorageRef made = allocate(bytes);
+    make(made->data);
+    copies_.push_back({data, key, made});
+    return made;
+  }
+
+ private:
+  struct Copy {
+    const void* data;
+    DerivedKey key;
+    StorageRef made;
+  };
+  std::vector<Copy> copies_;
+};
 
 namespace detail {
 // What is kept; null when there is nothing. `keep`: whether what is now made shall be given to keep_derived.

@@ -105,30 +105,28 @@ std::shared_ptr<const Product> make_product(const MatmulArgs& args, const Proble
   return made;
 }
 
-bool run_whole(const MatmulArgs& args, int64_t out_row) {
+enum class Aim : uint8_t { run, ask };
+
+bool whole(const MatmulArgs& args, int64_t out_row, Aim aim) {
   static dnnl::Cache<Product>& cache = *new dnnl::Cache<Product>(kCachedProducts);
   const Problem problem = describe(args, out_row);
   const dnnl::OneThread limit;
   const auto product = cache.find(problem.key, [&] { return make_product(args, problem); });
+  if (aim == Aim::ask) return static_cast<bool>(product->primitive);
   const dnnl::Place places[] = {{dnnl::kArgSource, product->source->get(), args.a},
                                 {dnnl::kArgWeights, product->weights->get(), args.b},
                                 {dnnl::kArgResult, product->result->get(), args.out}};
   return product->primitive && product->primitive.run(places);
 }
 
-}  // namespace
-
-bool dnnl_available() { return dnnl::engine() != nullptr; }
-std::string dnnl_description() { return dnnl::api().description; }
-
-bool dnnl_matmul(const MatmulArgs& args, int64_t out_row) {
-  if ((args.dtype != DType::f32 && args.dtype != DType::bf16) || !dnnl_available()) return false;
+bool compute(const MatmulArgs& args, int64_t out_row, Aim aim) {
+  if ((args.dtype != DType::f32 && args.dtype != DType::bf16) || dnnl::engine() == nullptr) return false;
   if (args.batch_rank + 2 > kMostRank || !is_plain(args.m, args.k, args.a_row, args.a_col) ||
       !is_plain(args.k, args.n, args.b_row, args.b_col))
     return false;
   for (int i = 0; i < args.batch_rank; ++i)
     if (args.a_batch[i] < 0 || args.b_batch[i] < 0) return false;
-  if (run_whole(args, out_row)) return true;
+  if (whole(args, out_row, aim)) return true;
   if (args.batch_rank == 0) return false;
   // No fast kernel for the batch as a whole: one product after another. Either all of them have one, or none.
   MatmulArgs inner = args;
@@ -141,9 +139,18 @@ bool dnnl_matmul(const MatmulArgs& args, int64_t out_row) {
     inner.a = static_cast<const char*>(args.a) + i * args.a_batch[0] * bytes;
     inner.b = static_cast<const char*>(args.b) + i * args.b_batch[0] * bytes;
     inner.out = static_cast<char*>(args.out) + i * out_stride * bytes;
-    if (!dnnl_matmul(inner, out_row)) return false;
+    if (!compute(inner, out_row, aim)) return false;
+    if (aim == Aim::ask) break;
   }
   return true;
 }
+
+}  // namespace
+
+bool dnnl_available() { return dnnl::engine() != nullptr; }
+std::string dnnl_description() { return dnnl::api().description; }
+
+bool dnnl_matmul(const MatmulArgs& args, int64_t out_row) { return compute(args, out_row, Aim::run); }
+bool dnnl_accepts(const MatmulArgs& args, int64_t out_row) { return compute(args, out_row, Aim::ask); }
 
 }  // namespace tandem

@@ -13,5 +13,7 @@ std::string dnnl_description();  // "oneDNN 2.6.3", or why there is none
 // On this thread alone. Rows of `out` are `out_row` elements apart. False when oneDNN has no fast kernel for this problem;
 // nothing is written then. f32 and bf16 only.
 bool dnnl_matmul(const MatmulArgs& args, int64_t out_row);
+// Whether it would be computed.
+bool dnnl_accepts(const MatmulArgs& args, int64_t out_row);
 
 }  // namespace tandem

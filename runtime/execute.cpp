@@ -12,6 +12,7 @@
 #include "runtime/access_message.h"
 #include "runtime/copy.h"
 #include "runtime/cuda/execute.h"
+#include "runtime/derived.h"
 #include "runtime/frame.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
@@ -57,33 +58,61 @@ class CpuFrame : public detail::Frame<CpuFrame> {
   bool truth(int slot) { return *at(slot).data != 0; }
 
   void execute(const Launch& op) {
-    const std::shared_ptr<const KernelCode>& held = program_.kernels[static_cast<size_t>(op.kernel)];
-    const KernelCode& kernel = *held;
-    detail::Scratch<void*, 24> pointers(op.args.size());
-    for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = address(op.args[i].slot, op.args[i].offset);
-    detail::Scratch<int64_t, 48> values(op.vals.size());
-    for (size_t i = 0; i < op.vals.size(); ++i) values[i] = dim(op.vals[i]);
-    const int64_t scratch_bytes = op.scratch_bytes < 0 ? 0 : dim(op.scratch_bytes);
-    Failure failure;
+    Started launch(*this, op);
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
-      begin(profile, EventKind::kernel, held, &op, op.cost * static_cast<double>(dim(op.range)) > kLong);
-    parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
+      begin(profile, EventKind::kernel, launch.kernel, &op, op.cost * static_cast<double>(dim(op.range)) > kLong);
+    parallel_for(dim(op.range), op.grain, op.cost,
+                 [&](int64_t begin, int64_t end) { launch.run(begin, end, launch.values.data()); });
+    count(launch, profile);
+    profile.reset();
+    end(launch);
+  }
+
+  // A launch whose arguments are known: threads run parts of it.
+  struct Started {
+    Started(CpuFrame& frame, const Launch& op)
+        : kernel(frame.program_.kernels[static_cast<size_t>(op.kernel)]),
+          pointers(op.args.size()),
+          values(op.vals.size()),
+          value_count(op.vals.size()),
+          scratch_bytes(op.scratch_bytes < 0 ? 0 : frame.dim(op.scratch_bytes)) {
+      for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = frame.address(op.args[i].slot, op.args[i].offset);
+      for (size_t i = 0; i < op.vals.size(); ++i) values[i] = frame.dim(op.vals[i]);
+    }
+    void run(int64_t begin, int64_t end, const int64_t* vals) {
       int64_t status[2] = {0, 0};
       StorageRef scratch;
       if (scratch_bytes > 0) scratch = allocate(static_cast<size_t>(scratch_bytes));
-      kernel.code->run(begin, end, pointers.data(), values.data(), scratch ? scratch->data : nullptr, status);
+      kernel->code->run(begin, end, pointers.data(), vals, scratch ? scratch->data : nullptr, status);
       if (status[0] != 0 && !failure.seen.exchange(true)) std::copy_n(status, 2, failure.status);
-    });
-    ++stats_.launches;
-    kernel.launches.fetch_add(1, std::memory_order_relaxed);
-    if (profile) [[unlikely]] {
-      profile->read = kernel.bytes_read.evaluate(symbols_);
-      profile->written = kernel.bytes_written.evaluate(symbols_);
-      profile.reset();
     }
-    if (failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
-      throw_failed_access(kernel, failure.status);
+    const std::shared_ptr<const KernelCode>& kernel;
+    detail::Scratch<void*, 24> pointers;
+    detail::Scratch<int64_t, 48> values;
+    size_t value_count;
+    int64_t scratch_bytes;
+    Failure failure;
+  };
+
+  void count(const Started& launch, std::optional<ProfileStep>& profile) {
+    ++stats_.launches;
+    launch.kernel->launches.fetch_add(1, std::memory_order_relaxed);
+    if (!profile) [[likely]]
+      return;
+    profile->read += launch.kernel->bytes_read.evaluate(symbols_);
+    profile->written += launch.kernel->bytes_written.evaluate(symbols_);
+  }
+  void end(const Started& launch) {
+    if (launch.failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
+      throw_failed_access(*launch.kernel, launch.failure.status);
+  }
+
+  void execute(const Loop& op) {
+    DerivedCopies copies;
+    DerivedCopies* const outer = std::exchange(loop_copies_, &copies);
+    Frame::execute(op);
+    loop_copies_ = outer;
   }
 
   [[noreturn]] void throw_failed_access(const KernelCode& kernel, const int64_t* status) {
@@ -112,24 +141,57 @@ class CpuFrame : public detail::Frame<CpuFrame> {
         profile->written = bytes_of(op.out);
       }
     }
-    matmul({.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
-            .m = dim(op.out.shape[rank - 2]),
-            .n = dim(op.out.shape[rank - 1]),
-            .k = dim(op.a.shape[rank - 1]),
-            .batch_rank = static_cast<int>(batch_rank),
-            .batch = extents,
-            .a_batch = a,
-            .b_batch = b,
-            .a_row = dim(op.a.strides[rank - 2]),
-            .a_col = dim(op.a.strides[rank - 1]),
-            .b_row = dim(op.b.strides[right - 2]),
-            .b_col = dim(op.b.strides[right - 1]),
-            .a = address(op.a.slot, op.a.offset),
-            .b = address(op.b.slot, op.b.offset),
-            .out = address(op.out.slot, op.out.offset),
-            .one_right = one_right,
-            .b_memory = versioned_memory(op.b.slot)});
+    MatmulArgs args{.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
+                    .m = dim(op.out.shape[rank - 2]),
+                    .n = dim(op.out.shape[rank - 1]),
+                    .k = dim(op.a.shape[rank - 1]),
+                    .batch_rank = static_cast<int>(batch_rank),
+                    .batch = extents,
+                    .a_batch = a,
+                    .b_batch = b,
+                    .a_row = dim(op.a.strides[rank - 2]),
+                    .a_col = dim(op.a.strides[rank - 1]),
+                    .b_row = dim(op.b.strides[right - 2]),
+                    .b_col = dim(op.b.strides[right - 1]),
+                    .a = address(op.a.slot, op.a.offset),
+                    .b = address(op.b.slot, op.b.offset),
+                    .out = address(op.out.slot, op.out.offset),
+                    .one_right = one_right,
+                    .b_memory = versioned_memory(op.b.slot),
+                    .b_copies = op.b_stays ? loop_copies_ : nullptr};
     ++stats_.library_calls;
+    if (!op.then) {
+      matmul(args);
+      return;
+    }
+    multiply_and_launch(args, *op.then, profile);
+  }
+
+  void multiply_and_launch(MatmulArgs& args, const Epilogue& op, std::optional<ProfileStep>& profile) {
+    struct Context {
+      Started launch;
+      int window;
+    } context{{*this, op.launch}, op.window};
+    const auto run = [](void* given, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+      auto& [launch, window] = *static_cast<Context*>(given);
+      if (window < 0) return launch.run(row, row + rows, launch.values.data());
+      detail::Scratch<int64_t, 48> values(launch.value_count);
+      std::copy_n(launch.values.data(), launch.value_count, values.data());
+      values[static_cast<size_t>(window)] = column;
+      values[static_cast<size_t>(window) + 1] = column + columns;
+      launch.run(row, row + rows, values.data());
+    };
+    int64_t rows = args.m;
+    for (int i = 0; i < args.batch_rank; ++i) rows *= args.batch[i];
+    const AfterBlock after{run, &context, op.parts, op.window < 0};
+    if (rows == dim(op.launch.range)) args.after = &after;
+    if (!matmul(args)) {
+      profile.reset();
+      return execute(op.launch);
+    }
+    count(context.launch, profile);
+    profile.reset();
+    end(context.launch);
   }
 
   void execute(const Call& op) {
@@ -298,6 +360,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
 
  private:
   bool settles_ = true;
+  DerivedCopies* loop_copies_ = nullptr;  // of the innermost loop
 };
 
 }  // namespace

@@ -17,7 +17,9 @@ constexpr int64_t kPackedMatrix = 2;     // of DerivedKey
 constexpr int64_t kDepth = 256;          // of a block of k: of a panel, it stays in the first-level cache
 constexpr int64_t kArranged = 64 << 10;  // elements of the left-hand side: they stay in the second-level cache
 constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile meets before the next one does
-constexpr int64_t kTaskColumns = 256;    // at least, where there are few rows
+constexpr int64_t kBlock = 64 << 10;     // elements of whole rows of the result: they stay there, too
+constexpr int64_t kTaskColumns = 256;    // at least
+constexpr int64_t kTasks = 3;            // at least, for each thread
 constexpr double kNanosecondsPerStep = 0.008;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -26,15 +28,11 @@ int64_t padded(int64_t depth) { return ceil_div(depth, kLanes) * kLanes; }
 class Product {
  public:
   Product(const MatmulArgs& args, const PanelTiles& tiles)
-      : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), columns_(panels_) {
+      : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), run_(panels_) {
     for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
-    rows_ = ceil_div(all_rows_, ceil_div(all_rows_, kArranged / std::min(args.k, kDepth)));
-    // Where there are few tasks, rows, then columns are shared, too.
-    const int64_t wanted = num_threads() > 1 ? 3 * int64_t{num_threads()} : 1;
-    const auto tasks = [&] { return ceil_div(all_rows_, rows_) * ceil_div(panels_, columns_); };
-    while (tasks() < wanted && rows_ > 4 * PanelTiles::kMostPlaces)
-      rows_ = ceil_div(ceil_div(rows_, 2), PanelTiles::kMostPlaces) * PanelTiles::kMostPlaces;
-    while (tasks() < wanted && columns_ * kPanel > kTaskColumns) columns_ = ceil_div(columns_, 2);
+    most_rows_ = kArranged / std::min(args.k, kDepth);
+    if (args.after) cut_for(*args.after);
+    cut();
     // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
     direct_ = args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
@@ -42,8 +40,8 @@ class Product {
   void run() {
     const StorageRef packed = pack();
     packed_ = static_cast<const float*>(packed->data);
-    const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(panels_, columns_);
-    const double cost = static_cast<double>(rows_ * std::min(columns_ * kPanel, args_.n)) *
+    const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(run_, columns_);
+    const double cost = static_cast<double>(rows_ * std::min(columns_ * parts_ * kPanel, args_.n)) *
                         static_cast<double>(args_.k) * kNanosecondsPerStep;
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
       const size_t bytes = static_cast<size_t>(rows_ * padded(std::min(args_.k, kDepth))) * sizeof(float);
@@ -54,12 +52,44 @@ class Product {
   }
 
  private:
+  // Tasks of equal size, as many for every thread. Where rows make few of them, columns are cut first: each task then
+  // arranges the rows again, which is little for that many columns.
+  void cut() {
+    const int64_t threads = num_threads(), wanted = threads > 1 ? kTasks * threads : 1;
+    int64_t rows = ceil_div(all_rows_, most_rows_), columns = 1;
+    const auto narrow = [&](int64_t least) { return whole_rows_ || run_ / (2 * columns) * parts_ * kPanel < least; };
+    while (rows * columns < wanted) {
+      if (!narrow(2 * kTaskColumns))
+        columns *= 2;
+      else if (all_rows_ / (2 * rows) >= 2 * PanelTiles::kMostPlaces)
+        rows *= 2;
+      else if (!narrow(kTaskColumns))
+        columns *= 2;
+      else
+        break;
+    }
+    if (columns == 1 && rows > wanted) rows = ceil_div(rows, threads) * threads;
+    rows_ = ceil_div(all_rows_, rows);
+    columns_ = ceil_div(run_, columns);
+  }
+
+  void cut_for(const AfterBlock& after) {
+    whole_rows_ = after.whole_rows || (after.parts > 1 && args_.n % (after.parts * kPanel) != 0);
+    width_ = args_.n / after.parts;
+    if (!whole_rows_) {
+      parts_ = after.parts;
+      run_ = ceil_div(width_, kPanel);
+    } else {
+      most_rows_ = std::min(most_rows_, std::max<int64_t>(kBlock / args_.n, 2 * PanelTiles::kMostPlaces));
+    }
+  }
+
   // All panels, or, if the others are read as they lie, the last one, unless it is full.
   StorageRef pack() const {
     const int64_t first = direct_ ? args_.n / kPanel : 0;
     const size_t bytes = static_cast<size_t>((panels_ - first) * kPanel * args_.k) * sizeof(float);
     const DerivedKey key{kPackedMatrix, (args_.b_row << 1) + direct_, args_.b_col, (args_.k << 32) ^ args_.n};
-    return derived(args_.b_memory, args_.b, key, bytes, [&](void* to) {
+    const auto make = [&](void* to) {
       parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t column = (first + i) * kPanel;
@@ -67,22 +97,37 @@ class Product {
                      std::min(kPanel, args_.n - column), static_cast<float*>(to) + i * kPanel * args_.k);
         }
       });
-    });
+    };
+    const bool has_versions = args_.b_memory && !args_.b_memory->lent;
+    if (args_.b_copies && !has_versions) return args_.b_copies->derived(args_.b, key, bytes, make);
+    return derived(args_.b_memory, args_.b, key, bytes, make);
   }
 
-  // `column` in panels.
+  // `column` in panels, of each part.
   void run_task(int64_t row, int64_t column, float* arranged) const {
-    const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, panels_);
+    const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, run_);
     float* out = static_cast<float*>(args_.out) + row * args_.n;
     for (int64_t p = 0; p < args_.k; p += kDepth) {
-      const int64_t depth = std::min(kDepth, args_.k - p), group = std::max<int64_t>(kGrouped / (depth * kPanel), 1);
+      const int64_t depth = std::min(kDepth, args_.k - p);
+      const int64_t group = std::max<int64_t>(kGrouped / (depth * kPanel * parts_), 1);
+      const bool ends = args_.after && p + depth == args_.k;
       arrange(row, rows, p, depth, arranged);
-      for (int64_t first = column; first < last; first += group)
+      for (int64_t first = column; first < last; first += group) {
+        const int64_t end = std::min(first + group, last);
         for_each_tile(rows, [&](int64_t begin, int64_t count) {
-          for (int64_t panel = first; panel < std::min(first + group, last); ++panel)
-            run_panel(arranged + begin * padded(depth), count, p, depth, panel, out + begin * args_.n + panel * kPanel);
+          for (int64_t part = 0; part < parts_; ++part)
+            for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
+              run_panel(arranged + begin * padded(depth), count, p, depth, panel,
+                        out + begin * args_.n + panel * kPanel);
         });
+        if (ends && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
+      }
+      if (ends && whole_rows_) finish(row, rows, 0, width_);
     }
+  }
+
+  void finish(int64_t row, int64_t rows, int64_t column, int64_t end) const {
+    args_.after->run(args_.after->context, row, rows, column, end - column);
   }
 
   // Rows of a tile: as equal as possible.
@@ -179,7 +224,13 @@ class Product {
   const PanelTiles& tiles_;
   int64_t all_rows_;  // through the batch, which has one right-hand matrix
   int64_t panels_;
-  int64_t rows_, columns_;  // of the result in a task; columns in panels
+  // What comes after a block needs some columns of each of so many parts of the result, or whole rows.
+  int64_t parts_ = 1;
+  int64_t run_;        // panels of a part
+  int64_t width_ = 0;  // columns of a part
+  bool whole_rows_ = false;
+  int64_t most_rows_;
+  int64_t rows_, columns_;  // of a part of the result in a task; columns in panels
   bool direct_;
   const float* packed_ = nullptr;
 };

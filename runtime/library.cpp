@@ -66,6 +66,7 @@ void simplify(MatmulArgs& args, Batch& batch) {
 // A matrix times a vector, as the transposed product: a row of results fills the tiles, a column would waste them.
 void turn_column(MatmulArgs& args) {
   if (args.n != 1 || args.m == 1) return;
+  args.after = nullptr;
   std::swap(args.m, args.n);
   std::swap(args.a, args.b);
   std::swap(args.a_batch, args.b_batch);
@@ -136,41 +137,72 @@ Cut cut_of(const MatmulArgs& args) {
   return half_rows.parts() > 1 ? half_rows : half_columns;
 }
 
-bool share_dnnl(const MatmulArgs& args) {
-  const Cut cut = cut_of(args);
+// One part of a product, and where in the result it lies.
+struct Part {
+  MatmulArgs args;
+  int64_t extents[kMostBatchAxes];
+  int64_t row = 0, rows, column = 0, columns;
+};
+
+void cut_part(const MatmulArgs& args, const Cut& cut, int64_t number, Part& part) {
+  const int64_t first = number * cut.step, count = std::min(cut.step, cut.extent - first);
+  part.args = args;
+  part.rows = batch_count(args) * args.m, part.columns = args.n;
+  int64_t a = 0, b = 0, out = 0;
+  switch (cut.along) {
+    case Cut::Along::batch:
+      std::copy_n(args.batch, args.batch_rank, part.extents);
+      part.extents[0] = count;
+      part.args.batch = part.extents;
+      a = args.a_batch[0], b = args.b_batch[0], out = part.rows / args.batch[0] * args.n;
+      part.row = part.rows / args.batch[0] * first, part.rows = part.rows / args.batch[0] * count;
+      break;
+    case Cut::Along::rows: part.args.m = part.rows = count, part.row = first, a = args.a_row, out = args.n; break;
+    case Cut::Along::columns: part.args.n = part.columns = count, part.column = first, b = args.b_col, out = 1; break;
+  }
   const int64_t bytes = size_of(args.dtype);
-  int64_t out_batch = args.m * args.n;
-  for (int i = 1; i < args.batch_rank; ++i) out_batch *= args.batch[i];
+  part.args.a = static_cast<const char*>(args.a) + first * a * bytes;
+  part.args.b = static_cast<const char*>(args.b) + first * b * bytes;
+  part.args.out = static_cast<char*>(args.out) + first * out * bytes;
+}
+
+// Whether `after` can run on the parts, none of which the library will refuse: it may write over what it reads, so it
+// cannot run again.
+bool takes_parts(const MatmulArgs& args, const Cut& cut) {
+  if (!args.after || (cut.along == Cut::Along::columns && (args.after->whole_rows || args.after->parts > 1)))
+    return false;
+  Part part;
+  for (const int64_t number : {int64_t{0}, cut.parts() - 1}) {
+    cut_part(args, cut, number, part);
+    if (!dnnl_accepts(part.args, args.n)) return false;
+  }
+  return true;
+}
+
+enum class Done : uint8_t { nothing, product, both };
+
+Done share_dnnl(const MatmulArgs& args) {
+  const Cut cut = cut_of(args);
+  const bool after = takes_parts(args, cut);
   std::atomic<bool> refused{false};
   const double steps = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
   const double part_steps = args.batch_rank > 0 ? kPart : std::min(kPart, steps / static_cast<double>(cut.parts()));
   parallel_for(cut.parts(), 1, kPartNanoseconds * part_steps / kPart, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end && !refused.load(std::memory_order_relaxed); ++i) {
-      const int64_t first = i * cut.step, count = std::min(cut.step, cut.extent - first);
-      MatmulArgs part = args;
-      int64_t extents[kMostBatchAxes];
-      int64_t a = 0, b = 0, out = 0;
-      switch (cut.along) {
-        case Cut::Along::batch:
-          std::copy_n(args.batch, args.batch_rank, extents);
-          extents[0] = count;
-          part.batch = extents;
-          a = args.a_batch[0], b = args.b_batch[0], out = out_batch;
-          break;
-        case Cut::Along::rows: part.m = count, a = args.a_row, out = args.n; break;
-        case Cut::Along::columns: part.n = count, b = args.b_col, out = 1; break;
-      }
-      part.a = static_cast<const char*>(args.a) + first * a * bytes;
-      part.b = static_cast<const char*>(args.b) + first * b * bytes;
-      part.out = static_cast<char*>(args.out) + first * out * bytes;
-      if (!dnnl_matmul(part, args.n)) refused.store(true, std::memory_order_relaxed);
+      Part part;
+      cut_part(args, cut, i, part);
+      if (!dnnl_matmul(part.args, args.n))
+        refused.store(true, std::memory_order_relaxed);
+      else if (after)
+        args.after->run(args.after->context, part.row, part.rows, part.column, part.columns);
     }
   });
-  return !refused.load();
+  check_internal(!refused.load() || !after, "oneDNN refused a part of a product that it had accepted");
+  return refused.load() ? Done::nothing : after ? Done::both : Done::product;
 }
 
-bool call_dnnl(const MatmulArgs& given) {
-  if (share_dnnl(given)) return true;
+Done call_dnnl(const MatmulArgs& given) {
+  if (const Done done = share_dnnl(given); done != Done::nothing) return done;
   MatmulArgs args = given;
   int64_t a_batch[kMostBatchAxes] = {}, b_batch[kMostBatchAxes] = {};
   std::copy_n(args.a_batch, args.batch_rank, a_batch);
@@ -185,20 +217,20 @@ bool call_dnnl(const MatmulArgs& given) {
     a = copy_plain(args.dtype, args.batch_rank, args.batch, a_batch, args.m, args.k, args.a_row, args.a_col, args.a);
   if (negative(b_batch) || !is_unit_strided(args.k, args.n, args.b_row, args.b_col))
     b = copy_plain(args.dtype, args.batch_rank, args.batch, b_batch, args.k, args.n, args.b_row, args.b_col, args.b);
-  return (a || b) && share_dnnl(args);
+  return a || b ? share_dnnl(args) : Done::nothing;
 }
 
 }  // namespace
 
-void matmul(const MatmulArgs& given) {
+bool matmul(const MatmulArgs& given) {
   check_internal(
       given.m >= 0 && given.n >= 0 && given.k >= 0 && given.batch_rank >= 0 && given.batch_rank <= kMostBatchAxes,
       "matmul of {}x{}x{} with {} batch axes", given.m, given.n, given.k, given.batch_rank);
   const int64_t results = batch_count(given) * given.m * given.n;
-  if (results == 0) return;
+  if (results == 0) return false;
   if (given.k == 0) {
     std::memset(given.out, 0, static_cast<size_t>(results * size_of(given.dtype)));
-    return;
+    return false;
   }
   // By what was asked for: what simplify() merges depends on strides, which must not show in the bits.
   const bool dots = given.m == 1 && given.n == 1, vectors = given.n == 1 || (given.m == 1 && results == given.n);
@@ -208,7 +240,7 @@ void matmul(const MatmulArgs& given) {
   turn_column(args);
   if (dots ? dot_products(args, best_isa()) : vectors && args.m == 1 && gemv_in_lanes(args, best_isa())) {
     own_calls.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return false;
   }
   const bool library_type = (args.dtype == DType::f32 && args.m != 1) || args.dtype == DType::bf16;
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
@@ -217,14 +249,15 @@ void matmul(const MatmulArgs& given) {
   const bool one_right = args.dtype == DType::f32 && (given.one_right || results == given.m * given.n);
   if (library_type && large && one_right && gemm_panels(args)) {
     own_calls.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return args.after != nullptr;
   }
-  if (library_type && large && call_dnnl(args)) {
+  if (const Done done = library_type && large ? call_dnnl(args) : Done::nothing; done != Done::nothing) {
     dnnl_calls.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return done == Done::both;
   }
   own_calls.fetch_add(1, std::memory_order_relaxed);
   gemm(args);
+  return false;
 }
 
 std::string library_versions() { return dnnl_description(); }

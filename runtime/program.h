@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -73,11 +74,23 @@ struct Launch {
   DimRef scratch_bytes = -1;
 };
 
+// A launch that comes right after a product, whose rows are its range, and may run on blocks of it as they become known:
+// at each row it reads of the product that row only, `parts` runs of columns one behind the other. With a `window`
+// (Kernel::window) it also may get some columns of all runs, which vals[window] and vals[window + 1] then say; what it
+// reads of each run is the column itself. It writes to neither operand of the product.
+struct Epilogue {
+  Launch launch;
+  int parts = 1;
+  int window = -1;
+};
+
 // out = a @ b over the last two axes. All three have the same rank and batch extents (broadcast by zero strides), but `b`
 // may have two axes: one matrix for the whole batch. `out` is contiguous and overlaps neither operand.
 struct Matmul {
   View a, b, out;
   OriginRef origin = {};
+  std::optional<Epilogue> then = {};
+  bool b_stays = false;  // `b` holds the same in all rounds of the innermost loop around the step
 };
 
 // Same dtype and shape; may overlap.

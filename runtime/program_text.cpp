@@ -81,7 +81,14 @@ class Printer {
     line("launch k{}({}) vals [{}] range d{} grain {} cost {}{}", op.kernel, join(args), dims(op.vals), op.range,
          op.grain, op.cost, op.scratch_bytes < 0 ? "" : fmt::format(" scratch d{}", op.scratch_bytes));
   }
-  void print(const Matmul& op) { line("matmul {} <- {} @ {}", view(op.out), view(op.a), view(op.b)); }
+  void print(const Matmul& op) {
+    line("matmul {} <- {} @ {}{}", view(op.out), view(op.a), view(op.b), op.b_stays ? " stays" : "");
+    if (!op.then) return;
+    ++depth_;
+    line("then by {} of {}", op.then->window < 0 ? "rows" : fmt::format("blocks v{}", op.then->window), op.then->parts);
+    print(op.then->launch);
+    --depth_;
+  }
   void print(const Call& op) {
     std::vector<std::string> inputs;
     inputs.reserve(op.inputs.size());

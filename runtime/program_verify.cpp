@@ -108,6 +108,12 @@ class Verifier {
     }
     require(op.out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");
     require(op.a.slot != op.out.slot && op.b.slot != op.out.slot, "the result of matmul is not an operand");
+    if (!op.then) return;
+    check(op.then->launch);
+    step_ = "matmul";
+    require(op.then->parts >= 1, "what follows a product reads of it");
+    require(op.then->window < 0 || static_cast<size_t>(op.then->window) + 1 < op.then->launch.vals.size(),
+            "a window is two values");
   }
   void check(const Call& op) {
     step_ = "call";

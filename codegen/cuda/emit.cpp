@@ -10,7 +10,10 @@ namespace tandem::cuda {
 
 std::string Source::text() const { return prelude_for(body) + body; }
 
-Source emit(const Kernel& kernel) { return Emitter(kernel).run(); }
+Source emit(const Kernel& kernel) {
+  check_internal(kernel.window < 0, "kernel '{}' follows a product block by block, which GPUs do not do", kernel.name);
+  return Emitter(kernel).run();
+}
 
 std::string Emitter::coef(const Coef& c) {
   if (c.literal) return c.value < 0 ? fmt::format("({})", c.value) : fmt::format("{}", c.value);

@@ -174,6 +174,7 @@ class Run {
         low_ = index_[rank - 1] * k_.order.block;
         high_ = std::min(high_, low_ + k_.order.block);
       }
+      if (k_.window >= 0) low_ = vals_[k_.window], high_ = vals_[k_.window + 1];
       if (!column) {
         point();
         continue;

@@ -172,6 +172,11 @@ void Emitter::outer_point(const std::vector<Value>& index) {
     high_ = minimum(t_.def("add i64 {}, {}", low_, block), full_extent);
     total_ = t_.def("sub i64 {}, {}", high_, low_);
   }
+  if (k_.window >= 0) {
+    low_ = coef({false, k_.window});
+    high_ = coef({false, k_.window + 1});
+    total_ = t_.def("sub i64 {}, {}", high_, low_);
+  }
   if (is_column_mode(k_))
     column_tile();
   else
@@ -256,7 +261,7 @@ void Emitter::emit_stage(const Stage& stage, size_t first_result) {
   }
   // Results of an empty inner domain; nothing may be loaded for it.
   std::optional<If> guard;
-  bool may_be_empty = is_flat_map(k_);
+  bool may_be_empty = is_flat_map(k_) || k_.window >= 0;
   for (int level = 1; level <= inner_rank(); ++level)
     may_be_empty |= !inner_extent(level).literal || inner_extent(level).value <= 0;
   if (may_be_empty) {

@@ -112,6 +112,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
 
   void execute(const Matmul& op) {
     const DType dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype;
+    check_internal(!op.then, "products on GPUs end with themselves");
     if (!has_matmul(dtype)) return on_host(op, nullptr, -1);
     const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
     detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);

@@ -39,6 +39,48 @@ TEST_CASE("argmax and argmin find the first extreme, NaN first of all") {
   }
 }
 
+TEST_CASE("a kernel with a window walks these columns of every row, with the indices of the whole") {
+  const auto rows_of = [](int64_t rows, int64_t n, bool window) {
+    Case c;
+    c.axis(rows);
+    c.axis(n);
+    c.kernel.outer_rank = 1;
+    c.kernel.vector_axis = 1;
+    Body body;
+    const auto in = [&](const std::vector<int64_t>& strides) {
+      return body.load(c.access(c.buffer(DType::f32, BufferRole::input), strides, true), DType::f32);
+    };
+    const Scalar x = in({n + 3, 1}), bias = in({0, 1}), scale = in({1, 0});
+    const Scalar column = body.b.emit(ScalarOp::cast, DType::f32, body.index(1).id);
+    Stage stage;
+    stage.stores = {
+        {c.access(c.buffer(DType::f32, BufferRole::output), {n, 1}, true), ((x + bias) * scale + column).id}};
+    stage.body = body.b.take();
+    c.kernel.stages = {stage};
+    if (window) {
+      c.kernel.window = static_cast<int>(c.vals.size());
+      c.vals.insert(c.vals.end(), {0, n});
+    }
+    Random random(21);
+    c.fill(random, false);
+    return c;
+  };
+  for (const int64_t n : {1, 16, 33, 100, 512}) {
+    const Case whole = rows_of(5, n, false);
+    const Outcome expected = execute(interpreter(), whole, 1);
+    Case c = rows_of(5, n, true);
+    for (const int64_t width : {int64_t{0}, int64_t{1}, int64_t{7}, int64_t{32}, n}) {
+      for (int64_t low = 0; low < n; low += std::max<int64_t>(width, n / 3 + 1)) {
+        c.vals.end()[-2] = low, c.vals.end()[-1] = std::min(n, low + width);
+        check_agreement(c);
+        c.data = execute(interpreter(), c, 2).data;
+      }
+      if (width < n) continue;
+      CHECK(difference(c, expected, {c.data, false}).empty());
+    }
+  }
+}
+
 TEST_CASE("a bad index is reported with its access and value, and only if it is real") {
   for (const int64_t n : {1, 16, 37}) {
     Case c;

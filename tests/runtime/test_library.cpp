@@ -1,6 +1,7 @@
 #include "ir/scalar.h"
 #include "runtime/library.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "runtime/dnnl_api.h"
 #include "runtime/gemm.h"
 #include "runtime/gemv.h"
+#include "runtime/panel_tile.h"
 #include "runtime/parallel.h"
 #include "tests/ir/real_dtypes.h"
 #include "tests/runtime/fork.h"
@@ -222,6 +224,52 @@ std::vector<Isa> instruction_sets() {
 }
 
 }  // namespace
+
+TEST_CASE("every block of a product is handed on once, when it is complete") {
+  std::mt19937 random(5);
+  const int64_t shapes[][3] = {{1, 64, 1200},  {5, 4096, 64}, {32, 1024, 256},
+                               {300, 96, 700}, {700, 70, 40}, {64, 2000, 300}};
+  for (const auto& [m, n, k] : shapes)
+    for (const int parts : {1, 2, 4})
+      for (const bool whole : {false, true})
+        for (const int64_t batch : {1, 3}) {
+          if (n % parts != 0) continue;
+          CAPTURE(m, n, k, parts, whole, batch);
+          Problem plain(DType::f32, m, n, k, {batch}, random);
+          std::fill(plain.b_batch.begin(), plain.b_batch.end(), 0);
+          plain.args.one_right = true;
+          matmul(plain.args);
+          std::vector<float> expected(plain.out.size() / 4), seen(expected.size());
+          std::memcpy(expected.data(), plain.out.data(), plain.out.size());
+          struct Context {
+            const float* out;
+            std::vector<float>& seen;
+            int64_t width, parts, n;
+            bool whole;
+            std::atomic<int64_t> elements{0};
+            std::atomic<bool> narrow{false};
+          } context{reinterpret_cast<const float*>(plain.out.data()), seen, n / parts, parts, n, whole};
+          const auto take = [](void* given, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+            auto& c = *static_cast<Context*>(given);
+            if (c.whole && columns != c.width) c.narrow = true;
+            for (int64_t i = row; i < row + rows; ++i)
+              for (int64_t part = 0; part < c.parts; ++part)
+                std::copy_n(c.out + i * c.n + part * c.width + column, columns,
+                            c.seen.data() + i * c.n + part * c.width + column);
+            c.elements += rows * columns * c.parts;
+          };
+          const AfterBlock after{take, &context, parts, whole};
+          plain.args.after = &after;
+          std::fill(plain.out.begin(), plain.out.end(), 'y');
+          const bool done = matmul(plain.args);
+          CHECK(std::memcmp(plain.out.data(), expected.data(), plain.out.size()) == 0);
+          CHECK(done == (panel_tiles(best_isa()) != nullptr && batch * m > 1));
+          if (!done) continue;
+          CHECK(context.elements == batch * m * n);
+          CHECK(!context.narrow);
+          CHECK(seen == expected);
+        }
+}
 
 TEST_CASE("our own product is one chain of fused multiply-adds, on every instruction set and layout") {
   std::mt19937 random(1);

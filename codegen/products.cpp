@@ -1,0 +1,163 @@
+// What steps of products can know of the steps around them.
+//
+// Products and what follows them become one step: the kernel runs on blocks of the product while they are in the caches.
+// The step stands where the launch stood, so what lies in between must not touch the product or change its operands. The
+// kernel writes while other blocks still read the operands: it may not write to them. That a result takes over the memory
+// of the product itself is fine, for lifetimes have seen that it reads each element where it writes it.
+#include <algorithm>
+#include <numeric>
+
+#include "codegen/plan.h"
+#include "codegen/steps.h"
+
+namespace tandem {
+
+namespace {
+
+Slots written_by(const Launch& launch, std::span<const Kernel> kernels) {
+  const Kernel& kernel = kernels[static_cast<size_t>(launch.kernel)];
+  Slots written;
+  for (size_t i = 0; i < launch.args.size(); ++i)
+    if (kernel.buffers[i].role == BufferRole::output) written.insert(launch.args[i].slot);
+  return written;
+}
+
+// All that a block changes: slots that get another buffer, and those whose elements do.
+void collect_changes(const Block& block, std::span<const Kernel> kernels, Slots& changes) {
+  for (const Step& step : block) {
+    Slots used;
+    collect(step, used, changes);
+    if (const Launch* launch = launch_of(step)) changes.merge(written_by(*launch, kernels));
+    std::visit(
+        Overload{[&](const Matmul& s) { changes.insert(s.out.slot); },
+                 [&](const Call& s) { changes.insert(s.out.slot); }, [&](const Copy& s) { changes.insert(s.to.slot); },
+                 [&](const Put& s) { changes.insert(s.to.slot); },
+                 [&](const Branch& s) {
+                   collect_changes(s.then_block, kernels, changes);
+                   collect_changes(s.else_block, kernels, changes);
+                 },
+                 [&](const Loop& s) {
+                   collect_changes(s.condition, kernels, changes);
+                   collect_changes(s.body, kernels, changes);
+                 },
+                 [](const auto&) {}},
+        step.op);
+  }
+}
+
+// `changes`: of the innermost loop around the block.
+void mark(Block& block, const Slots& changes) {
+  for (Step& step : block) {
+    if (auto* product = std::get_if<Matmul>(&step.op)) product->b_stays = !changes.contains(product->b.slot);
+    if (auto* branch = std::get_if<Branch>(&step.op))
+      mark(branch->then_block, changes), mark(branch->else_block, changes);
+  }
+}
+
+class Joining {
+ public:
+  Joining(Plan& plan, std::span<const std::vector<RowsOf>> rows_of)
+      : plan_(plan), kernels_(plan.kernels), rows_of_(rows_of) {}
+
+  void run(Block& block) const {
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (auto* branch = std::get_if<Branch>(&block[i].op)) run(branch->then_block), run(branch->else_block);
+      if (auto* loop = std::get_if<Loop>(&block[i].op)) run(loop->condition), run(loop->body);
+      const auto* launch = std::get_if<Launch>(&block[i].op);
+      if (!launch) continue;
+      const RowsOf* rows = nullptr;
+      const size_t product = product_before(block, i, *launch, rows);
+      if (!rows) continue;
+      Matmul joined = std::get<Matmul>(block[product].op);
+      const Kernel& kernel = kernels_[static_cast<size_t>(launch->kernel)];
+      joined.then = Epilogue{*launch, rows->parts, kernel.window};
+      rename(joined.origin, kernel, rows->share);
+      block[i].op = std::move(joined);
+      block.erase(block.begin() + static_cast<long>(product));
+      --i;
+    }
+  }
+
+ private:
+  // To profiles the step is one of the product's, and of all lines: each by its share of the time.
+  void rename(OriginRef& origin, const Kernel& kernel, double share) const {
+    constexpr double kAll = 1000;
+    StepOrigin both = origin ? *origin : StepOrigin{};
+    both.name += "+" + kernel.name;
+    both.weights.assign(both.sources.size(), static_cast<int>(kAll * share) + 1);
+    const int sum = std::max(1, std::accumulate(kernel.weights.begin(), kernel.weights.end(), 0));
+    for (size_t i = 0; i < kernel.sources.size(); ++i) {
+      const auto own = static_cast<int>(kAll * (1 - share) * kernel.weights[i] / sum) + 1;
+      const auto known = std::find(both.sources.begin(), both.sources.end(), kernel.sources[i]);
+      if (known != both.sources.end()) {
+        both.weights[static_cast<size_t>(known - both.sources.begin())] += own;
+        continue;
+      }
+      both.sources.push_back(kernel.sources[i]);
+      both.weights.push_back(own);
+    }
+    const auto made = std::make_shared<const StepOrigin>(std::move(both));
+    for (LibraryNode& library : plan_.libraries)
+      if (library.origin == origin) library.origin = made;
+    origin = made;
+  }
+
+  // The last product that the launch can follow; `rows`: how it reads it, or null.
+  size_t product_before(const Block& block, size_t at, const Launch& launch, const RowsOf*& rows) const {
+    for (size_t k = at; k-- > 0;) {
+      const auto* product = std::get_if<Matmul>(&block[k].op);
+      if (!product || product->then) continue;
+      for (const RowsOf& known : rows_of_[static_cast<size_t>(launch.kernel)])
+        if (known.slot == product->out.slot) rows = &known;
+      if (!rows) continue;
+      bool free = !writes(launch, product->a.slot) && !writes(launch, product->b.slot);
+      for (size_t between = k + 1; free && between < at; ++between) free = passes(block[between], *product);
+      if (!free) rows = nullptr;
+      return k;
+    }
+    return at;
+  }
+
+  bool writes(const Launch& launch, int slot) const { return written_by(launch, kernels_).contains(slot); }
+
+  // Whether the product may as well come after the step.
+  bool passes(const Step& step, const Matmul& product) const {
+    Slots used, defined;
+    collect(step, used, defined);
+    const auto touches = [&](int slot) { return used.contains(slot) || defined.contains(slot); };
+    if (touches(product.out.slot)) return false;
+    if (!touches(product.a.slot) && !touches(product.b.slot)) return true;
+    const auto* other = std::get_if<Matmul>(&step.op);
+    if (other && (other->out.slot == product.a.slot || other->out.slot == product.b.slot)) return false;
+    const Launch* launch = launch_of(step);
+    return (launch || other) && !(launch && (writes(*launch, product.a.slot) || writes(*launch, product.b.slot)));
+  }
+
+  Plan& plan_;
+  std::span<const Kernel> kernels_;
+  std::span<const std::vector<RowsOf>> rows_of_;
+};
+
+}  // namespace
+
+void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of) {
+  Joining(plan, rows_of).run(block);
+}
+
+void mark_staying(Block& block, std::span<const Kernel> kernels) {
+  for (Step& step : block) {
+    if (auto* branch = std::get_if<Branch>(&step.op))
+      mark_staying(branch->then_block, kernels), mark_staying(branch->else_block, kernels);
+    auto* loop = std::get_if<Loop>(&step.op);
+    if (!loop) continue;
+    Slots changes;
+    for (const auto& [to, from] : loop->carried) changes.insert(to), changes.insert(from);
+    for (Block* part : {&loop->condition, &loop->body}) collect_changes(*part, kernels, changes);
+    for (Block* part : {&loop->condition, &loop->body}) {
+      mark(*part, changes);
+      mark_staying(*part, kernels);
+    }
+  }
+}
+
+}  // namespace tandem
