@@ -36,14 +36,12 @@ std::vector<TensorRef> Recorder::lanes_end(const std::vector<TensorRef>& results
     }
     ids.push_back(id);
   }
-  if (!top().written.empty())
-    throw_error(ErrorKind::capture,
-                "vectorize: got a function that writes to a tensor from outside of it; need one without effects, of which "
-                "all elements are computed at once; try returning the value");
   const OpenLanes open = std::move(lanes_.back());
   lanes_.pop_back();
   Frame frame = std::move(frames_.back());
   frames_.pop_back();
+  const bool writes = !frame.written.empty();
+  undo_writes(frame);
   frame.graph.results = std::move(ids);
   std::vector<ValueId> inputs;
   for (const TensorRef& argument : open.arguments) inputs.push_back(read(argument));
@@ -55,6 +53,10 @@ std::vector<TensorRef> Recorder::lanes_end(const std::vector<TensorRef>& results
     const ValueId whole = with_shape(value, open.shape);
     out.push_back(wrap(whole != value || is_same ? emit(op("copy"), {whole}, {}) : whole));
   }
+  if (writes)
+    throw_error(ErrorKind::capture,
+                "vectorize: got a function that writes to a tensor from outside of it; need one without effects, of which "
+                "all elements are computed at once; try returning the value");
   return out;
 }
 

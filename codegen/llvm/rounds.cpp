@@ -89,7 +89,6 @@ void Emitter::emit_loop(size_t number) {
     }
   next.insert(next.end(), active.begin(), active.end());
   rounds.close(next);
-  forget_places();
 }
 
 }  // namespace tandem::llvm

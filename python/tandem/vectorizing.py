@@ -20,7 +20,8 @@ class Elementwise:
     """What an annotated function stands for: calls the function for each element, or records it for all of them."""
 
     def __init__(self, function: Callable[..., Any], excluded: frozenset[int | str], otypes: tuple[Any, ...] | None):
-        self.function, self.excluded, self.otypes = function, excluded, otypes
+        self.function = self.__wrapped__ = function
+        self.excluded, self.otypes = excluded, otypes
         self.__name__: str = getattr(function, "__name__", type(function).__name__)
         self.__qualname__: str = getattr(function, "__qualname__", self.__name__)
         self.__module__ = getattr(function, "__module__", None) or "__main__"
@@ -84,13 +85,21 @@ class Elementwise:
     def _types(self, call: Callable[..., Any], tensors: list[Any], structure: Any) -> tuple[Any, list[Any]]:
         """The results of a function as far as its elements do not tell: what a capture says."""
         from tandem.scripting import context, regions
+        from tandem.scripting.guards import Collector
 
-        recorder = _core.Capture(self.__name__)
-        outer, stack = context.enter(context.Capture(self.__name__, True)), regions.swap([])
+        recorder, state = _core.Capture(self.__name__), context.Capture(self.__name__, True)
+        state.boundary = Elementwise._types.__code__
+        outer, stack = context.enter(state), regions.swap([])
         recorder.start()
         try:
             inputs = [recorder.input(x, (False,) * len(x.shape), f"x{k}") for k, x in enumerate(tensors)]
-            results, found = pytree.flatten(self._record(call, inputs))
+            state.arguments = inputs
+            collector = state.watch = Collector([self.function], state.functions)
+            try:
+                with collector:
+                    results, found = pytree.flatten(self._record(call, inputs))
+            finally:
+                collector.effects()  # undoes what the function did
             return found, [x.dtype for x in results]
         except _core.CaptureError:
             if structure is None:

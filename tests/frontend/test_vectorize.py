@@ -315,7 +315,7 @@ REFUSED = {
     "prints": "print",
     "sums": "'sum'",
     "stacks": "'stack'",
-    "row": "a part of a tensor",
+    "row": "a tensor of shape (2,)",
     "appends": "a change",
     "writes": "writes to a tensor from outside",
     "nothing": "None",
