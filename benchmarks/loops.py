@@ -209,6 +209,20 @@ def mandelbrot(xp: Any, x: Any, y: Any) -> Any:
     return steps
 
 
+def escape(x: Any, y: Any) -> Any:
+    """Return the same for one point, as float32."""
+    re, im, steps = x * 0, y * 0, x * 0
+    while re * re + im * im <= 4 and steps < ITERATIONS:
+        re, im = re * re - im * im + x, 2 * re * im + y
+        steps = steps + 1
+    return steps
+
+
+def tandem_escape(td: Any) -> Way:
+    mapped = td.vectorize(escape)
+    return lambda x, y: mapped(x, y)
+
+
 def jax_mandelbrot(jax: Any) -> Way:
     jnp = jax.numpy
 
@@ -302,6 +316,23 @@ LOOPS = [
         ratio=0.9,
         ways=everywhere(mandelbrot, "numpy", "torch"),
         made={"jax": jax_mandelbrot, "numba": numba_mandelbrot, "drjit": drjit_mandelbrot},
+        scale=plane,
+        agrees=lambda got, wanted: bool((got != wanted.reshape(got.shape)).mean() < 0.01),
+    ),
+    Case(
+        "mandelbrot_vectorize",
+        "the same, as a function of one point",
+        ((),),
+        None,
+        ratio=0.9,
+        ways={"numpy": mandelbrot},
+        made={
+            "tandem": tandem_escape,
+            "eager": tandem_escape,
+            "jax": jax_mandelbrot,
+            "numba": numba_mandelbrot,
+            "drjit": drjit_mandelbrot,
+        },
         scale=plane,
         agrees=lambda got, wanted: bool((got != wanted.reshape(got.shape)).mean() < 0.01),
     ),

@@ -146,6 +146,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   // `runs`: the body is known to run at least once. Nothing where it has to be recorded once more, since it reads a
   // gradient that it also changes: the loop, begun again, carries that.
   std::optional<std::vector<TensorRef>> while_end(const std::vector<TensorRef>& nexts, bool runs);
+  // recorder_lanes.cpp: a function of scalars, of which each argument is one element of the tensors given. What is recorded
+  // until `lanes_end` is for one element; that makes of it operations on all (passes/lanes.h).
+  std::vector<TensorRef> lanes_begin(const std::vector<TensorRef>& arguments);
+  std::vector<TensorRef> lanes_end(const std::vector<TensorRef>& results);
   // Where an open region began, so that an exception inside it can be undone.
   // The `grad` of a leaf at some moment. It may be there on some paths only.
   struct GradientState {
@@ -155,10 +159,10 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   };
   using Gradients = std::map<const Tracking*, GradientState>;
   struct Mark {
-    size_t frames, ifs, whiles;
+    size_t frames, ifs, whiles, lanes;
     Gradients gradients;
   };
-  Mark mark() const { return {frames_.size(), ifs_.size(), whiles_.size(), known_gradients()}; }
+  Mark mark() const { return {frames_.size(), ifs_.size(), whiles_.size(), lanes_.size(), known_gradients()}; }
   void rewind(const Mark& mark);
 
   // recorder_gradients.cpp: gradients inside of the function, of the graph recorded so far. `x` may be an argument, any
@@ -309,6 +313,11 @@ class Recorder : public std::enable_shared_from_this<Recorder> {
   std::deque<Frame> frames_;  // references to those below stay good
   std::vector<OpenIf> ifs_;
   std::vector<OpenWhile> whiles_;
+  struct OpenLanes {
+    std::vector<TensorRef> arguments;
+    Shape shape;
+  };
+  std::vector<OpenLanes> lanes_;
   std::vector<std::shared_ptr<Cell>> arguments_;
   std::vector<bool> numbers_;
   Device device_;                         // of the program, as far as its inputs have said

@@ -109,12 +109,13 @@ class Settler {
         run(*changed, known);
         region = std::move(changed);
       }
-      settle(node, inputs);
+      settle(node, std::move(inputs));
     }
   }
 
  private:
-  void settle(Node& node, const std::vector<int>& arguments) {
+  // `arguments`: which of them its inputs are.
+  void settle(Node& node, std::vector<int> arguments) {
     const bool check = node.op->name == "check_index";
     if (!check && node.op->name != "host_call" && node.op->name != "failure_point") return;
     const auto order = [&](bool ordered) {
@@ -129,6 +130,7 @@ class Settler {
     for (const int target : function.targets) {
       if (arguments[at] == target) {
         node.inputs.erase(node.inputs.begin() + static_cast<std::ptrdiff_t>(at));
+        arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(at));
         continue;
       }
       targets.push_back(target);

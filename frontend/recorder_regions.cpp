@@ -346,6 +346,7 @@ void Recorder::rewind(const Mark& mark) {
         each.read = read->second || (each.read && !each.replaced);
   ifs_.resize(std::min(ifs_.size(), mark.ifs));
   whiles_.resize(std::min(whiles_.size(), mark.whiles));
+  lanes_.resize(std::min(lanes_.size(), mark.lanes));
 }
 
 }  // namespace tandem

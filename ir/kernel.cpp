@@ -209,7 +209,7 @@ class Verifier {
                 "a carry keeps its dtype");
       }
       for (node_ = loop.first; node_ < loop.last; ++node_)
-        require(node(node_).op != ScalarOp::load && node(node_).op != ScalarOp::result, "a loop reads no memory");
+        require(node(node_).op != ScalarOp::result, "a loop reads no results");
       for (node_ = loop.last; node_ < size; ++node_)
         for (const int id : {node(node_).a, node(node_).b, node(node_).c})
           require(id < loop.first + count || id >= loop.last, "what is behind a loop sees its carries only");

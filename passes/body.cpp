@@ -257,12 +257,17 @@ Complex BodyBuilder::compute(ValueId value, const IndexMap& map) {
   }
   if (is_reduction(*node.op) || tandem::is_scan(*node.op)) return result(made_by).cast(dtype);
   if (is_source(*node.op)) return source(c_.graph, node, map);
-  if (is_take(*node.op)) return take(node, map);
+  const Evaluate evaluate_here = [this](ValueId input, const IndexMap& at) { return evaluate(input, at); };
+  if (is_take(*node.op)) return take(c_.graph, node, map, evaluate_here, c_.place(node.inputs[0]));
   if (is(*node.op, Structure::control)) {
-    if (carried_.empty()) carried_ = rounds(node);
-    return carried_.at(value);
+    // All that the loop carries is known with it.
+    std::map<ValueId, Complex> carried = rounds(node, map);
+    const auto stage = static_cast<int>(nest_.stages.size());
+    for (const auto& [other, x] : carried)
+      if (other != value) known_.emplace(other, Evaluated{map, stage, x.re.id, x.im.id, kScratchCost, -1});
+    return carried.at(value);
   }
-  return pointwise(c_.graph, node, map, [this](ValueId input, const IndexMap& at) { return evaluate(input, at); });
+  return pointwise(c_.graph, node, map, evaluate_here);
 }
 
 Complex BodyBuilder::source(const Graph& graph, const Node& node, const IndexMap& map) {
@@ -297,10 +302,11 @@ Complex BodyBuilder::pointwise(const Graph& graph, const Node& node, const Index
   return (*rule)(scalars, *node.op, node.attrs).cast(out);
 }
 
-Complex BodyBuilder::take(const Node& node, const IndexMap& map) {
+Complex BodyBuilder::take(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate,
+                          const Place& place) {
   const auto axis = attr_as<int64_t>(*node.op, node.attrs, "axis");
-  const TensorType& x = c_.graph.type(node.inputs[0]);
-  const auto index_map = input_map(c_.graph, node, 1, map, reduced_axes_, g_.axes.size());
+  const TensorType& x = graph.type(node.inputs[0]);
+  const auto index_map = input_map(graph, node, 1, map, reduced_axes_, g_.axes.size());
   Scalar index = evaluate(node.inputs[1], *index_map).re;
   if (index.dtype == DType::u64) index = min(index, index.constant_bits(std::numeric_limits<int64_t>::max()));
   index = index.cast(DType::i64);
@@ -309,7 +315,6 @@ Complex BodyBuilder::take(const Node& node, const IndexMap& map) {
   const Scalar wrapped = index + run_time_value(extent);
   index = select((index < index.constant(0)) & (index.constant(0) <= wrapped), wrapped, index);
 
-  const Place place = c_.place(node.inputs[0]);
   check_internal(place.slot >= 0, "{} reads a value that is not stored", node.op->name);
   IndexMap data_map;
   const Dim stride = place.layout.strides[static_cast<size_t>(axis)];
@@ -323,8 +328,8 @@ Complex BodyBuilder::take(const Node& node, const IndexMap& map) {
   }
   NestAccess access = address(place, x.dtype, data_map);
   access.gathers.push_back({index.id, stride, extent});
-  const int made_by = producer(node.inputs[1]);
-  if (made_by >= 0 && is(*c_.graph.nodes[static_cast<size_t>(made_by)].op, Structure::check_index))
+  const int made_by = graph.producers()[static_cast<size_t>(node.inputs[1])];
+  if (made_by >= 0 && is(*graph.nodes[static_cast<size_t>(made_by)].op, Structure::check_index))
     return load(access, x.dtype);  // it cannot fail
   access.message =
       fmt::format("index: got {{}} for axis {} of size {{size}}; need -{{size}} <= index < {{size}}", axis);

@@ -74,7 +74,9 @@ class BodyBuilder {
   using Evaluate = std::function<Complex(ValueId, const IndexMap&)>;
   Complex pointwise(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate);
   Complex source(const Graph& graph, const Node& node, const IndexMap& map);
-  Complex take(const Node& node, const IndexMap& map);
+  // `from`: where the tensor lies of which elements are taken.
+  Complex take(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate,
+               const Place& from);
   Complex load(const NestAccess& access, DType dtype);
   Scalar linear(const Linear& coordinate);
   Scalar run_time_value(Dim dim);
@@ -88,7 +90,7 @@ class BodyBuilder {
   struct Region;
   Complex evaluate_in(Region& region, ValueId value, const IndexMap& map);
   Complex compute_in(Region& region, ValueId value, const IndexMap& map);
-  std::map<ValueId, Complex> rounds(const Node& loop);
+  std::map<ValueId, Complex> rounds(const Node& loop, const IndexMap& map);
   void note_source(const Node& node);
   bool note_work(const Node& node, int primitives);
 
@@ -102,7 +104,6 @@ class BodyBuilder {
   std::unordered_map<int, int>
       result_of_;  // reduction or scan node -> result number; of a complex one the first of two
   std::unordered_map<int, DType> result_dtype_;
-  std::map<ValueId, Complex> carried_;  // results of a loop that this kernel runs
   int results_ = 0;
   int accounted_ = 0;  // primitives of the value being evaluated that belong to the lines of others
 };

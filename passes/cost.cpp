@@ -47,8 +47,10 @@ double of_access(const Kernel& k, const Access& access) {
 
 double nanoseconds_per_point(const Kernel& kernel) {
   double total = kPoint;
-  std::vector<char> used(kernel.accesses.size(), 0);
-  const auto use = [&](int64_t access) { used[static_cast<size_t>(access)] = 1; };
+  std::vector<int> used(kernel.accesses.size(), 0);  // how often
+  const auto use = [&](int64_t access, int times = 1) {
+    used[static_cast<size_t>(access)] = std::max(used[static_cast<size_t>(access)], times);
+  };
   for (const Stage& stage : kernel.stages) {
     if (!stage.inner) continue;
     std::vector<int> rounds(stage.body.size(), 1);
@@ -56,14 +58,14 @@ double nanoseconds_per_point(const Kernel& kernel) {
       std::fill(rounds.begin() + loop.first, rounds.begin() + loop.last, loop.rounds);
     for (size_t n = 0; n < stage.body.size(); ++n) {
       total += rounds[n] * of_node(stage.body[n]);
-      if (stage.body[n].op == ScalarOp::load) use(stage.body[n].imm);
+      if (stage.body[n].op == ScalarOp::load) use(stage.body[n].imm, rounds[n]);
     }
     for (const Store& store : stage.stores) use(store.access);
     total += kByteComputed * kAccumulated * static_cast<double>(stage.reductions.size());
     if (!stage.scans.empty() && !is_column_mode(kernel)) total += kStep;
   }
   for (size_t a = 0; a < used.size(); ++a)
-    if (used[a]) total += of_access(kernel, kernel.accesses[a]);
+    if (used[a]) total += used[a] * of_access(kernel, kernel.accesses[a]);
   return total;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "passes/rounds.h"
+
 namespace tandem {
 
 bool Group::has_reduction() const { return std::find(reduced.begin(), reduced.end(), true) != reduced.end(); }
@@ -38,12 +40,13 @@ class Fuser {
       for (size_t k = 0; k < graph.nodes[i].inputs.size(); ++k)
         consumers_[static_cast<size_t>(graph.nodes[i].inputs[k])].push_back({static_cast<int>(i), k});
     for (ValueId result : graph.results) is_result_[static_cast<size_t>(result)] = true;
+    for (const Node& node : graph.nodes) loops_.push_back(!node.regions.empty() && runs_by_element(graph, node));
   }
 
   Fusion run() {
     for (size_t i = graph_.nodes.size(); i-- > 0;) {
       const Node& node = graph_.nodes[i];
-      if (is_fusable(*node.op)) place(static_cast<int>(i));
+      if (is_fusable(*node.op) || loops_[i]) place(static_cast<int>(i));
     }
     drop_empty_groups();
     return std::move(fusion_);
@@ -53,6 +56,10 @@ class Fuser {
   const Node& node(int n) const { return graph_.nodes[static_cast<size_t>(n)]; }
   Group& group(int g) { return fusion_.groups[static_cast<size_t>(g)]; }
   const Shape& shape(ValueId value) const { return graph_.type(value).shape; }
+  // Of what a node makes: of a loop the values of all its elements.
+  const Shape& shape_of(int n) const {
+    return loops_[static_cast<size_t>(n)] ? element_shape(graph_, node(n)) : shape(node(n).outputs[0]);
+  }
 
   std::vector<int> reduced_axes(const Group& g) const {
     std::vector<int> axes;
@@ -96,9 +103,16 @@ class Fuser {
 
   void place(int n) {
     const Node& me = node(n);
-    const ValueId value = me.outputs[0];
-    std::vector<Use> reads = uses(value);
-    const bool external = std::any_of(reads.begin(), reads.end(), [](const Use& u) { return u.group < 0; });
+    std::vector<Use> reads;
+    std::vector<ValueId> read, kept;  // by anybody; from outside of groups
+    for (const ValueId value : me.outputs) {
+      std::vector<Use> found = uses(value);
+      if (found.empty()) continue;
+      read.push_back(value);
+      if (std::any_of(found.begin(), found.end(), [](const Use& u) { return u.group < 0; })) kept.push_back(value);
+      std::ranges::move(found, std::back_inserter(reads));
+    }
+    const bool external = !kept.empty();
     std::vector<int> by_address;
     by_address.reserve(reads.size());
     for (const Use& use : reads) by_address.push_back(use.by_address);
@@ -106,11 +120,11 @@ class Fuser {
     if (reads.empty() && !external) return;  // dead
     if (is_source(*me.op)) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
-      if (external) start_group(n, true);
+      if (external) start_group(n, kept);
       return;
     }
     if (is_scan(*me.op) || reads.empty()) {
-      start_group(n, true);
+      start_group(n, read);
       return;
     }
     const std::vector<int> groups = groups_of(reads);
@@ -123,19 +137,18 @@ class Fuser {
     for (const int g : groups) members += group(g).members.size();
     const bool full = members >= kMaxMembers;
     int target = groups.size() > 1 ? merge_all(groups) : groups[0];
-    bool stored = external;
     // Too large to be one group: a part of the one that was started last, which the others read from memory.
     if (target < 0 && full) {
       target = *std::max_element(groups.begin(), groups.end());
-      stored = true;
+      kept = read;
     }
     const bool blocked = std::find(by_address.begin(), by_address.end(), target) != by_address.end();
-    if (target >= 0 && !blocked && (!stored || !reaches_group(n, target)) && try_join(n, target, reads, stored)) return;
+    if (target >= 0 && !blocked && (kept.empty() || !reaches_group(n, target)) && try_join(n, target, reads, kept)) return;
     if (inlinable && !full && cheap(me)) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;
     }
-    start_group(n, true);
+    start_group(n, read);
   }
 
   DType input_dtype(const Node& n) const {
@@ -146,11 +159,11 @@ class Fuser {
   }
   bool cheap(const Node& n) const { return scalar_cost(*n.op, input_dtype(n)) <= kCheap && n.inputs.size() <= 2; }
 
-  void start_group(int n, bool stored) {
+  void start_group(int n, const std::vector<ValueId>& stored) {
     const Node& me = node(n);
     Group g;
     const bool along = is_reduction(*me.op) || is_scan(*me.op);
-    const Shape& domain = along ? shape(me.inputs[0]) : shape(me.outputs[0]);
+    const Shape& domain = along ? shape(me.inputs[0]) : shape_of(n);
     g.axes = domain;
     g.reduced = along ? reduced_dims(graph_, me) : std::vector<bool>(domain.size(), false);
     IndexMap map;
@@ -159,7 +172,7 @@ class Fuser {
       coordinate.coefficients[axis] = 1;
       return coordinate;
     };
-    const bool kept = shape(me.outputs[0]).size() == domain.size();
+    const bool kept = shape_of(n).size() == domain.size();
     for (size_t d = 0; d < domain.size(); ++d) {
       if (!is_reduction(*me.op) || !g.reduced[d])
         map.push_back(unit(d));
@@ -171,7 +184,7 @@ class Fuser {
       if (is_reduction(*me.op) && g.reduced[d] && domain[d].is(1)) g.reduced[d] = false;
     g.members.push_back(n);
     g.maps[n] = std::move(map);
-    if (stored) g.outputs.push_back(me.outputs[0]);
+    g.outputs = stored;
     fusion_.group_of[static_cast<size_t>(n)] = static_cast<int>(fusion_.groups.size());
     scan_group_.push_back(is_scan(*me.op));
     fusion_.groups.push_back(std::move(g));
@@ -209,7 +222,7 @@ class Fuser {
     return true;
   }
 
-  bool try_join(int n, int target, const std::vector<Use>& reads, bool stored) {
+  bool try_join(int n, int target, const std::vector<Use>& reads, const std::vector<ValueId>& stored) {
     const Node& me = node(n);
     Group& g = group(target);
     if (g.members.size() >= kMaxMembers) return false;
@@ -225,16 +238,16 @@ class Fuser {
     if (is_reduction(*me.op)) {
       if (!join_reduction(me, g, map)) return false;
     } else {
-      if (!worth_computing(me, g, map)) return false;
+      if (!worth_computing(n, g, map)) return false;
     }
     // A reduction may have added axes: the map gets coefficients for them.
     for (Linear& coordinate : map) coordinate.coefficients.resize(g.axes.size(), Dim(0));
     std::vector<bool> covered;
-    const bool identity = is_identity(shape(me.outputs[0]), map, g, covered);
-    if (stored && (!identity || !storable(g, covered))) return false;
+    const bool identity = is_identity(shape_of(n), map, g, covered);
+    if (!stored.empty() && (!identity || !storable(g, covered))) return false;
     g.members.push_back(n);
     g.maps[n] = std::move(map);
-    if (stored) g.outputs.push_back(me.outputs[0]);
+    g.outputs.insert(g.outputs.end(), stored.begin(), stored.end());
     fusion_.group_of[static_cast<size_t>(n)] = target;
     return true;
   }
@@ -255,8 +268,8 @@ class Fuser {
   }
 
   // Whether evaluating a pointwise node at `map` inside the group repeats expensive work.
-  bool worth_computing(const Node& me, const Group& g, const IndexMap& map) const {
-    if (cheap(me)) return true;
+  bool worth_computing(int n, const Group& g, const IndexMap& map) const {
+    if (!loops_[static_cast<size_t>(n)] && cheap(node(n))) return true;
     const auto used = used_axes(map, g.axes.size());
     size_t last = g.axes.size();
     for (size_t a = 0; a < g.axes.size(); ++a)
@@ -404,6 +417,7 @@ class Fuser {
   std::vector<bool> scan_group_;
   std::vector<std::vector<std::pair<int, size_t>>> consumers_;
   std::vector<bool> is_result_;
+  std::vector<bool> loops_;  // per node: a loop that elements run by themselves
 };
 
 }  // namespace

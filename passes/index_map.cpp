@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "ir/builder.h"
+#include "passes/rounds.h"
 
 namespace tandem {
 
@@ -127,6 +128,11 @@ std::optional<IndexMap> input_map(const Graph& graph, const Node& node, size_t k
     return map;
   }
   if (is_scan(*node.op)) return map;
+  if (!node.regions.empty()) {  // a loop that elements run by themselves (passes/rounds.h)
+    if (is_table(node, k)) return std::nullopt;
+    if (input.shape.empty()) return out;
+    return input.shape.size() == map.size() ? std::optional(map) : std::nullopt;
+  }
   // Pointwise: NumPy's broadcasting.
   const size_t extra = output.shape.size() - input.shape.size();
   for (size_t d = 0; d < input.shape.size(); ++d) {

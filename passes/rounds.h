@@ -22,9 +22,12 @@ struct ParamRead {
   bool operator==(const ParamRead&) const = default;
 };
 
-// What evaluating `value` at `map` reads, each once. Nothing where something is not computed element by element.
+// What evaluating `value` at `map` reads, each once, but for what is read by address. Nothing where something is not computed
+// element by element, or one of the first `carried` params is read by address.
 std::optional<std::vector<ParamRead>> reads_of(const Graph& region, ValueId value, const IndexMap& map,
-                                               size_t axis_count);
+                                               size_t axis_count, size_t carried);
+// Whether a param of a loop is read by address: at indices that a round computes.
+bool is_table(const Node& loop, size_t param);
 
 // Where a value lies in axes of its own shape.
 IndexMap identity_map(const Shape& shape);
@@ -34,5 +37,16 @@ IndexMap identity_map(const Shape& shape);
 std::optional<std::vector<bool>> carries_of(const Graph& graph, const Node& loop, const Shape& axes);
 
 bool runs_in_kernel(const Graph& graph, const Node& loop);
+
+// A `while` that goes on while any element of a mask that it carries is true, and in which the others keep what they have:
+// as many loops as there are elements (passes/lanes.h makes such ones, and so may users). Which carried value is the mask;
+// its shape is that of all elements, and that of all carried values but those without axes, which nobody reads afterwards.
+std::optional<size_t> mask_of(const Graph& graph, const Node& loop);
+// What a carried value becomes in an element that is left.
+ValueId next_of(const Node& loop, size_t carried);
+// Whether it is one whose elements a kernel can run each by itself, as any pointwise operation.
+bool runs_by_element(const Graph& graph, const Node& loop);
+// Shape of the elements of such a loop.
+const Shape& element_shape(const Graph& graph, const Node& loop);
 
 }  // namespace tandem

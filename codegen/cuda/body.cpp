@@ -61,7 +61,7 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   for (const Store& store : stage.stores) use(store.value), use_access(store.access);
   for (const Reduction& r : stage.reductions) use(r.value);
   for (const Scan& scan : stage.scans) use(scan.next);
-  s_.loop = loops_of(stage);
+  s_.loop = loops_of(stage, k_.accesses);
   for (const ScalarLoop& loop : stage.loops)
     for (const int node : needs_of(loop)) use(node);
   for (size_t n = count; n-- > 0;) {
@@ -129,14 +129,27 @@ void Emitter::loop(int number) {
   };
   for (int k = 0; k < count; ++k)
     t_.line("{} v{} = {};", type(k), loop.first + k, operand(loop.init[static_cast<size_t>(k)]));
+  const std::vector<char> early = before_condition(*s_.stage, k_.accesses);
+  const auto first = static_cast<size_t>(loop.first) + loop.init.size(), last = static_cast<size_t>(loop.last);
+  const auto loads = [&](const auto& each) {
+    for (size_t n = first; n < last; ++n)
+      if (s_.used[n] && s_.stage->body[n].op == ScalarOp::load) each(static_cast<int>(s_.stage->body[n].imm));
+  };
+  // Others may load through the same pointers behind the loop.
+  if (s_.stage->inner) loads([&](int access) { pointer(access); });
   t_.open("while (true)");
-  nodes_between(static_cast<size_t>(loop.first) + loop.init.size(), static_cast<size_t>(loop.last), number,
-                s_.stage->inner);
+  const auto part = [&](bool before) {
+    for (size_t n = first; n < last; ++n)
+      if ((early[n] != 0) == before) nodes_between(n, n + 1, number, s_.stage->inner);
+  };
+  part(true);
   t_.line("if (!{}) break;", operand(loop.condition));
+  part(false);
   for (int k = 0; k < count; ++k)
     t_.line("const {} next{} = {};", type(k), k, operand(loop.next[static_cast<size_t>(k)]));
   for (int k = 0; k < count; ++k) t_.line("v{} = next{};", loop.first + k, k);
   t_.close();
+  if (!s_.stage->inner) loads([&](int access) { s_.pointer[static_cast<size_t>(access)].clear(); });
 }
 
 void Emitter::node(size_t number) {

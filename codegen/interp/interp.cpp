@@ -249,17 +249,23 @@ class Run {
     std::vector<int64_t> now;
     now.reserve(loop.init.size());
     for (const int node : loop.init) now.push_back(value(node));
+    const std::vector<char> before = before_condition(stage, k_.accesses);
     while (true) {
       std::copy(now.begin(), now.end(), values_.begin() + loop.first);
-      evaluate_nodes(stage, loop.first + count, loop.last);
+      evaluate_nodes(stage, loop.first + count, loop.last, [&](size_t n) { return before[n] != 0; });
       if (value(loop.condition) == 0) return;
+      evaluate_nodes(stage, loop.first + count, loop.last, [&](size_t n) { return before[n] == 0; });
       for (size_t k = 0; k < now.size(); ++k) now[k] = value(loop.next[k]);
     }
   }
 
   void evaluate_nodes(const Stage& stage, int first, int last) {
+    evaluate_nodes(stage, first, last, [](size_t) { return true; });
+  }
+  template <class Wanted>
+  void evaluate_nodes(const Stage& stage, int first, int last, const Wanted& wanted) {
     for (auto n = static_cast<size_t>(first); n < static_cast<size_t>(last); ++n) {
-      if (!used_[stage_][n]) continue;
+      if (!used_[stage_][n] || !wanted(n)) continue;
       const ScalarNode& node = stage.body[n];
       switch (node.op) {
         case ScalarOp::constant: values_[n] = evaluate(ScalarOp::constant, node.dtype, node.dtype, node.imm); break;

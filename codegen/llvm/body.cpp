@@ -31,9 +31,10 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.pointers.assign(accesses, std::vector<Value>(static_cast<size_t>(s_.levels) + 1));
   s_.lane_offsets.resize(accesses);
   s_.gather_offsets.resize(accesses);
+  s_.read_behind = read_behind(stage, k_.accesses);
   do analyse_nodes();
   while (vary_carries());
-  s_.loop = loops_of(stage);
+  s_.loop = loops_of(stage, k_.accesses);
   const auto use_access = [&](int access) {
     s_.used_access[static_cast<size_t>(access)] = 1;
     for (const Gather& g : k_.accesses[static_cast<size_t>(access)].gathers) s_.used[static_cast<size_t>(g.value)] = 1;

@@ -55,6 +55,7 @@ struct StageState {
   std::vector<char> varying, used, in_lanes;  // per node; in_lanes: uniform, but needed in all lanes of a vector
   std::vector<char> rare;                     // per node: left to the block of a select (rare.cpp)
   std::vector<int> loop;                      // per node: the loop whose carries it depends on within that loop, or -1
+  std::vector<char> read_behind;              // per node: a carry that somebody reads behind its loop
   std::vector<std::vector<Value>> values;     // per node: one, or one per vector
   std::vector<Value> splats;                  // per node: a uniform value in all lanes, made where it is defined
   int width = 1;                              // of the vectors that the stage uses

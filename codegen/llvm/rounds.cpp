@@ -6,15 +6,17 @@
 
 namespace tandem::llvm {
 
-// Whether a carry was found to vary that was not known to. It does if what it begins with does, or what follows, or for
-// how long.
+// Whether a carry was found to vary that was not known to. It does if what it begins with does, or what follows, or, where
+// somebody reads it behind the loop, for how long.
 bool Emitter::vary_carries() {
   bool found = false;
   for (const ScalarLoop& loop : s_.stage->loops) {
     const auto varies = [&](int node) { return s_.varying[static_cast<size_t>(node)] != 0; };
     for (size_t k = 0; k < loop.init.size(); ++k) {
-      char& carry = s_.varying[static_cast<size_t>(loop.first) + k];
-      if (carry || !(varies(loop.init[k]) || varies(loop.next[k]) || varies(loop.condition))) continue;
+      const size_t node = static_cast<size_t>(loop.first) + k;
+      char& carry = s_.varying[node];
+      const bool apart = varies(loop.condition) && s_.read_behind[node];
+      if (carry || !(varies(loop.init[k]) || varies(loop.next[k]) || apart)) continue;
       carry = 1;
       found = true;
     }
@@ -119,13 +121,7 @@ void Emitter::emit_loop(size_t number) {
   }
 
   // What the condition needs comes before it, the rest behind it.
-  std::vector<char> early(static_cast<size_t>(loop.last));
-  early[static_cast<size_t>(loop.condition)] = 1;
-  for (int n = loop.last - 1; n >= loop.first; --n) {
-    const ScalarNode& node = s_.stage->body[static_cast<size_t>(n)];
-    for (const int id : {node.a, node.b, node.c})
-      if (id >= 0 && early[static_cast<size_t>(n)]) early[static_cast<size_t>(id)] = 1;
-  }
+  const std::vector<char> early = before_condition(*s_.stage, k_.accesses);
   const auto emit = [&](bool before) {
     for (int n = carry_of(loop.init.size()); n < loop.last; ++n) {
       const auto node = static_cast<size_t>(n);
@@ -133,6 +129,13 @@ void Emitter::emit_loop(size_t number) {
         define(node, emit_node(n));
     }
   };
+  // Places that a round reads are its own.
+  const auto forget_places = [&] {
+    for (int n = loop.first; n < loop.last; ++n)
+      if (const ScalarNode& node = s_.stage->body[static_cast<size_t>(n)]; node.op == ScalarOp::load)
+        s_.pointers[static_cast<size_t>(node.imm)][static_cast<size_t>(s_.levels)].clear();
+  };
+  forget_places();
   emit(true);
   const auto any_lane = [&](const Value& lanes) {
     if (shape_.width == 1) return lanes;
@@ -154,7 +157,7 @@ void Emitter::emit_loop(size_t number) {
     for (int chunk = 0; chunk < chunks(k); ++chunk) {
       const Value value = operand(loop.next[k], chunk, varies(carry_of(k)));
       const std::string& type = state[next.size()].type;
-      next.push_back(apart ? t_.def("select {} {}, {} {}, {} {}", mask, active[static_cast<size_t>(chunk)], type, value,
+      next.push_back(apart && varies(carry_of(k)) ? t_.def("select {} {}, {} {}, {} {}", mask, active[static_cast<size_t>(chunk)], type, value,
                                     type, rounds[next.size()])
                            : value);
     }

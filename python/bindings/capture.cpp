@@ -156,6 +156,10 @@ Recorder& recorder() {
 struct IfObject {
   Recorder::Mark mark;
 };
+struct LanesObject {
+  Recorder::Mark mark;
+  std::vector<TensorRef> params;
+};
 struct WhileObject {
   Recorder::Mark mark;
   std::vector<TensorRef> params;
@@ -341,6 +345,16 @@ void bind_capture(py::module_& m) {
   m.def("if_begin", [](const TensorRef& predicate) {
     IfObject handle{recorder().mark()};
     recorder().if_begin(predicate);
+    return handle;
+  });
+  py::class_<LanesObject>(m, "Lanes")
+      .def_property_readonly("params", [](const LanesObject& self) { return self.params; })
+      .def("end", [](LanesObject&, const std::vector<TensorRef>& results) { return recorder().lanes_end(results); },
+           py::arg("results"))
+      .def("abort", [](LanesObject& self) { recorder().rewind(self.mark); });
+  m.def("lanes_begin", [](const std::vector<TensorRef>& arguments) {
+    LanesObject handle{recorder().mark(), {}};
+    handle.params = recorder().lanes_begin(arguments);
     return handle;
   });
   py::class_<WhileObject>(m, "While")

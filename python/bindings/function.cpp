@@ -109,6 +109,30 @@ class CompiledFunction {
     }
   }
 
+  // The program for these arguments, compiled, and its inputs.
+  SpecializationRef bind(py::handle self, const Flat& flat, py::handle args, py::handle kwargs,
+                         Specialization::Call& call) {
+    for (bool prepared = false;; prepared = true) {
+      for (const Kept& kept : std::vector<Kept>(specializations_)) {
+        Specialization::Call found;
+        if (!kept.made->matches(flat, found, nullptr)) continue;
+        SpecializationRef made = kept.made;
+        wait_for(self, made, Executable::kNever);
+        if (made->needs_eager(found))
+          throw_error(ErrorKind::value,
+                      "bind: got tensors whose gradients the compiled program cannot say; need others; try td.no_grad() "
+                      "or calling the function itself");
+        call = std::move(found);
+        return made;
+      }
+      if (prepared)
+        throw_error(ErrorKind::capture,
+                    "bind: got arguments that the program just captured for them does not accept; need state that does not "
+                    "change during capture; try calling the function itself");
+      precompile(self, args, kwargs, {});
+    }
+  }
+
   // Until everything is compiled.
   void wait(py::handle self) {
     for (;;) {
@@ -317,6 +341,27 @@ OriginRef origin_of_call(const void* self) {
   return origin;
 }
 
+// Hands the current Python error of a call to `_failed`, which knows about fall-backs and the user's lines.
+PyObject* recover(PyObject* self, PyObject* args, PyObject* kwargs) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback) PyException_SetTraceback(value, traceback);
+  const auto failure = py::reinterpret_steal<py::object>(value);
+  Py_XDECREF(type), Py_XDECREF(traceback);
+  try {
+    const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
+    const auto answer = py::handle(self).attr("_failed")(failure, py::handle(args), keywords).cast<py::tuple>();
+    if (answer[0].cast<bool>()) return py::object(answer[1]).release().ptr();
+    const py::object error = answer[1];
+    PyErr_Restore(py::type::of(error).release().ptr(), py::object(error).release().ptr(),
+                  PyException_GetTraceback(error.ptr()));
+  } catch (py::error_already_set& error) {
+    error.restore();
+  }
+  return nullptr;
+}
+
 // tp_call. Whatever goes wrong is handed to `_failed`, which knows about fall-backs and the user's lines.
 PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
   CompiledFunction* function = function_of(self);
@@ -342,23 +387,83 @@ PyObject* call_compiled(PyObject* self, PyObject* args, PyObject* kwargs) {
     py::detail::try_translate_exceptions();
   }
   // `_failed` returns (True, result) or (False, exception): so no frame of its own is left in the traceback.
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback) PyException_SetTraceback(value, traceback);
-  const auto failure = py::reinterpret_steal<py::object>(value);
-  Py_XDECREF(type), Py_XDECREF(traceback);
-  try {
-    const py::object keywords = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::dict();
-    const auto answer = py::handle(self).attr("_failed")(failure, py::handle(args), keywords).cast<py::tuple>();
-    if (answer[0].cast<bool>()) return py::object(answer[1]).release().ptr();
-    const py::object error = answer[1];
-    PyErr_Restore(py::type::of(error).release().ptr(), py::object(error).release().ptr(),
-                  PyException_GetTraceback(error.ptr()));
-  } catch (py::error_already_set& error) {
-    error.restore();
+  return recover(self, args, kwargs);
+}
+
+// A call whose arguments are known: all that looks at them has been done.
+class BoundCall {
+ public:
+  BoundCall(py::object function, py::tuple args, py::dict kwargs)
+      : function_(std::move(function)),
+        args_(std::move(args)),
+        kwargs_(std::move(kwargs)),
+        flat_(args_.ptr(), kwargs_.ptr()) {
+    for (size_t i = 0; i < flat_.leaves.size(); ++i)
+      leaves_.push_back(py::reinterpret_borrow<py::object>(flat_.leaves[i]));
+    program_ = function_of(function_.ptr())->bind(function_, flat_, args_, kwargs_, call_);
+    call_.flat = &flat_;
+    taped_ = std::move(call_.taped);
+    call_.tensors.span();  // in one place from now on
+    inputs_ = call_.held;
   }
-  return nullptr;
+  BoundCall(const BoundCall&) = delete;
+  BoundCall& operator=(const BoundCall&) = delete;
+
+  PyObject* run() {
+    PyObject* self = function_.ptr();
+    try {
+      if (!enabled_flag().load(std::memory_order_relaxed) || result_checks() != 0 || Recorder::current())
+        return PyObject_Call(self, args_.ptr(), kwargs_.ptr());
+      if (taped_.empty()) return program_->run(flat_, call_).release().ptr();
+      Specialization::Call call = call_;
+      call.taped = taped_;
+      return program_->run(flat_, call).release().ptr();
+    } catch (py::error_already_set& error) {
+      error.restore();
+    } catch (...) {
+      py::detail::try_translate_exceptions();
+    }
+    return recover(self, args_.ptr(), kwargs_.ptr());
+  }
+
+  int visit(visitproc visit, void* arg) const {
+    Py_VISIT(function_.ptr());
+    Py_VISIT(args_.ptr());
+    Py_VISIT(kwargs_.ptr());
+    for (const py::object& leaf : leaves_) Py_VISIT(leaf.ptr());
+    for (const py::object& input : inputs_) Py_VISIT(input.ptr());
+    return 0;
+  }
+
+ private:
+  py::object function_;
+  py::tuple args_;
+  py::dict kwargs_;
+  std::vector<py::object> leaves_, inputs_;
+  Flat flat_;
+  SpecializationRef program_;
+  Specialization::Call call_;
+  std::vector<TensorRef> taped_;
+};
+
+BoundCall* bound_of(PyObject* self) {
+  auto* instance = reinterpret_cast<py::detail::instance*>(self);
+  if (!instance->simple_layout && !instance->nonsimple.values_and_holders) return nullptr;
+  return static_cast<BoundCall*>(instance->get_value_and_holder().value_ptr());
+}
+
+PyObject* call_bound(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0)) {
+    PyErr_SetString(PyExc_TypeError, "bind: got arguments for a call whose arguments are bound; need none; try f(...)");
+    return nullptr;
+  }
+  return bound_of(self)->run();
+}
+
+int visit_bound(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  const BoundCall* call = bound_of(self);
+  return call ? call->visit(visit, arg) : 0;
 }
 
 int visit_compiled(PyObject* self, visitproc visit, void* arg) {
@@ -403,6 +508,10 @@ void bind_function(py::module_& m) {
            py::arg("executable"), py::arg("inputs"), py::arg("symbols"), py::arg("output"), py::arg("guards"),
            py::arg("effects"), py::arg("failures"))
       .def_property_readonly("executable", &Specialization::executable);
+  py::class_<BoundCall>(m, "BoundCall", py::custom_type_setup([](PyHeapTypeObject* type) {
+                          type->ht_type.tp_call = call_bound;
+                          collected(type, visit_bound, nullptr);
+                        }));
   py::class_<CompiledFunction>(m, "CompiledFunction", py::custom_type_setup([](PyHeapTypeObject* type) {
                                  type->ht_type.tp_call = call_compiled;
                                  collected(type, visit_compiled, clear_compiled);
@@ -416,6 +525,12 @@ void bind_function(py::module_& m) {
             function_of(self.ptr())->precompile(self, args, kwargs, marks);
           },
           py::arg("args"), py::arg("kwargs"), py::arg("marks"))
+      .def(
+          "_bind",
+          [](py::object self, py::tuple args, py::dict kwargs) {
+            return std::make_unique<BoundCall>(std::move(self), std::move(args), std::move(kwargs));
+          },
+          py::arg("args"), py::arg("kwargs"))
       .def("_wait", [](py::object self) { function_of(self.ptr())->wait(self); })
       .def("_counters", &CompiledFunction::stats)
       .def("_forget", &CompiledFunction::clear)

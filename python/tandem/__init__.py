@@ -114,6 +114,7 @@ from tandem.jit import (  # noqa: E402
 )
 from tandem.serialization import load, save  # noqa: E402
 from tandem.tensor_spec import TensorSpec  # noqa: E402
+from tandem.vectorizing import vectorize  # noqa: E402
 from tandem import random  # noqa: E402
 from tandem.random import manual_seed  # noqa: E402
 

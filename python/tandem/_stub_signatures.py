@@ -110,6 +110,7 @@ FUNCTIONS = [
     "call_containers() -> list[Any]",
     "host_call(text: str, function: Callable[..., None], tensors: _Tensors) -> None",
     "if_begin(predicate: Tensor, /) -> If",
+    "lanes_begin(arguments: _Tensors, /) -> Lanes",
     "while_begin(inits: _Tensors, names: Sequence[str] = ...) -> While",
     "_broadcast_shape(shapes: Sequence[Any], /) -> tuple[int, ...]",
     "_internal(name: str, /, *args: Any, **kwargs: Any) -> Tensor",
@@ -310,6 +311,9 @@ CLASSES = {
         "mismatch(self, args: list[Any]) -> str",
         "executable: Executable",
     ],
+    "BoundCall": [
+        "__call__(self) -> Any",
+    ],
     "CompiledFunction": [
         "__init__(self) -> None",
         "__call__(self, *args: Any, **kwargs: Any) -> Any",
@@ -317,6 +321,7 @@ CLASSES = {
         "_forget(self) -> None",
         "_adopt(self, other: CompiledFunction) -> None",
         "_precompile(self, args: tuple[Any, ...], kwargs: dict[str, Any], marks: dict[int, Any]) -> None",
+        "_bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BoundCall",
         "_wait(self) -> None",
         "_set_direct(self, direct: _bool, /) -> None",
         "specializations: list[Specialization]",
@@ -347,6 +352,11 @@ CLASSES = {
     "If": [
         "otherwise(self, outputs: _Tensors, /) -> None",
         "end(self, outputs: _Tensors, names: Sequence[str] = ...) -> list[Tensor]",
+        "abort(self) -> None",
+    ],
+    "Lanes": [
+        "params: list[Tensor]",
+        "end(self, results: _Tensors, /) -> list[Tensor]",
         "abort(self) -> None",
     ],
     "While": [

@@ -146,6 +146,7 @@ def package_stub() -> str:
     named = (
         "math",
         "tandem.jit",
+        "tandem.vectorizing",
         "tandem._array_api",
         "tandem._creation",
         "tandem._einsum",

@@ -435,6 +435,34 @@ class Compiled(_core.CompiledFunction):
         return self
 
     @public
+    def bind(self, *args: Any, **kwargs: Any) -> Callable[[], Any]:
+        """Return a function without arguments that calls this one with these, again and again, checking nothing.
+
+        It compiles for them if that has not been done, and runs nothing. What a call would look at each time must stay as
+        it is: the sizes, strides and memory of the tensors, the other arguments, and everything that the function
+        reads from elsewhere, of which the tensors are bound, too. What is written into the tensors is seen, and results
+        are new tensors each time.
+
+        >>> x = td.asarray([1.0, 2.0])
+        >>> double = td.script(lambda x: x * 2).bind(x)
+        >>> x += 1
+        >>> double()
+        tensor([4., 6.], dtype=float32)
+        """
+        if _core.recording() or not _core.enabled() or self._refused is not None or _has_torch((args, kwargs)):
+            return functools.partial(self, *args, **kwargs)
+        try:
+            return self._bind(args, kwargs)
+        except _core.Error as error:
+            if self._fallback and isinstance(error, _core.CaptureError):
+                self._refuse(error)
+                return functools.partial(self, *args, **kwargs)
+            from tandem.scripting.errors import locate_call
+
+            locate_call(error, sys._getframe(1))
+            raise
+
+    @public
     def wait(self) -> None:
         """Wait until everything that was captured is compiled; raise the error of what could not be.
 

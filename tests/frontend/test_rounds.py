@@ -130,16 +130,69 @@ def test_branches_and_sums_keep_their_steps():
             x = x * 0.5 + x[::-1]
         return x
 
+    x = td.asarray(MATRIX)
+    check(summed, x, loops=False)
+    check(chosen, x, td.asarray(20), loops=False)
+    check(shifted, x, loops=False)
+
+
+def test_rounds_read_rows():
     def picked(x, rows):
         for row in rows:
             x = x * 0.5 + row
         return x
 
-    x = td.asarray(MATRIX)
-    check(summed, x, loops=False)
-    check(chosen, x, td.asarray(20), loops=False)
-    check(shifted, x, loops=False)
-    check(picked, x, td.asarray(rng.standard_normal((40, 37, 50)).astype(np.float32)), loops=False)
+    def recurrence(a, b):
+        h = b[0] * 0
+        for t in range(a.shape[0]):
+            h = a[t] * h + b[-1 - t]
+        return h
+
+    def columns(x, table):
+        for t in range(40):
+            x = x * 0.5 + table.T[t]
+        return x
+
+    rows = td.asarray(rng.standard_normal((70, 37, 50)).astype(np.float32))
+    check(picked, td.asarray(MATRIX), rows)
+    check(recurrence, rows, rows * 0.5)
+    check(recurrence, rows[:, 3, 5], rows[:, 4, 5])  # scalars
+    check(columns, td.asarray(MATRIX[:, 0]), rows[0])
+    scripted = check(recurrence, rows, rows)
+    before = td.stats()["launches"]
+    scripted(rows, rows)
+    assert td.stats()["launches"] - before < 20
+
+
+def test_rounds_read_tables():
+    def interpolated(x, values):
+        for k in range(40):
+            place = td.clip(td.floor(x), 0, 30).astype(td.int32)
+            share = x - place.astype(x.dtype)
+            x = 10 + values[place] * (1 - share) + values[place + 1] * share
+        return x
+
+    def chain(state, table):
+        total = state * 0
+        for k in range(50):
+            state = table[state, k % 3]
+            total = total + state
+        return state, total
+
+    check(interpolated, td.asarray(MATRIX), td.asarray(rng.standard_normal(32).astype(np.float32)))
+    check(chain, td.asarray(rng.integers(0, 4, (5, 33))), td.asarray(rng.integers(0, 4, (4, 3))), loops=False)
+
+
+def test_places_out_of_bounds_are_errors():
+    def walk(i, table):
+        for _ in range(40):
+            i = table[i]
+        return i
+
+    table = td.asarray(np.arange(1, 51))
+    check(walk, td.arange(5), table)
+    with pytest.raises(IndexError, match="got 50 for axis 0 of size 50"):
+        td.script(walk)(td.arange(15), table)
 
 
 def test_gradients_go_through():

@@ -10,7 +10,8 @@ import numpy as np
 import tandem as td
 from fuzz import arguments
 from fuzz.expressions import Expressions
-from fuzz.program import Program
+from fuzz.program import Program, define
+from fuzz.scalars import scalar_function
 from fuzz.scope import Scope, Value, is_number, is_tensor, rank, type_of
 
 INDENT = "    "
@@ -269,6 +270,9 @@ def _generate(rng: random.Random) -> Program:
         source, function = _helper(rng, "helper", (scope[rng.choice(tensors)], scope[rng.choice(tensors)]))
         sources.append(source)
         helpers["helper"] = function
+    if rng.random() < 0.2:
+        sources.append(scalar_function(rng, "scalars"))
+        helpers["scalars"] = define(Program("import tandem as td\n\n\n" + sources[-1], []), "scalars")
     scope = _scope(worlds, helpers)
     writer = Writer(rng, Expressions(rng, list(helpers)), rng.randint(3, 11))
     tensors = scope.names(is_tensor)

@@ -25,6 +25,7 @@ REFUSALS = {
     "exception in a body that may not run": r"got an exception in the body of the",
     "read-only on some paths": r"is a read-only argument on some paths",
     "elements several times": r"got a view that has some elements several times",
+    "no scalar function": r"^vectorize: got",
 }
 
 JUMPS = (ast.Return, ast.Break, ast.Continue)
@@ -78,13 +79,13 @@ class Program:
         return "\n".join([*lines, "    )"])
 
 
-def define(program: Program) -> Callable[..., Any]:
+def define(program: Program, name: str = "program") -> Callable[..., Any]:
     """Execute the source; the capture finds its lines as it finds those of a file."""
     filename = f"<fuzz {next(_numbers)}>"
     linecache.cache[filename] = (len(program.source), None, program.source.splitlines(True), filename)
     scope: dict[str, Any] = {"td": td, "__name__": "fuzzed"}
     exec(compile(program.source, filename, "exec"), scope)
-    return scope["program"]
+    return scope[name]
 
 
 def _canonical(value: Any, tensors: list[td.Tensor]) -> Any:

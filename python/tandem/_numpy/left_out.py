@@ -17,7 +17,7 @@ _LONG = "td.float64, td.complex128: no dtype is longer"
 _RECORDS = "a dict of tensors"
 _GRID = "td.meshgrid(..., indexing='ij') or td.indices"
 _JOIN = "td.concat, td.stack, td.column_stack"
-_LOOP = "td.script: loops over tensors compile"
+_LOOP = "td.vectorize; td.script: loops over tensors compile"
 
 LEFT_OUT = {
     **dict.fromkeys(("array2string", "array_repr", "array_str", "set_printoptions", "printoptions"), _TEXT),
@@ -34,7 +34,7 @@ LEFT_OUT = {
     "row_stack": "td.vstack, as NumPy says",
     **dict.fromkeys(("mgrid", "ogrid"), _GRID),
     **dict.fromkeys(("s_", "index_exp"), "np.s_: its slices index tensors"),
-    **dict.fromkeys(("nditer", "nested_iters", "flatiter", "vectorize", "frompyfunc", "ufunc"), _LOOP),
+    **dict.fromkeys(("nditer", "nested_iters", "flatiter", "frompyfunc", "ufunc"), _LOOP),
     **dict.fromkeys(("ndenumerate", "ndindex"), "np.ndindex(x.shape)"),
     "broadcast": "td.broadcast_shapes, td.broadcast_arrays",
     "asarray_chkfinite": "td.asarray, and td.all(td.isfinite(x))",

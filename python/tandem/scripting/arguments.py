@@ -37,6 +37,8 @@ def replace_leaves(tree: Any, leaves: list[Any], new: list[Any]) -> Any:
 
 def leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> list[str]:
     """What the function calls the leaves of its arguments: `x`, `layers[0]`, `state['w']`."""
+    if not isinstance(function, types.FunctionType):
+        function = getattr(function, "__wrapped__", function)
     bound = not isinstance(function, types.FunctionType)  # a method or a callable object: the first name is taken
     if bound:
         function = getattr(function, "__func__", type(function).__call__)

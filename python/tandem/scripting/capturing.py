@@ -81,19 +81,18 @@ def inline(compiled: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         return compiled.__wrapped__(*args, **kwargs)
     before, capture.rewriting = capture.rewriting, compiled.rewriting
     try:
-        return _target(compiled, capture)(*args, **kwargs)
+        return target(compiled.__wrapped__, compiled.rewriting, capture)(*args, **kwargs)
     finally:
         capture.rewriting = before
 
 
-def _target(compiled: Compiled, capture: context.Capture) -> Any:
+def target(function: Any, rewriting: bool, capture: context.Capture) -> Any:
     """The function as it is captured; rewritten itself even if it is part of a library."""
-    function = compiled.__wrapped__
     method = function.__func__ if isinstance(function, types.MethodType) else function
     if not isinstance(method, types.FunctionType):
         return primitives.call(function)
     capture.functions.append(method)
-    if not compiled.rewriting:
+    if not rewriting:
         return function
     new = rewrite(method)
     if new is method and method.__code__ in missing:
@@ -246,14 +245,14 @@ def _record(request: _Request, recorder: Any, state: context.Capture) -> tuple[A
                 state.sizes[str(name)] = int(size)
     new_args, new_kwargs = replace_leaves((request.args, request.kwargs), leaves, recorded)
     given = containers((new_args, tuple(new_kwargs.values())))
-    target = _target(compiled, state)
+    function = target(compiled.__wrapped__, compiled.rewriting, state)
     state.arguments = [*new_args, *new_kwargs.values()]
     others = [leaf for leaf in leaves if not isinstance(leaf, _core.Tensor)]
     collector = state.watch = Collector([compiled.__wrapped__, *others], state.functions)
     recorder.on_failure(lambda: hosted.left_behind(collector, given))
     try:
         with collector:
-            result = target(*new_args, **new_kwargs)
+            result = function(*new_args, **new_kwargs)
         check_remade(state.remade)
         if regions.innermost() is not None:
             regions.check(regions.Region(None, "capture"))
