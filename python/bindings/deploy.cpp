@@ -122,6 +122,7 @@ void bind_deploy(py::module_& m) {
   py::class_<Model, std::shared_ptr<Model>>(m, "Model", "A model from a file.")
       .def_property_readonly("manifest", &Model::manifest)
       .def_property_readonly("target", &Model::target)
+      .def_property_readonly("device", [](const Model& model) { return to_text(model.device()); })
       .def_property_readonly("methods", method_names)
       .def("signature",
            [](const Model& model, const std::string& name) { return model.signature(method_of(model, name)); })

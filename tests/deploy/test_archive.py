@@ -154,9 +154,26 @@ def test_annotated_methods_views_and_disabled_compilation(tmp_path):
     with td.no_grad():
         for given in (x, x.copy(), -x):
             assert bits(loaded.positive(given)) == bits(model.positive(given))
-    model.scale = td.nn.Parameter(td.ones((6,))[::2])
-    with pytest.raises(ValueError, match="'scale', whose elements do not lie row by row"):
-        td.save(model, tmp_path / "m.tdm", methods={"positive": (x,)}, targets=RUNNABLE[-1])
+
+
+def test_tensors_of_the_model_in_any_layout(tmp_path):
+    base = td.random.normal((6, 8))
+    weight, every, count = base.T, td.random.normal((12,))[::2], td.zeros((3, 4)).T
+
+    def apply(x):
+        count[...] += 1
+        return x @ weight + every, weight, count.sum(), td.flip(weight, axis=0).sum(axis=1)
+
+    x = td.random.normal((5, 8))
+    td.save(apply, tmp_path / "m.tdm", (x,), targets=RUNNABLE[-1])
+    for target in (RUNNABLE[-1], "interpreter"):
+        loaded = archive.load(tmp_path / "m.tdm", target)
+        count[...] = 0
+        for _ in range(2):
+            assert bits(loaded(x)) == bits(apply(x))
+        assert all(value.is_contiguous() for value in loaded.state_dict().values())
+    with pytest.raises(ValueError, match="returns a view of the tensor 'weight', whose elements do not lie row by row"):
+        td.save(lambda: weight[1:], tmp_path / "m.tdm", (), targets=RUNNABLE[-1])
 
 
 def test_the_tensors_of_a_model_can_be_written(tmp_path):
