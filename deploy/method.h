@@ -34,7 +34,7 @@ struct KernelUse : StepOrigin {
 };
 
 // What compiled code does through Python, by the first word of the text: "raise" ends the method with the text as its
-// message, "assert" does so unless its first argument holds, "print" is left out.
+// message, "assert" does so unless its first argument holds, "print" shows its arguments (deploy/printing.h).
 struct SavedHost {
   std::string text;
   uint64_t arguments = 0;

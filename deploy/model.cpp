@@ -6,6 +6,7 @@
 
 #include "codegen/interp/interp.h"
 #include "deploy/json.h"
+#include "deploy/printing.h"
 #include "deploy/weights.h"
 #include "runtime/cpu.h"
 #include "runtime/cuda/launch.h"
@@ -248,6 +249,12 @@ void Model::add_method(Method method) {
   for (const SavedHost& host : method.host) {
     HostFunction function{host.text, nullptr};
     function.arguments = host.arguments;
+    Printed printed;
+    if (parse_printed(host.text, printed)) {
+      function.call = [printed = std::move(printed)](std::span<const HostTensor> args) { show(printed, args); };
+      method.program.host.push_back(std::move(function));
+      continue;
+    }
     function.call = [text = host.text, name = method.name](std::span<const HostTensor> args) {
       const bool asserted = text.starts_with("assert");
       if (!asserted && !text.starts_with("raise")) return;

@@ -1,8 +1,10 @@
 """Models in `.tdm` files: what is loaded gives the bits of what was saved, on every target, or says what is wrong."""
 
+import io
 import json
 import random
 import struct
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -194,6 +196,30 @@ def test_samples_are_kept(tmp_path):
         assert file.testzip() is None
         graph = file.read("methods/forward.graph").decode()
     assert graph.startswith("graph @forward(")
+
+
+@td.script
+def shown(x, n):
+    total = x.sum()
+    print("total", total, f"{{mean}}={x.mean():.3f} of {x.shape[0]}", [n, total], "a\\b\n", n, sep=";")
+    if total > 3:
+        print("big", x, n == 4, end="!\n", file=sys.stderr)
+    print("elsewhere", total, file=NOWHERE)
+    return x * 2
+
+
+NOWHERE = io.StringIO()
+
+
+def test_prints_are_those_of_python(tmp_path, capsys):
+    td.save(shown, tmp_path / "f.tdm", (td.ones((2,)), td.asarray(3)), targets=RUNNABLE[-1], dynamic={"x": [0]})
+    loaded = td.load(tmp_path / "f.tdm")
+    for x, n in ((td.ones((2,)), td.asarray(3)), (td.asarray([1.5, 4.25, -0.125]), td.asarray(4))):
+        capsys.readouterr()
+        shown.eager(x, n)
+        wanted = capsys.readouterr()
+        loaded(x, n)
+        assert capsys.readouterr() == wanted and wanted.out.startswith("total;")
 
 
 def test_an_assertion_ends_the_method(tmp_path):
