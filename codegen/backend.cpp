@@ -28,7 +28,10 @@ const LlvmSlot& llvm_slot() {
 const llvm::Target& target_for(std::string_view name) {
   const llvm::Target* found = llvm::target_named(name);
   if (found == nullptr)
-    throw_error(ErrorKind::value, "save: got the target '{}'; need x86-64-v2, x86-64-v3, x86-64-v4 or aarch64", name);
+    throw_error(
+        ErrorKind::value,
+        "save: got the target '{}'; need x86-64-v2, x86-64-v3, x86-64-v4, aarch64, or a GPU as in sm_90 or compute_90",
+        name);
   if (llvm_backend() == nullptr)
     throw_error(ErrorKind::backend, "save: got the target '{}'; need LLVM to compile for it, but {}", name,
                 llvm_unavailable_reason());

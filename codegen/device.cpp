@@ -6,8 +6,8 @@
 
 #include "codegen/cuda/backend.h"
 #include "runtime/cuda/device.h"
-#include "runtime/cuda/execute.h"
 #include "runtime/cuda/launch.h"
+#include "runtime/cuda/strided_copy.h"
 
 namespace tandem {
 
@@ -41,36 +41,13 @@ class GpuBackend final : public Backend {
   std::map<std::string, std::weak_ptr<const cuda::DeviceCode>> live_;
 };
 
-// A walk over `rank` axes: one load, one store.
-Kernel copy_of(int bytes, int rank) {
-  const DType dtype = bytes == 1 ? DType::u8 : bytes == 2 ? DType::u16 : bytes == 4 ? DType::u32 : DType::u64;
-  Kernel kernel;
-  kernel.name = "copy";
-  Access from{0, {true, 0}, {}, {}}, to{1, {true, 0}, {}, {}};
-  for (int k = 0; k < rank; ++k) {
-    kernel.axes.push_back({{false, k}});
-    from.strides.push_back({false, rank + k});
-    to.strides.push_back({false, 2 * rank + k});
-  }
-  kernel.outer_rank = rank - 1;
-  kernel.vector_axis = rank - 1;
-  kernel.buffers = {{dtype, BufferRole::input}, {dtype, BufferRole::output}};
-  kernel.accesses = {from, to};
-  Stage stage;
-  stage.body = {{ScalarOp::load, dtype, -1, -1, -1, 0}};
-  stage.stores = {{1, 0}};
-  kernel.stages = {stage};
-  verify(kernel);
-  return kernel;
-}
-
-std::shared_ptr<const CompiledKernel> copy_kernel(Device device, int bytes, int rank) {
-  return backend_of(device).compile(copy_of(bytes, rank));
+std::shared_ptr<const CompiledKernel> made_for(Device device, const Kernel& kernel) {
+  return backend_of(device).compile(kernel);
 }
 
 }  // namespace
 
-void connect_devices() { cuda::set_copy_kernel(copy_kernel); }
+void connect_devices() { cuda::set_kernel_maker(made_for); }
 
 Backend& backend_of(Device device) {
   if (is_cpu(device)) return default_backend();

@@ -63,8 +63,8 @@ void BlockBuilder::emit_view_update(const Node& node) {
   if (reads_around(node)) {
     copy_around(node, whole);
   } else {
-    block_.push_back({Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape),
-                           origin("copy", node)}});
+    block_.push_back(
+        {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
   }
   const OpDef& view = view_of_update(*node.op);
   const auto target = std::get<ViewRule>(view.lower)(type(out), whole.layout, view, node.attrs, type(node.inputs[1]));

@@ -70,6 +70,16 @@ void describe(Wire& wire, Kernel& k) {
   if (wire.version() >= 3) wire(k.window);
 }
 
+template <class Wire>
+void describe(Wire& wire, LaunchRule& rule) {
+  choice(wire, rule.schedule, DeviceSchedule::walk);
+  wire(rule.outer, rule.inner, rule.elements, rule.split, rule.tree, rule.spreads, rule.scratch, rule.kept);
+}
+template <class Wire>
+void describe(Wire& wire, DeviceKernel& k) {
+  wire(k.entry, k.code, k.is_ptx, k.buffers, k.vals, k.rule);
+}
+
 // ---- programs --------------------------------------------------------------------------------------------------------
 
 template <class Wire>
@@ -301,6 +311,96 @@ std::vector<Kernel> read_kernels(std::string_view bytes, int64_t version) {
     Reader::fail(error.what());
   }
   return kernels;
+}
+
+size_t buffers_of(const Kernel& kernel) {
+  const auto is_passed = [](const KernelBuffer& buffer) { return buffer.role != BufferRole::scratch; };
+  return static_cast<size_t>(std::count_if(kernel.buffers.begin(), kernel.buffers.end(), is_passed));
+}
+
+size_t values_of(const Kernel& kernel) {
+  int64_t most = 0;
+  const auto see = [&most](const Coef& c) {
+    if (!c.literal) most = std::max(most, c.value + 1);
+  };
+  for (const Axis& axis : kernel.axes) see(axis.extent);
+  for (const Access& access : kernel.accesses) {
+    see(access.offset);
+    for (const Coef& stride : access.strides) see(stride);
+    for (const Gather& gather : access.gathers) see(gather.stride), see(gather.extent);
+  }
+  for (const Stage& stage : kernel.stages)
+    for (const ScalarNode& node : stage.body)
+      if (node.op == ScalarOp::extent) most = std::max(most, node.imm + 1);
+  if (kernel.window >= 0) most = std::max<int64_t>(most, kernel.window + 2);
+  return static_cast<size_t>(most);
+}
+
+std::string device_kernel_bytes(const DeviceKernel& kernel) { return to_bytes(kernel, kVersion); }
+
+DeviceKernel read_device_kernel(std::string_view bytes, const Kernel& of, int64_t version) {
+  constexpr int kWidestPack = 64, kWidestElement = 16;
+  DeviceKernel kernel = from_bytes<DeviceKernel>(bytes, version);
+  const LaunchRule& rule = kernel.rule;
+  const auto is_extent = [&of](const Coef& c) {
+    return std::any_of(of.axes.begin(), of.axes.end(), [&c](const Axis& axis) { return axis.extent == c; });
+  };
+  const auto is_size = [](int size) { return size > 0 && size <= kWidestElement; };
+  need(static_cast<size_t>(kernel.buffers) == buffers_of(of) && kernel.vals >= 0 &&
+           static_cast<size_t>(kernel.vals) <= values_of(of),
+       "a kernel for a GPU is called in another way");
+  need(std::all_of(rule.outer.begin(), rule.outer.end(), is_extent) &&
+           std::all_of(rule.inner.begin(), rule.inner.end(), is_extent) && rule.outer.size() <= of.axes.size() &&
+           rule.inner.size() <= of.axes.size(),
+       "a kernel for a GPU walks along other axes");
+  const size_t least = rule.schedule == DeviceSchedule::tiles ? 2 : rule.schedule == DeviceSchedule::columns ? 1 : 0;
+  need(rule.outer.size() >= least && rule.elements > 0 && rule.elements <= kWidestPack &&
+           std::all_of(rule.scratch.begin(), rule.scratch.end(), is_size) &&
+           std::all_of(rule.kept.begin(), rule.kept.end(), is_size),
+       "how a kernel for a GPU is launched is wrong");
+  return kernel;
+}
+
+namespace {
+
+// Of 16 bytes, as pairs along one axis more.
+void see_copy(DType dtype, size_t rank, std::map<int, int>& most) {
+  constexpr int kWidest = 8;
+  const int bytes = size_of(dtype);
+  int& known = most[std::min(bytes, kWidest)];
+  known = std::max(known, static_cast<int>(rank) + (bytes > kWidest ? 1 : 0));
+}
+
+void see_copies(const Program& program, const Block& block, std::map<int, int>& most) {
+  const auto see = [&](const View& view, size_t rank) {
+    see_copy(program.slots[static_cast<size_t>(view.slot)].dtype, rank, most);
+  };
+  for (const Step& step : block) {
+    if (const auto* copy = std::get_if<Copy>(&step.op)) see(copy->to, copy->to.shape.size());
+    if (const auto* product = std::get_if<Matmul>(&step.op)) see(product->a, product->out.shape.size());
+    if (const auto* branch = std::get_if<Branch>(&step.op)) {
+      see_copies(program, branch->then_block, most);
+      see_copies(program, branch->else_block, most);
+    }
+    if (const auto* loop = std::get_if<Loop>(&step.op)) {
+      see_copies(program, loop->condition, most);
+      see_copies(program, loop->body, most);
+    }
+  }
+}
+
+}  // namespace
+
+CacheKey copy_key(int bytes, int rank) {
+  return {{static_cast<uint64_t>(bytes) << 8 | static_cast<uint64_t>(rank), 1}};
+}
+
+std::map<int, int> copies_of(const Method& method) {
+  std::map<int, int> most;
+  see_copies(method.program, method.program.body, most);
+  for (const MethodInput& input : method.inputs)
+    if (!input.state) see_copy(input.dtype, input.sizes.size(), most);
+  return most;
 }
 
 }  // namespace tandem::deploy

@@ -1,11 +1,14 @@
 // A method of a saved model: its program, what that needs, and what people call its inputs and results.
 #pragma once
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "ir/kernel.h"
+#include "runtime/cache.h"
+#include "runtime/cuda/device_kernel.h"
 #include "runtime/program.h"
 #include "runtime/signature.h"
 
@@ -31,7 +34,7 @@ struct KernelUse : StepOrigin {
 };
 
 // What compiled code does through Python, by the first word of the text: "raise" ends the method with the text as its
-// message, "assert" does so unless its first argument holds, "print" is left out.
+// message, "assert" does so unless its first argument holds, "print" shows its arguments (deploy/printing.h).
 struct SavedHost {
   std::string text;
   uint64_t arguments = 0;
@@ -61,5 +64,14 @@ Method read_method(std::string_view bytes, int64_t version);
 void check(const Method& method);
 std::string kernels_bytes(const std::vector<Kernel>& kernels);
 std::vector<Kernel> read_kernels(std::string_view bytes, int64_t version);
+size_t buffers_of(const Kernel& kernel);  // that it is given
+size_t values_of(const Kernel& kernel);   // and how many values at least
+
+// A kernel for a GPU, and what it is checked against when it is read.
+std::string device_kernel_bytes(const DeviceKernel& kernel);
+DeviceKernel read_device_kernel(std::string_view bytes, const Kernel& of, int64_t version);
+// The strided copies that a method may make on a GPU: bytes of an element, up to how many axes.
+std::map<int, int> copies_of(const Method& method);
+CacheKey copy_key(int bytes, int rank);  // of such a copy in a pack of code
 
 }  // namespace tandem::deploy

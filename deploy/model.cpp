@@ -6,9 +6,11 @@
 
 #include "codegen/interp/interp.h"
 #include "deploy/json.h"
+#include "deploy/printing.h"
 #include "deploy/weights.h"
-#include "runtime/copy.h"
 #include "runtime/cpu.h"
+#include "runtime/cuda/launch.h"
+#include "runtime/cuda/strided_copy.h"
 #include "runtime/native_kernel.h"
 #include "runtime/pack.h"
 
@@ -20,7 +22,6 @@ constexpr const char* kFormat = "tandem model";
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kKernels = "kernels.bin";
-constexpr std::string_view kInterpreter = "interpreter";
 
 using Entries = std::map<std::string, ZipEntry, std::less<>>;
 
@@ -74,42 +75,6 @@ Manifest read_manifest(const Entries& entries, bool verified) {
   return {json["version"].get<int64_t>(), texts(json, "methods"), texts(json, "targets")};
 }
 
-std::string choose_target(const std::string& wanted, const std::vector<std::string>& there) {
-  const std::vector<std::string_view> runnable = cpu_levels();
-  const auto is_there = [&there](std::string_view name) {
-    return std::find(there.begin(), there.end(), name) != there.end();
-  };
-  if (wanted.empty()) {
-    for (auto level = runnable.rbegin(); level != runnable.rend(); ++level)
-      if (is_there(*level)) return std::string(*level);
-    return std::string(kInterpreter);
-  }
-  if (wanted == kInterpreter) return wanted;
-  if (!is_there(wanted) || std::find(runnable.begin(), runnable.end(), wanted) == runnable.end())
-    throw_error(ErrorKind::backend,
-                "load: got the target '{}'; need one that the file has ({}) and this machine runs ({}), or interpreter",
-                wanted, fmt::join(there, ", "), fmt::join(runnable, ", "));
-  return wanted;
-}
-
-size_t values_of(const Kernel& kernel) {
-  int64_t most = 0;
-  const auto see = [&most](const Coef& c) {
-    if (!c.literal) most = std::max(most, c.value + 1);
-  };
-  for (const Axis& axis : kernel.axes) see(axis.extent);
-  for (const Access& access : kernel.accesses) {
-    see(access.offset);
-    for (const Coef& stride : access.strides) see(stride);
-    for (const Gather& gather : access.gathers) see(gather.stride), see(gather.extent);
-  }
-  for (const Stage& stage : kernel.stages)
-    for (const ScalarNode& node : stage.body)
-      if (node.op == ScalarOp::extent) most = std::max(most, node.imm + 1);
-  if (kernel.window >= 0) most = std::max<int64_t>(most, kernel.window + 2);
-  return static_cast<size_t>(most);
-}
-
 void check_launches(const Block& block, std::span<const size_t> buffers, std::span<const size_t> values) {
   for (const Step& step : block) {
     const auto* product = std::get_if<Matmul>(&step.op);
@@ -136,13 +101,14 @@ StorageRef part_of(const std::shared_ptr<MappedFile>& file, char* data, size_t b
   return part;
 }
 
-Array contiguous(const Array& x) {
-  Array out{x.dtype, x.sizes, contiguous_strides(x.sizes), {}, nullptr};
-  out.storage = allocate(static_cast<size_t>(element_count(x.sizes) * size_of(x.dtype)));
-  out.data = out.storage->data;
-  copy_elements(x, out.data);
-  return out;
+std::shared_ptr<const CompiledKernel> device_code(std::string_view object, const Kernel& kernel, int64_t version) {
+  const bool checks = std::any_of(kernel.accesses.begin(), kernel.accesses.end(),
+                                  [](const Access& access) { return !access.gathers.empty(); });
+  return std::make_shared<const cuda::DeviceCode>(read_device_kernel(object, kernel, version), checks);
 }
+
+// Of a tensor on a GPU, to where it is on the host.
+void to_host(const Model::State& state) { copy_alike(state.array, state.host); }
 
 std::string shape_text(const Sizes& sizes) {
   Shape shape(sizes.begin(), sizes.end());
@@ -152,23 +118,6 @@ std::string shape_text(const Sizes& sizes) {
 std::string type_text(const TensorType& type) { return std::string(info(type.dtype).name) + to_text(type.shape); }
 
 }  // namespace
-
-void copy_elements(const Array& from, void* to) {
-  constexpr int kWidest = 8;  // bytes that a copy moves as one element
-  const int bytes = size_of(from.dtype);
-  const Sizes into = contiguous_strides(from.sizes);
-  std::vector<int64_t> sizes(from.sizes.begin(), from.sizes.end()), steps(from.strides.begin(), from.strides.end());
-  std::vector<int64_t> places(into.begin(), into.end());
-  if (bytes > kWidest) {
-    for (std::vector<int64_t>* strides : {&steps, &places}) {
-      for (int64_t& stride : *strides) stride *= 2;
-      strides->push_back(1);
-    }
-    sizes.push_back(2);
-  }
-  copy_strided(std::min(bytes, kWidest), static_cast<int>(sizes.size()), sizes.data(), from.data, steps.data(), to,
-               places.data());
-}
 
 std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& options) {
   std::shared_ptr<Model> model(new Model);
@@ -181,8 +130,9 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   const std::string_view weights = entry_of(entries, kWeights).bytes;
   model->read_state(weights, model->file_->data() + (weights.data() - bytes.data()));
   model->target_ = choose_target(options.target, manifest.targets);
-  const bool interpreted = model->target_ == kInterpreter;
-  const Pack objects(interpreted ? std::string_view() : entry_of(entries, object_name(model->target_)).bytes);
+  const bool interpreted = model->target() == kInterpreter, on_gpu = !is_cpu(model->device());
+  for (State& state : model->state_) state.array = on_device(state.host, model->device());
+  const Pack objects(interpreted ? std::string_view() : entry_of(entries, object_name(model->target())).bytes);
   const std::unique_ptr<Backend> interpreter = make_interpreter();
   const std::vector<Kernel> kernels = read_kernels(entry_of(entries, kKernels).bytes, manifest.version);
   for (size_t k = 0; k < kernels.size(); ++k) {
@@ -191,11 +141,15 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
       continue;
     }
     const std::string_view object = objects.find(CacheKey{{k, 0}});
-    if (object.empty()) broken(fmt::format("the code of a kernel for {} is missing", model->target_));
-    model->add_kernel(kernels[k], std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint)));
+    if (object.empty()) broken(fmt::format("the code of a kernel for {} is missing", model->target()));
+    if (on_gpu)
+      model->add_kernel(kernels[k], device_code(object, kernels[k], manifest.version));
+    else
+      model->add_kernel(kernels[k], std::make_shared<NativeKernel>(LoadedObject::load(object, kEntryPoint)));
   }
   for (const std::string& name : manifest.methods)
     model->add_method(read_method(entry_of(entries, fmt::format("methods/{}.bin", name)).bytes, manifest.version));
+  if (on_gpu) model->add_copy_kernels(objects, manifest.version);
   return model;
 }
 
@@ -205,7 +159,7 @@ std::shared_ptr<Model> Model::embedded(const td_embedded& parts) {
   model->read_state(bytes(parts.weights), static_cast<char*>(parts.weights.data));
   const std::vector<std::string_view> levels = cpu_levels();
   const bool fits = std::find(levels.begin(), levels.end(), parts.target) != levels.end();
-  model->target_ = fits ? std::string(parts.target) : std::string(kInterpreter);
+  model->target_.name = fits ? parts.target : kInterpreter;
   const std::unique_ptr<Backend> interpreter = make_interpreter();
   const std::vector<Kernel> kernels = read_kernels(bytes(parts.kernels), kVersion);
   for (size_t k = 0; k < kernels.size(); ++k)
@@ -216,11 +170,23 @@ std::shared_ptr<Model> Model::embedded(const td_embedded& parts) {
 }
 
 void Model::add_kernel(const Kernel& kernel, std::shared_ptr<const CompiledKernel> code) {
-  const auto is_passed = [](const KernelBuffer& buffer) { return buffer.role != BufferRole::scratch; };
-  kernel_buffers_.push_back(
-      static_cast<size_t>(std::count_if(kernel.buffers.begin(), kernel.buffers.end(), is_passed)));
+  kernel_buffers_.push_back(buffers_of(kernel));
   kernel_values_.push_back(values_of(kernel));
   kernels_.push_back(std::move(code));
+}
+
+// The strided copies that methods may make.
+void Model::add_copy_kernels(const Pack& objects, int64_t version) {
+  std::map<int, int> most;
+  for (const auto& loaded : methods_)
+    for (const auto& [bytes, rank] : copies_of(loaded->method)) most[bytes] = std::max(most[bytes], rank);
+  for (const auto& [bytes, ranks] : most)
+    for (int rank = 1; rank <= ranks; ++rank) {
+      const std::string_view object = objects.find(copy_key(bytes, rank));
+      if (object.empty()) broken(fmt::format("the code of a copy for {} is missing", target()));
+      cuda::add_copy_kernel(device().index, bytes, rank,
+                            device_code(object, cuda::copy_kernel_of(bytes, rank), version));
+    }
 }
 
 // `data`: the same bytes, to be written to.
@@ -229,13 +195,42 @@ void Model::read_state(std::string_view weights, char* data) {
     char* start = data + weight.offset;
     Array array{weight.dtype, weight.sizes, contiguous_strides(weight.sizes), part_of(file_, start, weight.bytes),
                 start};
-    state_.push_back({weight.name, std::move(array)});
+    state_.push_back({weight.name, array, array});
   }
 }
 
 const Array* Model::find_state(std::string_view name) const {
   const auto found = std::find_if(state_.begin(), state_.end(), [name](const State& s) { return s.name == name; });
   return found != state_.end() ? &found->array : nullptr;
+}
+
+const Array* Model::lend_state(std::string_view name) {
+  const auto found = std::find_if(state_.begin(), state_.end(), [name](const State& s) { return s.name == name; });
+  if (found == state_.end()) return nullptr;
+  if (!is_cpu(device())) {
+    const std::unique_lock alone(running_);
+    if (!found->host.storage->lent) to_host(*found);
+    lent_ = true;
+  }
+  found->host.storage->lent = true;
+  return &found->host;
+}
+
+// What others may have written to on the host, before a method runs; what nobody holds any more is the device's again.
+void Model::take_lent_state() {
+  lent_ = false;
+  for (State& state : state_) {
+    if (!state.host.storage->lent) continue;
+    state.host.storage->lent = !state.host.storage.unique();
+    lent_ = lent_ || state.host.storage->lent;
+    copy_alike(state.host, state.array);
+    ++state.array.storage->version;
+  }
+}
+
+void Model::give_lent_state() const {
+  for (const State& state : state_)
+    if (state.host.storage->lent) to_host(state);
 }
 
 void Model::add_method(Method method) {
@@ -256,6 +251,12 @@ void Model::add_method(Method method) {
   for (const SavedHost& host : method.host) {
     HostFunction function{host.text, nullptr};
     function.arguments = host.arguments;
+    Printed printed;
+    if (parse_printed(host.text, printed)) {
+      function.call = [printed = std::move(printed)](std::span<const HostTensor> args) { show(printed, args); };
+      method.program.host.push_back(std::move(function));
+      continue;
+    }
     function.call = [text = host.text, name = method.name](std::span<const HostTensor> args) {
       const bool asserted = text.starts_with("assert");
       if (!asserted && !text.starts_with("raise")) return;
@@ -276,6 +277,7 @@ void Model::add_method(Method method) {
     loaded->state.push_back(array);
   }
   loaded->written.assign(method.inputs.size(), false);
+  method.program.device = device();
   method.program.writes_inputs = !method.writebacks.empty();
   for (const auto& [result, input] : method.writebacks) {
     loaded->written[static_cast<size_t>(input)] = true;
@@ -325,12 +327,18 @@ void Model::gather(const Loaded& loaded, std::span<const Array> arguments, std::
     if (loaded.state[k]) inputs[k] = *loaded.state[k];
   for (size_t k = 0; k < arguments.size(); ++k) {
     const size_t input = loaded.arguments[k];
+    const bool moves = !arguments[k].storage || arguments[k].sizes.empty();
+    if (!moves && arguments[k].device() != device())
+      throw_error(ErrorKind::value, "{}: got '{}' on {}; need {}, where the model is; try {}", m.name,
+                  m.inputs[input].name, to_text(arguments[k].device()), to_text(device()),
+                  is_cpu(device()) ? "x.cpu(), or td.load(path, device='cuda')" : "x.cuda()");
     const bool packed = m.inputs[input].contiguous && !arguments[k].is_contiguous();
     if (packed && loaded.written[input])
       throw_error(ErrorKind::value,
                   "{}: got elements of '{}' that do not lie row by row; need that, as it writes to them", m.name,
                   m.inputs[input].name);
     inputs[input] = packed ? contiguous(arguments[k]) : arguments[k];
+    if (inputs[input].device() != device()) inputs[input] = on_device(inputs[input], device());
   }
   const auto fail = [&]<class... Args>(int input, fmt::format_string<Args...> text, Args&&... args) -> bool {
     const std::string reason = fmt::format(text, std::forward<Args>(args)...);
@@ -356,19 +364,26 @@ void Model::run(size_t method, std::span<const Array> arguments, std::span<Array
   {
     std::shared_lock reading(running_, std::defer_lock);
     std::unique_lock writing(running_, std::defer_lock);
-    if (loaded.writes_state)
+    const bool alone = loaded.writes_state || lent_;
+    if (alone)
       writing.lock();
     else
       reading.lock();
+    if (alone && lent_) take_lent_state();
     // Whether it ends or throws.
     struct Written {
       ~Written() {
-        for (const auto& [result, input] : method.writebacks) ++buffers[static_cast<size_t>(input)].storage->version;
+        for (const auto& [result, input] : method.writebacks)
+          if (Storage* storage = buffers[static_cast<size_t>(input)].storage.get()) ++storage->version;
       }
       const Method& method;
       const std::vector<Buffer>& buffers;
     } const written{m, buffers};
     tandem::run(m.program, buffers, symbols, made);
+    if (loaded.writes_state && lent_) give_lent_state();
+    for (size_t k = 0; k < arguments.size(); ++k)
+      if (const size_t input = loaded.arguments[k]; loaded.written[input] && arguments[k].device() != device())
+        copy_alike(inputs[input], arguments[k]);
   }
   for (size_t k = 0; k < results.size(); ++k) {
     const CapturedOutput& output = chosen(m.outputs[k], made);
@@ -390,7 +405,9 @@ void Model::run(size_t method, std::span<const Array> arguments, std::span<Array
 
 void Model::save(const std::string& path) const {
   if (!file_) throw_error(ErrorKind::value, "save: got a model that is part of the program; need one from a file");
-  const std::shared_lock nobody_writes(running_);
+  const std::unique_lock alone(running_);
+  for (const State& state : state_)
+    if (!is_cpu(device()) && !state.host.storage->lent) to_host(state);
   const Entries entries = read_zip(file_->bytes());
   Json manifest = parse_json(manifest_, "the manifest");
   manifest["hashes"][kWeights] = hash128(entry_of(entries, kWeights).bytes).hex();

@@ -1,5 +1,6 @@
 // A saved model in memory: its methods and its tensors. No Python, no compiler.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <shared_mutex>
 #include <span>
@@ -8,26 +9,19 @@
 #include <vector>
 
 #include "deploy/api/tandem.h"
+#include "deploy/array.h"
 #include "deploy/method.h"
+#include "deploy/target.h"
 #include "deploy/zip.h"
-#include "ir/sizes.h"
-#include "runtime/storage.h"
+
+namespace tandem {
+class Pack;
+}
 
 namespace tandem::deploy {
 
-// A tensor of the caller, of the model, or a result. Strides in elements.
-struct Array {
-  DType dtype = DType::f32;
-  Sizes sizes = {}, strides = {};
-  StorageRef storage = {};
-  void* data = nullptr;
-  bool is_contiguous() const { return tandem::is_contiguous(sizes, strides); }
-};
-
-void copy_elements(const Array& from, void* to);  // row by row
-
 struct LoadOptions {
-  std::string target;    // "": the best that this machine runs and the file has; "interpreter"; or one by name
+  std::string target;    // deploy/target.h
   bool verified = true;  // compare everything with its checksum
 };
 
@@ -39,8 +33,9 @@ class Model {
   // Error{backend} for a target that the file does not have or this machine does not run.
   static std::shared_ptr<Model> load(const std::string& path, const LoadOptions& options = {});
 
-  const std::string& target() const { return target_; }      // whose code runs, or "interpreter"
-  const std::string& manifest() const { return manifest_; }  // JSON
+  const std::string& target() const { return target_.name; }  // whose code runs, or "interpreter"
+  Device device() const { return target_.device; }            // where it runs, and its tensors and results are
+  const std::string& manifest() const { return manifest_; }   // JSON
   size_t method_count() const { return methods_.size(); }
   const Method& method(size_t number) const { return methods_[number]->method; }
   int find(std::string_view name) const;       // -1: there is none
@@ -50,16 +45,20 @@ class Model {
   TensorType argument_type(size_t method, size_t argument) const;
   TensorType output_type(size_t method, size_t output) const;
 
-  // Thread-safe; methods that write to tensors of the model run alone. `results` get one array per output. Throws Error
-  // that says which argument is not as it should be.
+  // Thread-safe; methods that write to tensors of the model run alone. `results` get one array per output. Arguments that
+  // are C's, or have no axes, are copied to the device; all others must be there. Throws Error that says which argument
+  // is not as it should be.
   void run(size_t method, std::span<const Array> arguments, std::span<Array> results);
 
   struct State {
     std::string name;
-    Array array;
+    Array array;  // on the device
+    Array host;   // in the file's memory: of a model on the CPU the same
   };
   const std::vector<State>& state() const { return state_; }
-  const Array* find_state(std::string_view name) const;  // null: there is none
+  // The tensor on the host, which others may write to from now on: of a model on a GPU, a copy that keeps being one for
+  // as long as somebody holds it. Null: there is none.
+  const Array* lend_state(std::string_view name);
   // Writes the file again with the tensors as they are now. Throws Error{value} for an embedded model.
   void save(const std::string& path) const;
 
@@ -76,20 +75,26 @@ class Model {
   const MethodInput& method_input(size_t method, size_t argument) const {
     return methods_[method]->method.inputs[methods_[method]->arguments[argument]];
   }
+  const Array* find_state(std::string_view name) const;
   void add_kernel(const Kernel& kernel, std::shared_ptr<const CompiledKernel> code);
+  void add_copy_kernels(const Pack& objects, int64_t version);
+  void take_lent_state();
+  void give_lent_state() const;
   void read_state(std::string_view weights, char* data);
   void add_method(Method method);
   void gather(const Loaded& loaded, std::span<const Array> arguments, std::vector<Array>& inputs,
               int64_t* symbols) const;
 
   std::shared_ptr<MappedFile> file_;
-  std::string manifest_, target_;
+  std::string manifest_;
+  Target target_;
   std::vector<std::string> order_;  // of the entries
   std::vector<State> state_;
   std::vector<std::shared_ptr<const CompiledKernel>> kernels_;
   std::vector<size_t> kernel_buffers_, kernel_values_;  // how many each kernel takes
   std::vector<std::unique_ptr<const Loaded>> methods_;
   mutable std::shared_mutex running_;
+  std::atomic<bool> lent_{false};  // of a model on a GPU: copies of tensors on the host
 };
 
 }  // namespace tandem::deploy

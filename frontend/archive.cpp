@@ -1,9 +1,16 @@
 #include "frontend/archive.h"
 
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "codegen/cuda/compile.h"
 #include "deploy/json.h"
 #include "deploy/model.h"
 #include "deploy/zip.h"
+#include "runtime/cuda/strided_copy.h"
 #include "runtime/pack.h"
+#include "runtime/parallel.h"
 
 namespace tandem {
 
@@ -32,6 +39,37 @@ void shorten(Block& block) {
         step.op);
 }
 
+bool is_new_view_of(const CapturedOutput& output, size_t input) {
+  if (output.kind == CapturedOutput::Kind::argument_view && static_cast<size_t>(output.index) == input)
+    return !output.identical;
+  return std::any_of(output.choices.begin(), output.choices.end(),
+                     [input](const CapturedOutput& choice) { return is_new_view_of(choice, input); });
+}
+
+// The same program for tensors of the model that lie row by row, as all do in the file. Null if they do already.
+std::shared_ptr<Executable> row_by_row(const Executable& executable, const MethodNames& names) {
+  const auto& [graph, capture] = executable.capture();
+  Capture again = capture;
+  again.graph = graph;
+  bool differs = false;
+  for (size_t k = 0; k < graph.params.size(); ++k) {
+    Param& param = again.graph.params[k];
+    if (!names.inputs[k].second || names.inputs[k].first.empty() || param.contiguous) continue;
+    for (const CapturedOutput& output : capture.outputs)
+      if (is_new_view_of(output, k))
+        throw_error(ErrorKind::value,
+                    "save: got the method '{}', which returns a view of the tensor '{}', whose elements do not lie row "
+                    "by row; need that; try returning a copy of it, or {} = {}.copy()",
+                    names.name, names.inputs[k].first, names.inputs[k].first, names.inputs[k].first);
+    param.contiguous = differs = true;
+    param.strides.clear();
+  }
+  if (!differs) return nullptr;
+  auto made = std::make_shared<Executable>(std::move(again), executable.options());
+  made->compile();
+  return made;
+}
+
 }  // namespace
 
 int ArchiveWriter::number_of(const Kernel& kernel) {
@@ -40,22 +78,23 @@ int ArchiveWriter::number_of(const Kernel& kernel) {
   return found->second;
 }
 
-void ArchiveWriter::add(const Executable& executable, const MethodNames& names) {
-  if (!is_cpu(executable.device()))
-    throw_error(
-        ErrorKind::serialization,
-        "save: got '{}', which was captured on {}; need the CPU, where saved models run; try module.to('cpu') and "
-        "examples on the CPU",
-        executable.name(), to_text(executable.device()));
+void ArchiveWriter::add(const Executable& captured, const MethodNames& names) {
+  if (!is_cpu(captured.device()))
+    throw_error(ErrorKind::serialization,
+                "save: got '{}', which was captured on {}; need the CPU, for GPUs too (targets=['sm_90']); try "
+                "module.to('cpu') and examples on the CPU",
+                captured.name(), to_text(captured.device()));
+  check_internal(captured.input_specs().size() == names.inputs.size(), "a method has another number of inputs");
+  const std::shared_ptr<Executable> made = row_by_row(captured, names);
+  const Executable& executable = made ? *made : captured;
   const Plan& plan = executable.plan();
+  const std::vector<InputSpec> specs = executable.input_specs();
   deploy::Method method;
   method.name = names.name;
   method.doc = names.doc;
   method.symbol_count = executable.symbol_count();
   method.guards = executable.guards();
   method.writebacks = executable.writebacks();
-  const std::vector<InputSpec> specs = executable.input_specs();
-  check_internal(specs.size() == names.inputs.size(), "a method has another number of inputs");
   for (size_t k = 0; k < specs.size(); ++k) {
     deploy::MethodInput input;
     static_cast<InputSpec&>(input) = specs[k];
@@ -108,11 +147,7 @@ void ArchiveWriter::write(const std::string& path, std::string_view manifest, st
   }
   files.emplace_back("kernels.bin", deploy::kernels_bytes(kernels_));
   for (const std::string& target : targets) {
-    std::vector<std::pair<CacheKey, std::string>> objects;
-    objects.reserve(kernels_.size());
-    for (size_t k = 0; k < kernels_.size(); ++k)
-      objects.emplace_back(CacheKey{{k, 0}}, compile_object(kernels_[k], target));
-    files.emplace_back(fmt::format("objects/{}.pack", target), pack_bytes(std::move(objects)));
+    files.emplace_back(fmt::format("objects/{}.pack", target), pack_bytes(objects_for(target)));
   }
   json["hashes"]["weights.safetensors"] = hash128(weights).hex();
   for (const auto& [name, bytes] : files) json["hashes"][name] = hash128(bytes).hex();
@@ -120,6 +155,32 @@ void ArchiveWriter::write(const std::string& path, std::string_view manifest, st
   std::vector<deploy::ZipPart> zip{{"manifest.json", text}, {"weights.safetensors", weights}};
   for (const auto& [name, bytes] : files) zip.push_back({name, bytes});
   deploy::write_zip(path, zip);
+}
+
+std::vector<std::pair<CacheKey, std::string>> ArchiveWriter::objects_for(const std::string& target) const {
+  std::vector<std::pair<CacheKey, std::string>> objects;
+  const std::optional<DeviceTarget> gpu = device_target(target);
+  if (!gpu) {
+    for (size_t k = 0; k < kernels_.size(); ++k)
+      objects.emplace_back(CacheKey{{k, 0}}, compile_object(kernels_[k], target));
+    return objects;
+  }
+  // And the copies between layouts, which on the CPU are the runtime's own.
+  std::vector<std::pair<CacheKey, Kernel>> wanted;
+  for (size_t k = 0; k < kernels_.size(); ++k) wanted.emplace_back(CacheKey{{k, 0}}, kernels_[k]);
+  std::map<int, int> copies;
+  for (const deploy::Method& method : methods_)
+    for (const auto& [bytes, rank] : deploy::copies_of(method)) copies[bytes] = std::max(copies[bytes], rank);
+  for (const auto& [bytes, ranks] : copies)
+    for (int rank = 1; rank <= ranks; ++rank)
+      wanted.emplace_back(deploy::copy_key(bytes, rank), cuda::copy_kernel_of(bytes, rank));
+  objects.resize(wanted.size());
+  constexpr double kKernel = 5e7;  // ns, roughly
+  parallel_for(static_cast<int64_t>(wanted.size()), 1, kKernel, [&](int64_t begin, int64_t end) {
+    for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end); ++k)
+      objects[k] = {wanted[k].first, deploy::device_kernel_bytes(cuda::compile(wanted[k].second, *gpu))};
+  });
+  return objects;
 }
 
 std::string ArchiveWriter::object(const std::string& name, std::string_view weights_file, size_t weights_size,

@@ -34,6 +34,7 @@ class ArchiveWriter {
 
  private:
   int number_of(const Kernel& kernel);
+  std::vector<std::pair<CacheKey, std::string>> objects_for(const std::string& target) const;
 
   std::vector<Kernel> kernels_;
   std::unordered_map<std::string, int> numbers_;  // by text

@@ -11,12 +11,12 @@ namespace {
 
 // As in PyTorch: what a 16-bit unit does best, and what adds up many numbers or grows fast.
 constexpr std::array<std::string_view, 3> kLow{"convolution", "linear", "matmul"};
-constexpr std::array<std::string_view, 40> kFull{
-    "acos",    "asin",       "cholesky", "cosh",   "cumprod",    "cumsum",  "det",         "eig",
-    "eigh",    "eigvals",    "eigvalsh", "erfinv", "exp",        "exp2",    "expm1",       "fourier",
-    "inv",     "layer_norm", "log",      "log10",  "log1p",      "log2",    "log_softmax", "logsumexp",
-    "mean",    "pow",        "prod",     "qr",     "reciprocal", "rsqrt",   "sinh",        "slogdet",
-    "softmax", "solve",      "std",      "sum",    "svd",        "svdvals", "tan",         "var"};
+constexpr std::array<std::string_view, 41> kFull{
+    "acos",       "asin",    "cholesky",   "complex", "cosh", "cumprod",     "cumsum",    "det",     "eig",
+    "eigh",       "eigvals", "eigvalsh",   "erfinv",  "exp",  "exp2",        "expm1",     "fourier", "inv",
+    "layer_norm", "log",     "log10",      "log1p",   "log2", "log_softmax", "logsumexp", "mean",    "pow",
+    "prod",       "qr",      "reciprocal", "rsqrt",   "sinh", "slogdet",     "softmax",   "solve",   "std",
+    "sum",        "svd",     "svdvals",    "tan",     "var"};
 
 bool has(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();

@@ -82,6 +82,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   Flags expected_outputs(const Flags& all) const;
   void expect_outputs(const Flags& outputs) const;
 
+  const PlanOptions& options() const { return options_; }
   // What was captured; the graph lies beside the rest.
   std::pair<const Graph&, const Capture&> capture() const { return {captured_, capture_}; }
 

@@ -12,7 +12,7 @@
 #include "runtime/copy.h"
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/device.h"
-#include "runtime/cuda/execute.h"
+#include "runtime/cuda/strided_copy.h"
 #include "runtime/profile.h"
 
 namespace tandem {

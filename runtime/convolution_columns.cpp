@@ -7,6 +7,7 @@
 #include "runtime/gemm.h"
 #include "runtime/library.h"
 #include "runtime/parallel.h"
+#include "runtime/sixteen.h"
 #include "runtime/storage.h"
 
 namespace tandem {
@@ -184,18 +185,6 @@ class Columns {
   const int64_t tile_, tiles_;
 };
 
-void widen(DType dtype, const void* from, void* to, int64_t count) {
-  const auto* bits = static_cast<const uint16_t*>(from);
-  auto* out = static_cast<float*>(to);
-  for (int64_t i = 0; i < count; ++i) out[i] = dtype == DType::f16 ? half_to_float(bits[i]) : bfloat_to_float(bits[i]);
-}
-void narrow(DType dtype, const void* from, void* to, int64_t count) {
-  const auto* values = static_cast<const float*>(from);
-  auto* out = static_cast<uint16_t*>(to);
-  for (int64_t i = 0; i < count; ++i)
-    out[i] = dtype == DType::f16 ? float_to_half(values[i]) : float_to_bfloat(values[i]);
-}
-
 // In f32, on copies.
 void run_half(const ConvolutionArgs& given) {
   ConvolutionArgs args = given;
@@ -210,14 +199,16 @@ void run_half(const ConvolutionArgs& given) {
   for (size_t i = 0; i < 4; ++i) {
     if (!from[i]) continue;
     wide[i] = allocate(static_cast<size_t>(counts[i]) * sizeof(float));
-    if (i != computed) widen(given.dtype, from[i], wide[i]->data, counts[i]);
+    if (i != computed) widen(given.dtype, from[i], counts[i], static_cast<float*>(wide[i]->data));
   }
   args.source = wide[0]->data;
   args.weights = wide[1]->data;
   args.result = wide[2]->data;
   args.bias = wide[3] ? wide[3]->data : nullptr;
-  Columns<float>(args).run();
-  narrow(given.dtype, wide[computed]->data, const_cast<void*>(from[computed]), counts[computed]);
+  args.weights_memory = nullptr;
+  if (!convolve_direct(args)) Columns<float>(args).run();  // the same bits
+  narrow(given.dtype, static_cast<const float*>(wide[computed]->data), counts[computed],
+         const_cast<void*>(from[computed]));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "runtime/gemm_tile.h"
 #include "runtime/gemv.h"
 #include "runtime/parallel.h"
+#include "runtime/sixteen.h"
 #include "runtime/storage.h"
 
 namespace tandem {
@@ -59,11 +60,7 @@ Sum load(Element element) {
 
 template <class Element, class Sum>
 Element store(Sum sum) {
-  if constexpr (std::is_same_v<Element, Half>)
-    return {float_to_half(sum)};
-  else if constexpr (std::is_same_v<Element, Bfloat>)
-    return {float_to_bfloat(sum)};
-  else if constexpr (std::is_same_v<Element, bool>)
+  if constexpr (std::is_same_v<Element, bool>)
     return sum != 0;
   else
     return static_cast<Element>(sum);
@@ -163,8 +160,14 @@ class Gemm {
     }
     if constexpr (!kDirectSum) {
       const int64_t width = round_up(task_columns_, tiles_.width);
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j) part.out[i * args_.n + j] = store<Element>(sums[i * width + j]);
+      for (int64_t i = 0; i < rows; ++i) {
+        const Sum* const from = sums + i * width;
+        Element* const to = part.out + i * args_.n;
+        if constexpr (std::is_same_v<Element, Half> || std::is_same_v<Element, Bfloat>)
+          narrow(args_.dtype, from, columns, to);
+        else
+          std::transform(from, from + columns, to, store<Element, Sum>);
+      }
     }
   }
 

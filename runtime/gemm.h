@@ -12,7 +12,7 @@ Isa best_isa();
 
 void gemm(const MatmulArgs& args, Isa isa = best_isa());
 
-// The same for float32 and a batch with one right-hand matrix (gemm_panels.cpp). False where there are no loops for it.
+// The same for float32, float16 and bfloat16, and a batch with one right-hand matrix (gemm_panels.cpp). False where there are no loops for it.
 bool gemm_panels(const MatmulArgs& args, Isa isa = best_isa());
 
 }  // namespace tandem

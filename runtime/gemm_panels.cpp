@@ -1,6 +1,7 @@
 // Products of float32: the right-hand matrix in panels of 32 columns, packed once where it is known not to change, the
 // left-hand one arranged in blocks of 16 columns, some rows and kDepth columns at a time, in the second-level cache.
-// Every element is one chain of fused multiply-adds along k, as in gemm(): the same bits.
+// Every element is one chain of fused multiply-adds along k, as in gemm(): the same bits. 16-bit floats become float32
+// on the way there, and their sums, which a task has in memory of its own, are rounded when it is done.
 #include <algorithm>
 #include <cstring>
 
@@ -8,6 +9,7 @@
 #include "runtime/gemm.h"
 #include "runtime/panel_tile.h"
 #include "runtime/parallel.h"
+#include "runtime/sixteen.h"
 
 namespace tandem {
 
@@ -20,6 +22,8 @@ constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile me
 constexpr int64_t kBlock = 64 << 10;     // elements of whole rows of the result: they stay there, too
 constexpr int64_t kTaskColumns = 256;    // at least
 constexpr int64_t kTasks = 3;            // at least, for each thread
+constexpr int64_t kSums = 128 << 10;     // elements of the sums of a task: they stay there, too
+constexpr int64_t kWidened = kDepth;     // 16-bit floats that become float32 at once
 constexpr double kNanosecondsPerStep = 0.008;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -31,10 +35,11 @@ class Product {
       : args_(args), tiles_(tiles), all_rows_(args.m), panels_(ceil_div(args.n, kPanel)), run_(panels_) {
     for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
     most_rows_ = kArranged / std::min(args.k, kDepth);
-    if (args.after) cut_for(*args.after);
+    if (after()) cut_for(*after());
     cut();
+    while (is_narrow() && columns_ > 1 && rows_ * columns_ * kPanel > kSums) columns_ = ceil_div(columns_, 2);
     // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
-    direct_ = args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
+    direct_ = !is_narrow() && args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
 
   void run() {
@@ -44,14 +49,19 @@ class Product {
     const double cost = static_cast<double>(rows_ * std::min(columns_ * parts_ * kPanel, args_.n)) *
                         static_cast<double>(args_.k) * kNanosecondsPerStep;
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
-      const size_t bytes = static_cast<size_t>(rows_ * padded(std::min(args_.k, kDepth))) * sizeof(float);
-      const StorageRef arranged = allocate(bytes);
+      const int64_t arranged = rows_ * padded(std::min(args_.k, kDepth));
+      const int64_t sums = is_narrow() ? rows_ * columns_ * kPanel : 0;
+      const StorageRef memory = allocate(static_cast<size_t>(arranged + sums) * sizeof(float));
+      auto* const place = static_cast<float*>(memory->data);
       for (int64_t task = begin; task < end; ++task)
-        run_task(task % row_tasks * rows_, task / row_tasks * columns_, static_cast<float*>(arranged->data));
+        run_task(task % row_tasks * rows_, task / row_tasks * columns_, place, place + arranged);
     });
   }
 
  private:
+  bool is_narrow() const { return args_.dtype != DType::f32; }
+  const AfterBlock* after() const { return is_narrow() ? nullptr : args_.after; }
+
   // Tasks of equal size, as many for every thread. Where rows make few of them, columns are cut first: each task then
   // arranges the rows again, which is little for that many columns.
   void cut() {
@@ -88,13 +98,19 @@ class Product {
   StorageRef pack() const {
     const int64_t first = direct_ ? args_.n / kPanel : 0;
     const size_t bytes = static_cast<size_t>((panels_ - first) * kPanel * args_.k) * sizeof(float);
-    const DerivedKey key{kPackedMatrix, (args_.b_row << 1) + direct_, args_.b_col, (args_.k << 32) ^ args_.n};
+    const DerivedKey key{kPackedMatrix + (static_cast<int64_t>(args_.dtype) << 8), (args_.b_row << 1) + direct_,
+                         args_.b_col, (args_.k << 32) ^ args_.n};
     const auto make = [&](void* to) {
       parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t column = (first + i) * kPanel;
-          pack_panel(static_cast<const float*>(args_.b) + column * args_.b_col, args_.b_row, args_.b_col, args_.k,
-                     std::min(kPanel, args_.n - column), static_cast<float*>(to) + i * kPanel * args_.k);
+          float* const panel = static_cast<float*>(to) + i * kPanel * args_.k;
+          const int64_t columns = std::min(kPanel, args_.n - column), first_element = column * args_.b_col;
+          if (is_narrow())
+            pack_narrow(static_cast<const uint16_t*>(args_.b) + first_element, columns, panel);
+          else
+            pack_panel(static_cast<const float*>(args_.b) + first_element, args_.b_row, args_.b_col, args_.k, columns,
+                       panel);
         }
       });
     };
@@ -103,14 +119,41 @@ class Product {
     return derived(args_.b_memory, args_.b, key, bytes, make);
   }
 
+  // A panel of 16-bit floats, some rows of the matrix at a time.
+  void pack_narrow(const uint16_t* from, int64_t columns, float* panel) const {
+    if (args_.b_col == 1) {
+      for (int64_t i = 0; i < args_.k; ++i, from += args_.b_row, panel += kPanel) {
+        widen(args_.dtype, from, columns, panel);
+        std::fill_n(panel + columns, kPanel - columns, 0.0f);
+      }
+      return;
+    }
+    float wide[kPanel * kWidened];
+    for (int64_t p = 0; p < args_.k; p += kWidened, from += kWidened * args_.b_row, panel += kPanel * kWidened) {
+      const int64_t rows = std::min(kWidened, args_.k - p);
+      for (int64_t j = 0; j < columns; ++j) widen_row(from + j * args_.b_col, args_.b_row, rows, wide + j * kWidened);
+      pack_panel(wide, 1, kWidened, rows, columns, panel);
+    }
+  }
+
+  // Of 16-bit floats `step` apart, which is 1 as a rule.
+  void widen_row(const uint16_t* from, int64_t step, int64_t count, float* to) const {
+    if (step == 1) return widen(args_.dtype, from, count, to);
+    uint16_t row[kWidened];
+    for (int64_t i = 0; i < count; ++i) row[i] = from[i * step];
+    widen(args_.dtype, row, count, to);
+  }
+
   // `column` in panels, of each part.
-  void run_task(int64_t row, int64_t column, float* arranged) const {
+  void run_task(int64_t row, int64_t column, float* arranged, float* sums) const {
     const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, run_);
-    float* out = static_cast<float*>(args_.out) + row * args_.n;
+    const int64_t first_column = column * kPanel, columns = std::min(last * kPanel, args_.n) - first_column;
+    const int64_t out_row = is_narrow() ? columns_ * kPanel : args_.n;
+    float* const out = is_narrow() ? sums - first_column : static_cast<float*>(args_.out) + row * args_.n;
     for (int64_t p = 0; p < args_.k; p += kDepth) {
       const int64_t depth = std::min(kDepth, args_.k - p);
       const int64_t group = std::max<int64_t>(kGrouped / (depth * kPanel * parts_), 1);
-      const bool ends = args_.after && p + depth == args_.k;
+      const bool ends = after() && p + depth == args_.k;
       arrange(row, rows, p, depth, arranged);
       for (int64_t first = column; first < last; first += group) {
         const int64_t end = std::min(first + group, last);
@@ -118,16 +161,19 @@ class Product {
           for (int64_t part = 0; part < parts_; ++part)
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
               run_panel(arranged + begin * padded(depth), count, p, depth, panel,
-                        out + begin * args_.n + panel * kPanel);
+                        out + begin * out_row + panel * kPanel, out_row);
         });
         if (ends && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
       }
       if (ends && whole_rows_) finish(row, rows, 0, width_);
     }
+    for (int64_t i = 0; i < rows && is_narrow(); ++i)
+      narrow(args_.dtype, sums + i * out_row, columns,
+             static_cast<uint16_t*>(args_.out) + (row + i) * args_.n + first_column);
   }
 
   void finish(int64_t row, int64_t rows, int64_t column, int64_t end) const {
-    args_.after->run(args_.after->context, row, rows, column, end - column);
+    after()->run(after()->context, row, rows, column, end - column);
   }
 
   // Rows of a tile: as equal as possible.
@@ -147,8 +193,13 @@ class Product {
       float* const tile = to + begin * padded(depth);
       for (int64_t done = 0; done < count;) {
         const int64_t at = first + begin + done, row = at % args_.m, run = std::min(count - done, args_.m - row);
-        const float* from = static_cast<const float*>(args_.a) + matrix(at / args_.m) + row * args_.a_row;
-        arrange_rows(from + column * args_.a_col, run, depth, count * kLanes, tile + done * kLanes);
+        const int64_t from = matrix(at / args_.m) + row * args_.a_row + column * args_.a_col;
+        if (is_narrow())
+          arrange_narrow(static_cast<const uint16_t*>(args_.a) + from, run, depth, count * kLanes,
+                         tile + done * kLanes);
+        else
+          arrange_rows(static_cast<const float*>(args_.a) + from, args_.a_row, args_.a_col, run, depth, count * kLanes,
+                       tile + done * kLanes);
         done += run;
       }
     });
@@ -165,22 +216,37 @@ class Product {
   }
 
   // `block`: from 16 columns to the next.
-  void arrange_rows(const float* from, int64_t rows, int64_t depth, int64_t block, float* to) const {
-    if (args_.a_col != 1) {
+  static void arrange_rows(const float* from, int64_t row, int64_t column, int64_t rows, int64_t depth, int64_t block,
+                           float* to) {
+    if (column != 1) {
       for (int64_t c = 0; c < depth; c += kLanes, to += block)
-        turn_to_lanes(from + c * args_.a_col, args_.a_col, args_.a_row, rows, std::min(kLanes, depth - c), to);
+        turn_to_lanes(from + c * column, column, row, rows, std::min(kLanes, depth - c), to);
       return;
     }
     const int64_t whole = depth / kLanes * kLanes;
-    for (int64_t i = 0; i < rows; ++i, from += args_.a_row, to += kLanes) {
+    for (int64_t i = 0; i < rows; ++i, from += row, to += kLanes) {
       float* lanes = to;
       for (int64_t c = 0; c < whole; c += kLanes, lanes += block) std::memcpy(lanes, from + c, kLanes * sizeof(float));
       std::copy_n(from + whole, depth - whole, lanes);
     }
   }
 
+  // Rows of at most a tile, made float32 as they lie.
+  void arrange_narrow(const uint16_t* from, int64_t rows, int64_t depth, int64_t block, float* to) const {
+    float wide[PanelTiles::kMostPlaces * kDepth];
+    if (args_.a_row == 1 && args_.a_col != 1) {
+      for (int64_t c = 0; c < depth; ++c)
+        widen(args_.dtype, from + c * args_.a_col, rows, wide + c * PanelTiles::kMostPlaces);
+      arrange_rows(wide, 1, PanelTiles::kMostPlaces, rows, depth, block, to);
+      return;
+    }
+    for (int64_t i = 0; i < rows; ++i) widen_row(from + i * args_.a_row, args_.a_col, depth, wide + i * kDepth);
+    arrange_rows(wide, kDepth, 1, rows, depth, block, to);
+  }
+
   // A tile by a panel, from column p of the left-hand matrix on.
-  void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, float* out) const {
+  void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, float* out,
+                 int64_t out_row) const {
     static constexpr int64_t kNoTap = 0;
     const int64_t columns = std::min(kPanel, args_.n - panel * kPanel);
     const bool as_it_lies = direct_ && columns == kPanel;
@@ -196,7 +262,7 @@ class Product {
                    p * tile.weights_row;
     tile.more = p > 0;
     tile.out = out;
-    tile.out_place = args_.n;
+    tile.out_place = out_row;
     tile.out_block = kLanes;
     for (int64_t lane = 0; lane < columns;
          lane += tiles_.lanes, tile.weights += tiles_.lanes, tile.out += tiles_.lanes) {
@@ -213,11 +279,12 @@ class Product {
   void run_edge(TileArgs tile, PanelTiles::Function run, int64_t rows, int64_t width, int64_t lanes) const {
     alignas(64) float copy[kPanel * PanelTiles::kMostPlaces] = {};
     float* const out = tile.out;
-    for (int64_t i = 0; i < rows && tile.more; ++i) std::copy_n(out + i * args_.n, width, copy + i * lanes);
+    const int64_t out_row = tile.out_place;
+    for (int64_t i = 0; i < rows && tile.more; ++i) std::copy_n(out + i * out_row, width, copy + i * lanes);
     tile.out = copy;
     tile.out_place = lanes;
     run(tile);
-    for (int64_t i = 0; i < rows; ++i) std::copy_n(copy + i * lanes, width, out + i * args_.n);
+    for (int64_t i = 0; i < rows; ++i) std::copy_n(copy + i * lanes, width, out + i * out_row);
   }
 
   const MatmulArgs& args_;
@@ -240,8 +307,8 @@ class Product {
 bool gemm_panels(const MatmulArgs& args, Isa isa) {
   const PanelTiles* tiles = panel_tiles(isa);
   const auto varies = [](int64_t stride) { return stride != 0; };
-  if (!tiles || args.dtype != DType::f32 || std::any_of(args.b_batch, args.b_batch + args.batch_rank, varies))
-    return false;
+  const bool known = args.dtype == DType::f32 || args.dtype == DType::f16 || args.dtype == DType::bf16;
+  if (!tiles || !known || std::any_of(args.b_batch, args.b_batch + args.batch_rank, varies)) return false;
   Product(args, *tiles).run();
   return true;
 }

@@ -72,6 +72,7 @@ void turn_column(MatmulArgs& args) {
   std::swap(args.a_batch, args.b_batch);
   std::swap(args.a_row, args.b_col);
   std::swap(args.a_col, args.b_row);
+  args.b_memory = nullptr;  // of what is on the left now
 }
 
 int64_t batch_count(const MatmulArgs& args) {
@@ -220,6 +221,28 @@ Done call_dnnl(const MatmulArgs& given) {
   return a || b ? share_dnnl(args) : Done::nothing;
 }
 
+bool is_sixteen(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
+
+// Each product of a batch by itself: that of float32 where nothing multiplies 16 bits.
+bool sixteen_by_panels(const MatmulArgs& given) {
+  MatmulArgs one = given;
+  one.batch_rank = 0;
+  if (batch_count(given) > 1) one.b_memory = nullptr;
+  for (int64_t n = 0; n < batch_count(given); ++n) {
+    int64_t a = 0, b = 0, rest = n;
+    for (int i = given.batch_rank - 1; i >= 0; --i) {
+      a += rest % given.batch[i] * given.a_batch[i];
+      b += rest % given.batch[i] * given.b_batch[i];
+      rest /= given.batch[i];
+    }
+    one.a = static_cast<const uint16_t*>(given.a) + a;
+    one.b = static_cast<const uint16_t*>(given.b) + b;
+    one.out = static_cast<uint16_t*>(given.out) + n * given.m * given.n;
+    if (!gemm_panels(one)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool matmul(const MatmulArgs& given) {
@@ -246,14 +269,18 @@ bool matmul(const MatmulArgs& given) {
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
                      static_cast<double>(kWorthACall);
   // With one matrix on the right our own loop is as fast, packs it once, and gives the bits of gemm().
-  const bool one_right = args.dtype == DType::f32 && (given.one_right || results == given.m * given.n);
-  if (library_type && large && one_right && gemm_panels(args)) {
+  const bool one_right = args.dtype != DType::bf16 && (given.one_right || results == given.m * given.n);
+  if ((args.m != 1 || args.dtype == DType::f16) && large && one_right && gemm_panels(args)) {
     own_calls.fetch_add(1, std::memory_order_relaxed);
-    return args.after != nullptr;
+    return args.after != nullptr && args.dtype == DType::f32;
   }
   if (const Done done = library_type && large ? call_dnnl(args) : Done::nothing; done != Done::nothing) {
     dnnl_calls.fetch_add(1, std::memory_order_relaxed);
     return done == Done::both;
+  }
+  if (large && is_sixteen(args.dtype) && sixteen_by_panels(args)) {
+    own_calls.fetch_add(1, std::memory_order_relaxed);
+    return false;
   }
   own_calls.fetch_add(1, std::memory_order_relaxed);
   gemm(args);

@@ -17,13 +17,8 @@ namespace {
 std::mutex stats_mutex;
 CudaCompileStats stats;
 
-struct Goal {
-  int arch;
-  bool ptx;
-};
-
 // What NVRTC can make for such a GPU.
-Goal goal_of(int arch) {
+DeviceTarget goal_of(int arch) {
   const std::vector<int>& known = module_archs();
   if (std::find(known.begin(), known.end(), arch) != known.end()) return {arch, false};
   // A cubin runs on later GPUs of its generation, PTX on all later ones.
@@ -37,15 +32,13 @@ Goal goal_of(int arch) {
   return {before, before / 10 != arch / 10};
 }
 
-CacheKey key_of(const std::string& text, Goal goal) {
+CacheKey key_of(const std::string& text, DeviceTarget goal) {
   std::string all = fmt::format("cuda {} {} NVRTC {}", goal.arch, goal.ptx, module_version());
   for (const char* option : kCompileOptions) all += fmt::format(" {}", option);
   return hash128(all + "\n" + text);
 }
 
-}  // namespace
-
-DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
+DeviceKernel make(const Kernel& kernel, DeviceTarget goal, bool disk_cache) {
   const auto start = std::chrono::steady_clock::now();
   const uint64_t profile = profile_start();
   const auto note = [&](EventKind kind) {
@@ -54,7 +47,6 @@ DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
   };
   Source source = emit(kernel);
   const std::string text = source.text();
-  const Goal goal = goal_of(arch);
   DeviceKernel made{kEntryPoint, {}, goal.ptx, source.buffers, source.vals, std::move(source.rule)};
   const CacheKey key = key_of(text, goal);
   if (disk_cache) {
@@ -73,6 +65,23 @@ DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
   ++stats.compiled;
   stats.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return made;
+}
+
+}  // namespace
+
+DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
+  return make(kernel, goal_of(arch), disk_cache);
+}
+
+DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache) {
+  const std::vector<int>& known = module_archs();
+  if (std::find(known.begin(), known.end(), target.arch) == known.end()) {
+    std::string names;
+    for (const int arch : known) names += fmt::format("{}{}", names.empty() ? "" : ", ", arch_name(arch));
+    throw_error(ErrorKind::value, "save: got the target '{}_{}'; need one that NVRTC {} knows: {}, or compute_ for PTX",
+                target.ptx ? "compute" : "sm", target.arch, module_version(), names);
+  }
+  return make(kernel, target, disk_cache);
 }
 
 std::string ptx_text(const Kernel& kernel, int arch) {

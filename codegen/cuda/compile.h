@@ -14,6 +14,8 @@ inline constexpr const char* kCompileOptions[] = {"--std=c++17", "--fmad=false",
 // For a GPU of that architecture: a cubin, or PTX of the newest one that NVRTC knows if this one is newer. Thread-safe.
 // Throws Error{backend} where NVRTC is missing or the architecture is too old for it.
 DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache = true);
+// For what the target says alone. Throws Error{value} if NVRTC does not know the architecture.
+DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache = true);
 std::string ptx_text(const Kernel& kernel, int arch);
 
 struct CudaCompileStats {

@@ -203,6 +203,7 @@ td_error* td_model_run(td_model* model, int method, const td_array* arguments, s
     given.reserve(argument_count);
     for (size_t k = 0; k < argument_count; ++k) given.push_back(from_c(arguments[k]));
     model->model->run(static_cast<size_t>(method), given, made);
+    for (Array& array : made) array = on_device(array, {});
     for (size_t k = 0; k < result_count; ++k) results[k] = to_c(made[k]);
   });
 }
@@ -213,9 +214,8 @@ const char* td_model_state_name(const td_model* model, size_t number) {
 }
 td_error* td_model_state(td_model* model, const char* name, td_array* array) {
   return guarded([&] {
-    const Array* found = model->model->find_state(name);
+    const Array* found = model->model->lend_state(name);
     if (!found) throw_error(ErrorKind::value, "state: got the name '{}'; need one of td_model_state_name", name);
-    found->storage->lent = true;  // the caller may write to it
     *array = to_c(*found);
   });
 }

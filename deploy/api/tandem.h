@@ -83,15 +83,17 @@ TD_API void td_error_free(td_error* error); /* of NULL: nothing */
 /* ---- models -------------------------------------------------------------------------------------------------------- */
 
 typedef struct td_load_options {
-  const char* target; /* NULL: the best that fits; "interpreter"; or the name of an instruction set */
-  int unverified;     /* true: the file is not compared with its checksums, and large weights are read when used */
+  /* NULL: the best that the CPU runs; "cuda" or "cuda:1": the best that this GPU runs; "interpreter"; or the name of what
+     the file has code for. */
+  const char* target;
+  int unverified; /* true: the file is not compared with its checksums, and large weights are read when used */
 } td_load_options;
 
 TD_API td_error* td_model_load(const char* path, const td_load_options* options, td_model** model);
 TD_API void td_model_free(td_model* model); /* results stay good */
 /* Writes the file again with the tensors as they are now. */
 TD_API td_error* td_model_save(const td_model* model, const char* path);
-/* "x86-64-v4", or "interpreter" where no code fits the machine: slow, with the same results. */
+/* "x86-64-v4", "sm_90", or "interpreter" where no code fits the machine: slow, with the same results. */
 TD_API const char* td_model_target(const td_model* model);
 TD_API const char* td_model_manifest(const td_model* model); /* JSON */
 
@@ -107,8 +109,8 @@ TD_API td_error* td_method_result(const td_model* model, int method, size_t resu
 TD_API const char* td_method_argument_name(const td_model* model, int method, size_t argument);
 
 /* Runs a method. The results are to be released; what is behind them before is not looked at. A result may be memory of
-   an argument or of the model. Methods that write to
-   tensors of the model (training steps, random numbers) run one at a time. */
+   an argument or of the model. Methods that write to tensors of the model (training steps, random numbers) run one at a
+   time. Of a model on a GPU, too, arguments and results are memory of the host, and what fails there is an error here. */
 TD_API td_error* td_model_run(td_model* model, int method, const td_array* arguments, size_t argument_count,
                               td_array* results, size_t result_count);
 
@@ -116,7 +118,8 @@ TD_API td_error* td_model_run(td_model* model, int method, const td_array* argum
 
 TD_API size_t td_model_state_count(const td_model* model);
 TD_API const char* td_model_state_name(const td_model* model, size_t number);
-/* The tensor itself, to be released; it can be read and written while no method runs. */
+/* The tensor itself, to be released; it can be read and written while no method runs. Of a model on a GPU it is a copy on
+   the host, which every method that runs before it is released reads from and, if it writes to the tensor, writes to. */
 TD_API td_error* td_model_state(td_model* model, const char* name, td_array* array);
 
 /* ---- arrays -------------------------------------------------------------------------------------------------------- */

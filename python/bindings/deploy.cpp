@@ -1,5 +1,8 @@
 // Models in files: writing and running them.
+#include <cstring>
+
 #include "deploy/model.h"
+#include "deploy/printing.h"
 #include "deploy/weights.h"
 
 #include "frontend/archive.h"
@@ -72,9 +75,25 @@ py::tuple described(const ArchiveWriter& writer) {
   return py::make_tuple(arguments, results);
 }
 
+// As Python's own print: to what its streams are now.
+void show(const deploy::Printed& printed, std::span<const HostTensor> values) {
+  const py::gil_scoped_acquire gil;
+  py::list arguments;
+  for (const HostTensor& value : values) {
+    Sizes sizes;
+    for (const int64_t size : value.shape) sizes.push_back(size);
+    const TensorRef copy = Tensor::empty(value.dtype, sizes);
+    std::memcpy(copy->data, value.data, static_cast<size_t>(element_count(sizes) * size_of(value.dtype)));
+    arguments.append(wrap(copy));
+  }
+  const py::object stream = py::module_::import("sys").attr(printed.to_errors ? "stderr" : "stdout");
+  if (!stream.is_none()) stream.attr("write")(py::str(printed.format).attr("format")(*arguments));
+}
+
 }  // namespace
 
 void bind_deploy(py::module_& m) {
+  deploy::set_print_hook(show);
   m.def("cpu_levels", cpu_levels, "Return the instruction sets that this machine runs, lowest first.");
   m.def(
       "hash128", [](const py::bytes& bytes) { return hash128(std::string_view(bytes)).hex(); }, py::arg("bytes"),
@@ -122,6 +141,7 @@ void bind_deploy(py::module_& m) {
   py::class_<Model, std::shared_ptr<Model>>(m, "Model", "A model from a file.")
       .def_property_readonly("manifest", &Model::manifest)
       .def_property_readonly("target", &Model::target)
+      .def_property_readonly("device", [](const Model& model) { return to_text(model.device()); })
       .def_property_readonly("methods", method_names)
       .def("signature",
            [](const Model& model, const std::string& name) { return model.signature(method_of(model, name)); })

@@ -175,12 +175,7 @@ class State:
                 number += 1
                 found = f"{wanted or 'tensor'}_{number}"
             self._known[id(value)] = found
-        if not value.is_contiguous():
-            raise _core.ArgumentError(
-                f"save: got the tensor '{found}', whose elements do not lie row by row; need that; try "
-                f"{found} = {found}.copy()"
-            )
-        self.tensors[found] = value.detach()
+        self.tensors[found] = value.detach()  # in the file its elements lie row by row
         return found
 
 
@@ -254,7 +249,7 @@ def _input_of_state(state: State, method: _Wanted, source: tuple[Any, ...]) -> s
             "td.asarray(...)"
         )
     name = text.split("'")[1] if text.count("'") > 1 else text
-    inside = f".{key}" if kind == "item" and not name.endswith(f".{key}") else ""
+    inside = f".{key}" if kind == "item" and not f".{name}".endswith(f".{key}") else ""
     return state.name(value, name.removeprefix("self.") + inside)
 
 
@@ -328,7 +323,7 @@ def sample(path: str | os.PathLike[str], method: str) -> tuple[tuple[Any, ...], 
 
 
 def load(path: str | os.PathLike[str], target: str = "") -> LoadedModel:
-    """Read a `.tdm` file; see td.load."""
+    """Read a `.tdm` file; see td.load. `target` names one of the file's, "interpreter", or a GPU: "cuda:1"."""
     return LoadedModel(_core.load_model(os.fspath(path), target))
 
 
@@ -351,8 +346,13 @@ class LoadedModel:
 
     @property
     def target(self) -> str:
-        """The instruction set of the code that runs, or "interpreter"."""
+        """The instruction set or GPU of the code that runs, or "interpreter"."""
         return str(self._model.target)
+
+    @property
+    def device(self) -> str:
+        """Where it runs, and its tensors and results are."""
+        return str(self._model.device)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the tensors of the model by name, as they are: what is written to them changes the model."""

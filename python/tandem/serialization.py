@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tandem import _core, _trees
+from tandem import _core, _trees, pytree
 from tandem._boundary import public
 
 Tensor = _core.Tensor
@@ -64,7 +64,9 @@ def save(
 
     methods: several methods of one model in place of `args`, by name: a tuple of arguments of the method of that name,
         or of a function and its arguments. They share the tensors of the model, and may write to them.
-    targets: "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"; by default all. With none it is interpreted, slowly.
+    targets: "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"; by default all. With none it is interpreted, slowly. Also
+        "sm_90" and the like, code for NVIDIA GPUs of that kind, and "compute_90", PTX for that kind and all later ones;
+        both need NVRTC (docs/cuda.md), no GPU.
     dynamic: True, or by name of an argument the axes whose sizes differ from call to call.
 
     >>> model = td.nn.Linear(4, 2)
@@ -156,11 +158,14 @@ def _is_plain(obj: Any) -> bool:
 
 
 @public
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], device: str | None = None) -> Any:
     """Read what td.save, or the safetensors package, wrote: a dict of tensors by name, the only tensor, state, a model.
 
     The elements are not read before they are used: the tensors are a private image of the file in memory. They can be
     written to, which changes neither the file nor what others read. SerializationError says what is wrong with a file.
+
+    device: where tensors are to be, and a model is to run: "cuda" or "cuda:1" needs a file with code for that GPU
+        (`targets=["sm_90"]`), and is a BackendError without it. By default the CPU.
 
     >>> td.save(td.arange(3), "numbers.safetensors")
     >>> td.load("numbers.safetensors")
@@ -170,8 +175,11 @@ def load(path: str | os.PathLike[str]) -> Any:
         if file.read(4) == b"PK\x03\x04":
             from tandem import archive
 
-            return archive.load(path)
-    return read(path)[0]
+            return archive.load(path, "" if device in (None, "cpu") else str(device))
+    found = read(path)[0]
+    if device in (None, "cpu"):
+        return found
+    return pytree.map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, found)
 
 
 def read_durable(path: str | os.PathLike[str]) -> Any:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 
 namespace tandem {
 
@@ -139,6 +140,21 @@ DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals) {
     case DeviceSchedule::walk: return launch_walk(rule, vals);
   }
   return {};
+}
+
+std::optional<DeviceTarget> device_target(std::string_view name) {
+  constexpr std::string_view kCubin = "sm_", kPtx = "compute_";
+  DeviceTarget target;
+  target.ptx = name.starts_with(kPtx);
+  if (!target.ptx && !name.starts_with(kCubin)) return std::nullopt;
+  name.remove_prefix(target.ptx ? kPtx.size() : kCubin.size());
+  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), target.arch);
+  if (problem != std::errc() || end != name.data() + name.size() || target.arch <= 0) return std::nullopt;
+  return target;
+}
+
+bool runs_on(DeviceTarget target, int arch) {
+  return target.arch <= arch && (target.ptx || target.arch / 10 == arch / 10);
 }
 
 }  // namespace tandem

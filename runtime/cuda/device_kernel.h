@@ -2,7 +2,9 @@
 // cache or a pack; neither LLVM, NVRTC nor Python is needed to use it.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/kernel.h"
@@ -68,5 +70,14 @@ struct DeviceKernel {
   int vals = 0;     // words of vals in use
   LaunchRule rule;
 };
+
+// What code is made for: the GPU sm_90, for one, or, by PTX, compute_90 and later ones.
+struct DeviceTarget {
+  int arch = 0;  // 90
+  bool ptx = false;
+};
+std::optional<DeviceTarget> device_target(std::string_view name);  // none: it is no such name
+// A cubin runs on GPUs of its generation from its own on, PTX on all of them from that on.
+bool runs_on(DeviceTarget target, int arch);
 
 }  // namespace tandem

@@ -31,13 +31,4 @@ HostStepStats host_step_stats();
 // Why a program needs the host while it runs, so that it cannot be captured as a CUDA graph; empty when it does not.
 std::string host_need(const Program& program);
 
-// to[i] = from[i], both on this GPU; strides in elements, `bytes` each. What overlaps is copied as if read first.
-void copy_strided(Gpu& gpu, int bytes, int rank, const int64_t* sizes, const void* from, const int64_t* from_strides,
-                  void* to, const int64_t* to_strides);
-
-// Makes the kernels of strided copies (codegen/device.cpp): elements of `bytes`, `rank` axes. Values: the extents, the
-// strides of what is read, those of what is written; buffers: what is read, what is written.
-using CopyKernel = std::shared_ptr<const CompiledKernel> (*)(Device device, int bytes, int rank);
-void set_copy_kernel(CopyKernel make);
-
 }  // namespace tandem::cuda

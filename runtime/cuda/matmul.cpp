@@ -14,7 +14,7 @@
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/cublaslt.h"
 #include "runtime/cuda/device.h"
-#include "runtime/cuda/execute.h"
+#include "runtime/cuda/strided_copy.h"
 
 namespace tandem::cuda {
 

@@ -9,6 +9,7 @@
 #include "deploy/model.h"
 #include "deploy/weights.h"
 #include "ir/error.h"
+#include "runtime/cuda/strided_copy.h"
 
 using namespace tandem;
 using namespace tandem::deploy;
@@ -33,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   try {
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
       case 0: load(bytes); break;
       case 1: read_weights(bytes); break;
       case 2: read_kernels(bytes, kVersion); break;
@@ -47,6 +48,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         none->code = std::make_shared<Nothing>();
         method.program.kernels.assign(method.kernels.size(), none);
         check(method);
+        break;
+      }
+      case 4: {
+        static const Kernel kernel = cuda::copy_kernel_of(4, 3);
+        int64_t values[16] = {5, 7, 3};
+        launch_of(read_device_kernel(bytes, kernel, kVersion).rule, values);
         break;
       }
       default:

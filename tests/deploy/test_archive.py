@@ -1,8 +1,10 @@
 """Models in `.tdm` files: what is loaded gives the bits of what was saved, on every target, or says what is wrong."""
 
+import io
 import json
 import random
 import struct
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -154,9 +156,26 @@ def test_annotated_methods_views_and_disabled_compilation(tmp_path):
     with td.no_grad():
         for given in (x, x.copy(), -x):
             assert bits(loaded.positive(given)) == bits(model.positive(given))
-    model.scale = td.nn.Parameter(td.ones((6,))[::2])
-    with pytest.raises(ValueError, match="'scale', whose elements do not lie row by row"):
-        td.save(model, tmp_path / "m.tdm", methods={"positive": (x,)}, targets=RUNNABLE[-1])
+
+
+def test_tensors_of_the_model_in_any_layout(tmp_path):
+    base = td.random.normal((6, 8))
+    weight, every, count = base.T, td.random.normal((12,))[::2], td.zeros((3, 4)).T
+
+    def apply(x):
+        count[...] += 1
+        return x @ weight + every, weight, count.sum(), td.flip(weight, axis=0).sum(axis=1)
+
+    x = td.random.normal((5, 8))
+    td.save(apply, tmp_path / "m.tdm", (x,), targets=RUNNABLE[-1])
+    for target in (RUNNABLE[-1], "interpreter"):
+        loaded = archive.load(tmp_path / "m.tdm", target)
+        count[...] = 0
+        for _ in range(2):
+            assert bits(loaded(x)) == bits(apply(x))
+        assert all(value.is_contiguous() for value in loaded.state_dict().values())
+    with pytest.raises(ValueError, match="returns a view of the tensor 'weight', whose elements do not lie row by row"):
+        td.save(lambda: weight[1:], tmp_path / "m.tdm", (), targets=RUNNABLE[-1])
 
 
 def test_the_tensors_of_a_model_can_be_written(tmp_path):
@@ -177,6 +196,30 @@ def test_samples_are_kept(tmp_path):
         assert file.testzip() is None
         graph = file.read("methods/forward.graph").decode()
     assert graph.startswith("graph @forward(")
+
+
+@td.script
+def shown(x, n):
+    total = x.sum()
+    print("total", total, f"{{mean}}={x.mean():.3f} of {x.shape[0]}", [n, total], "a\\b\n", n, sep=";")
+    if total > 3:
+        print("big", x, n == 4, end="!\n", file=sys.stderr)
+    print("elsewhere", total, file=NOWHERE)
+    return x * 2
+
+
+NOWHERE = io.StringIO()
+
+
+def test_prints_are_those_of_python(tmp_path, capsys):
+    td.save(shown, tmp_path / "f.tdm", (td.ones((2,)), td.asarray(3)), targets=RUNNABLE[-1], dynamic={"x": [0]})
+    loaded = td.load(tmp_path / "f.tdm")
+    for x, n in ((td.ones((2,)), td.asarray(3)), (td.asarray([1.5, 4.25, -0.125]), td.asarray(4))):
+        capsys.readouterr()
+        shown.eager(x, n)
+        wanted = capsys.readouterr()
+        loaded(x, n)
+        assert capsys.readouterr() == wanted and wanted.out.startswith("total;")
 
 
 def test_an_assertion_ends_the_method(tmp_path):

@@ -100,6 +100,35 @@ def model(tmp_path):
     return model
 
 
+def test_a_method_writes_to_memory_of_the_caller(tmp_path):
+    def grow(x):
+        x += 1
+        return x, x.sum()
+
+    x = np.asarray([1.0, 2.5], np.float32)
+    td.save(grow, tmp_path / "m.tdm", (td.asarray(x),))
+    np.save(tmp_path / "x.npy", x)
+    tandem_run(tmp_path / "m.tdm", "--input", tmp_path / "x.npy", "--output", tmp_path / "y")
+    assert np.array_equal(np.load(tmp_path / "y0.npy"), x + 1) and np.load(tmp_path / "y1.npy") == 5.5
+
+
+def test_prints_without_python(tmp_path):
+    @td.script
+    def f(x):
+        total = x.sum()
+        print("total", total, f"{total:.3f} {{}}", x.astype(td.int64), x > 1, total == 6, sep=" | ")
+        print("small", total * 0.1, td.asarray(1e-7) * total, file=sys.stderr)
+        return x
+
+    x = np.asarray([[1.0, 2.0], [0.5, 2.5]], np.float32)
+    td.save(f, tmp_path / "m.tdm", (td.asarray(x),))
+    np.save(tmp_path / "x.npy", x)
+    done = tandem_run(tmp_path / "m.tdm", "--input", tmp_path / "x.npy")
+    first = "total | 6.0 | 6.000 {} | [[1 2]\n[0 2]] | [[False True]\n[False True]] | True\n"
+    assert done.stdout == f"{first}result 0 [2, 2]\n"
+    assert done.stderr.startswith("small 0.6") and done.stderr.endswith("e-07\n")
+
+
 def test_tandem_run_shows_what_is_in_a_model(model, tmp_path):
     shown = tandem_run(tmp_path / "m.tdm").stdout
     assert "forward(input: float32[N, 4]) -> float32[N, 3]" in shown

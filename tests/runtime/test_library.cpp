@@ -293,6 +293,29 @@ TEST_CASE("our own product is one chain of fused multiply-adds, on every instruc
   }
 }
 
+TEST_CASE("products of 16-bit floats are those of float32 in panels, rounded once") {
+  std::mt19937 random(9);
+  const int before = num_threads();
+  const int64_t sizes[][3] = {{1, 300, 600}, {3, 33, 700},   {40, 70, 257},
+                              {300, 40, 90}, {29, 1100, 65}, {600, 500, 30}};
+  for (const DType dtype : {DType::f16, DType::bf16})
+    for (const auto& [m, n, k] : sizes)
+      for (int trial = 0; trial < 5; ++trial) {
+        Problem problem(dtype, m, n, k, std::vector<int64_t>(trial % 2, 2), random);
+        std::fill(problem.b_batch.begin(), problem.b_batch.end(), 0);
+        gemm(problem.args);
+        const std::vector<char> wanted = problem.out;
+        for (const Isa isa : instruction_sets()) {
+          set_num_threads(1 + trial % 3);
+          std::fill(problem.out.begin(), problem.out.end(), 'x');
+          INFO(info(dtype).text << " " << m << "x" << n << "x" << k << " isa " << static_cast<int>(isa));
+          if (!gemm_panels(problem.args, isa)) continue;
+          REQUIRE(problem.out == wanted);
+        }
+      }
+  set_num_threads(before);
+}
+
 TEST_CASE("a product of the library does not depend on the number of threads") {
   std::mt19937 random(7);
   const int before = num_threads();

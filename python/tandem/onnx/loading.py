@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def load(model: Any, *, trainable: Callable[[str], bool] | None = None) -> OnnxM
     """
     onnx = onnx_package()
     proto, name, folder = _read(onnx, model)
-    module = _built(onnx, proto, name, folder, trainable)
+    module = built(proto, name, folder, trainable)
     if proto is not model:
         _slim(proto, module)
     return module
@@ -91,30 +91,35 @@ def _slim(proto: Any, module: OnnxModule) -> None:
     module._origin.arrays.clear()
 
 
-def _built(
-    onnx: Any,
+def built(
     proto: Any,
     name: str,
     folder: str,
     trainable: Callable[[str], bool] | None,
-    held: frozenset[str] = frozenset(),
+    held: Mapping[str, Any] | None = None,
+    *,
+    layered: bool = False,
 ) -> OnnxModule:
+    """Make the module of a model. `held`: the elements of initializers that the model is without, or None for any.
+
+    layered: products are modules (layers.py).
+    """
     try:
-        writer, inputs, outputs, arrays = _translated(onnx, proto, name, folder, held)
+        writer, inputs, outputs, arrays = _translated(proto, name, folder, held or {}, layered)
     except _core.Error:
         raise
     except Exception as error:  # a damaged file: names that are no text, numbers where text belongs
         raise broken(repr(name), f"what cannot be read ({type(error).__name__}: {error})") from error
     module = OnnxModule(name, inputs, outputs, writer.opsets.get("", 0))
     module._fill(writer, trainable)
-    module._origin = Origin(proto, name, frozenset(module._names.values()), arrays)
+    module._origin = Origin(proto, name, frozenset([*module._names.values(), *(held or {})]), layered, arrays)
     return module
 
 
-def restored(model: bytes, name: str, held: frozenset[str]) -> OnnxModule:
+def restored(model: bytes, name: str, held: frozenset[str], layered: bool = False) -> OnnxModule:
     """Make a module again from what `OnnxModule.__reduce__` returned, but for what it holds."""
-    onnx = onnx_package()
-    return _built(onnx, onnx.ModelProto.FromString(model), name, "", None, held)
+    proto = onnx_package().ModelProto.FromString(model)
+    return built(proto, name, "", None, dict.fromkeys(held), layered=layered)
 
 
 def _types(onnx: Any, proto: Any) -> dict[str, Any]:
@@ -137,10 +142,11 @@ def _needs_types(onnx: Any, proto: Any) -> bool:
 
 
 def _translated(
-    onnx: Any, proto: Any, name: str, folder: str, held: frozenset[str]
+    proto: Any, name: str, folder: str, held: Mapping[str, Any], layered: bool
 ) -> tuple[Writer, tuple[Port, ...], tuple[Port, ...], dict[str, Any]]:
+    onnx = onnx_package()
     graph = proto.graph
-    writer = Writer(name, opsets_of(proto.opset_import))
+    writer = Writer(name, opsets_of(proto.opset_import), layered=layered)
     writer.names.take("forward")
     writer.local = {(f.domain, f.name, getattr(f, "overload", "")): f for f in proto.functions}
     writer.types = _types(onnx, proto) if _needs_types(onnx, proto) else {}
@@ -150,7 +156,9 @@ def _translated(
         if not each.name or each.name in arrays:
             raise broken(repr(name), f"an initializer named {each.name!r}, twice or without a name")
         if each.name in held:  # the elements come with the module's state
-            arrays[each.name] = np.zeros(tuple(each.dims), onnx.helper.tensor_dtype_to_np_dtype(each.data_type))
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(each.data_type)
+            given = held[each.name]
+            arrays[each.name] = np.zeros(tuple(each.dims), dtype) if given is None else given
         else:
             arrays[each.name] = array_of(each, f"initializer {each.name!r}", folder)
     every = dict(arrays)

@@ -42,6 +42,7 @@ class Origin:
     model: Any
     name: str
     held: frozenset[str]  # the initializers whose elements are in the module's state
+    layered: bool  # whether its products are modules
     arrays: dict[str, Any]
 
 
@@ -68,15 +69,8 @@ class OnnxModule(Module):
         """Give it its tensors, and the function that its text is."""
         self._names = {}
         for name, array in writer.tensors.items():
-            value = from_numpy(array)
-            *path, leaf = writer.paths[name]
-            owner: Module = self
-            for part in path:
-                child = owner._modules.get(part)
-                if child is None:
-                    child = Module()
-                    owner.add_module(part, child)
-                owner = child
+            value = from_numpy(array).copy()  # its own, which nobody else writes to
+            owner, leaf = self._owner(writer.paths[name])
             learned = (
                 value.dtype.kind == "float" and value.ndim > 0 and name not in writer.statistics | writer.constants
             )
@@ -88,6 +82,9 @@ class OnnxModule(Module):
                 if not kept:
                     continue
             self._names[".".join(writer.paths[name])] = name
+        for name, layer in writer.layers.items():
+            owner, leaf = self._owner(writer.paths[name])
+            owner.add_module(leaf, layer)
         self.code = "\n".join(writer.lines).strip() + "\n"
         self._counts = dict(writer.counts)
         self._lines = writer.nodes
@@ -95,6 +92,17 @@ class OnnxModule(Module):
         function = _compiled(self.code, self.name, writer.globals)
         self.__class__ = type(OnnxModule.__name__, (OnnxModule,), {"forward": function, "__doc__": OnnxModule.__doc__})
         self.eval()
+
+    def _owner(self, path: tuple[str, ...]) -> tuple[Module, str]:
+        """Return the module in which the last part of a path is a name."""
+        owner: Module = self
+        for part in path[:-1]:
+            child = owner._modules.get(part)
+            if child is None:
+                child = Module()
+                owner.add_module(part, child)
+            owner = child
+        return owner, path[-1]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model; an error says which node it comes from."""
@@ -110,7 +118,7 @@ class OnnxModule(Module):
 
         origin = self._origin
         state = {name: value for name, value in vars(self).items() if name not in _MADE}
-        return restored, (origin.model.SerializeToString(), origin.name, origin.held), state
+        return restored, (origin.model.SerializeToString(), origin.name, origin.held, origin.layered), state
 
     def __repr__(self) -> str:
         """Return what goes in and comes out, the operators, and the number of parameters."""

@@ -86,6 +86,8 @@ class Writer:
     open: list[tuple[str, str]] = field(default_factory=list)  # functions that are being written
     counts: dict[str, int] = field(default_factory=dict)  # nodes by operator
     types: dict[str, Any] = field(default_factory=dict)  # of values, for operators that ONNX defines by their types
+    layered: bool = False  # products with weights are modules
+    layers: dict[str, Any] = field(default_factory=dict)  # these, by name
 
     def line(self, text: str, depth: int, node: Line | None = None) -> None:
         self.lines.append("    " * depth + text)
@@ -191,6 +193,8 @@ class Writer:
         least, most = row.inputs
         if not least <= len(given) <= most:
             raise broken(where, f"{len(given)} inputs", f"{least}" if least == most else f"{least} or more")
+        if self.layered and self.layer(row, node, given, attributes, scope, depth, where, line):
+            return
         self.statistics.update(given[_STATISTICS.get(row.name, slice(0))])
         arguments = [self.read(scope, name, where, k in row.static) for k, name in enumerate(given)]
         for name, value in attributes.items():
@@ -206,6 +210,34 @@ class Writer:
             raise broken(where, f"{len(outputs)} results", "one")
         call = f"{self.refer(row.name, row.call)}({', '.join(arguments)})"
         self.assign(outputs, call, row.counts_outputs, scope, depth, where, line)
+
+    def layer(
+        self,
+        row: Any,
+        node: Any,
+        given: list[str],
+        attributes: dict[str, Any],
+        scope: Scope,
+        depth: int,
+        where: str,
+        line: Line,
+    ) -> bool:
+        """Write the call of a module in place of an operator; False if there is none for it."""
+        from tandem.onnx.layers import layer_of
+
+        values = [self.value(scope, name, where) if name else None for name in given]
+        made = None if row.domain else layer_of(row.name, attributes, values)
+        if made is None or values[0] is None:
+            return False
+        stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in node.name or row.name).strip("_") or row.name
+        name = f"products.{stem}"
+        while name in self.layers or name in self.tensors:
+            name += "_"
+        self.layers[name] = made
+        self.paths.add(name)
+        call = f"{self.paths.code(name)}({self.expression(values[0])})"
+        self.assign(list(node.output)[:1], call, False, scope, depth, where, line)
+        return True
 
     def assign(
         self, outputs: list[str], call: str, several: bool, scope: Scope, depth: int, where: str, line: Line

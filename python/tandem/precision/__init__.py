@@ -1,6 +1,7 @@
 """Models in other precisions: `td.convert`, what it makes, and a report of what that costs and gains."""
 
 from tandem.precision._convert import convert
+from tandem.precision._operations import operations
 from tandem.precision._probes import PrecisionWarning
 from tandem.precision._quantized import (
     QuantizedConv1d,
@@ -46,6 +47,7 @@ __all__ = [
     "QuantizedRNNCell",
     "Report",
     "convert",
+    "operations",
     "report",
     "support",
 ]

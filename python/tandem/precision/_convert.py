@@ -17,7 +17,7 @@ from tandem.nn.modules.hooks import captured
 from tandem.nn.modules.module import Module, as_module
 from tandem.precision._probes import probe, times, warn_of
 from tandem.precision._ranges import METHODS, Collector
-from tandem.precision._table import QUANTIZED, TAKEN_APART, WIDE, dtype_name, fate, is_depthwise, is_quantized
+from tandem.precision._table import QUANTIZED, WIDE, dtype_name, fate, is_depthwise, is_quantized, taken_apart
 
 Tensor = _core.Tensor
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -199,9 +199,7 @@ def _to_int8(
             "calibration=[x1, x2], or dynamic=True, which finds it in every call"
         )
     state.convert(module.modules(), _core.float32)
-    module = _replace(
-        module, kept, lambda _, each: TAKEN_APART[type(each)].of(each) if type(each) in TAKEN_APART else None
-    )
+    module = _replace(module, kept, lambda _, each: taken_apart(each))
     module.eval()
     ranges: dict[str, tuple[float, float]] = {}
     if not dynamic and data is not None:

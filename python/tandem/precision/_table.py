@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tandem import _core, nn
 from tandem.nn.modules.module import Module
 from tandem.nn.modules.normalization import Affine
+from tandem.onnx.layers import with_layers
 from tandem.onnx.module import OnnxModule
 from tandem.precision._quantized import (
     QuantizedConv1d,
@@ -56,11 +57,6 @@ TAKEN_APART: dict[type[Module], Any] = {
     nn.RNN: QuantizedRNN,
     nn.RNNCell: QuantizedRNNCell,
 }
-# Models of the ONNX format (td.onnx.load), whose code is that of their file.
-_OF_A_FILE = {
-    "float64": "its code has the dtypes of its file",
-    "int8": "its products are lines of its code instead of modules",
-}
 # What keeps its parameters and statistics in float32 when the rest has 16 bits.
 WIDE: type[Module] = Affine
 
@@ -77,6 +73,15 @@ def is_depthwise(module: Any) -> bool:
     return type(module) in _CONVOLUTIONS and 1 < module.in_channels == module.groups
 
 
+def taken_apart(module: Module) -> Module | None:
+    """Return what stands for a module whose products are inside of it: one with modules for them; None for others."""
+    if isinstance(module, OnnxModule):
+        return with_layers(module)
+    kind = TAKEN_APART.get(type(module))
+    made: Module | None = None if kind is None else kind.of(module)
+    return made
+
+
 def is_quantized(kind: type[Module]) -> bool:
     """Whether modules of a class are what td.convert made."""
     return issubclass(kind, (_Quantized, *TAKEN_APART.values()))
@@ -86,12 +91,12 @@ def fate(kind: type[Module], dtype: str) -> Fate:
     """Return what becomes of modules of a class in a precision."""
     if is_quantized(kind):
         return Fate("refused", "it is made of 8-bit weights already")
-    if issubclass(kind, OnnxModule) and dtype in ("float64", "int8"):
-        return Fate("refused", _OF_A_FILE[dtype])
+    if issubclass(kind, OnnxModule) and dtype == "float64":
+        return Fate("refused", "its code has the dtypes of its file")
     if dtype != "int8":
         wide = dtype in ("bfloat16", "float16") and issubclass(kind, WIDE)
         return Fate("kept", "statistics, scales and shifts stay in float32") if wide else Fate("converted")
-    if kind in QUANTIZED or kind in TAKEN_APART:
+    if kind in QUANTIZED or kind in TAKEN_APART or issubclass(kind, OnnxModule):
         return Fate("converted")
     for base in (*QUANTIZED, *TAKEN_APART):
         if issubclass(kind, base):

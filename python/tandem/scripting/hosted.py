@@ -127,7 +127,40 @@ def tensor_print(*values: Any, **options: Any) -> None:
         return
     deferred = _Deferred()
     template = deferred.template(values)
-    _core.host_call("print", lambda *now: builtins.print(*_filled(template, now), **options), deferred.tensors)
+    text = _print_text(template, **options)
+    _core.host_call(text, lambda *now: builtins.print(*_filled(template, now), **options), deferred.tensors)
+
+
+def _print_text(values: tuple[Any, ...], sep: Any = " ", end: Any = "\n", file: Any = None, **_: Any) -> str:
+    """What programs call a `print`, and models without Python show (deploy/printing.h): a format of the tensors.
+
+    "print" alone where that would be another stream.
+    """
+    if file not in (None, sys.stdout, sys.stderr):
+        return "print"
+    shown = (" " if sep is None else sep).join(_field(item) for item in values) + ("\n" if end is None else end)
+    escaped = shown.replace("\\", "\\\\").replace("\n", "\\n")
+    return f"print to stderr: {escaped}" if file is not None and file is sys.stderr else f"print: {escaped}"
+
+
+def _field(item: Any, conversion: int = -1, spec: Any = "") -> str:
+    if isinstance(item, _core.Slot):
+        shown = f"!{chr(conversion)}" if conversion > 0 else ""
+        return f"{{{item.index}{shown}{f':{spec}' if isinstance(spec, str) and spec else ''}}}"
+    if isinstance(item, Text):
+        parts = item.parts
+        return "".join(
+            _field(part.value, part.conversion, part.spec) if isinstance(part, _Value) else _literal(part)
+            for part in parts
+        )
+    if isinstance(item, (list, tuple)) and type(item) in (list, tuple):
+        inside = ", ".join(_field(each, ord("r")) for each in item)
+        return f"[{inside}]" if isinstance(item, list) else f"({inside}{',' if len(item) == 1 else ''})"
+    return _literal(repr(item) if conversion == ord("r") else str(item))
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def asserted(test: Any, message: Callable[[], Any] | None = None) -> Any:
