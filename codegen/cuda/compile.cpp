@@ -46,13 +46,15 @@ CacheKey key_of(const std::string& text, Goal goal) {
 }  // namespace
 
 DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
+  return compile(emit(kernel), StepOrigin{kernel.name, kernel.sources}, arch, disk_cache);
+}
+
+DeviceKernel compile(Source source, const StepOrigin& origin, int arch, bool disk_cache) {
   const auto start = std::chrono::steady_clock::now();
   const uint64_t profile = profile_start();
   const auto note = [&](EventKind kind) {
-    if (profile != 0)
-      record(kind, profile, std::make_shared<const StepOrigin>(StepOrigin{kernel.name, kernel.sources}));
+    if (profile != 0) record(kind, profile, std::make_shared<const StepOrigin>(origin));
   };
-  Source source = emit(kernel);
   const std::string text = source.text();
   const Goal goal = goal_of(arch);
   DeviceKernel made{kEntryPoint, {}, goal.ptx, source.buffers, source.vals, std::move(source.rule)};

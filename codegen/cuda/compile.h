@@ -4,6 +4,7 @@
 
 #include "codegen/cuda/emit.h"
 #include "runtime/cuda/device_kernel.h"
+#include "runtime/kernel_code.h"
 
 namespace tandem::cuda {
 
@@ -14,6 +15,8 @@ inline constexpr const char* kCompileOptions[] = {"--std=c++17", "--fmad=false",
 // For a GPU of that architecture: a cubin, or PTX of the newest one that NVRTC knows if this one is newer. Thread-safe.
 // Throws Error{backend} where NVRTC is missing or the architecture is too old for it.
 DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache = true);
+// The same of a source, whatever made it. `origin` is for profiles.
+DeviceKernel compile(Source source, const StepOrigin& origin, int arch, bool disk_cache = true);
 std::string ptx_text(const Kernel& kernel, int arch);
 
 struct CudaCompileStats {
