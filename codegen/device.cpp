@@ -8,6 +8,7 @@
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/strided_copy.h"
+#include "runtime/cuda/text_kernel.h"
 
 namespace tandem {
 
@@ -45,16 +46,28 @@ std::shared_ptr<const CompiledKernel> made_for(Device device, const Kernel& kern
   return backend_of(device).compile(kernel);
 }
 
+int arch_of(Device device) {
+  const cuda::Properties& properties = cuda::Gpu::at(device.index).properties;
+  return properties.major * 10 + properties.minor;
+}
+
+std::shared_ptr<const CompiledKernel> compile_text(Device device, const cuda::KernelText& text) {
+  return std::make_shared<const cuda::DeviceCode>(
+      cuda::compile({text.body, text.buffers, text.vals, {}}, {text.name, {}}, arch_of(device)), false);
+}
+
 }  // namespace
 
-void connect_devices() { cuda::set_kernel_maker(made_for); }
+void connect_devices() {
+  cuda::set_kernel_maker(made_for);
+  cuda::set_compile_text(compile_text);
+}
 
 Backend& backend_of(Device device) {
   if (is_cpu(device)) return default_backend();
-  const cuda::Properties& properties = cuda::Gpu::at(device.index).properties;
+  const int arch = arch_of(device);
   static std::mutex mutex;
   static auto* all = new std::map<int, GpuBackend>;
-  const int arch = properties.major * 10 + properties.minor;
   const std::lock_guard lock(mutex);
   return all->try_emplace(arch, arch).first->second;
 }

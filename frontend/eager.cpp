@@ -372,7 +372,21 @@ TensorRef run_exact(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   return output_tensor(*found.program, 0, std::move(out), found.symbols.data());
 }
 
-// On the device of those that have axes; others follow them there, as Python's numbers do.
+TensorRef run_on(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
+  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
+    return run_view(op, inputs[0], std::move(attrs));
+  if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&
+      inputs.size() == op.inputs.size())
+    return run_pointwise(op, inputs, std::move(attrs));
+  return run_exact(op, inputs, std::move(attrs));
+}
+
+}  // namespace
+
+bool on_same_device(std::span<const TensorRef> inputs) {
+  return std::ranges::all_of(inputs, [&](const TensorRef& input) { return input->device == inputs[0]->device; });
+}
+
 std::vector<TensorRef> on_one_device(const OpDef& op, std::span<const TensorRef> inputs) {
   Device device;
   for (const TensorRef& input : inputs)
@@ -386,21 +400,10 @@ std::vector<TensorRef> on_one_device(const OpDef& op, std::span<const TensorRef>
           "x.to('{}')",
           op.name, to_text(inputs[0]->device), to_text(inputs[0]->device == input->device ? device : input->device),
           to_text(device));
-    moved.push_back(input->device == device ? input : to_device(detached(input), device));
+    moved.push_back(to_device(input, device));
   }
   return moved;
 }
-
-TensorRef run_on(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) {
-  if (std::holds_alternative<ViewRule>(op.lower) && inputs.size() == 1)
-    return run_view(op, inputs[0], std::move(attrs));
-  if (std::holds_alternative<PointwiseRule>(op.lower) && !inputs.empty() && inputs.size() <= kMaxInputs &&
-      inputs.size() == op.inputs.size())
-    return run_pointwise(op, inputs, std::move(attrs));
-  return run_exact(op, inputs, std::move(attrs));
-}
-
-}  // namespace
 
 OriginRef (*eager_origin)(std::string_view operation) = nullptr;
 
@@ -464,9 +467,7 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   const ProfileScope profile(profiling() ? &operation_source(op) : nullptr, operation_origin, &op);
   attrs = complete_attrs(op, std::move(attrs));
   if (is_square(op, inputs)) return run_pointwise(tandem::op("square"), inputs.first(1), {});
-  bool differ = false;
-  for (const TensorRef& input : inputs) differ |= !(input->device == inputs[0]->device);
-  if (differ) [[unlikely]]
+  if (!on_same_device(inputs)) [[unlikely]]
     return run_on(op, on_one_device(op, inputs), std::move(attrs));
   return run_on(op, inputs, std::move(attrs));
 }

@@ -14,6 +14,11 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
 // other, another input overlaps with it, or gradients, checks or a capture want to see the result.
 bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target);
 
+bool on_same_device(std::span<const TensorRef> inputs);
+// On the device of those that have axes; others follow them there, as Python's numbers do. Throws Error{backend} where
+// tensors with axes are on several.
+std::vector<TensorRef> on_one_device(const OpDef& op, std::span<const TensorRef> inputs);
+
 // For profiles: the user's line that is asking for an operation now. Null, also as a result: unknown.
 extern OriginRef (*eager_origin)(std::string_view operation);
 

@@ -146,6 +146,8 @@ TensorRef call(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs) 
                      std::any_of(inputs.begin(), inputs.end(), [](const TensorRef& x) { return may_be_tracked(*x); });
   if (wanted == 0 && !taped) [[likely]]
     return run_eager(op, inputs, std::move(attrs));
+  // On the tape, so that a gradient ends on the device of what it is of.
+  if (taped && !on_same_device(inputs)) return call(op, on_one_device(op, inputs), std::move(attrs));
   TensorRef result = run_eager(op, inputs, attrs);
   if (wanted != 0) check_result(wanted, op, inputs, attrs, result);
   if (taped) tape_operation(op, inputs, attrs, result);
@@ -302,16 +304,20 @@ TensorRef to_device(const TensorRef& x, Device device) {
         "to: got a {} tensor on {} and the device {} while the function is being captured; need one device, where a "
         "compiled function runs; try moving tensors before the call",
         to_text(x->type()), to_text(x->device), to_text(device));
-  if (GradMode::enabled() && is_tracked(*x))
-    throw_error(
-        ErrorKind::autograd,
-        "to: got a tensor that requires gradients; need one that does not, because gradients do not flow between "
-        "devices; try x.detach().to('{}')",
-        to_text(device));
+  const bool taped = is_tracked(*x);
+  if (taped && Recorder::current())
+    throw_error(ErrorKind::capture,
+                "to: got a tensor on {} that requires gradients and the device {} while a function is being captured; "
+                "need one device, where a compiled function runs; try moving tensors before the call",
+                to_text(x->device), to_text(device));
   const TensorRef dense = x->is_contiguous() ? x : contiguous_copy(x);
   TensorRef out = Tensor::empty(x->dtype, x->sizes, device);
   copy_bytes(device, out->data, x->device, dense->data,
              static_cast<size_t>(element_count(x->sizes) * size_of(x->dtype)));
+  if (taped)
+    tape_function("to", {&x, 1}, {&out, 1}, [from = x->device](std::span<const TensorRef> upstream) {
+      return std::vector<TensorRef>{to_device(upstream[0], from)};
+    });
   return out;
 }
 

@@ -90,7 +90,7 @@ inline TensorRef call(std::string_view name, std::initializer_list<TensorRef> in
   return call(op(name), std::span<const TensorRef>(inputs.begin(), inputs.size()), std::move(attrs));
 }
 
-// x itself if it is there, else a contiguous copy. Throws Error{autograd} for what gradients are recorded of.
+// x itself if it is there, else a contiguous copy, through which gradients flow back.
 TensorRef to_device(const TensorRef& x, Device device);
 inline TensorRef on_host(const TensorRef& x) { return to_device(x, {}); }
 

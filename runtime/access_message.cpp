@@ -27,7 +27,13 @@ std::string access_message(const KernelCode& kernel, size_t access, int64_t inde
       message += dim < dims.size() ? fmt::to_string(dims[dim]) : std::string(name);
     }
   }
-  return message;
+  return message.find(" (at ") == std::string::npos ? message + line_of(kernel) : message;
+}
+
+std::string line_of(const StepOrigin& origin) {
+  for (const SourceLoc& source : origin.sources)
+    if (source.known()) return fmt::format(" (at {}:{})", source.file, source.line);
+  return "";
 }
 
 }  // namespace tandem

@@ -43,7 +43,8 @@ struct Failure {
 class CpuFrame : public detail::Frame<CpuFrame> {
  public:
   using Frame::execute;
-  using Frame::Frame;
+  CpuFrame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
+      : Frame(program, inputs, symbols) {}
   // For steps that somebody else runs one by one: `settles`, whether a failure leaves behind what it should.
   CpuFrame(const Program& program, const int64_t* symbols, std::span<char* const> slots, bool settles)
       : Frame(program, symbols, slots), settles_(settles) {}
@@ -116,21 +117,12 @@ class CpuFrame : public detail::Frame<CpuFrame> {
   }
 
   [[noreturn]] void throw_failed_access(const KernelCode& kernel, const int64_t* status) {
-    std::string message =
-        access_message(kernel, static_cast<size_t>(status[0] - 1), status[1], {dims_.data(), program_.dims.size()});
-    if (message.find(" (at ") == std::string::npos) message += line_of(kernel);
-    throw Error(ErrorKind::index, message);
+    throw Error(ErrorKind::index, access_message(kernel, static_cast<size_t>(status[0] - 1), status[1],
+                                                 {dims_.data(), program_.dims.size()}));
   }
   void execute(const Matmul& op) {
-    const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
-    const bool one_right = right == 2;
-    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
-    int64_t *extents = batch.data(), *a = extents + batch_rank, *b = a + batch_rank;
-    for (size_t i = 0; i < batch_rank; ++i) {
-      extents[i] = dim(op.out.shape[i]);
-      a[i] = dim(op.a.strides[i]);
-      b[i] = one_right ? 0 : dim(op.b.strides[i]);
-    }
+    const size_t rank = op.out.shape.size();
+    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * (rank - 2));
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]] {
       int64_t products = dim(op.a.shape[rank - 1]);
@@ -141,24 +133,9 @@ class CpuFrame : public detail::Frame<CpuFrame> {
         profile->written = bytes_of(op.out);
       }
     }
-    MatmulArgs args{.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
-                    .m = dim(op.out.shape[rank - 2]),
-                    .n = dim(op.out.shape[rank - 1]),
-                    .k = dim(op.a.shape[rank - 1]),
-                    .batch_rank = static_cast<int>(batch_rank),
-                    .batch = extents,
-                    .a_batch = a,
-                    .b_batch = b,
-                    .a_row = dim(op.a.strides[rank - 2]),
-                    .a_col = dim(op.a.strides[rank - 1]),
-                    .b_row = dim(op.b.strides[right - 2]),
-                    .b_col = dim(op.b.strides[right - 1]),
-                    .a = address(op.a.slot, op.a.offset),
-                    .b = address(op.b.slot, op.b.offset),
-                    .out = address(op.out.slot, op.out.offset),
-                    .one_right = one_right,
-                    .b_memory = versioned_memory(op.b.slot),
-                    .b_copies = op.b_stays ? loop_copies_ : nullptr};
+    MatmulArgs args = product(op, batch.data());
+    args.b_memory = versioned_memory(op.b.slot);
+    args.b_copies = op.b_stays ? loop_copies_ : nullptr;
     ++stats_.library_calls;
     if (!op.then) {
       matmul(args);
@@ -195,23 +172,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
   }
 
   void execute(const Call& op) {
-    std::vector<int64_t> shapes, params;
-    const auto extents = [&](const View& view) {
-      for (const DimRef extent : view.shape) shapes.push_back(dim(extent));
-    };
-    for (const View& view : op.inputs) extents(view);
-    extents(op.out);
-    for (const DimRef param : op.params) params.push_back(dim(param));
-    size_t at = 0;
-    const auto array = [&](const View& view) {
-      const std::span<const int64_t> shape(shapes.data() + at, view.shape.size());
-      at += view.shape.size();
-      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset),
-                          versioned_memory(view.slot)};
-    };
-    std::vector<RoutineArray> inputs;
-    inputs.reserve(op.inputs.size());
-    for (const View& view : op.inputs) inputs.push_back(array(view));
+    const Arguments arguments = arguments_of(op);
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]] {
       begin(profile, EventKind::library, op.origin, &op, op.cost > kLong);
@@ -222,7 +183,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     }
     ++stats_.library_calls;
     try {
-      op.routine->run({inputs, array(op.out), params});
+      op.routine->run(arguments.args());
     } catch (const Error& error) {
       settle(op.failure, op.function);
       const std::string place = op.origin ? line_of(*op.origin) : "";
@@ -231,56 +192,27 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     }
   }
 
-  void execute(const Copy& op) {
-    const size_t rank = op.to.shape.size();
-    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
-    for (size_t i = 0; i < rank; ++i) {
-      sizes[i] = dim(op.to.shape[i]);
-      from[i] = dim(op.from.strides[i]);
-      to[i] = dim(op.to.strides[i]);
-    }
-    const void* source = address(op.from.slot, op.from.offset);
-    void* target = address(op.to.slot, op.to.offset);
-    if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
-    std::optional<ProfileStep> profile;
-    if (profiling()) [[unlikely]]
-      begin_copy(profile, EventKind::copy, op.origin, &op, bytes_of(op.to));
-    copy_strided(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target, to);
-    ++stats_.copies;
+  static void copy(int bytes, int rank, const int64_t* sizes, const void* from, const int64_t* from_strides, void* to,
+                   const int64_t* to_strides) {
+    copy_strided(bytes, rank, sizes, from, from_strides, to, to_strides);
   }
+  static void finish(std::optional<ProfileStep>& profile) { profile.reset(); }
 
   void execute(const Put& op) {
-    const auto axis = static_cast<size_t>(op.axis);
-    const size_t rank = op.to.shape.size(), index_rank = op.index.shape.size();
-    detail::Scratch<PutAxis, kMostCopyAxes> axes(index_rank + rank);
-    for (size_t k = 0; k < index_rank; ++k) axes[k] = {dim(op.index.shape[k]), 0, dim(op.from.strides[axis + k])};
-    const auto skip = [&](size_t k) { return k < axis ? k : k - 1 + index_rank; };
-    size_t end = index_rank;
-    for (size_t k = 0; k < rank; ++k)
-      if (k != axis) axes[end++] = {dim(op.to.shape[k]), dim(op.to.strides[k]), dim(op.from.strides[skip(k)])};
-    const auto* indices = reinterpret_cast<const int64_t*>(address(op.index.slot, op.index.offset));
-    const int64_t size = dim(op.to.shape[axis]);
-    bool wraps = true;
+    PutAxis axes[kPutAxes];
+    PutArgs args = put_of(op, axes);
     if (!op.checked) {
-      const Looked looked = look_at(indices, count_of(op.index), size);
+      const int64_t count = count_of(op.index);
+      const Looked looked = look_at(args.indices, count, args.extent);
       if (looked.outside) [[unlikely]]
-        throw_out_of_bounds(*first_outside(indices, count_of(op.index), size), op.axis, size,
+        throw_out_of_bounds(*first_outside(args.indices, count, args.extent), op.axis, args.extent,
                             (op.origin ? line_of(*op.origin) : "").c_str());
-      wraps = looked.negative;
+      args.wraps = looked.negative;
     }
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
-    put({.mode = op.mode,
-         .dtype = program_.slots[static_cast<size_t>(op.to.slot)].dtype,
-         .axes = {axes.data() + index_rank, end - index_rank},
-         .index_axes = {axes.data(), index_rank},
-         .indices = indices,
-         .extent = size,
-         .step = dim(op.to.strides[axis]),
-         .wraps = wraps,
-         .to = address(op.to.slot, op.to.offset),
-         .from = address(op.from.slot, op.from.offset)});
+    put(args);
     ++stats_.copies;
   }
 

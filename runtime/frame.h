@@ -3,6 +3,9 @@
 //   StorageRef new_memory(int64_t bytes);
 //   static bool is_own(const Storage& storage)   whether it came from there, all of it
 //   bool truth(int slot)                         the value of a bool
+//   Storage* versioned_memory(int slot)          as RoutineArray::memory
+//   void copy(int bytes, int rank, sizes, from, from_strides, to, to_strides)   elements of so many bytes
+//   void finish(std::optional<ProfileStep>&)     the step is done, or will be
 // Nothing is allocated per step; counters are kept in the frame and added to the global ones at the end.
 #pragma once
 #include <algorithm>
@@ -12,10 +15,16 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
+#include "runtime/access_message.h"
+#include "runtime/copy.h"
 #include "runtime/counts.h"
+#include "runtime/library.h"
 #include "runtime/profile_steps.h"
 #include "runtime/program.h"
+#include "runtime/put.h"
+#include "runtime/routine.h"
 
 namespace tandem {
 
@@ -55,7 +64,8 @@ struct Held {
 
 template <class Machine>
 class Frame {
- public:
+  friend Machine;  // nobody else makes one
+
   Frame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
       : program_(program), symbols_(symbols), dims_(program.dims.size()), slots_(program.slots.size()) {
     check_internal(inputs.size() == static_cast<size_t>(program.input_count), "program {} got {} inputs instead of {}",
@@ -75,6 +85,8 @@ class Frame {
     for (size_t i = 0; i < program.dims.size(); ++i) dims_[i] = program.dims[i].evaluate(symbols);
     for (size_t i = 0; i < slots.size(); ++i) slots_[i] = {nullptr, slots[i], false};
   }
+
+ public:
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -201,16 +213,106 @@ class Frame {
     --loops_;
   }
 
+  void execute(const Copy& op) {
+    const size_t rank = op.to.shape.size();
+    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
+    for (size_t i = 0; i < rank; ++i) {
+      sizes[i] = dim(op.to.shape[i]);
+      from[i] = dim(op.from.strides[i]);
+      to[i] = dim(op.to.strides[i]);
+    }
+    const void* source = address(op.from.slot, op.from.offset);
+    void* target = address(op.to.slot, op.to.offset);
+    if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin_copy(profile, EventKind::copy, op.origin, &op, bytes_of(op.to));
+    machine().copy(static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target, to);
+    ++stats_.copies;
+    machine().finish(profile);
+  }
+
+  // What a product of matrices is of. `batch` has three numbers for each axis in front of the last two.
+  MatmulArgs product(const Matmul& op, int64_t* batch) {
+    const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
+    const bool one_right = right == 2;
+    int64_t *extents = batch, *a = extents + batch_rank, *b = a + batch_rank;
+    for (size_t i = 0; i < batch_rank; ++i) {
+      extents[i] = dim(op.out.shape[i]);
+      a[i] = dim(op.a.strides[i]);
+      b[i] = one_right ? 0 : dim(op.b.strides[i]);  // one matrix for all
+    }
+    return {.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
+            .m = dim(op.out.shape[rank - 2]),
+            .n = dim(op.out.shape[rank - 1]),
+            .k = dim(op.a.shape[rank - 1]),
+            .batch_rank = static_cast<int>(batch_rank),
+            .batch = extents,
+            .a_batch = a,
+            .b_batch = b,
+            .a_row = dim(op.a.strides[rank - 2]),
+            .a_col = dim(op.a.strides[rank - 1]),
+            .b_row = dim(op.b.strides[right - 2]),
+            .b_col = dim(op.b.strides[right - 1]),
+            .a = address(op.a.slot, op.a.offset),
+            .b = address(op.b.slot, op.b.offset),
+            .out = address(op.out.slot, op.out.offset),
+            .one_right = one_right};
+  }
+
+  static constexpr size_t kPutAxes = 2 * kMostCopyAxes;
+  // What is written at indices; `axes` has kPutAxes places.
+  PutArgs put_of(const Put& op, PutAxis* axes) {
+    const auto axis = static_cast<size_t>(op.axis);
+    const size_t rank = op.to.shape.size(), index_rank = op.index.shape.size();
+    for (size_t k = 0; k < index_rank; ++k) axes[k] = {dim(op.index.shape[k]), 0, dim(op.from.strides[axis + k])};
+    const auto skip = [&](size_t k) { return k < axis ? k : k - 1 + index_rank; };
+    size_t end = index_rank;
+    for (size_t k = 0; k < rank; ++k)
+      if (k != axis) axes[end++] = {dim(op.to.shape[k]), dim(op.to.strides[k]), dim(op.from.strides[skip(k)])};
+    return {.mode = op.mode,
+            .dtype = program_.slots[static_cast<size_t>(op.to.slot)].dtype,
+            .axes = {axes + index_rank, end - index_rank},
+            .index_axes = {axes, index_rank},
+            .indices = reinterpret_cast<const int64_t*>(address(op.index.slot, op.index.offset)),
+            .extent = dim(op.to.shape[axis]),
+            .step = dim(op.to.strides[axis]),
+            .to = address(op.to.slot, op.to.offset),
+            .from = address(op.from.slot, op.from.offset)};
+  }
+
+  // What a routine gets: arrays whose shapes lie in `shapes`.
+  struct Arguments {
+    std::vector<int64_t> shapes, params;
+    std::vector<RoutineArray> inputs;
+    RoutineArray out{};
+    RoutineArgs args() const { return {inputs, out, params}; }
+  };
+  Arguments arguments_of(const Call& op) {
+    Arguments all;
+    const auto extents = [&](const View& view) {
+      for (const DimRef extent : view.shape) all.shapes.push_back(dim(extent));
+    };
+    for (const View& view : op.inputs) extents(view);
+    extents(op.out);
+    for (const DimRef param : op.params) all.params.push_back(dim(param));
+    size_t at = 0;
+    const auto array = [&](const View& view) {
+      const std::span<const int64_t> shape(all.shapes.data() + at, view.shape.size());
+      at += view.shape.size();
+      return RoutineArray{program_.slots[static_cast<size_t>(view.slot)].dtype, shape, address(view.slot, view.offset),
+                          machine().versioned_memory(view.slot)};
+    };
+    all.inputs.reserve(op.inputs.size());
+    for (const View& view : op.inputs) all.inputs.push_back(array(view));
+    all.out = array(op.out);
+    return all;
+  }
+
   int64_t count_of(const View& view) {
     int64_t count = 1;
     for (const DimRef extent : view.shape) count *= dim(extent);
     return count;
-  }
-
-  static std::string line_of(const StepOrigin& origin) {
-    for (const SourceLoc& source : origin.sources)
-      if (source.known()) return fmt::format(" (at {}:{})", source.file, source.line);
-    return "";
   }
 
   const Program& program_;

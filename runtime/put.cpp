@@ -107,25 +107,6 @@ void put_rows(T* to, int64_t extent, int64_t step, const T* from, const PutAxis&
   }
 }
 
-// Neighbours that every access walks as one are merged; axes of one go.
-std::vector<PutAxis> merged(std::span<const PutAxis> axes) {
-  std::vector<PutAxis> out;
-  for (const PutAxis& axis : axes) {
-    if (axis.size == 1) continue;
-    if (!out.empty() && out.back().to == axis.size * axis.to && out.back().from == axis.size * axis.from)
-      out.back() = {out.back().size * axis.size, axis.to, axis.from};
-    else
-      out.push_back(axis);
-  }
-  return out;
-}
-
-int64_t size_of_axes(std::span<const PutAxis> axes) {
-  int64_t size = 1;
-  for (const PutAxis& axis : axes) size *= axis.size;
-  return size;
-}
-
 // Offsets of the `flat`-th place of `axes`, in row-major order.
 std::pair<int64_t, int64_t> offsets(std::span<const PutAxis> axes, int64_t flat) {
   int64_t to = 0, from = 0;
@@ -154,7 +135,7 @@ class Writer {
   }
 
   void run() {
-    const int64_t outer = size_of_axes(outer_), each = size_of_axes(index_) * run_.size * row_.size;
+    const int64_t outer = size_of(outer_), each = size_of(index_) * run_.size * row_.size;
     const double cost = kElementNanoseconds * static_cast<double>(each);
     constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
     const bool by_places = row_.size * kBytes >= kRowBytes;
@@ -210,7 +191,7 @@ class Writer {
     const auto [to_offset, from_offset] = offsets(outer_, o);
     T* to = static_cast<T*>(args_.to) + to_offset;
     const T* from = static_cast<const T*>(args_.from) + from_offset;
-    const int64_t runs = size_of_axes(index_);
+    const int64_t runs = size_of(index_);
     for (int64_t k = 0; k < runs; ++k) {
       const Run run{args_.indices + k * run_.size, run_.size, run_.from};
       const T* source = from + offsets(index_, k).second;
@@ -273,21 +254,40 @@ Looked look_at(const int64_t* indices, int64_t count, int64_t size) {
   return look(indices, count, size);
 }
 
-void put(const PutArgs& given) {
-  int64_t indices = 1;
-  for (const PutAxis& axis : given.index_axes) indices *= axis.size;
-  if (indices == 0 || size_of_axes(given.axes) == 0) return;
-  PutArgs args = given;
-  std::vector<PutAxis> axes, index_axes;
-  if (is_complex(args.dtype)) {
-    for (const PutAxis& axis : args.axes) axes.push_back({axis.size, 2 * axis.to, 2 * axis.from});
-    for (const PutAxis& axis : args.index_axes) index_axes.push_back({axis.size, 2 * axis.to, 2 * axis.from});
-    axes.push_back({2, 1, 1});
-    args.axes = axes;
-    args.index_axes = index_axes;
-    args.step *= 2;
-    args.dtype = real_type(args.dtype);
+std::vector<PutAxis> merged(std::span<const PutAxis> axes) {
+  std::vector<PutAxis> out;
+  for (const PutAxis& axis : axes) {
+    if (axis.size == 1) continue;
+    if (!out.empty() && out.back().to == axis.size * axis.to && out.back().from == axis.size * axis.from)
+      out.back() = {out.back().size * axis.size, axis.to, axis.from};
+    else
+      out.push_back(axis);
   }
+  return out;
+}
+
+int64_t size_of(std::span<const PutAxis> axes) {
+  int64_t size = 1;
+  for (const PutAxis& axis : axes) size *= axis.size;
+  return size;
+}
+
+RealPut::RealPut(const PutArgs& given) : args(given) {
+  if (!is_complex(args.dtype)) return;
+  for (const PutAxis& axis : args.axes) axes_.push_back({axis.size, 2 * axis.to, 2 * axis.from});
+  for (const PutAxis& axis : args.index_axes) index_axes_.push_back({axis.size, 2 * axis.to, 2 * axis.from});
+  axes_.push_back({2, 1, 1});
+  args.axes = axes_;
+  args.index_axes = index_axes_;
+  args.step *= 2;
+  args.dtype = real_type(args.dtype);
+}
+
+void put(const PutArgs& given) {
+  const int64_t indices = size_of(given.index_axes);
+  if (indices == 0 || size_of(given.axes) == 0) return;
+  const RealPut real(given);
+  const PutArgs& args = real.args;
   switch (args.mode) {
     case PutMode::set: return put_bytes(args, indices);
     case PutMode::add: return put_numbers<PutMode::add>(args, indices);
@@ -297,9 +297,13 @@ void put(const PutArgs& given) {
   }
 }
 
+std::string out_of_bounds_text(int64_t index, int64_t axis, int64_t size, const std::string& place) {
+  return fmt::format("index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, axis, size, size, size,
+                     place);
+}
+
 void throw_out_of_bounds(int64_t index, int64_t axis, int64_t size, const char* place) {
-  throw_error(ErrorKind::index, "index: got {} for axis {} of size {}; need -{} <= index < {}{}", index, axis, size,
-              size, size, place);
+  throw Error(ErrorKind::index, out_of_bounds_text(index, axis, size, place));
 }
 
 }  // namespace tandem

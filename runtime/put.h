@@ -5,8 +5,10 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "ir/dtype.h"
 #include "ir/put_mode.h"
@@ -31,6 +33,22 @@ struct PutArgs {
   const void* from;  // overlaps neither
 };
 void put(const PutArgs& args);
+
+// Neighbours that every access walks as one are merged; axes of one go.
+std::vector<PutAxis> merged(std::span<const PutAxis> axes);
+int64_t size_of(std::span<const PutAxis> axes);
+
+// The same write of real numbers: complex ones are pairs, along one more axis. `args` refers to `given` and to itself.
+struct RealPut {
+  explicit RealPut(const PutArgs& given);
+  RealPut(const RealPut&) = delete;
+  RealPut& operator=(const RealPut&) = delete;
+
+  PutArgs args;
+
+ private:
+  std::vector<PutAxis> axes_, index_axes_;
+};
 
 // What one look at all indices tells: whether some are not in [-size, size), or below 0.
 struct Looked {
@@ -61,6 +79,7 @@ std::optional<int64_t> first_outside(const T* indices, int64_t count, int64_t si
 }
 
 // What every index that has no place is reported as. `place` (" (at file:line)") may be empty.
+std::string out_of_bounds_text(int64_t index, int64_t axis, int64_t size, const std::string& place);
 [[noreturn]] void throw_out_of_bounds(int64_t index, int64_t axis, int64_t size, const char* place = "");
 
 }  // namespace tandem

@@ -38,14 +38,12 @@ CacheKey key_of(const std::string& text, DeviceTarget goal) {
   return hash128(all + "\n" + text);
 }
 
-DeviceKernel make(const Kernel& kernel, DeviceTarget goal, bool disk_cache) {
+DeviceKernel make(Source source, const StepOrigin& origin, DeviceTarget goal, bool disk_cache) {
   const auto start = std::chrono::steady_clock::now();
   const uint64_t profile = profile_start();
   const auto note = [&](EventKind kind) {
-    if (profile != 0)
-      record(kind, profile, std::make_shared<const StepOrigin>(StepOrigin{kernel.name, kernel.sources}));
+    if (profile != 0) record(kind, profile, std::make_shared<const StepOrigin>(origin));
   };
-  Source source = emit(kernel);
   const std::string text = source.text();
   DeviceKernel made{kEntryPoint, {}, goal.ptx, source.buffers, source.vals, std::move(source.rule)};
   const CacheKey key = key_of(text, goal);
@@ -70,7 +68,11 @@ DeviceKernel make(const Kernel& kernel, DeviceTarget goal, bool disk_cache) {
 }  // namespace
 
 DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
-  return make(kernel, goal_of(arch), disk_cache);
+  return compile(emit(kernel), {kernel.name, kernel.sources}, arch, disk_cache);
+}
+
+DeviceKernel compile(Source source, const StepOrigin& origin, int arch, bool disk_cache) {
+  return make(std::move(source), origin, goal_of(arch), disk_cache);
 }
 
 DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache) {
@@ -81,7 +83,7 @@ DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache)
     throw_error(ErrorKind::value, "save: got the target '{}_{}'; need one that NVRTC {} knows: {}, or compute_ for PTX",
                 target.ptx ? "compute" : "sm", target.arch, module_version(), names);
   }
-  return make(kernel, target, disk_cache);
+  return make(emit(kernel), {kernel.name, kernel.sources}, target, disk_cache);
 }
 
 std::string ptx_text(const Kernel& kernel, int arch) {

@@ -4,6 +4,7 @@
 
 #include "codegen/cuda/emit.h"
 #include "runtime/cuda/device_kernel.h"
+#include "runtime/kernel_code.h"
 
 namespace tandem::cuda {
 
@@ -16,6 +17,8 @@ inline constexpr const char* kCompileOptions[] = {"--std=c++17", "--fmad=false",
 DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache = true);
 // For what the target says alone. Throws Error{value} if NVRTC does not know the architecture.
 DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache = true);
+// The same of a source, whatever made it. `origin` is for profiles.
+DeviceKernel compile(Source source, const StepOrigin& origin, int arch, bool disk_cache = true);
 std::string ptx_text(const Kernel& kernel, int arch);
 
 struct CudaCompileStats {

@@ -407,7 +407,8 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
     }
   }
   std::optional<CreationDevice> place;
-  if (op.inputs.empty())
+  // What its inputs have no part in: new tensors, and random numbers, whose inputs are the state of a generator.
+  if (op.inputs.empty() || (op.name.starts_with("random_") && op.attrs.front().kind == AttrKind::shape))
     if (const py::handle device = keyword("device")) {
       ++used;
       if (!device.is_none()) {
@@ -424,6 +425,8 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
   }
   if (fill) attrs[1] = number_from(fill, std::get<DType>(attrs[2]), op.name);
   auto operands = operands_from(op, inputs);
+  if (place && !Recorder::current())
+    for (TensorRef& x : operands) x = to_device(x, CreationDevice::current());
   if (flatten)
     for (TensorRef& x : operands) x = call("reshape", {x}, {std::vector<Dim>{Dim(-1)}});
   return py::cast(call(op, operands, std::move(attrs)));

@@ -126,7 +126,7 @@ def _repeat_each(x: Tensor, repeats: Tensor, axis: int | None) -> Tensor:
     if times and min(times) < 0:
         raise _core.ArgumentError(f"repeat: got the repeats {min(times)}; need integers of 0 or more")
     indices = np.repeat(np.arange(len(times)), np.asarray(times, dtype=np.int64))
-    return _core.take(x, _core.asarray(indices), axis=place)
+    return _core.take(x, _core.asarray(indices, device=x._place), axis=place)
 
 
 @public
@@ -217,7 +217,7 @@ def cumulative_with_initial(what: str, out: Tensor, axis: int | None, initial: C
     """Return running results with what they start from in front."""
     place = _axis(what, axis or 0, out.ndim)
     shape = tuple(1 if a == place else size for a, size in enumerate(out.shape))
-    return _core.concat([initial(shape, dtype=out.dtype), out], axis=place)
+    return _core.concat([initial(shape, dtype=out.dtype, device=out._place), out], axis=place)
 
 
 @public

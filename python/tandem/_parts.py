@@ -20,16 +20,18 @@ def diag(x: Tensor, /, k: int = 0) -> Tensor:
     """
     if x.ndim == 1:
         size = x.shape[0] + abs(k)
-        rest = _core.zeros((abs(k),), dtype=x.dtype)
+        rest = _core.zeros((abs(k),), dtype=x.dtype, device=x._place)
         values = _core.concat([x, rest])
         values = _core.expand_dims(values, axis=1 if k >= 0 else 0)
-        return _core.where(_core.eye(size, size, k=k, dtype=_core.bool), values, _core.zeros((), dtype=x.dtype))
+        return _core.where(
+            _core.eye(size, size, k=k, dtype=_core.bool, device=x._place), values, _core.zeros((), dtype=x.dtype)
+        )
     if x.ndim != 2:
         raise _core.ShapeError(f"diag: got a tensor of shape {x.shape}; need a vector or a matrix")
     rows, columns = x.shape
     start, length = (k, min(rows, columns - k)) if k >= 0 else (-k * columns, min(rows + k, columns))
     if length <= 0:
-        return _core.zeros((0,), dtype=x.dtype)
+        return _core.zeros((0,), dtype=x.dtype, device=x._place)
     return x.reshape((-1,))[start : start + (length - 1) * (columns + 1) + 1 : columns + 1].copy()
 
 
@@ -43,7 +45,7 @@ def one_hot(indices: Tensor, num_classes: int, /, *, dtype: Any = None) -> Tenso
     if num_classes < 0:
         raise _core.ArgumentError(f"one_hot: got num_classes={num_classes}; need 0 or more")
     wide = _core.expand_dims(indices, axis=-1).astype(_core.int64)
-    hit = _core.equal(wide, _core.arange(num_classes, dtype=_core.int64))
+    hit = _core.equal(wide, _core.arange(num_classes, dtype=_core.int64, device=wide._place))
     return hit.astype(_core.default_dtype() if dtype is None else dtype)
 
 
@@ -61,9 +63,9 @@ def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
     return pairs
 
 
-def _source(mode: str, before: int, size: int, after: int) -> Tensor:
+def _source(mode: str, before: int, size: int, after: int, device: Any) -> Tensor:
     """Return which element each place of a padded axis shows."""
-    places = _core.arange(-before, size + after, dtype=_core.int64)
+    places = _core.arange(-before, size + after, dtype=_core.int64, device=device)
     if mode == "edge":
         return _core.clip(places, 0, size - 1)
     if mode == "wrap":
@@ -103,5 +105,5 @@ def pad(
             continue
         if out.shape[axis] == 0:
             raise _core.ShapeError(f"pad: got the shape {x.shape} and mode={mode!r}; need elements along axis {axis}")
-        out = _core.take(out, _source(mode, before, out.shape[axis], after), axis=axis)
+        out = _core.take(out, _source(mode, before, out.shape[axis], after, out._place), axis=axis)
     return out.copy() if out is x else out

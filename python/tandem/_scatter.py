@@ -39,6 +39,6 @@ def put_along_axis(x: Tensor, indices: Tensor, values: Any, /, axis: int = -1) -
                 f"put_along_axis: got shapes {x.shape} and {indices.shape}; need indices that agree everywhere but "
                 f"along axis {axis}"
             )
-        places = _core.arange(size, dtype=_core.int64)
+        places = _core.arange(size, dtype=_core.int64, device=x._place)
         key.append(indices if k == axis else places.reshape([-1 if n == k else 1 for n in range(x.ndim)]))
     x[tuple(key)] = values

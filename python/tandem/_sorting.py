@@ -110,13 +110,13 @@ def argwhere(x: Tensor, /) -> Tensor:
     """
     need_values("argwhere", "td.where or a mask")
     if x.ndim == 0:
-        return _core.zeros((int(_core.not_equal(x, 0)), 0), dtype=_core.int64)
+        return _core.zeros((int(_core.not_equal(x, 0)), 0), dtype=_core.int64, device=x._place)
     return _core.stack(list(nonzero(x)), axis=-1)
 
 
 def _starts(ordered: Tensor) -> Tensor:
     """Return where a new value begins in a sorted vector; every NaN is one of its own."""
-    first = _core.ones((min(ordered.shape[0], 1),), dtype=_core.bool)
+    first = _core.ones((min(ordered.shape[0], 1),), dtype=_core.bool, device=ordered._place)
     return _core.concat([first, _core.not_equal(ordered[1:], ordered[:-1])])
 
 
@@ -146,7 +146,7 @@ def unique_counts(x: Tensor, /) -> UniqueCounts:
 
 
 def _lengths(starts: Tensor, end: int) -> Tensor:
-    ends = _core.concat([starts, _core.full((1,), end, dtype=_core.int64)])
+    ends = _core.concat([starts, _core.full((1,), end, dtype=_core.int64, device=starts._place)])
     return _core.subtract(ends[1:], ends[:-1])
 
 

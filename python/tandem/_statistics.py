@@ -154,9 +154,9 @@ def _edges(x: Tensor, bins: int, range: tuple[float, float] | None) -> Tensor:
             raise _core.ArgumentError(f"histogram: got the range {range}; need finite numbers, the lower one first")
         if low == high:
             low, high = low - 0.5, high + 0.5
-        return _core.linspace(low, high, bins + 1, dtype=_core.float64).astype(dtype)
+        return _core.linspace(low, high, bins + 1, dtype=_core.float64, device=x._place).astype(dtype)
     if x.shape[0] == 0:
-        return _core.linspace(0.0, 1.0, bins + 1, dtype=dtype)
+        return _core.linspace(0.0, 1.0, bins + 1, dtype=dtype, device=x._place)
     least, most = _core.min(x).astype(_core.float64), _core.max(x).astype(_core.float64)
     if not _core.recording() and not math.isfinite(float(most) - float(least)):
         raise _core.ArgumentError(
@@ -164,7 +164,7 @@ def _edges(x: Tensor, bins: int, range: tuple[float, float] | None) -> Tensor:
         )
     spread = _core.where(_core.equal(least, most), 0.5, 0.0).astype(_core.float64)
     least, most = _core.subtract(least, spread), _core.add(most, spread)
-    steps = _core.arange(bins, dtype=_core.float64)
+    steps = _core.arange(bins, dtype=_core.float64, device=x._place)
     inner = _core.add(least, _core.multiply(steps, _core.divide(_core.subtract(most, least), bins)))
     return _core.concat([inner, most.reshape((1,))]).astype(dtype)
 

@@ -118,7 +118,10 @@ def _variable(x: Any, what: str) -> Tensor:
 
 
 def _or_zeros(found: list[Tensor | None], like: list[Tensor]) -> list[Tensor]:
-    return [_core.zeros(x.shape, dtype=x.dtype) if g is None else g for g, x in zip(found, like, strict=True)]
+    return [
+        _core.zeros(x.shape, dtype=x.dtype, device=x._place) if g is None else g
+        for g, x in zip(found, like, strict=True)
+    ]
 
 
 def _on_tape(name: str, inputs: list[Tensor], out: Any, rule: Callable[..., Any]) -> Any:
@@ -280,7 +283,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         with _deeper():
             out = _inner(function)(*arguments.values)
             results, of_results = pytree.flatten(out)
-            dummies = [_core.zeros(y.shape, dtype=y.dtype).requires_grad_() for y in results]
+            dummies = [_core.zeros(y.shape, dtype=y.dtype, device=y._place).requires_grad_() for y in results]
             again = arguments.create_graph
             arguments.create_graph = True
             pulled = pytree.leaves(arguments.gradients(results, list(dummies), retain=True))
@@ -315,11 +318,13 @@ def jacobian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., An
                 raise _core.AutogradError("jacobian: got trees; need a tensor as the argument and as the result")
             rows = []
             for k in range(out.size):
-                unit = _core.reshape(_core.equal(_core.arange(out.size), k).astype(out.dtype), out.shape)
+                unit = _core.reshape(
+                    _core.equal(_core.arange(out.size, device=out._place), k).astype(out.dtype), out.shape
+                )
                 rows.append(arguments.gradients([out], [unit], retain=True)[0])
             x = arguments.variables[0]
             if not rows:
-                return _core.zeros((*out.shape, *x.shape), dtype=x.dtype)
+                return _core.zeros((*out.shape, *x.shape), dtype=x.dtype, device=x._place)
             return _core.reshape(_core.stack(rows), (*out.shape, *x.shape))
 
     return call

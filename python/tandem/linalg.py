@@ -348,7 +348,7 @@ def pinv(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
 def _pinv(a: Tensor, rtol: float | Tensor | None) -> Tensor:
     batch, rows, columns = _sizes("pinv", a)
     if rows == 0 or columns == 0:
-        return _core.zeros((*batch, columns, rows), dtype=a.dtype)
+        return _core.zeros((*batch, columns, rows), dtype=a.dtype, device=a._place)
     u, s, vh = svd(a, full_matrices=False)
     kept = _core.greater(s, _cutoff(rtol, a, s))
     inverse = _core.where(kept, 1.0 / _core.where(kept, s, 1.0), 0.0)
@@ -365,7 +365,7 @@ def matrix_rank(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
     a = _operand(x)
     batch, rows, columns = _sizes("matrix_rank", a)
     if rows == 0 or columns == 0:
-        return _core.zeros(batch, dtype=_core.int64)
+        return _core.zeros(batch, dtype=_core.int64, device=a._place)
     s = svdvals(a)
     return _core.sum(_core.greater(s, _cutoff(rtol, a, s)), axis=-1)
 
@@ -414,7 +414,7 @@ def matrix_power(x: Tensor, n: int, /) -> Tensor:
     if rows != columns:
         raise _core.ShapeError(f"matrix_power: got the shape {x.shape}; need square matrices [..., n, n]")
     if n == 0:
-        ones = _core.ones((*batch, rows, columns), dtype=x.dtype)
+        ones = _core.ones((*batch, rows, columns), dtype=x.dtype, device=x._place)
         return _core.tril(_core.triu(ones))
     base = inv(x) if n < 0 else x
     out: Tensor | None = None

@@ -2,7 +2,8 @@
 
 A generator holds a key, made of the seed, and a position. The number at a position is Philox 4x32-10 of the two, so a
 draw of n numbers is a pure function, and leaves the generator n positions further on. Both are tensors: a compiled
-function reads them where they stand and writes the position back, draw after draw as eager code would.
+function reads them where they stand and writes the position back, draw after draw as eager code would. With `device=`
+the numbers are made on a GPU, and are the same; without it, where the parameters are that have axes.
 
 >>> td.random.manual_seed(0)
 >>> td.random.uniform((2,))
@@ -43,6 +44,13 @@ def _shape(what: str, shape: Any, *parameters: Any) -> tuple[Any, ...]:
                 "need parameters that broadcast to the shape"
             )
     return sizes
+
+
+def _place(device: Any, *parameters: Any) -> Any:
+    """What device= is: as given, or else where the parameters are that have axes."""
+    if device is not None:
+        return device
+    return next((x._place for x in parameters if isinstance(x, Tensor) and x.ndim > 0), None)
 
 
 def _dtype(what: str, dtype: Any, *parameters: Any) -> Any:
@@ -153,32 +161,37 @@ class Generator:
         child._position = _word(0)
         return child
 
-    def _draw(self, name: str, shape: tuple[Any, ...], *parameters: Tensor, **attributes: Any) -> Tensor:
+    def _draw(
+        self, name: str, shape: tuple[Any, ...], *parameters: Tensor, device: Any = None, **attributes: Any
+    ) -> Tensor:
         """Run an operation on the next positions, one for every element, and move on."""
+        where = {} if device is None else {"device": device}
         count = 1
         for size in shape:
             count = count * size
         with _LOCK:
             position = self._position
             if parameters and name.endswith("_at"):
-                counters = _core._internal("random_counters", position, shape=shape)
+                counters = _core._internal("random_counters", position, shape=shape, **where)
                 out = _core._internal(name, counters, self._key, *parameters, **attributes)
             else:
-                out = _core._internal(name, self._key, position, *parameters, shape=shape, **attributes)
+                out = _core._internal(name, self._key, position, *parameters, shape=shape, **attributes, **where)
             position += count
         return out
 
     @public
-    def bits(self, shape: Any = ()) -> Tensor:
+    def bits(self, shape: Any = (), *, device: Any = None) -> Tensor:
         """Return random bits as uint64.
 
         >>> td.random.Generator(0).bits().dtype
         uint64
         """
-        return self._draw("random_bits", _sizes(shape))
+        return self._draw("random_bits", _sizes(shape), device=device)
 
     @public
-    def uniform(self, shape: Any = None, low: Any = 0.0, high: Any = 1.0, *, dtype: Any = None) -> Tensor:
+    def uniform(
+        self, shape: Any = None, low: Any = 0.0, high: Any = 1.0, *, dtype: Any = None, device: Any = None
+    ) -> Tensor:
         """Return numbers that are uniform in [low, high), or high where low + (high - low) * u rounds to it.
 
         Between 0 and 1 all multiples of 2**-24 are equally likely in float32, of 2**-53 in float64, 2**-11 in float16
@@ -188,13 +201,16 @@ class Generator:
         True
         """
         sizes = _shape("uniform", shape, low, high)
-        out = self._draw("random_uniform", sizes, dtype=_dtype("uniform", dtype, low, high))
+        place = _place(device, low, high)
+        out = self._draw("random_uniform", sizes, dtype=_dtype("uniform", dtype, low, high), device=place)
         if type(low) in (int, float) and type(high) in (int, float) and low == 0 and high == 1:
             return out
         return (out * (high - low) + low).astype(out.dtype)
 
     @public
-    def normal(self, shape: Any = None, mean: Any = 0.0, std: Any = 1.0, *, dtype: Any = None) -> Tensor:
+    def normal(
+        self, shape: Any = None, mean: Any = 0.0, std: Any = 1.0, *, dtype: Any = None, device: Any = None
+    ) -> Tensor:
         """Return numbers of the normal distribution.
 
         By the method of Box and Muller from 64 bits (float32: up to 6.7 standard deviations) or 128
@@ -203,24 +219,28 @@ class Generator:
         >>> td.random.normal((2, 3)).shape
         (2, 3)
         """
-        out = self._draw("random_normal", _shape("normal", shape, mean, std), dtype=_dtype("normal", dtype, mean, std))
+        sizes, wanted = _shape("normal", shape, mean, std), _dtype("normal", dtype, mean, std)
+        out = self._draw("random_normal", sizes, dtype=wanted, device=_place(device, mean, std))
         if type(mean) in (int, float) and type(std) in (int, float) and mean == 0 and std == 1:
             return out
         return (out * std + mean).astype(out.dtype)
 
     @public
-    def exponential(self, shape: Any = None, scale: Any = 1.0, *, dtype: Any = None) -> Tensor:
+    def exponential(self, shape: Any = None, scale: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Tensor:
         """Return numbers of the exponential distribution with mean `scale`.
 
         >>> bool((td.random.exponential((100,)) >= 0).all())
         True
         """
         sizes = _shape("exponential", shape, scale)
-        out = self._draw("random_exponential", sizes, dtype=_dtype("exponential", dtype, scale))
+        wanted = _dtype("exponential", dtype, scale)
+        out = self._draw("random_exponential", sizes, dtype=wanted, device=_place(device, scale))
         return out if type(scale) in (int, float) and scale == 1 else (out * scale).astype(out.dtype)
 
     @public
-    def integers(self, low: Any, high: Any = None, shape: Any = None, *, dtype: Any = _core.int64) -> Tensor:
+    def integers(
+        self, low: Any, high: Any = None, shape: Any = None, *, dtype: Any = _core.int64, device: Any = None
+    ) -> Tensor:
         """Return integers that are uniform in [low, high), or in [0, low) if high is left out.
 
         No two differ in probability by more than a part in 2**64.
@@ -242,11 +262,12 @@ class Generator:
         start, sizes = _integer(low), _shape("integers", shape, low, high)
         range_ = _integer(high) - start
         if start.ndim == 0 and range_.ndim == 0:
-            return self._draw("random_integers", sizes, start, range_, dtype=dtype)
-        return _core.cast(self._draw("random_bounded_at", sizes, range_) + start, dtype)
+            return self._draw("random_integers", sizes, start, range_, dtype=dtype, device=device)
+        place = _place(device, start, range_)
+        return _core.cast(self._draw("random_bounded_at", sizes, range_, device=place) + start, dtype)
 
     @public
-    def gamma(self, a: Any, shape: Any = None, scale: Any = 1.0, *, dtype: Any = None) -> Tensor:
+    def gamma(self, a: Any, shape: Any = None, scale: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Tensor:
         """Return numbers of the gamma distribution with shape parameter a; NaN where a is negative.
 
         By the rejection method of Marsaglia and Tsang (2000), with eight attempts per number; in less than one of 10^10
@@ -256,11 +277,11 @@ class Generator:
         (100, 2)
         """
         sizes, wanted = _shape("gamma", shape, a, scale), _dtype("gamma", dtype, a, scale)
-        out = self._draw("random_gamma_at", sizes, _real(a), dtype=wanted)
+        out = self._draw("random_gamma_at", sizes, _real(a), dtype=wanted, device=_place(device, a, scale))
         return out if type(scale) in (int, float) and scale == 1 else (out * scale).astype(out.dtype)
 
     @public
-    def poisson(self, lam: Any = 1.0, shape: Any = None, *, dtype: Any = _core.int64) -> Tensor:
+    def poisson(self, lam: Any = 1.0, shape: Any = None, *, dtype: Any = _core.int64, device: Any = None) -> Tensor:
         """Return counts of the Poisson distribution with mean lam, which is at least 0 and below 2**53.
 
         By sequential search below a mean of 10 and by Hoermann's PTRS (1993) from there on, with ten attempts per
@@ -269,11 +290,14 @@ class Generator:
         >>> td.random.poisson(0.0, (3,))
         tensor([0, 0, 0])
         """
-        counts = self._draw("random_poisson_at", _shape("poisson", shape, lam), _real(lam), dtype=_core.float64)
+        sizes, place = _shape("poisson", shape, lam), _place(device, lam)
+        counts = self._draw("random_poisson_at", sizes, _real(lam), dtype=_core.float64, device=place)
         return _core.cast(counts, dtype)
 
     @public
-    def truncated_normal(self, lower: Any, upper: Any, shape: Any = None, *, dtype: Any = None) -> Tensor:
+    def truncated_normal(
+        self, lower: Any, upper: Any, shape: Any = None, *, dtype: Any = None, device: Any = None
+    ) -> Tensor:
         """Return numbers of the standard normal distribution between two bounds.
 
         By the inverse of the distribution function (Wichura, AS 241) in float64; of an interval beyond 8.4 standard
@@ -284,10 +308,11 @@ class Generator:
         """
         sizes = _shape("truncated_normal", shape, lower, upper)
         wanted = _dtype("truncated_normal", dtype, lower, upper)
-        return self._draw("random_truncated_normal_at", sizes, _real(lower), _real(upper), dtype=wanted)
+        bounds, place = (_real(lower), _real(upper)), _place(device, lower, upper)
+        return self._draw("random_truncated_normal_at", sizes, *bounds, dtype=wanted, device=place)
 
     @public
-    def bernoulli(self, p: Any = 0.5, shape: Any = None) -> Tensor:
+    def bernoulli(self, p: Any = 0.5, shape: Any = None, *, device: Any = None) -> Tensor:
         """Return True with probability p and False otherwise.
 
         Exact to 2**-32, or 2**-64 if p is float64.
@@ -297,7 +322,8 @@ class Generator:
         """
         wide = isinstance(p, Tensor) and p.dtype == _core.float64
         dtype = _core.float64 if wide else _core.float32
-        return self._draw("random_probability", _shape("bernoulli", shape, p), dtype=dtype) <= p
+        sizes, place = _shape("bernoulli", shape, p), _place(device, p)
+        return self._draw("random_probability", sizes, dtype=dtype, device=place) <= p
 
     @public
     def categorical(self, logits: Tensor, shape: Any = None, *, axis: int = -1) -> Tensor:
@@ -316,7 +342,7 @@ class Generator:
         if not -logits.ndim <= axis < logits.ndim:
             raise _core.OutOfBoundsError(f"categorical: got axis {axis} for {logits.ndim} axes; need one of them")
         sizes = (*(() if shape is None else _sizes(shape)), *logits.shape)
-        noise = _core.log(self._draw("random_exponential", sizes, dtype=logits.dtype))
+        noise = _core.log(self._draw("random_exponential", sizes, dtype=logits.dtype, device=logits._place))
         return _core.argmax(logits - noise, axis=axis % logits.ndim - logits.ndim)
 
     @public
@@ -332,7 +358,7 @@ class Generator:
             x = _core.arange(_integer_below(x))
         elif not -x.ndim <= axis < x.ndim:
             raise _core.OutOfBoundsError(f"permutation: got axis {axis} for {x.ndim} axes; need one of them")
-        return _core.take(x, _core.argsort(self.bits((x.shape[axis],))), axis=axis)
+        return _core.take(x, _core.argsort(self.bits((x.shape[axis],), device=x._place)), axis=axis)
 
 
 def _integer_below(n: Any) -> int:

@@ -149,7 +149,8 @@ def fit(
 ) -> dict[str, list[float]]:
     """Train a model, and return its history: for every epoch the mean loss and metrics, learning rate and seconds.
 
-    data, validation: iterables of batches, such as `td.data.DataLoader`; a batch is (inputs ..., target).
+    data, validation: iterables of batches, such as `td.data.DataLoader`; a batch is (inputs ..., target), and is moved
+        to the device of the parameters.
     loss: called as loss(model(inputs ...), target); `forward(model, batch)` may return that pair for other batches.
     scheduler_step: "epoch", or "batch" for schedulers that go on with every batch.
     metrics: functions like loss by name, or the names of known ones: "accuracy".
@@ -283,15 +284,20 @@ class _Steps:
                 return [value, *[metric(prediction, target) for metric in metrics.values()]]
 
         self.model = model
+        self._place = parameters[0].device
         self._names = ["loss", *metrics]
         self._train: Callable[[Any], list[Tensor]] = script(train) if compiled else train
         self._evaluate: Callable[[Any], list[Tensor]] = script(evaluate) if compiled else evaluate
 
     def train(self, batch: Any) -> dict[str, float]:
-        return {name: float(x) for name, x in zip(self._names, self._train(batch), strict=True)}
+        return {name: float(x) for name, x in zip(self._names, self._train(self._moved(batch)), strict=True)}
 
     def evaluate(self, batch: Any) -> dict[str, float]:
-        return {name: float(x) for name, x in zip(self._names, self._evaluate(batch), strict=True)}
+        return {name: float(x) for name, x in zip(self._names, self._evaluate(self._moved(batch)), strict=True)}
+
+    def _moved(self, batch: Any) -> Any:
+        """A batch on the device of the parameters."""
+        return pytree.map(lambda x: x.to(self._place) if isinstance(x, Tensor) else x, batch)
 
 
 class _AfterEpoch(Callback):

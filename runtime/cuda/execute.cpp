@@ -13,6 +13,8 @@
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/matmul.h"
 #include "runtime/cuda/strided_copy.h"
+#include "runtime/cuda/put.h"
+#include "runtime/cuda/routines.h"
 #include "runtime/frame.h"
 
 namespace tandem::cuda {
@@ -20,6 +22,11 @@ namespace tandem::cuda {
 namespace {
 
 std::atomic<int64_t> host_steps{0}, host_bytes{0}, predicates{0};
+
+// Of steps that nobody named.
+const OriginRef kPutOrigin = std::make_shared<const StepOrigin>(StepOrigin{"put", {}}),
+                kCheckOrigin = std::make_shared<const StepOrigin>(StepOrigin{"check_index", {}}),
+                kCallOrigin = std::make_shared<const StepOrigin>(StepOrigin{"routine", {}});
 
 // What a host step reads and writes.
 struct Touched {
@@ -38,7 +45,6 @@ std::vector<Touched> touched(const Call& op) {
 }
 std::vector<Touched> touched(const Put& op) { return {{&op.from, false}, {&op.index, false}, {&op.to, true}}; }
 std::vector<Touched> touched(const Matmul& op) { return {{&op.a, false}, {&op.b, false}, {&op.out, true}}; }
-std::vector<Touched> touched(const CheckIndex& op) { return {{&op.indices, false}}; }
 std::vector<Touched> touched(const HostCall& op) {
   std::vector<Touched> all;
   add(all, op.args);
@@ -115,14 +121,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
     const DType dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype;
     check_internal(!op.then, "products on GPUs end with themselves");
     if (!has_matmul(dtype)) return on_host(op, nullptr, -1);
-    const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
-    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * batch_rank);
-    int64_t *extents = batch.data(), *a = extents + batch_rank, *b = a + batch_rank;
-    for (size_t i = 0; i < batch_rank; ++i) {
-      extents[i] = dim(op.out.shape[i]);
-      a[i] = dim(op.a.strides[i]);
-      b[i] = right == 2 ? 0 : dim(op.b.strides[i]);  // one matrix for all
-    }
+    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * (op.out.shape.size() - 2));
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]] {
       begin(profile, EventKind::library, op.origin, &op, true);
@@ -131,56 +130,65 @@ class GpuFrame : public detail::Frame<GpuFrame> {
         profile->written = bytes_of(op.out);
       }
     }
-    matmul(gpu_, {.dtype = dtype,
-                  .m = dim(op.out.shape[rank - 2]),
-                  .n = dim(op.out.shape[rank - 1]),
-                  .k = dim(op.a.shape[rank - 1]),
-                  .batch_rank = static_cast<int>(batch_rank),
-                  .batch = extents,
-                  .a_batch = a,
-                  .b_batch = b,
-                  .a_row = dim(op.a.strides[rank - 2]),
-                  .a_col = dim(op.a.strides[rank - 1]),
-                  .b_row = dim(op.b.strides[right - 2]),
-                  .b_col = dim(op.b.strides[right - 1]),
-                  .a = address(op.a.slot, op.a.offset),
-                  .b = address(op.b.slot, op.b.offset),
-                  .out = address(op.out.slot, op.out.offset)});
+    matmul(gpu_, product(op, batch.data()));
     ++stats_.library_calls;
     finish(profile);
   }
 
-  void execute(const Copy& op) {
-    const size_t rank = op.to.shape.size();
-    int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];
-    for (size_t i = 0; i < rank; ++i) {
-      sizes[i] = dim(op.to.shape[i]);
-      from[i] = dim(op.from.strides[i]);
-      to[i] = dim(op.to.strides[i]);
-    }
-    const void* source = address(op.from.slot, op.from.offset);
-    void* target = address(op.to.slot, op.to.offset);
-    if (source == target && std::equal(from, from + rank, to)) return;  // the buffer was taken over
-    std::optional<ProfileStep> profile;
-    if (profiling()) [[unlikely]]
-      begin_copy(profile, EventKind::copy, op.origin, &op, bytes_of(op.to));
-    copy_strided(gpu_, static_cast<int>(element_size(op.to.slot)), static_cast<int>(rank), sizes, source, from, target,
-                 to);
-    ++stats_.copies;
-    finish(profile);
+  void copy(int bytes, int rank, const int64_t* sizes, const void* from, const int64_t* from_strides, void* to,
+            const int64_t* to_strides) {
+    copy_strided(gpu_, bytes, rank, sizes, from, from_strides, to, to_strides);
   }
-
-  void execute(const Put& op) { on_host(op, nullptr, -1); }
-  void execute(const Call& op) { on_host(op, &op.failure, op.function); }
-  void execute(const CheckIndex& op) { on_host(op, &op.failure, op.function); }
-  void execute(const HostCall& op) { on_host(op, &op.failure, op.function); }
-
- private:
   // Steps of profiles are waited for, so that their time is their own.
   void finish(std::optional<ProfileStep>& profile) {
     if (!profile) return;
     gpu_.synchronize();
     profile.reset();
+  }
+  static Storage* versioned_memory(int) { return nullptr; }
+
+  void execute(const Put& op) {
+    PutAxis axes[kPutAxes];
+    const PutArgs args = put_of(op, axes);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
+    if (!put(by_text(op.origin, kPutOrigin, op.axis, args.extent), args)) return on_host(op, nullptr, -1);
+    ++stats_.copies;
+    finish(profile);
+  }
+
+  // What comes after a check whose indices are wrong is done all the same: gathers read element 0, writes are left out.
+  void execute(const CheckIndex& op) {
+    const int64_t size = dim(op.size);
+    check_indices(by_text(op.origin, kCheckOrigin, op.axis, size),
+                  program_.slots[static_cast<size_t>(op.indices.slot)].dtype,
+                  address(op.indices.slot, op.indices.offset), count_of(op.indices), size);
+    ++stats_.launches;
+  }
+
+  void execute(const Call& op) {
+    const DeviceRoutine* routine = find_device_routine(op.routine->name);
+    if (!routine) return on_host(op, &op.failure, op.function);
+    const Arguments arguments = arguments_of(op);
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]]
+      begin(profile, EventKind::library, op.origin, &op, true);
+    if (!routine->run({gpu_, op.origin ? op.origin : kCallOrigin, keep_}, arguments.args())) {
+      profile.reset();
+      return on_host(op, &op.failure, op.function);
+    }
+    ++stats_.library_calls;
+    finish(profile);
+  }
+  void execute(const HostCall& op) { on_host(op, &op.failure, op.function); }
+
+ private:
+  // For kernels that look at indices along an axis.
+  TextLaunch by_text(const OriginRef& given, const OriginRef& otherwise, int64_t axis, int64_t size) {
+    const OriginRef& origin = given ? given : otherwise;
+    return {gpu_, origin, keep_,
+            [origin, axis, size](int64_t index) { return out_of_bounds_text(index, axis, size, line_of(*origin)); }};
   }
 
   // Copies on the host of what views of some slots cover.
@@ -271,10 +279,9 @@ std::string need_of(const Program& program, const Step& step) {
         if constexpr (std::is_same_v<Op, Branch>) return "a branch that depends on a value";
         if constexpr (std::is_same_v<Op, Loop>) return "a loop whose end depends on a value";
         if constexpr (std::is_same_v<Op, HostCall>) return "a function of the host";
-        if constexpr (std::is_same_v<Op, CheckIndex>) return "a check of indices";
-        if constexpr (std::is_same_v<Op, Put>) return "a write at indices, which the CPU does";
         if constexpr (std::is_same_v<Op, Call>)
-          return fmt::format("the routine {}, which the CPU runs", op.routine->name);
+          if (!find_device_routine(op.routine->name))
+            return fmt::format("the routine {}, which the CPU runs", op.routine->name);
         if constexpr (std::is_same_v<Op, Matmul>)
           if (const DType dtype = program.slots[static_cast<size_t>(op.out.slot)].dtype; !has_matmul(dtype))
             return fmt::format("a product of {}, which the CPU computes", info(dtype).name);

@@ -1,7 +1,7 @@
 // The executor of programs on a GPU. Everything is asked for in order on the GPU's stream and returns at once; only what
 // needs a value on the host waits: the predicates of branches and loops, and host steps, which the CPU's executor runs on
-// copies of the buffers that they touch (routines such as sorting and linear algebra, writes at indices, checks of
-// indices, functions of the host, and products of dtypes that cuBLASLt has not).
+// copies of the buffers that they touch (routines that routines.h has not, such as linear algebra, functions of the host,
+// and products of dtypes that cuBLASLt has not).
 #pragma once
 #include <memory>
 #include <span>

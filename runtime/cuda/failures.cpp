@@ -8,16 +8,6 @@
 
 namespace tandem::cuda {
 
-namespace {
-
-std::string line_of(const StepOrigin& origin) {
-  for (const SourceLoc& source : origin.sources)
-    if (source.known()) return fmt::format(" (at {}:{})", source.file, source.line);
-  return "";
-}
-
-}  // namespace
-
 void Failures::prepare() {
   if (words_) return;
   void* memory = nullptr;
@@ -68,9 +58,9 @@ void Failures::release_words(Address words) {
   --taken_;
 }
 
-void Failures::launched(const std::shared_ptr<const KernelCode>& kernel) {
+void Failures::launched(const OriginRef& origin) {
   const std::lock_guard lock(mutex_);
-  recent_[launches_++ % kRecent] = kernel;
+  recent_[launches_++ % kRecent] = origin;
 }
 
 uint64_t Failures::launches() {
@@ -94,11 +84,7 @@ void Failures::look() {
       if (!place.taken) continue;
       volatile int64_t* words = words_ + 2 * k;  // which the device wrote
       if (words[0] != 0) {
-        const KernelCode& kernel = *place.checked.kernel;
-        if (message.empty()) {
-          message = access_message(kernel, static_cast<size_t>(words[0] - 1), words[1], place.checked.dims);
-          if (message.find(" (at ") == std::string::npos) message += line_of(kernel);
-        }
+        if (message.empty()) message = place.checked.message(static_cast<size_t>(words[0] - 1), words[1]);
         words[0] = 0;
         words[1] = 0;
       }

@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -15,10 +16,9 @@ namespace tandem::cuda {
 
 class Gpu;
 
-// What a launch with checked accesses needs to say when one of them fails.
+// What a launch with checked accesses has to say when one of them fails: which one, and the index that it was given.
 struct Checked {
-  std::shared_ptr<const KernelCode> kernel;
-  std::vector<int64_t> dims;  // of the program's table, for the message
+  std::function<std::string(size_t access, int64_t index)> message;
 };
 
 class Failures {
@@ -32,7 +32,7 @@ class Failures {
   Address keep_words(Checked checked);
   void release_words(Address words);
 
-  void launched(const std::shared_ptr<const KernelCode>& kernel);
+  void launched(const OriginRef& origin);
   uint64_t launches();
   // The stream was waited for: the first `launches` are well over.
   void known_good(uint64_t launches);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/access_message.h"
+
 namespace tandem::cuda {
 
 namespace {
@@ -61,14 +63,25 @@ void launch(Gpu& gpu, const std::shared_ptr<const KernelCode>& code, void* const
             std::span<const int64_t> dims, std::vector<Address>* keep) {
   const auto* device_code = dynamic_cast<const DeviceCode*>(code->code.get());
   check_internal(device_code != nullptr, "the kernel {} of a program for a GPU is not for one", code->name);
-  const DeviceKernel& kernel = device_code->kernel;
-  const DeviceLaunch how = launch_of(kernel.rule, vals);
+  const DeviceLaunch how = launch_of(device_code->kernel.rule, vals);
   if (how.grid[0] == 0) return;
-  const Handle function = device_code->function(gpu, code->name, how.shared_bytes);
+  std::optional<Checked> checked;
+  if (device_code->checks)
+    checked = Checked{[code, table = std::vector(dims.begin(), dims.end())](size_t access, int64_t index) {
+      return access_message(*code, access, index, table);
+    }};
+  launch_as(gpu, *device_code, how, ptrs, vals, code, std::move(checked), keep);
+  code->launches.fetch_add(1, std::memory_order_relaxed);
+}
+
+void launch_as(Gpu& gpu, const DeviceCode& code, const DeviceLaunch& how, void* const* ptrs, const int64_t* vals,
+               const OriginRef& origin, std::optional<Checked> checked, std::vector<Address>* keep) {
+  const DeviceKernel& kernel = code.kernel;
+  const Handle function = code.function(gpu, origin->name, how.shared_bytes);
   // One structure by value, in words of 8 bytes.
   const auto buffers = static_cast<size_t>(std::max(1, kernel.buffers)),
              values = static_cast<size_t>(std::max(1, kernel.vals));
-  check_internal(buffers + values + 2 <= kMostWords, "the kernel {} has {} parameters", code->name,
+  check_internal(buffers + values + 2 <= kMostWords, "the kernel {} has {} parameters", origin->name,
                  buffers + values + 2);
   uint64_t words[kMostWords];
   words[0] = words[buffers] = 0;
@@ -78,20 +91,17 @@ void launch(Gpu& gpu, const std::shared_ptr<const KernelCode>& code, void* const
   if (how.scratch_bytes > 0) scratch = gpu.memory.allocate(static_cast<size_t>(how.scratch_bytes));
   words[buffers + values] = scratch ? reinterpret_cast<uint64_t>(scratch->data) : 0;
   Address status = 0;
-  if (device_code->checks) {
-    Checked checked{code, {dims.begin(), dims.end()}};
-    status =
-        keep ? keep->emplace_back(gpu.failures.keep_words(std::move(checked))) : gpu.failures.words(std::move(checked));
-  }
+  if (checked)
+    status = keep ? keep->emplace_back(gpu.failures.keep_words(std::move(*checked)))
+                  : gpu.failures.words(std::move(*checked));
   words[buffers + values + 1] = status;
-  gpu.failures.launched(code);
+  gpu.failures.launched(origin);
   void* params[] = {words};
   const Result result = driver().launch(function, how.grid[0], how.grid[1], how.grid[2], how.block[0], how.block[1],
                                         how.block[2], how.shared_bytes, gpu.stream, params, nullptr);
   launches.fetch_add(1, std::memory_order_relaxed);
-  code->launches.fetch_add(1, std::memory_order_relaxed);
   if (result != Result::success) [[unlikely]]
-    gpu.check(result, ("cuLaunchKernel of " + code->name).c_str());
+    gpu.check(result, ("cuLaunchKernel of " + origin->name).c_str());
   if (gpu.synchronous && !keep) [[unlikely]]
     gpu.synchronize();
 }

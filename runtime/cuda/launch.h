@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,6 +43,10 @@ class DeviceCode final : public CompiledKernel {
 // `keep`: gets the status words of a launch that is being captured.
 void launch(Gpu& gpu, const std::shared_ptr<const KernelCode>& code, void* const* ptrs, const int64_t* vals,
             std::span<const int64_t> dims, std::vector<Address>* keep = nullptr);
+
+// The same of code whose launch somebody else decides. `checked`: what it says of indices, where it checks some.
+void launch_as(Gpu& gpu, const DeviceCode& code, const DeviceLaunch& how, void* const* ptrs, const int64_t* vals,
+               const OriginRef& origin, std::optional<Checked> checked, std::vector<Address>* keep = nullptr);
 
 struct LaunchStats {
   int64_t launches = 0;

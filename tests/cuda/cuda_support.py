@@ -12,6 +12,12 @@ import pytest
 
 STUBS = Path(os.environ.get("TANDEM_BUILD_DIR", Path(__file__).parents[2] / "build" / "dev")) / "tests" / "stubs"
 
+SETTINGS = {
+    "TANDEM_CUDA_DRIVER": str(STUBS / "libcuda_stub.so"),
+    "TANDEM_NVRTC": str(STUBS / "nvrtc_stub" / "libnvrtc_stub.so"),
+    "TANDEM_CUBLASLT": str(STUBS / "libcublaslt_stub.so"),
+}
+
 PRELUDE = """
 import ctypes, os, sys
 import numpy as np
@@ -44,14 +50,9 @@ def run(source: str, **environment: str) -> str:
     """Run a program on the stub and return what it prints; its failure is the test's."""
     if not (STUBS / "libcuda_stub.so").exists():
         pytest.fail(f"the stub of the driver is not built ({STUBS}); need ./dev build, which builds the C++ tests")
-    settings = {
-        "TANDEM_CUDA_DRIVER": str(STUBS / "libcuda_stub.so"),
-        "TANDEM_NVRTC": str(STUBS / "nvrtc_stub" / "libnvrtc_stub.so"),
-        "TANDEM_CUBLASLT": str(STUBS / "libcublaslt_stub.so"),
-    }
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(source)],
-        env=os.environ | settings | environment,
+        env=os.environ | SETTINGS | environment,
         capture_output=True,
         text=True,
         timeout=600,

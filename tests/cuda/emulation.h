@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace emulation {
@@ -129,6 +130,18 @@ T shuffle(unsigned mask, T value, int lane, int width) {
   return out;
 }
 
+inline unsigned ballot(unsigned mask, bool vote) {
+  Block& b = *block;
+  if (mask != ~0u) std::abort();
+  b.exchange[b.present] = vote;
+  const unsigned first = b.present / kWarp * kWarp;
+  wait(State::at_warp);
+  unsigned votes = 0;
+  for (unsigned lane = 0; lane < kWarp; ++lane) votes |= static_cast<unsigned>(b.exchange[first + lane]) << lane;
+  wait(State::at_warp);
+  return votes;
+}
+
 }  // namespace emulation
 
 struct alignas(8) uint2 {
@@ -160,6 +173,9 @@ template <class T>
 T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
   return emulation::shuffle(mask, value, lane, width);
 }
+inline unsigned __ballot_sync(unsigned mask, bool vote) { return emulation::ballot(mask, vote); }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline unsigned atomicAdd(unsigned* place, unsigned value) { return std::exchange(*place, *place + value); }
 inline unsigned long long atomicCAS(unsigned long long* place, unsigned long long expected, unsigned long long wanted) {
   const unsigned long long before = *place;
   if (before == expected) *place = wanted;
@@ -169,6 +185,7 @@ inline unsigned long long atomicCAS(unsigned long long* place, unsigned long lon
 // Block-scope variables of a thread are shared by its fibers.
 #define __shared__ thread_local
 #define __global__
+#define __grid_constant__
 #define __device__
 #define __forceinline__ inline
 #define __noinline__

@@ -89,7 +89,15 @@ def test_gradients() -> None:
             return w.grad.cpu().numpy().tobytes()
         assert grads("cpu", False) == grads("cuda", False) == grads("cpu", True) == grads("cuda", True)
         w = td.asarray(w0).requires_grad_()
-        assert "gradients do not flow between devices" in error(td.AutogradError, lambda: w.to("cuda"))
+        (w.to("cuda") * 2).sum().to("cpu").backward()
+        assert w.grad.device == "cpu" and (w.grad.numpy() == 2).all()
+        scale = td.asarray(3.0).requires_grad_()  # of the CPU, beside tensors of the GPU
+        (td.asarray(x0).to("cuda") * scale).sum().backward()
+        assert scale.grad.device == "cpu" and abs(float(scale.grad) - x0.sum()) < 1e-4
+        w = td.asarray(w0).requires_grad_()
+        (g,) = td.autograd.grad((w.to("cuda") ** 3).sum(), [w], create_graph=True)
+        g.sum().backward()
+        np.testing.assert_allclose(w.grad.numpy(), 6 * w0, rtol=1e-6)
         """
     )
 
@@ -139,6 +147,13 @@ def test_cuda_graphs() -> None:
             return td.sort(x) + 1
         for _ in range(3):
             assert sorts(td.asarray([3.0, 1.0]).to("cuda")).cpu().tolist() == [2.0, 4.0]
+        assert td.cuda.stats()["graph_refusals"] == 0
+
+        @td.trace
+        def inverts(x):
+            return td.linalg.inv(x) + 1
+        for _ in range(3):
+            assert inverts(td.asarray([[2.0]]).to("cuda")).cpu().tolist() == [[1.5]]
         assert td.cuda.stats()["graph_refusals"] == 1
 
         @td.trace

@@ -111,13 +111,15 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: in
     >>> td.nn.functional.gumbel_softmax(td.zeros((2, 3)), hard=True).sum()
     tensor(2., dtype=float32)
     """
-    noise = -_core.log(default_generator().exponential(tuple(logits.shape), dtype=logits.dtype))
+    noise = -_core.log(default_generator().exponential(tuple(logits.shape), dtype=logits.dtype, device=logits._place))
     soft = _core.softmax((logits + noise) / tau, axis=dim)
     if not hard:
         return soft
     axis = _axis("gumbel_softmax", dim, logits.ndim)
     best = _core.expand_dims(_core.argmax(soft, axis=axis), axis=axis)
-    places = _core.arange(logits.shape[axis], dtype=_core.int64).reshape((-1, *(1,) * (logits.ndim - axis - 1)))
+    places = _core.arange(logits.shape[axis], dtype=_core.int64, device=logits._place).reshape(
+        (-1, *(1,) * (logits.ndim - axis - 1))
+    )
     return _core.equal(places, best).astype(soft.dtype)
 
 
@@ -179,7 +181,7 @@ def rrelu(
     """
     slope: Any = (lower + upper) / 2
     if training:
-        slope = default_generator().uniform(tuple(input.shape), lower, upper, dtype=input.dtype)
+        slope = default_generator().uniform(tuple(input.shape), lower, upper, dtype=input.dtype, device=input._place)
     return _given(input, _core.where(_core.greater(input, 0), input, input * slope), inplace)
 
 

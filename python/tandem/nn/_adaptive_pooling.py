@@ -101,7 +101,7 @@ def _fractional_max_pool(
         )
     planes = tuple(full.shape)[:2]
     if samples is None:
-        samples = default_generator().uniform((*planes, dims), dtype=x.dtype)
+        samples = default_generator().uniform((*planes, dims), dtype=x.dtype, device=x._place)
     # Where the windows of each axis begin, [batch, channels, windows].
     starts = []
     for axis in range(dims):
@@ -109,10 +109,10 @@ def _fractional_max_pool(
         sample = _core.expand_dims(samples[..., dims - 1 - axis if dims == 2 else axis], axis=-1)
         n, out, k = spatial[axis], size[axis], window[axis]
         if out == 1:
-            starts.append(_core.full((*planes, 1), n - k, dtype=_core.int64))
+            starts.append(_core.full((*planes, 1), n - k, dtype=_core.int64, device=x._place))
             continue
         alpha = (n - k) / (out - 1)
-        steps = _core.arange(out, dtype=sample.dtype)
+        steps = _core.arange(out, dtype=sample.dtype, device=sample._place)
         begin = _core.trunc((steps + sample) * alpha) - _core.trunc(sample * alpha)
         begin = _core.where(_core.equal(steps, out - 1), n - k, begin)
         starts.append(begin.astype(_core.int64))

@@ -74,8 +74,8 @@ def scaled_dot_product_attention(
         heads = query.shape[-3]
         key, value = _repeated(key, heads // key.shape[-3]), _repeated(value, heads // value.shape[-3])
     if is_causal:
-        rows = _core.expand_dims(_core.arange(query.shape[-2], dtype=_core.int64), axis=1)
-        attn_mask = _core.greater_equal(rows, _core.arange(key.shape[-2], dtype=_core.int64))
+        rows = _core.expand_dims(_core.arange(query.shape[-2], dtype=_core.int64, device=query._place), axis=1)
+        attn_mask = _core.greater_equal(rows, _core.arange(key.shape[-2], dtype=_core.int64, device=key._place))
     weights = _attend(query, key, attn_mask, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     return _core.matmul(dropout(weights, dropout_p) if dropout_p else weights, value)
 
@@ -91,7 +91,9 @@ def _with_column(mask: Tensor | None) -> Tensor | None:
     """Return a mask with one more key, which is seen."""
     if mask is None:
         return None
-    return _core.concat([mask, _core.zeros((*tuple(mask.shape)[:-1], 1), dtype=mask.dtype)], axis=-1)
+    return _core.concat(
+        [mask, _core.zeros((*tuple(mask.shape)[:-1], 1), dtype=mask.dtype, device=mask._place)], axis=-1
+    )
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -234,7 +236,7 @@ def attend_in_heads(
     k = in_heads(k) if static_k is None else static_k
     v = in_heads(v) if static_v is None else static_v
     if add_zero_attn:
-        zero = _core.zeros((batch * num_heads, 1, features), dtype=q.dtype)
+        zero = _core.zeros((batch * num_heads, 1, features), dtype=q.dtype, device=q._place)
         k, v = _core.concat([k, zero], axis=1), _core.concat([v, zero], axis=1)
         mask, padding = _with_column(mask), _with_column(padding)
     keys = k.shape[1]

@@ -310,7 +310,11 @@ def fold(
             f"{counts[1]} windows]"
         )
     parts = full.reshape((full.shape[0], rows // len(views), len(views), *counts))
-    out = _core.zeros((*parts.shape[:2], *(n + 2 * p for n, p in zip(size, border, strict=True))), dtype=input.dtype)
+    out = _core.zeros(
+        (*parts.shape[:2], *(n + 2 * p for n, p in zip(size, border, strict=True))),
+        dtype=input.dtype,
+        device=input._place,
+    )
     for i, view in enumerate(views):
         out[view] += parts[:, :, i]
     inside = (slice(None), slice(None), *(slice(p, p + n) for n, p in zip(size, border, strict=True)))

@@ -52,7 +52,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise _core.ShapeError(f"pdist: got the shape {input.shape}; need [rows, numbers]")
     rows = int(input.shape[0])
     if rows < 2:
-        return _core.zeros((0,), dtype=input.dtype)
+        return _core.zeros((0,), dtype=input.dtype, device=input._place)
     return _core.concat([vector_norm(input[i : i + 1] - input[i + 1 :], axis=-1, ord=p) for i in range(rows - 1)])
 
 
@@ -148,7 +148,7 @@ def multi_margin_loss(
     terms = terms * terms if p == 2 else terms
     if weight is not None:
         terms = terms * _core.expand_dims(_core.take(weight, classes, axis=0), axis=-1)
-    places = _core.arange(x.shape[-1], dtype=classes.dtype)
+    places = _core.arange(x.shape[-1], dtype=classes.dtype, device=x._place)
     own = _core.equal(places, _core.expand_dims(classes, axis=-1))
     loss = _core.mean(_core.where(own, _core.zeros((), dtype=terms.dtype), terms), axis=-1)
     loss = loss.reshape(tuple(target.shape))
@@ -172,7 +172,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     ended = _core.cumsum(_core.less(labels, 0).astype(_core.int64), axis=-1)
     valid = _core.equal(ended, 0)
     labels = _core.where(valid, labels, _core.zeros((), dtype=labels.dtype))
-    places = _core.arange(x.shape[-1], dtype=labels.dtype)
+    places = _core.arange(x.shape[-1], dtype=labels.dtype, device=x._place)
     # [batch, place in the list, class]
     hit = _core.logical_and(_core.expand_dims(valid, axis=2), _core.equal(places, _core.expand_dims(labels, axis=2)))
     is_label = _core.any(hit, axis=1)

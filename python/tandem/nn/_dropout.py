@@ -23,8 +23,8 @@ def _dropped(what: str, x: Tensor, shape: tuple[int, ...], p: float, training: b
     if not training or p == 0:
         return x
     if p == 1:
-        return _given(x, _core.zeros(x.shape, dtype=x.dtype), inplace)
-    kept = default_generator().bernoulli(1 - p, shape)
+        return _given(x, _core.zeros(x.shape, dtype=x.dtype, device=x._place), inplace)
+    kept = default_generator().bernoulli(1 - p, shape, device=x._place)
     return _given(x, _core.where(kept, x * (1 / (1 - p)), _core.zeros((), dtype=x.dtype)), inplace)
 
 
@@ -34,9 +34,9 @@ def _alpha_dropped(what: str, x: Tensor, shape: tuple[int, ...], p: float, train
     if not training or p == 0:
         return x
     if p == 1:
-        return _given(x, _core.zeros(x.shape, dtype=x.dtype), inplace)
+        return _given(x, _core.zeros(x.shape, dtype=x.dtype, device=x._place), inplace)
     scale = ((_ALPHA * _ALPHA * p + 1) * (1 - p)) ** -0.5
-    kept = default_generator().bernoulli(1 - p, shape)
+    kept = default_generator().bernoulli(1 - p, shape, device=x._place)
     low = _core.full((), -_ALPHA, dtype=x.dtype)
     return _given(x, _core.where(kept, x, low) * scale + _ALPHA * scale * p, inplace)
 

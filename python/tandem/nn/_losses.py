@@ -277,7 +277,7 @@ def gaussian_nll_loss(
     if isinstance(var, int | float):
         if var < 0:
             raise _core.ArgumentError(f"gaussian_nll_loss: got var={var}; need 0 or more")
-        var = _core.full(input.shape, float(var), dtype=input.dtype)
+        var = _core.full(input.shape, float(var), dtype=input.dtype, device=input._place)
     elif tuple(var.shape) != tuple(input.shape):
         if tuple(var.shape) == tuple(input.shape)[:-1]:
             var = _core.expand_dims(var, axis=-1)

@@ -28,9 +28,11 @@ def cubic(x: Tensor, a: float) -> Tensor:
     return _core.where(_core.less_equal(x, 1), near, _core.where(_core.less(x, 2), far, _core.zeros((), dtype=x.dtype)))
 
 
-def _taps(size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: bool) -> tuple[Tensor, Tensor]:
+def _taps(
+    size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: bool, device: Any
+) -> tuple[Tensor, Tensor]:
     """Return which places of an axis each place of the result is made of, and the weights, [out, taps] each."""
-    places = _core.arange(out, dtype=_core.float64)
+    places = _core.arange(out, dtype=_core.float64, device=device)
     if corners:
         ratio = (int(size) - 1) / (int(out) - 1) if out > 1 else 0.0
     reach = 1 if mode != "bicubic" else 2
@@ -40,7 +42,7 @@ def _taps(size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: 
         first = _core.maximum(_core.trunc(centre - reach * wide + 0.5), 0)
         behind = _core.minimum(_core.trunc(centre + reach * wide + 0.5), size)
         count = math.ceil(reach * wide) * 2 + 1
-        taps = _core.expand_dims(first, axis=1) + _core.arange(count, dtype=_core.float64)
+        taps = _core.expand_dims(first, axis=1) + _core.arange(count, dtype=_core.float64, device=device)
         away = (taps - _core.expand_dims(centre, axis=1) + 0.5) / wide
         weights = _core.maximum(1 - _core.abs(away), 0) if mode != "bicubic" else cubic(away, -0.5)
         weights = _core.where(_core.less(taps, _core.expand_dims(behind, axis=1)), weights, 0.0)
@@ -52,7 +54,7 @@ def _taps(size: Any, out: Any, ratio: Any, mode: str, corners: bool, antialias: 
         else:
             places = places * ratio
         low = _core.floor(places) if mode == "bicubic" else _core.minimum(_core.floor(places), size - 1)
-        steps = _core.arange(1 - reach, 1 + reach, dtype=_core.float64)
+        steps = _core.arange(1 - reach, 1 + reach, dtype=_core.float64, device=device)
         taps = _core.expand_dims(low, axis=1) + steps
         away = _core.expand_dims(places - low, axis=1) - steps
         weights = 1 - _core.abs(away) if mode != "bicubic" else cubic(away, -0.75)
@@ -74,7 +76,7 @@ def _nearest(x: Tensor, axis: int, out: Any, ratio: Any, shift: float) -> Tensor
     # Of two numbers only, or the sums of the gradient would have another order than those of indices.
     if isinstance(ratio, float) and ratio == 0.5 and out == 2 * size:
         return _twice(x, axis)
-    places = _core.arange(out, dtype=_core.float64) + shift
+    places = _core.arange(out, dtype=_core.float64, device=x._place) + shift
     source = _core.minimum(_core.floor(places * ratio), x.shape[axis] - 1).astype(_core.int64)
     return _core.take(x, source, axis=axis)
 
@@ -152,7 +154,7 @@ def interpolate(
         if mode in ("nearest", "nearest-exact"):
             out = _nearest(out, i + 2, new[i], ratios[i], 0.5 if mode == "nearest-exact" else 0.0)
             continue
-        taps, weights = _taps(spatial[i], new[i], ratios[i], mode, bool(align_corners), antialias)
+        taps, weights = _taps(spatial[i], new[i], ratios[i], mode, bool(align_corners), antialias, input._place)
         wide = _core.float64 if input.dtype == _core.float64 else _core.float32
         out = _core._resample(out, taps, weights.astype(wide), axis=i + 2)
     return out
@@ -192,7 +194,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool = False)
         )
     axes = []
     for i, n in enumerate(spatial):
-        places = _core.arange(n, dtype=theta.dtype)
+        places = _core.arange(n, dtype=theta.dtype, device=theta._place)
         if align_corners:
             places = places * (2 / (n - 1)) - 1 if n > 1 else places
         else:
@@ -200,7 +202,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool = False)
         shape = [1] * dims
         shape[i] = n
         axes.append(_core.broadcast_to(places.reshape(tuple(shape)), spatial))
-    base = _core.stack([*reversed(axes), _core.ones(spatial, dtype=theta.dtype)], axis=-1)
+    base = _core.stack([*reversed(axes), _core.ones(spatial, dtype=theta.dtype, device=theta._place)], axis=-1)
     base = base.reshape((1, -1, dims + 1))
     return _core.matmul(base, _core.matrix_transpose(theta)).reshape((size[0], *spatial, dims))
 
@@ -209,7 +211,7 @@ def _reflected(x: Tensor, low: float, high: float) -> Tensor:
     """Return x turned back at both ends as often as it takes."""
     span = high - low
     if span <= 0:
-        return _core.zeros(x.shape, dtype=x.dtype)
+        return _core.zeros(x.shape, dtype=x.dtype, device=x._place)
     away = _core.abs(x - low)
     rest, turns = _core.fmod(away, span), _core.floor(away / span)
     return _core.where(_core.equal(_core.fmod(turns, 2), 0), rest, span - rest) + low

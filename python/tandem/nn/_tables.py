@@ -117,11 +117,11 @@ def embedding_bag(
     rows = _core.embedding(flat, weight)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape((-1, 1))
-    kept = _core.ones(flat.shape, dtype=_core.bool)
+    kept = _core.ones(flat.shape, dtype=_core.bool, device=flat._place)
     if padding_idx is not None:
         kept = _core.logical_not(_padded(flat, padding_idx, weight.shape[0]))
     # Of each index: which bag it is in.
-    places = _core.arange(flat.shape[0], dtype=_core.int64)
+    places = _core.arange(flat.shape[0], dtype=_core.int64, device=flat._place)
     if offsets is None:
         bags = input.shape[0]
         bag = _core.floor_divide(places, input.shape[1]) if input.shape[1] else places
@@ -130,7 +130,7 @@ def embedding_bag(
         begins = offsets[:bags].astype(_core.int64)
         bag = _core._places_in_sorted(begins, places, right=True) - 1
     inside = _core.logical_and(
-        _core.equal(_core.arange(bags, dtype=_core.int64).reshape((-1, 1)), bag), kept
+        _core.equal(_core.arange(bags, dtype=_core.int64, device=rows._place).reshape((-1, 1)), bag), kept
     )  # [bags, n]
     if mode == "max":
         seen = _core.expand_dims(inside, axis=2)

@@ -89,7 +89,9 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     >>> td.nn.init.uniform_(td.empty((3,)), 1.0, 1.0)
     tensor([1., 1., 1.], dtype=float32)
     """
-    tensor[...] = (generator or default_generator()).uniform(tuple(tensor.shape), a, b, dtype=tensor.dtype)
+    tensor[...] = (generator or default_generator()).uniform(
+        tuple(tensor.shape), a, b, dtype=tensor.dtype, device=tensor._place
+    )
     return tensor
 
 
@@ -100,7 +102,9 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     >>> td.nn.init.normal_(td.empty((2,)), 3.0, 0.0)
     tensor([3., 3.], dtype=float32)
     """
-    tensor[...] = (generator or default_generator()).normal(tuple(tensor.shape), mean, std, dtype=tensor.dtype)
+    tensor[...] = (generator or default_generator()).normal(
+        tuple(tensor.shape), mean, std, dtype=tensor.dtype, device=tensor._place
+    )
     return tensor
 
 
@@ -119,7 +123,9 @@ def trunc_normal_(
     True
     """
     source = generator or default_generator()
-    found = source.truncated_normal((a - mean) / std, (b - mean) / std, tuple(tensor.shape), dtype=tensor.dtype)
+    found = source.truncated_normal(
+        (a - mean) / std, (b - mean) / std, tuple(tensor.shape), dtype=tensor.dtype, device=tensor._place
+    )
     tensor[...] = _core.clip(found * std + mean, a, b)
     return tensor
 
@@ -162,7 +168,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise _core.ShapeError(f"eye_: got the shape {tensor.shape}; need a matrix")
-    tensor[...] = _core.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype)
+    tensor[...] = _core.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype, device=tensor._place)
     return tensor
 
 
@@ -265,7 +271,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     from tandem.linalg import diagonal, qr
 
     wide = _core.float64 if tensor.dtype == _core.float64 else _core.float32
-    flat = (generator or default_generator()).normal((max(rows, columns), min(rows, columns)), dtype=wide)
+    flat = (generator or default_generator()).normal(
+        (max(rows, columns), min(rows, columns)), dtype=wide, device=tensor._place
+    )
     q, r = qr(flat)
     q = q * _core.sign(diagonal(r))
     tensor[...] = ((q if rows >= columns else q.T) * gain).reshape(tuple(tensor.shape)).astype(tensor.dtype)
@@ -283,7 +291,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         raise _core.ShapeError(f"sparse_: got the shape {tensor.shape}; need a matrix")
     source = generator or default_generator()
     rows, columns = tensor.shape
-    values = source.normal((rows, columns), 0.0, std, dtype=tensor.dtype)
+    values = source.normal((rows, columns), 0.0, std, dtype=tensor.dtype, device=tensor._place)
     ranks = _core.argsort(_core.argsort(source.bits((rows, columns)), axis=0), axis=0)
     zero = _core.zeros((), dtype=tensor.dtype)
     tensor[...] = _core.where(ranks < math.ceil(sparsity * rows), zero, values)

@@ -35,7 +35,10 @@ class ParamGroup(dict[str, Any]):
         self._own: dict[str, Tensor] = {}  # those of the numbers that are not given as tensors
         self.choices: dict[str, bool] = {}
         self.buffers: dict[str, list[Tensor]] = {}
-        self.steps = _core.zeros((len(self.tensors),), dtype=_core.float32)  # how often each parameter was updated
+        place = self.tensors[0]._place if self.tensors else None
+        self.steps = _core.zeros(
+            (len(self.tensors),), dtype=_core.float32, device=place
+        )  # how often each parameter was updated
         self._numbers, self._switches, self._buffers = tuple(numbers), tuple(switches), buffers
         for name in {*self._numbers, *self._switches}:
             self._follow(name, self[name])
@@ -52,7 +55,9 @@ class ParamGroup(dict[str, Any]):
             self.choices[name] = bool(value)
             for needed, initial in self._buffers(self).items():
                 if needed not in self.buffers:
-                    self.buffers[needed] = [_core.full(p.shape, initial, dtype=p.dtype) for p in self.tensors]
+                    self.buffers[needed] = [
+                        _core.full(p.shape, initial, dtype=p.dtype, device=p._place) for p in self.tensors
+                    ]
 
     def _set_number(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor):

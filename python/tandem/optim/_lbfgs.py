@@ -93,7 +93,9 @@ class LBFGS(Optimizer):
     # Parameters as one vector
 
     def _gradient(self) -> Tensor:
-        parts = [p.grad if p.grad is not None else _core.zeros(p.shape, dtype=p.dtype) for p in self._params]
+        parts = [
+            p.grad if p.grad is not None else _core.zeros(p.shape, dtype=p.dtype, device=p._place) for p in self._params
+        ]
         return _core.concat([part.reshape(-1) for part in parts])
 
     def _move(self, distance: float, direction: Tensor) -> None:

@@ -46,7 +46,7 @@ def update(what: type[Optimizer], parts: list[Part], skip: Tensor | None = None)
             ones = [_core.asarray(1.0) if each is None else _core.where(each, 0.0, 1.0) for each in skips]
             one = _core.stack([_to(each, steps.dtype) for each in ones])
         if part.active:
-            steps[_core.asarray(part.active)] += one
+            steps[_core.asarray(part.active, device=steps._place)] += one
         else:
             steps += one
         numbers = {name: _to(x, _core.float64) for name, x in part.numbers.items()}
@@ -209,7 +209,7 @@ class Optimizer:
                 if set_to_none:
                     p.grad = None  # without a look at it: a captured step is good for the first call and for all others
                 elif p.grad is not None:
-                    p.grad = _core.zeros(p.shape, dtype=p.dtype)
+                    p.grad = _core.zeros(p.shape, dtype=p.dtype, device=p._place)
 
     @public
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -321,7 +321,7 @@ class Optimizer:
         if wrong:
             raise _core.ArgumentError(f"{what}: got a state dict with {'; '.join(wrong)}; need that of such parameters")
         for place, value in copies:
-            place[...] = value.astype(place.dtype)
+            place[...] = value.astype(place.dtype).to(place.device)
 
 
 def _part(group: ParamGroup) -> Part | None:

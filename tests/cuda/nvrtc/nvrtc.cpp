@@ -1,6 +1,6 @@
 // NVRTC for tests: "compiles" a kernel's text with the host's compiler against the emulation of a GPU (../emulation.h). Its
 // "cubin" is a shared library that the stub of the driver runs. $TANDEM_STUB_NVRTC_LOG names a file that gets a line for
-// each compilation.
+// each compilation, $TANDEM_STUB_NVRTC_TEXTS a folder that gets the texts.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -58,6 +58,8 @@ EXPORT int nvrtcCompileProgram(void* handle, int, const char* const*) {
   std::string folder = std::filesystem::temp_directory_path() / "tandem-nvrtc-XXXXXX";
   if (!mkdtemp(folder.data())) return 1;
   const std::string stem = folder + "/kernel";
+  if (const char* texts = std::getenv("TANDEM_STUB_NVRTC_TEXTS"); texts && *texts)
+    std::ofstream(std::string(texts) + "/" + std::filesystem::path(folder).filename().string() + ".cu") << program.text;
   std::ofstream(stem + ".cpp")
       << "#include \"" TANDEM_TESTS_DIR "/cuda/emulation.h\"\n"
       << program.text

@@ -91,7 +91,7 @@ class _Cell(Module):
     def _state(self, input: Tensor, h: Tensor | None) -> Tensor:
         shape = (*tuple(input.shape)[:-1], self.hidden_size)
         if h is None:
-            return _core.zeros(shape, dtype=input.dtype)
+            return _core.zeros(shape, dtype=input.dtype, device=input._place)
         if tuple(h.shape) != shape:
             raise _core.ShapeError(f"{type(self).__name__}: got a state of shape {h.shape}; need {shape}")
         return h

@@ -24,7 +24,7 @@ States = tuple[Tensor, ...]
 
 def results(steps: Tensor, h: Tensor) -> Any:
     """Return what takes the result of each step: in a capture a tensor, because a list has as many items as it has."""
-    return _core.zeros((steps.shape[0], *h.shape), dtype=h.dtype) if _core.recording() else []
+    return _core.zeros((steps.shape[0], *h.shape), dtype=h.dtype, device=h._place) if _core.recording() else []
 
 
 def keep(out: Any, k: Any, h: Tensor) -> None:
@@ -146,7 +146,7 @@ class _Recurrent(Module):
         sizes = [self.proj_size or self.hidden_size, self.hidden_size][: self.states]
         batch = x.shape[1]
         if given is None:
-            return [_core.zeros((count, batch, size), dtype=x.dtype) for size in sizes]
+            return [_core.zeros((count, batch, size), dtype=x.dtype, device=x._place) for size in sizes]
         found = []
         for state, size in zip((given,) if self.states == 1 else given, sizes, strict=True):
             need = (count, size) if single else (count, batch, size)

@@ -1,0 +1,25 @@
+// Rows of keys sorted on a GPU: a stable radix sort, eight bits at a time, so that the order of equal keys, and with it
+// every result, is that of the CPU.
+#pragma once
+#include <cstdint>
+
+#include "runtime/cuda/text_kernel.h"
+#include "runtime/storage.h"
+
+namespace tandem::cuda {
+
+// Unsigned, of 4 or 8 bytes; `rows` rows of `count`, one behind the other.
+struct Keys {
+  StorageRef memory;
+  int bytes = 4;
+  int64_t rows = 1, count = 0;
+};
+inline constexpr int64_t kMostKeys = int64_t{1} << 32;  // of a row: places are u32
+
+// The keys in order, by their lowest `bits` bits, and where in its row each of them was.
+struct Ordered {
+  StorageRef keys, places;
+};
+Ordered in_order(const TextLaunch& launch, Keys keys, int bits);
+
+}  // namespace tandem::cuda
