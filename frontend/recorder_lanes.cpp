@@ -54,9 +54,10 @@ std::vector<TensorRef> Recorder::lanes_end(const std::vector<TensorRef>& results
     out.push_back(wrap(whole != value || is_same ? emit(op("copy"), {whole}, {}) : whole));
   }
   if (writes)
-    throw_error(ErrorKind::capture,
-                "vectorize: got a function that writes to a tensor from outside of it; need one without effects, of which "
-                "all elements are computed at once; try returning the value");
+    throw_error(
+        ErrorKind::capture,
+        "vectorize: got a function that writes to a tensor from outside of it; need one without effects, of which "
+        "all elements are computed at once; try returning the value");
   return out;
 }
 

@@ -28,8 +28,7 @@ std::vector<int> loops_of(const Stage& stage, const std::vector<Access>& accesse
     for (int n = loop.first; n < loop.last; ++n) {
       const ScalarNode& node = stage.body[static_cast<size_t>(n)];
       bool own = node.op == ScalarOp::carry;
-      operands_of(node, accesses,
-                  [&](int id) { own = own || found[static_cast<size_t>(id)] == static_cast<int>(k); });
+      operands_of(node, accesses, [&](int id) { own = own || found[static_cast<size_t>(id)] == static_cast<int>(k); });
       if (own) found[static_cast<size_t>(n)] = static_cast<int>(k);
     }
   }

@@ -75,8 +75,7 @@ class BodyBuilder {
   Complex pointwise(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate);
   Complex source(const Graph& graph, const Node& node, const IndexMap& map);
   // `from`: where the tensor lies of which elements are taken.
-  Complex take(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate,
-               const Place& from);
+  Complex take(const Graph& graph, const Node& node, const IndexMap& map, const Evaluate& evaluate, const Place& from);
   Complex load(const NestAccess& access, DType dtype);
   Scalar linear(const Linear& coordinate);
   Scalar run_time_value(Dim dim);

@@ -143,7 +143,8 @@ class Fuser {
       kept = read;
     }
     const bool blocked = std::find(by_address.begin(), by_address.end(), target) != by_address.end();
-    if (target >= 0 && !blocked && (kept.empty() || !reaches_group(n, target)) && try_join(n, target, reads, kept)) return;
+    if (target >= 0 && !blocked && (kept.empty() || !reaches_group(n, target)) && try_join(n, target, reads, kept))
+      return;
     if (inlinable && !full && cheap(me)) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;

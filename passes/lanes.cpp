@@ -176,8 +176,10 @@ class LaneWriter {
     if (node.op->name == "if") return write_if(node, inputs);
     if (node.op->name == "while") return write_while(scalars, node, inputs);
     if (is(node, Structure::host_call))
-      refuse(node, "a print, an assert or a raise in the function", "one without effects, of which all elements are "
-             "computed at once", "doing that with the arrays, outside of it");
+      refuse(node, "a print, an assert or a raise in the function",
+             "one without effects, of which all elements are "
+             "computed at once",
+             "doing that with the arrays, outside of it");
     if (is(node, Structure::check_index)) return {checked(node, inputs)};
     if (node.op->name == "take" && (inputs[0].is_part() || inputs[1].varies)) return {part(scalars, node, inputs)};
     const bool varies = std::any_of(inputs.begin(), inputs.end(), [](const Lane& lane) { return lane.varies; });
@@ -194,7 +196,8 @@ class LaneWriter {
     } else if (is_view(*node.op) || is_elementwise(scalars, node)) {
       return {emit(node, inputs)};
     }
-    refuse(node, fmt::format("'{}', which makes {} of an element,", node.op->name, to_text(scalars.type(node.outputs[0]))),
+    refuse(node,
+           fmt::format("'{}', which makes {} of an element,", node.op->name, to_text(scalars.type(node.outputs[0]))),
            "operations on scalars: every value that depends on an element is one number",
            "arithmetic on the elements, or calling it outside of the function");
   }
@@ -252,7 +255,8 @@ class LaneWriter {
 
   // As it is read where not all elements are there; see the header.
   static Lane guarded(LaneWriter& writer, Lane lane) {
-    if (lane.is_part() || !is_inexact(lane.value.dtype()) || (!lane.varies && lane.value.type().rank() != 0)) return lane;
+    if (lane.is_part() || !is_inexact(lane.value.dtype()) || (!lane.varies && lane.value.type().rank() != 0))
+      return lane;
     const Value x = writer.spread(lane);
     return {where(*writer.mask_, x, unary("stop_gradient", x)), true, {}};
   }
@@ -402,10 +406,11 @@ std::vector<ValueId> map_lanes(Graph& graph, ShapeEnv& env, const Graph& scalars
   std::vector<ValueId> out;
   for (const Lane& lane : LaneWriter(graph, builder, shape, std::nullopt).run(scalars, params)) {
     if (lane.is_part() || (!lane.varies && lane.value.type().rank() != 0))
-      throw_error(ErrorKind::capture,
-                  "vectorize: got a function that returns {} for an element; need one number, or a tuple, list or dict of "
-                  "them; try returning its elements one by one",
-                  lane.is_part() ? "a part of a tensor" : to_text(lane.value.type()));
+      throw_error(
+          ErrorKind::capture,
+          "vectorize: got a function that returns {} for an element; need one number, or a tuple, list or dict of "
+          "them; try returning its elements one by one",
+          lane.is_part() ? "a part of a tensor" : to_text(lane.value.type()));
     out.push_back(lane.value.id);
   }
   return out;

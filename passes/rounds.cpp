@@ -171,10 +171,10 @@ std::optional<size_t> mask_of(const Graph& graph, const Node& loop) {
     if (body.results[k] == body.params[k].value) continue;
     const Node* made = maker(body, body.results[k]);
     if (!made) return std::nullopt;
-    const bool holds = k == mask ? (made->op->name == "logical_and" || made->op->name == "bitwise_and") &&
-                                       (made->inputs[0] == left || made->inputs[1] == left)
-                                 : made->op->name == "where" && made->inputs[0] == left &&
-                                       made->inputs[2] == body.params[k].value;
+    const bool holds =
+        k == mask ? (made->op->name == "logical_and" || made->op->name == "bitwise_and") &&
+                        (made->inputs[0] == left || made->inputs[1] == left)
+                  : made->op->name == "where" && made->inputs[0] == left && made->inputs[2] == body.params[k].value;
     if (!holds) return std::nullopt;
   }
   return mask;
@@ -201,7 +201,8 @@ bool runs_by_element(const Graph& graph, const Node& loop) {
   const IndexMap identity = identity_map(shape);
   for (size_t k = 0; k < loop.outputs.size(); ++k) {
     const bool single = graph.type(loop.outputs[k]).shape.empty();
-    const auto reads = reads_of(body, body.results[k], single ? IndexMap{} : identity, shape.size(), loop.outputs.size());
+    const auto reads =
+        reads_of(body, body.results[k], single ? IndexMap{} : identity, shape.size(), loop.outputs.size());
     if (!reads) return false;
     for (const ParamRead& read : *reads) {
       const Shape& from = body.type(body.params[read.param].value).shape;

@@ -157,9 +157,10 @@ void Emitter::emit_loop(size_t number) {
     for (int chunk = 0; chunk < chunks(k); ++chunk) {
       const Value value = operand(loop.next[k], chunk, varies(carry_of(k)));
       const std::string& type = state[next.size()].type;
-      next.push_back(apart && varies(carry_of(k)) ? t_.def("select {} {}, {} {}, {} {}", mask, active[static_cast<size_t>(chunk)], type, value,
-                                    type, rounds[next.size()])
-                           : value);
+      next.push_back(apart && varies(carry_of(k))
+                         ? t_.def("select {} {}, {} {}, {} {}", mask, active[static_cast<size_t>(chunk)], type, value,
+                                  type, rounds[next.size()])
+                         : value);
     }
   next.insert(next.end(), active.begin(), active.end());
   if (freezing >= 0) {

@@ -349,8 +349,9 @@ void bind_capture(py::module_& m) {
   });
   py::class_<LanesObject>(m, "Lanes")
       .def_property_readonly("params", [](const LanesObject& self) { return self.params; })
-      .def("end", [](LanesObject&, const std::vector<TensorRef>& results) { return recorder().lanes_end(results); },
-           py::arg("results"))
+      .def(
+          "end", [](LanesObject&, const std::vector<TensorRef>& results) { return recorder().lanes_end(results); },
+          py::arg("results"))
       .def("abort", [](LanesObject& self) { recorder().rewind(self.mark); });
   m.def("lanes_begin", [](const std::vector<TensorRef>& arguments) {
     LanesObject handle{recorder().mark(), {}};

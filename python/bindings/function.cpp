@@ -119,16 +119,18 @@ class CompiledFunction {
         SpecializationRef made = kept.made;
         wait_for(self, made, Executable::kNever);
         if (made->needs_eager(found))
-          throw_error(ErrorKind::value,
-                      "bind: got tensors whose gradients the compiled program cannot say; need others; try td.no_grad() "
-                      "or calling the function itself");
+          throw_error(
+              ErrorKind::value,
+              "bind: got tensors whose gradients the compiled program cannot say; need others; try td.no_grad() "
+              "or calling the function itself");
         call = std::move(found);
         return made;
       }
       if (prepared)
-        throw_error(ErrorKind::capture,
-                    "bind: got arguments that the program just captured for them does not accept; need state that does not "
-                    "change during capture; try calling the function itself");
+        throw_error(
+            ErrorKind::capture,
+            "bind: got arguments that the program just captured for them does not accept; need state that does not "
+            "change during capture; try calling the function itself");
       precompile(self, args, kwargs, {});
     }
   }

@@ -22,6 +22,7 @@ from tandem import (
     tensor_spec,
     tensorboard,
     training,
+    vectorizing,
 )
 from tandem import (
     torch as torch,
@@ -460,6 +461,7 @@ from tandem.serialization import load, save
 from tandem.tensor_spec import TensorSpec
 from tandem.torch import from_torch as from_torch
 from tandem.training import fit
+from tandem.vectorizing import vectorize
 
 __version__: str
 __array_api_version__: str
@@ -985,6 +987,8 @@ __all__ = [
     "vdot",
     "vecdot",
     "vecmat",
+    "vectorize",
+    "vectorizing",
     "viz",
     "vjp",
     "vsplit",

@@ -312,7 +312,7 @@ CLASSES = {
         "executable: Executable",
     ],
     "BoundCall": [
-        "__call__(self) -> Any",
+        "__call__(self, *args: Any, **kwargs: Any) -> Any",
     ],
     "CompiledFunction": [
         "__init__(self) -> None",

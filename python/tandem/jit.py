@@ -320,7 +320,7 @@ class Compiled(_core.CompiledFunction):
         return getattr(self.__wrapped__, name)
 
     def __repr__(self) -> str:
-        kind = "script" if self.rewriting else "trace"
+        kind = getattr(self.__wrapped__, "_annotation", "script" if self.rewriting else "trace")
         return f"<td.{kind} {self.__qualname__}, {len(self.records)} specialisations>"
 
     # Being copied: like a function, it stands for itself
@@ -438,10 +438,10 @@ class Compiled(_core.CompiledFunction):
     def bind(self, *args: Any, **kwargs: Any) -> Callable[[], Any]:
         """Return a function without arguments that calls this one with these, again and again, checking nothing.
 
-        It compiles for them if that has not been done, and runs nothing. What a call would look at each time must stay as
-        it is: the sizes, strides and memory of the tensors, the other arguments, and everything that the function
-        reads from elsewhere, of which the tensors are bound, too. What is written into the tensors is seen, and results
-        are new tensors each time.
+        It compiles for them if that has not been done, and runs nothing. What a call would look at each time must stay
+        as it is: sizes, strides and memory of the tensors, the other arguments, and everything that the function reads
+        from elsewhere, of which the tensors are bound, too. What is written into the tensors is seen, and results are
+        new tensors each time.
 
         >>> x = td.asarray([1.0, 2.0])
         >>> double = td.script(lambda x: x * 2).bind(x)

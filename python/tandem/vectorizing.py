@@ -19,6 +19,8 @@ _OPTIONS = ("fallback", "numerics", "dynamic", "cache", "background", "compile_b
 class Elementwise:
     """What an annotated function stands for: calls the function for each element, or records it for all of them."""
 
+    _annotation = "vectorize"  # as it is shown
+
     def __init__(self, function: Callable[..., Any], excluded: frozenset[int | str], otypes: tuple[Any, ...] | None):
         self.function = self.__wrapped__ = function
         self.excluded, self.otypes = excluded, otypes
@@ -49,8 +51,8 @@ class Elementwise:
             return not getattr(value, "_weak", False)  # a number of the function that is being captured
         if isinstance(value, (list, tuple, dict, set)) or type(value).__module__ == "numpy":
             raise TypeError(
-                f"vectorize: got {type(value).__name__} for the argument {key!r} of '{self.__name__}'; need tensors and "
-                "numbers; try td.asarray(x), or excluded= for an argument that is handed on as it is"
+                f"vectorize: got {type(value).__name__} for the argument {key!r} of '{self.__name__}'; need tensors "
+                "and numbers; try td.asarray(x), or excluded= for an argument that is handed on as it is"
             )
         return False
 
@@ -168,8 +170,8 @@ class Elementwise:
             return
         got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, _core.Tensor) else repr(value)
         error = _core.CaptureError(
-            f"vectorize: got {got} as a result of '{self.__name__}' for one element; need a number, or a tuple, list or "
-            "dict of numbers; try returning its elements one by one"
+            f"vectorize: got {got} as a result of '{self.__name__}' for one element; need a number, or a tuple, list "
+            "or dict of numbers; try returning its elements one by one"
         )
         code = getattr(getattr(self.function, "__func__", self.function), "__code__", None)
         if code is not None:
@@ -182,8 +184,8 @@ class Elementwise:
         if self.otypes is not None:
             if len(self.otypes) != len(results):
                 raise ValueError(
-                    f"vectorize: got {len(self.otypes)} otypes for the {len(results)} results of '{self.__name__}'; need "
-                    "one for each"
+                    f"vectorize: got {len(self.otypes)} otypes for the {len(results)} results of '{self.__name__}'; "
+                    "need one for each"
                 )
             results = [x.astype(dtype) for x, dtype in zip(results, self.otypes, strict=True)]
         return pytree.unflatten(structure, results)
@@ -219,8 +221,8 @@ def _joined(name: str, values: list[Any], shape: tuple[int, ...], dtype: Any) ->
     if not fits:
         kinds = sorted({str(x.dtype) if isinstance(x, _core.Tensor) else type(x).__name__ for x in values})
         raise _core.DTypeError(
-            f"vectorize: got {' and '.join(kinds)} from '{name}' for different elements; need one dtype; try x.astype(...) "
-            "where they are returned"
+            f"vectorize: got {' and '.join(kinds)} from '{name}' for different elements; need one dtype; try "
+            "x.astype(...) where they are returned"
         )
     if not tensors:
         return asarray(numbers, dtype=dtype).reshape(shape)
@@ -243,7 +245,11 @@ def _excluded(function: Callable[..., Any], excluded: Collection[int | str]) -> 
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     found = set(excluded)
     for item in excluded:
-        if isinstance(item, str) and parameters and not any(p.name == item or p.kind == p.VAR_KEYWORD for p in parameters):
+        if (
+            isinstance(item, str)
+            and parameters
+            and not any(p.name == item or p.kind == p.VAR_KEYWORD for p in parameters)
+        ):
             raise ValueError(
                 f"vectorize: got excluded={item!r}; need arguments of '{getattr(function, '__name__', function)}': "
                 + ", ".join(p.name for p in parameters)
@@ -263,7 +269,9 @@ def _annotate(function: Any, excluded: Any, otypes: Any, options: dict[str, Any]
         function = function.__wrapped__
     jit._check_function(function, "vectorize")
     if otypes is not None:
-        otypes = tuple(map(_core._as_dtype, otypes)) if isinstance(otypes, (list, tuple)) else (_core._as_dtype(otypes),)
+        otypes = (
+            tuple(map(_core._as_dtype, otypes)) if isinstance(otypes, (list, tuple)) else (_core._as_dtype(otypes),)
+        )
     elementwise = Elementwise(function, _excluded(function, excluded), otypes)
     return jit.Compiled(elementwise, rewriting=False, **options)
 
@@ -287,11 +295,11 @@ def vectorize(
 ) -> Any:
     """Make a function of numbers one of tensors, element by element: its loops and branches run for each element.
 
-    The function is called as if with one element of each tensor, a 0-d tensor, and may use `while`, `for`, `if`, `break`
-    and early `return` on them. It returns a number, or a tuple, list or dict of numbers, which become tensors of the
-    broadcast shape. Dtypes are those of the operations; Python numbers that it returns become int64, the default dtype,
-    or bool. All elements are computed in one compiled kernel, in which each stops by itself, also where other compiled
-    code calls it; `td.disabled()` calls the function for one element after another, with the same bits.
+    The function is called as if with one element of each tensor, a 0-d tensor, and may use `while`, `for`, `if`,
+    `break` and early `return` on them. It returns a number, or a tuple, list or dict of numbers, which become tensors
+    of the broadcast shape. Dtypes are those of the operations; Python numbers that it returns become int64, the
+    default dtype, or bool. All elements are computed in one kernel, in which each stops by itself (several, if loops
+    are nested), also in compiled code; `td.disabled()` calls the function for each element in turn, with the same bits.
 
     excluded: names or positions of arguments that are handed on as they are: tables, of which elements are read by
         `table[i]`. Numbers, and objects that hold no elements, always are.

@@ -125,7 +125,11 @@ def test_integer_dtypes(function, dtype):
 
 
 def test_loops_are_one_kernel():
-    for function, x in ((escape, (floats(100), floats(100))), (collatz, (td.arange(1, 90),)), (newton, (floats(90) ** 2,))):
+    for function, x in (
+        (escape, (floats(100), floats(100))),
+        (collatz, (td.arange(1, 90),)),
+        (newton, (floats(90) ** 2,)),
+    ):
         mapped = td.vectorize(function)
         mapped(*x)
         text = mapped.ir("kernels")
@@ -417,6 +421,11 @@ def test_array_code_with_a_mask_is_the_same_loop():
 
 def test_disabled_in_the_environment():
     code = "import tandem as td; print(td.vectorize(lambda x: 1 if x > 0 else 2)(td.asarray([1.0, -1.0])).tolist())"
-    run = subprocess.run([sys.executable, "-c", code], env={**__import__("os").environ, "TANDEM_DISABLE": "1"},
-                         capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**__import__("os").environ, "TANDEM_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert run.stdout.strip() == "[1, 2]"

@@ -50,7 +50,8 @@ class Scalars:
         if kind == "assign":
             return [f"{name} = {self.expression(2)}"]
         if kind == "augmented":
-            return [f"{name} {rng.choice(['+=', '-=', '*='])} {self.expression(1)}"]
+            # Not in place: a number may have other names.
+            return [f"{name} = {name} {rng.choice(['+', '-', '*'])} {self.expression(1)}"]
         if kind == "if":
             lines = [f"if {self.condition()}:", *(INDENT + x for x in self.block(depth + 1, loop))]
             if rng.random() < 0.6:

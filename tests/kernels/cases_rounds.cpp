@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cases.h"
 #include "samples.h"
 
@@ -76,6 +78,44 @@ Case leaving(DType dtype, int64_t n, int64_t limit, Still still, Random& random)
   return c;
 }
 
+// Rounds that read an element of a table at a place which each element carries, and the row of their number: of those that
+// happen, not one more. Nobody reads the number behind the loop.
+Case walking(bool several, int64_t n, int64_t limit, Ending ending, Random& random) {
+  Case c;
+  if (several) c.axis(3);
+  c.axis(n);
+  c.kernel.outer_rank = c.kernel.vector_axis = several ? 1 : 0;
+  const auto strides = [&](int64_t row, int64_t column) {
+    return several ? std::vector<int64_t>{row, column} : std::vector<int64_t>{column};
+  };
+  const int in = c.access(c.buffer(DType::f32, BufferRole::input), strides(n, 1));
+  const int table = c.access(c.buffer(DType::f32, BufferRole::input), strides(0, 0));
+  const int rows = c.access(c.buffer(DType::f32, BufferRole::input), strides(0, 1));
+  const int out = c.access(c.buffer(DType::f32, BufferRole::output), strides(n, 1));
+  const int places = c.access(c.buffer(DType::i64, BufferRole::output), strides(n, 1));
+  Body body;
+  const auto whole = [&](int64_t value) { return body.b.constant_bits(DType::i64, value); };
+  const Scalar x = body.load(in, DType::f32), zero = whole(0);
+  ScalarLoop loop{static_cast<int>(body.b.body().size()), 0, 0, {x.id, zero.id, zero.id}, {}};
+  const Scalar now = body.b.carry(DType::f32, 0), place = body.b.carry(DType::i64, 0), k = body.b.carry(DType::i64, 0);
+  Scalar go = k < whole(limit);
+  if (ending == Ending::apart) go = go & (now * now < now.constant(4));
+  loop.condition = go.id;
+  const Scalar element = body.load(table, DType::f32), row = body.load(rows, DType::f32);
+  c.gather(table, place.id, 1, 8);
+  c.gather(rows, k.id, n, std::max<int64_t>(limit, 1), true);
+  loop.next = {(now * now.constant(0.5) + element * row).id, ((place * whole(5) + k) & whole(7)).id, (k + whole(1)).id};
+  loop.last = static_cast<int>(body.b.body().size());
+  body.b.forget(loop.first + 3);
+  Stage stage;
+  stage.loops = {loop};
+  stage.stores = {{out, now.id}, {places, place.id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  c.fill(random, false);
+  return c;
+}
+
 }  // namespace
 
 void rounds(const Sink& sink) {
@@ -89,6 +129,10 @@ void rounds(const Sink& sink) {
     for (const Still still : {Still::inside, Still::alive, Still::counted})
       for (const int64_t limit : {0, 1, 2, 64})
         for (const int64_t n : {1, 15, 16, 17, 64, 700}) sink(leaving(dtype, n, limit, still, random));
+  for (const bool several : {false, true})
+    for (const Ending ending : {Ending::together, Ending::apart})
+      for (const int64_t limit : {0, 1, 9})
+        for (const int64_t n : {1, 15, 16, 33, 300}) sink(walking(several, n, limit, ending, random));
   for (const bool column : {false, true})
     for (const int64_t n : {1, 31, 32, 100, 5000}) sink(summed(column, 37, n, random));
 }

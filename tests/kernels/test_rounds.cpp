@@ -34,7 +34,7 @@ TEST_CASE("a loop must be well formed") {
   broken([](ScalarLoop& loop, Stage&) { loop.next.pop_back(); });
   broken([](ScalarLoop& loop, Stage&) { std::swap(loop.next[0], loop.next[1]); });
   broken([](ScalarLoop& loop, Stage& stage) { stage.stores[0].value = loop.last - 1; });
-  broken([](ScalarLoop& loop, Stage& stage) { stage.body[static_cast<size_t>(loop.last) - 1].op = ScalarOp::load; });
+  broken([](ScalarLoop& loop, Stage& stage) { stage.body[static_cast<size_t>(loop.last) - 1].op = ScalarOp::result; });
   broken([](ScalarLoop&, Stage& stage) { stage.loops.clear(); });
 }
 
