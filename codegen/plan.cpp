@@ -16,6 +16,8 @@ namespace tandem {
 
 namespace {
 
+constexpr int64_t kTiles = 4, kManyTiles = 32;  // of columns, for a thread at a time, and from how many on
+
 const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&op.lower); }
 
 // State of the whole program; regions of control flow share its slots and sizes.
@@ -62,7 +64,7 @@ class ProgramBuilder {
     step.range = dim(lowered.range);
     const double items = static_cast<double>(std::max<int64_t>(hint(lowered.range), 1));
     step.cost = lowered.cost * static_cast<double>(std::max<int64_t>(hint(lowered.points), 1)) / items;
-    step.grain = is_flat_map(lowered.kernel) ? 1024 : 1;
+    step.grain = is_flat_map(lowered.kernel) ? 1024 : items >= kManyTiles && reads_far(lowered.kernel) ? kTiles : 1;
     if (!lowered.scratch_bytes.is(0)) step.scratch_bytes = dim(lowered.scratch_bytes);
     note_shareable(lowered, step.kernel);
     program->kernels.push_back(code);
@@ -82,6 +84,13 @@ class ProgramBuilder {
       }
     });
     plan.compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  // Whether tiles of columns are read from memory: neighbouring ones then belong together (codegen/llvm/emit).
+  static bool reads_far(const Kernel& kernel) {
+    return is_column_mode(kernel) && std::ranges::any_of(kernel.buffers, [](const KernelBuffer& buffer) {
+             return buffer.streaming && buffer.role == BufferRole::input;
+           });
   }
 
   int64_t hint(Dim value) const {
