@@ -8,6 +8,19 @@
 
 namespace tandem {
 
+namespace {
+
+constexpr int64_t kTiles = 4, kManyTiles = 32;  // of columns, for a thread at a time, and from how many on
+
+// Whether tiles of columns are read from memory: neighbouring ones then belong together (codegen/llvm/emit).
+bool reads_far(const Kernel& kernel) {
+  return is_column_mode(kernel) && std::ranges::any_of(kernel.buffers, [](const KernelBuffer& buffer) {
+           return buffer.streaming && buffer.role == BufferRole::input;
+         });
+}
+
+}  // namespace
+
 ProgramBuilder::ProgramBuilder(std::span<const int64_t> hints, Backend& backend, const PlanOptions& options,
                                std::stop_token stop)
     : hints(hints), backend_(backend), options_(options), stop_(std::move(stop)) {}
@@ -29,7 +42,7 @@ void ProgramBuilder::launch(LoweredKernel lowered, Block& block) {
   step.range = dim(lowered.range);
   const double items = static_cast<double>(std::max<int64_t>(hint(lowered.range), 1));
   step.cost = lowered.cost * static_cast<double>(std::max<int64_t>(hint(lowered.points), 1)) / items;
-  step.grain = is_flat_map(lowered.kernel) ? 1024 : 1;
+  step.grain = is_flat_map(lowered.kernel) ? 1024 : items >= kManyTiles && reads_far(lowered.kernel) ? kTiles : 1;
   if (!lowered.scratch_bytes.is(0)) step.scratch_bytes = dim(lowered.scratch_bytes);
   note_shareable(lowered, step.kernel);
   rows_of.push_back(lowered.rows_of);

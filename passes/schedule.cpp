@@ -417,7 +417,7 @@ class Scheduler {
         it = known.end() - 1;
         const bool streaming =
             access.output ? points * size_of(access.dtype) >= kStreamingBytes && access.is_contiguous(inner_.back())
-                          : column && points * size_of(access.dtype) >= kFarBytes;
+                          : column && walked_bytes(access) >= kFarBytes;
         k.buffers.push_back({access.dtype, access.output ? BufferRole::output : BufferRole::input, streaming});
         out.slots.push_back(access.slot);
       }
@@ -470,6 +470,14 @@ class Scheduler {
     const double own = out.cost * static_cast<double>(hint(out.points));
     for (RowsOf& rows : out.rows_of) rows.share /= rows.share + own;
     return out;
+  }
+
+  int64_t walked_bytes(const NestAccess& access) const {
+    int64_t bytes = size_of(access.dtype);
+    for (const auto* axes : {&outer_, &inner_})
+      for (const int a : *axes)
+        if (!access.strides[static_cast<size_t>(a)].is(0)) bytes *= hint(extent(a));
+    return bytes;
   }
 
   // What one launch moves, for profiles. A gather may hit any place, so it counts one element for every point.

@@ -10,7 +10,7 @@ namespace {
 // How far ahead of a load the lines it will need are asked for: several times a memory latency of a heavy loop, in which
 // the processor sees only the next few vectors of doubles.
 constexpr int64_t kPrefetchBytes = 4096;
-constexpr int kRowsAhead = 32;
+constexpr int kRowsAhead = 32, kVectorsAhead = 128;
 constexpr int kLine = 64;
 // Vectors for which lane offsets are kept at hand: the largest unrolling of any loop.
 constexpr int kMaxVectors = 8;
@@ -190,8 +190,8 @@ void Emitter::prefetch_rows(int number, DType dtype, int level) {
   const Access& access = k_.accesses[static_cast<size_t>(number)];
   const KernelBuffer& buffer = k_.buffers[static_cast<size_t>(access.buffer)];
   if (!buffer.streaming || !is_column_mode(k_) || level != s_.levels || level == 0) return;
-  const Value ahead =
-      times(coef(access.strides[static_cast<size_t>(k_.outer_rank + level - 1)]), fmt::format("{}", kRowsAhead));
+  const Value ahead = times(coef(access.strides[static_cast<size_t>(k_.outer_rank + level - 1)]),
+                            fmt::format("{}", std::min(kRowsAhead, kVectorsAhead / shape_.count)));
   const Value place =
       element(memory_type(dtype), s_.pointers[static_cast<size_t>(number)][static_cast<size_t>(level)], ahead);
   const int bytes = shape_.count * shape_.width * size_of(dtype);

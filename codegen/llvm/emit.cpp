@@ -10,6 +10,10 @@ namespace tandem::llvm {
 namespace {
 
 constexpr int kRowsAtOnce = 8;  // of a scan: additions that do not wait for one another
+// Tiles of columns side by side, where rows come from memory: pieces of a row that are longer than 256 bytes are read
+// faster. Their lanes still fit a core's first cache.
+constexpr int kTilesAtOnce = 4;
+constexpr size_t kLight = 6;  // nodes of such stages
 
 }  // namespace
 
@@ -105,7 +109,8 @@ void Emitter::load_arguments() {
   for (const Stage& stage : k_.stages) {
     const auto add = [&](DType dtype) {
       result_types_.push_back(dtype);
-      result_slots_.push_back(slot("result", memory_type(dtype), column ? kColumnTile : 1));
+      const int64_t units = column ? kColumnTile * (tiles_side_by_side() ? kTilesAtOnce : 1) : 1;
+      result_slots_.push_back(slot("result", memory_type(dtype), units));
     };
     for (const Reduction& r : stage.reductions)
       add(is_arg(r) ? DType::i64 : stage.body[static_cast<size_t>(r.value)].dtype);
@@ -142,11 +147,12 @@ void Emitter::outer_loop(const Value& begin, const Value& end) {
   std::vector<Value> index;
   if (rank == 1) index.push_back(loop[0]);
   for (size_t axis = 0; rank > 1 && axis < rank; ++axis) index.push_back(loop[axis + 1]);
-  outer_point(index);
-  std::vector<Value> next{t_.def("add i64 {}, 1", loop[0])};
+  const Value done = column && tiles_side_by_side() ? wide_or_one(index, t_.def("sub i64 {}, {}", end, loop[0]))
+                                                    : (outer_point(index), Value("1"));
+  std::vector<Value> next{t_.def("add i64 {}, {}", loop[0], done)};
   if (rank > 1) {
     std::vector<Value> counted(rank);
-    Value carry = "1";
+    Value carry = done;
     for (size_t axis = rank; axis-- > 0;) {
       counted[axis] = t_.def("add i64 {}, {}", index[axis], carry);
       if (axis == 0) break;
@@ -159,7 +165,7 @@ void Emitter::outer_loop(const Value& begin, const Value& end) {
   loop.close(next);
 }
 
-void Emitter::outer_point(const std::vector<Value>& index) {
+void Emitter::outer_point(const std::vector<Value>& index, int tiles) {
   const auto rank = static_cast<size_t>(k_.outer_rank);
   for (size_t axis = 0; axis < rank; ++axis) index_[axis] = index[axis];
   const Value full_extent = inner_rank() > 0 ? coef(inner_extent(inner_rank())) : Value("1");
@@ -178,24 +184,68 @@ void Emitter::outer_point(const std::vector<Value>& index) {
     total_ = t_.def("sub i64 {}, {}", high_, low_);
   }
   if (is_column_mode(k_))
-    column_tile();
+    column_tile(tiles);
   else
     stages(Shape{});
   total_ = all;
 }
 
-void Emitter::column_tile() {
+// A light sum of what is read from memory, as it lies.
+bool Emitter::tiles_side_by_side() const {
+  if (!is_column_mode(k_)) return false;
+  size_t reductions = 0;
+  bool far = false;
+  for (const Stage& stage : k_.stages) {
+    reductions += stage.reductions.size();
+    if (!stage.scans.empty() || !stage.loops.empty() || (stage.inner && stage.body.size() > kLight)) return false;
+    for (const Reduction& r : stage.reductions)
+      if (is_arg(r) || size_of(stage.body[static_cast<size_t>(r.value)].dtype) > 4) return false;
+  }
+  for (const KernelBuffer& buffer : k_.buffers) {
+    if (buffer.role == BufferRole::scratch) return false;
+    far = far || (buffer.streaming && buffer.role == BufferRole::input);
+  }
+  return far && reductions == 1 && std::ranges::all_of(k_.accesses, [&](const Access& access) {
+           const Coef& stride = access.strides[static_cast<size_t>(k_.vector_axis)];
+           return access.gathers.empty() && (stride.is(0) || stride.is(1));
+         });
+}
+
+// The tile at `index`, or several from there on where so many whole ones are `left` and in the row; returns how many.
+Value Emitter::wide_or_one(const std::vector<Value>& index, const Value& left) {
+  const auto axis = static_cast<size_t>(k_.vector_axis);
+  const Value whole = t_.def("ashr i64 {}, 6", coef(k_.axes[axis].extent));
+  const Value in_row = minimum(t_.def("sub i64 {}, {}", whole, index[axis]), left);
+  const Value wide = t_.fresh("wide"), one = t_.fresh("one"), both = t_.fresh("both");
+  t_.branch(t_.def("icmp sge i64 {}, {}", in_row, kTilesAtOnce), wide, one);
+  t_.begin_block(wide);
+  outer_point(index, kTilesAtOnce);
+  const Value from_wide = t_.block();
+  t_.jump(both);
+  t_.begin_block(one);
+  outer_point(index);
+  const Value from_one = t_.block();
+  t_.jump(both);
+  t_.begin_block(both);
+  return t_.def("phi i64 [ {}, {} ], [ 1, {} ]", kTilesAtOnce, from_wide, from_one);
+}
+
+void Emitter::column_tile(int tiles) {
   const auto axis = static_cast<size_t>(k_.vector_axis);
   const Value start = t_.def("shl i64 {}, 6", index_[axis]);
   const Value left = t_.def("sub i64 {}, {}", coef(k_.axes[axis].extent), start);
   const Value count = minimum(left, fmt::format("{}", kColumnTile));
-  Shape tile{kVectorWidth, static_cast<int>(kColumnTile) / kVectorWidth, {}, {}};
+  Shape tile{kVectorWidth, static_cast<int>(kColumnTile) / kVectorWidth * tiles, {}, {}};
   if (rows_side_by_side()) {
     const Value rest = column_rounds(start, "0", count, Shape{1, kRowsAtOnce, {}, {}});
     column_rounds(start, rest, count, Shape{});
     return;
   }
   index_[axis] = start;
+  if (tiles > 1) {
+    stages(tile);
+    return;
+  }
   if (target_.masked) {
     shape_ = tile;
     set_masks(count);

@@ -80,8 +80,10 @@ class Emitter {
   // emit.cpp
   void load_arguments();
   void outer_loop(const Value& begin, const Value& end);
-  void outer_point(const std::vector<Value>& index);
-  void column_tile();
+  void outer_point(const std::vector<Value>& index, int tiles = 1);
+  bool tiles_side_by_side() const;
+  Value wide_or_one(const std::vector<Value>& index, const Value& left);
+  void column_tile(int tiles);
   bool rows_side_by_side() const;
   Value column_rounds(const Value& start, const Value& from, const Value& count, const Shape& shape);
   void stages(const Shape& shape);

@@ -8,6 +8,7 @@
 
 #include "runtime/cuda/element_text.h"
 #include "runtime/cuda/execute.h"
+#include "runtime/cuda/strided_copy.h"
 #include "runtime/cuda/matmul.h"
 #include "runtime/cuda/routines.h"
 

@@ -88,6 +88,14 @@ void many_blocks(const Sink& sink) {
   for (const int64_t blocks : {2, 3, 7, 8, 13})
     for (const bool column : {false, true})
       filled(sink, reduce(ReduceKind::sum, DType::f32, column ? 3 : 1, {blocks * kBlockOrder.block - 5}, column), 13);
+  // Several tiles of columns at once.
+  for (const ReduceKind kind : {ReduceKind::sum, ReduceKind::max})
+    for (const int64_t columns : {255, 256, 320, 700})
+      for (const int64_t n : {0, 1, 33, 9000}) {
+        Case c = reduce(kind, DType::f32, columns, {n}, true);
+        c.kernel.buffers[0].streaming = true;
+        filled(sink, std::move(c), 13);
+      }
 }
 
 // Ties, NaNs, and rows of nothing but what a reduction starts from.

@@ -171,6 +171,43 @@ inline Case iterated(DType dtype, int64_t rows, int64_t n, int64_t limit, Ending
   return c;
 }
 
+// How a counted loop says which elements still change: by a condition on what they are, by a flag that is carried, or by
+// one that comes too late to decide anything (it reads the counter).
+enum class Still : uint8_t { inside, alive, counted };
+
+// Elements are squared until they leave, and rounds counted, in a float that starts as -0.0 and in an integer.
+inline Case leaving(DType dtype, int64_t n, int64_t limit, Still still, Random& random) {
+  Case c;
+  c.axis(n);
+  c.kernel.vector_axis = 0;
+  const int in = c.access(c.buffer(dtype, BufferRole::input), {1});
+  const int outs[] = {c.access(c.buffer(dtype, BufferRole::output), {1}),
+                      c.access(c.buffer(dtype, BufferRole::output), {1}),
+                      c.access(c.buffer(DType::i64, BufferRole::output), {1})};
+  Body body;
+  const Scalar x = body.load(in, dtype), zero = body.b.constant_bits(DType::i64, 0), minus = x.constant(-0.0);
+  const Scalar yes = body.b.constant_bits(DType::boolean, 1);
+  ScalarLoop loop{static_cast<int>(body.b.body().size()), 0, 0, {zero.id, x.id, minus.id, zero.id, yes.id}, {}};
+  const Scalar k = body.b.carry(DType::i64, 0), now = body.b.carry(dtype, 0), steps = body.b.carry(dtype, 0),
+               count = body.b.carry(DType::i64, 0), alive = body.b.carry(DType::boolean, 0);
+  loop.condition = (k < body.b.constant_bits(DType::i64, limit)).id;
+  Scalar stays = now * now < now.constant(4);
+  if (still == Still::alive) stays = stays & alive;
+  if (still == Still::counted) stays = stays & (k < body.b.constant_bits(DType::i64, 5));
+  loop.next = {(k + body.b.constant_bits(DType::i64, 1)).id, select(stays, now * now.constant(1.5), now).id,
+               (steps + select(stays, steps.constant(1), steps.constant(0))).id, (count + stays.cast(DType::i64)).id,
+               (still == Still::alive ? stays : alive).id};
+  loop.last = static_cast<int>(body.b.body().size());
+  body.b.forget(loop.first + 5);
+  Stage stage;
+  stage.loops = {loop};
+  stage.stores = {{outs[0], now.id}, {outs[1], steps.id}, {outs[2], count.id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  c.fill(random, is_floating(dtype));
+  return c;
+}
+
 // Columns of a matrix summed over the rows where `flags` holds, and their squares. In column mode all columns agree.
 inline Case sums_of_chosen_rows(DType dtype, int64_t rows, bool column, bool alike, Random& random) {
   Case c;

@@ -16,6 +16,17 @@ TEST_CASE("lanes that end together are not masked") {
   CHECK(selects(Ending::apart));
 }
 
+TEST_CASE("counted rounds end where no lane changes any more") {
+  Random random(15);
+  const auto looks = [&](Still still) {
+    const Case c = leaving(DType::f32, 64, 64, still, random);
+    return llvm::emit(c.kernel, llvm::host_target(), false).find("bitcast <16 x i1>") != std::string::npos;
+  };
+  CHECK(looks(Still::inside));
+  CHECK(looks(Still::alive));
+  CHECK_FALSE(looks(Still::counted));
+}
+
 TEST_CASE("a loop must be well formed") {
   Random random(14);
   const Case good = iterated(DType::f32, 1, 64, 3, Ending::together, random);
