@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "passes/cost.h"
+#include "passes/product_rows.h"
 
 namespace tandem {
 
@@ -40,7 +41,7 @@ class Scheduler {
     if (reduces() && pick_column()) return {finish(true)};
     if (splittable()) return split();
     const bool column = nest_.is_scan && (pick_column() || walks_side_by_side());
-    if (reduces() && inner_.size() == 1) find_rows();
+    if (reduces() && inner_.size() == 1) walk_in_order_of_rows();
     return {finish(column)};
   }
 
@@ -109,71 +110,34 @@ class Scheduler {
     }
   }
 
-  // How many of the last axes walk one run of columns of the product that the access reads, its other axes being all of
-  // the rows in order; 0: it is not like that.
-  size_t columns_of(const NestAccess& access, const ProductPlace& product, const std::vector<int>& axes) const {
-    const auto stride = [&](size_t k) { return access.strides[static_cast<size_t>(axes[k])]; };
-    if (access.output || !access.gathers.empty()) return 0;
-    size_t first = axes.size();
-    Dim width = 1;
-    while (first > 0 && stride(first - 1) == width && width != product.columns) width = width * extent(axes[--first]);
-    if (first == 0 || first == axes.size()) return 0;
-    Dim step = product.columns;
-    for (size_t k = first; k-- > 0; step = step * extent(axes[k]))
-      if (stride(k) != step) return 0;
-    return step == product.columns * product.rows ? axes.size() - first : 0;
-  }
-
-  // Notes the products whose rows are the outer points if the last axes of `axes` are the inner ones; how many axes these
-  // are, or 0 when there is no such product.
-  size_t find_rows_of(const std::vector<int>& axes) {
-    constexpr int kMostParts = 8;
-    size_t columns = 0;
-    for (const ProductPlace& product : c_.products) {
-      std::vector<Dim> offsets;
-      size_t count = 0;
-      bool fits = true;
-      for (const NestAccess& access : nest_.accesses) {
-        if (access.slot != product.slot) continue;
-        const size_t own = columns_of(access, product, axes);
-        fits = fits && own > 0 && (count == 0 || own == count) && (columns == 0 || own == columns);
-        count = own;
-        if (std::find(offsets.begin(), offsets.end(), access.offset) == offsets.end()) offsets.push_back(access.offset);
-      }
-      const auto parts = static_cast<int>(offsets.size());
-      if (!fits || parts == 0 || parts > kMostParts) continue;
-      Dim width = 1;
-      for (size_t k = axes.size() - count; k < axes.size(); ++k) width = width * extent(axes[k]);
-      if (hint(width) < kColumnTile / 2 || width * Dim(parts) != product.columns) continue;
-      for (int part = 0; part < parts; ++part)
-        fits = fits && std::find(offsets.begin(), offsets.end(), width * Dim(part)) != offsets.end();
-      if (!fits) continue;
-      columns = count;
-      rows_of_.push_back({product.slot, parts, product.nanoseconds});
-    }
-    return columns;
-  }
-
   // A plain map over the rows and columns of a product keeps them apart, so that it can run on a block of both.
   bool keep_rows() {
-    const std::vector<int> axes = all_axes();
-    const size_t columns = find_rows_of(axes);
-    if (columns == 0) return false;
-    std::vector<int> rows(axes.begin(), axes.end() - static_cast<long>(columns));
-    std::vector<int> inner(axes.end() - static_cast<long>(columns), axes.end());
+    const std::vector<int> axes = in_order_of_rows(nest_, c_.products, all_axes());
+    const ProductRows found = find_rows(axes);
+    if (found.columns == 0) return false;
+    std::vector<int> rows(axes.begin(), axes.end() - static_cast<long>(found.columns));
+    std::vector<int> inner(axes.end() - static_cast<long>(found.columns), axes.end());
     merge(rows);
     merge(inner);
     has_window_ = inner.size() == 1;
     outer_ = rows;
     outer_.insert(outer_.end(), inner.begin(), inner.end() - 1);
     inner_ = {inner.back()};
-    if (!has_window_) rows_of_.clear();
+    if (has_window_) rows_of_ = found.of;
     return has_window_;
   }
 
   // Reductions along the rows of a product.
-  void find_rows() {
-    if (find_rows_of(all_axes()) != 1) rows_of_.clear();
+  void walk_in_order_of_rows() {
+    const std::vector<int> axes = in_order_of_rows(nest_, c_.products, all_axes());
+    const ProductRows found = find_rows(axes);
+    if (found.columns != 1) return;
+    outer_.assign(axes.begin(), axes.end() - 1);
+    rows_of_ = found.of;
+  }
+
+  ProductRows find_rows(const std::vector<int>& axes) const {
+    return product_rows(nest_, c_.products, axes, [this](Dim dim) { return hint(dim); });
   }
 
   std::vector<int> all_axes() const {

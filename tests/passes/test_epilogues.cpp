@@ -98,6 +98,13 @@ TEST_CASE("epilogue: kernels over the rows and columns of a product run on its b
   CHECK(joined(kNormalised) == "rows of 1");
   CHECK(joined(kSquare) == "blocks of 1");
   CHECK(joined(kBatch) == "blocks of 1");
+  // Its own order of rows is another one, which does not matter.
+  CHECK(joined(R"(graph @f(%x: f32[40, 8, 64], %w: f32[64, 64], %r: f32[8, 40, 64]) -> f32[8, 40, 64] {
+    %0 = matmul %x, %w : f32[40, 8, 64]
+    %1 = permute_dims %0 axes=[1, 0, 2] : f32[8, 40, 64]
+    %2 = add %1, %r : f32[8, 40, 64]
+    return %2
+  })") == "blocks of 1");
 }
 
 TEST_CASE("epilogue: others come after the product") {
