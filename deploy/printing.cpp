@@ -24,7 +24,9 @@ std::string number_text(T value, std::string_view spec) {
   if (!spec.empty()) {
     try {
       return fmt::format(fmt::runtime(fmt::format("{{:{}}}", spec)), value);
-    } catch (const fmt::format_error&) {}  // of Python alone
+    } catch (const fmt::format_error&) {
+      spec = {};  // Python's alone
+    }
   }
   std::string text = fmt::format("{}", value);
   if constexpr (std::is_floating_point_v<T>)

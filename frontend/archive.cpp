@@ -161,12 +161,14 @@ std::vector<std::pair<CacheKey, std::string>> ArchiveWriter::objects_for(const s
   std::vector<std::pair<CacheKey, std::string>> objects;
   const std::optional<DeviceTarget> gpu = device_target(target);
   if (!gpu) {
+    objects.reserve(kernels_.size());
     for (size_t k = 0; k < kernels_.size(); ++k)
       objects.emplace_back(CacheKey{{k, 0}}, compile_object(kernels_[k], target));
     return objects;
   }
   // And the copies between layouts, which on the CPU are the runtime's own.
   std::vector<std::pair<CacheKey, Kernel>> wanted;
+  wanted.reserve(kernels_.size());
   for (size_t k = 0; k < kernels_.size(); ++k) wanted.emplace_back(CacheKey{{k, 0}}, kernels_[k]);
   std::map<int, int> copies;
   for (const deploy::Method& method : methods_)

@@ -125,7 +125,10 @@ class Printer {
     std::vector<std::string> args;
     args.reserve(op.args.size());
     for (const View& arg : op.args) args.push_back(view(arg));
-    line("host {} ({}){}", program_.host[static_cast<size_t>(op.function)].text, join(args), failure(op.failure));
+    // A program that breaks the rules is shown, too.
+    const auto function = static_cast<size_t>(op.function);
+    line("host {} ({}){}", function < program_.host.size() ? program_.host[function].text : "?", join(args),
+         failure(op.failure));
   }
   void print(const CheckIndex& op) {
     line("check {} axis {} size d{}{}", view(op.indices), op.axis, op.size, failure(op.failure));

@@ -283,6 +283,7 @@ CLASSES = {
     "Model": [
         "manifest: str",
         "target: str",
+        "device: str",
         "methods: list[str]",
         "signature(self, method: str) -> str",
         "doc(self, method: str) -> str",

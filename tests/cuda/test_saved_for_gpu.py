@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cuda_support import STUBS, run
 
+import tandem as td
 from deploy_support import BUILD
+from nvrtc_support import nvrtc_file
 
 BARE = {"TANDEM_NVRTC": "/nowhere/libnvrtc.so", "TANDEM_CACHE_DIR": ""}
 
@@ -311,6 +316,24 @@ def test_what_was_found_is_there(folder: Path) -> None:
     assert first["train"] != again and len(first["smooth"]) == 3
 
 
+# ---- with NVIDIA's own compiler --------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(nvrtc_file() is None, reason="nvidia-cuda-nvrtc is not installed")
+def test_code_of_nvrtc(tmp_path: Path) -> None:
+    model = td.nn.Sequential(td.nn.Conv2d(1, 4, 3), td.nn.BatchNorm2d(4), td.nn.Flatten(), td.nn.Linear(144, 5)).eval()
+    targets = ["sm_80", "sm_90", "sm_100", "compute_90"]
+    td.save(model, tmp_path / "m.tdm", (td.ones((2, 1, 8, 8)),), dynamic={"input": [0]}, targets=targets)
+    with zipfile.ZipFile(tmp_path / "m.tdm") as file:
+        assert json.loads(file.read("manifest.json"))["targets"] == targets
+        packs = {target: file.read(f"objects/{target}.pack") for target in targets}
+    kernels = packs["compute_90"].count(b".target sm_90")
+    assert kernels > 1
+    for target in targets[:3]:
+        # One ELF file for each, whose machine is CUDA's.
+        assert len(re.findall(rb"\x7fELF.{14}\xbe\x00", packs[target], re.DOTALL)) == kernels
+
+
 # ---- files of old ----------------------------------------------------------------------------------------------------
 
 OLD = Path(__file__).parent / "files" / "gpu.tdm"  # `python tests/cuda/test_saved_for_gpu.py`, with NVIDIA's own NVRTC
@@ -333,8 +356,6 @@ assert "while loading the kernel" in problem, problem
 
 
 def write_old() -> None:
-    import tandem as td
-
     def f(x):
         y = td.exp(x - td.max(x, axis=-1, keepdims=True))
         return (y / y.sum(axis=-1, keepdims=True)).T.copy() * 2

@@ -451,6 +451,8 @@ TEST_CASE("the verifier names what is broken") {
   broken("inputs are never", [](Program& p) { p.body.push_back({Allocate{1, 0, 0}}); }, steps);
   broken("slots exist", [&](Program& p) { launch(p, 1).args[0].slot = 9; }, steps);
   broken("kernels exist", [&](Program& p) { launch(p, 1).kernel = 2; }, steps);
+  for (const int function : {3, -1})
+    broken("host functions exist", [&](Program& p) { p.body.push_back({HostCall{function, {}, {}}}); }, steps);
   broken("table of sizes", [&](Program& p) { launch(p, 1).range = 77; }, steps);
   broken("table of sizes", [&](Program& p) { launch(p, 1).vals.push_back(-1); }, steps);
   broken("grain", [&](Program& p) { launch(p, 1).grain = 0; }, steps);
