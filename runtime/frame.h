@@ -33,7 +33,8 @@ namespace detail {
 extern std::atomic<LoopHook> loop_hook;
 
 // Of ProgramStats, in the order of its members.
-enum Count { runs, launches, library_calls, copies, allocations, reuses, allocated_bytes, kCounts };
+enum Count { runs, launches, library_calls, copies, allocations, reuses, allocated_bytes };
+inline constexpr int kCounts = allocated_bytes + 1;
 struct OfPrograms;
 using Totals = ThreadCounts<OfPrograms, kCounts>;
 

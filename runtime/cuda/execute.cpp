@@ -23,10 +23,9 @@ namespace {
 
 std::atomic<int64_t> host_steps{0}, host_bytes{0}, predicates{0};
 
-// Of steps that nobody named.
-const OriginRef kPutOrigin = std::make_shared<const StepOrigin>(StepOrigin{"put", {}}),
-                kCheckOrigin = std::make_shared<const StepOrigin>(StepOrigin{"check_index", {}}),
-                kCallOrigin = std::make_shared<const StepOrigin>(StepOrigin{"routine", {}});
+OriginRef named(const OriginRef& given, const char* otherwise) {
+  return given ? given : std::make_shared<const StepOrigin>(StepOrigin{otherwise, {}});
+}
 
 // What a host step reads and writes.
 struct Touched {
@@ -153,7 +152,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin_copy(profile, EventKind::put, op.origin, &op, bytes_of(op.from));
-    if (!put(by_text(op.origin, kPutOrigin, op.axis, args.extent), args)) return on_host(op, nullptr, -1);
+    if (!put(by_text(named(op.origin, "put"), op.axis, args.extent), args)) return on_host(op, nullptr, -1);
     ++stats_.copies;
     finish(profile);
   }
@@ -161,7 +160,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
   // What comes after a check whose indices are wrong is done all the same: gathers read element 0, writes are left out.
   void execute(const CheckIndex& op) {
     const int64_t size = dim(op.size);
-    check_indices(by_text(op.origin, kCheckOrigin, op.axis, size),
+    check_indices(by_text(named(op.origin, "check_index"), op.axis, size),
                   program_.slots[static_cast<size_t>(op.indices.slot)].dtype,
                   address(op.indices.slot, op.indices.offset), count_of(op.indices), size);
     ++stats_.launches;
@@ -174,7 +173,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin(profile, EventKind::library, op.origin, &op, true);
-    if (!routine->run({gpu_, op.origin ? op.origin : kCallOrigin, keep_}, arguments.args())) {
+    if (!routine->run({gpu_, named(op.origin, "routine"), keep_}, arguments.args())) {
       profile.reset();
       return on_host(op, &op.failure, op.function);
     }
@@ -185,8 +184,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
 
  private:
   // For kernels that look at indices along an axis.
-  TextLaunch by_text(const OriginRef& given, const OriginRef& otherwise, int64_t axis, int64_t size) {
-    const OriginRef& origin = given ? given : otherwise;
+  TextLaunch by_text(const OriginRef& origin, int64_t axis, int64_t size) {
     return {gpu_, origin, keep_,
             [origin, axis, size](int64_t index) { return out_of_bounds_text(index, axis, size, line_of(*origin)); }};
   }

@@ -13,44 +13,50 @@ namespace {
 constexpr unsigned kThreads = 256;
 constexpr int64_t kMostBlocks = 1 << 20;
 
-// Keys<U, kind, descending, merge> of the CPU, on `bits`.
+// Keys<U, kind, descending, true> of the CPU, on `bits`: both zeros are one key, and so are all NaNs. Elements in order are
+// those that were there, but for NaNs, which are one.
 constexpr const char* kKeys = R"(
 __device__ __forceinline__ bits key_of(bits x) {
   if (!kFloating) {
     const bits key = kSigned ? (bits)(x ^ kSign) : x;
     return kDescending ? (bits)~key : key;
   }
-  if (kMerge && x == kSign) x = 0;
+  if (x == kSign) x = 0;
   bits key = (x & kSign) != 0 ? (bits)~x : (bits)(x | kSign);
   if (kDescending) key = (bits)~key;
   return (bits)(x & (bits)~kSign) > kInfinity ? (bits)~(bits)0 : key;
 }
-__device__ __forceinline__ bits bits_of(bits key) {
-  if (!kFloating) {
-    const bits x = kDescending ? (bits)~key : key;
-    return kSigned ? (bits)(x ^ kSign) : x;
-  }
-  if (key == (bits)~(bits)0) return (bits)(kInfinity | (bits)1 << (kMantissa - 1));
-  if (kDescending) key = (bits)~key;
-  return (key & kSign) != 0 ? (bits)(key ^ kSign) : (bits)~key;
+__device__ __forceinline__ bits written(bits x) {
+  const bool is_nan = kFloating && (bits)(x & (bits)~kSign) > kInfinity;
+  return is_nan ? (bits)(kInfinity | (bits)1 << (kMantissa - 1)) : x;
 }
 )";
 
-// ptrs: from, to; vals: rows, count, inner (steps between the elements of a row), wanted.
+// ptrs: elements, keys or places, result; vals: rows, count, inner (steps between the elements of a row), wanted.
 constexpr const char* kBegin = R"(
-struct Args { void* ptrs[2]; i64 vals[4]; void* scratch; i64* status; };
+struct Args { void* ptrs[3]; i64 vals[4]; void* scratch; i64* status; };
 extern "C" __global__ void __launch_bounds__(256) tandem_kernel(const Args args) {
   const i64 rows = args.vals[0], n = args.vals[1], inner = args.vals[2], wanted = args.vals[3];
   for (i64 item = (i64)blockIdx.x * 256 + threadIdx.x; item < rows * wanted; item += (i64)gridDim.x * 256) {
     // Neighbouring threads have neighbours in memory.
     const i64 row = item / (wanted * inner) * inner + item % inner, i = item / inner % wanted;
 )";
-constexpr const char* kToKeys =
-    "    ((key*)args.ptrs[1])[row * n + i] = key_of(((const bits*)args.ptrs[0])[item]);\n  }\n}\n";
-constexpr const char* kToValues =
-    "    ((bits*)args.ptrs[1])[item] = bits_of((bits)((const key*)args.ptrs[0])[row * n + i]);\n  }\n}\n";
-constexpr const char* kToPlaces =
-    "    ((i64*)args.ptrs[1])[item] = (i64)((const u32*)args.ptrs[0])[row * n + i];\n  }\n}\n";
+constexpr const char* kToKeys = R"(
+    ((key*)args.ptrs[1])[row * n + i] = key_of(((const bits*)args.ptrs[0])[item]);
+  }
+}
+)";
+constexpr const char* kToValues = R"(
+    const i64 place = (i64)((const u32*)args.ptrs[1])[row * n + i], start = row / inner * n * inner + row % inner;
+    ((bits*)args.ptrs[2])[item] = written(((const bits*)args.ptrs[0])[start + place * inner]);
+  }
+}
+)";
+constexpr const char* kToPlaces = R"(
+    ((i64*)args.ptrs[2])[item] = (i64)((const u32*)args.ptrs[1])[row * n + i];
+  }
+}
+)";
 
 int mantissa_of(DType dtype) {
   switch (dtype) {
@@ -64,22 +70,22 @@ int mantissa_of(DType dtype) {
 
 struct Order {
   DType dtype;
-  bool descending, merge;
+  bool descending;
 
   int size() const { return size_of(dtype); }
   int key_bytes() const { return size() == 8 ? 8 : 4; }
   std::string name(const char* what) const {
-    return fmt::format("{}_{}{}{}", what, info(dtype).name, descending ? "_descending" : "", merge ? "_merged" : "");
+    return fmt::format("{}_{}{}", what, info(dtype).name, descending ? "_descending" : "");
   }
   std::string text() const {
     const bool floating = info(dtype).kind == Kind::floating;
     const int mantissa = mantissa_of(dtype);
     return bits_text(dtype) +
            fmt::format(
-               "typedef u{} key;\nconstexpr bool kFloating = {}, kSigned = {}, kDescending = {}, kMerge = {};\n"
+               "typedef u{} key;\nconstexpr bool kFloating = {}, kSigned = {}, kDescending = {};\n"
                "constexpr int kMantissa = {};\nconstexpr bits kSign = (bits)((bits)1 << {});\n"
                "constexpr bits kInfinity = (bits)((bits)((bits)~kSign >> kMantissa) << kMantissa);\n",
-               8 * key_bytes(), floating, info(dtype).is_signed, descending, merge, mantissa, 8 * size() - 1) +
+               8 * key_bytes(), floating, info(dtype).is_signed, descending, mantissa, 8 * size() - 1) +
            kKeys + kBegin;
   }
 };
@@ -103,22 +109,22 @@ class Sorting {
     keys.rows = rows_.all();
     keys.count = rows_.count;
     keys.memory = launch.gpu.memory.allocate(static_cast<size_t>(keys.rows * keys.count * keys.bytes));
-    walk(order.name("keys"), order.text() + kToKeys, x.data, keys.memory->data, rows_.count);
+    walk(order.name("keys"), order.text() + kToKeys, {x.data, keys.memory->data, nullptr}, rows_.count);
     sorted_ = in_order(launch, std::move(keys), 8 * order.size());
   }
-  void write_values(void* out) const {
-    walk(order_.name("values"), order_.text() + kToValues, sorted_.keys->data, out, rows_.count);
+  void write_values(void* from, void* out) const {
+    walk(order_.name("values"), order_.text() + kToValues, {from, sorted_.places->data, out}, rows_.count);
   }
   void write_places(void* out, int64_t wanted) const {
-    walk("sorted_places", std::string(kBegin) + kToPlaces, sorted_.places->data, out, wanted);
+    walk("sorted_places", std::string(kBegin) + kToPlaces, {nullptr, sorted_.places->data, out}, wanted);
   }
 
  private:
-  void walk(const std::string& name, const std::string& text, const void* from, void* to, int64_t wanted) const {
-    const DeviceCode& code = TextKernels::all().of(launch_.gpu, name, [&] { return KernelText{name, text, 2, 4}; });
+  void walk(const std::string& name, const std::string& text, const std::array<void*, 3>& ptrs, int64_t wanted) const {
+    const DeviceCode& code = TextKernels::all().of(launch_.gpu, name, [&] { return KernelText{name, text, 3, 4}; });
     const int64_t items = rows_.all() * wanted;
-    launch_.run(code, std::min<int64_t>((items + kThreads - 1) / kThreads, kMostBlocks), kThreads,
-                std::array{const_cast<void*>(from), to}, std::array{rows_.all(), rows_.count, rows_.inner, wanted});
+    launch_.run(code, std::min<int64_t>((items + kThreads - 1) / kThreads, kMostBlocks), kThreads, ptrs,
+                std::array{rows_.all(), rows_.count, rows_.inner, wanted});
   }
 
   const TextLaunch& launch_;
@@ -137,7 +143,7 @@ bool run_sort(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x)) return true;
   if (!fits(Rows(x.shape, args.params[0]))) return false;
-  Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0, false}).write_values(args.out.data);
+  Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0}).write_values(x.data, args.out.data);
   return true;
 }
 
@@ -147,7 +153,7 @@ bool run_argsort(const TextLaunch& launch, const RoutineArgs& args) {
   if (is_empty(x)) return true;
   const Rows rows(x.shape, args.params[0]);
   if (!fits(rows)) return false;
-  Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0, true}).write_places(args.out.data, rows.count);
+  Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0}).write_places(args.out.data, rows.count);
   return true;
 }
 
@@ -156,7 +162,7 @@ bool run_topk(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x) || args.params[0] == 0) return true;
   if (!fits(Rows(x.shape, args.params[1]))) return false;
-  Sorting(launch, x, args.params[1], {x.dtype, args.params[2] != 0, true}).write_places(args.out.data, args.params[0]);
+  Sorting(launch, x, args.params[1], {x.dtype, args.params[2] != 0}).write_places(args.out.data, args.params[0]);
   return true;
 }
 

@@ -43,13 +43,17 @@ for count in (7, 300):  # compared with each other, and sorted
         (td.take(t, i, axis=0) * v).sum().backward()
         return t.grad
     same(accumulated, table, index, values)
-    for mode in range(5):  # set, add, multiply, maximum, minimum
-        def combined(t, i, v):
-            return td._core._internal("index_update", t, i, v, axis=0, mode=mode, checked=True)
-        for dtype in ("float32", "float64", "int16", "uint64", "int8"):
-            same(combined, (table * 9).astype(dtype), index, (values * 90).astype(dtype))
-        for dtype in (td.bfloat16, td.float16):
-            same(combined, td.asarray(table).astype(dtype), td.asarray(index), td.asarray(values).astype(dtype))
+    def combined(mode):
+        how = dict(axis=0, mode=("set", "add", "multiply", "maximum", "minimum").index(mode), checked=True)
+        return lambda t, i, v: td._core._internal("index_update", t, i, v, **how)
+    holes = values.copy()
+    holes[::3] = np.nan
+    cases = [("add", "float32", values), ("add", "int16", values * 9), ("multiply", "float32", values),
+             ("maximum", "float32", holes), ("minimum", "uint64", np.abs(values * 9))]
+    for mode, dtype, given in cases:
+        same(combined(mode), np.abs(table * 9).astype(dtype), index, given.astype(dtype))
+    half = [td.asarray(a).astype(td.bfloat16) for a in (table, values)]
+    same(combined("add"), half[0], td.asarray(index), half[1])
     same(written, table + 1j, index, values * 1j)
     pairs = rng.integers(0, 3, count)
     def both(t, i, j, v):
@@ -91,13 +95,16 @@ def test_sorting() -> None:
     run(
         PROGRAM
         + """
-x = rng.standard_normal((3, 2100)).astype(np.float32)
+long = rng.standard_normal((1, 2060)).astype(np.float32)  # more than a tile
+same(lambda v: td.argsort(v, axis=1), long)
+x = rng.standard_normal((3, 100)).astype(np.float32)
 x[0, :9] = [np.nan, -0.0, 0.0, np.inf, -np.inf, 0.0, -0.0, -np.nan, 1]
-for axis in (0, 1):
-    for down in (False, True):
-        same(lambda v: td.sort(v, axis=axis, descending=down), x)
-        same(lambda v: td.argsort(v, axis=axis, descending=down), x)
-for dtype in ("bool", "int8", "uint16", "int32", "uint64", "int64", "float16", "float64"):
+for down in (False, True):
+    same(lambda v: td.sort(v, axis=1, descending=down), x)
+    same(lambda v: td.argsort(v, axis=1, descending=down), x)
+    same(lambda v: td.sort(v, axis=0, descending=down), x[:, :20].copy())
+    same(lambda v: td.argsort(v, axis=0, descending=down), x[:, :20].copy())
+for dtype in ("bool", "int8", "uint16", "int64", "float16"):
     values = (rng.standard_normal((2, 40)) * 50)
     values = (np.abs(values) if dtype.startswith("u") else values).astype(dtype)
     same(lambda v: td.sort(v, axis=1), values)
@@ -121,7 +128,7 @@ def test_nvrtc_takes_the_texts(tmp_path: Path) -> None:
 table = rng.standard_normal((5, 3)).astype(np.float32)
 for count in (7, 300):
     index = np.broadcast_to(rng.integers(0, 5, (count, 1)), (count, 3)).copy()
-    for dtype in ("float32", "float64", "int8", "float16"):
+    for dtype in ("float64", "float16"):
         x, v = (td.asarray(a).astype(dtype).to("cuda") for a in (table, np.ones((count, 3))))
         td.scatter_add(x, td.asarray(index).to("cuda"), v, axis=0)
         x[td.asarray(index[:, 0].copy()).to("cuda")] = 1
@@ -133,7 +140,7 @@ td.cuda.synchronize()
         TANDEM_STUB_NVRTC_TEXTS=str(tmp_path / "texts"),
     )
     texts = sorted((tmp_path / "texts").iterdir())
-    assert len(texts) > 20
+    assert len(texts) > 15
     for number, file in enumerate(texts):
         complaint = problem(file.read_text(), (80, 90, 100)[number % 3])
         assert not complaint, f"{complaint}\n{file.read_text()}"

@@ -72,11 +72,8 @@ LIBRARY: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "diag": (lambda x: td.diag(x[0]), (x34,)),
     "cross": (lambda x: td.linalg.cross(x, x * x + 1), (floats(4, 3),)),
     "einsum": (lambda x: td.einsum("ij,kj->ik", x, x), (x34,)),
-    "scatter_add": (
-        lambda x, i: td.scatter_add(x, 0, i, x) if hasattr(td, "scatter_add") else x,
-        (x34, whole(3, 3, 4)),
-    ),
-    "put_along_axis": (lambda x, i: td.put_along_axis(x, i, x * 2, axis=1), (x34, whole(4, 3, 4))),
+    "scatter_add": (lambda x, i: td.scatter_add(x, i, x, axis=0), (x34, whole(3, 3, 4))),
+    "put_along_axis": (lambda x, i: _put(x, i), (x34, whole(4, 3, 4))),
     "take_along_axis": (lambda x, i: td.take_along_axis(x, i, axis=1), (x34, whole(4, 3, 2))),
     "sort": (lambda x: td.sort(x, axis=1), (x34,)),
     "argsort": (lambda x: td.argsort(x, axis=0), (x34,)),
@@ -97,6 +94,12 @@ LIBRARY: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 def _written(x: Any, i: Any) -> Any:
     y = x.copy()
     y[i] = td.cos(td.arange(i.shape[0], dtype=x.dtype, device=x.device))[:, None] * x[0]
+    return y
+
+
+def _put(x: Any, i: Any) -> Any:
+    y = x.copy()
+    td.put_along_axis(y, i, x * 2, axis=1)
     return y
 
 

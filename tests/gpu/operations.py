@@ -76,7 +76,7 @@ def gradient(name: str, sample: samples.Sample) -> str | None:
         return [x.grad for x in leaves]
 
     wanted, problem = outcome(lambda: grads("cpu"))
-    if problem or not wanted:
+    if problem or all(grad is None for grad in wanted):
         return None
     return agree(lambda: grads("cuda"), wanted, "float32", "gradient")
 

@@ -79,7 +79,10 @@ def _bits(x: np.ndarray) -> np.ndarray:
 
 def same_bits(got: Any, wanted: Any, what: str = "") -> str:
     """Compare, NaNs with NaNs whatever their payload; return "bits"."""
-    for k, (g, w) in enumerate(zip(leaves(got), leaves(wanted), strict=True)):
+    pairs = list(zip(leaves(got), leaves(wanted), strict=True))
+    if not pairs:
+        raise Different(f"{what} has no results to compare")
+    for k, (g, w) in enumerate(pairs):
         if isinstance(g, td.Tensor) and g.device == "cpu":
             raise Different(f"{what} result {k} is on the CPU")
         _same(host(g), host(w), f"{what} result {k}")
