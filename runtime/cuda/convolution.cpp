@@ -8,9 +8,9 @@
 
 #include "runtime/cuda/element_text.h"
 #include "runtime/cuda/execute.h"
-#include "runtime/cuda/strided_copy.h"
 #include "runtime/cuda/matmul.h"
 #include "runtime/cuda/routines.h"
+#include "runtime/cuda/strided_copy.h"
 
 namespace tandem::cuda {
 
