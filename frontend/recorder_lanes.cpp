@@ -44,6 +44,7 @@ std::vector<TensorRef> Recorder::lanes_end(const std::vector<TensorRef>& results
   undo_writes(frame);
   frame.graph.results = std::move(ids);
   std::vector<ValueId> inputs;
+  inputs.reserve(open.arguments.size() + frame.imports.size());
   for (const TensorRef& argument : open.arguments) inputs.push_back(read(argument));
   for (const auto& [cell, value] : frame.imports) inputs.push_back(read(cell, frames_.size() - 1));
   std::vector<TensorRef> out;

@@ -141,6 +141,7 @@ class LaneWriter {
         graph_.nodes[n].no_grad = graph_.nodes[n].no_grad || node.no_grad;
     }
     std::vector<Lane> out;
+    out.reserve(scalars.results.size());
     for (const ValueId result : scalars.results) out.push_back(lanes[static_cast<size_t>(result)]);
     return out;
   }
@@ -272,6 +273,7 @@ class LaneWriter {
       if (mask_) mask = binary("logical_and", *mask_, mask);
       LaneWriter branch(graph_, builder_, shape_, mask);
       std::vector<Lane> params;
+      params.reserve(captured.size());
       for (const Lane& lane : captured) params.push_back(guarded(branch, lane));
       made.push_back(branch.run(*node.regions[side], params));
     }
@@ -291,6 +293,7 @@ class LaneWriter {
     for (size_t side = 0; side < 2; ++side) {
       Region& region = regions.emplace_back(*this, side == 0 ? "then" : "else");
       std::vector<Lane> params;
+      params.reserve(captured.size());
       for (const Lane& lane : captured) params.push_back(region.add(lane));
       std::optional<Value> mask;
       if (mask_) mask = region.param(*mask_);
@@ -311,6 +314,7 @@ class LaneWriter {
     Node& added = graph_.add_node(*node.op, std::move(ids), {}, types, node.loc);
     added.regions = {regions[0].graph, regions[1].graph};
     std::vector<Lane> out;
+    out.reserve(varies.size());
     for (size_t k = 0; k < varies.size(); ++k) out.push_back({builder_.at(added.outputs[k]), varies[k], {}});
     return out;
   }
@@ -355,6 +359,7 @@ class LaneWriter {
         step.graph->results.push_back(flags.carried[k] ? writer.spread(next[k]).id : next[k].value.id);
     } else {
       std::vector<Dim> axes;
+      axes.reserve(shape_.size());
       for (size_t axis = 0; axis < shape_.size(); ++axis) axes.emplace_back(static_cast<int64_t>(axis));
       test.builder.set_location(node.loc);
       test.graph->results = {test.builder.emit("any", {test_params[*mask_at].value}, {axes, false}).id};
@@ -382,6 +387,7 @@ class LaneWriter {
     Node& added = graph_.add_node(*node.op, step.inputs, {}, types, node.loc);
     added.regions = {test.graph, step.graph};
     std::vector<Lane> out;
+    out.reserve(carried);
     for (size_t k = 0; k < carried; ++k) out.push_back({builder_.at(added.outputs[k]), flags.carried[k], {}});
     return out;
   }
