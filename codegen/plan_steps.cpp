@@ -228,6 +228,7 @@ Graph BlockBuilder::portion_of(const Node& loop) {
   out.name = graph_.name;
   std::vector<TensorType> types;
   std::vector<ValueId> inputs;
+  inputs.reserve(loop.regions[1]->params.size());
   for (const Param& param : loop.regions[1]->params)
     inputs.push_back(out.add_param(loop.regions[1]->type(param.value), param.name));
   for (const ValueId value : loop.outputs) types.push_back(type(value));

@@ -159,7 +159,7 @@ class Components : public Rewriter {
     const auto& rule = std::get<ReduceRule>(node.op->lower);
     const ValueId x = node.inputs[0];
     const DType dtype = source_.type(x).dtype;
-    if (rule.kind != ReduceKind::sum || !(dtype == DType::f32 || dtype == DType::f64) ||
+    if (rule.kind != ReduceKind::sum || (dtype != DType::f32 && dtype != DType::f64) ||
         source_.type(node.outputs[0]).dtype != dtype)
       return std::nullopt;
     const auto reduced = reduced_dims(source_, node);
@@ -224,6 +224,7 @@ class Components : public Rewriter {
     const int64_t count = type.shape[result_axis].constant();
     type.shape[result_axis] = 1;
     std::vector<Value> parts;
+    parts.reserve(kShort);
     for (int64_t k = 0; k < count; ++k) {
       const ValueId x = component(node.inputs[0], axis, k);
       parts.push_back(builder_.at(graph_.add_node(*node.op, {x}, node.attrs, {&type, 1}, node.loc).outputs[0]));
@@ -241,6 +242,7 @@ class Components : public Rewriter {
   void add_up(const Node& node, size_t axis) {
     const ValueId x = node.inputs[0];
     std::vector<Value> lanes;
+    lanes.reserve(kShort);
     for (int64_t k = 0; k < shape(x)[axis].constant(); ++k) lanes.push_back(builder_.at(component(x, axis, k)));
     if (lanes.size() == 3) lanes.emplace_back();
     while (lanes.size() > 1) {
