@@ -107,6 +107,8 @@ class Product {
   void run_task(int64_t row, int64_t column, float* arranged) const {
     const int64_t rows = std::min(rows_, all_rows_ - row), last = std::min(column + columns_, run_);
     float* out = static_cast<float*>(args_.out) + row * args_.n;
+    // Else few rows at a time: those of many, a power of two apart, would displace one another from the caches.
+    const bool at_once = whole_rows_ || rows * (last - column) * parts_ * kPanel <= kBlock;
     for (int64_t p = 0; p < args_.k; p += kDepth) {
       const int64_t depth = std::min(kDepth, args_.k - p);
       const int64_t group = std::max<int64_t>(kGrouped / (depth * kPanel * parts_), 1);
@@ -119,10 +121,10 @@ class Product {
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
               run_panel(arranged + begin * padded(depth), count, p, depth, panel,
                         out + begin * args_.n + panel * kPanel);
+          if (ends && !at_once) finish(row + begin, count, first * kPanel, std::min(end * kPanel, width_));
         });
-        if (ends && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
       }
-      if (ends && whole_rows_) finish(row, rows, 0, width_);
+      if (ends && at_once) finish(row, rows, column * kPanel, std::min(last * kPanel, width_));
     }
   }
 
