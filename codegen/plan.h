@@ -2,6 +2,7 @@
 // lifetimes. Test: tests/passes/test_plan.cpp.
 #pragma once
 #include <deque>
+#include <functional>
 #include <stop_token>
 
 #include "codegen/backend.h"
@@ -64,8 +65,10 @@ struct SharePair {
 bool reads_in_place(const Launch& launch, int to, int from, std::span<const SharePair> shareable);
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
 // Before that (codegen/products.cpp): a launch that a product can run on its blocks becomes a part of the product's step.
-// `rows_of`: by number of the kernel. The plan's library nodes get the names of the new steps.
-void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of);
+// `rows_of`: by number of the kernel. `elements`: of a slot, roughly. The plan's library nodes get the names of the new
+// steps. Not where an operand of the product that dies with it would be there beside a result, which takes more memory.
+void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of,
+                    std::span<const SharePair> shareable, const std::function<int64_t(int)>& elements);
 // And products in loops learn which right-hand matrices stay as they are.
 void mark_staying(Block& block, std::span<const Kernel> kernels);
 // And before that (codegen/inplace.cpp): buffers that the last `writebacks` steps, all copies, write back to inputs become

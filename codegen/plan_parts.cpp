@@ -13,6 +13,7 @@ void BlockBuilder::emit_concat(const Node& node) {
   places_[index(out)] = whole;
   Dim start = 0;
   std::vector<Place> targets;
+  targets.reserve(node.inputs.size());
   for (ValueId part : node.inputs) {
     targets.push_back(whole);
     targets.back().layout.offset = start * whole.layout.strides[axis];

@@ -5,7 +5,9 @@
 // kernel writes while other blocks still read the operands: it may not write to them. That a result takes over the memory
 // of the product itself is fine, for lifetimes have seen that it reads each element where it writes it.
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <unordered_map>
 
 #include "codegen/plan.h"
 #include "codegen/steps.h"
@@ -56,17 +58,19 @@ void mark(Block& block, const Slots& changes) {
 
 class Joining {
  public:
-  Joining(Plan& plan, std::span<const std::vector<RowsOf>> rows_of)
-      : plan_(plan), kernels_(plan.kernels), rows_of_(rows_of) {}
+  Joining(Plan& plan, std::span<const std::vector<RowsOf>> rows_of, std::span<const SharePair> shareable,
+          const std::function<int64_t(int)>& elements)
+      : plan_(plan), kernels_(plan.kernels), rows_of_(rows_of), shareable_(shareable), elements_(elements) {}
 
   void run(Block& block) const {
+    Uses uses(block);
     for (size_t i = 0; i < block.size(); ++i) {
       if (auto* branch = std::get_if<Branch>(&block[i].op)) run(branch->then_block), run(branch->else_block);
       if (auto* loop = std::get_if<Loop>(&block[i].op)) run(loop->condition), run(loop->body);
       const auto* launch = std::get_if<Launch>(&block[i].op);
       if (!launch) continue;
       const RowsOf* rows = nullptr;
-      const size_t product = product_before(block, i, *launch, rows);
+      const size_t product = product_before(block, uses, i, *launch, rows);
       if (!rows) continue;
       Matmul joined = std::get<Matmul>(block[product].op);
       const Kernel& kernel = kernels_[static_cast<size_t>(launch->kernel)];
@@ -74,11 +78,27 @@ class Joining {
       rename(joined.origin, kernel, rows->share);
       block[i].op = std::move(joined);
       block.erase(block.begin() + static_cast<long>(product));
+      uses.number.erase(uses.number.begin() + static_cast<long>(product));
       --i;
     }
   }
 
  private:
+  // Of the slots in a block, whose steps keep their numbers.
+  struct Uses {
+    explicit Uses(const Block& block) : number(block.size()) {
+      std::iota(number.begin(), number.end(), size_t{0});
+      for (size_t k = 0; k < block.size(); ++k) {
+        Slots used;
+        collect(block[k], used, defined);
+        for (const int slot : used) last[slot] = k;
+      }
+    }
+    std::vector<size_t> number;  // by place
+    std::unordered_map<int, size_t> last;
+    Slots defined;
+  };
+
   // To profiles the step is one of the product's, and of all lines: each by its share of the time.
   void rename(OriginRef& origin, const Kernel& kernel, double share) const {
     constexpr double kAll = 1000;
@@ -103,7 +123,8 @@ class Joining {
   }
 
   // The last product that the launch can follow; `rows`: how it reads it, or null.
-  size_t product_before(const Block& block, size_t at, const Launch& launch, const RowsOf*& rows) const {
+  size_t product_before(const Block& block, const Uses& uses, size_t at, const Launch& launch,
+                        const RowsOf*& rows) const {
     for (size_t k = at; k-- > 0;) {
       const auto* product = std::get_if<Matmul>(&block[k].op);
       if (!product || product->then) continue;
@@ -112,12 +133,29 @@ class Joining {
       if (!rows) continue;
       bool free = !writes(launch, product->a.slot) && !writes(launch, product->b.slot);
       for (size_t between = k + 1; free && between < at; ++between) free = passes(block[between], *product);
-      if (!free) rows = nullptr;
+      if (!free || holds_more(block, uses, k, at, launch)) rows = nullptr;
       return k;
     }
     return at;
   }
 
+  // Whether an operand would have gone before the launch needs memory for a result, and is not small beside the product.
+  bool holds_more(const Block& block, const Uses& uses, size_t at, size_t next, const Launch& launch) const {
+    const auto& product = std::get<Matmul>(block[at].op);
+    const auto goes = [&](int slot) {
+      const size_t last = uses.last.at(slot);
+      return uses.defined.contains(slot) && (last <= uses.number[at] || last == uses.number[next]);
+    };
+    const auto is_large = [&](int slot) { return 2 * elements_(slot) > elements_(product.out.slot) && goes(slot); };
+    if (!is_large(product.a.slot) && !is_large(product.b.slot)) return false;
+    const bool is_free = uses.last.at(product.out.slot) == uses.number[next];
+    const Kernel& kernel = kernels_[static_cast<size_t>(launch.kernel)];
+    for (size_t i = 0; i < launch.args.size(); ++i)
+      if (kernel.buffers[i].role == BufferRole::output &&
+          !(is_free && reads_in_place(launch, launch.args[i].slot, product.out.slot, shareable_)))
+        return true;
+    return false;
+  }
   bool writes(const Launch& launch, int slot) const { return written_by(launch, kernels_).contains(slot); }
 
   // Whether the product may as well come after the step.
@@ -136,12 +174,15 @@ class Joining {
   Plan& plan_;
   std::span<const Kernel> kernels_;
   std::span<const std::vector<RowsOf>> rows_of_;
+  std::span<const SharePair> shareable_;
+  const std::function<int64_t(int)>& elements_;  // of a slot
 };
 
 }  // namespace
 
-void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of) {
-  Joining(plan, rows_of).run(block);
+void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of,
+                    std::span<const SharePair> shareable, const std::function<int64_t(int)>& elements) {
+  Joining(plan, rows_of, shareable, elements).run(block);
 }
 
 void mark_staying(Block& block, std::span<const Kernel> kernels) {

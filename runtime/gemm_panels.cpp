@@ -150,6 +150,8 @@ class Product {
     const int64_t first_column = column * kPanel, columns = std::min(last * kPanel, args_.n) - first_column;
     const int64_t out_row = is_narrow() ? columns_ * kPanel : args_.n;
     float* const out = is_narrow() ? sums - first_column : static_cast<float*>(args_.out) + row * args_.n;
+    // Else few rows at a time: those of many, a power of two apart, would displace one another from the caches.
+    const bool at_once = whole_rows_ || rows * (last - column) * parts_ * kPanel <= kBlock;
     for (int64_t p = 0; p < args_.k; p += kDepth) {
       const int64_t depth = std::min(kDepth, args_.k - p);
       const int64_t group = std::max<int64_t>(kGrouped / (depth * kPanel * parts_), 1);
@@ -162,10 +164,10 @@ class Product {
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
               run_panel(arranged + begin * padded(depth), count, p, depth, panel,
                         out + begin * out_row + panel * kPanel, out_row);
+          if (ends && !at_once) finish(row + begin, count, first * kPanel, std::min(end * kPanel, width_));
         });
-        if (ends && !whole_rows_) finish(row, rows, first * kPanel, std::min(end * kPanel, width_));
       }
-      if (ends && whole_rows_) finish(row, rows, 0, width_);
+      if (ends && at_once) finish(row, rows, column * kPanel, std::min(last * kPanel, width_));
     }
     for (int64_t i = 0; i < rows && is_narrow(); ++i)
       narrow(args_.dtype, sums + i * out_row, columns,
