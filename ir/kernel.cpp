@@ -120,7 +120,9 @@ class Verifier {
            std::none_of(kernel_.buffers.begin(), kernel_.buffers.end(),
                         [](const KernelBuffer& b) { return b.role == BufferRole::scratch; });
   }
-  void coef(const Coef& c) const { require(c.literal || c.value >= 0, "a value slot is not negative"); }
+  void coef(const Coef& c) const { require(c.literal || is_value(c.value), "a value slot is not negative"); }
+  // Far more than any kernel has: a count of them does not overflow.
+  static bool is_value(int64_t slot) { return slot >= 0 && slot < int64_t{1} << 20; }
 
   void access(int number) const {
     const Access& a = kernel_.accesses[static_cast<size_t>(number)];
@@ -136,8 +138,8 @@ class Verifier {
   }
 
   // `present`: nodes defined so far; gathers may refer to nothing later.
-  void check_use(const Stage& stage, int number, int present) const {
-    require(number >= 0 && number < static_cast<int>(kernel_.accesses.size()), "a load or store names an access");
+  void check_use(const Stage& stage, int64_t number, int present) const {
+    require(number >= 0 && number < static_cast<int64_t>(kernel_.accesses.size()), "a load or store names an access");
     const Access& a = kernel_.accesses[static_cast<size_t>(number)];
     const bool scratch = kernel_.buffers[static_cast<size_t>(a.buffer)].role == BufferRole::scratch;
     require(!scratch || stage.inner, "scratch is used by inner stages only");
@@ -236,6 +238,8 @@ class Verifier {
       require(ids[k] >= 0 && ids[k] < node_, "operands are earlier nodes of the same body");
       types[k] = stage.body[static_cast<size_t>(ids[k])].dtype;
     }
+    for (size_t k = static_cast<size_t>(operands); k < ids.size(); ++k)
+      require(ids[k] >= -1 && ids[k] < node_, "operands that an operation does not have are -1 or earlier nodes");
     const auto same = [&] {
       return std::all_of(types.begin(), types.begin() + operands, [&](DType t) { return t == node.dtype; });
     };
@@ -248,10 +252,10 @@ class Verifier {
         require(stage.inner || node.imm < kernel_.outer_rank, "a stage that runs once has no inner index");
         break;
       case ScalarOp::extent:
-        require(node.dtype == DType::i64 && node.imm >= 0, "extent is i64 and names a slot");
+        require(node.dtype == DType::i64 && is_value(node.imm), "extent is i64 and names a slot");
         break;
       case ScalarOp::load: {
-        check_use(stage, static_cast<int>(node.imm), node_);
+        check_use(stage, node.imm, node_);
         const Access& a = kernel_.accesses[static_cast<size_t>(node.imm)];
         require(kernel_.buffers[static_cast<size_t>(a.buffer)].dtype == node.dtype, "a load keeps the buffer's dtype");
         break;

@@ -133,6 +133,18 @@ TEST_CASE("verify names the broken rule and shows the node") {
   CHECK_THROWS_WITH(verify(e.kernel), Catch::Contains("vector_axis"));
 }
 
+TEST_CASE("verify looks at numbers that no kernel of ours has, but a damaged file may") {
+  const auto rejected = [](const char* rule, void (*damage)(Kernel&)) {
+    Case c = affine(4);
+    damage(c.kernel);
+    CHECK_THROWS_WITH(verify(c.kernel), Catch::Contains(rule));
+  };
+  rejected("operands that an operation does not have", [](Kernel& k) { k.stages[0].body[0].c = 99; });
+  rejected("operands that an operation does not have", [](Kernel& k) { k.stages[0].body[0].a = -2; });
+  rejected("a load or store names an access", [](Kernel& k) { k.stages[0].body[0].imm += int64_t{1} << 32; });
+  rejected("a value slot", [](Kernel& k) { k.axes[0].extent = {false, INT64_MAX}; });
+}
+
 TEST_CASE("equal kernels have equal text, whatever they are called") {
   Case a = affine(4), b = affine(5);
   a.kernel.name = "one";
