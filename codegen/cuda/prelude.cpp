@@ -194,8 +194,10 @@ std::string prelude() {
 std::string prelude_for(std::string_view text) {
   std::array<bool, std::size(kPieces)> wanted{};
   std::string all(text);
-  for (size_t k = std::size(kPieces); k-- > 0;)
-    if ((wanted[k] = mentions(all, kPieces[k].name))) all += kPieces[k].text;
+  for (size_t k = std::size(kPieces); k-- > 0;) {
+    wanted[k] = mentions(all, kPieces[k].name);
+    if (wanted[k]) all += kPieces[k].text;
+  }
   std::string out(kTypes);
   for (size_t k = 0; k < std::size(kPieces); ++k)
     if (wanted[k]) out += kPieces[k].text;
