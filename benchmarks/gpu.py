@@ -1,9 +1,9 @@
 """Measure Tandem on an NVIDIA GPU, next to PyTorch and JAX where they are installed (`./dev bench --gpu [options]`).
 
-The cases are those of cases.py at sizes that fill a GPU, and training steps (gpu_cases.py). The limits are what this GPU
-does in this run: the bandwidth of a copy, and the rate of a large product of matrices in the same arithmetic. A sample is
-so many calls and one wait at the end, so what the host does is in it; contenders take turns. Results are written after
-every case.
+The cases are those of cases.py at sizes that fill a GPU, and training steps (gpu_cases.py). The limits are what this
+GPU does in this run: the bandwidth of a copy, and the rate of a large product of matrices in the same arithmetic. A
+sample is so many calls and one wait at the end, so what the host does is in it; contenders take turns. Results are
+written after every case.
 """
 
 from __future__ import annotations

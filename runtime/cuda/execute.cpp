@@ -12,9 +12,9 @@
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/matmul.h"
-#include "runtime/cuda/strided_copy.h"
 #include "runtime/cuda/put.h"
 #include "runtime/cuda/routines.h"
+#include "runtime/cuda/strided_copy.h"
 #include "runtime/frame.h"
 
 namespace tandem::cuda {
