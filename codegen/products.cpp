@@ -139,7 +139,8 @@ class Joining {
     return at;
   }
 
-  // Whether an operand would have gone before the launch needs memory for a result, and is not small beside the product.
+  // Whether an operand that is not small beside the product would have gone before the launch needs memory for a result,
+  // or before other steps do: updates of parameters come long after the products that are their gradients.
   bool holds_more(const Block& block, const Uses& uses, size_t at, size_t next, const Launch& launch) const {
     const auto& product = std::get<Matmul>(block[at].op);
     const auto goes = [&](int slot) {
@@ -148,6 +149,8 @@ class Joining {
     };
     const auto is_large = [&](int slot) { return 2 * elements_(slot) > elements_(product.out.slot) && goes(slot); };
     if (!is_large(product.a.slot) && !is_large(product.b.slot)) return false;
+    for (size_t between = at + 1; between < next; ++between)
+      if (!std::holds_alternative<Allocate>(block[between].op)) return true;
     const bool is_free = uses.last.at(product.out.slot) == uses.number[next];
     const Kernel& kernel = kernels_[static_cast<size_t>(launch.kernel)];
     for (size_t i = 0; i < launch.args.size(); ++i)
