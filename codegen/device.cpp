@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "codegen/cuda/backend.h"
+#include "codegen/cuda/module.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/strided_copy.h"
@@ -56,11 +57,22 @@ std::shared_ptr<const CompiledKernel> compile_text(Device device, const cuda::Ke
       cuda::compile({text.body, text.buffers, text.vals, {}}, {text.name, {}}, arch_of(device)), false);
 }
 
+bool has_compiler() {
+  static const bool found = [] {
+    try {
+      return !cuda::module_version().empty();
+    } catch (const Error&) {
+      return false;
+    }
+  }();
+  return found;
+}
+
 }  // namespace
 
 void connect_devices() {
   cuda::set_kernel_maker(made_for);
-  cuda::set_compile_text(compile_text);
+  cuda::set_compile_text(compile_text, has_compiler);
 }
 
 Backend& backend_of(Device device) {

@@ -44,6 +44,7 @@ std::vector<Touched> touched(const Call& op) {
 }
 std::vector<Touched> touched(const Put& op) { return {{&op.from, false}, {&op.index, false}, {&op.to, true}}; }
 std::vector<Touched> touched(const Matmul& op) { return {{&op.a, false}, {&op.b, false}, {&op.out, true}}; }
+std::vector<Touched> touched(const CheckIndex& op) { return {{&op.indices, false}}; }
 std::vector<Touched> touched(const HostCall& op) {
   std::vector<Touched> all;
   add(all, op.args);
@@ -147,6 +148,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
   static Storage* versioned_memory(int) { return nullptr; }
 
   void execute(const Put& op) {
+    if (!compiles_texts()) return on_host(op, nullptr, -1);
     PutAxis axes[kPutAxes];
     const PutArgs args = put_of(op, axes);
     std::optional<ProfileStep> profile;
@@ -159,6 +161,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
 
   // What comes after a check whose indices are wrong is done all the same: gathers read element 0, writes are left out.
   void execute(const CheckIndex& op) {
+    if (!compiles_texts()) return on_host(op, &op.failure, op.function);
     const int64_t size = dim(op.size);
     check_indices(by_text(named(op.origin, "check_index"), op.axis, size),
                   program_.slots[static_cast<size_t>(op.indices.slot)].dtype,
@@ -277,6 +280,8 @@ std::string need_of(const Program& program, const Step& step) {
         if constexpr (std::is_same_v<Op, Branch>) return "a branch that depends on a value";
         if constexpr (std::is_same_v<Op, Loop>) return "a loop whose end depends on a value";
         if constexpr (std::is_same_v<Op, HostCall>) return "a function of the host";
+        if constexpr (std::is_same_v<Op, CheckIndex> || std::is_same_v<Op, Put>)
+          if (!compiles_texts()) return "a check of indices or a write at them, for which NVRTC is missing";
         if constexpr (std::is_same_v<Op, Call>)
           if (!find_device_routine(op.routine->name))
             return fmt::format("the routine {}, which the CPU runs", op.routine->name);

@@ -6,6 +6,7 @@
 namespace tandem::cuda {
 
 const DeviceRoutine* find_device_routine(std::string_view name) {
+  if (!compiles_texts()) return nullptr;
   static const std::array families = {convolution_routines(), sort_routines()};
   for (const std::span<const DeviceRoutine> family : families)
     for (const DeviceRoutine& routine : family)

@@ -14,7 +14,7 @@ struct DeviceRoutine {
   bool (*run)(const TextLaunch& launch, const RoutineArgs& args);
 };
 
-const DeviceRoutine* find_device_routine(std::string_view name);  // null when there is none
+const DeviceRoutine* find_device_routine(std::string_view name);  // null: the host does it
 
 // Each in a file of its own.
 std::span<const DeviceRoutine> convolution_routines();

@@ -8,6 +8,7 @@ namespace tandem::cuda {
 namespace {
 
 std::atomic<CompileText> compile_text{nullptr};
+std::atomic<bool (*)()> compile_possible{nullptr};
 
 }  // namespace
 
@@ -17,7 +18,15 @@ struct TextKernels::Entry {
   std::shared_ptr<const CompiledKernel> code;
 };
 
-void set_compile_text(CompileText compile) { compile_text = compile; }
+void set_compile_text(CompileText compile, bool (*possible)()) {
+  compile_text = compile;
+  compile_possible = possible;
+}
+
+bool compiles_texts() {
+  const auto possible = compile_possible.load();
+  return possible && possible();
+}
 
 TextKernels& TextKernels::all() {
   static auto* made = new TextKernels;

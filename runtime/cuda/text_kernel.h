@@ -21,7 +21,10 @@ struct KernelText {
 };
 
 using CompileText = std::shared_ptr<const CompiledKernel> (*)(Device device, const KernelText& text);
-void set_compile_text(CompileText compile);
+// `possible`: whether there is a compiler after all.
+void set_compile_text(CompileText compile, bool (*possible)());
+// Else the host does what such kernels would: where a file is run without a compiler.
+bool compiles_texts();
 
 // Of what a process has compiled already, or compiles now. `text()` gives a KernelText and is called for new ones only.
 class TextKernels {
