@@ -50,9 +50,11 @@ def run(source: str, **environment: str) -> str:
     """Run a program on the stub and return what it prints; its failure is the test's."""
     if not (STUBS / "libcuda_stub.so").exists():
         pytest.fail(f"the stub of the driver is not built ({STUBS}); need ./dev build, which builds the C++ tests")
+    # What the stub of NVRTC makes must not be found by NVRTC itself, which has the same version.
+    cache = {"TANDEM_CACHE_DIR": str(Path(os.environ["TANDEM_CACHE_DIR"]) / "of_the_stub")}
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(source)],
-        env=os.environ | SETTINGS | environment,
+        env=os.environ | SETTINGS | cache | environment,
         capture_output=True,
         text=True,
         timeout=600,
