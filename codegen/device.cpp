@@ -47,10 +47,7 @@ std::shared_ptr<const CompiledKernel> made_for(Device device, const Kernel& kern
   return backend_of(device).compile(kernel);
 }
 
-int arch_of(Device device) {
-  const cuda::Properties& properties = cuda::Gpu::at(device.index).properties;
-  return properties.major * 10 + properties.minor;
-}
+int arch_of(Device device) { return cuda::Gpu::at(device.index).properties.arch(); }
 
 std::shared_ptr<const CompiledKernel> compile_text(Device device, const cuda::KernelText& text) {
   return std::make_shared<const cuda::DeviceCode>(

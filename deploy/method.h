@@ -64,8 +64,6 @@ Method read_method(std::string_view bytes, int64_t version);
 void check(const Method& method);
 std::string kernels_bytes(const std::vector<Kernel>& kernels);
 std::vector<Kernel> read_kernels(std::string_view bytes, int64_t version);
-size_t buffers_of(const Kernel& kernel);  // that it is given
-size_t values_of(const Kernel& kernel);   // and how many values at least
 
 // A kernel for a GPU, and what it is checked against when it is read.
 std::string device_kernel_bytes(const DeviceKernel& kernel);

@@ -12,11 +12,6 @@ namespace tandem::deploy {
 
 namespace {
 
-int arch_of(Device device) {
-  const cuda::Properties& properties = cuda::Gpu::at(device.index).properties;
-  return properties.major * 10 + properties.minor;
-}
-
 // Made for it, else for an earlier one of its generation, else PTX of the newest that the driver can translate.
 const std::string* best_of(const std::vector<std::string>& there, int arch) {
   const std::string* best = nullptr;
@@ -31,7 +26,7 @@ const std::string* best_of(const std::vector<std::string>& there, int arch) {
 Target for_gpu(const std::string& wanted, const std::vector<std::string>& there) {
   const std::optional<DeviceTarget> by_name = device_target(wanted);
   const Device device = cuda::device_from(by_name ? "cuda" : wanted);
-  const int arch = arch_of(device);
+  const int arch = cuda::Gpu::at(device.index).properties.arch();
   const std::string* found = by_name ? nullptr : best_of(there, arch);
   if (by_name && runs_on(*by_name, arch))
     if (const auto same = std::find(there.begin(), there.end(), wanted); same != there.end()) found = &*same;

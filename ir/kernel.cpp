@@ -333,6 +333,29 @@ bool is_column_mode(const Kernel& kernel) {
   return kernel.outer_rank > 0 && kernel.vector_axis == kernel.outer_rank - 1;
 }
 
+size_t buffers_of(const Kernel& kernel) {
+  const auto is_passed = [](const KernelBuffer& buffer) { return buffer.role != BufferRole::scratch; };
+  return static_cast<size_t>(std::count_if(kernel.buffers.begin(), kernel.buffers.end(), is_passed));
+}
+
+size_t values_of(const Kernel& kernel) {
+  int64_t most = 0;
+  const auto see = [&most](const Coef& c) {
+    if (!c.literal) most = std::max(most, c.value + 1);
+  };
+  for (const Axis& axis : kernel.axes) see(axis.extent);
+  for (const Access& access : kernel.accesses) {
+    see(access.offset);
+    for (const Coef& stride : access.strides) see(stride);
+    for (const Gather& gather : access.gathers) see(gather.stride), see(gather.extent);
+  }
+  for (const Stage& stage : kernel.stages)
+    for (const ScalarNode& node : stage.body)
+      if (node.op == ScalarOp::extent) most = std::max(most, node.imm + 1);
+  if (kernel.window >= 0) most = std::max<int64_t>(most, kernel.window + 2);
+  return static_cast<size_t>(most);
+}
+
 int64_t value_of(const Coef& coef, const int64_t* vals) { return coef.literal ? coef.value : vals[coef.value]; }
 
 int64_t parallel_range(const Kernel& kernel, const int64_t* vals) {

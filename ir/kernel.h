@@ -223,6 +223,8 @@ inline constexpr int kVectorWidth = 16;
 
 bool is_flat_map(const Kernel& kernel);  // the outer_rank == 0 case whose range is the inner axis
 bool is_column_mode(const Kernel& kernel);
+size_t buffers_of(const Kernel& kernel);  // that a launch is given
+size_t values_of(const Kernel& kernel);   // and how many values at least
 int64_t value_of(const Coef& coef, const int64_t* vals);
 int64_t parallel_range(const Kernel& kernel, const int64_t* vals);
 // Inner points times tile width (column mode) times the element sizes of the scratch buffers, each rounded up to 64.

@@ -50,19 +50,8 @@ Source Emitter::run() {
   find_kept();
   Source out;
   out.rule = rule_;
-  for (const KernelBuffer& buffer : k_.buffers) out.buffers += buffer.role != BufferRole::scratch;
-  const auto count = [&](const Coef& c) {
-    if (!c.literal) out.vals = std::max(out.vals, static_cast<int>(c.value) + 1);
-  };
-  for (const Axis& axis : k_.axes) count(axis.extent);
-  for (const Access& access : k_.accesses) {
-    count(access.offset);
-    for (const Coef& c : access.strides) count(c);
-    for (const Gather& g : access.gathers) count(g.stride), count(g.extent);
-  }
-  for (const Stage& stage : k_.stages)
-    for (const ScalarNode& node : stage.body)
-      if (node.op == ScalarOp::extent) count(Coef{false, node.imm});
+  out.buffers = static_cast<int>(buffers_of(k_));
+  out.vals = static_cast<int>(values_of(k_));
   t_.line("struct Args {{ void* ptrs[{}]; i64 vals[{}]; void* scratch; i64* status; }};", std::max(1, out.buffers),
           std::max(1, out.vals));
   t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", most_threads(rule_.schedule),

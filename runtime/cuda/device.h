@@ -21,7 +21,8 @@ namespace tandem::cuda {
 struct Properties {
   std::string name;
   int major = 0, minor = 0;  // compute capability: 9.0 is sm_90
-  size_t memory = 0;         // bytes
+  int arch() const { return major * 10 + minor; }
+  size_t memory = 0;  // bytes
   int multiprocessors = 0, warp_size = 0;
   int max_threads_per_block = 0, max_threads_per_multiprocessor = 0;
   int max_shared_memory = 0;                  // bytes a block can ask for

@@ -35,14 +35,13 @@ TextKernels& TextKernels::all() {
 
 namespace {
 
-int arch_of(const Gpu& gpu) { return gpu.properties.major * 10 + gpu.properties.minor; }
 const DeviceCode& code_of(const CompiledKernel& code) { return dynamic_cast<const DeviceCode&>(code); }
 
 }  // namespace
 
 const DeviceCode* TextKernels::find(Gpu& gpu, const std::string& name) const {
   const std::lock_guard lock(mutex_);
-  const int arch = arch_of(gpu);
+  const int arch = gpu.properties.arch();
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const auto& entry) { return entry->arch == arch && entry->name == name; });
   return found == entries_.end() ? nullptr : &code_of(*(*found)->code);
@@ -53,7 +52,7 @@ const DeviceCode& TextKernels::add(Gpu& gpu, const KernelText& text) {
   check_internal(compile != nullptr, "nobody compiles the text of {}", text.name);
   auto code = compile({Device::Type::cuda, gpu.index}, text);
   const std::lock_guard lock(mutex_);
-  entries_.push_back(std::make_shared<Entry>(Entry{arch_of(gpu), text.name, std::move(code)}));
+  entries_.push_back(std::make_shared<Entry>(Entry{gpu.properties.arch(), text.name, std::move(code)}));
   return code_of(*entries_.back()->code);
 }
 
