@@ -10,7 +10,7 @@ from typing import Any
 from cases import Case
 from peers import Peer, leaves
 
-SAMPLE = 2e-4  # seconds: shorter calls are repeated until a sample is as long as that
+SAMPLE = 4e-3  # seconds: shorter calls are repeated until a sample is as long as that
 SETTLE = 5e-3  # seconds: thread pools go to sleep, or at least stop spinning, before the next one is measured
 
 

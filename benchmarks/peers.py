@@ -44,13 +44,15 @@ def drjit_library() -> str | None:
 
 class Peer:
     name = "?"
+    key: str | None = None  # whose ways of cases are taken, where not its own
     library: Any = None
     xp: Any = None  # of the formulas
 
     def accepts(self, case: Case) -> bool:
         if case.only and self.name not in case.only:
             return False
-        return self.name in case.ways or self.name in case.made or (case.formula is not None and self.knows(case))
+        key = self.key or self.name
+        return key in case.ways or key in case.made or (case.formula is not None and self.knows(case))
 
     def knows(self, case: Case) -> bool:
         """Return whether the case's formula, or what this library has for it, can be computed."""
@@ -64,10 +66,11 @@ class Peer:
         return self.compiled(self.written(case))
 
     def written(self, case: Case) -> Callable[..., Any]:
-        if self.name in case.made:
-            made: Callable[..., Any] = case.made[self.name](self.library)
+        key = self.key or self.name
+        if key in case.made:
+            made: Callable[..., Any] = case.made[key](self.library)
             return made
-        way = case.ways.get(self.name)
+        way = case.ways.get(key)
         return bind(way or case.formula, self.library if way else self.xp, len(case.inputs(shrink=64)))
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,6 +110,20 @@ class Tandem(TandemEager):
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = self.library.script(function)
+        return compiled
+
+
+class TandemFast(Tandem):
+    """Compiled with `numerics="fast"`, where a goal may be met that way."""
+
+    name = "fast"
+    key = "tandem"
+
+    def accepts(self, case: Case) -> bool:
+        return case.fast and super().accepts(case)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = self.library.script(function, numerics="fast")
         return compiled
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import memory
 import startup
-from peers import PEERS, Tandem, TandemEager, available, limit_threads
+from peers import PEERS, Tandem, TandemEager, TandemFast, available, limit_threads
 from startup import Samples
 
 Startup = tuple[str, str, Samples, float | None]
@@ -70,7 +70,7 @@ def main() -> int:
     os.environ["TANDEM_CACHE_DIR"] = cache.name  # first calls compile
     from measure import run_case
 
-    contenders = [Tandem(), TandemEager()]
+    contenders = [Tandem(), TandemFast(), TandemEager()]
     peers, reasons = available([name for name in options.wanted if name in PEERS])
     for reason in reasons:
         print(f"left out: {reason}", file=sys.stderr)

@@ -15,7 +15,7 @@ sys.path.insert(0, str(FOLDER))
 from cases import CASES  # noqa: E402
 from loops import LOOPS  # noqa: E402
 from measure import run_case, timed  # noqa: E402
-from peers import NumPy, Tandem, TandemEager, leaves  # noqa: E402
+from peers import NumPy, Tandem, TandemEager, TandemFast, leaves  # noqa: E402
 from picture import draw  # noqa: E402
 from table import Row, duration, regressions, render, render_first, set_limits  # noqa: E402
 
@@ -25,14 +25,14 @@ def test_every_contender_computes_the_same(case):
     arrays = case.inputs(shrink=64)
     reference = NumPy()
     results = {}
-    for peer in (Tandem(), TandemEager(), reference):
+    for peer in (Tandem(), TandemFast(), TandemEager(), reference):
         if peer.accepts(case):
             value = peer.function(case)(*(peer.put(array) for array in arrays))
             results[peer.name] = [peer.get(leaf) for leaf in leaves(value)]
     if {"tandem", "eager"} <= set(results):
         for one, other in zip(results["tandem"], results["eager"], strict=True):
             assert one.tobytes() == other.tobytes()
-    for name in set(results) & {"tandem", "eager"}:
+    for name in set(results) & {"tandem", "fast", "eager"}:
         for got, expected in zip(results[name], results.get("numpy", results[name]), strict=True):
             assert got.dtype == np.float32
             case.check(got, expected, name)
@@ -79,6 +79,8 @@ def test_goals_are_judged_against_the_best_peer():
     assert Row("a", "", seconds).met is None
     assert Row("a", "", {"tandem": 1.0}, goal_ratio=1.0).met is None
     assert Row("a", "", {"tandem": 2e-6}, goal_seconds=1.5e-6).met is False
+    assert Row("a", "", {**seconds, "fast": 1.05}, goal_ratio=1.1).met is True
+    assert Row("a", "", {**seconds, "fast": 0.5}).best_peer == "jax"
     assert Row("a", "", seconds).best_peer == "jax"
     assert Row("a", "", seconds).ratio == pytest.approx(1.2)
 
