@@ -1,6 +1,7 @@
 #include "deploy/model.h"
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <optional>
 
@@ -193,8 +194,14 @@ void Model::add_copy_kernels(const Pack& objects, int64_t version) {
 void Model::read_state(std::string_view weights, char* data) {
   for (const Weight& weight : read_weights(weights)) {
     char* start = data + weight.offset;
-    Array array{weight.dtype, weight.sizes, contiguous_strides(weight.sizes), part_of(file_, start, weight.bytes),
-                start};
+    StorageRef storage;
+    if (reinterpret_cast<uintptr_t>(start) % size_of(real_type(weight.dtype)) == 0) {
+      storage = part_of(file_, start, weight.bytes);
+    } else {  // another program wrote the archive
+      storage = allocate(weight.bytes);
+      start = static_cast<char*>(std::memcpy(storage->data, start, weight.bytes));
+    }
+    Array array{weight.dtype, weight.sizes, contiguous_strides(weight.sizes), std::move(storage), start};
     state_.push_back({weight.name, array, array});
   }
 }

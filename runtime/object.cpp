@@ -95,6 +95,8 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
 
+  size_t size() const { return bytes_.size(); }
+
   std::string_view range(uint64_t offset, uint64_t size) const {
     if (offset > bytes_.size() || size > bytes_.size() - offset) malformed("bytes {}+{} lie outside", offset, size);
     return bytes_.substr(offset, size);
@@ -246,12 +248,15 @@ class Loader {
   }
 
   void read_relocations() {
+    uint64_t bytes = 0;
     for (const Section& section : sections_) {
       const Elf64_Shdr& header = section.header;
       if (header.sh_type != SHT_RELA && header.sh_type != SHT_REL) continue;
       if (header.sh_info >= sections_.size()) malformed("relocations of section {}", header.sh_info);
       if (sections_[header.sh_info].part == Part::none) continue;  // debug and unwind information
       if (header.sh_type == SHT_REL || header.sh_link != symbol_section_) malformed("relocations of unknown form");
+      bytes += header.sh_size;  // tables that overlap could ask for any amount of memory
+      if (bytes > file_.size()) malformed("its relocations do not fit into it");
       relocations_.emplace_back(header.sh_info,
                                 file_.table<Elf64_Rela>(header.sh_offset, header.sh_size, header.sh_entsize));
       for (const Elf64_Rela& entry : relocations_.back().second) reserve(entry);

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <span>
 
 #include "ir/error.h"
 
@@ -72,17 +71,32 @@ Pack::Pack(std::string_view bytes) : bytes_(bytes) {
   if (header.magic != kMagic || header.version != kVersion ||
       header.count > (bytes_.size() - sizeof header) / sizeof(Row))
     return;
-  rows_ = {reinterpret_cast<const Row*>(bytes_.data() + sizeof header), header.count};
+  count_ = header.count;
+}
+
+// Copied: bytes of a file that another program wrote begin anywhere.
+Pack::Row Pack::row(size_t number) const {
+  Row row;
+  std::memcpy(&row, bytes_.data() + sizeof(Header) + number * sizeof row, sizeof row);
+  return row;
 }
 
 std::string_view Pack::find(const CacheKey& key) const {
-  const auto row = std::lower_bound(rows_.begin(), rows_.end(), key.words.data(),
-                                    [](const Row& r, const uint64_t* words) { return before(r.key, words); });
-  if (row == rows_.end() || before(key.words.data(), row->key)) return {};
-  if (row->offset > bytes_.size() || row->length > bytes_.size() - row->offset) return {};
-  const std::string_view object = bytes_.substr(row->offset, row->length);
+  size_t begin = 0;  // the first row whose key is not before
+  for (size_t end = count_; begin < end;) {
+    const size_t middle = begin + (end - begin) / 2;
+    if (before(row(middle).key, key.words.data()))
+      begin = middle + 1;
+    else
+      end = middle;
+  }
+  if (begin == count_) return {};
+  const Row found = row(begin);
+  if (before(key.words.data(), found.key)) return {};
+  if (found.offset > bytes_.size() || found.length > bytes_.size() - found.offset) return {};
+  const std::string_view object = bytes_.substr(found.offset, found.length);
   const CacheKey sum = hash128(object);
-  return sum.words[0] == row->checksum[0] && sum.words[1] == row->checksum[1] ? object : std::string_view{};
+  return sum.words[0] == found.checksum[0] && sum.words[1] == found.checksum[1] ? object : std::string_view{};
 }
 
 std::string pack_bytes(std::vector<std::pair<CacheKey, std::string>> entries) {

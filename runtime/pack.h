@@ -1,7 +1,6 @@
 // Packs: many small objects under 128-bit keys in one read-only block of bytes.
 #pragma once
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +10,7 @@
 
 namespace tandem {
 
-// The bytes, which begin at a multiple of 8, must outlive it. Whatever is missing, cut short or damaged is not found.
+// The bytes must outlive it. Whatever is missing, cut short or damaged is not found.
 class Pack {
  public:
   struct Row;
@@ -19,8 +18,9 @@ class Pack {
   std::string_view find(const CacheKey& key) const;  // empty when there is none
 
  private:
+  Row row(size_t number) const;
   std::string_view bytes_;
-  std::span<const Row> rows_;
+  size_t count_ = 0;
 };
 
 std::string pack_bytes(std::vector<std::pair<CacheKey, std::string>> entries);

@@ -1,5 +1,5 @@
 // libFuzzer target: no bytes whatsoever may crash the readers of saved models. The first byte chooses the reader. Built
-// with -DTANDEM_FUZZ=ON by clang; see docs/deploy.md.
+// with -DTANDEM_FUZZ=ON by clang; see tests/CMakeLists.txt.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,6 +10,8 @@
 #include "deploy/weights.h"
 #include "ir/error.h"
 #include "runtime/cuda/strided_copy.h"
+#include "runtime/object.h"
+#include "runtime/pack.h"
 
 using namespace tandem;
 using namespace tandem::deploy;
@@ -34,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   try {
-    switch (data[0] % 6) {
+    switch (data[0] % 8) {
       case 0: load(bytes); break;
       case 1: read_weights(bytes); break;
       case 2: read_kernels(bytes, kVersion); break;
@@ -56,6 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         launch_of(read_device_kernel(bytes, kernel, kVersion).rule, values);
         break;
       }
+      case 5: LoadedObject::load(bytes, kEntryPoint); break;
+      case 6: Pack(std::string(bytes)).find(CacheKey{{0, 0}}); break;
       default:
         for (const auto& [name, entry] : read_zip(bytes)) verify_checksum(name, entry);
     }

@@ -1,5 +1,8 @@
 #include "runtime/object.h"
 
+#include <elf.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <vector>
 
 #include "ir/error.h"
 #include "runtime/object_reloc.h"
@@ -124,6 +128,25 @@ TEST_CASE("what cannot be loaded is refused with a reason") {
   std::string other_machine = good;
   other_machine[18] = 40;  // 32-bit ARM
   refuse(other_machine, "entry", "it is for machine");
+}
+
+TEST_CASE("relocations that overlap cannot ask for more memory than the file has bytes") {
+  std::string bytes = compile(kProgram);
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  std::vector<Elf64_Shdr> sections(header.e_shnum);
+  std::memcpy(sections.data(), bytes.data() + header.e_shoff, sections.size() * sizeof(Elf64_Shdr));
+  const auto table = std::find_if(sections.begin(), sections.end(), [&sections](const Elf64_Shdr& section) {
+    return section.sh_type == SHT_RELA && sections[section.sh_info].sh_type == SHT_PROGBITS &&
+           (sections[section.sh_info].sh_flags & SHF_EXECINSTR) != 0;
+  });
+  REQUIRE(table != sections.end());
+  sections.resize(50000, *table);
+  header.e_shoff = bytes.size();
+  header.e_shnum = static_cast<Elf64_Half>(sections.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  bytes.append(reinterpret_cast<const char*>(sections.data()), sections.size() * sizeof(Elf64_Shdr));
+  CHECK_THROWS_WITH(LoadedObject::load(bytes, "entry"), Catch::Contains("relocations do not fit"));
 }
 
 TEST_CASE("truncated objects never crash the loader") {
