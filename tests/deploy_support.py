@@ -6,13 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
+from conftest import ROOT, SANITIZED
 
 BUILD = Path(os.environ.get("TANDEM_BUILD_DIR", ROOT / "build/dev"))
 CMAKE = shutil.which("cmake") or str(Path(sys.executable).parent / "cmake")
 
 
+# Programs that use a library built with sanitizers are built with them, too; compilers and linkers themselves are not.
+SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZED else []
+
+
 def run(*command, env=None, check=True, **options):
+    if SANITIZED:
+        env = {name: value for name, value in (os.environ if env is None else env).items() if name != "LD_PRELOAD"}
+        env |= dict.fromkeys(("CFLAGS", "CXXFLAGS", "LDFLAGS"), " ".join(SANITIZERS))
     done = subprocess.run(
         [str(word) for word in command], env=env, text=True, capture_output=True, timeout=300, **options
     )

@@ -17,6 +17,7 @@ import pytest
 from cuda_support import STUBS, run
 
 import tandem as td
+from conftest import SANITIZED
 from deploy_support import BUILD
 from nvrtc_support import nvrtc_file
 
@@ -304,7 +305,10 @@ def test_a_program_in_cpp(folder: Path, tmp_path: Path) -> None:
     library = BUILD / "runtime/lib/libtandem_runtime.a"
     include = Path(__file__).parents[2] / "deploy" / "api"
     command = [compiler, "-std=c++17", f"-I{include}", "main.cpp", str(library), "-lpthread", "-ldl", "-o", "program"]
-    subprocess.run(command, cwd=tmp_path, check=True)
+    if SANITIZED:
+        command.append("-fsanitize=address,undefined")  # as the library
+    without = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # of the sanitizers
+    subprocess.run(command, cwd=tmp_path, env=without, check=True)
     done = bare_run(tmp_path / "program", folder / "m.tdm", tmp_path / "later.tdm")
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()
