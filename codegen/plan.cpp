@@ -64,7 +64,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
       count *= builder.hint(program.dims[static_cast<size_t>(extent)]);
     return count;
   };
-  join_epilogues(program.body, builder.plan, builder.rows_of, builder.shareable, elements);
+  join_epilogues(program, builder.plan, builder.rows_of, builder.shareable, elements);
   mark_staying(program.body, builder.plan.kernels);
   plan_lifetimes(program, builder.shareable);
   builder.compile();

@@ -66,8 +66,8 @@ bool reads_in_place(const Launch& launch, int to, int from, std::span<const Shar
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
 // Before that (codegen/products.cpp): a launch that a product can run on its blocks becomes a part of the product's step.
 // `rows_of`: by number of the kernel. `elements`: of a slot, roughly. The plan's library nodes get the names of the new
-// steps. Not where an operand of the product that dies with it would be there beside a result, which takes more memory.
-void join_epilogues(Block& block, Plan& plan, std::span<const std::vector<RowsOf>> rows_of,
+// steps. Two products with such a launch between them, attention, become one. Not where an operand of the product that dies with it would be there beside a result, which takes more memory.
+void join_epilogues(Program& program, Plan& plan, std::span<const std::vector<RowsOf>> rows_of,
                     std::span<const SharePair> shareable, const std::function<int64_t(int)>& elements);
 // And products in loops learn which right-hand matrices stay as they are.
 void mark_staying(Block& block, std::span<const Kernel> kernels);

@@ -12,7 +12,8 @@ bool binds(const Block& block, int slot) {
 }
 
 const Launch* launch_of(const Step& step) {
-  if (const auto* product = std::get_if<Matmul>(&step.op)) return product->then ? &product->then->launch : nullptr;
+  if (const auto* product = std::get_if<Matmul>(&step.op))
+    return product->then && !product->onward ? &product->then->launch : nullptr;
   return std::get_if<Launch>(&step.op);
 }
 
@@ -69,7 +70,13 @@ void collect(const Step& step, Slots& used, Slots& defined) {
   if (const Launch* launch = launch_of(step))
     for (const Operand& arg : launch->args) use(arg.slot);
   std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); }, [&](const Launch&) {},
-                      [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
+                      [&](const Matmul& s) {
+                        use(s.a.slot), use(s.b.slot);
+                        if (!s.onward) return use(s.out.slot);
+                        use(s.onward->b.slot), use(s.onward->out.slot);
+                        for (const Operand& arg : s.then->launch.args)
+                          if (arg.slot != s.out.slot && arg.slot != s.onward->a.slot) use(arg.slot);
+                      },
                       [&](const Call& s) {
                         for (const View& input : s.inputs) use(input.slot);
                         use(s.out.slot);

@@ -54,6 +54,7 @@ void for_each_slot(Step& step, Visit&& visit) {
                       [&](Matmul& s) {
                         visit(s.a.slot), visit(s.b.slot), visit(s.out.slot);
                         if (s.then) on_launch(s.then->launch);
+                        if (s.onward) visit(s.onward->a.slot), visit(s.onward->b.slot), visit(s.onward->out.slot);
                       },
                       [&](Call& s) {
                         for (View& input : s.inputs) visit(input.slot);

@@ -119,9 +119,14 @@ void describe(Wire& wire, Epilogue& s) {
   wire(s.launch, s.parts, s.window);
 }
 template <class Wire>
+void describe(Wire& wire, Onward& s) {
+  wire(s.a, s.b, s.out);
+}
+template <class Wire>
 void describe(Wire& wire, Matmul& s) {
   wire(s.a, s.b, s.out, s.origin);
   if (wire.version() >= 3) wire(s.then, s.b_stays);
+  if (wire.version() >= 4) wire(s.onward);
 }
 template <class Wire>
 void describe(Wire& wire, const Routine*& routine) {

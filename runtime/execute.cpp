@@ -63,8 +63,9 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin(profile, EventKind::kernel, launch.kernel, &op, op.cost * static_cast<double>(dim(op.range)) > kLong);
-    parallel_for(dim(op.range), op.grain, op.cost,
-                 [&](int64_t begin, int64_t end) { launch.run(begin, end, launch.values.data()); });
+    parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
+      launch.run(begin, end, launch.values.data(), launch.pointers.data());
+    });
     count(launch, profile);
     profile.reset();
     end(launch);
@@ -75,21 +76,32 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     Started(CpuFrame& frame, const Launch& op)
         : kernel(frame.program_.kernels[static_cast<size_t>(op.kernel)]),
           pointers(op.args.size()),
+          pointer_count(op.args.size()),
           values(op.vals.size()),
           value_count(op.vals.size()),
           scratch_bytes(op.scratch_bytes < 0 ? 0 : frame.dim(op.scratch_bytes)) {
       for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = frame.address(op.args[i].slot, op.args[i].offset);
       for (size_t i = 0; i < op.vals.size(); ++i) values[i] = frame.dim(op.vals[i]);
     }
-    void run(int64_t begin, int64_t end, const int64_t* vals) {
+    void run(int64_t begin, int64_t end, const int64_t* vals, void* const* args) {
       int64_t status[2] = {0, 0};
       StorageRef scratch;
       if (scratch_bytes > 0) scratch = allocate(static_cast<size_t>(scratch_bytes));
-      kernel->code->run(begin, end, pointers.data(), vals, scratch ? scratch->data : nullptr, status);
+      kernel->code->run(begin, end, args, vals, scratch ? scratch->data : nullptr, status);
       if (status[0] != 0 && !failure.seen.exchange(true)) std::copy_n(status, 2, failure.status);
+    }
+    // Columns [column, end) are the window, if it has one.
+    void run(int64_t begin, int64_t end, int window, int64_t column, int64_t column_end, void* const* args) {
+      if (window < 0) return run(begin, end, values.data(), args);
+      detail::Scratch<int64_t, 48> changed(value_count);
+      std::copy_n(values.data(), value_count, changed.data());
+      changed[static_cast<size_t>(window)] = column;
+      changed[static_cast<size_t>(window) + 1] = column_end;
+      run(begin, end, changed.data(), args);
     }
     const std::shared_ptr<const KernelCode>& kernel;
     detail::Scratch<void*, 24> pointers;
+    size_t pointer_count;
     detail::Scratch<int64_t, 48> values;
     size_t value_count;
     int64_t scratch_bytes;
@@ -121,6 +133,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
                                                  {dims_.data(), program_.dims.size()}));
   }
   void execute(const Matmul& op) {
+    if (op.onward) return go_onward(op);
     const size_t rank = op.out.shape.size();
     detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * (rank - 2));
     std::optional<ProfileStep> profile;
@@ -133,7 +146,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
         profile->written = bytes_of(op.out);
       }
     }
-    MatmulArgs args = product(op, batch.data());
+    MatmulArgs args = product(op.a, op.b, op.out, batch.data());
     args.b_memory = versioned_memory(op.b.slot);
     args.b_copies = op.b_stays ? loop_copies_ : nullptr;
     ++stats_.library_calls;
@@ -151,12 +164,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     } context{{*this, op.launch}, op.window};
     const auto run = [](void* given, int64_t row, int64_t rows, int64_t column, int64_t columns) {
       auto& [launch, window] = *static_cast<Context*>(given);
-      if (window < 0) return launch.run(row, row + rows, launch.values.data());
-      detail::Scratch<int64_t, 48> values(launch.value_count);
-      std::copy_n(launch.values.data(), launch.value_count, values.data());
-      values[static_cast<size_t>(window)] = column;
-      values[static_cast<size_t>(window) + 1] = column + columns;
-      launch.run(row, row + rows, values.data());
+      launch.run(row, row + rows, window, column, column + columns, launch.pointers.data());
     };
     int64_t rows = args.m;
     for (int i = 0; i < args.batch_rank; ++i) rows *= args.batch[i];
@@ -169,6 +177,52 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     count(context.launch, profile);
     profile.reset();
     end(context.launch);
+  }
+
+  // Some rows at a time, or, where that is not to be had, one step after the other.
+  void go_onward(const Matmul& op) {
+    const size_t numbers = 3 * (op.out.shape.size() - 2);
+    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(numbers), next_batch(numbers);
+    const Onward& next = *op.onward;
+    const MatmulArgs first = product(op.a, op.b, op.out, batch.data());
+    const MatmulArgs second = product(next.a, next.b, next.out, next_batch.data());
+    std::optional<ProfileStep> profile;
+    if (profiling()) [[unlikely]] {
+      begin(profile, EventKind::library, op.origin, &op, count_of(op.out) * (first.k + second.n) >= kLongProducts);
+      if (profile) {
+        profile->read = bytes_of(op.a) + bytes_of(op.b) + bytes_of(next.b);
+        profile->written = bytes_of(next.out);
+      }
+    }
+    struct Context {
+      Started launch;
+      const Matmul& op;
+      int64_t columns;
+    } context{{*this, op.then->launch}, op, first.n};
+    const auto run = [](void* given, int64_t row, int64_t rows, float* product, float* result) {
+      auto& [launch, op, columns] = *static_cast<Context*>(given);
+      detail::Scratch<void*, 24> pointers(launch.pointer_count);
+      std::copy_n(launch.pointers.data(), launch.pointer_count, pointers.data());
+      for (size_t i = 0; i < launch.pointer_count; ++i) {
+        const int slot = op.then->launch.args[i].slot;
+        if (slot == op.out.slot) pointers[i] = product - row * columns;
+        if (slot == op.onward->a.slot) pointers[i] = result - row * columns;
+      }
+      launch.run(row, row + rows, op.then->window, 0, columns, pointers.data());
+    };
+    if (count_of(op.out) == dim(op.then->launch.range) * first.n && matmul_onward(first, {run, &context}, second)) {
+      stats_.library_calls += 2;
+      count(context.launch, profile);
+      profile.reset();
+      return end(context.launch);
+    }
+    profile.reset();
+    for (const View* between : {&op.out, &next.a}) hold(between->slot, count_of(*between));
+    Matmul first_step = op;
+    first_step.onward.reset();
+    execute(first_step);
+    execute(Matmul{next.a, next.b, next.out, op.origin});
+    for (const View* between : {&op.out, &next.a}) clear(at(between->slot));
   }
 
   void execute(const Call& op) {

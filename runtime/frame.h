@@ -163,16 +163,19 @@ class Frame {
     if (profile) profile->read = profile->written = bytes;
   }
 
-  void execute(const Allocate& op) {
-    Held& held = at(op.slot);
+  void execute(const Allocate& op) { hold(op.slot, dim(op.count), op.reuse); }
+
+  // Memory of `count` elements for a slot, or that of `reuse`, if it will do.
+  void hold(int slot, int64_t count, int reuse = -1) {
+    Held& held = at(slot);
     clear(held);
-    const int64_t count = dim(op.count), size = element_size(op.slot);
+    const int64_t size = element_size(slot);
     if (count < 0)
       throw_error(ErrorKind::shape, "{}: got a buffer of {} elements; need at least 0", program_.name, count);
     int64_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) bytes = INT64_MAX;  // refused by allocate, with its message
-    if (op.reuse >= 0) {
-      const Held& old = at(op.reuse);
+    if (reuse >= 0) {
+      const Held& old = at(reuse);
       const Storage* storage = old.storage;
       if (old.counted && Machine::is_own(*storage) && storage->data == old.data &&
           storage->capacity >= static_cast<size_t>(bytes) && storage->references.load(std::memory_order_acquire) == 1) {
@@ -234,30 +237,30 @@ class Frame {
   }
 
   // What a product of matrices is of. `batch` has three numbers for each axis in front of the last two.
-  MatmulArgs product(const Matmul& op, int64_t* batch) {
-    const size_t rank = op.out.shape.size(), batch_rank = rank - 2, right = op.b.shape.size();
-    const bool one_right = right == 2;
+  MatmulArgs product(const View& left, const View& right, const View& out, int64_t* batch) {
+    const size_t rank = out.shape.size(), batch_rank = rank - 2, axes = right.shape.size();
+    const bool one_right = axes == 2;
     int64_t *extents = batch, *a = extents + batch_rank, *b = a + batch_rank;
     for (size_t i = 0; i < batch_rank; ++i) {
-      extents[i] = dim(op.out.shape[i]);
-      a[i] = dim(op.a.strides[i]);
-      b[i] = one_right ? 0 : dim(op.b.strides[i]);  // one matrix for all
+      extents[i] = dim(out.shape[i]);
+      a[i] = dim(left.strides[i]);
+      b[i] = one_right ? 0 : dim(right.strides[i]);  // one matrix for all
     }
-    return {.dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype,
-            .m = dim(op.out.shape[rank - 2]),
-            .n = dim(op.out.shape[rank - 1]),
-            .k = dim(op.a.shape[rank - 1]),
+    return {.dtype = program_.slots[static_cast<size_t>(out.slot)].dtype,
+            .m = dim(out.shape[rank - 2]),
+            .n = dim(out.shape[rank - 1]),
+            .k = dim(left.shape[rank - 1]),
             .batch_rank = static_cast<int>(batch_rank),
             .batch = extents,
             .a_batch = a,
             .b_batch = b,
-            .a_row = dim(op.a.strides[rank - 2]),
-            .a_col = dim(op.a.strides[rank - 1]),
-            .b_row = dim(op.b.strides[right - 2]),
-            .b_col = dim(op.b.strides[right - 1]),
-            .a = address(op.a.slot, op.a.offset),
-            .b = address(op.b.slot, op.b.offset),
-            .out = address(op.out.slot, op.out.offset),
+            .a_row = dim(left.strides[rank - 2]),
+            .a_col = dim(left.strides[rank - 1]),
+            .b_row = dim(right.strides[axes - 2]),
+            .b_col = dim(right.strides[axes - 1]),
+            .a = address(left.slot, left.offset),
+            .b = address(right.slot, right.offset),
+            .out = address(out.slot, out.offset),
             .one_right = one_right};
   }
 

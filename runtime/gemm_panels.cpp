@@ -7,6 +7,7 @@
 
 #include "runtime/derived.h"
 #include "runtime/gemm.h"
+#include "runtime/gemm_panels.h"
 #include "runtime/panel_tile.h"
 #include "runtime/parallel.h"
 #include "runtime/sixteen.h"
@@ -20,6 +21,7 @@ constexpr int64_t kDepth = 256;          // of a block of k: of a panel, it stay
 constexpr int64_t kArranged = 64 << 10;  // elements of the left-hand side: they stay in the second-level cache
 constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile meets before the next one does
 constexpr int64_t kBlock = 64 << 10;     // elements of whole rows of the result: they stay there, too
+constexpr int64_t kAsItLies = 8 << 10;   // elements of a right-hand matrix that stays in the first-level cache
 constexpr int64_t kTaskColumns = 256;    // at least
 constexpr int64_t kTasks = 3;            // at least, for each thread
 constexpr int64_t kSums = 128 << 10;     // elements of the sums of a task: they stay there, too
@@ -41,6 +43,21 @@ class Product {
     // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
     direct_ = !is_narrow() && args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
+  // Of float32, no batch, with what `pack_all` made of the right-hand matrix, or, with null, as it lies: one task.
+  Product(const MatmulArgs& args, const PanelTiles& tiles, const float* packed)
+      : args_(args),
+        tiles_(tiles),
+        all_rows_(args.m),
+        panels_(ceil_div(args.n, kPanel)),
+        run_(panels_),
+        most_rows_(args.m),
+        rows_(args.m),
+        columns_(panels_),
+        direct_(packed == nullptr),
+        packed_(packed) {}
+
+  void pack_all(float* to) const { pack(0, to); }
+  void run_as_task(float* arranged) const { run_task(0, 0, arranged, nullptr); }
 
   void run() {
     const StorageRef packed = pack();
@@ -100,23 +117,26 @@ class Product {
     const size_t bytes = static_cast<size_t>((panels_ - first) * kPanel * args_.k) * sizeof(float);
     const DerivedKey key{kPackedMatrix + (static_cast<int64_t>(args_.dtype) << 8), (args_.b_row << 1) + direct_,
                          args_.b_col, (args_.k << 32) ^ args_.n};
-    const auto make = [&](void* to) {
-      parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t column = (first + i) * kPanel;
-          float* const panel = static_cast<float*>(to) + i * kPanel * args_.k;
-          const int64_t columns = std::min(kPanel, args_.n - column), first_element = column * args_.b_col;
-          if (is_narrow())
-            pack_narrow(static_cast<const uint16_t*>(args_.b) + first_element, columns, panel);
-          else
-            pack_panel(static_cast<const float*>(args_.b) + first_element, args_.b_row, args_.b_col, args_.k, columns,
-                       panel);
-        }
-      });
-    };
+    const auto make = [&](void* to) { pack(first, static_cast<float*>(to)); };
     const bool has_versions = args_.b_memory && !args_.b_memory->lent;
     if (args_.b_copies && !has_versions) return args_.b_copies->derived(args_.b, key, bytes, make);
     return derived(args_.b_memory, args_.b, key, bytes, make);
+  }
+
+  // From panel `first` on.
+  void pack(int64_t first, float* to) const {
+    parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t column = (first + i) * kPanel;
+        float* const panel = to + i * kPanel * args_.k;
+        const int64_t columns = std::min(kPanel, args_.n - column), first_element = column * args_.b_col;
+        if (is_narrow())
+          pack_narrow(static_cast<const uint16_t*>(args_.b) + first_element, columns, panel);
+        else
+          pack_panel(static_cast<const float*>(args_.b) + first_element, args_.b_row, args_.b_col, args_.k, columns,
+                     panel);
+      }
+    });
   }
 
   // A panel of 16-bit floats, some rows of the matrix at a time.
@@ -156,14 +176,20 @@ class Product {
       const int64_t depth = std::min(kDepth, args_.k - p);
       const int64_t group = std::max<int64_t>(kGrouped / (depth * kPanel * parts_), 1);
       const bool ends = after() && p + depth == args_.k;
-      arrange(row, rows, p, depth, arranged);
+      // A tile that meets all panels at once stays in the first-level cache until it has.
+      const bool tile_by_tile = column + group >= last;
+      if (!tile_by_tile)
+        for_each_tile(rows, [&](int64_t begin, int64_t count) {
+          arrange(row + begin, count, p, depth, arranged + begin * padded(depth));
+        });
       for (int64_t first = column; first < last; first += group) {
         const int64_t end = std::min(first + group, last);
         for_each_tile(rows, [&](int64_t begin, int64_t count) {
+          float* const left = arranged + (tile_by_tile ? 0 : begin * padded(depth));
+          if (tile_by_tile) arrange(row + begin, count, p, depth, left);
           for (int64_t part = 0; part < parts_; ++part)
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
-              run_panel(arranged + begin * padded(depth), count, p, depth, panel,
-                        out + begin * out_row + panel * kPanel, out_row);
+              run_panel(left, count, p, depth, panel, out + begin * out_row + panel * kPanel, out_row);
           if (ends && !at_once) finish(row + begin, count, first * kPanel, std::min(end * kPanel, width_));
         });
       }
@@ -189,22 +215,18 @@ class Product {
     }
   }
 
-  // [tile][block of 16 columns][row][column]
-  void arrange(int64_t first, int64_t rows, int64_t column, int64_t depth, float* to) const {
-    for_each_tile(rows, [&](int64_t begin, int64_t count) {
-      float* const tile = to + begin * padded(depth);
-      for (int64_t done = 0; done < count;) {
-        const int64_t at = first + begin + done, row = at % args_.m, run = std::min(count - done, args_.m - row);
-        const int64_t from = matrix(at / args_.m) + row * args_.a_row + column * args_.a_col;
-        if (is_narrow())
-          arrange_narrow(static_cast<const uint16_t*>(args_.a) + from, run, depth, count * kLanes,
-                         tile + done * kLanes);
-        else
-          arrange_rows(static_cast<const float*>(args_.a) + from, args_.a_row, args_.a_col, run, depth, count * kLanes,
-                       tile + done * kLanes);
-        done += run;
-      }
-    });
+  // Rows of a tile: [block of 16 columns][row][column].
+  void arrange(int64_t first, int64_t count, int64_t column, int64_t depth, float* tile) const {
+    for (int64_t done = 0; done < count;) {
+      const int64_t at = first + done, row = at % args_.m, run = std::min(count - done, args_.m - row);
+      const int64_t from = matrix(at / args_.m) + row * args_.a_row + column * args_.a_col;
+      if (is_narrow())
+        arrange_narrow(static_cast<const uint16_t*>(args_.a) + from, run, depth, count * kLanes, tile + done * kLanes);
+      else
+        arrange_rows(static_cast<const float*>(args_.a) + from, args_.a_row, args_.a_col, run, depth, count * kLanes,
+                     tile + done * kLanes);
+      done += run;
+    }
   }
 
   // Where a left-hand matrix of the batch begins.
@@ -225,12 +247,10 @@ class Product {
         turn_to_lanes(from + c * column, column, row, rows, std::min(kLanes, depth - c), to);
       return;
     }
-    const int64_t whole = depth / kLanes * kLanes;
-    for (int64_t i = 0; i < rows; ++i, from += row, to += kLanes) {
-      float* lanes = to;
-      for (int64_t c = 0; c < whole; c += kLanes, lanes += block) std::memcpy(lanes, from + c, kLanes * sizeof(float));
-      std::copy_n(from + whole, depth - whole, lanes);
-    }
+    const int64_t lines = depth / kLanes, whole = lines * kLanes;
+    copy_lines(from, row, rows, lines, block, to);
+    for (int64_t i = 0; i < rows && whole < depth; ++i)
+      std::copy_n(from + i * row + whole, depth - whole, to + lines * block + i * kLanes);
   }
 
   // Rows of at most a tile, made float32 as they lie.
@@ -313,6 +333,19 @@ bool gemm_panels(const MatmulArgs& args, Isa isa) {
   if (!tiles || !known || std::any_of(args.b_batch, args.b_batch + args.batch_rank, varies)) return false;
   Product(args, *tiles).run();
   return true;
+}
+
+int64_t panel_elements(const MatmulArgs& args) {
+  const bool as_it_lies = args.b_col == 1 && args.n % kPanel == 0 && args.k * args.n <= kAsItLies;
+  return as_it_lies ? 0 : ceil_div(args.n, kPanel) * kPanel * args.k;
+}
+void pack_panels(const MatmulArgs& args, const PanelTiles& tiles, float* to) {
+  Product(args, tiles, nullptr).pack_all(to);
+}
+int64_t rows_at_once(const MatmulArgs& args) { return kArranged / std::min(args.k, kDepth); }
+int64_t arranged_elements(int64_t rows, const MatmulArgs& args) { return rows * padded(std::min(args.k, kDepth)); }
+void multiply_panels(const MatmulArgs& args, const PanelTiles& tiles, const float* packed, float* arranged) {
+  Product(args, tiles, packed).run_as_task(arranged);
 }
 
 }  // namespace tandem

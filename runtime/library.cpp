@@ -268,11 +268,13 @@ bool matmul(const MatmulArgs& given) {
   const bool library_type = (args.dtype == DType::f32 && args.m != 1) || args.dtype == DType::bf16;
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
                      static_cast<double>(kWorthACall);
-  // With one matrix on the right our own loop is as fast, packs it once, and gives the bits of gemm().
-  const bool one_right = args.dtype != DType::bf16 && (given.one_right || results == given.m * given.n);
-  if ((args.m != 1 || args.dtype == DType::f16) && large && one_right && gemm_panels(args)) {
+  // Our own loops give the bits of gemm(). With one matrix on the right they pack it once; a batch of 16-bit ones goes to
+  // the library where the hardware multiplies them, whatever its strides are.
+  const bool is_f32 = args.dtype == DType::f32 && args.m != 1;
+  const bool one_right = given.one_right || results == given.m * given.n;
+  if (large && (is_f32 || (args.dtype == DType::f16 && one_right)) && (gemm_panels(args) || gemm_batch(args))) {
     own_calls.fetch_add(1, std::memory_order_relaxed);
-    return args.after != nullptr && args.dtype == DType::f32;
+    return args.after != nullptr && is_f32;
   }
   if (const Done done = library_type && large ? call_dnnl(args) : Done::nothing; done != Done::nothing) {
     dnnl_calls.fetch_add(1, std::memory_order_relaxed);
@@ -285,6 +287,14 @@ bool matmul(const MatmulArgs& given) {
   own_calls.fetch_add(1, std::memory_order_relaxed);
   gemm(args);
   return false;
+}
+
+bool matmul_onward(const MatmulArgs& first, const ThenRows& then, const MatmulArgs& second) {
+  const bool has_results = batch_count(first) * first.m * first.n * second.n > 0 && first.k > 0;
+  const bool vectors = first.m == 1 || first.n == 1 || second.n == 1;
+  if (first.dtype != DType::f32 || !has_results || vectors || !gemm_batch(first, &then, &second)) return false;
+  own_calls.fetch_add(2, std::memory_order_relaxed);
+  return true;
 }
 
 std::string library_versions() { return dnnl_description(); }

@@ -39,13 +39,23 @@ inline constexpr int kMostBatchAxes = 6;
 
 // Products of vectors are summed like the elements of a sum, for types that are summed as they are; a matrix times a
 // vector, with one chain of additions for every element, is our own for these types as well (gemv.h).
-// Other large products in f32 and bf16 go to oneDNN, where there is one; bf16 accumulates in f32, and hardware that
-// multiplies bf16 flushes subnormals. They are cut into parts by size alone, which threads share: the results do not
+// Other large products in bf16, and in f32 without AVX2, go to oneDNN, where there is one; bf16 accumulates in f32, and
+// hardware that multiplies bf16 flushes subnormals. They are cut into parts by size alone, which threads share: the results do not
 // depend on the number of threads. Everything else goes through our own loop (gemm.h), which sums along k in order with
 // fused multiply-adds; f16 and bf16 are summed in f32 and rounded once. Integers wrap; bool is "any of both". k == 0
 // gives zeros. Deterministic for a given machine; our own loop for any.
 // Returns whether `after` has been done. It is by large products in f32 and bf16, but for some cuts; others leave it.
 bool matmul(const MatmulArgs& args);
+
+// What becomes of rows [row, row + rows), through the batch, of a product of float32; `result` is as large as these rows.
+struct ThenRows {
+  void (*run)(void* context, int64_t row, int64_t rows, float* product, float* result);
+  void* context;
+};
+// Two products of float32 of the same batch and rows, of which the first is kept nowhere: what `then` makes of some of its
+// rows at a time is the left-hand side of the second. The bits of matmul() for both. False, with nothing done, where
+// these have other loops.
+bool matmul_onward(const MatmulArgs& first, const ThenRows& then, const MatmulArgs& second);
 
 std::string library_versions();  // "oneDNN 2.6.3", or why there is none
 

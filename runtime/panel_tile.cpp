@@ -100,6 +100,18 @@ TANDEM_AVX512 void turn_to_places_wide(const float* from, int64_t places, int64_
   }
 }
 
+TANDEM_AVX512 void copy_lines_wide(const float* from, int64_t from_row, int64_t rows, int64_t lines, int64_t block,
+                                   float* to) {
+  for (int64_t i = 0; i < rows; ++i, from += from_row, to += kLanes) {
+    const float *line = from, *ahead = from + 2 * rows * from_row;
+    float* place = to;
+    for (int64_t c = 0; c < lines; ++c, line += kLanes, ahead += kLanes, place += block) {
+      _mm_prefetch(ahead, _MM_HINT_T0);
+      _mm512_storeu_ps(place, _mm512_loadu_ps(line));
+    }
+  }
+}
+
 // Sixteen rows are more streams than the processor sees coming.
 constexpr int64_t kAhead = 64;
 
@@ -150,6 +162,14 @@ void pack_panel(const float* from, int64_t row, int64_t column, int64_t rows, in
   else
     copy_turned(reinterpret_cast<const uint32_t*>(from), row, column, reinterpret_cast<uint32_t*>(to), kPanel, rows,
                 columns);
+}
+
+void copy_lines(const float* from, int64_t from_row, int64_t rows, int64_t lines, int64_t block, float* to) {
+#if defined(__x86_64__)
+  if (has_wide()) return copy_lines_wide(from, from_row, rows, lines, block, to);
+#endif
+  for (int64_t i = 0; i < rows; ++i, from += from_row, to += kLanes)
+    for (int64_t c = 0; c < lines; ++c) std::memcpy(to + c * block, from + c * kLanes, kLanes * sizeof(float));
 }
 
 void turn_to_places(const float* from, int64_t places, int64_t channels, float* to, int64_t to_row) {

@@ -42,6 +42,9 @@ const PanelTiles* panel_tiles(Isa isa);
 // to[i * kPanel + j] = from[i * row + j * column] for columns below `columns`, zero for the others.
 void pack_panel(const float* from, int64_t row, int64_t column, int64_t rows, int64_t columns, float* to);
 
+// to[c * block + i * kLanes] = from[i * from_row + c * kLanes], kLanes at a time, c < lines, i < rows. As many rows, twice
+// as far down, are fetched ahead.
+void copy_lines(const float* from, int64_t from_row, int64_t rows, int64_t lines, int64_t block, float* to);
 // to[j * to_row + i] = from[i * kLanes + j], i < places, j < channels <= kLanes.
 void turn_to_places(const float* from, int64_t places, int64_t channels, float* to, int64_t to_row);
 // to[i * kLanes + j] = from[j * from_row + i * step]. Lanes from `channels` on are left as they are, or become anything.

@@ -84,13 +84,21 @@ struct Epilogue {
   int window = -1;
 };
 
+// A product out = a @ b that comes right after a launch that follows a product of the same batch and rows, all of float32:
+// `a` is what the launch writes, and all it writes, as large as that product. Nobody else reads either of the two; their
+// slots have buffers for the time of the step at most.
+struct Onward {
+  View a, b, out;
+};
+
 // out = a @ b over the last two axes. All three have the same rank and batch extents (broadcast by zero strides), but `b`
 // may have two axes: one matrix for the whole batch. `out` is contiguous and overlaps neither operand.
 struct Matmul {
   View a, b, out;
   OriginRef origin = {};
   std::optional<Epilogue> then = {};
-  bool b_stays = false;  // `b` holds the same in all rounds of the innermost loop around the step
+  bool b_stays = false;               // `b` holds the same in all rounds of the innermost loop around the step
+  std::optional<Onward> onward = {};  // only with `then`, of one part
 };
 
 // Same dtype and shape; may overlap.

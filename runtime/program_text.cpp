@@ -87,6 +87,7 @@ class Printer {
     ++depth_;
     line("then by {} of {}", op.then->window < 0 ? "rows" : fmt::format("blocks v{}", op.then->window), op.then->parts);
     print(op.then->launch);
+    if (op.onward) line("onward {} <- {} @ {}", view(op.onward->out), view(op.onward->a), view(op.onward->b));
     --depth_;
   }
   void print(const Call& op) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "runtime/copy.h"
@@ -98,22 +99,53 @@ class Verifier {
   }
   void check(const Matmul& op) {
     step_ = "matmul";
-    check_view(op.out);
-    for (const View* view : {&op.a, &op.b, &op.out}) {
-      check_view(*view);
-      const bool one = view == &op.b && view->shape.size() == 2;
-      require(view->shape.size() >= 2 && (one || view->shape.size() == op.out.shape.size()),
-              "matmul has one rank, at least 2, but for one matrix on the right");
-      require(dtype(view->slot) == dtype(op.out.slot), "matmul has one dtype");
-    }
-    require(op.out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");
-    require(op.a.slot != op.out.slot && op.b.slot != op.out.slot, "the result of matmul is not an operand");
+    if (op.onward) check_onward(op);
+    check_product(op.a, op.b, op.out);
     if (!op.then) return;
     check(op.then->launch);
     step_ = "matmul";
     require(op.then->parts >= 1, "what follows a product reads of it");
     require(op.then->window < 0 || static_cast<size_t>(op.then->window) + 1 < op.then->launch.vals.size(),
             "a window is two values");
+    if (!op.onward) return;
+    check_product(op.onward->a, op.onward->b, op.onward->out);
+    undefine(op.out.slot);
+    undefine(op.onward->a.slot);
+  }
+  void check_product(const View& a, const View& b, const View& out) {
+    check_view(out);
+    for (const View* view : {&a, &b, &out}) {
+      check_view(*view);
+      const bool one = view == &b && view->shape.size() == 2;
+      require(view->shape.size() >= 2 && (one || view->shape.size() == out.shape.size()),
+              "matmul has one rank, at least 2, but for one matrix on the right");
+      require(dtype(view->slot) == dtype(out.slot), "matmul has one dtype");
+    }
+    require(out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");
+    require(a.slot != out.slot && b.slot != out.slot, "the result of matmul is not an operand");
+  }
+  // The two slots between its products are defined inside the step.
+  void check_onward(const Matmul& op) {
+    require(op.then && op.then->parts == 1, "a product goes onward from what a launch makes of whole rows");
+    const View &product = op.out, &left = op.onward->a;
+    for (const View* view : {&product, &left}) {
+      check_temporary(view->slot);
+      check_dims(view->shape);
+      require(view->shape.size() >= 2 && view->strides.size() == view->shape.size(), "matmul has at least 2 axes");
+    }
+    require(product.slot != left.slot && left.shape == product.shape && left.offset == product.offset &&
+                dtype(product.slot) == DType::f32 && dtype(left.slot) == DType::f32,
+            "what a launch makes of a product is as large");
+    for (size_t d = 0; d < product.shape.size(); ++d)
+      require(left.strides[d] == product.strides[d] || program_.dims[static_cast<size_t>(product.shape[d])].is(1),
+              "what a launch makes of a product lies as that does");
+    require(op.onward->out.shape.size() == product.shape.size() &&
+                std::equal(product.shape.begin(), product.shape.end() - 1, op.onward->out.shape.begin()),
+            "a product and the next one have the same batch and rows");
+    for (const int slot : {product.slot, left.slot}) {
+      require(!defined_[static_cast<size_t>(slot)], "what lies between two products is nowhere else");
+      define(slot);
+    }
   }
   void check(const Call& op) {
     step_ = "call";

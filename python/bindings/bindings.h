@@ -92,6 +92,9 @@ py::object item_of(const Tensor& x);
 // x[key], and the place x[key] = value writes to.
 TensorRef get_item(const TensorRef& x, py::handle key);
 void set_item(const TensorRef& x, py::handle key, py::handle value);
+// What `arange` gives where its attributes hold symbolic sizes, as lists of one; null, with numbers in their places, where
+// they hold none, or these have to be numbers.
+TensorRef range_of_sizes(Attrs& attrs);
 // copy: whether the result may (nullopt), must or must not be a copy.
 TensorRef reshaped(const TensorRef& x, std::vector<Dim> shape, std::optional<bool> copy);
 std::string method_docstring(const OpDef& op);

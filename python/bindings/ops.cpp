@@ -397,6 +397,9 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
     } else if (op.name == "concat" && value && value.is_none()) {
       flatten = true;
       attrs[i] = int64_t{0};
+    } else if (op.name == "arange" && value && is_size(value)) {
+      attrs[i] = std::vector<Dim>{dim_from(value)};  // read below
+      given[i] = true;
     } else if (!left_out) {
       attrs[i] = attr_from(op, op.attrs[i], value);
       given[i] = op.attrs[i].kind != AttrKind::dtype || !value.is_none();
@@ -418,6 +421,8 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
     }
   if (!all_used()) throw_arguments(op, count);
   default_creation_dtype(op, attrs, given, fill);
+  if (op.name == "arange")
+    if (const TensorRef range = range_of_sizes(attrs)) return wrap(range);
   if (fill && PyComplex_Check(fill.ptr())) {
     const TensorRef number = number_tensor(fill, std::get<DType>(attrs[2]), op.name);
     const TensorRef there = number->recorded ? number : to_device(number, CreationDevice::current());

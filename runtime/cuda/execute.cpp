@@ -130,7 +130,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
         profile->written = bytes_of(op.out);
       }
     }
-    matmul(gpu_, product(op, batch.data()));
+    matmul(gpu_, product(op.a, op.b, op.out, batch.data()));
     ++stats_.library_calls;
     finish(profile);
   }

@@ -43,12 +43,22 @@ def write(version: str) -> None:
         assert (total < 1e6).all(), "too large"
         return {"total": total, "top": td.sort(total, axis=1)[:, -2:], "picked": total[td.asarray([1, -1])], "x": x}
 
+    def attention(q, k):
+        """Two products with a kernel between them, of which nothing is kept (version 4)."""
+        return td.softmax(q @ td.matrix_transpose(k) - q[..., :1], axis=-1) @ k
+
     x, y = td.arange(24, dtype=td.float32).reshape((4, 6)) / 10, td.asarray([0, 2, 1, 1])
+    q = td.sin(td.arange(2 * 200 * 16, dtype=td.float32)).reshape((2, 200, 16))
     step(x, y)
     td.save(
         model.eval(),
         FOLDER / f"version{version}.tdm",
-        methods={"forward": (x,), "control": (control, x, td.asarray(4)), "step": (step, x, y)},
+        methods={
+            "forward": (x,),
+            "control": (control, x, td.asarray(4)),
+            "step": (step, x, y),
+            "attention": (td.script(attention), q, q * 2),
+        },
         dynamic={"input": {0: "rows"}},
     )
 
@@ -57,7 +67,7 @@ def write(version: str) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_file_of_old_gives_what_it_gave(file, target):
     model = archive.load(file, target)
-    for name in ("forward", "control"):
+    for name in ("forward", "control", *(["attention"] if int(file.stem.removeprefix("version")) >= 4 else [])):
         arguments, results = archive.sample(file, name)
         found = getattr(model, name)(*arguments)
         assert _trees.encode(found)[1] == _trees.encode(results)[1]
@@ -69,7 +79,7 @@ def test_a_file_of_old_gives_what_it_gave(file, target):
 
 
 def test_there_is_a_file_of_every_version():
-    assert [file.stem for file in FILES] == ["version1", "version2", "version3"]
+    assert [file.stem for file in FILES] == ["version1", "version2", "version3", "version4"]
 
 
 if __name__ == "__main__":
