@@ -12,7 +12,7 @@ namespace tandem {
 namespace {
 
 constexpr double kNanosecondsPerStep = 0.008;
-constexpr int64_t kBetween = 64 << 10;                     // elements between two products: they stay in the cache
+constexpr int64_t kBetween = 8 << 10;                      // elements between two products: they stay in the cache
 constexpr int64_t kFewRows = 2 * PanelTiles::kMostPlaces;  // packing is worth it from so many on
 constexpr int64_t kBlocks = 3;                             // at least, for each thread
 
