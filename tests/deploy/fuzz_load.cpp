@@ -10,6 +10,7 @@
 #include "deploy/weights.h"
 #include "ir/error.h"
 #include "runtime/cuda/strided_copy.h"
+#include "runtime/native_kernel.h"
 #include "runtime/object.h"
 #include "runtime/pack.h"
 
