@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import numpy as np  # noqa: E402
-import torch_models as models  # noqa: E402
 from torch import nn  # noqa: E402
+from zoo import MODELS, TINY  # noqa: E402
 
 import tandem as td  # noqa: E402
 
@@ -30,17 +30,17 @@ def taken(x):
 
 @pytest.mark.parametrize("name", ["resnet18", "unet", "diffusion", "graph", "flow", "lstm_lm"])
 def test_plain_models(name):
-    build, args = models.PLAIN[name]
-    net = td.from_torch(build().eval(), args(2))
+    entry = MODELS[name]
+    net = td.from_torch(entry.build(TINY).eval(), entry.args(TINY, 2))
     assert net.report.agrees and len(net.report.rows) == 1 and net.report.rows[0].relative < 1e-5
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "t5", "vit"])
 def test_transformers(name):
     pytest.importorskip("transformers", reason="the transformers package is not installed")
-    build, args = models.TRANSFORMERS[name]
-    given = args(2) | ({} if name in ("vit", "bert") else {"use_cache": False})
-    net = td.from_torch(build().eval(), (), given)
+    entry = MODELS[name]
+    given = entry.args(TINY, 2) | ({} if name in ("vit", "bert") else {"use_cache": False})
+    net = td.from_torch(entry.build(TINY).eval(), (), given)
     assert net.report.agrees
     named = {k: taken(v) for k, v in given.items() if isinstance(v, torch.Tensor)}
     assert isinstance(net(**named), dict) and net(**named)["logits"].shape[0] == 2

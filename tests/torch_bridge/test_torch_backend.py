@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import torch.nn.functional as F  # noqa: E402
-import torch_models as models  # noqa: E402
 from torch import nn  # noqa: E402
+from zoo import MODELS, TINY, TRANSFORMERS, called, cast  # noqa: E402
 
 import tandem as td  # noqa: E402
 import tandem.torch  # noqa: E402
@@ -24,21 +24,6 @@ def relative(a, b):
     return ((a.double() - b.double()).abs().max() / b.double().abs().max().clamp(min=1e-30)).item()
 
 
-def logits(result):
-    return result if isinstance(result, torch.Tensor) else result.logits
-
-
-def called(model, args):
-    return logits(model(**args) if isinstance(args, dict) else model(*args))
-
-
-def cast(args, dtype):
-    def one(x):
-        return x.to(dtype) if isinstance(x, torch.Tensor) and x.is_floating_point() else x
-
-    return {k: one(v) for k, v in args.items()} if isinstance(args, dict) else tuple(map(one, args))
-
-
 @pytest.fixture(autouse=True)
 def fresh():
     torch._dynamo.reset()
@@ -46,17 +31,14 @@ def fresh():
     torch.manual_seed(0)
 
 
-ALL = {**models.PLAIN, **models.TRANSFORMERS}
-
-
 def built(name):
-    if name in models.TRANSFORMERS:
+    if name in TRANSFORMERS:
         pytest.importorskip("transformers", reason="the transformers package is not installed")
-    build, args = ALL[name]
-    return build(), args
+    entry = MODELS[name]
+    return entry.build(TINY), lambda n: entry.args(TINY, n)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", MODELS)
 def test_inference(name):
     model, args = built(name)
     model.eval()
@@ -88,7 +70,7 @@ def test_bfloat16(name):
     assert td.torch.stats()["fallback_ops"] == {}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", MODELS)
 def test_training(name):
     model, args = built(name)
     model.train()

@@ -4,6 +4,7 @@ operations that run in torch."""
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -104,10 +105,15 @@ def _with_masks(module: GraphModule) -> None:
 class CompiledGraph:
     """Calls a graph with a list of its inputs, which is emptied, and returns the list of its results."""
 
-    def __init__(self, module: GraphModule, name: str, options: dict[str, Any], visible: int) -> None:
+    def __init__(
+        self, module: GraphModule, name: str, options: dict[str, Any], visible: int, static: Iterable[int] = ()
+    ) -> None:
+        """`static`: the numbers of inputs that are parameters and buffers, to be constants of the programs."""
         self.module, self.name, self.options, self.visible = module, name, options, visible
         _with_masks(module)
         self.placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
+        written = {n.args[0] for n in module.graph.nodes if str(n.target) == "aten.copy_.default"}
+        self.frozen = {self.placeholders[k] for k in static} - written
         (output,) = (n for n in module.graph.nodes if n.op == "output")
         self.results: list[Any] = (
             list(output.args[0]) if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
@@ -227,7 +233,7 @@ class CompiledGraph:
                 "torch._dynamo.config.capture_dynamic_output_shape_ops = False and capture_scalar_outputs = False, "
                 "with which such operations run between compiled graphs"
             )
-        piece = Piece(name, nodes, list(inputs), outputs, self.options["numerics"] == "fast")
+        piece = Piece(name, nodes, list(inputs), outputs, self.options["numerics"] == "fast", self.frozen)
         shown = self.results[: self.visible]
         for k, node in enumerate(outputs):
             if node in shown:
