@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from measure import samples_in_turns
+from measure import Clock, samples_in_turns
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "torch_bridge"))
 GOALS = {"inference": 0.8, "training": 0.85}  # of Inductor's time, the geometric mean
@@ -87,7 +87,7 @@ def step_of(run: Callable[..., Any], model: Any, given: Any, train: bool) -> Cal
     return step if train else infer
 
 
-def measured(name: str, train: bool, rounds: int, ways: tuple[str, ...], options: dict[str, Any]) -> Row:
+def measured(name: str, train: bool, rounds: int, ways: tuple[str, ...], options: dict[str, Any], clock: Clock) -> Row:
     import torch
     import zoo
 
@@ -127,7 +127,7 @@ def measured(name: str, train: bool, rounds: int, ways: tuple[str, ...], options
         difference = float((result - results["eager"]).abs().max() / results["eager"].abs().max())
         if not difference < AGREE[kind]:
             raise SystemExit(f"{name}, {kind}: results of {way} differ from eager ones by {difference:.2g}")
-    for way, samples in samples_in_turns(steps, rounds).items():
+    for way, samples in samples_in_turns(steps, rounds, clock=clock).items():
         row.run[way], row.least[way] = statistics.median(samples), samples[0]
     return row
 
@@ -167,7 +167,14 @@ def main() -> int:
     parser.add_argument("--freeze", action="store_true", help="Tandem with options={'freeze': True} in inference")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--best", action="store_true", help="show the fastest sample, not the median: for busy machines")
+    parser.add_argument(
+        "--best", action="store_true", help="show the fastest sample, not the median: for busy machines"
+    )
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="one thread, time of the processor: for busy machines",
+    )
     parser.add_argument("--without", choices=WAYS[:2], action="append", default=[])
     parser.add_argument("--caches", metavar="FOLDER", help="keep compiled files there: for quick reruns")
     parser.add_argument("--json", type=Path)
@@ -190,21 +197,20 @@ def run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     names = given.models.split(",") if given.models else list(zoo.MODELS)
     if unknown := sorted(set(names) - zoo.MODELS.keys()):
         parser.error(f"got {unknown[0]!r}; need one of {', '.join(zoo.MODELS)}")
-    torch.set_num_threads(given.threads)
-    td.set_num_threads(given.threads)
+    threads, clock = (1, time.process_time) if given.processor else (given.threads, time.perf_counter)
+    torch.set_num_threads(threads)
+    td.set_num_threads(threads)
     ways = tuple(way for way in WAYS if way not in given.without)
-    print(f"torch {torch.__version__}, {given.threads} threads; run in milliseconds, compilation in seconds")
-    print(
-        f"{'':<23}{'eager':>11}{'inductor':>11}{'tandem':>11}{'comp. ind.':>11}{'comp. td':>11}{'kernels':>9}{'fall':>6}"
-        f"{'/inductor':>10}{'/better':>9}"
-    )
+    print(f"torch {torch.__version__}, {threads} threads; run in milliseconds, compilation in seconds")
+    columns = (*WAYS, "comp. ind.", "comp. td")
+    print(f"{'':<23}{''.join(f'{c:>11}' for c in columns)}{'kernels':>9}{'fall':>6}{'/inductor':>10}{'/better':>9}")
     rows = []
     for train in (False, True):
-        if train and given.infer or not train and given.train:
+        if given.infer if train else given.train:
             continue
         options = {"freeze": True} if given.freeze and not train else {}
         for name in names:
-            rows.append(measured(name, train, given.rounds, ways, options))
+            rows.append(measured(name, train, given.rounds, ways, options, clock))
             print(line(rows[-1], given.best), flush=True)
     print("\n".join(summary(rows, given.best)))
     if given.json:

@@ -14,25 +14,7 @@ from tandem import _core
 from tandem.torch import counters, sizes
 from tandem.torch.dtypes import FROM_TORCH
 from tandem.torch.piece import Piece, Refused, dense_order, meta_of
-from tandem.torch.table import RANDOM, rows
-
-# These use of a tensor only what it is like: they can run before it is computed.
-_SHAPE_ONLY = frozenset(
-    f"aten.{name}"
-    for name in [
-        "bernoulli.p",
-        "rand_like.default",
-        "randn_like.default",
-        "randint_like.default",
-        "randint_like.low_dtype",
-        "normal_functional.default",
-        "uniform.default",
-        "exponential.default",
-        "geometric.default",
-        "cauchy.default",
-        "log_normal.default",
-    ]
-)
+from tandem.torch.table import DRAWN_LIKE, RANDOM, rows
 
 _IGNORED = frozenset(
     ("aten._assert_async.msg", "aten._assert_scalar.default", "aten.sym_constrain_range_for_size.default",
@@ -157,9 +139,7 @@ class CompiledGraph:
             if name == "aten.copy_.default":
                 late.append(node)
                 continue
-            sources = [
-                n for n in node.all_input_nodes if n in level and not (name in _SHAPE_ONLY and n is node.args[0])
-            ]
+            sources = [n for n in node.all_input_nodes if n in level and not (name in DRAWN_LIKE and n is node.args[0])]
             if node.target is operator.getitem:
                 place = level[node.args[0]]
             elif name in RANDOM or node in self.in_torch:
@@ -337,7 +317,7 @@ class CompiledGraph:
                 env[step] = env[step.args[0]][step.args[1]]
             else:
                 given = list(step.args)
-                if str(step.target) in _SHAPE_ONLY:
+                if str(step.target) in DRAWN_LIKE:
                     meta = meta_of(step.args[0])
                     shape = [sizes.evaluated(n, symbols) for n in meta.shape]
                     strides = [sizes.evaluated(n, symbols) for n in meta.stride()]
