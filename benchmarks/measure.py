@@ -15,6 +15,7 @@ SETTLE = 5e-3  # seconds: thread pools go to sleep, or at least stop spinning, b
 
 
 Seconds = dict[str, float]
+Clock = Callable[[], float]
 
 
 def run_case(case: Case, peers: list[Peer], rounds: int) -> tuple[dict[str, list[float]], Seconds]:
@@ -44,7 +45,7 @@ def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = S
 
 
 def samples_in_turns(
-    calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE
+    calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE, clock: Clock = time.perf_counter
 ) -> dict[str, list[float]]:
     """Return the seconds of each, sorted; a sample lasts `sample` seconds at least, after a warm-up half as long.
 
@@ -61,7 +62,7 @@ def samples_in_turns(
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             time.sleep(SETTLE)
             timed(calls[name], 1 + counts[name] // 2)  # the one before left its caches behind, and threads have to wake
-            samples[name].append(timed(calls[name], counts[name]))
+            samples[name].append(timed(calls[name], counts[name], clock))
     return {name: sorted(values) for name, values in samples.items()}
 
 
@@ -79,13 +80,13 @@ def call(function: Callable[..., Any], arguments: list[Any]) -> Callable[[], Any
     return lambda: function(*arguments)
 
 
-def timed(function: Callable[[], Any], repeats: int) -> float:
+def timed(function: Callable[[], Any], repeats: int, clock: Clock = time.perf_counter) -> float:
     if repeats == 1:
-        start = time.perf_counter()
+        start = clock()
         function()
-        return time.perf_counter() - start
+        return clock() - start
     turns = range(repeats)
-    start = time.perf_counter()
+    start = clock()
     for _ in turns:
         function()
-    return (time.perf_counter() - start) / repeats
+    return (clock() - start) / repeats

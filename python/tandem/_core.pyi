@@ -585,8 +585,16 @@ class Exchange:
     def given(self, x: Tensor) -> Any: ...
 
 class ExchangedProgram:
-    def __init__(self, executable: Executable, type: type, arguments: list[int]) -> None: ...
+    def __init__(
+        self,
+        executable: Executable,
+        type: type,
+        arguments: list[int],
+        frozen: dict[int, tuple[Any, Any]] = ...,
+    ) -> None: ...
     def __call__(self, args: list[Any]) -> list[Any] | None: ...
+    def stale(self, args: list[Any]) -> _bool:
+        """Return whether frozen arguments are no longer what the program holds."""
     def mismatch(self, args: list[Any]) -> str:
         """Return why the program is not good for these arguments, or '' if it is."""
     @property

@@ -307,8 +307,10 @@ CLASSES = {
         "given(self, x: Tensor) -> Any",
     ],
     "ExchangedProgram": [
-        "__init__(self, executable: Executable, type: type, arguments: list[int]) -> None",
+        "__init__(self, executable: Executable, type: type, arguments: list[int], "
+        "frozen: dict[int, tuple[Any, Any]] = ...) -> None",
         "__call__(self, args: list[Any]) -> list[Any] | None",
+        "stale(self, args: list[Any]) -> _bool",
         "mismatch(self, args: list[Any]) -> str",
         "executable: Executable",
     ],

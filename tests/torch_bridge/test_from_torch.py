@@ -1,17 +1,21 @@
 """td.from_torch: agreement, sizes, training, conversion, files; and torch's tensors in annotated functions."""
 
 import copy
+import functools
 import pickle
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import numpy as np  # noqa: E402
-import torch_models as models  # noqa: E402
 from torch import nn  # noqa: E402
+from zoo import MODELS, TINY, TRANSFORMERS  # noqa: E402
 
 import tandem as td  # noqa: E402
+from deploy_support import BUILD, bare_environment, run  # noqa: E402
 
+RUN = BUILD / "runtime/bin/tandem-run"
+pytestmark = pytest.mark.filterwarnings("ignore::tandem.precision.PrecisionWarning")  # not about speed
 DYNAMIC = torch.export.Dim.DYNAMIC
 
 
@@ -28,22 +32,69 @@ def taken(x):
     return td.from_dlpack(x.detach().clone())
 
 
-@pytest.mark.parametrize("name", ["resnet18", "unet", "diffusion", "graph", "flow", "lstm_lm"])
-def test_plain_models(name):
-    build, args = models.PLAIN[name]
-    net = td.from_torch(build().eval(), args(2))
-    assert net.report.agrees and len(net.report.rows) == 1 and net.report.rows[0].relative < 1e-5
+@functools.cache
+def imported(name):
+    """A model, as a module of Tandem, and what both are called with."""
+    if name in TRANSFORMERS:
+        pytest.importorskip("transformers", reason="the transformers package is not installed")
+    entry = MODELS[name]
+    given = entry.args(TINY, 2)
+    if isinstance(given, tuple):
+        return td.from_torch(entry.build(TINY).eval(), given), tuple(map(taken, given)), {}
+    if name in ("gpt2", "llama", "t5", "bart", "whisper"):
+        given["use_cache"] = False
+    net = td.from_torch(entry.build(TINY).eval(), (), given)
+    return net, (), {k: taken(v) for k, v in given.items() if isinstance(v, torch.Tensor)}
 
 
-@pytest.mark.parametrize("name", ["bert", "gpt2", "t5", "vit"])
-def test_transformers(name):
-    pytest.importorskip("transformers", reason="the transformers package is not installed")
-    build, args = models.TRANSFORMERS[name]
-    given = args(2) | ({} if name in ("vit", "bert") else {"use_cache": False})
-    net = td.from_torch(build().eval(), (), given)
-    assert net.report.agrees
-    named = {k: taken(v) for k, v in given.items() if isinstance(v, torch.Tensor)}
-    assert isinstance(net(**named), dict) and net(**named)["logits"].shape[0] == 2
+def first(result):
+    return np.asarray(td.pytree.leaves(result)[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models(name):
+    net, args, kwargs = imported(name)
+    assert net.report.agrees and net.report.rows[0].relative < 1e-5
+    assert first(net(*args, **kwargs)).shape[0] > 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_onnx_of_models(name, tmp_path):
+    pytest.importorskip("onnx", reason="the onnx package is not installed")
+    pytest.importorskip("onnxruntime", reason="the onnxruntime package is not installed")
+    net, args, kwargs = imported(name)
+    td.onnx.export(net, args, tmp_path / "net.onnx", kwargs=kwargs)  # which compares results of ONNX Runtime
+
+
+LAYERS = {"flow": 8, "resnet18": 21, "bert": 13}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_models_in_8_bits(name):
+    net, args, kwargs = imported(name)
+    calibration = {"calibration": [args]} if name == "resnet18" else {"dynamic": True}
+    made = td.convert(net, "int8", **calibration)
+    assert sum(key.endswith("quantized_weight") for key in made.state_dict()) == LAYERS[name]
+    wanted, found = first(net(*args, **kwargs)), first(made(*args, **kwargs))
+    assert abs(found.astype(float) - wanted).max() < 0.05 * abs(wanted).max()
+
+
+@pytest.mark.skipif(not RUN.exists(), reason="the runtime library was not built")
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_models_run_without_python(name, dtype, tmp_path):
+    net, args, kwargs = imported(name)
+    if dtype == "int8":
+        net = td.convert(net, "int8", dynamic=True)
+    given = (*args, *kwargs.values())
+    td.save(net, tmp_path / "m.tdm", given, targets="x86-64-v2")
+    words = []
+    for k, each in enumerate(given):
+        np.save(tmp_path / f"{k}.npy", np.asarray(each))
+        words += ["--input", tmp_path / f"{k}.npy"]
+    run(RUN, tmp_path / "m.tdm", *words, "--output", tmp_path / "y", env=bare_environment(tmp_path))
+    (found,) = tmp_path.glob("y*.npy")
+    assert np.load(found).tobytes() == first(td.load(tmp_path / "m.tdm")(*given)).tobytes()
 
 
 def test_other_sizes_and_names():

@@ -197,20 +197,23 @@ def native_group_norm_backward(
     group: int,
     mask: Sequence[bool],
 ) -> tuple[Any, Any, Any]:
+    rows = (n, group, -1)
     middle, factor = mean.reshape((n, group, 1)), rstd.reshape((n, group, 1))
-    normal = (_grouped(x, n, channels, group) - middle) * factor
-    dx = dw = db = None
+    normal = ((_grouped(x, n, channels, group) - middle) * factor).reshape(x.shape)
+    # Of each channel of each sample: all other sums follow from these few.
+    spread = tuple(range(2, x.ndim))
+    total, along = (td.sum(v, axis=spread) if spread else v for v in (grad, grad * normal))
+    dx = None
     if mask[0]:
+        count = x.shape[1] // group * size
+        shares = [
+            td.sum((v if weight is None else v * weight).reshape(rows), axis=2, keepdims=True) / _as_number(count, grad)
+            for v in (total, along)
+        ]
         part = grad if weight is None else grad * _per_channel(weight, x.ndim)
-        part = _grouped(part, n, channels, group)
-        average = td.mean(part, axis=2, keepdims=True)
-        dx = (factor * (part - average - normal * td.mean(part * normal, axis=2, keepdims=True))).reshape(x.shape)
-    axes = _batch_axes(x)
-    if mask[1]:
-        dw = td.sum(grad * normal.reshape(x.shape), axis=axes)
-    if mask[2]:
-        db = td.sum(grad, axis=axes)
-    return dx, dw, db
+        part, normal = _grouped(part, n, channels, group), _grouped(normal, n, channels, group)
+        dx = (factor * (part - shares[0] - normal * shares[1])).reshape(x.shape)
+    return dx, td.sum(along, axis=0) if mask[1] else None, td.sum(total, axis=0) if mask[2] else None
 
 
 @aten("_fused_rms_norm", wide=True)

@@ -15,7 +15,7 @@ from tandem import _core
 from tandem.torch.graph import CompiledGraph
 from tandem.torch.table import EXPORTED, RANDOM, rows
 
-OPTIONS: dict[str, Any] = {"fallback": True, "numerics": "strict"}
+OPTIONS: dict[str, Any] = {"fallback": True, "numerics": "strict", "freeze": False}
 _OLDEST = (2, 13)
 
 # What torch can say in simpler operations, besides its own list.
@@ -103,9 +103,10 @@ def checked_options(options: dict[str, Any] | None, mode: str | None) -> dict[st
             f"{', '.join(sorted(OPTIONS))}"
         )
     merged = {**OPTIONS, **given}
-    if merged["numerics"] not in ("strict", "fast") or not isinstance(merged["fallback"], bool):
+    flags = all(isinstance(merged[name], bool) for name in ("fallback", "freeze"))
+    if merged["numerics"] not in ("strict", "fast") or not flags:
         raise _core.ArgumentError(
-            f"torch.compile: got options={given}; need numerics 'strict' or 'fast', and fallback True or False"
+            f"torch.compile: got options={given}; need numerics 'strict' or 'fast', fallback and freeze True or False"
         )
     return merged
 
@@ -129,13 +130,21 @@ def _visible(graph: torch.fx.GraphModule) -> int:
     return int(meta.num_forward_returns)
 
 
+def _static() -> tuple[int, ...]:
+    """Return which inputs of a graph are parameters and buffers of modules."""
+    context = torch._guards.TracingContext.try_get()
+    meta = getattr(context, "fw_metadata", None)
+    return tuple(meta.static_input_indices) if meta is not None else ()
+
+
 def tandem(
     module: torch.fx.GraphModule, example_inputs: list[Any], *, options: Any = None, mode: str | None = None
 ) -> Callable[..., Any]:
     """Compile a graph that Dynamo found; what `torch.compile(model, backend="tandem")` calls.
 
     options: fallback: operations that Tandem does not compile run in torch, else they are an error. numerics: "strict"
-    rounds after every operation as eager code does, "fast" may combine operations.
+    rounds after every operation as eager code does, "fast" may combine operations. freeze: in inference, parameters and
+    buffers are constants of the program.
     """
     check_version()
     settings = checked_options(options, mode)
@@ -147,7 +156,7 @@ def tandem(
         return CompiledGraph(graph, "backward", settings, 0)
 
     def inference(graph: torch.fx.GraphModule, inputs: list[Any]) -> CompiledGraph:
-        return CompiledGraph(graph, "inference", settings, 1 << 30)
+        return CompiledGraph(graph, "inference", settings, 1 << 30, _static() if settings["freeze"] else ())
 
     return aot_autograd(
         fw_compiler=forward,

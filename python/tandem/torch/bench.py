@@ -28,6 +28,7 @@ from tandem import _core
 from tandem.torch import counters
 
 WAYS = ("eager", "inductor", "tandem")
+COLORS = {"eager": "#9aa0a6", "inductor": "#e8710a", "tandem": "#1a73e8"}
 CAPTURE = "aot_eager"  # Dynamo and AOTAutograd, and nothing behind them
 
 
@@ -195,19 +196,27 @@ def plot(rows: list[Measured], title: str, path: str) -> None:
             f"bench: got no matplotlib ({error}); need it for --plot; try pip install matplotlib"
         ) from error
     good = [row for row in rows if not row.error]
+    compiled = [row for row in good if row.way != "eager"]
     panels = (
-        ("run, ms", [row.run * 1e3 for row in good]),
-        ("first call, s", [row.first for row in good]),
-        ("first call of a second process, s", [row.warm for row in good]),
-        ("memory, MB", [row.memory / 2**20 for row in good]),
+        ("a call, ms", good, lambda row: row.run * 1e3),
+        ("first call, s", compiled, lambda row: row.first),
+        ("first call of a\nsecond process, s", compiled, lambda row: row.warm),
+        ("memory, MB", good, lambda row: row.memory / 2**20),
     )
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(3.2 * len(panels), 3.2), layout="constrained")
-    figure.suptitle(title)
-    for axis, (name, values) in zip(axes, panels, strict=True):
-        bars = axis.bar([row.way for row in good], values, color=["#9aa0a6", "#e8710a", "#1a73e8"][: len(good)])
-        axis.bar_label(bars, [f"{v:.3g}" for v in values])
-        axis.set_title(name, fontsize=10)
-        axis.spines[["top", "right"]].set_visible(False)
+    widths = [len(shown) + 1 for _, shown, _ in panels]
+    figure, axes = pyplot.subplots(
+        1, len(panels), figsize=(0.8 * sum(widths), 3), width_ratios=widths, layout="constrained"
+    )
+    figure.suptitle(title, fontsize=10)
+    for axis, (name, shown, value) in zip(axes, panels, strict=True):
+        values = [value(row) for row in shown]
+        bars = axis.bar([row.way for row in shown], values, width=0.7, color=[COLORS[row.way] for row in shown])
+        axis.bar_label(bars, [f"{v:.3g}" for v in values], padding=2, fontsize=9)
+        axis.set_title(name, fontsize=10, loc="left")
+        axis.set_ylim(top=1.12 * max([*values, 1e-9]))
+        axis.tick_params(axis="x", length=0)
+        axis.set_yticks([])  # the numbers stand at the bars
+        axis.spines[["top", "right", "left"]].set_visible(False)
     figure.savefig(path, dpi=120)
 
 

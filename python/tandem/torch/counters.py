@@ -28,12 +28,12 @@ def stats() -> dict[str, Any]:
     graphs: graphs that torch handed over, forward and backward ones. programs: what Tandem compiled for them, one more
     for every kind of sizes and strides. calls: of graphs. fallback_ops: the operations that run in torch, by name, each
     as often as it stands in a graph. random_ops: those that draw from torch's generator. compile_seconds: what Tandem
-    took, without torch's own capture. kernels: how many the programs have.
+    took, without torch's own capture. kernels: how many the programs have. thawed: how often frozen weights changed.
 
     >>> sorted(td.torch.stats())[:3]
     ['calls', 'compile_seconds', 'fallback_ops']
     """
-    names = ("graphs", "programs", "calls", "kernels", "random_ops")
+    names = ("graphs", "programs", "calls", "kernels", "random_ops", "thawed")
     return {
         **{name: counts[name] for name in names},
         "fallback_ops": dict(fallbacks),

@@ -224,12 +224,12 @@ def _reading(path: str) -> str:
 
 
 def _layers(program: Any, inputs: dict[Node, str]) -> dict[Node, str]:
-    """Return the products whose weight and bias are one layer's, and nobody else's, with its path."""
+    """Return the products and convolutions whose weight and bias are one layer's, and nobody else's, with its path."""
     found: dict[Node, str] = {}
     for node in program.graph.nodes:
-        if str(node.target) != "aten.linear.default" or len(node.args) < 2:
+        if str(node.target) not in _MADE:
             continue
-        weights = [n for n in node.args[1:] if n is not None]
+        weights = [n for n in node.args[1:3] if n is not None]
         paths = [inputs.get(n, "") for n in weights]
         owner = paths[0].removesuffix(".weight")
         if paths not in ([f"{owner}.weight"], [f"{owner}.weight", f"{owner}.bias"]) or not owner:
@@ -263,8 +263,8 @@ def _module(program: Any, share: bool) -> TorchModule:
             owner.register_parameter(leaf, Parameter(tensor, requires_grad=state[path].requires_grad))
         else:
             owner.register_buffer(leaf, Buffer(tensor), persistent=path in program.state_dict)
-    for owner_path in layers.values():
-        _become_linear(made, owner_path)
+    for node, path in layers.items():
+        _become_layer(made, path, node)
     made.code, scope = _Writer(program, tensors, user, layers).text()
     filename = f"<torch {zlib.crc32(made.code.encode()):08x}>"
     linecache.cache[filename] = (len(made.code), None, made.code.splitlines(keepends=True), filename)
@@ -274,12 +274,33 @@ def _module(program: Any, share: bool) -> TorchModule:
     return made
 
 
-def _become_linear(made: TorchModule, path: str) -> None:
+def _linear(node: Node, sizes: tuple[int, ...], bias: bool) -> Module:
+    layer = td.nn.Linear(1, 1, bias=bias)
+    layer.out_features, layer.in_features = sizes
+    return layer
+
+
+def _convolution(node: Node, sizes: tuple[int, ...], bias: bool) -> Module:
+    stride, padding, dilation, transposed, extra, groups = node.args[3:9]
+    kind = f"Conv{'Transpose' if transposed else ''}{len(sizes) - 2}d"
+    more = {"output_padding": tuple(extra)} if transposed else {}
+    how = {"stride": tuple(stride), "padding": tuple(padding), "dilation": tuple(dilation), "groups": groups, **more}
+    layer = getattr(td.nn, kind)(groups, groups, 1, bias=bias, **how)
+    layer.kernel_size = sizes[2:]
+    channels = (sizes[0], sizes[1] * groups)
+    layer.in_channels, layer.out_channels = channels if transposed else channels[::-1]
+    return layer
+
+
+_MADE = {"aten.linear.default": _linear, "aten.convolution.default": _convolution}
+
+
+def _become_layer(made: TorchModule, path: str, node: Node) -> None:
+    """Put a layer of Tandem in the place of what holds its weight and bias."""
     owner, name = _own(made, path)
     held = owner._modules[name]
     weight, bias = held._parameters["weight"], held._parameters.get("bias")
-    layer = td.nn.Linear(1, 1, bias=bias is not None)
-    layer.in_features, layer.out_features = int(weight.shape[1]), int(weight.shape[0])
+    layer = _MADE[str(node.target)](node, tuple(map(int, weight.shape)), bias is not None)
     layer.weight = weight
     if bias is not None:
         layer.bias = bias

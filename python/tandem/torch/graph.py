@@ -4,6 +4,7 @@ operations that run in torch."""
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,25 +14,7 @@ from tandem import _core
 from tandem.torch import counters, sizes
 from tandem.torch.dtypes import FROM_TORCH
 from tandem.torch.piece import Piece, Refused, dense_order, meta_of
-from tandem.torch.table import RANDOM, rows
-
-# These use of a tensor only what it is like: they can run before it is computed.
-_SHAPE_ONLY = frozenset(
-    f"aten.{name}"
-    for name in [
-        "bernoulli.p",
-        "rand_like.default",
-        "randn_like.default",
-        "randint_like.default",
-        "randint_like.low_dtype",
-        "normal_functional.default",
-        "uniform.default",
-        "exponential.default",
-        "geometric.default",
-        "cauchy.default",
-        "log_normal.default",
-    ]
-)
+from tandem.torch.table import DRAWN_LIKE, RANDOM, rows
 
 _IGNORED = frozenset(
     ("aten._assert_async.msg", "aten._assert_scalar.default", "aten.sym_constrain_range_for_size.default",
@@ -104,10 +87,15 @@ def _with_masks(module: GraphModule) -> None:
 class CompiledGraph:
     """Calls a graph with a list of its inputs, which is emptied, and returns the list of its results."""
 
-    def __init__(self, module: GraphModule, name: str, options: dict[str, Any], visible: int) -> None:
+    def __init__(
+        self, module: GraphModule, name: str, options: dict[str, Any], visible: int, static: Iterable[int] = ()
+    ) -> None:
+        """`static`: the numbers of inputs that are parameters and buffers, to be constants of the programs."""
         self.module, self.name, self.options, self.visible = module, name, options, visible
         _with_masks(module)
         self.placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
+        written = {n.args[0] for n in module.graph.nodes if str(n.target) == "aten.copy_.default"}
+        self.frozen = {self.placeholders[k] for k in static} - written
         (output,) = (n for n in module.graph.nodes if n.op == "output")
         self.results: list[Any] = (
             list(output.args[0]) if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
@@ -151,9 +139,7 @@ class CompiledGraph:
             if name == "aten.copy_.default":
                 late.append(node)
                 continue
-            sources = [
-                n for n in node.all_input_nodes if n in level and not (name in _SHAPE_ONLY and n is node.args[0])
-            ]
+            sources = [n for n in node.all_input_nodes if n in level and not (name in DRAWN_LIKE and n is node.args[0])]
             if node.target is operator.getitem:
                 place = level[node.args[0]]
             elif name in RANDOM or node in self.in_torch:
@@ -227,7 +213,7 @@ class CompiledGraph:
                 "torch._dynamo.config.capture_dynamic_output_shape_ops = False and capture_scalar_outputs = False, "
                 "with which such operations run between compiled graphs"
             )
-        piece = Piece(name, nodes, list(inputs), outputs, self.options["numerics"] == "fast")
+        piece = Piece(name, nodes, list(inputs), outputs, self.options["numerics"] == "fast", self.frozen)
         shown = self.results[: self.visible]
         for k, node in enumerate(outputs):
             if node in shown:
@@ -331,7 +317,7 @@ class CompiledGraph:
                 env[step] = env[step.args[0]][step.args[1]]
             else:
                 given = list(step.args)
-                if str(step.target) in _SHAPE_ONLY:
+                if str(step.target) in DRAWN_LIKE:
                     meta = meta_of(step.args[0])
                     shape = [sizes.evaluated(n, symbols) for n in meta.shape]
                     strides = [sizes.evaluated(n, symbols) for n in meta.stride()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -181,21 +181,30 @@ def sizes_hint(n: Any) -> int:
     return n if isinstance(n, int) else n.node.hint if n.node.hint is not None else 2
 
 
+def _run(run: Interpreter, node: Node) -> None:
+    try:
+        run.run(node)
+    except (Uncovered, _core.Error, NotImplementedError, TypeError, ValueError, IndexError, KeyError) as error:
+        raise Refused(node, f"{type(error).__name__}: {error}") from error
+
+
 class Piece:
     """Nodes that are computed by one program, what they read, and what others read of them."""
 
     MOST = 16  # programs, for sizes and strides that one does not take
+    PATIENCE = 4  # times that frozen inputs may change before they are inputs like others
 
     def __init__(
-        self, name: str, nodes: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], fast: bool
+        self,
+        name: str,
+        nodes: Sequence[Node],
+        inputs: Sequence[Node],
+        outputs: Sequence[Node],
+        fast: bool,
+        frozen: Collection[Node] = (),
     ) -> None:
-        self.name, self.nodes, self.inputs, self.outputs, self.fast = (
-            name,
-            list(nodes),
-            list(inputs),
-            list(outputs),
-            fast,
-        )
+        self.name, self.nodes, self.outputs, self.fast = name, list(nodes), list(outputs), fast
+        self.inputs, self.frozen, self.thawed = list(inputs), set(frozen).intersection(inputs), 0
         self.take(self.inputs)
         self.programs: list[Any] = []
         self.ordered: dict[int, tuple[int, ...]] = {}  # results whose axes lie in another order than in Tandem
@@ -211,6 +220,8 @@ class Piece:
             found = program(args)
             if found is not None:
                 return self._restored(found)
+        if self.frozen:
+            self._drop_stale(args)
         program = self._compiled(args)
         found = program(args)
         if found is None:
@@ -219,6 +230,19 @@ class Piece:
                 "need tensors that do not share memory with one that is written to; try a copy, x.clone()"
             )
         return self._restored(found)
+
+    def _drop_stale(self, args: list[Any]) -> None:
+        """Let go of programs whose constants are no longer what the arguments hold."""
+        kept = [program for program in self.programs if not program.stale(args)]
+        if len(kept) == len(self.programs):
+            return
+        self.programs, self.thawed = kept, self.thawed + 1
+        counters.counts["thawed"] += 1
+        if self.thawed >= self.PATIENCE:
+            counters.log.warning(
+                "%s: frozen weights changed %d times, and are inputs of the program from now on", self.name, self.thawed
+            )
+            self.frozen.clear()
 
     def _restored(self, found: list[Any]) -> list[Any]:
         for k, order in self.ordered.items():
@@ -238,24 +262,18 @@ class Piece:
 
     def _capture(self, args: list[Any]) -> Any:
         recorder = _core.Capture(self.name, fast=self.fast)
+        frozen = {i: (args[i], args[i].detach()) for i, node in enumerate(self.inputs) if self._stays(node, args[i])}
+        run = Interpreter({})
+        fixed = self._constants(run, {self.inputs[i]: alias for i, (_, alias) in frozen.items()})
         outer, stack = context.enter(context.Capture(self.name, False)), regions.swap([])
         recorder.start()
         try:
-            arguments, run = self._declared(recorder, args)
+            arguments = self._declared(recorder, args, run)
             for node in self.nodes:
-                try:
-                    run.run(node)
-                except (
-                    Uncovered,
-                    _core.Error,
-                    NotImplementedError,
-                    TypeError,
-                    ValueError,
-                    IndexError,
-                    KeyError,
-                ) as error:
-                    raise Refused(node, f"{type(error).__name__}: {error}") from error
-            results = [run.env[node] for node in self.outputs]
+                if node not in run.env:
+                    _run(run, node)
+            # Whoever is given a constant might write to it.
+            results = [run.env[node].copy() if node in fixed else run.env[node] for node in self.outputs]
             for k, order in self.ordered.items():
                 results[k] = _core.permute_dims(results[k], order).copy()
             executable = recorder.finish(results, None)
@@ -263,19 +281,39 @@ class Piece:
             recorder.abort()
             regions.swap(stack)
             context.enter(outer)
-        return _core.ExchangedProgram(executable, torch.Tensor, arguments)
+        return _core.ExchangedProgram(executable, torch.Tensor, arguments, frozen)
 
-    def _declared(self, recorder: Any, args: list[Any]) -> tuple[list[int], Interpreter]:
+    def _stays(self, node: Node, arg: Any) -> bool:
+        """Whether an input is a constant of the program. Writes to tensors of torch.inference_mode are not counted."""
+        return node in self.frozen and type(arg) in (torch.Tensor, torch.nn.Parameter) and not arg.is_inference()
+
+    def _constants(self, run: Interpreter, frozen: dict[Node, torch.Tensor]) -> set[Node]:
+        """Compute what depends on frozen inputs alone, and return those nodes, besides those that wait for a size.
+
+        The inputs are copies that nobody writes to, so what the library packs of them stays.
+        """
+        for node, alias in frozen.items():
+            run.env[node] = _core.from_dlpack(alias).copy()
+        fixed = set(frozen)
+        for node in self.nodes if frozen else ():
+            sources = [n for n in node.all_input_nodes if not isinstance(meta_of(n), torch.SymInt)]
+            if not sources or not fixed.issuperset(sources) or str(node.target) == "aten.copy_.default":
+                continue
+            fixed.add(node)
+            if all(n in run.env for n in node.all_input_nodes):
+                _run(run, node)
+        return fixed
+
+    def _declared(self, recorder: Any, args: list[Any], run: Interpreter) -> list[int]:
         """Declare the inputs: first the sizes that no tensor has, then the tensors."""
-        arguments, symbols, count = [-2] * len(args), {}, 0
+        arguments, symbols, count = [-2] * len(args), run.symbols, 0
         for symbol, (i, axis) in self.places.items():
             if axis is None:
                 symbols[symbol] = recorder.size_input(int(args[i]))
                 arguments[i] = count
                 count += 1
-        run = Interpreter(symbols)
         for i, (node, meta) in enumerate(zip(self.inputs, self.metas, strict=True)):
-            if not isinstance(meta, torch.Tensor):
+            if not isinstance(meta, torch.Tensor) or node in run.env:
                 continue
             arguments[i] = -1
             dynamic = [not isinstance(n, int) for n in meta.shape]
@@ -283,4 +321,4 @@ class Piece:
         for symbol, (i, axis) in self.places.items():
             if axis is not None:
                 symbols[symbol] = run.env[self.inputs[i]].shape[axis]
-        return arguments, run
+        return arguments

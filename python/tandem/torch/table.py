@@ -79,47 +79,21 @@ EXPORTED = frozenset(
 )  # the `.vec` of resampling torch.compile never shows
 
 # These draw from torch's own generator, so they run in torch; what they draw enters the compiled program as an input.
-RANDOM = frozenset(
-    f"aten.{name}"
-    for name in [
-        "bernoulli.default",
-        "bernoulli.p",
-        "bernoulli.Tensor",
-        "rand.default",
-        "rand_like.default",
-        "randn.default",
-        "randn_like.default",
-        "randint.default",
-        "randint.low",
-        "randint_like.default",
-        "randint_like.low_dtype",
-        "randperm.default",
-        "native_dropout.default",
-        "normal.Tensor_float",
-        "normal.float_Tensor",
-        "normal.Tensor_Tensor",
-        "normal_functional.default",
-        "uniform.default",
-        "exponential.default",
-        "geometric.default",
-        "cauchy.default",
-        "log_normal.default",
-        "multinomial.default",
-        "poisson.default",
-        "rrelu_with_noise.default",
-        "rrelu_with_noise_functional.default",
-        "binomial.default",
-        "_standard_gamma.default",
-        "_sample_dirichlet.default",
-        "random.default",
-        "random.from",
-        "random.to",
-        "normal.float_float",
-        "rand.generator",
-        "randn.generator",
-        "bernoulli.out",
-    ]
-)
+# The first use of a tensor only what it is like: they can run before it is computed.
+DRAWN_LIKE = frozenset(
+    ("aten.bernoulli.p", "aten.rand_like.default", "aten.randn_like.default", "aten.randint_like.default",
+     "aten.randint_like.low_dtype", "aten.normal_functional.default", "aten.uniform.default",
+     "aten.exponential.default", "aten.geometric.default", "aten.cauchy.default", "aten.log_normal.default")
+)  # fmt: skip
+RANDOM = DRAWN_LIKE | {
+    "aten.bernoulli.default", "aten.bernoulli.Tensor", "aten.bernoulli.out", "aten.binomial.default",
+    "aten.multinomial.default", "aten.native_dropout.default", "aten.normal.Tensor_float", "aten.normal.float_Tensor",
+    "aten.normal.Tensor_Tensor", "aten.normal.float_float", "aten.poisson.default", "aten.rand.default",
+    "aten.rand.generator", "aten.randint.default", "aten.randint.low", "aten.randn.default", "aten.randn.generator",
+    "aten.random.default", "aten.random.from", "aten.random.to", "aten.randperm.default",
+    "aten.rrelu_with_noise.default", "aten.rrelu_with_noise_functional.default", "aten._sample_dirichlet.default",
+    "aten._standard_gamma.default",
+}  # fmt: skip
 
 
 def half(dtype: Any) -> bool:
