@@ -65,7 +65,8 @@ template <const auto& Order, class Vector>
   Vector block[kBlock];
 #pragma GCC unroll 16
   for (int i = 0; i < kBlock; ++i) block[i] = x[i];
-  [&]<size_t... K>(std::index_sequence<K...>) {
+  // Inline, or it would be compiled for processors that have narrower vectors.
+  [&]<size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
     (exchange(block[Order.pairs[K].low], block[Order.pairs[K].high]), ...);
   }(std::make_index_sequence<std::size(Order.pairs)>());
 #pragma GCC unroll 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tandem import _core
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._dtypes import isdtype
 
@@ -20,5 +21,9 @@ def frexp(x: Tensor, /) -> tuple[Tensor, Tensor]:
     """
     if not isdtype(x.dtype, "real floating"):
         raise _core.DTypeError(f"frexp: got x of dtype {x.dtype}; need a floating-point dtype; try x.astype(...)")
+    return in_blocks(_parts, x)  # type: ignore[no-any-return]
+
+
+def _parts(x: Tensor) -> tuple[Tensor, Tensor]:
     exponent = _core._internal("binary_exponent", x)
     return _core.ldexp(x, -exponent), exponent

@@ -73,7 +73,8 @@ def searchsorted(x1: Tensor, x2: Tensor, /, side: str = "left", sorter: Tensor |
         raise _core.ShapeError(f"searchsorted: got a table of shape {x1.shape}; need one axis")
     dtype = _core._result_type((x1, x2))
     table = x1 if sorter is None else _core.take(x1, sorter)
-    return _core._places_in_sorted(table.astype(dtype), _core.asarray(x2).astype(dtype), right=side == "right")
+    values = _core.asarray(x2).astype(dtype, copy=False)
+    return _core._places_in_sorted(table.astype(dtype, copy=False), values, right=side == "right")
 
 
 def nonzero_places(x: Tensor) -> Tensor:
@@ -129,7 +130,7 @@ def unique_values(x: Tensor, /) -> Tensor:
     """
     need_values("unique_values", "td.sort")
     ordered = _core.sort(x.reshape((-1,)))
-    return _core.take(ordered, nonzero_places(_starts(ordered)))
+    return ordered[_starts(ordered)]
 
 
 @public
@@ -156,10 +157,19 @@ def _unique(x: Tensor) -> UniqueAll:
     ordered = _core.take(flat, order)
     new = _starts(ordered)
     starts = nonzero_places(new)
-    # Element order[i] of x is value number (how many begin up to i) - 1.
-    inverse = _core.take(_core.subtract(_core.cumsum(new), 1), _core.argsort(order))
-    counts = _lengths(starts, flat.shape[0])
-    return UniqueAll(_core.take(ordered, starts), _core.take(order, starts), inverse.reshape(x.shape), counts)
+    values = _core.take(ordered, starts)
+    del ordered
+    inverse = numbers_of(new, order).reshape(x.shape)
+    return UniqueAll(values, _core.take(order, starts), inverse, _lengths(starts, flat.shape[0]))
+
+
+def numbers_of(new: Tensor, order: Tensor) -> Tensor:
+    """Return which value each element is, counted from 0, given where values begin among elements in order."""
+    turn = _core.cumsum(new, dtype=_core.int64)
+    turn -= 1
+    out = _core.zeros(order.shape, dtype=_core.int64, device=order._place)
+    out[order] = turn
+    return out
 
 
 @public

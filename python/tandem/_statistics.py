@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tandem import _core
 from tandem._array_api import _axes, _product
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._dtypes import isdtype
 from tandem._sorting import need_values
@@ -32,7 +33,7 @@ def _ordered(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Te
         raise _core.ArgumentError(f"{what}: got the shape {x.shape} with the axes {axes}; need at least one element")
     # 16-bit floats are combined in float32 and rounded once.
     wide = _core.float32 if x.dtype in (_core.float16, _core.bfloat16) else x.dtype
-    return _core.sort(rows, axis=-1).astype(wide), axes
+    return _core.sort(rows, axis=-1).astype(wide, copy=False), axes
 
 
 def _restored(out: Tensor, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
@@ -135,7 +136,7 @@ def bincount(x: Tensor, /, weights: Tensor | None = None, minlength: int = 0) ->
         raise _core.ShapeError(f"bincount: got a tensor of shape {x.shape}; need one axis")
     if not isdtype(x.dtype, ("integral", "bool")):
         raise _core.DTypeError(f"bincount: got the dtype {x.dtype}; need integers; try x.astype(td.int64)")
-    places = x.astype(_core.int64)
+    places = x.astype(_core.int64, copy=False)
     if x.shape[0] > 0 and int(_core.min(places)) < 0:
         raise _core.ArgumentError(f"bincount: got the number {int(_core.min(places))}; need 0 or more")
     length = max(minlength, int(_core.max(places)) + 1 if x.shape[0] > 0 else 0)
@@ -143,7 +144,7 @@ def bincount(x: Tensor, /, weights: Tensor | None = None, minlength: int = 0) ->
         return _core._counts_of_places(places, length=(length,))
     if weights.shape != x.shape:
         raise _core.ShapeError(f"bincount: got weights of shape {weights.shape} for {x.shape}; need equal shapes")
-    return _core._weights_of_places(places, weights.astype(_core.float64), length=(length,))
+    return _core._weights_of_places(places, weights.astype(_core.float64, copy=False), length=(length,))
 
 
 def _edges(x: Tensor, bins: int, range: tuple[float, float] | None) -> Tensor:
@@ -197,7 +198,7 @@ def histogram(
             raise _core.ShapeError(f"histogram: got edges of shape {edges.shape}; need a vector of at least two")
     count = edges.shape[0] - 1
     dtype = _core._result_type((edges, flat))
-    limits, values = edges.astype(dtype), flat.astype(dtype)
+    limits, values = edges.astype(dtype, copy=False), flat.astype(dtype, copy=False)
     places = _core.subtract(_core._places_in_sorted(limits, values, right=True), 1)
     places = _core.where(_core.equal(values, limits[-1]), count - 1, places)
     if weights is None:
@@ -226,14 +227,20 @@ def interp(x: Tensor, xp: Tensor, fp: Tensor, /, left: float | None = None, righ
     if xp.ndim != 1 or xp.shape != fp.shape or xp.shape[0] == 0:
         raise _core.ShapeError(f"interp: got points of shapes {xp.shape} and {fp.shape}; need two equal vectors")
     dtype = _core._result_type((x, xp, fp, 1.0))
-    x, xp, fp = x.astype(dtype), xp.astype(dtype), fp.astype(dtype)
+    xp, fp = xp.astype(dtype, copy=False), fp.astype(dtype, copy=False)
     below, above = (fp[0] if left is None else left), (fp[-1] if right is None else right)
-    out = _core.broadcast_to(fp[-1], x.shape)
-    if xp.shape[0] > 1:
-        slopes = _core.divide(_core.subtract(fp[1:], fp[:-1]), _core.subtract(xp[1:], xp[:-1]))
-        places = _core.subtract(_core._places_in_sorted(xp, x, right=True), 1)
-        places = _core.clip(places, 0, xp.shape[0] - 2)
-        inside = _core.multiply(_core.take(slopes, places), _core.subtract(x, _core.take(xp, places)))
-        out = _core.where(_core.equal(x, xp[-1]), out, _core.add(inside, _core.take(fp, places)))
-    out = _core.where(_core.less(x, xp[0]), below, _core.where(_core.greater(x, xp[-1]), above, out))
-    return _core.where(_core.isnan(x), x, out).astype(dtype)
+    slopes = _core.divide(_core.subtract(fp[1:], fp[:-1]), _core.subtract(xp[1:], xp[:-1]))
+
+    def between(x: Tensor) -> Tensor:
+        x = x.astype(dtype, copy=False)
+        out = _core.broadcast_to(fp[-1], x.shape)
+        if xp.shape[0] > 1:
+            places = _core._places_in_sorted(xp[1:-1], x, right=True)
+            inside = _core.multiply(_core.take(slopes, places), _core.subtract(x, _core.take(xp, places)))
+            out = _core.where(_core.equal(x, xp[-1]), out, _core.add(inside, _core.take(fp, places)))
+        out = _core.where(_core.less(x, xp[0]), below, _core.where(_core.greater(x, xp[-1]), above, out))
+        return _core.where(_core.isnan(x), x, out).astype(dtype, copy=False)
+
+    if not _core.recording() and (fp.requires_grad or xp.requires_grad):
+        return between(x)
+    return in_blocks(between, x)  # type: ignore[no-any-return]

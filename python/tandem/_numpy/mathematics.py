@@ -7,6 +7,7 @@ from typing import Any
 
 from tandem import _core
 from tandem._array_api import _axis, moveaxis
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import common, floating, tensor, wide
 
@@ -151,7 +152,10 @@ def heaviside(x1: Any, x2: Any, /) -> Tensor:
     >>> td.heaviside(td.asarray([-1.5, 0.0, 2.0]), 0.5)
     tensor([0. , 0.5, 1. ], dtype=float32)
     """
-    x1, x2 = (_real_floating("heaviside", x) for x in common(x1, x2))
+    return in_blocks(_heaviside, *(_real_floating("heaviside", x) for x in common(x1, x2)))  # type: ignore[no-any-return]
+
+
+def _heaviside(x1: Tensor, x2: Tensor) -> Tensor:
     step = _core.where(_core.equal(x1, 0), x2, _core.greater(x1, 0).astype(x1.dtype))
     return _core.where(_core.isnan(x1), x1, step)
 
@@ -174,7 +178,10 @@ def modf(x: Any, /) -> tuple[Tensor, Tensor]:
     >>> td.modf(td.asarray([-1.5, 2.0]))
     (tensor([-0.5,  0. ], dtype=float32), tensor([-1.,  2.], dtype=float32))
     """
-    x = _real_floating("modf", x)
+    return in_blocks(_modf, _real_floating("modf", x))  # type: ignore[no-any-return]
+
+
+def _modf(x: Tensor) -> tuple[Tensor, Tensor]:
     whole = _core.trunc(x)
     part = _core.where(_core.isinf(x), _core.zeros((), dtype=x.dtype), _core.subtract(x, whole))
     return _core.copysign(part, x), whole
@@ -232,7 +239,10 @@ def gcd(x1: Any, x2: Any, /) -> Tensor:
     >>> td.gcd(td.asarray([12, 0]), td.asarray([18, 5]))
     tensor([6, 5])
     """
-    x1, x2 = _integers("gcd", x1, x2)
+    return in_blocks(_gcd, *_integers("gcd", x1, x2))  # type: ignore[no-any-return]
+
+
+def _gcd(x1: Tensor, x2: Tensor) -> Tensor:
     shape = _core._broadcast_shape([x1.shape, x2.shape])
     a, b = (_core.abs(_core.broadcast_to(x, shape)) for x in (x1, x2))
     # No pair of integers of so many bits takes more steps: neighbours of Fibonacci's take the most.
@@ -252,8 +262,11 @@ def lcm(x1: Any, x2: Any, /) -> Tensor:
     >>> td.lcm(td.asarray([4, 0]), td.asarray([6, 5]))
     tensor([12,  0])
     """
-    x1, x2 = _integers("lcm", x1, x2)
-    divisor = gcd(x1, x2)
+    return in_blocks(_lcm, *_integers("lcm", x1, x2))  # type: ignore[no-any-return]
+
+
+def _lcm(x1: Tensor, x2: Tensor) -> Tensor:
+    divisor = _gcd(x1, x2)
     safe = _core.where(_core.equal(divisor, 0), _core.ones((), dtype=divisor.dtype), divisor)
     return _core.abs(_core.multiply(_core.floor_divide(_core.abs(x1), safe), _core.abs(x2)))
 
@@ -268,7 +281,10 @@ def bitwise_count(x: Any, /) -> Tensor:
     x = tensor(x)
     if x.dtype == _core.bool:
         return x.astype(_core.uint8)
-    (x,) = _integers("bitwise_count", x)
+    return in_blocks(_bitwise_count, *_integers("bitwise_count", x))  # type: ignore[no-any-return]
+
+
+def _bitwise_count(x: Tensor) -> Tensor:
     bits = _core.abs(x).astype(getattr(_core, f"uint{8 * x.dtype.itemsize}")).astype(_core.uint64)
 
     def number(value: int) -> Tensor:

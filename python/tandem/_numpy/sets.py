@@ -9,7 +9,7 @@ from tandem import _core
 from tandem._array_api import _axis, _product, moveaxis
 from tandem._boundary import public
 from tandem._numpy.given import common, flat, is_number, tensor
-from tandem._sorting import _lengths, need_values, nonzero_places, searchsorted
+from tandem._sorting import _lengths, need_values, nonzero_places, numbers_of, searchsorted
 
 Tensor = _core.Tensor
 
@@ -126,6 +126,10 @@ def unique(
     """
     need_values("unique", "td.sort")
     x = tensor(x)
+    if axis is None and not (return_index or return_inverse):
+        ordered = _core.sort(flat(x))
+        new = _new(ordered, equal_nan)
+        return (ordered[new], _lengths(nonzero_places(new), ordered.shape[0])) if return_counts else ordered[new]
     if axis is None:
         rows, order, shape = flat(x), _core.argsort(flat(x)), x.shape
     else:
@@ -135,8 +139,7 @@ def unique(
         columns = [rows[:, k] for k in reversed(range(rows.shape[1]))]
         order = lexsort(columns) if columns else _core.arange(rows.shape[0], dtype=_core.int64)
         shape = (rows.shape[0],)
-    ordered = _core.take(rows, order, axis=0)
-    new = _new(ordered, equal_nan and axis is None)
+    new = _new(_core.take(rows, order, axis=0), equal_nan and axis is None)
     starts = nonzero_places(new)
     firsts = _core.take(order, starts)
     values = _core.take(rows, firsts, axis=0)
@@ -146,8 +149,7 @@ def unique(
     if return_index:
         out.append(firsts)
     if return_inverse:
-        turn = _core.subtract(_core.cumsum(new.astype(_core.int64)), 1)
-        out.append(_core.take(turn, _core.argsort(order)).reshape(shape))
+        out.append(numbers_of(new, order).reshape(shape))
     if return_counts:
         out.append(_lengths(starts, rows.shape[0]))
     return out[0] if len(out) == 1 else tuple(out)
