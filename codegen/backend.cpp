@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "codegen/interp/interp.h"
+#include "codegen/kernel_memory.h"
 #include "codegen/llvm/backend.h"
 #include "ir/error.h"
 
@@ -75,8 +76,8 @@ std::string compile_object(std::span<const Kernel> kernels, std::string_view nam
   return llvm::compile_object(kernels, name, data, target_for(target));
 }
 
-CompileStats compile_stats() { return llvm::stats(); }
+CompileStats compile_stats() { return kernel_memory().stats(); }
 
-void clear_kernel_memory() { llvm::clear_memory(); }
+void clear_kernel_memory() { kernel_memory().clear(); }
 
 }  // namespace tandem

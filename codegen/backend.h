@@ -41,7 +41,7 @@ Backend* backend_by_name(std::string_view name);  // "interp", "llvm"; null when
 
 // Of this process, all back ends that compile together.
 struct CompileStats {
-  int64_t compiled = 0;     // by LLVM
+  int64_t compiled = 0;     // by LLVM or NVRTC
   int64_t pack_hits = 0;    // loaded from the kernels that the installation brought along
   int64_t disk_hits = 0;    // loaded from the disk cache
   int64_t memory_hits = 0;  // found among the live kernels

@@ -6,6 +6,8 @@
 
 #include "codegen/cuda/backend.h"
 #include "codegen/cuda/module.h"
+#include "codegen/gpu_pack.h"
+#include "codegen/kernel_memory.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/strided_copy.h"
@@ -21,26 +23,16 @@ class GpuBackend final : public Backend {
   explicit GpuBackend(int arch) : arch_(arch) {}
   std::string_view name() const override { return "cuda"; }
   std::shared_ptr<const CompiledKernel> compile(const Kernel& kernel, const CompileOptions& options) override {
-    const std::string text = to_text(kernel);
-    {
-      const std::lock_guard lock(mutex_);
-      if (auto known = live_[text].lock()) return known;
-    }
-    const bool checks = std::any_of(kernel.accesses.begin(), kernel.accesses.end(),
-                                    [](const Access& access) { return !access.gathers.empty(); });
-    auto made = std::make_shared<const cuda::DeviceCode>(cuda::compile(kernel, arch_, options.disk_cache), checks);
-    const std::lock_guard lock(mutex_);
-    if (auto known = live_[text].lock()) return known;
-    std::erase_if(live_, [](const auto& entry) { return entry.second.expired(); });
-    live_[text] = made;
-    return made;
+    return kernel_memory().get(hash128(to_text(kernel) + cuda::arch_name(arch_)), [&] {
+      const bool checks = std::any_of(kernel.accesses.begin(), kernel.accesses.end(),
+                                      [](const Access& access) { return !access.gathers.empty(); });
+      return std::make_shared<const cuda::DeviceCode>(cuda::compile(kernel, arch_, options.disk_cache), checks);
+    });
   }
   std::string text(const Kernel& kernel, std::string_view stage) override { return cuda::text(kernel, stage, arch_); }
 
  private:
   const int arch_;
-  std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<const cuda::DeviceCode>> live_;
 };
 
 std::shared_ptr<const CompiledKernel> made_for(Device device, const Kernel& kernel) {
@@ -73,7 +65,11 @@ void connect_devices() {
 }
 
 Backend& backend_of(Device device) {
-  if (is_cpu(device)) return default_backend();
+  if (is_cpu(device)) {
+    if (Backend* const noting = noting_backend()) [[unlikely]]
+      return *noting;
+    return default_backend();
+  }
   const int arch = arch_of(device);
   static std::mutex mutex;
   static auto* all = new std::map<int, GpuBackend>;

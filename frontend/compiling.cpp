@@ -8,6 +8,8 @@
 #include <condition_variable>
 #include <csignal>
 #include <deque>
+#include <list>
+#include <optional>
 #include <thread>
 
 #include "runtime/parallel.h"
@@ -21,7 +23,7 @@ class CompileQueue {
     const std::lock_guard lock(mutex_);
     if (executable.state_ != State::captured) return;
     executable.state_ = State::waiting;
-    waiting_.push_back(executable.weak_from_this());
+    waiting_.emplace_back(executable);
     start();
   }
 
@@ -67,9 +69,9 @@ class CompileQueue {
     std::unique_lock lock(mutex_);
     stopped_ = true;
     for (Executable* executable : compiling_) executable->stop_.request_stop();
-    std::thread last = std::move(thread_);
+    std::list<Worker> last = std::move(workers_);
     lock.unlock();
-    if (last.joinable()) last.join();
+    for (Worker& worker : last) worker.thread.join();
   }
 
   void before_fork() { mutex_.lock(); }
@@ -83,7 +85,7 @@ class CompileQueue {
     for (Executable* executable : compiling_) {
       const bool later = executable->deadline != Executable::kNever;
       executable->state_ = later ? State::waiting : State::captured;
-      if (later) fresh->waiting_.push_front(executable->weak_from_this());
+      if (later) fresh->waiting_.emplace_front(*executable);
     }
     return fresh;
   }
@@ -113,47 +115,89 @@ class CompileQueue {
     changed_.notify_all();
   }
 
-  // With the mutex held: sees to it that there is a thread, unless the process is about to end.
+  struct Waiting {
+    explicit Waiting(Executable& executable)
+        : program(executable.weak_from_this()), on_cpu(is_cpu(executable.device())) {}
+    std::weak_ptr<Executable> program;
+    bool on_cpu;
+  };
+  struct Worker {
+    std::thread thread;
+    bool over = false;  // it has released the mutex for the last time
+  };
+
+  bool may_begin(const Waiting& waiting) const { return !waiting.on_cpu || !cpu_taken_; }
+
+  // With the mutex held: sees to it that there are as many threads as find work, unless the process is about to end.
   void start() {
-    if (working_ || stopped_ || held_ || waiting_.empty()) return;
-    if (thread_.joinable()) thread_.join();  // it has released the mutex for the last time
+    if (stopped_ || held_) return;
+    const auto found =
+        std::count_if(waiting_.begin(), waiting_.end(), [&](const auto& w) { return !w.on_cpu; }) +
+        (!cpu_taken_ && std::any_of(waiting_.begin(), waiting_.end(), [](const auto& w) { return w.on_cpu; }));
+    const auto wanted = std::min<int64_t>(found + busy_, num_threads());
+    while (running_ < wanted)
+      if (!start_one()) return;  // the next call tries again
+  }
+
+  bool start_one() {
+    std::erase_if(workers_, [](Worker& worker) {
+      if (worker.over) worker.thread.join();
+      return worker.over;
+    });
     // Signals are for the threads of the program.
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    working_ = true;
+    Worker& worker = workers_.emplace_back();
+    bool begun = true;
     try {
-      thread_ = std::thread([this] { work(); });
+      worker.thread = std::thread([this, &worker] { work(worker); });
+      ++running_;
     } catch (const std::system_error&) {
-      working_ = false;  // the next call tries again
+      workers_.pop_back();
+      begun = false;
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return begun;
   }
 
-  void work() {
+  void work(Worker& worker) {
     constexpr int kNice = 5;
     pthread_setname_np(pthread_self(), "tandem-compile");
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-    const SerialScope alone;
     std::unique_lock lock(mutex_);
-    while (!stopped_ && !held_ && !waiting_.empty()) {
-      std::shared_ptr<Executable> next = waiting_.front().lock();
-      waiting_.pop_front();
-      if (next && next->state_ == State::waiting) compile(*next, lock, next->stop_.get_token());
+    while (!stopped_ && !held_) {
+      const auto first = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& w) { return may_begin(w); });
+      if (first == waiting_.end()) break;
+      const bool on_cpu = first->on_cpu;
+      std::shared_ptr<Executable> next = first->program.lock();
+      waiting_.erase(first);
+      if (next && next->state_ == State::waiting) {
+        std::optional<SerialScope> alone;
+        if (on_cpu) alone.emplace();
+        cpu_taken_ = cpu_taken_ || on_cpu;
+        ++busy_;
+        compile(*next, lock, next->stop_.get_token());
+        --busy_;
+        if (on_cpu) cpu_taken_ = false;
+      }
       // Its end may run Python code, which must not meet a lock that is held here.
       lock.unlock();
       next.reset();
       lock.lock();
     }
-    working_ = false;
+    --running_;
+    worker.over = true;
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;  // the state of some program
-  std::deque<std::weak_ptr<Executable>> waiting_;
+  std::deque<Waiting> waiting_;
   std::vector<Executable*> compiling_;
-  std::thread thread_;
-  bool working_ = false, stopped_ = false, held_ = false;
+  std::list<Worker> workers_;
+  int64_t running_ = 0, busy_ = 0;  // of the workers, and of these, that compile
+  bool cpu_taken_ = false;          // one of them compiles for the CPU
+  bool stopped_ = false, held_ = false;
 };
 
 namespace {

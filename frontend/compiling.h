@@ -1,7 +1,9 @@
 // On which thread captured programs are compiled: on that of the call that captured them, or behind its back.
 //
-// There is one thread for the latter. It starts when there is work and ends when there is none, gives way to all others,
-// and uses no other thread. A forked child has none and starts one when it needs it.
+// Threads for the latter start when there is work and end when there is none; they give way to all others. Programs of the
+// CPU are compiled one at a time, by one thread, since calls compute there meanwhile. Those of GPUs leave the CPU idle, and
+// NVRTC takes long: several are compiled at a time, and kernels of one on the threads of the pool. A forked child has no
+// thread and starts one when it needs it.
 #pragma once
 #include "frontend/executable.h"
 
@@ -18,10 +20,10 @@ bool await(Executable& executable, Executable::Clock::time_point deadline = Exec
 // Nobody wants it any more: it is not compiled, or no further, behind anybody's back.
 void abandon(Executable& executable);
 
-// While held, the thread begins with nothing: for tests that look at what waits.
+// While held, the threads begin with nothing: for tests that look at what waits.
 void hold_compiling(bool held);
 
-// Ends the thread and waits for its end. From then on only `await` compiles.
+// Ends the threads and waits for their end. From then on only `await` compiles.
 void stop_compiling();
 
 }  // namespace tandem

@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <optional>
 
 #include "codegen/cuda/module.h"
+#include "codegen/cuda/pack.h"
 #include "codegen/cuda/target.h"
+#include "codegen/kernel_memory.h"
 #include "runtime/cache.h"
 #include "runtime/profile.h"
 
 namespace tandem::cuda {
 
 namespace {
-
-std::mutex stats_mutex;
-CudaCompileStats stats;
 
 // What NVRTC can make for such a GPU.
 DeviceTarget goal_of(int arch) {
@@ -38,32 +36,49 @@ CacheKey key_of(const std::string& text, DeviceTarget goal) {
   return hash128(all + "\n" + text);
 }
 
-DeviceKernel make(Source source, const StepOrigin& origin, DeviceTarget goal, bool disk_cache) {
-  const auto start = std::chrono::steady_clock::now();
-  const uint64_t profile = profile_start();
-  const auto note = [&](EventKind kind) {
-    if (profile != 0) record(kind, profile, std::make_shared<const StepOrigin>(origin));
-  };
-  const std::string text = source.text();
-  DeviceKernel made{kEntryPoint, {}, goal.ptx, source.buffers, source.vals, std::move(source.rule)};
-  const CacheKey key = key_of(text, goal);
-  if (disk_cache) {
-    if (const std::optional<std::vector<char>> blob = cache_read(key)) {
-      made.code.assign(blob->data(), blob->size());
-      note(EventKind::load);
-      const std::lock_guard lock(stats_mutex);
-      ++stats.disk_hits;
-      return made;
-    }
+// What becomes of one source.
+class Making {
+ public:
+  Making(Source source, const StepOrigin& origin)
+      : text_(source.text()),
+        origin_(origin),
+        made_{kEntryPoint, {}, false, source.buffers, source.vals, std::move(source.rule)} {}
+
+  std::optional<DeviceKernel> from_pack(int arch) {
+    const std::string_view code = find_in_pack(text_, arch);
+    if (code.empty()) return std::nullopt;
+    kernel_memory().count_pack_hit();
+    return made(std::string(code), EventKind::load);
   }
-  made.code = nvrtc_compile(text, goal.arch, goal.ptx);
-  if (disk_cache) cache_write(key, made.code);
-  note(EventKind::compile);
-  const std::lock_guard lock(stats_mutex);
-  ++stats.compiled;
-  stats.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return made;
-}
+
+  DeviceKernel compiled(DeviceTarget goal, bool disk_cache) {
+    made_.is_ptx = goal.ptx;
+    const CacheKey key = key_of(text_, goal);
+    if (disk_cache) {
+      if (const std::optional<std::vector<char>> blob = cache_read(key)) {
+        kernel_memory().count_disk_hit();
+        return made({blob->data(), blob->size()}, EventKind::load);
+      }
+    }
+    std::string code = nvrtc_compile(text_, goal.arch, goal.ptx);
+    if (disk_cache) cache_write(key, code);
+    kernel_memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
+    return made(std::move(code), EventKind::compile);
+  }
+
+ private:
+  DeviceKernel made(std::string code, EventKind kind) {
+    if (profile_ != 0) record(kind, profile_, std::make_shared<const StepOrigin>(origin_));
+    made_.code = std::move(code);
+    return std::move(made_);
+  }
+
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const uint64_t profile_ = profile_start();
+  const std::string text_;
+  const StepOrigin& origin_;
+  DeviceKernel made_;
+};
 
 }  // namespace
 
@@ -72,7 +87,10 @@ DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache) {
 }
 
 DeviceKernel compile(Source source, const StepOrigin& origin, int arch, bool disk_cache) {
-  return make(std::move(source), origin, goal_of(arch), disk_cache);
+  Making making(std::move(source), origin);
+  if (disk_cache)
+    if (std::optional<DeviceKernel> found = making.from_pack(arch)) return *std::move(found);
+  return making.compiled(goal_of(arch), disk_cache);
 }
 
 DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache) {
@@ -83,16 +101,11 @@ DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache)
     throw_error(ErrorKind::value, "save: got the target '{}_{}'; need one that NVRTC {} knows: {}, or compute_ for PTX",
                 target.ptx ? "compute" : "sm", target.arch, module_version(), names);
   }
-  return make(emit(kernel), {kernel.name, kernel.sources}, target, disk_cache);
+  return Making(emit(kernel), {kernel.name, kernel.sources}).compiled(target, disk_cache);
 }
 
 std::string ptx_text(const Kernel& kernel, int arch) {
   return nvrtc_compile(emit(kernel).text(), goal_of(arch).arch, true);
-}
-
-CudaCompileStats cuda_compile_stats() {
-  const std::lock_guard lock(stats_mutex);
-  return stats;
 }
 
 }  // namespace tandem::cuda

@@ -1,4 +1,4 @@
-// Text -> code for a GPU, through the kernel cache on disk.
+// Text -> code for a GPU, through the pack and the kernel cache on disk.
 #pragma once
 #include <string>
 
@@ -13,18 +13,13 @@ inline constexpr const char* kCompileOptions[] = {"--std=c++17", "--fmad=false",
                                                   "--ftz=false"};
 
 // For a GPU of that architecture: a cubin, or PTX of the newest one that NVRTC knows if this one is newer. Thread-safe.
-// Throws Error{backend} where NVRTC is missing or the architecture is too old for it.
+// Looked for in the pack first, for which no NVRTC is needed, then on the disk. Throws Error{backend} where NVRTC would be
+// needed and is missing, or the architecture is too old for it.
 DeviceKernel compile(const Kernel& kernel, int arch, bool disk_cache = true);
 // For what the target says alone. Throws Error{value} if NVRTC does not know the architecture.
 DeviceKernel compile(const Kernel& kernel, DeviceTarget target, bool disk_cache = true);
 // The same of a source, whatever made it. `origin` is for profiles.
 DeviceKernel compile(Source source, const StepOrigin& origin, int arch, bool disk_cache = true);
 std::string ptx_text(const Kernel& kernel, int arch);
-
-struct CudaCompileStats {
-  int64_t compiled = 0, disk_hits = 0;
-  double compile_seconds = 0;
-};
-CudaCompileStats cuda_compile_stats();
 
 }  // namespace tandem::cuda

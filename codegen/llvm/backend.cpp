@@ -1,16 +1,10 @@
 #include "codegen/llvm/backend.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <chrono>
-#include <future>
-#include <list>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
-#include <unordered_map>
 
+#include "codegen/kernel_memory.h"
 #include "codegen/llvm/emit.h"
 #include "runtime/cache.h"
 #include "runtime/native_kernel.h"
@@ -21,105 +15,7 @@ namespace tandem::llvm {
 
 namespace {
 
-using KernelRef = std::shared_ptr<const CompiledKernel>;
-
-// Kernels held in memory. Beyond that the least recently used ones go; who still uses one keeps it alive.
-constexpr size_t kLiveKernels = 4096;
-
-// All LLVM back ends of a process share it; a key tells the target.
-class KernelMemory {
- public:
-  // The kernel of `key`, made by `make` if there is none. Threads that ask for the same one wait for the first.
-  template <class Make>
-  KernelRef get(const CacheKey& key, Make&& make) {
-    const std::shared_lock whole(making_);
-    std::promise<KernelRef> promise;
-    std::shared_future<KernelRef> known;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto found = entries_.find(key);
-      if (found != entries_.end()) {
-        order_.splice(order_.begin(), order_, found->second.place);
-        ++stats_.memory_hits;
-        known = found->second.kernel;
-      } else {
-        order_.push_front(key);
-        entries_.emplace(key, Entry{promise.get_future().share(), order_.begin()});
-        if (entries_.size() > kLiveKernels) {
-          entries_.erase(order_.back());
-          order_.pop_back();
-        }
-      }
-    }
-    if (known.valid()) return known.get();
-    try {
-      KernelRef made = make();
-      promise.set_value(made);
-      return made;
-    } catch (...) {
-      promise.set_exception(std::current_exception());
-      const std::lock_guard lock(mutex_);
-      const auto found = entries_.find(key);
-      if (found != entries_.end()) {
-        order_.erase(found->second.place);
-        entries_.erase(found);
-      }
-      throw;
-    }
-  }
-  void clear() {
-    std::unordered_map<CacheKey, Entry, CacheKeyHash> gone;  // let go of without the lock
-    const std::lock_guard lock(mutex_);
-    gone.swap(entries_);
-    order_.clear();
-  }
-  void count_disk_hit() {
-    const std::lock_guard lock(mutex_);
-    ++stats_.disk_hits;
-  }
-  void count_pack_hit() {
-    const std::lock_guard lock(mutex_);
-    ++stats_.pack_hits;
-  }
-  void count_compiled(double seconds) {
-    const std::lock_guard lock(mutex_);
-    ++stats_.compiled;
-    stats_.compile_seconds += seconds;
-  }
-  CompileStats stats() {
-    const std::lock_guard lock(mutex_);
-    return stats_;
-  }
-
-  // No kernel is being made while the process forks: its child would wait for what nobody makes, or for a lock inside
-  // LLVM that nobody holds.
-  void before_fork() { making_.lock(), mutex_.lock(); }
-  void after_fork() { mutex_.unlock(), making_.unlock(); }
-  // This lock knows its owner by a number that the child's thread does not have.
-  void in_child() { mutex_.unlock(), std::construct_at(&making_); }
-
- private:
-  struct Entry {
-    std::shared_future<KernelRef> kernel;
-    std::list<CacheKey>::iterator place;
-  };
-  std::shared_mutex making_;
-  std::mutex mutex_;
-  std::unordered_map<CacheKey, Entry, CacheKeyHash> entries_;
-  std::list<CacheKey> order_;  // most recently used first
-  CompileStats stats_;
-};
-
-// Never destroyed: kernels may still be compiled while the process ends.
-KernelMemory& memory();
-
-KernelMemory& memory() {
-  static auto* const shared = [] {
-    pthread_atfork([] { memory().before_fork(); }, [] { memory().after_fork(); }, [] { memory().in_child(); });
-    return new KernelMemory;
-  }();
-  return *shared;
-}
+using KernelRef = KernelMemory::KernelRef;
 
 CacheKey object_key(std::string_view text, const Target& target) {
   return hash128(
@@ -134,7 +30,7 @@ class LlvmBackend final : public Backend {
   KernelRef compile(const Kernel& kernel, const CompileOptions& options) override {
     std::string text = to_text(kernel);
     text += target_.name;
-    return memory().get(hash128(text), [&] { return make(kernel, options); });
+    return kernel_memory().get(hash128(text), [&] { return make(kernel, options); });
   }
 
   std::string text(const Kernel& kernel, std::string_view stage) override {
@@ -177,15 +73,15 @@ class LlvmBackend final : public Backend {
     };
     if (options.disk_cache) {
       if (const std::string_view object = pack_find(key); !object.empty())
-        if (KernelRef found = kept(object)) return memory().count_pack_hit(), found;
+        if (KernelRef found = kept(object)) return kernel_memory().count_pack_hit(), found;
       if (const std::optional<std::vector<char>> blob = cache_read(key))
-        if (KernelRef found = kept({blob->data(), blob->size()})) return memory().count_disk_hit(), found;
+        if (KernelRef found = kept({blob->data(), blob->size()})) return kernel_memory().count_disk_hit(), found;
     }
     const std::string object = compile_text(text, target_, false);
     auto loaded = load(object, kernel, options.symbol);
     if (options.disk_cache) cache_write(key, object);
     note(EventKind::compile);
-    memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    kernel_memory().count_compiled(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     return loaded;
   }
 
@@ -219,9 +115,5 @@ std::string compile_object(std::span<const Kernel> kernels, std::string_view nam
 }
 
 std::unique_ptr<Backend> make_backend(const Target& target) { return std::make_unique<LlvmBackend>(target); }
-
-CompileStats stats() { return memory().stats(); }
-
-void clear_memory() { memory().clear(); }
 
 }  // namespace tandem::llvm

@@ -13,7 +13,5 @@ std::unique_ptr<Backend> make_backend(const Target& target);
 std::string compile_object(const Kernel& kernel, const Target& target);
 std::string compile_object(std::span<const Kernel> kernels, std::string_view name, std::string_view data,
                            const Target& target);
-CompileStats stats();
-void clear_memory();
 
 }  // namespace tandem::llvm

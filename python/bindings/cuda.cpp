@@ -1,5 +1,6 @@
 // What `td.cuda` is made of: GPUs as Python sees them. Nothing here opens the driver before it is called.
 #include "codegen/device.h"
+#include "codegen/gpu_pack.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/device.h"
@@ -143,6 +144,8 @@ void bind_cuda(py::module_& m) {
   cuda.def("allow_tf32", &cuda::allow_tf32);
   cuda.def("tf32_allowed", &cuda::tf32_allowed);
   cuda.def("cublaslt_version", &cuda::cublaslt_version);
+  cuda.def("note_kernels", &note_gpu_kernels);
+  cuda.def("compile_noted", &compile_noted_kernels, py::call_guard<py::gil_scoped_release>());
   py::class_<Event>(cuda, "Event")
       .def(py::init<int>())
       .def("record", &Event::record)

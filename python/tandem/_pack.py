@@ -1,7 +1,8 @@
 """The kernels that a wheel brings along, so that ordinary eager work compiles nothing after a fresh install.
 
 `python -m tandem._pack FILE` does the work below, with an empty cache, once for each of the levels of the instruction
-set that this machine can run, and keeps what that compiled. The same work is the test of it.
+set that this machine can run, and keeps what that compiled. Kernels for GPUs need NVRTC and no GPU: work that runs on
+the CPU shows what they are. The same work is the test of it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ greater_equal logical_and logical_or bitwise_and bitwise_or
 REDUCTIONS = ["sum", "prod", "mean", "var", "std", "max", "min", "any", "all", "argmax", "argmin"]
 ROWS = ["softmax", "log_softmax", "cumsum"]  # along the last axis, or the first one
 
+# A kernel is three codes of 6 to 60 KB for GPUs, which all kinds of layouts would be too many of.
+GPU_DTYPES = ("float32", "float16", "bfloat16")
+GPU_REDUCTIONS = ["sum", "mean", "var", "max", "min", "argmax"]
+
 LARGE = 9 << 20  # elements: results of this size are streamed past the caches by kernels of their own
 
 
@@ -45,10 +50,41 @@ def work() -> Iterable[Callable[[], Any]]:
         yield from _data(dtype)
 
 
-def run() -> int:
-    """Do all the work, and return how many calls were carried out."""
+def gpu_work(device: str = "cpu") -> Iterable[Callable[[], Any]]:
+    """Calls of the commonest operations on contiguous tensors of the floating-point dtypes that GPUs are used for."""
+    for name in GPU_DTYPES:
+        like: dict[str, Any] = {"dtype": getattr(td, name), "device": device}
+        matrix, row, scalar = td.ones((6, 5), **like), td.ones(5, **like), td.ones((), **like)
+        for unary in UNARY:
+            yield partial(getattr(td, unary), matrix)
+        for binary in BINARY:
+            for x, y in ((matrix, matrix), (matrix, 1.5), (1.5, matrix), (matrix, row), (matrix, scalar)):
+                yield partial(getattr(td, binary), x, y)
+        yield partial(td.where, matrix > 0, matrix, matrix)
+        yield partial(td.clip, matrix, 0.5, 1.5)
+        wide, tall = td.ones((6, 9000), **like), td.ones((9000, 6), **like)
+        for reduction in GPU_REDUCTIONS:
+            for x, axis in ((wide, None), (wide, -1), (tall, 0)):
+                yield partial(getattr(td, reduction), x, axis=axis)
+        for along in ROWS:
+            yield partial(getattr(td, along), wide, axis=-1)
+        for make in (td.zeros, td.ones):
+            yield partial(make, (6, 5), **like)
+        yield partial(td.full, (6, 5), 2, **like)
+        yield partial(td.arange, 40, **like)
+        for other in (*GPU_DTYPES, "int64", "bool"):
+            yield partial(matrix.astype, getattr(td, other))
+        yield matrix.T.copy
+        yield partial(td.concat, [matrix, matrix], axis=0)
+        yield partial(td.stack, [matrix, matrix], axis=0)
+        yield partial(td.take, matrix, td.asarray([2, 0, 1]).to(device), axis=0)
+        yield partial(_assignments, matrix, 2)
+
+
+def run(calls: Iterable[Callable[[], Any]] | None = None) -> int:
+    """Do all the work, or that, and return how many calls were carried out."""
     done = 0
-    for call in work():
+    for call in work() if calls is None else calls:
         with contextlib.suppress(td.Error):  # an operation that this dtype does not have
             call()
             done += 1
@@ -160,21 +196,39 @@ def _assignments(x: td.Tensor, number: Any) -> None:
     x[2:] *= y[2:]
 
 
+def compile_for_gpus(calls: Iterable[Callable[[], Any]] | None = None) -> int:
+    """Compile kernels of the work for all GPUs that packs are for. Return how many; BackendError without NVRTC.
+
+    To be run in a process of its own, with an empty cache and TANDEM_BACKEND=interp, so that nothing else is compiled.
+    """
+    _core._cuda.note_kernels()
+    run(gpu_work() if calls is None else calls)
+    return int(_core._cuda.compile_noted())
+
+
 def build(file: str) -> int:
-    """Compile the work's kernels for all levels into `file`. Returns how many there are."""
+    """Compile the work's kernels for all levels, and for GPUs, into `file`. Returns how many there are."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"TANDEM_CACHE_DIR": folder, "TANDEM_PACK": ""}
+        os.environ |= {"TANDEM_CACHE_DIR": folder, "TANDEM_CACHE_SIZE": str(1 << 30), "TANDEM_PACK": ""}
         for level in LEVELS:
-            program = "from tandem import _pack; _pack.run()"
-            child = subprocess.run(
-                [sys.executable, "-c", program],
-                env=os.environ | {"TANDEM_TARGET": level},
-                capture_output=True,
-                text=True,
-            )
-            if child.returncode != 0 and "this machine can run" not in child.stderr:
-                raise SystemExit(child.stderr)
+            problem = _in_child("run()", TANDEM_TARGET=level)
+            if problem and "this machine can run" not in problem:
+                raise SystemExit(problem)
+        problem = _in_child("compile_for_gpus()", TANDEM_BACKEND="interp")
+        if problem and "no NVRTC" not in problem:
+            raise SystemExit(problem)
+        if problem:
+            print(f"no kernels for GPUs: {problem.strip().splitlines()[-1]}")
         return _core._pack_kernels(file)
+
+
+def _in_child(call: str, **environment: str) -> str:
+    """Make a call of this module in a process of its own, and return the errors of its failure."""
+    program = f"from tandem import _pack; _pack.{call}"
+    child = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    return child.stderr if child.returncode else ""
 
 
 if __name__ == "__main__":

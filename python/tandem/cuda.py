@@ -119,7 +119,7 @@ def reset_peak_memory(device: Any = None) -> None:
 def stats() -> dict[str, int]:
     """Return counts of this process: launches, copies, products, and what was done on the host for programs of GPUs.
 
-    `host_steps` are steps of programs that the CPU carried out on copies (linear algebra, pooling, searching),
+    `host_steps` are steps of programs that the CPU carried out on copies (linear algebra, Fourier transforms),
     `host_step_bytes` what was copied for them, `predicates` how often a branch or loop had to read a value back.
 
     >>> td.cuda.stats()["host_steps"] >= 0

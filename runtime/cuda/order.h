@@ -22,4 +22,7 @@ struct Ordered {
 };
 Ordered in_order(const TextLaunch& launch, Keys keys, int bits);
 
+// Text that defines `bits` and `key`, unsigned, and key_of(bits), whose order is that of real numbers (runtime/sort_keys.h).
+std::string key_text(DType dtype, bool descending);
+
 }  // namespace tandem::cuda

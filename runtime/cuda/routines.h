@@ -18,6 +18,8 @@ const DeviceRoutine* find_device_routine(std::string_view name);  // null: the h
 
 // Each in a file of its own.
 std::span<const DeviceRoutine> convolution_routines();
+std::span<const DeviceRoutine> pooling_routines();
+std::span<const DeviceRoutine> search_routines();
 std::span<const DeviceRoutine> sort_routines();
 
 }  // namespace tandem::cuda

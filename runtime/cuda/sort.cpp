@@ -13,8 +13,7 @@ namespace {
 constexpr unsigned kThreads = 256;
 constexpr int64_t kMostBlocks = 1 << 20;
 
-// Keys<U, kind, descending, true> of the CPU, on `bits`: both zeros are one key, and so are all NaNs. Elements in order are
-// those that were there, but for NaNs, which are one.
+// Keys<U, kind, descending, true> of the CPU, on `bits`: both zeros are one key, and so are all NaNs.
 constexpr const char* kKeys = R"(
 __device__ __forceinline__ bits key_of(bits x) {
   if (!kFloating) {
@@ -26,6 +25,9 @@ __device__ __forceinline__ bits key_of(bits x) {
   if (kDescending) key = (bits)~key;
   return (bits)(x & (bits)~kSign) > kInfinity ? (bits)~(bits)0 : key;
 }
+)";
+// Elements in order are those that were there, but for NaNs, which are one.
+constexpr const char* kWritten = R"(
 __device__ __forceinline__ bits written(bits x) {
   const bool is_nan = kFloating && (bits)(x & (bits)~kSign) > kInfinity;
   return is_nan ? (bits)(kInfinity | (bits)1 << (kMantissa - 1)) : x;
@@ -77,17 +79,7 @@ struct Order {
   std::string name(const char* what) const {
     return fmt::format("{}_{}{}", what, info(dtype).name, descending ? "_descending" : "");
   }
-  std::string text() const {
-    const bool floating = info(dtype).kind == Kind::floating;
-    const int mantissa = mantissa_of(dtype);
-    return bits_text(dtype) +
-           fmt::format(
-               "typedef u{} key;\nconstexpr bool kFloating = {}, kSigned = {}, kDescending = {};\n"
-               "constexpr int kMantissa = {};\nconstexpr bits kSign = (bits)((bits)1 << {});\n"
-               "constexpr bits kInfinity = (bits)((bits)((bits)~kSign >> kMantissa) << kMantissa);\n",
-               8 * key_bytes(), floating, info(dtype).is_signed, descending, mantissa, 8 * size() - 1) +
-           kKeys + kBegin;
-  }
+  std::string text() const { return key_text(dtype, descending) + kWritten + kBegin; }
 };
 
 struct Rows {
@@ -169,6 +161,18 @@ bool run_topk(const TextLaunch& launch, const RoutineArgs& args) {
 constexpr DeviceRoutine kRoutines[] = {{"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}};
 
 }  // namespace
+
+std::string key_text(DType dtype, bool descending) {
+  const bool floating = info(dtype).kind == Kind::floating;
+  const int size = size_of(dtype);
+  return bits_text(dtype) +
+         fmt::format(
+             "typedef u{} key;\nconstexpr bool kFloating = {}, kSigned = {}, kDescending = {};\n"
+             "constexpr int kMantissa = {};\nconstexpr bits kSign = (bits)((bits)1 << {});\n"
+             "constexpr bits kInfinity = (bits)((bits)((bits)~kSign >> kMantissa) << kMantissa);\n",
+             size == 8 ? 64 : 32, floating, info(dtype).is_signed, descending, mantissa_of(dtype), 8 * size - 1) +
+         kKeys;
+}
 
 std::span<const DeviceRoutine> sort_routines() { return kRoutines; }
 

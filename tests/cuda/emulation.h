@@ -176,6 +176,9 @@ T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
 inline unsigned __ballot_sync(unsigned mask, bool vote) { return emulation::ballot(mask, vote); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline unsigned atomicAdd(unsigned* place, unsigned value) { return std::exchange(*place, *place + value); }
+inline unsigned long long atomicAdd(unsigned long long* place, unsigned long long value) {
+  return std::exchange(*place, *place + value);
+}
 inline unsigned long long atomicCAS(unsigned long long* place, unsigned long long expected, unsigned long long wanted) {
   const unsigned long long before = *place;
   if (before == expected) *place = wanted;

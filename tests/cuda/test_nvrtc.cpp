@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "codegen/backend.h"
 #include "codegen/cuda/compile.h"
 #include "codegen/cuda/module.h"
 #include "codegen/cuda/prelude.h"
@@ -91,13 +92,12 @@ TEST_CASE("NVRTC: what is on the disk is not compiled again") {
   }
   const Kernel kernel = complex_product(10).kernel;
   const DeviceKernel first = cuda::compile(kernel, 80);
-  const auto before = cuda::cuda_compile_stats();
+  const CompileStats before = compile_stats();
   CHECK(cuda::compile(kernel, 80).code == first.code);
-  CHECK(cuda::cuda_compile_stats().compiled == before.compiled);
-  CHECK(cuda::cuda_compile_stats().disk_hits == before.disk_hits + 1);
+  CHECK(compile_stats().compiled == before.compiled);
+  CHECK(compile_stats().disk_hits == before.disk_hits + 1);
   cuda::compile(kernel, 90);
-  CHECK(cuda::cuda_compile_stats().disk_hits + cuda::cuda_compile_stats().compiled ==
-        before.disk_hits + before.compiled + 2);
+  CHECK(compile_stats().disk_hits + compile_stats().compiled == before.disk_hits + before.compiled + 2);
 }
 
 }  // namespace tandem::test

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import Report, agree, close, to
+from report import Report, agree, case, close, to
 
 import tandem as td
 from tandem.nn import functional as F
@@ -112,8 +112,13 @@ def _added(x: Any, i: Any) -> Any:
 
 def library(report: Report) -> None:
     for name in report.own(list(LIBRARY)):
-        function, arguments = LIBRARY[name]
-        report.check(name, lambda: agree(lambda: function(*to(arguments, "cuda")), function(*arguments), "float32"))
+
+        def check(name: str = name) -> str:
+            function, arguments = LIBRARY[name]
+            case(name, arguments)
+            return agree(lambda: function(*to(arguments, "cuda")), function(*arguments), "float32")
+
+        report.check(name, check)
     for name in report.own(["uniform", "normal", "integers", "exponential", "gamma", "poisson", "bernoulli"]):
         report.check(f"random {name}", lambda: numbers(name))
 
@@ -197,6 +202,7 @@ def models(report: Report) -> None:
         net = made(build)
 
         def check(compiled: bool, net: Any = net, x: Any = x) -> str:
+            case(f"{type(net).__name__}, forward and backward", x)
             wanted = results(copy.deepcopy(net), x, compiled)
             return close(results(copy.deepcopy(net).to("cuda"), x.to("cuda"), compiled), wanted)
 

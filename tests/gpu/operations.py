@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import Different, Report, agree, same_bits, to
+from report import Different, Report, agree, case, same_bits, to
 
 import tandem as td
 from ops import samples
@@ -40,6 +40,7 @@ def one(name: str, dtype: str, sample: samples.Sample, views: bool = False) -> s
     rng = np.random.default_rng(1)
     function = caller(name, sample)
     if not sample.shapes and not samples.table()[name]["inputs"]:
+        case(f"{name}({sample.attributes})")
         wanted = function()
         return same_bits(getattr(td, name)(**sample.attributes, device="cuda"), wanted)
     xs = [draw(rng, shape, domain, dtype) for shape, domain in zip(sample.shapes, sample.domains, strict=True)]
@@ -48,6 +49,7 @@ def one(name: str, dtype: str, sample: samples.Sample, views: bool = False) -> s
             x.mT.copy().mT if x.ndim > 1 else td.concat([x, x], axis=0)[::2] if x.ndim == 1 and x.size else x
             for x in xs
         ]
+    case(f"{name}({sample.text})", *xs)
     wanted, problem = outcome(lambda: function(*xs))
     there = to(xs, "cuda")
     if views:
@@ -55,15 +57,16 @@ def one(name: str, dtype: str, sample: samples.Sample, views: bool = False) -> s
     if problem:
         _, same = outcome(lambda: (function(*there), td.cuda.synchronize()))
         if same != problem:
-            raise Different(f"{sample.text}: {problem} on the CPU, {same or 'none'} on the GPU")
+            raise Different(f"{problem} on the CPU, {same or 'none'} on the GPU")
         return "bits"
-    return agree(lambda: function(*there), wanted, dtype, sample.text)
+    return agree(lambda: function(*there), wanted, dtype)
 
 
 def gradient(name: str, sample: samples.Sample) -> str | None:
     rng = np.random.default_rng(1)
     function = caller(name, sample)
     xs = [draw(rng, shape, domain, "float32") for shape, domain in zip(sample.shapes, sample.domains, strict=True)]
+    case(f"the gradient of {name}({sample.text})", *xs)
 
     def grads(device: str) -> Any:
         moved = [x.to(device) if device != "cpu" else x.copy() for x in xs]
@@ -78,19 +81,20 @@ def gradient(name: str, sample: samples.Sample) -> str | None:
     wanted, problem = outcome(lambda: grads("cpu"))
     if problem or all(grad is None for grad in wanted):
         return None
-    return agree(lambda: grads("cuda"), wanted, "float32", "gradient")
+    return agree(lambda: grads("cuda"), wanted, "float32")
 
 
 def compiled(name: str, sample: samples.Sample) -> str | None:
     rng = np.random.default_rng(1)
     function = caller(name, sample)
     xs = [draw(rng, shape, domain, "float32") for shape, domain in zip(sample.shapes, sample.domains, strict=True)]
+    case(f"compiled {name}({sample.text})", *xs)
     there = to(xs, "cuda")
     traced = td.trace(function)
     wanted, problem = outcome(lambda: function(*xs))
     if problem:
         return None
-    return agree(lambda: traced(*there), wanted, "float32", "compiled")
+    return agree(lambda: traced(*there), wanted, "float32")
 
 
 def dtypes_of(row: dict[str, Any], quick: bool) -> list[str]:
@@ -160,7 +164,8 @@ def sizes(report: Report) -> None:
         for shape in shapes:
             x = td.asarray(np.random.default_rng(2).standard_normal(shape).astype(np.float32))
 
-            def check(x: Any = x, program: Any = program, traced: Any = traced) -> str:
+            def check(name: str = name, x: Any = x, program: Any = program, traced: Any = traced) -> str:
+                case(name, x)
                 wanted, there = program(x), x.to("cuda")
                 same_bits(program(there), wanted, "eager")
                 return same_bits(traced(there), wanted, "compiled")
@@ -176,4 +181,9 @@ def values(report: Report) -> None:
     there = x.to("cuda")
     for name in report.own([name for name in UNARY if hasattr(td, name)]):
         function = getattr(td, name)
-        report.check(name, lambda: same_bits(function(there), function(x)))
+
+        def check(name: str = name, function: Any = function) -> str:
+            case(name, x)
+            return same_bits(function(there), function(x), given=x)
+
+        report.check(name, check)

@@ -17,6 +17,19 @@ class Different(AssertionError):
     """Results of the two devices differ."""
 
 
+_case = ""
+
+
+def case(what: str, *inputs: Any) -> None:
+    """Say what is checked from now on, and of which inputs: whatever fails is told with it."""
+    global _case
+    _case = f"{what} of {described(inputs)}" if inputs else what
+
+
+def described(value: Any) -> str:
+    return ", ".join(f"{x.dtype}{list(x.shape)}" if hasattr(x, "shape") else repr(x) for x in leaves(value))
+
+
 class Report:
     def __init__(
         self, section: str, out: TextIO, share: int = 0, shares: int = 1, quick: bool = False, match: str = ""
@@ -32,12 +45,13 @@ class Report:
         """Run a check. It returns how results agreed ("bits", "close"), or None where nothing is compared."""
         before, start = td.cuda.stats()["host_steps"], time.perf_counter()
         row: dict[str, Any] = {"section": self.section, "name": name, "ok": True}
+        case("")
         try:
             row["how"] = action() or "ran"
             td.cuda.synchronize()  # what failed late, failed here
         except Exception as error:
             row["ok"] = False
-            row["detail"] = f"{type(error).__name__}: {error}"
+            row["detail"] = f"{_case + ': ' if _case else ''}{type(error).__name__}: {error}"
             row["where"] = traceback.format_exc(limit=-2)
         row["seconds"] = round(time.perf_counter() - start, 4)
         row["host_steps"] = td.cuda.stats()["host_steps"] - before
@@ -77,32 +91,34 @@ def _bits(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(-1).view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x.reshape(-1)
 
 
-def same_bits(got: Any, wanted: Any, what: str = "") -> str:
-    """Compare, NaNs with NaNs whatever their payload; return "bits"."""
+def same_bits(got: Any, wanted: Any, what: str = "", given: Any = None) -> str:
+    """Compare, NaNs with NaNs whatever their payload; return "bits". `given`: the input that goes with each element."""
     pairs = list(zip(leaves(got), leaves(wanted), strict=True))
     if not pairs:
         raise Different(f"{what} has no results to compare")
     for k, (g, w) in enumerate(pairs):
         if isinstance(g, td.Tensor) and g.device == "cpu":
             raise Different(f"{what} result {k} is on the CPU")
-        _same(host(g), host(w), f"{what} result {k}")
+        _same(host(g), host(w), f"{what} result {k}, {w.dtype}{list(w.shape)}", given)
     return "bits"
 
 
-def _same(g: np.ndarray, w: np.ndarray, what: str) -> None:
+def _same(g: np.ndarray, w: np.ndarray, what: str, given: Any = None) -> None:
     if g.dtype != w.dtype or g.shape != w.shape:
         raise Different(f"{what}: {g.dtype}{list(g.shape)} on the GPU, {w.dtype}{list(w.shape)} on the CPU")
     if g.dtype.kind == "c":
-        _same(g.real.copy(), w.real.copy(), f"{what}, real part")
-        _same(g.imag.copy(), w.imag.copy(), f"{what}, imaginary part")
+        _same(g.real.copy(), w.real.copy(), f"{what}, real part", given)
+        _same(g.imag.copy(), w.imag.copy(), f"{what}, imaginary part", given)
         return
     other = _bits(g) != _bits(w)
     if g.dtype.kind == "f":
         other &= ~(np.isnan(g.reshape(-1)) & np.isnan(w.reshape(-1)))
     if other.any():
         first = int(np.argmax(other))
+        place = [int(i) for i in np.unravel_index(first, g.shape)]
+        of = "" if given is None else f", of {host(given).reshape(-1)[first]!r}"
         raise Different(
-            f"{what}: {int(other.sum())} of {g.size} differ, first at {first}: "
+            f"{what}: {int(other.sum())} of {g.size} differ, first at {place}{of}: "
             f"{g.reshape(-1)[first]!r} on the GPU, {w.reshape(-1)[first]!r} on the CPU"
         )
 

@@ -1,11 +1,14 @@
-// cuBLASLt for tests: products of f32, f64 and bf16 on the memory of the stub driver, in the order of its stream.
+// cuBLASLt for tests: products of real and complex numbers on the memory of the stub driver, in the order of its stream.
 #include <dlfcn.h>
 
+#include <complex>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
+
+#include "ir/dtype.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -37,24 +40,41 @@ void* driver(const char* function) {
 
 char* shadow(uint64_t address) { return reinterpret_cast<char* (*)(uint64_t)>(driver("stub_shadow"))(address); }
 
-double get(const char* data, int type, int64_t at) {
-  if (type == 1) return reinterpret_cast<const double*>(data)[at];
-  if (type == 0) return static_cast<double>(reinterpret_cast<const float*>(data)[at]);
-  const uint32_t bits = static_cast<uint32_t>(reinterpret_cast<const uint16_t*>(data)[at]) << 16;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return static_cast<double>(value);
+// Of cudaDataType.
+constexpr int kF32 = 0, kF64 = 1, kF16 = 2, kC64 = 4, kC128 = 5, kBF16 = 14;
+
+using Number = std::complex<double>;
+
+template <class T>
+T at(const char* data, int64_t place) {
+  T value;
+  std::memcpy(&value, data + place * static_cast<int64_t>(sizeof value), sizeof value);
+  return value;
 }
-void set(char* data, int type, int64_t at, double value) {
-  if (type == 1) {
-    reinterpret_cast<double*>(data)[at] = value;
-  } else if (type == 0) {
-    reinterpret_cast<float*>(data)[at] = static_cast<float>(value);
-  } else {
-    const auto narrow = static_cast<float>(value);
-    uint32_t bits;
-    std::memcpy(&bits, &narrow, 4);
-    reinterpret_cast<uint16_t*>(data)[at] = static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+template <class T>
+void put(char* data, int64_t place, T value) {
+  std::memcpy(data + place * static_cast<int64_t>(sizeof value), &value, sizeof value);
+}
+
+Number get(const char* data, int type, int64_t place) {
+  switch (type) {
+    case kF32: return static_cast<double>(at<float>(data, place));
+    case kF64: return at<double>(data, place);
+    case kF16: return static_cast<double>(tandem::half_to_float(at<uint16_t>(data, place)));
+    case kBF16: return static_cast<double>(tandem::bfloat_to_float(at<uint16_t>(data, place)));
+    case kC64: return Number(at<std::complex<float>>(data, place));
+    default: return at<Number>(data, place);
+  }
+}
+void set(char* data, int type, int64_t place, Number value) {
+  const auto narrow = static_cast<float>(value.real());
+  switch (type) {
+    case kF32: return put(data, place, narrow);
+    case kF64: return put(data, place, value.real());
+    case kF16: return put(data, place, tandem::float_to_half(narrow));
+    case kBF16: return put(data, place, tandem::float_to_bfloat(narrow));
+    case kC64: return put(data, place, std::complex<float>(value));
+    default: return put(data, place, value);
   }
 }
 
@@ -67,7 +87,7 @@ void run(void* context) {
   for (int64_t n = 0; n < work->d.count; ++n)
     for (int64_t j = 0; j < static_cast<int64_t>(work->d.columns); ++j)
       for (int64_t i = 0; i < static_cast<int64_t>(work->d.rows); ++i) {
-        double sum = 0;
+        Number sum = 0;
         for (int64_t k = 0; k < inner; ++k) {
           const int64_t at_a = work->product.transpose_a ? i * work->a.leading + k : k * work->a.leading + i;
           const int64_t at_b = work->product.transpose_b ? k * work->b.leading + j : j * work->b.leading + k;
@@ -138,7 +158,7 @@ struct Heuristic {
 EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, void*, void* a, void*, void*, void*, void*, int, Heuristic* found,
                                           int* count) {
   const int type = static_cast<Layout*>(a)->type;
-  *count = type == 0 || type == 1 || type == 14 ? 1 : 0;
+  *count = type == kF32 || type == kF64 || type == kF16 || type == kBF16 || type == kC64 || type == kC128 ? 1 : 0;
   *found = {};
   found->workspace = 1 << 16;
   return *count ? 0 : kNotSupported;

@@ -1,13 +1,20 @@
 // NVRTC for tests: "compiles" a kernel's text with the host's compiler against the emulation of a GPU (../emulation.h). Its
 // "cubin" is a shared library that the stub of the driver runs. $TANDEM_STUB_NVRTC_LOG names a file that gets a line for
-// each compilation, $TANDEM_STUB_NVRTC_TEXTS a folder that gets the texts.
+// each compilation, $TANDEM_STUB_NVRTC_TEXTS a folder that gets the texts. $TANDEM_STUB_NVRTC_TOGETHER is how many
+// compilations have to be under way at a time: the first ones wait for each other, and fail where there is none.
+// $TANDEM_STUB_NVRTC_ARCH is the only architecture that it knows.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -22,6 +29,31 @@ std::string contents(const std::string& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+const std::vector<int>& known_archs() {
+  static const std::vector<int> archs = [] {
+    const char* only = std::getenv("TANDEM_STUB_NVRTC_ARCH");
+    return only != nullptr && *only != '\0' ? std::vector<int>{std::atoi(only)} : std::vector<int>{80, 90, 100};
+  }();
+  return archs;
+}
+
+// Whether enough others came.
+bool meet() {
+  const char* wanted = std::getenv("TANDEM_STUB_NVRTC_TOGETHER");
+  if (wanted == nullptr || *wanted == '\0') return true;
+  static std::mutex mutex;
+  static std::condition_variable changed;
+  static int here = 0;
+  static bool met = false;
+  std::unique_lock lock(mutex);
+  ++here;
+  met = met || here >= std::atoi(wanted);
+  changed.notify_all();
+  const bool found = changed.wait_for(lock, std::chrono::seconds(120), [&] { return met; });
+  --here;
+  return found;
+}
+
 }  // namespace
 
 EXPORT int nvrtcVersion(int* major, int* minor) {
@@ -30,13 +62,11 @@ EXPORT int nvrtcVersion(int* major, int* minor) {
   return 0;
 }
 EXPORT int nvrtcGetNumSupportedArchs(int* count) {
-  *count = 3;
+  *count = static_cast<int>(known_archs().size());
   return 0;
 }
 EXPORT int nvrtcGetSupportedArchs(int* archs) {
-  archs[0] = 80;
-  archs[1] = 90;
-  archs[2] = 100;
+  std::copy(known_archs().begin(), known_archs().end(), archs);
   return 0;
 }
 EXPORT const char* nvrtcGetErrorString(int) { return "NVRTC_ERROR"; }
@@ -55,6 +85,10 @@ EXPORT int nvrtcCompileProgram(void* handle, int, const char* const*) {
   return 7;
 #endif
   auto& program = *static_cast<Program*>(handle);
+  if (!meet()) {
+    program.log = "nothing else was compiled meanwhile";
+    return 6;
+  }
   std::string folder = std::filesystem::temp_directory_path() / "tandem-nvrtc-XXXXXX";
   if (!mkdtemp(folder.data())) return 1;
   const std::string stem = folder + "/kernel";

@@ -293,7 +293,7 @@ EXPORT Result cuDeviceGetAttribute(int* value, int attribute, int) {
     case 16: *value = 4; break;
     case 39: *value = 2048; break;
     case 75: *value = static_cast<int>(number("TANDEM_STUB_MAJOR", 9)); break;
-    case 76: *value = 0; break;
+    case 76: *value = static_cast<int>(number("TANDEM_STUB_MINOR", 0)); break;
     case 97: *value = 227 << 10; break;
     default: *value = 1;
   }
