@@ -21,7 +21,7 @@ def frexp(x: Tensor, /) -> tuple[Tensor, Tensor]:
     """
     if not isdtype(x.dtype, "real floating"):
         raise _core.DTypeError(f"frexp: got x of dtype {x.dtype}; need a floating-point dtype; try x.astype(...)")
-    return in_blocks(_parts, x)  # type: ignore[no-any-return]
+    return in_blocks(_parts, x)
 
 
 def _parts(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -243,4 +243,4 @@ def interp(x: Tensor, xp: Tensor, fp: Tensor, /, left: float | None = None, righ
 
     if not _core.recording() and (fp.requires_grad or xp.requires_grad):
         return between(x)
-    return in_blocks(between, x)  # type: ignore[no-any-return]
+    return in_blocks(between, x)

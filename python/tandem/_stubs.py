@@ -36,9 +36,21 @@ def definition(signature: str, doc: str, indent: str = "") -> str:
     line = f"{indent}def {signature}:{end}"
     if len(line) > WIDTH:
         name, _, parameters = head[:-1].partition("(")
-        inner = "".join(f"{indent}    {p},\n" for p in re.split(r", (?![^\[]*\])", parameters))
+        inner = "".join(f"{indent}    {p},\n" for p in parameters_of(parameters))
         line = f"{indent}def {name}(\n{inner}{indent}) -> {result}:{end}"
     return line + "\n" + (docstring(doc, indent + "    ") if doc else "")
+
+
+def parameters_of(text: str) -> list[str]:
+    """Split at the commas that stand in no brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += {"[": 1, "(": 1, "]": -1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
 def docstring(text: str, indent: str) -> str:

@@ -152,7 +152,7 @@ def heaviside(x1: Any, x2: Any, /) -> Tensor:
     >>> td.heaviside(td.asarray([-1.5, 0.0, 2.0]), 0.5)
     tensor([0. , 0.5, 1. ], dtype=float32)
     """
-    return in_blocks(_heaviside, *(_real_floating("heaviside", x) for x in common(x1, x2)))  # type: ignore[no-any-return]
+    return in_blocks(_heaviside, *(_real_floating("heaviside", x) for x in common(x1, x2)))
 
 
 def _heaviside(x1: Tensor, x2: Tensor) -> Tensor:
@@ -178,7 +178,7 @@ def modf(x: Any, /) -> tuple[Tensor, Tensor]:
     >>> td.modf(td.asarray([-1.5, 2.0]))
     (tensor([-0.5,  0. ], dtype=float32), tensor([-1.,  2.], dtype=float32))
     """
-    return in_blocks(_modf, _real_floating("modf", x))  # type: ignore[no-any-return]
+    return in_blocks(_modf, _real_floating("modf", x))
 
 
 def _modf(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -239,7 +239,7 @@ def gcd(x1: Any, x2: Any, /) -> Tensor:
     >>> td.gcd(td.asarray([12, 0]), td.asarray([18, 5]))
     tensor([6, 5])
     """
-    return in_blocks(_gcd, *_integers("gcd", x1, x2))  # type: ignore[no-any-return]
+    return in_blocks(_gcd, *_integers("gcd", x1, x2))
 
 
 def _gcd(x1: Tensor, x2: Tensor) -> Tensor:
@@ -262,7 +262,7 @@ def lcm(x1: Any, x2: Any, /) -> Tensor:
     >>> td.lcm(td.asarray([4, 0]), td.asarray([6, 5]))
     tensor([12,  0])
     """
-    return in_blocks(_lcm, *_integers("lcm", x1, x2))  # type: ignore[no-any-return]
+    return in_blocks(_lcm, *_integers("lcm", x1, x2))
 
 
 def _lcm(x1: Tensor, x2: Tensor) -> Tensor:
@@ -281,7 +281,7 @@ def bitwise_count(x: Any, /) -> Tensor:
     x = tensor(x)
     if x.dtype == _core.bool:
         return x.astype(_core.uint8)
-    return in_blocks(_bitwise_count, *_integers("bitwise_count", x))  # type: ignore[no-any-return]
+    return in_blocks(_bitwise_count, *_integers("bitwise_count", x))
 
 
 def _bitwise_count(x: Tensor) -> Tensor:
