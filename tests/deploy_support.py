@@ -13,7 +13,8 @@ CMAKE = shutil.which("cmake") or str(Path(sys.executable).parent / "cmake")
 
 
 # Programs that use a library built with sanitizers are built with them, too; compilers and linkers themselves are not.
-SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZED else []
+# The usual linker takes minutes for so many sections.
+SANITIZERS = ["-fsanitize=address,undefined", "-fuse-ld=gold"] if SANITIZED else []
 
 
 def run(*command, env=None, check=True, **options):

@@ -17,8 +17,8 @@ import pytest
 from cuda_support import STUBS, run
 
 import tandem as td
-from conftest import SANITIZED
-from deploy_support import BUILD
+from deploy_support import BUILD, SANITIZERS
+from deploy_support import run as compile_and_link
 from nvrtc_support import nvrtc_file
 
 BARE = {"TANDEM_NVRTC": "/nowhere/libnvrtc.so", "TANDEM_CACHE_DIR": ""}
@@ -305,10 +305,7 @@ def test_a_program_in_cpp(folder: Path, tmp_path: Path) -> None:
     library = BUILD / "runtime/lib/libtandem_runtime.a"
     include = Path(__file__).parents[2] / "deploy" / "api"
     command = [compiler, "-std=c++17", f"-I{include}", "main.cpp", str(library), "-lpthread", "-ldl", "-o", "program"]
-    if SANITIZED:
-        command.append("-fsanitize=address,undefined")  # as the library
-    without = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # of the sanitizers
-    subprocess.run(command, cwd=tmp_path, env=without, check=True)
+    compile_and_link(*command, *SANITIZERS, cwd=tmp_path)
     done = bare_run(tmp_path / "program", folder / "m.tdm", tmp_path / "later.tdm")
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()

@@ -9,10 +9,10 @@ import pytest
 
 import tandem as td
 from conftest import ROOT
-from deploy_support import BUILD, CMAKE, bare_environment, installed_runtime, run
+from deploy_support import BUILD, CMAKE, SANITIZERS, bare_environment, installed_runtime, run
 
 pytestmark = pytest.mark.skipif(not (BUILD / "runtime").exists(), reason="the runtime library was not built")
-LINK = ["-lstdc++", "-lm", "-ldl", "-lpthread"]
+LINK = [*SANITIZERS, "-lstdc++", "-lm", "-ldl", "-lpthread"]
 
 
 @pytest.fixture(scope="session")
