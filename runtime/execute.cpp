@@ -121,12 +121,20 @@ class CpuFrame : public detail::Frame<CpuFrame> {
       throw_failed_access(*launch.kernel, launch.failure.status);
   }
 
-  void execute(const Loop& op) {
-    DerivedCopies copies;
-    DerivedCopies* const outer = std::exchange(loop_copies_, &copies);
-    Frame::execute(op);
-    loop_copies_ = outer;
-  }
+  // For as long as a loop runs, it has copies of matrices that it does not change.
+  class LoopScope {
+   public:
+    explicit LoopScope(CpuFrame& frame) : frame_(frame), outer_(std::exchange(frame.loop_copies_, &copies_)) {}
+    ~LoopScope() { frame_.loop_copies_ = outer_; }
+    LoopScope(const LoopScope&) = delete;
+    LoopScope& operator=(const LoopScope&) = delete;
+
+   private:
+    DerivedCopies copies_;
+    CpuFrame& frame_;
+    DerivedCopies* outer_;
+  };
+  LoopScope loop_scope() { return LoopScope(*this); }
 
   [[noreturn]] void throw_failed_access(const KernelCode& kernel, const int64_t* status) {
     throw Error(ErrorKind::index, access_message(kernel, static_cast<size_t>(status[0] - 1), status[1],
@@ -157,7 +165,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     multiply_and_launch(args, *op.then, profile);
   }
 
-  void multiply_and_launch(MatmulArgs& args, const Epilogue& op, std::optional<ProfileStep>& profile) {
+  void multiply_and_launch(MatmulArgs args, const Epilogue& op, std::optional<ProfileStep>& profile) {
     struct Context {
       Started launch;
       int window;

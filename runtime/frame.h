@@ -203,6 +203,7 @@ class Frame {
   void execute(const Branch& op) { run_block(machine().truth(op.predicate) ? op.then_block : op.else_block); }
 
   void execute(const Loop& op) {
+    [[maybe_unused]] const auto& scope = machine().loop_scope();
     Scratch<Held, 16> next(op.carried.size());
     ++loops_;
     for (run_block(op.condition); machine().truth(op.predicate); run_block(op.condition)) {

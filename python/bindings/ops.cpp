@@ -387,8 +387,10 @@ py::object call_from_python(const OpDef& op, const Arguments& args) {
   bool flatten = false;
   for (size_t i = 0; i < op.attrs.size(); ++i) {
     py::handle value = argument(op.attrs[i].name);
-    if (const auto other = op.attrs[i].also; !value && !other.empty() && (value = argument(other)) && value.is_none())
-      value = {};
+    if (!value && !op.attrs[i].also.empty()) {
+      value = argument(op.attrs[i].also);
+      if (value && value.is_none()) value = {};
+    }
     // dtype=None is the same as leaving it out.
     const bool left_out = !value || (op.attrs[i].kind == AttrKind::dtype && value.is_none() && op.attrs[i].fallback);
     const bool whole = value && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr());

@@ -146,6 +146,7 @@ class GpuFrame : public detail::Frame<GpuFrame> {
     profile.reset();
   }
   static Storage* versioned_memory(int) { return nullptr; }
+  static bool loop_scope() { return false; }  // nothing is kept for loops
 
   void execute(const Put& op) {
     if (!compiles_texts()) return on_host(op, nullptr, -1);
