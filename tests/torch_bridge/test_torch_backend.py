@@ -79,7 +79,7 @@ def test_bfloat16(name, train):
     with torch.set_grad_enabled(train):
         wanted, found = called(model, given), called(compiled, given)
         right = called(exact, cast(given, torch.float64))
-    assert found.dtype == torch.bfloat16
+    assert found.dtype == wanted.dtype  # mamba ends in float32
     assert distance(found, right) < 1.5 * distance(wanted, right) + 4e-3
     assert distance(found, wanted) < max(BF16, 2 * distance(wanted, right))
     if train:
