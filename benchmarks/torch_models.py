@@ -155,8 +155,9 @@ def summary(rows: list[Row], best: bool) -> Iterator[str]:
     slow = [f"{row.model} {row.kind} {row.to_better(best):.2f}" for row in complete if row.to_better(best) > WORST]
     if complete:
         yield f"above {WORST} x the better of eager and Inductor: {', '.join(slow) or 'none'}"
-        ratio = sum(row.compile["tandem"] for row in complete) / sum(row.compile["inductor"] for row in complete)
-        yield f"compile time: {ratio:.3f} x Inductor's; goal {COMPILE}"
+        mine, theirs = (sum(row.compile[way] for row in complete) for way in ("tandem", "inductor"))
+        if theirs:  # neither compiles what --caches holds already
+            yield f"compile time: {mine / theirs:.3f} x Inductor's; goal {COMPILE}"
 
 
 def main() -> int:
