@@ -155,9 +155,10 @@ def summary(rows: list[Row], best: bool) -> Iterator[str]:
     slow = [f"{row.model} {row.kind} {row.to_better(best):.2f}" for row in complete if row.to_better(best) > WORST]
     if complete:
         yield f"above {WORST} x the better of eager and Inductor: {', '.join(slow) or 'none'}"
-        mine, theirs = (sum(row.compile[way] for row in complete) for way in ("tandem", "inductor"))
-        if theirs:  # neither compiles what --caches holds already
-            yield f"compile time: {mine / theirs:.3f} x Inductor's; goal {COMPILE}"
+    compiled = [row for row in complete if row.compile["inductor"] > 1]  # and not read from --caches
+    if compiled:
+        mine, theirs = (sum(row.compile[way] for row in compiled) for way in ("tandem", "inductor"))
+        yield f"compile time: {mine / theirs:.3f} x Inductor's, of {len(compiled)}; goal {COMPILE}"
 
 
 def main() -> int:
