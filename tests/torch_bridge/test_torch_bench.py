@@ -43,8 +43,10 @@ def test_goals():
         "inference: 0.50 x Inductor's time, the geometric mean of 2; goal 0.8",
         "training: 1.00 x Inductor's time, the geometric mean of 1; goal 0.85",
         "above 1.1 x the better of eager and Inductor: c training 1.33",
-        "compile time: 0.020 x Inductor's; goal 0.05",
+        "compile time: 0.020 x Inductor's, of 3; goal 0.05",
     ]
+    rows[0].compile["inductor"] = rows[1].compile["inductor"] = 0.01  # from --caches
+    assert list(torch_models.summary(rows, False))[-1] == "compile time: 0.020 x Inductor's, of 1; goal 0.05"
 
 
 def test_the_picture(tmp_path):
