@@ -44,15 +44,18 @@ def drjit_library() -> str | None:
 
 class Peer:
     name = "?"
-    key: str | None = None  # whose ways of cases are taken, where not its own
     library: Any = None
     xp: Any = None  # of the formulas
+
+    @property
+    def key(self) -> str:
+        """Whose ways of cases it takes."""
+        return self.name
 
     def accepts(self, case: Case) -> bool:
         if case.only and self.name not in case.only:
             return False
-        key = self.key or self.name
-        return key in case.ways or key in case.made or (case.formula is not None and self.knows(case))
+        return self.key in case.ways or self.key in case.made or (case.formula is not None and self.knows(case))
 
     def knows(self, case: Case) -> bool:
         """Return whether the case's formula, or what this library has for it, can be computed."""
@@ -66,11 +69,10 @@ class Peer:
         return self.compiled(self.written(case))
 
     def written(self, case: Case) -> Callable[..., Any]:
-        key = self.key or self.name
-        if key in case.made:
-            made: Callable[..., Any] = case.made[key](self.library)
+        if self.key in case.made:
+            made: Callable[..., Any] = case.made[self.key](self.library)
             return made
-        way = case.ways.get(key)
+        way = case.ways.get(self.key)
         return bind(way or case.formula, self.library if way else self.xp, len(case.inputs(shrink=64)))
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:

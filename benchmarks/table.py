@@ -44,8 +44,8 @@ class Row:
         if self.goal_seconds is not None:
             return self.seconds[self.measured] <= self.goal_seconds
         if self.goal_ratio is not None and self.ratio is not None:
-            fast = self.fast_ratio
-            return min(self.ratio, self.ratio if fast is None else fast) <= self.goal_ratio
+            reached = [ratio for ratio in (self.ratio, self.fast_ratio) if ratio is not None]
+            return min(reached) <= self.goal_ratio
         return None
 
     def ratio_to(self, peers: set[str]) -> float | None:
