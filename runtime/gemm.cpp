@@ -124,15 +124,8 @@ class Gemm {
   bool b_is_direct() const { return kDirectSum && kParts == 1 && args_.b_col == 1 && args_.m <= 2 * tiles_.rows; }
 
   Problem<Element> problem(int64_t batch) const {
-    int64_t a = 0, b = 0;
-    int64_t rest = batch;
-    for (int i = args_.batch_rank - 1; i >= 0; --i) {
-      const int64_t index = rest % args_.batch[i];
-      rest /= args_.batch[i];
-      a += index * args_.a_batch[i];
-      b += index * args_.b_batch[i];
-    }
-    return {static_cast<const Element*>(args_.a) + a, static_cast<const Element*>(args_.b) + b,
+    return {static_cast<const Element*>(args_.a) + batch_offset(args_, args_.a_batch, batch),
+            static_cast<const Element*>(args_.b) + batch_offset(args_, args_.b_batch, batch),
             static_cast<Element*>(args_.out) + batch * args_.m * args_.n};
   }
 

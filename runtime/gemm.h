@@ -7,6 +7,16 @@
 
 namespace tandem {
 
+// Where a matrix of a batch begins, in elements: `strides` are those of one operand along the axes of the batch.
+inline int64_t batch_offset(const MatmulArgs& args, const int64_t* strides, int64_t number) {
+  int64_t offset = 0;
+  for (int i = args.batch_rank - 1; i >= 0; --i) {
+    offset += number % args.batch[i] * strides[i];
+    number /= args.batch[i];
+  }
+  return offset;
+}
+
 enum class Isa : uint8_t { generic, avx2, avx512 };  // generic: what the compiler's base line has
 Isa best_isa();
 

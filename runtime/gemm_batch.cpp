@@ -50,17 +50,11 @@ class Batch {
  private:
   // A product of the batch.
   static MatmulArgs one_of(const MatmulArgs& args, int64_t number) {
-    int64_t a = 0, b = 0, rest = number;
-    for (int i = args.batch_rank - 1; i >= 0; --i) {
-      a += rest % args.batch[i] * args.a_batch[i];
-      b += rest % args.batch[i] * args.b_batch[i];
-      rest /= args.batch[i];
-    }
     MatmulArgs one = args;
     one.batch_rank = 0;
     one.after = nullptr;
-    if (args.a) one.a = static_cast<const float*>(args.a) + a;
-    one.b = static_cast<const float*>(args.b) + b;
+    if (args.a) one.a = static_cast<const float*>(args.a) + batch_offset(args, args.a_batch, number);
+    one.b = static_cast<const float*>(args.b) + batch_offset(args, args.b_batch, number);
     if (args.out) one.out = static_cast<float*>(args.out) + number * args.m * args.n;
     return one;
   }

@@ -219,7 +219,7 @@ class Product {
   void arrange(int64_t first, int64_t count, int64_t column, int64_t depth, float* tile) const {
     for (int64_t done = 0; done < count;) {
       const int64_t at = first + done, row = at % args_.m, run = std::min(count - done, args_.m - row);
-      const int64_t from = matrix(at / args_.m) + row * args_.a_row + column * args_.a_col;
+      const int64_t from = batch_offset(args_, args_.a_batch, at / args_.m) + row * args_.a_row + column * args_.a_col;
       if (is_narrow())
         arrange_narrow(static_cast<const uint16_t*>(args_.a) + from, run, depth, count * kLanes, tile + done * kLanes);
       else
@@ -227,16 +227,6 @@ class Product {
                      tile + done * kLanes);
       done += run;
     }
-  }
-
-  // Where a left-hand matrix of the batch begins.
-  int64_t matrix(int64_t number) const {
-    int64_t offset = 0;
-    for (int i = args_.batch_rank - 1; i >= 0; --i) {
-      offset += number % args_.batch[i] * args_.a_batch[i];
-      number /= args_.batch[i];
-    }
-    return offset;
   }
 
   // `block`: from 16 columns to the next.

@@ -229,14 +229,8 @@ bool sixteen_by_panels(const MatmulArgs& given) {
   one.batch_rank = 0;
   if (batch_count(given) > 1) one.b_memory = nullptr;
   for (int64_t n = 0; n < batch_count(given); ++n) {
-    int64_t a = 0, b = 0, rest = n;
-    for (int i = given.batch_rank - 1; i >= 0; --i) {
-      a += rest % given.batch[i] * given.a_batch[i];
-      b += rest % given.batch[i] * given.b_batch[i];
-      rest /= given.batch[i];
-    }
-    one.a = static_cast<const uint16_t*>(given.a) + a;
-    one.b = static_cast<const uint16_t*>(given.b) + b;
+    one.a = static_cast<const uint16_t*>(given.a) + batch_offset(given, given.a_batch, n);
+    one.b = static_cast<const uint16_t*>(given.b) + batch_offset(given, given.b_batch, n);
     one.out = static_cast<uint16_t*>(given.out) + n * given.m * given.n;
     if (!gemm_panels(one)) return false;
   }
