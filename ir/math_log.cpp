@@ -81,7 +81,8 @@ Scalar log_rest(Scalar f, Scalar low) {
 // The same by ln 2, without `low` being divided.
 Scalar log2_rest(Scalar f, Scalar low) {
   if (f.dtype == DType::f32) return fma(f * f, horner(f, kLog2F32), low);
-  return fma(log_rest(f, f.constant(0)), f.constant(kLog2eF64[0]), low);
+  const Scalar square_error = fma(f, f, -(f * f));
+  return fma(log_rest(f, square_error * f.constant(-0.5)), f.constant(kLog2eF64[0]), low);
 }
 
 // log of 2^k (1 + f) plus a small correction, as a sum still to be rounded.

@@ -216,6 +216,11 @@ SinCos sin_cos_of(const Pair& r, const Scalar& count) {
   return {{r.hi, sine_rest}, {w, cosine_rest}, count};
 }
 
+// Adds to the cosine of r what the square of r lost.
+void add_square_error(SinCos& value, Scalar r) {
+  value.cosine.lo = fma(fma(r, r, -(r * r)), r.constant(-0.5), value.cosine.lo);
+}
+
 Scalar sine_of(const Quadrant& angle, bool cosine) {
   const SinCos value = sin_cos_of(fast_two_sum(angle.hi, angle.lo), angle.count);
   const Scalar count = cosine ? angle.count + integer(angle.count, 1) : angle.count;
@@ -225,7 +230,9 @@ Scalar sine_of(const Quadrant& angle, bool cosine) {
 }
 
 Scalar tangent_of(const Quadrant& angle) {
-  const SinCos value = sin_cos_of(fast_two_sum(angle.hi, angle.lo), angle.count);
+  const Pair r = fast_two_sum(angle.hi, angle.lo);
+  SinCos value = sin_cos_of(r, angle.count);
+  add_square_error(value, r.hi);
   const Pair sine = fast_two_sum(value.sine.hi, value.sine.lo);
   const Pair cosine = fast_two_sum(value.cosine.hi, value.cosine.lo);
   const Scalar odd = is_set(angle.count, 1);
@@ -250,9 +257,7 @@ SinCos sin_cos_pi(Scalar x) {
   const Scalar r = fma(sum - number(magic(DType::f64, 0)), number(-0.5), turn);
   const Scalar angle = r * number(kPi[0]);
   SinCos value = sin_cos_of({angle, fma(r, number(kPi[1]), fma(r, number(kPi[0]), -angle))}, bits_of(sum));
-  // What the square of the angle lost.
-  const Scalar square = angle * angle;
-  value.cosine.lo = fma(fma(angle, angle, -square), number(-0.5), value.cosine.lo);
+  add_square_error(value, angle);
   return value;
 }
 

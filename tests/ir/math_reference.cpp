@@ -184,6 +184,7 @@ const Table& table() {
       {"square", {TANDEM_SAME(x * x), 0.5, 0.5}},
       {"sqrt", {TANDEM_LIBM(sqrt), 0.5, 0.501}},
       {"reciprocal", {TANDEM_SAME(1 / x), 0.5, 0.501}},
+      {"cube_root", {TANDEM_LIBM(cbrt), 1, 1}},
       {"copy", {TANDEM_SAME(x), 0, 0}},
       {"angle", {TANDEM_SAME(std::atan2(decltype(x)(0), x))}},
       {"gelu", {TANDEM_SAME(gelu(x)), 2, 2, 40, 1, 1}},

@@ -89,19 +89,25 @@ Batch batch_of_binary(std::string_view name, DType dtype) {
   return {builder.take(), result.id};
 }
 
-int64_t primitives_of(std::span<const ScalarNode> body) {
-  return std::ranges::count_if(body, [](const ScalarNode& node) {
-    return node.op != ScalarOp::load && node.op != ScalarOp::constant && node.op != ScalarOp::bitcast;
-  });
+// Without constants and reinterpretations, and without what only rare arguments need.
+int64_t primitives_of(std::span<const ScalarNode> body, int result) {
+  std::vector<bool> needed(body.size(), false);
+  needed[static_cast<size_t>(result)] = true;
+  int64_t count = 0;
+  for (size_t n = body.size(); n-- > 0;) {
+    if (!needed[n]) continue;
+    const ScalarNode& node = body[n];
+    if (node.op != ScalarOp::load && node.op != ScalarOp::constant && node.op != ScalarOp::bitcast) ++count;
+    for (const int operand : {node.a, is_rare(node) ? -1 : node.b, node.c})
+      if (operand >= 0) needed[static_cast<size_t>(operand)] = true;
+  }
+  return count;
 }
 
 int64_t primitives_of(const OpDef& row, DType dtype) {
   ScalarBuilder builder;
-  if (row.inputs.size() == 1)
-    build(row, builder, dtype);
-  else
-    build_binary(row.name, builder, dtype);
-  return primitives_of(builder.body());
+  const Scalar result = row.inputs.size() == 1 ? build(row, builder, dtype) : build_binary(row.name, builder, dtype);
+  return primitives_of(builder.body(), result.id);
 }
 
 struct Worst {
@@ -243,7 +249,6 @@ Worst sample_pow(int64_t blocks) {
   });
 }
 
-// `primitives`: of the body, without constants and reinterpretations.
 void report(std::string_view name, DType dtype, const Worst& worst, double limit, int64_t primitives) {
   if (env("TANDEM_ACCURACY")) {
     fmt::print("{:10} {} {:6.3f} ulp, {:3} primitives, at {:a} {:a}\n", name, info(dtype).text, worst.ulps, primitives,
