@@ -1,6 +1,8 @@
 // Sorting along an axis: few long rows by digits, many short ones side by side, sixteen or so at a time.
 #include <algorithm>
+#include <bit>
 #include <limits>
+#include <mutex>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "runtime/routine.h"
 #include "runtime/sort_keys.h"
 #include "runtime/sort_network.h"
+#include "runtime/sort_parts.h"
 
 namespace tandem {
 
@@ -126,6 +129,36 @@ void sort_rows(const Rows& rows, int low, int high, Entry* results, const Read& 
   });
 }
 
+constexpr int64_t kPartedFrom = 1024;      // shorter rows are sooner sorted by digits
+constexpr int64_t kSharedAlone = 1 << 14;  // from here on the threads share a row that is the only one
+
+constexpr int64_t kTogether = 1 << 15;  // elements of rows that are sorted together
+
+// Long rows that lie one behind the other, which vectors can sort in the result, with no memory besides: calls some(start,
+// rows, shared) for some rows from element `start` on; `shared`: for one row, by all threads. Says whether they are such.
+template <class Some>
+bool for_rows_in_place(const Rows& rows, const Some& some) {
+  if (rows.inner != 1 || rows.count < kPartedFrom || !parts::available()) return false;
+  if (rows.count >= (rows.rows() == 1 ? kSharedAlone : kLongRow)) {
+    for (int64_t row = 0; row < rows.rows(); ++row) some(row * rows.count, int64_t{1}, true);
+    return true;
+  }
+  const int64_t together = std::max<int64_t>(1, kTogether / rows.count);
+  parallel_for(rows.rows(), 1, kEntryNanoseconds * static_cast<double>(rows.count), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row += together) some(row * rows.count, std::min(together, end - row), false);
+  });
+  return true;
+}
+
+// Calls body(begin, end) over [0, count).
+template <class Body>
+void over(int64_t count, bool shared, const Body& body) {
+  if (shared)
+    parallel_for(count, 1 << 14, 1, body);
+  else
+    body(int64_t{0}, count);
+}
+
 // Keys set zeros of different signs apart; a stable sort does not. They take the order in which they came.
 template <class K, class U = typename K::Key>
 void restore_zeros(const U* in, U* out, int64_t count, int64_t step) {
@@ -164,6 +197,23 @@ void run_sort(const RoutineArgs& args) {
                    [&](int64_t begin, int64_t end) { sort_plain_rows<K>(in, out, rows.count, begin, end, finish); });
       return;
     }
+    if constexpr (sizeof(U) >= 4) {
+      const auto some = [&](int64_t start, int64_t together, bool shared) {
+        const U* const from = in + start;
+        U* const to = out + start;
+        const int64_t count = together * rows.count;
+        over(count, shared,
+             [&](int64_t begin, int64_t end) { convert<K, true>(from + begin, to + begin, end - begin); });
+        if (shared)
+          parts::sort(to, count, true);
+        else
+          parts::sort_rows(to, together, rows.count);
+        over(count, shared,
+             [&](int64_t begin, int64_t end) { convert<K, false>(to + begin, to + begin, end - begin); });
+        for (int64_t row = 0; row < together; ++row) finish(start + row * rows.count);
+      };
+      if (for_rows_in_place(rows, some)) return;
+    }
     sort_rows<U>(
         rows, 0, 8 * static_cast<int>(sizeof(U)), out, [in](int64_t at, int64_t) { return K::to(in[at]); },
         [out](int64_t at, U key) { out[at] = K::from(key); }, finish);
@@ -174,6 +224,75 @@ void run_sort(const RoutineArgs& args) {
 template <class U>
 bool fits_one_word(int64_t count) {
   return sizeof(U) <= 4 && count <= int64_t{1} << 32;
+}
+
+// Where pieces of words begin and end, so that none parts words whose first 32 bits are alike.
+std::vector<int64_t> ends_of_pieces(const uint64_t* words, int64_t count, int64_t pieces) {
+  std::vector<int64_t> ends = {0};
+  for (int64_t p = 1; p <= pieces; ++p) {
+    int64_t end = std::max(ends.back(), p * count / pieces);
+    while (end > 0 && end < count && words[end] >> 32 == words[end - 1] >> 32) ++end;
+    ends.push_back(end);
+  }
+  return ends;
+}
+
+// The places of a row's keys in their order, by words of 32 bits of a key and its place, which lie in the result. Where
+// these bits are alike, the further bits of the keys come next.
+template <class K, class U = typename K::Key>
+void order_by_words(const U* in, uint64_t* words, int64_t count, bool shared) {
+  constexpr uint64_t kPlace = 0xFFFFFFFF;
+  uint64_t least = 0;
+  int rest = 0;  // how many bits of a key are not among its first 32
+  if constexpr (sizeof(U) == 8) {
+    uint64_t most = least = K::to(in[0]);
+    std::mutex mutex;
+    over(count, shared, [&](int64_t begin, int64_t end) {
+      uint64_t low = K::to(in[begin]), high = low;
+      for (int64_t i = begin + 1; i < end; ++i) {
+        const uint64_t key = K::to(in[i]);
+        low = std::min(low, key);
+        high = std::max(high, key);
+      }
+      const std::lock_guard lock(mutex);
+      least = std::min(least, low);
+      most = std::max(most, high);
+    });
+    rest = std::max(0, static_cast<int>(std::bit_width(most - least)) - 32);
+  }
+  const auto key_at = [&](uint64_t place) { return K::to(in[place]) - least; };
+  over(count, shared, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<uint64_t>(begin); i < static_cast<uint64_t>(end); ++i)
+      words[i] = key_at(i) >> rest << 32 | i;
+  });
+  parts::sort(words, count, shared);
+  const int64_t pieces = shared ? 4 * int64_t{num_threads()} : 1;
+  const std::vector<int64_t> ends = ends_of_pieces(words, count, rest > 0 ? pieces : 1);
+  const auto finish = [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      int64_t next = begin + 1;
+      while (next < end && words[next] >> 32 == words[begin] >> 32) ++next;
+      if (next > begin + 1) {
+        for (int64_t i = begin; i < next; ++i) {
+          const uint64_t place = words[i] & kPlace;
+          words[i] = key_at(place) << (64 - rest) >> (64 - rest) << 32 | place;
+        }
+        if (next - begin < kPartedFrom)
+          std::sort(words + begin, words + next);
+        else
+          parts::sort(words + begin, next - begin, false);
+      }
+      for (; begin < next; ++begin) words[begin] &= kPlace;
+    }
+  };
+  if (rest > 0)
+    parallel_for(pieces, 1, kEntryNanoseconds * static_cast<double>(count / pieces), [&](int64_t begin, int64_t end) {
+      for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p) finish(ends[p], ends[p + 1]);
+    });
+  else
+    over(count, shared, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) words[i] &= kPlace;
+    });
 }
 
 // params: axis, descending
@@ -187,6 +306,11 @@ void run_argsort(const RoutineArgs& args) {
     const auto* in = static_cast<const U*>(x.data);
     auto* out = static_cast<int64_t*>(args.out.data);
     const auto nothing = [](int64_t) {};
+    const auto some = [&](int64_t start, int64_t together, bool shared) {
+      for (int64_t at = start; at < start + together * rows.count; at += rows.count)
+        order_by_words<K>(in + at, reinterpret_cast<uint64_t*>(out) + at, rows.count, shared);
+    };
+    if (rows.count <= int64_t{1} << 32 && for_rows_in_place(rows, some)) return;
     if (fits_one_word<U>(rows.count)) {
       sort_rows<uint64_t>(
           rows, 32, 32 + kBits, reinterpret_cast<uint64_t*>(out),

@@ -31,7 +31,19 @@ def same(got, want):
 # Lengths on both sides of every change of method; many short rows, few rows, one long row that the threads share.
 SHAPES = [(1,), (2,), (3, 1), (64, 2), (33, 3), (17, 31), (40, 32), (70, 33), (5, 256), (130, 257), (9, 512), (20, 513)]
 SHAPES += [(20, 15), (37, 16), (37, 48), (70, 64), (33, 200), (16, 384), (4, 511), (64, 512)]
-LONG = [(3, 700), (1 << 15,), ((1 << 15) + 1,), (1 << 18,), (2, (1 << 18) + 3)]
+LONG = [
+    (3, 700),
+    (1023,),
+    (1024,),
+    (3, 1025),
+    (40, 1500),
+    ((1 << 14) - 1,),
+    (1 << 14,),
+    (1 << 15,),
+    ((1 << 15) + 1,),
+    (1 << 18,),
+    (2, (1 << 18) + 3),
+]
 
 
 @pytest.mark.parametrize("dtype", samples.DTYPES)
@@ -44,6 +56,48 @@ def test_every_method_of_sorting(dtype, descending):
             tensor = samples.to_tensor(x, dtype)
             same(td.argsort(tensor, descending=descending), order)
             same(td.sort(tensor, descending=descending), np.take_along_axis(x, order, -1))
+
+
+@pytest.mark.parametrize("dtype", [td.float16, td.float32, td.float64])
+@pytest.mark.parametrize("descending", [False, True])
+def test_nans_come_last_in_both_directions(dtype, descending, tmp_path):
+    """As in pandas; PyTorch has them first in descending order, NumPy has no such order, the standard says nothing."""
+
+    def program(x):
+        first = td.topk(x, 4, largest=descending)
+        return td.sort(x, descending=descending), td.argsort(x, descending=descending), first.values, first.indices
+
+    x = td.asarray([2.0, td.nan, -td.inf, td.inf, td.nan, -1.0], dtype=dtype)
+    places = [3, 0, 5, 2, 1, 4] if descending else [2, 5, 0, 3, 1, 4]
+    td.save(program, tmp_path / "program.tdm", (x,))
+    for run in (program, td.script(program), td.load(tmp_path / "program.tdm")):
+        values, order, top, indices = run(x)
+        assert order.tolist() == places and indices.tolist() == places[:4]
+        np.testing.assert_array_equal(values.numpy(), x.numpy()[places])
+        np.testing.assert_array_equal(top.numpy(), x.numpy()[places[:4]])
+
+
+@pytest.mark.parametrize("kind", ["equal", "two", "few", "up", "down", "organ pipe", "sawtooth", "largest"])
+@pytest.mark.parametrize("dtype", ["uint32", "uint64", "float32", "float64", "int64"])
+def test_sorting_what_is_hard_to_part(kind, dtype):
+    count = 70_001
+    k = np.arange(count)
+    made = {
+        "equal": k * 0 + 7,
+        "two": k % 2,
+        "few": k * 7919 % 5,
+        "up": k,
+        "down": count - k,
+        "organ pipe": np.minimum(k, count - k),
+        "sawtooth": k % 1000,
+        "largest": k * 0,
+    }[kind].astype(dtype)
+    if kind == "largest":
+        made[::3] = np.finfo(dtype).max if "float" in dtype else np.iinfo(dtype).max
+    for x in (made, made[:65537].reshape(-1)[:65536].reshape(16, 4096)):
+        for descending in (False, True):
+            want = np.sort(x, axis=-1)[..., :: -1 if descending else 1]
+            same(td.sort(td.asarray(x.copy()), descending=descending), np.ascontiguousarray(want))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
