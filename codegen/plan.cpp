@@ -29,12 +29,22 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   }
   builder.inputs = params;
   std::vector<Place> results;
-  program.body = BlockBuilder(builder, normal, params).run(results);
+  BlockBuilder block(builder, normal, params);
+  std::vector<bool> made_there(writebacks.size(), false);
+  if (options.apart && program.host.empty())
+    for (size_t k = 0; k < writebacks.size(); ++k) {
+      const Param& param = normal.params[static_cast<size_t>(writebacks[k].second)];
+      made_there[k] =
+          !param.contiguous && block.make_in(normal.results[static_cast<size_t>(writebacks[k].first)], param.value);
+    }
+  program.body = block.run(results);
   const std::vector<int> producers = normal.producers();
   // What is written back may be another input as it was: everything is read before anything is written.
   std::vector<Step> copies;
   const Renames renames = renames_in(program.body);
-  for (const auto& [result, input] : writebacks) {
+  for (size_t k = 0; k < writebacks.size(); ++k) {
+    if (made_there[k]) continue;
+    const auto& [result, input] = writebacks[k];
     const auto r = static_cast<size_t>(result), i = static_cast<size_t>(input);
     const TensorType& type = normal.type(normal.results[r]);
     Place from = results[r];

@@ -30,6 +30,7 @@ struct LibraryNode {
 struct PlanOptions {
   Numerics numerics = Numerics::strict;
   bool disk_cache = true;  // kernels are looked for there, and kept
+  bool apart = false;      // no element of an input that is written back to is there under two indices
   Device device = {};      // where the program is to run
 };
 

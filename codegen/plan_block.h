@@ -17,6 +17,10 @@ class BlockBuilder {
   BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vector<Place> params, bool portion = false);
   Block run(std::vector<Place>& results);
 
+  // Before `run`: lets a result that is written back to a parameter be computed where that lies, if one map makes it that
+  // reads the parameter element by element, nothing else reads either, and no step may fail. Says whether it will be.
+  bool make_in(ValueId result, ValueId param);
+
   // The value in a contiguous buffer of its own, at offset 0.
   static OriginRef origin(std::string_view name, const SourceLoc& loc);
   static OriginRef origin(std::string_view name, const Node& node) { return origin(name, node.loc); }

@@ -34,6 +34,26 @@ void BlockBuilder::emit_concat(const Node& node) {
     if (!written[k]) write_part(node, node.inputs[k], targets[k]);
 }
 
+bool BlockBuilder::make_in(ValueId result, ValueId param) {
+  const int group = writer(result);
+  if (group < 0 || std::ranges::count(graph_.results, result) != 1 ||
+      std::ranges::find(graph_.results, param) != graph_.results.end() || !makes_only(group, std::span(&result, 1)))
+    return false;
+  const Shape& shape = type(result).shape;
+  for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+    const Node& node = graph_.nodes[n];
+    const bool reads = std::ranges::find(node.inputs, param) != node.inputs.end();
+    const bool plain = std::holds_alternative<PointwiseRule>(node.op->lower) && node.outputs.size() == 1;
+    if (fusion_.group_of[n] == group) {
+      if (!plain || type(node.outputs[0]).shape != shape) return false;
+    } else if (reads || !plain || std::ranges::find(node.inputs, result) != node.inputs.end()) {
+      return false;
+    }
+  }
+  places_[index(result)] = place(param);
+  return true;
+}
+
 int BlockBuilder::writer(ValueId value) const {
   const int made_by = producers_[index(value)];
   if (made_by < 0 || places_[index(value)].slot >= 0) return -1;

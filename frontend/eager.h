@@ -10,8 +10,8 @@ namespace tandem {
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
 // Computes a pointwise operation into its input number `target`, without memory for the result. Returns false, and has
-// done nothing, where somebody could tell: the result has another type, the input's elements do not lie one behind the
-// other, another input overlaps with it, or gradients, checks or a capture want to see the result.
+// done nothing, where somebody could tell: the result has another shape or kind of number, the target's elements are not
+// apart, another input may share some, or gradients, checks or a capture want to see the result.
 bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target);
 
 bool on_same_device(std::span<const TensorRef> inputs);

@@ -7,6 +7,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "codegen/device.h"
+#include "codegen/plan.h"
+#include "frontend/detach.h"
+#include "passes/pipeline.h"
+
 namespace tandem {
 
 namespace {
@@ -98,6 +103,16 @@ const EagerProgram& detail::find_eager_program(const EagerKey& key, MakeEagerPro
   if (!place || !place->is_for(key)) [[unlikely]]
     place = find_or_make(key, make, context);
   return place->program;
+}
+
+std::shared_ptr<const Program> plan_eagerly(Graph graph, std::span<const int64_t> hints, Device device,
+                                            std::optional<size_t> target) {
+  graph.name = "eager";
+  Graph optimized = optimize(graph, {});
+  detach_results(optimized, target ? 0 : 1);
+  std::vector<std::pair<int, int>> writebacks;
+  if (target) writebacks.emplace_back(0, static_cast<int>(*target));
+  return build_plan(optimized, hints, backend_of(device), writebacks, {}, {.apart = true, .device = device}).program;
 }
 
 int64_t eager_programs_made() { return made.load(); }

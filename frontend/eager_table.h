@@ -2,10 +2,13 @@
 #pragma once
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "ir/graph.h"
 #include "ir/text.h"
+#include "runtime/device.h"
 #include "runtime/program.h"
 
 namespace tandem {
@@ -20,6 +23,11 @@ class EagerKey {
   EagerKey(const EagerKey&) = delete;
   EagerKey& operator=(const EagerKey&) = delete;
 
+  // Programs of other devices are others.
+  void add(Device device) {
+    if (!is_cpu(device)) [[unlikely]]
+      add(int64_t{1} << 40 | device.index);
+  }
   void add(int64_t word) {
     if (count_ < few_.size()) [[likely]]
       few_[count_++] = word;
@@ -45,6 +53,10 @@ struct EagerProgram {
   std::shared_ptr<const Program> program;
   std::vector<int64_t> symbols;  // of a program for exact sizes; empty when the caller has them
 };
+
+// Plans the graph of one operation. `target`: the parameter that the result is written to; none: it is returned.
+std::shared_ptr<const Program> plan_eagerly(Graph graph, std::span<const int64_t> hints, Device device,
+                                            std::optional<size_t> target = {});
 
 namespace detail {
 using MakeEagerProgram = EagerProgram (*)(void* context);

@@ -5,6 +5,33 @@
 
 namespace tandem {
 
+bool may_share_elements(const Tensor& a, const Tensor& b) {
+  const Extent of_a = extent_of(a), of_b = extent_of(b);
+  if (of_a.begin == of_a.end || of_b.begin == of_b.end || !of_a.overlaps(of_b)) return false;
+  int64_t step = 0;  // all elements of both lie at multiples of this from the first one
+  for (const Tensor* x : {&a, &b})
+    for (int k = 0; k < x->sizes.size(); ++k)
+      if (x->sizes[k] > 1) step = std::gcd(step, x->strides[k] * size_of(x->dtype));
+  if (step == 0) return true;
+  const int64_t distance = static_cast<const char*>(b.data) - static_cast<const char*>(a.data);
+  const int64_t behind = (distance % step + step) % step;  // b's elements, after those of a
+  return behind < size_of(a.dtype) || step - behind < size_of(b.dtype);
+}
+
+bool has_places_apart(const Tensor& tensor) {
+  if (tensor.is_contiguous() || element_count(tensor.sizes) <= 1) return true;
+  std::vector<std::pair<int64_t, int64_t>> axes;  // the distance of neighbours, how many steps
+  for (int k = 0; k < tensor.sizes.size(); ++k)
+    if (tensor.sizes[k] > 1) axes.emplace_back(std::abs(tensor.strides[k]), tensor.sizes[k] - 1);
+  std::ranges::sort(axes);
+  int64_t reach = 0;
+  for (const auto& [distance, steps] : axes) {
+    if (distance <= reach) return false;
+    reach += distance * steps;
+  }
+  return true;
+}
+
 std::vector<std::vector<int>> sharing(std::span<const TensorRef> tensors) {
   std::vector<Extent> extents;
   extents.reserve(tensors.size());

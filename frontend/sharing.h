@@ -7,6 +7,12 @@
 
 namespace tandem {
 
+// Whether an element of one may lie, at least in part, where one of the other does. True where that is not easily told, as
+// it is of tensors apart, of even and odd elements, and of different columns of a matrix.
+bool may_share_elements(const Tensor& a, const Tensor& b);
+// Whether no two indices lead to one element. False where that is not easily told.
+bool has_places_apart(const Tensor& tensor);
+
 // Groups of two and more, by number, each in increasing order. Tensors belong together when their extents overlap, or
 // both overlap with a third.
 std::vector<std::vector<int>> sharing(std::span<const TensorRef> tensors);

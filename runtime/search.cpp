@@ -1,6 +1,9 @@
 // Routines that look for values: in a sorted vector, or for what is not zero; and counts by place.
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "runtime/parallel.h"
@@ -136,11 +139,120 @@ void run_weighted_bincount(const RoutineArgs& args) {
     if (static_cast<uint64_t>(places[i]) < static_cast<uint64_t>(length)) out[places[i]] += weights[i];
 }
 
-constexpr Routine kRoutines[] = {{"places_in_sorted", run_searchsorted},
-                                 {"places_of_nonzero", run_nonzero},
-                                 {"places_under_mask", run_places_under_mask},
-                                 {"counts_of_places", run_bincount},
-                                 {"weights_of_places", run_weighted_bincount}};
+// Calls use(value_at) with what gives a value as it compares with edges in f64.
+template <class Use>
+void with_doubles(const RoutineArray& x, Use&& use) {
+  const auto as = [&]<class T>(T) {
+    const auto* values = static_cast<const T*>(x.data);
+    use([values](int64_t i) { return static_cast<double>(values[i]); });
+  };
+  switch (x.dtype) {
+    case DType::boolean:
+    case DType::u8: return as(uint8_t{});
+    case DType::i8: return as(int8_t{});
+    case DType::i16: return as(int16_t{});
+    case DType::u16: return as(uint16_t{});
+    case DType::i32: return as(int32_t{});
+    case DType::u32: return as(uint32_t{});
+    case DType::i64: return as(int64_t{});
+    case DType::u64: return as(uint64_t{});
+    case DType::f32: return as(float{});
+    case DType::f64: return as(double{});
+    default: check_internal(false, "values of dtype {} are to be made float64 first", info(x.dtype).name);
+  }
+}
+
+// A bin that a value may lie in: the one, if bins are equally wide.
+template <class Float>
+class Guess {
+ public:
+  Guess() = default;  // the first one
+  Guess(const Float* edges, int64_t bins)
+      : first_(edges[0]), per_unit_(static_cast<Float>(bins) / (edges[bins] - edges[0])), bins_(bins) {}
+  int64_t operator()(Float value) const {
+    const Float place = (value - first_) * per_unit_;
+    return place >= 0 && place < static_cast<Float>(bins_) ? static_cast<int64_t>(place) : 0;
+  }
+
+ private:
+  Float first_ = 0, per_unit_ = 0;
+  int64_t bins_ = 0;
+};
+
+// Calls use(bin_of), where bin_of(i) is the number of the bin that value i lies in; -1, or as many as there are bins: none.
+template <class Use>
+void with_bins(const RoutineArray& edges, const RoutineArray& values, Use&& use) {
+  const int64_t bins = edges.shape[0] - 1;
+  with_keys_of<false, true>(edges.dtype, [&]<class K>(K) {
+    using U = typename K::Key;
+    using Float = std::conditional_t<sizeof(U) == 8, double, float>;
+    constexpr bool kGuesses = K::kind == KeyKind::floating && sizeof(U) == sizeof(Float);
+    const auto* sorted = static_cast<const U*>(edges.data);
+    const auto key_at = [sorted](int64_t k) { return K::to(sorted[k]); };
+    Guess<Float> guess;
+    if constexpr (kGuesses) guess = {static_cast<const Float*>(edges.data), bins};
+    const auto bin_of = [&](U bits) {
+      const U key = K::to(bits);
+      int64_t near = 0;
+      if constexpr (kGuesses) near = guess(std::bit_cast<Float>(bits));
+      if (key >= key_at(near) && key < key_at(near + 1)) return near;
+      if (key == key_at(bins)) return key == K::kNaN && K::kind == KeyKind::floating ? bins : bins - 1;
+      return place_of(key_at, bins + 1, key, true) - 1;
+    };
+    if (values.dtype == edges.dtype) {
+      const auto* wanted = static_cast<const U*>(values.data);
+      return use([&](int64_t i) { return bin_of(wanted[i]); });
+    }
+    if constexpr (std::is_same_v<U, uint64_t>)
+      with_doubles(values, [&](const auto& value_at) {
+        use([&](int64_t i) { return bin_of(std::bit_cast<uint64_t>(value_at(i))); });
+      });
+  });
+}
+
+constexpr double kBinNanoseconds = 20;
+
+// inputs: edges, values
+void run_counts_in_bins(const RoutineArgs& args) {
+  const int64_t bins = args.out.shape[0];
+  auto* out = static_cast<int64_t*>(args.out.data);
+  std::fill_n(out, bins, 0);
+  std::mutex mutex;
+  with_bins(args.inputs[0], args.inputs[1], [&](const auto& bin_of) {
+    parallel_for(count_of(args.inputs[1]), int64_t{1} << 14, kBinNanoseconds, [&](int64_t begin, int64_t end) {
+      std::vector<int64_t> counts(static_cast<size_t>(bins), 0);
+      for (int64_t i = begin; i < end; ++i)
+        if (const int64_t bin = bin_of(i); bin >= 0 && bin < bins) ++counts[static_cast<size_t>(bin)];
+      const std::lock_guard lock(mutex);
+      for (int64_t b = 0; b < bins; ++b) out[b] += counts[static_cast<size_t>(b)];
+    });
+  });
+}
+
+// inputs: edges, values, weights, which are added in the order of the values
+void run_weights_in_bins(const RoutineArgs& args) {
+  constexpr int64_t kBlock = 1 << 14;
+  const int64_t bins = args.out.shape[0], count = count_of(args.inputs[1]);
+  const auto* weights = static_cast<const double*>(args.inputs[2].data);
+  auto* out = static_cast<double*>(args.out.data);
+  std::fill_n(out, bins, 0.0);
+  std::vector<int64_t> found(static_cast<size_t>(std::min(count, kBlock)));
+  with_bins(args.inputs[0], args.inputs[1], [&](const auto& bin_of) {
+    for (int64_t first = 0; first < count; first += kBlock) {
+      const int64_t size = std::min(kBlock, count - first);
+      parallel_for(size, 1, kBinNanoseconds, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) found[static_cast<size_t>(i)] = bin_of(first + i);
+      });
+      for (int64_t i = 0; i < size; ++i)
+        if (const int64_t bin = found[static_cast<size_t>(i)]; bin >= 0 && bin < bins) out[bin] += weights[first + i];
+    }
+  });
+}
+
+constexpr Routine kRoutines[] = {{"places_in_sorted", run_searchsorted},       {"places_of_nonzero", run_nonzero},
+                                 {"places_under_mask", run_places_under_mask}, {"counts_of_places", run_bincount},
+                                 {"weights_of_places", run_weighted_bincount}, {"counts_in_bins", run_counts_in_bins},
+                                 {"weights_in_bins", run_weights_in_bins}};
 
 }  // namespace
 
