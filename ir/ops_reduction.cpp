@@ -84,6 +84,28 @@ Value complex_product(Builder& b, std::span<const Value> inputs, const OpDef& op
   return reshape(b.emit("slice", {x}, {starts, rows, steps}), out);
 }
 
+// Sums over axes of the shape that both inputs broadcast to.
+TensorType products_type(InferContext& c) {
+  const TensorType both = broadcast_promote(c);
+  InferContext of_both{c.op, {&both, 1}, c.attrs, c.env};
+  return reduced(of_both);
+}
+
+Value products_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const Value first = attr_as<bool>(op, attrs, "conjugated") ? conj(x[0]) : x[0];
+  const Value products = first * x[1];
+  return b.emit("sum", {products}, {axes_of(op, attrs), products.dtype(), attr_as<bool>(op, attrs, "keepdims")});
+}
+
+Grads products_grad(const GradContext& c) {
+  const Value x1 = c.inputs[0], x2 = c.inputs[1];
+  const bool conjugated = attr_as<bool>(c.op, c.attrs, "conjugated");
+  const Value like = x1 * x2;  // for its shape alone
+  const Value up = restore_axes(c.upstream, like, axes_of(c.op, c.attrs), attr_as<bool>(c.op, c.attrs, "keepdims"));
+  const Value first = conjugated ? conj(up) * x2 : up * conj(x2);
+  return {unbroadcast(first, x1), unbroadcast(up * (conjugated ? x1 : conj(x1)), x2)};
+}
+
 TensorType moment_type(InferContext& c) {
   TensorType type = reduced(c);
   type.dtype = real_type(type.dtype);
@@ -106,6 +128,10 @@ Value variance_formula(Builder& b, std::span<const Value> x, const OpDef& op, co
   const double correction = attr_as<double>(op, attrs, "correction");
   if (correction == 0) return squares / count;
   return squares / binary("maximum", count - correction, b.scalar(real, 0));
+}
+
+Value squares_formula(Builder&, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  return sum(squares_of(x[0]), axes_of(op, attrs), attr_as<bool>(op, attrs, "keepdims"));
 }
 
 Value std_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
@@ -328,6 +354,32 @@ std::vector<OpDef> reduction_ops() {
        .doc = "Return running sums along an axis, added in order; 16-bit floats accumulate in float32.",
        .example = "td.cumsum(td.asarray([1, 2, 3]))  # tensor([1, 3, 6])",
        .samples = {"(7,)", "(3, 5) | axis=0", "(3, 5) | axis=-1", "(2, 0) | axis=1", "(2, 3, 40) | axis=1"}});
+  rows.push_back({.name = "sum_of_squares",
+                  .inputs = {"x"},
+                  .attrs = {kAxis, kKeep},
+                  .traits = Trait::internal | Trait::complex,
+                  .accepts = Accepts::promote_to_float,
+                  .infer = moment_type,
+                  .lower = squares_formula,
+                  .grad = [](const GradContext& c) -> Grads {
+                    const Value x = c.inputs[0];
+                    const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
+                    return {x * 2.0 * cast(restore_axes(c.upstream, x, axes_of(c.op, c.attrs), kept), x.dtype())};
+                  },
+                  .onnx = "compose",
+                  .doc = "Return sums over axes of squares, of complex numbers those of their sizes.",
+                  .samples = with_empty});
+  rows.push_back({.name = "sum_of_products",
+                  .inputs = {"x1", "x2"},
+                  .attrs = {kAxis, kKeep, {"conjugated", AttrKind::boolean, Attr{false}, "takes the conjugates of x1"}},
+                  .traits = Trait::internal | Trait::complex,
+                  .infer = products_type,
+                  .lower = products_formula,
+                  .grad = products_grad,
+                  .onnx = "compose",
+                  .doc = "Return sums over axes of products, in the promoted dtype.",
+                  .samples = {"(7,) (7,)", "(3, 5) (3, 5) | axis=1", "(2, 3, 4) (3, 4) | axis=(0, 2)",
+                              "(3, 1) (1, 4) | axis=0, keepdims=True", "(0,) (0,)"}});
   return rows;
 }
 

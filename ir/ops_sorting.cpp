@@ -100,6 +100,39 @@ TensorType counted_type(InferContext& c, DType input, DType output) {
   return {output, {length}, x.device};
 }
 
+// Sorted edges, values that are of their dtype or, for edges in f64, real.
+TensorType bins_type(InferContext& c, DType output) {
+  const TensorType &edges = c.inputs[0], &values = c.inputs[1];
+  if (edges.rank() != 1 || values.rank() != 1)
+    c.fail(ErrorKind::shape, "got shapes {} and {}; need vectors", to_text(edges.shape), to_text(values.shape));
+  if (edges.dtype != values.dtype && edges.dtype != DType::f64)
+    c.fail(ErrorKind::dtype, "got the dtypes {} and {}; need equal ones", info(edges.dtype).name,
+           info(values.dtype).name);
+  return {output, {edges.shape[0] - Dim(1)}, values.device};
+}
+
+TensorType weighted_bins_type(InferContext& c) {
+  const TensorType &values = c.inputs[1], &weights = c.inputs[2];
+  if (weights.dtype != DType::f64 || weights.shape != values.shape)
+    c.fail(ErrorKind::dtype, "got weights {} for values {}; need as many in f64", to_text(weights), to_text(values));
+  return bins_type(c, DType::f64);
+}
+
+// A weight's gradient is that of the sum of its bin; of what lies in none, 0.
+Grads weights_grad(const GradContext& c) {
+  const Value edges = c.inputs[0], values = cast(c.inputs[1], edges.dtype());
+  const Dim bins = c.output.shape()[0];
+  const Value count = dim_value(c.b, bins, DType::i64), one = c.b.scalar(DType::i64, 1);
+  const Value last =
+      reshape(c.b.emit("slice", {edges}, {std::vector<Dim>{bins}, std::vector<Dim>{1}, std::vector<Dim>{1}}), {});
+  Value place = c.b.emit("places_in_sorted", {edges, values}, {true}) - one;
+  place = where(binary("equal", values, last), count - one, place);
+  const Value none = c.b.scalar(DType::i64, 0);
+  const Value inside = binary("logical_and", binary("less_equal", none, place), binary("less", place, count));
+  const Value sums = c.b.emit("take", {c.upstream, where(inside, place, none)}, {int64_t{0}});
+  return {{}, {}, where(inside, sums, c.b.scalar(DType::f64, 0))};
+}
+
 TensorType running_type(InferContext& c, bool widened) {
   const TensorType& x = c.inputs[0];
   if (!c.has("axis")) {
@@ -242,7 +275,24 @@ std::vector<OpDef> sorting_ops() {
          return {{}, c.b.emit("take", {c.upstream, c.inputs[0]}, {int64_t{0}})};
        },
        .onnx = "none: there is no such operator",
-       .doc = "Return the sum of the weights of each of the first `length` numbers, added in order."}};
+       .doc = "Return the sum of the weights of each of the first `length` numbers, added in order."},
+      {.name = "counts_in_bins",
+       .inputs = {"edges", "values"},
+       .traits = Trait::internal | Trait::mixed,
+       .infer = [](InferContext& c) { return bins_type(c, DType::i64); },
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "none: there is no such operator",
+       .doc = "Return how many values lie between neighbouring edges: at or above one and below the next, or at the "
+              "last."},
+      {.name = "weights_in_bins",
+       .inputs = {"edges", "values", "weights"},
+       .traits = Trait::internal | Trait::mixed,
+       .infer = weighted_bins_type,
+       .lower = Structure::library,
+       .grad = weights_grad,
+       .onnx = "none: there is no such operator",
+       .doc = "Return the sums of the weights of values between neighbouring edges, added in order."}};
   for (OpDef& row : running_ops()) rows.push_back(std::move(row));
   return rows;
 }

@@ -1,6 +1,7 @@
 // Special functions, and the parts of floating-point numbers. The compositions themselves are in ir/math_*.cpp.
 #include <cmath>
 
+#include "ir/math_parts.h"
 #include "ir/rules.h"
 
 namespace tandem {
@@ -26,6 +27,16 @@ TensorType exponent_type(InferContext& c) { return {DType::i32, c.inputs[0].shap
 
 Scalar scaled(std::span<const Scalar> x, const OpDef&, const Attrs&) {
   return math::ldexp(x[0].cast(compute_type(x[0].dtype)), x[1]);
+}
+
+// A power, and one step of Newton's, of which twice the precision of f32 makes up for the error.
+Scalar cube_root(std::span<const Scalar> inputs, const OpDef&, const Attrs&) {
+  const Scalar y = inputs[0].cast(DType::f64), zero = y.constant(0);
+  const Scalar usual = (y - y == zero) & (y != zero);
+  const Scalar size = select(usual, abs(y), y.constant(1));
+  const Scalar near = math::pow(size, y.constant(1.0 / 3));
+  const Scalar root = near + (size / (near * near) - near) / y.constant(3);
+  return select(usual, math::flip_sign(root, math::sign_of(y)), y).cast(inputs[0].dtype);
 }
 
 Value is_zero(const GradContext& c) { return binary("equal", c.inputs[0], c.b.scalar(c.inputs[0].dtype(), 0)); }
@@ -87,6 +98,12 @@ std::vector<OpDef> special_ops() {
         .grad = NoGrad{"its derivative, the polygamma function of order 2, is not an operation"},
         .doc = "Return the derivative of digamma; infinite at 0, -1, -2 ...",
         .example = "td.trigamma(td.asarray([1.]))  # tensor([1.644934], dtype=float32)"},
+       {.name = "cube_root",
+        .traits = static_cast<uint32_t>(Trait::internal),
+        .lower = cube_root,
+        .grad = [](const GradContext& c) -> Grads { return {c.upstream / (c.output * c.output * 3.0)}; },
+        .onnx = "rule: Pow",
+        .doc = "Return cube roots, within 1 ulp; their slope is inf at 0, and 0 at infinities."},
        {.name = "sinc",
         .lower = lift<math::sinc>,
         .grad = sinc_grad,

@@ -156,3 +156,75 @@ def test_peak_is_not_above_numpys(name):
 def test_compiled_formulas_need_memory_for_results_only():
     x, y = (td.asarray(rng.standard_normal(COUNT).astype(np.float32)) for _ in range(2))
     assert peak_of(td.script(lambda a, b: td.tanh(a * 2 + b) * a - b), x, y) <= x.nbytes + (1 << 13)
+
+
+def views(x):
+    return {
+        "every second": x[::2],
+        "backwards": x[::-1],
+        "part": x[1:-1],
+        "matrix": x.reshape(8, -1)[:, 1:],
+        "columns": x.reshape(8, -1)[:, ::3],
+        "column": x.reshape(8, -1)[:, 2],
+        "transposed": x.reshape(8, -1).T,
+        "turned": x.reshape(8, -1)[::-1, ::-2],
+        "three axes": x.reshape(4, 4, -1)[1:, ::2, 1:-1].transpose(2, 0, 1),
+        "one": x[3:4],
+        "none": x[3:3],
+    }
+
+
+@pytest.mark.parametrize("name", views(np.zeros(480)))
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int16", "complex64"])
+def test_strided_targets(name, dtype):
+    x = np.arange(1, 481).astype(dtype)
+    ours, theirs = td.asarray(x.copy()), x.copy()
+    target, expected = views(ours)[name], views(theirs)[name]
+    other = rng.integers(1, 5, expected.shape).astype(dtype)
+    row = rng.integers(1, 5, expected.shape[-1:]).astype(dtype)
+    for update in (operator.iadd, operator.imul, operator.isub):
+        for value in (other, other.T.copy().T, other[..., ::-1], row, 3):
+            target = update(target, value if isinstance(value, int) else td.asarray(value.copy()))
+            expected = update(expected, value)
+    np.testing.assert_array_equal(ours.numpy(), theirs)
+
+
+@pytest.mark.parametrize("target", ["float16", "float32", "int32", "complex64"])
+@pytest.mark.parametrize("other", ["bool", "int8", "int64", "float32", "float64", "complex128"])
+def test_operands_of_other_dtypes(target, other):
+    """Computed in what both promote to, then converted, as far as the kind of number stays."""
+    kept = "biufc".index(np.dtype(other).kind) <= max("biufc".index(np.dtype(target).kind), 2)
+    x, y = np.arange(1, 33).astype(target), np.arange(32).astype(other)
+    for part in (slice(None), slice(None, None, 2)):
+        ours = td.asarray(x.copy())
+        view, factor = ours[part], td.asarray(y)[part]
+        if not kept:
+            with pytest.raises(TypeError, match="keeps the kind of number"):
+                view *= factor
+            np.testing.assert_array_equal(ours.numpy(), x)
+            continue
+        expected = x.copy()
+        expected[part] = (td.asarray(x)[part] * factor).astype(ours.dtype).numpy()
+        view *= factor
+        np.testing.assert_array_equal(ours.numpy(), expected)
+
+
+def test_a_target_that_has_elements_twice():
+    memory = np.zeros(6, np.float32)
+    windows = np.lib.stride_tricks.as_strided(memory, (4, 3), (4, 4))
+    ours = td.asarray(windows, copy=False)
+    ours += td.ones((4, 3))  # what is read is read before anything is written
+    assert memory.tolist() == [1.0] * 6
+
+
+def test_disjoint_parts_of_one_tensor_take_no_memory():
+    x = td.ones((COUNT,))
+    m = x.reshape(256, -1)
+
+    def program():
+        even = x[::2]
+        even += x[1::2]
+        column = m[:, 1]
+        column *= m[:, 4]
+
+    assert peak_of(program) < COUNT // 4

@@ -44,7 +44,6 @@ from tandem._array_api import (  # noqa: E402
     count_nonzero,
     cumulative_sum,
     diff,
-    isin,
     meshgrid,
     moveaxis,
     outer,
@@ -73,6 +72,7 @@ from tandem._scatter import put_along_axis  # noqa: E402
 from tandem._sorting import (  # noqa: E402
     argwhere,
     cumulative_prod,
+    isin,
     nonzero,
     searchsorted,
     topk,

@@ -32,7 +32,6 @@ from tandem._array_api import (
     count_nonzero,
     cumulative_sum,
     diff,
-    isin,
     meshgrid,
     moveaxis,
     outer,
@@ -413,6 +412,7 @@ from tandem._scatter import put_along_axis
 from tandem._sorting import (
     argwhere,
     cumulative_prod,
+    isin,
     nonzero,
     searchsorted,
     topk,

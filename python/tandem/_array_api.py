@@ -227,8 +227,7 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     >>> td.vecdot(td.asarray([1, 2]), td.asarray([3, 4]))
     tensor(11)
     """
-    first = _core.conj(x1) if x1.dtype.kind == "complex" else x1
-    return _core.sum(_core.multiply(first, x2), axis=axis, dtype=_core._result_type((x1, x2)))
+    return _core._internal("sum_of_products", x1, x2, axis=axis, conjugated=x1.dtype.kind == "complex")
 
 
 @public
@@ -273,14 +272,3 @@ def _product(sizes: Any) -> Any:
     for size in sizes:
         out = out * size
     return out
-
-
-@public
-def isin(x1: Tensor, x2: Tensor, /, *, invert: bool = False) -> Tensor:
-    """Return whether each element of x1 is one of x2's; every pair is compared.
-
-    >>> td.isin(td.asarray([1, 2, 3]), td.asarray([3, 1]))
-    tensor([ True, False,  True])
-    """
-    found = _core.any(_core.equal(_core.expand_dims(x1, axis=-1), x2.reshape((-1,))), axis=-1)
-    return _core.logical_not(found) if invert else found

@@ -1505,3 +1505,9 @@ def _counts_of_places(x: _TensorLike, length: _Shape) -> Tensor:
 
 def _weights_of_places(x: _TensorLike, weights: _TensorLike, length: _Shape) -> Tensor:
     """Return the sum of the weights of each of the first `length` numbers, added in order."""
+
+def _counts_in_bins(edges: _TensorLike, values: _TensorLike) -> Tensor:
+    """Return how many values lie between neighbouring edges: at or above one and below the next, or at the last."""
+
+def _weights_in_bins(edges: _TensorLike, values: _TensorLike, weights: _TensorLike) -> Tensor:
+    """Return the sums of the weights of values between neighbouring edges, added in order."""

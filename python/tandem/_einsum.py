@@ -193,9 +193,9 @@ def _contract(a: _Term, b: _Term, kept: set[str]) -> _Term:
         right = right.reshape((*(size[x] for x in batch), *(1 for _ in rows), *(size[x] for x in columns)))
         return _Term(_core.multiply(left, right), labels)
     if not rows and not columns:
-        terms = _core.multiply(arranged(a, batch, inner), arranged(b, batch, inner))
         axes = tuple(range(len(batch), len(both)))
-        return _Term(_core.sum(terms, axis=axes, dtype=terms.dtype), labels)
+        pair = arranged(a, batch, inner), arranged(b, batch, inner)
+        return _Term(_core._internal("sum_of_products", *pair, axis=axes), labels)
     shared = tuple(size[label] for label in batch)
     left = arranged(a, batch, rows, inner).reshape((*shared, product(rows), product(inner)))
     right = arranged(b, batch, inner, columns).reshape((*shared, product(inner), product(columns)))

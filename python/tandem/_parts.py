@@ -20,12 +20,10 @@ def diag(x: Tensor, /, k: int = 0) -> Tensor:
     """
     if x.ndim == 1:
         size = x.shape[0] + abs(k)
-        rest = _core.zeros((abs(k),), dtype=x.dtype, device=x._place)
-        values = _core.concat([x, rest])
-        values = _core.expand_dims(values, axis=1 if k >= 0 else 0)
-        return _core.where(
-            _core.eye(size, size, k=k, dtype=_core.bool, device=x._place), values, _core.zeros((), dtype=x.dtype)
-        )
+        first = k if k >= 0 else -k * size
+        out = _core.zeros((size * size,), dtype=x.dtype, device=x._place)
+        out[first : first + x.shape[0] * (size + 1) : size + 1] = x
+        return out.reshape((size, size))
     if x.ndim != 2:
         raise _core.ShapeError(f"diag: got a tensor of shape {x.shape}; need a vector or a matrix")
     rows, columns = x.shape

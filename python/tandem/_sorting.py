@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tandem import _core
 from tandem._array_api import cumulative_with_initial
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 
 Tensor = _core.Tensor
@@ -75,6 +76,35 @@ def searchsorted(x1: Tensor, x2: Tensor, /, side: str = "left", sorter: Tensor |
     table = x1 if sorter is None else _core.take(x1, sorter)
     values = _core.asarray(x2).astype(dtype, copy=False)
     return _core._places_in_sorted(table.astype(dtype, copy=False), values, right=side == "right")
+
+
+_FEW = 16
+
+
+def found(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return which elements of x1 are in the vector x2: one of few that are compared, or found in them sorted."""
+    if isinstance(x2.shape[0], int) and x2.shape[0] <= _FEW:
+        return in_blocks(lambda x: _core.any(_core.equal(_core.expand_dims(x, axis=-1), x2), axis=-1), x1)
+    dtype = _core._result_type((x1, x2))
+    table = _core.sort(x2.astype(dtype, copy=False))
+
+    def search(x: Tensor) -> Tensor:
+        x = x.astype(dtype, copy=False)
+        places = _core.minimum(_core._places_in_sorted(table, x, right=False), table.shape[0] - 1)
+        return _core.equal(_core.take(table, places), x)
+
+    return in_blocks(search, x1)
+
+
+@public
+def isin(x1: Tensor, x2: Tensor, /, *, invert: bool = False) -> Tensor:
+    """Return whether each element of x1 is one of x2's.
+
+    >>> td.isin(td.asarray([1, 2, 3]), td.asarray([3, 1]))
+    tensor([ True, False,  True])
+    """
+    is_found = found(x1, x2.reshape((-1,)))
+    return _core.logical_not(is_found) if invert else is_found
 
 
 def nonzero_places(x: Tensor) -> Tensor:

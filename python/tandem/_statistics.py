@@ -196,18 +196,17 @@ def histogram(
         edges = _core.asarray(bins)
         if edges.ndim != 1 or edges.shape[0] < 2:
             raise _core.ShapeError(f"histogram: got edges of shape {edges.shape}; need a vector of at least two")
-    count = edges.shape[0] - 1
     dtype = _core._result_type((edges, flat))
-    limits, values = edges.astype(dtype, copy=False), flat.astype(dtype, copy=False)
-    places = _core.subtract(_core._places_in_sorted(limits, values, right=True), 1)
-    places = _core.where(_core.equal(values, limits[-1]), count - 1, places)
+    # float64 takes numbers as they come, but for those of 16 bits; so no copy of them is made.
+    limits = edges.astype(dtype, copy=False)
+    values = flat if dtype == _core.float64 and flat.dtype.itemsize != 2 else flat.astype(dtype, copy=False)
     if weights is None:
-        counts = _core._counts_of_places(places, length=(count,))
+        counts = _core._counts_in_bins(limits, values)
     else:
         if weights.shape != x.shape:
             raise _core.ShapeError(f"histogram: got weights of shape {weights.shape} for {x.shape}; need equal shapes")
-        sums = _core._weights_of_places(places, weights.reshape((-1,)).astype(_core.float64), length=(count,))
-        counts = sums.astype(weights.dtype)
+        each = weights.reshape((-1,)).astype(_core.float64, copy=False)
+        counts = _core._weights_in_bins(limits, values, each).astype(weights.dtype, copy=False)
     if density:
         shares = counts.astype(_core.float64)
         widths = _core.subtract(edges[1:], edges[:-1]).astype(_core.float64)

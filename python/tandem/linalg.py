@@ -121,13 +121,6 @@ def _adjoint(x: Tensor) -> Tensor:
     return _core.conj(x.mT) if x.dtype.kind == "complex" else x.mT
 
 
-def _squares(x: Tensor) -> Tensor:
-    """Return squares of absolute values."""
-    if x.dtype.kind != "complex":
-        return _core.square(x)
-    return _core.square(_core.real(x)) + _core.square(_core.imag(x))
-
-
 def _rounded(result: Tensor, x: Tensor) -> Tensor:
     """Return the result in the dtype of the operand, where that is a 16-bit float."""
     is_half = isinstance(x, Tensor) and x.dtype.kind == "float" and x.dtype.itemsize == 2
@@ -391,7 +384,7 @@ def lstsq(a: Tensor, b: Tensor, /, *, rtol: float | None = None) -> LstsqResult:
             f"lstsq: got shapes {a.shape} and {b.shape}; need [..., m, n] and [m] or [..., m, k] with the same m"
         )
     solution = _core.matmul(_pinv(x, rtol), y)
-    residuals = _core.sum(_squares(_core.matmul(x, solution) - y), axis=-2)
+    residuals = _core._internal("sum_of_squares", _core.matmul(x, solution) - y, axis=-2)
     if is_vector:
         solution, residuals = _core.squeeze(solution, axis=-1), _core.squeeze(residuals, axis=-1)
     rank, values = matrix_rank(x, rtol=rtol), svdvals(x)
@@ -452,6 +445,8 @@ def vector_norm(
 def _vector_norm(a: Tensor, axis: tuple[int, ...] | None, keepdims: bool, order: float) -> Tensor:
     if isinstance(order, str):
         raise _core.ArgumentError(f"vector_norm: got ord={order!r}; need a number; try matrix_norm")
+    if order == 2:
+        return _core.sqrt(_core._internal("sum_of_squares", a, axis=axis, keepdims=keepdims))
     size = _core.abs(a)
     if order == math.inf:
         return _core.max(size, axis=axis, keepdims=keepdims)
@@ -461,8 +456,6 @@ def _vector_norm(a: Tensor, axis: tuple[int, ...] | None, keepdims: bool, order:
         return _core.sum(_core.not_equal(a, 0), axis=axis, keepdims=keepdims).astype(size.dtype)
     if order == 1:
         return _core.sum(size, axis=axis, keepdims=keepdims)
-    if order == 2:
-        return _core.sqrt(_core.sum(_squares(a), axis=axis, keepdims=keepdims))
     return _core.pow(_core.sum(_core.pow(size, float(order)), axis=axis, keepdims=keepdims), 1.0 / order)
 
 

@@ -96,6 +96,16 @@ def test_cube_roots_are_within_an_ulp(dtype):
     assert np.array_equal(np.asarray(td.cbrt(td.asarray(whole**3))), whole)
 
 
+@pytest.mark.parametrize("dtype", [td.float16, td.float32, td.float64])
+def test_slopes_of_cube_roots_where_they_are_steep_and_flat(dtype):
+    x = td.asarray([0.0, -0.0, td.inf, -td.inf, td.nan, 1.0], dtype=dtype)
+    slope = td.grad(lambda x: td.sum(td.cbrt(x)))
+    for run in (slope, td.script(slope)):
+        np.testing.assert_array_equal(
+            np.asarray(run(x)), np.asarray([np.inf, np.inf, 0, 0, np.nan, 1 / 3], run(x).numpy().dtype)
+        )
+
+
 def test_gradients():
     x = td.asarray([8.0, -27.0, 0.5], dtype=td.float64)
     slope = lambda f: np.asarray(td.grad(lambda x: td.sum(f(x)))(x))  # noqa: E731

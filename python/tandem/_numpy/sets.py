@@ -9,7 +9,7 @@ from tandem import _core
 from tandem._array_api import _axis, _product, moveaxis
 from tandem._boundary import public
 from tandem._numpy.given import common, flat, is_number, tensor
-from tandem._sorting import _lengths, need_values, nonzero_places, numbers_of, searchsorted
+from tandem._sorting import _lengths, found, need_values, nonzero_places, numbers_of, searchsorted
 
 Tensor = _core.Tensor
 
@@ -193,15 +193,6 @@ def intersect1d(x1: Any, x2: Any, /, assume_unique: bool = False, return_indices
     return values, _core.take(first, left), _core.take(second, right)
 
 
-def _found(x1: Tensor, x2: Tensor) -> Tensor:
-    """Return which elements of x1 are in x2, by a search in x2 sorted."""
-    if x2.shape[0] == 0:
-        return _core.zeros(x1.shape, dtype=_core.bool)
-    ordered = _core.sort(x2)
-    places = _core._places_in_sorted(ordered, x1, right=False)
-    return _core.equal(_core.take(ordered, _core.minimum(places, ordered.shape[0] - 1)), x1)
-
-
 @public
 def setdiff1d(x1: Any, x2: Any, /, assume_unique: bool = False) -> Tensor:
     """Return the different elements of x1 that x2 has not, sorted, or in x1's order with assume_unique.
@@ -214,7 +205,7 @@ def setdiff1d(x1: Any, x2: Any, /, assume_unique: bool = False) -> Tensor:
     dtype = x1.dtype
     values = x1 if assume_unique else unique(x1)
     a, b = common(values, x2)
-    return _core.take(values, nonzero_places(_core.logical_not(_found(a, b)))).astype(dtype, copy=False)
+    return _core.take(values, nonzero_places(_core.logical_not(found(a, b)))).astype(dtype, copy=False)
 
 
 @public

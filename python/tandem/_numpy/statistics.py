@@ -7,6 +7,7 @@ from typing import Any
 
 from tandem import _core
 from tandem._array_api import _axes, _product
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import floating, is_number, tensor, wide
 from tandem._statistics import _edges
@@ -60,10 +61,11 @@ def average(
         weights = _core.permute_dims(weights, tuple(order)).reshape(
             tuple(size if a in axes else 1 for a, size in enumerate(x.shape))
         )
-    x, weights = wide(x.astype(dtype)), wide(weights.astype(dtype))
+    x, weights = wide(x.astype(dtype, copy=False)), wide(weights.astype(dtype, copy=False))
     weights = _core.broadcast_to(weights, x.shape)
     total = _core.sum(weights, axis=axis, keepdims=keepdims)
-    mean = _core.divide(_core.sum(_core.multiply(x, weights), axis=axis, keepdims=keepdims), total).astype(dtype)
+    sums = _core._internal("sum_of_products", x, weights, axis=axis, keepdims=keepdims)
+    mean = _core.divide(sums, total).astype(dtype)
     return (mean, total.astype(dtype)) if returned else mean
 
 
@@ -101,7 +103,7 @@ def cov(
     if y is not None:
         x = _core.concat([x, _variables("cov", y, rowvar)])
     out = x.dtype if dtype is None else _core._as_dtype(dtype)
-    x = wide(x.astype(out))
+    x = wide(x.astype(out, copy=False))
     free = float((0 if bias else 1) if ddof is None else ddof)
     weights = None
     for name, given in (("fweights", fweights), ("aweights", aweights)):
@@ -168,15 +170,19 @@ def digitize(x: Any, /, bins: Any, right: bool = False) -> Tensor:
     if bins.ndim != 1:
         raise _core.ShapeError(f"digitize: got bins of shape {bins.shape}; need a vector")
     dtype = _core._result_type((x, bins))
-    x, bins = x.astype(dtype), bins.astype(dtype)
+    bins = bins.astype(dtype, copy=False)
     if bins.shape[0] == 0:
         return _core.zeros(x.shape, dtype=_core.int64)
     falls = _core.greater(bins[0], bins[-1])
     ordered = _core.where(falls, bins[::-1], bins)
     if not _core.recording() and bool(_core.any(_core.greater(ordered[:-1], ordered[1:]))):
         raise _core.ArgumentError("digitize: got bins that go up and down; need a sorted vector; try td.sort")
-    places = _core._places_in_sorted(ordered, x, right=not right)
-    return _core.where(falls, _core.subtract(bins.shape[0], places), places)
+
+    def place(x: Tensor) -> Tensor:
+        places = _core._places_in_sorted(ordered, x.astype(dtype, copy=False), right=not right)
+        return _core.where(falls, _core.subtract(bins.shape[0], places), places)
+
+    return in_blocks(place, x)
 
 
 @public

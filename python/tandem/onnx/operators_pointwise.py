@@ -298,6 +298,17 @@ def log1p(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     return s.op("Where", s.op("Equal", u, x[0]), s.op("Log", u), small)
 
 
+@rule("cube_root")
+def cube_root(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    """A power of the size, and one step of Newton's for what that has lost."""
+    size = s.op("Abs", x[0])
+    near = s.op("Pow", size, s.scalar(1 / 3, size.dtype))
+    step = s.op("Sub", s.op("Div", size, s.op("Mul", near, near)), near)
+    root = s.op("Add", near, s.op("Div", step, s.scalar(3, size.dtype)))
+    plain = s.op("Or", s.op("Equal", size, s.scalar(0, size.dtype)), s.op("IsInf", size))
+    return s.op("Where", plain, x[0], with_sign(s, root, x[0]))
+
+
 @rule("sinc")
 def sinc(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     """The sine of a multiple of pi is 0: the multiple is taken off before it is rounded."""
