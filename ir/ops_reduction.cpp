@@ -134,6 +134,11 @@ Value squares_formula(Builder&, std::span<const Value> x, const OpDef& op, const
   return sum(squares_of(x[0]), axes_of(op, attrs), attr_as<bool>(op, attrs, "keepdims"));
 }
 
+Value count_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
+  const Value there = binary("not_equal", x[0], b.scalar(x[0].dtype(), 0));
+  return b.emit("sum", {there}, {axes_of(op, attrs), DType::i64, attr_as<bool>(op, attrs, "keepdims")});
+}
+
 Value std_formula(Builder& b, std::span<const Value> x, const OpDef& op, const Attrs& attrs) {
   return unary("sqrt", variance_formula(b, x, op, attrs));
 }
@@ -368,6 +373,21 @@ std::vector<OpDef> reduction_ops() {
                   },
                   .onnx = "compose",
                   .doc = "Return sums over axes of squares, of complex numbers those of their sizes.",
+                  .samples = with_empty});
+  rows.push_back({.name = "count_nonzero",
+                  .inputs = {"x"},
+                  .attrs = {kAxis, kKeep},
+                  .traits = Trait::internal | Trait::complex,
+                  .infer =
+                      [](InferContext& c) {
+                        TensorType type = reduced(c);
+                        type.dtype = DType::i64;
+                        return type;
+                      },
+                  .lower = count_formula,
+                  .grad = kNotDifferentiable,
+                  .onnx = "compose",
+                  .doc = "Return how many elements over axes are not zero.",
                   .samples = with_empty});
   rows.push_back({.name = "sum_of_products",
                   .inputs = {"x1", "x2"},

@@ -175,7 +175,7 @@ def count_nonzero(x: Tensor, /, axis: int | tuple[int, ...] | None = None, *, ke
     >>> td.count_nonzero(td.asarray([0, 3, 4]))
     tensor(2)
     """
-    return _core.sum(_core.not_equal(x, 0), axis=axis, keepdims=keepdims)
+    return _core._internal("count_nonzero", x, axis=axis, keepdims=keepdims)
 
 
 @public

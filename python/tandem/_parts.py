@@ -61,9 +61,9 @@ def _widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
     return pairs
 
 
-def _source(mode: str, before: int, size: int, after: int, device: Any) -> Tensor:
-    """Return which element each place of a padded axis shows."""
-    places = _core.arange(-before, size + after, dtype=_core.int64, device=device)
+def _source(mode: str, start: int, stop: int, size: int, device: Any) -> Tensor:
+    """Return which element the places from `start` to `stop` show, outside of an axis of some size."""
+    places = _core.arange(start, stop, dtype=_core.int64, device=device)
     if mode == "edge":
         return _core.clip(places, 0, size - 1)
     if mode == "wrap":
@@ -97,11 +97,21 @@ def pad(
     if mode == "constant":
         value = _core.full((), constant_values, dtype=x.dtype)
         return _core._internal("frame", x, value, [pair[0] for pair in widths], [pair[1] for pair in widths])
-    out = x
-    for axis, (before, after) in enumerate(widths):
-        if before == after == 0:
-            continue
-        if out.shape[axis] == 0:
+    for axis, pair in enumerate(widths):
+        if pair != (0, 0) and x.shape[axis] == 0:
             raise _core.ShapeError(f"pad: got the shape {x.shape} and mode={mode!r}; need elements along axis {axis}")
-        out = _core.take(out, _source(mode, before, out.shape[axis], after, out._place), axis=axis)
-    return out.copy() if out is x else out
+    shape = tuple(before + size + after for size, (before, after) in zip(x.shape, widths, strict=True))
+    out = _core.empty(shape, dtype=x.dtype, device=x._place)
+    filled = [slice(before, before + size) for size, (before, _) in zip(x.shape, widths, strict=True)]
+    out[tuple(filled)] = x
+    # Axis by axis, what lies outside shows some of what is there already.
+    for axis, (before, after) in enumerate(widths):
+        size = x.shape[axis]
+        inside = out[tuple(filled)]
+        for start, stop in ((-before, 0), (size, size + after)):
+            if start < stop:
+                shown = _core.take(inside, _source(mode, start, stop, size, out._place), axis=axis)
+                filled[axis] = slice(before + start, before + stop)
+                out[tuple(filled)] = shown
+        filled[axis] = slice(None)
+    return out

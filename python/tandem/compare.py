@@ -77,7 +77,7 @@ def _difference(a: Any, b: Any) -> float:
     if x.shape != y.shape:
         return float("inf")
     wide = np.result_type(x, y, np.float64)
-    x, y = x.astype(wide), y.astype(wide)
+    x, y = x.astype(wide, copy=False), y.astype(wide, copy=False)
     with np.errstate(invalid="ignore"):
         gap = np.where(_unequal(x, y), np.abs(x - y), 0.0)
     return float(np.max(np.where(np.isnan(gap), np.inf, gap), initial=0.0))

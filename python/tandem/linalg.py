@@ -299,7 +299,7 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     tensor([1. , 0.5], dtype=float32)
     """
     dtype = _core._result_type((x1, x2))
-    a, b = _operand(x1.astype(dtype)), _operand(x2.astype(dtype))
+    a, b = _operand(x1.astype(dtype, copy=False)), _operand(x2.astype(dtype, copy=False))
     batch, rows, columns = _sizes("solve", a)
     is_vector = b.ndim == 1
     if is_vector:
@@ -374,7 +374,7 @@ def lstsq(a: Tensor, b: Tensor, /, *, rtol: float | None = None) -> LstsqResult:
     tensor([1.], dtype=float32)
     """
     dtype = _core._result_type((a, b))
-    x, y = _operand(a.astype(dtype)), _operand(b.astype(dtype))
+    x, y = _operand(a.astype(dtype, copy=False)), _operand(b.astype(dtype, copy=False))
     _sizes("lstsq", x)
     is_vector = y.ndim == 1
     if is_vector:

@@ -24,7 +24,11 @@ def floating(x: Any) -> Tensor:
 
 def wide(x: Tensor) -> Tensor:
     """Return 16-bit floats as float32, in which they are combined and from which they are rounded once."""
-    return x.astype(_core.float32) if x.dtype in (_core.float16, _core.bfloat16) else x
+    return x.astype(wide_dtype(x.dtype), copy=False)
+
+
+def wide_dtype(dtype: Any) -> Any:
+    return _core.float32 if dtype in (_core.float16, _core.bfloat16) else dtype
 
 
 def flat(x: Any) -> Tensor:

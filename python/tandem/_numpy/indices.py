@@ -9,6 +9,7 @@ import numpy as np
 
 from tandem import _core
 from tandem._array_api import _product
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import tensor, whole
 from tandem._sorting import need_values, nonzero
@@ -176,17 +177,22 @@ def unravel_index(places: Any, shape: int | Sequence[int], /, order: str = "C") 
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if places.dtype.kind != "int":
         raise _core.DTypeError(f"unravel_index: got the dtype {places.dtype}; need integers")
-    places, count = places.astype(_core.int64), _product(sizes)
+    places, count = places.astype(_core.int64, copy=False), _product(sizes)
     if not _core.recording() and places.size > 0:
         least, most = int(_core.min(places)), int(_core.max(places))
         if least < 0 or most >= count:
             raise _core.OutOfBoundsError(
                 f"unravel_index: got the places {least} to {most} for {count} elements; need 0 <= place < {count}"
             )
-    return tuple(
-        _core.remainder(_core.floor_divide(places, max(step, 1)), max(size, 1))
-        for size, step in zip(sizes, _strides("unravel_index", sizes, order), strict=True)
-    )
+    steps = _strides("unravel_index", sizes, order)
+
+    def indices(places: Tensor) -> tuple[Tensor, ...]:
+        return tuple(
+            _core.remainder(_core.floor_divide(places, max(step, 1)), max(size, 1))
+            for size, step in zip(sizes, steps, strict=True)
+        )
+
+    return in_blocks(indices, places)
 
 
 @public
@@ -204,13 +210,11 @@ def ravel_multi_index(
     modes = [mode] * len(sizes) if isinstance(mode, str) else list(mode)
     if len(each) != len(sizes) or len(modes) != len(sizes):
         raise _core.ArgumentError(f"ravel_multi_index: got {len(each)} indices for {len(sizes)} axes; need as many")
-    out = None
-    for x, size, how, step in zip(each, sizes, modes, _strides("ravel_multi_index", sizes, order), strict=True):
+    for x, size, how in zip(each, sizes, modes, strict=True):
         if x.dtype.kind != "int":
             raise _core.DTypeError(f"ravel_multi_index: got indices of dtype {x.dtype}; need integers")
         if how not in ("raise", "wrap", "clip"):
             raise _core.ArgumentError(f"ravel_multi_index: got mode={how!r}; need 'raise', 'wrap' or 'clip'")
-        x = x.astype(_core.int64)
         if how == "raise" and not _core.recording() and x.size > 0:
             least, most = int(_core.min(x)), int(_core.max(x))
             if least < 0 or most >= size:
@@ -218,7 +222,17 @@ def ravel_multi_index(
                     f"ravel_multi_index: got the indices {least} to {most} for size {size}; need 0 <= index < {size}; "
                     "try mode='wrap'"
                 )
-        x = _core.remainder(x, size) if how == "wrap" else _core.clip(x, 0, size - 1) if how == "clip" else x
-        part = _core.multiply(x, step)
-        out = part if out is None else _core.add(out, part)
-    return _core.zeros((), dtype=_core.int64) if out is None else out
+    if not each:
+        return _core.zeros((), dtype=_core.int64)
+    steps = _strides("ravel_multi_index", sizes, order)
+
+    def places(*indices: Tensor) -> Any:
+        out = None
+        for x, size, how, step in zip(indices, sizes, modes, steps, strict=True):
+            x = x.astype(_core.int64, copy=False)
+            x = _core.remainder(x, size) if how == "wrap" else _core.clip(x, 0, size - 1) if how == "clip" else x
+            part = _core.multiply(x, step)
+            out = part if out is None else _core.add(out, part)
+        return out
+
+    return in_blocks(places, *each)

@@ -239,7 +239,7 @@ def insert(x: Any, /, obj: Any, values: Any, axis: int | None = None) -> Tensor:
     """
     x = flat(x) if axis is None else tensor(x)
     axis = _axis("insert", axis or 0, x.ndim)
-    values = tensor(values).astype(x.dtype)
+    values = tensor(values).astype(x.dtype, copy=False)
     values = values.reshape((*(1,) * (x.ndim - values.ndim), *values.shape))
     size = int(x.shape[axis])
     places = np.asarray(np.arange(size)[obj] if isinstance(obj, slice) else _host(obj))
@@ -252,5 +252,7 @@ def insert(x: Any, /, obj: Any, values: Any, axis: int | None = None) -> Tensor:
     added = _core.broadcast_to(values, tuple(count if a == axis else n for a, n in enumerate(x.shape)))
     new = np.arange(size, size + int(count))
     where = places.item() if places.size == 1 else places
+    if places.size == 1 and -size <= where <= size:
+        return _core.concat([_part(x, axis, slice(None, where)), added, _part(x, axis, slice(where, None))], axis=axis)
     order = _arranged("insert", lambda all: np.insert(all, where, new), size, places, axis)
     return _core.take(_core.concat([x, added], axis=axis), order, axis=axis)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem import _core
 from tandem._boundary import public
-from tandem._numpy.given import flat, floating, tensor, wide
+from tandem._numpy.given import flat, floating, tensor, wide, wide_dtype
 from tandem._statistics import _METHODS, _ordered, _restored
 
 Tensor = _core.Tensor
@@ -24,7 +24,8 @@ def _without(x: Any, value: float) -> tuple[Tensor, Tensor | None]:
 
 
 def _count(x: Tensor, holes: Tensor, axis: Axis, keepdims: bool) -> Tensor:
-    return _core.sum(_core.logical_not(holes), axis=axis, keepdims=keepdims).astype(wide(_core.real(x)).dtype)
+    count = _core._internal("count_nonzero", _core.logical_not(holes), axis=axis, keepdims=keepdims)
+    return count.astype(wide_dtype(_core._real_dtype(x.dtype)))
 
 
 @public
@@ -107,7 +108,7 @@ def nanmean(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = Fa
     >>> td.nanmean(td.asarray([1.0, td.nan, 3.0]))
     tensor(2., dtype=float32)
     """
-    x = floating(x) if dtype is None else tensor(x).astype(dtype)
+    x = floating(x) if dtype is None else tensor(x).astype(dtype, copy=False)
     values, holes = _without(x, 0)
     if holes is None:
         return _core.mean(values, axis=axis, keepdims=keepdims)
@@ -132,7 +133,7 @@ def nanvar(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
     left = _core.subtract(_count(x, holes, axis, keepdims), ddof)
     out = _core.divide(_core.sum(squares, axis=axis, keepdims=keepdims), left)
     out = _core.where(_core.greater(left, 0), out, float("nan"))
-    return out.astype(_core.real(x).dtype)
+    return out.astype(_core._real_dtype(x.dtype))
 
 
 @public

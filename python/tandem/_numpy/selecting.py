@@ -9,6 +9,7 @@ import numpy as np
 
 from tandem import _core
 from tandem._array_api import _axes, _axis, _product, moveaxis
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import common, flat, tensor
 from tandem._sorting import need_values, nonzero_places
@@ -74,13 +75,19 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], /, default: Any =
         raise _core.ArgumentError(
             f"select: got {len(condlist)} conditions and {len(choicelist)} choices; need as many, at least one"
         )
-    *choices, out = common(*choicelist, default)
-    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
-        condition = tensor(condition)
+    conditions = [tensor(condition) for condition in condlist]
+    for condition in conditions:
         if condition.dtype != _core.bool:
             raise _core.DTypeError(f"select: got a condition of dtype {condition.dtype}; need bool; try condition != 0")
-        out = _core.where(condition, choice, out)
-    return out
+    count = len(conditions)
+
+    def chosen(*operands: Tensor) -> Tensor:
+        out = operands[-1]
+        for condition, choice in zip(reversed(operands[:count]), reversed(operands[count:-1]), strict=True):
+            out = _core.where(condition, choice, out)
+        return out
+
+    return in_blocks(chosen, *conditions, *common(*choicelist, default))
 
 
 @public
@@ -201,12 +208,15 @@ def place(x: Tensor, mask: Any, vals: Any, /) -> None:
     >>> x
     tensor([ 0,  1, 10, 20, 10])
     """
-    mask = tensor(mask).astype(_core.bool)
+    mask = tensor(mask).astype(_core.bool, copy=False)
     if mask.shape != x.shape:
         raise _core.ShapeError(f"place: got a mask of shape {mask.shape} for {x.shape}; need equal shapes")
     if x.size == 0:
         return
     values = _values("place", vals, x.dtype)
+    if values.shape[0] == 1:
+        x[mask] = values[0]
+        return
     turn = _core.subtract(_core.cumsum(mask.reshape((-1,)).astype(_core.int64)), 1)
     turn = _core.remainder(turn, values.shape[0]).reshape(x.shape)
     x[...] = _core.where(mask, _core.take(values, turn), x)
@@ -221,12 +231,15 @@ def putmask(x: Tensor, mask: Any, values: Any, /) -> None:
     >>> x
     tensor([ 0,  1, 10, 20, 10])
     """
-    mask = tensor(mask).astype(_core.bool)
+    mask = tensor(mask).astype(_core.bool, copy=False)
     if mask.shape != x.shape:
         raise _core.ShapeError(f"putmask: got a mask of shape {mask.shape} for {x.shape}; need equal shapes")
     if x.size == 0:
         return
     given = _values("putmask", values, x.dtype)
+    if given.shape[0] == 1:
+        x[mask] = given[0]
+        return
     turn = _core.remainder(_core.arange(x.size, dtype=_core.int64), given.shape[0]).reshape(x.shape)
     x[...] = _core.where(mask, _core.take(given, turn), x)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tandem import _core
 from tandem._array_api import _axes, _axis, _part
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import flat, floating, tensor, whole
 
@@ -74,7 +75,7 @@ def convolve(x1: Any, x2: Any, /, mode: str = "full") -> Tensor:
     """
     x1, x2 = _vectors("convolve", x1, x2)
     dtype = _core._result_type((x1, x2))
-    x1, x2 = x1.astype(dtype), x2.astype(dtype)
+    x1, x2 = x1.astype(dtype, copy=False), x2.astype(dtype, copy=False)
     if x2.shape[0] > x1.shape[0]:
         x1, x2 = x2, x1
     return _shifted("convolve", x1, x2[::-1], mode)
@@ -89,7 +90,7 @@ def correlate(x1: Any, x2: Any, /, mode: str = "valid") -> Tensor:
     """
     x1, x2 = _vectors("correlate", x1, x2)
     dtype = _core._result_type((x1, x2))
-    x1, x2 = x1.astype(dtype), x2.astype(dtype)
+    x1, x2 = x1.astype(dtype, copy=False), x2.astype(dtype, copy=False)
     x2 = _core.conj(x2) if dtype.kind == "complex" else x2
     if x2.shape[0] > x1.shape[0]:
         return _shifted("correlate", x2, x1, mode)[::-1]
@@ -186,7 +187,9 @@ def trapezoid(y: Any, /, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tens
         if x.ndim == 1:
             width = width.reshape(tuple(-1 if a == axis else 1 for a in range(y.ndim)))
     sums = _core.add(_part(y, axis, slice(1, None)), _part(y, axis, slice(None, -1)))
-    return _core.sum(_core.divide(_core.multiply(width, sums), 2.0), axis=axis)
+    if x is None:
+        return _core.divide(_core.multiply(_core.sum(sums, axis=axis), width), 2.0)
+    return _core.divide(_core._internal("sum_of_products", sums, width, axis=axis), 2.0)
 
 
 @public
@@ -218,15 +221,18 @@ def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: f
     dtype = _core._result_type((jump, period))
     is_whole = dtype.kind == "int"
     high: Any = period // 2 if is_whole else period / 2
-    jump, p = jump.astype(dtype), p.astype(dtype)
-    turned = _core.subtract(_core.remainder(_core.add(jump, high), period), high)
-    if not is_whole or period % 2 == 0:  # half a period up stays up
-        at_edge = _core.logical_and(_core.equal(turned, -high), _core.greater(jump, 0))
-        turned = _core.where(at_edge, _core.full((), high, dtype=dtype), turned)
-    change = _core.subtract(turned, jump)
     limit = period / 2 if discont is None else discont
-    change = _core.where(_core.less(_core.abs(jump), limit), _core.zeros((), dtype=dtype), change)
-    rest = _core.add(_part(p, axis, slice(1, None)), _core.cumsum(change, axis=axis))
+
+    def change(jump: Tensor) -> Tensor:
+        jump = jump.astype(dtype, copy=False)
+        turned = _core.subtract(_core.remainder(_core.add(jump, high), period), high)
+        if not is_whole or period % 2 == 0:  # half a period up stays up
+            at_edge = _core.logical_and(_core.equal(turned, -high), _core.greater(jump, 0))
+            turned = _core.where(at_edge, _core.full((), high, dtype=dtype), turned)
+        return _core.where(_core.less(_core.abs(jump), limit), 0, _core.subtract(turned, jump))
+
+    p = p.astype(dtype, copy=False)
+    rest = _core.add(_part(p, axis, slice(1, None)), _core.cumsum(in_blocks(change, jump), axis=axis))
     return _core.concat([_part(p, axis, slice(None, 1)), rest], axis=axis)
 
 

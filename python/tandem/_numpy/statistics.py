@@ -112,7 +112,7 @@ def cov(
         part = tensor(given)
         if part.ndim != 1 or part.shape[0] != x.shape[1]:
             raise _core.ShapeError(f"cov: got {name} of shape {part.shape}; need one for each of {x.shape[1]}")
-        part = part.astype(_core.real(x).dtype)
+        part = part.astype(_core._real_dtype(x.dtype), copy=False)
         weights = part if weights is None else _core.multiply(weights, part)
     if weights is None:
         mean = _core.mean(x, axis=1, keepdims=True)
@@ -237,7 +237,7 @@ def histogramdd(
         line = histogram_bin_edges(points[:, a], one, end)
         edges.append(line)
         dtype = _core._result_type((line, points))
-        limits, values = line.astype(dtype), points[:, a].astype(dtype)
+        limits, values = line.astype(dtype, copy=False), points[:, a].astype(dtype, copy=False)
         k = _core.subtract(_core._places_in_sorted(limits, values, right=True), 1)
         k = _core.where(_core.equal(values, limits[-1]), line.shape[0] - 2, k)
         fits = _core.logical_and(_core.greater_equal(k, 0), _core.less(k, line.shape[0] - 1))
