@@ -34,7 +34,6 @@ constexpr size_t kLine = 64;
 constexpr size_t kLargestSmall = size_t{32} << 10;
 constexpr size_t kLargestMedium = kHugePage / 8 * 7;
 constexpr size_t kChunk = size_t{1} << 20;
-constexpr size_t kPage = 4096, kBegins = 5, kBeginsApart = 13 * kLine;
 
 constexpr int class_of(size_t bytes) {
   if (bytes <= 256) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / kLine);
@@ -241,23 +240,14 @@ Storage* refill_small(FreeList& list, int index) {
   }
 }
 
-// A block of its own mapping. Where it begins in its first page differs from that of others mapped next to it: a core takes
-// what it reads for what it has just written where the last twelve bits of the addresses agree, and waits.
-Storage* map_block(int size_class, size_t size) {
-  static std::atomic<size_t> count{0};
-  char* memory = system_memory(size + kPage);
-  if (!memory) return nullptr;
-  const size_t begin = count.fetch_add(1, std::memory_order_relaxed) % kBegins * kBeginsApart;
-  return new_header(size_class, memory + begin, size);
-}
-
 Storage* allocate_medium(int index) {
   Shared& all = shared();
   {
     const std::lock_guard lock(all.mutex);
     if (Storage* storage = all.free[static_cast<size_t>(index)].pop()) return storage;
   }
-  return map_block(index, class_size(index));
+  char* memory = system_memory(class_size(index));
+  return memory ? new_header(index, memory, class_size(index)) : nullptr;
 }
 
 Storage* allocate_big(size_t bytes) {
@@ -275,13 +265,13 @@ Storage* allocate_big(size_t bytes) {
       return storage;
     }
   }
-  return map_block(kBig, size);
+  char* memory = system_memory(size);
+  return memory ? new_header(kBig, memory, size) : nullptr;
 }
 
 void unmap(Storage* storage) {
   ASAN_UNPOISON_MEMORY_REGION(storage->data, storage->capacity);
-  char* begin = static_cast<char*>(storage->data);
-  unmap_memory(begin - reinterpret_cast<uintptr_t>(begin) % kPage, storage->capacity + kPage);
+  unmap_memory(storage->data, storage->capacity);
   delete storage;
 }
 
