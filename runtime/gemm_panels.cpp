@@ -26,7 +26,8 @@ constexpr int64_t kTaskColumns = 256;    // at least
 constexpr int64_t kTasks = 3;            // at least, for each thread
 constexpr int64_t kSums = 128 << 10;     // elements of the sums of a task: they stay there, too
 constexpr int64_t kWidened = kDepth;     // 16-bit floats that become float32 at once
-constexpr double kNanosecondsPerStep = 0.008;
+constexpr int64_t kPassedRows = 256;     // at most, of products whose panels are packed in passing
+constexpr double kNanosecondsPerStep = 0.008, kNanosecondsPacked = 0.2;  // an element
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t padded(int64_t depth) { return ceil_div(depth, kLanes) * kLanes; }
@@ -38,10 +39,12 @@ class Product {
     for (int i = 0; i < args.batch_rank; ++i) all_rows_ *= args.batch[i];
     most_rows_ = kArranged / std::min(args.k, kDepth);
     if (after()) cut_for(*after());
+    // A few rows read the right-hand matrix as it lies, if they can. For more it is packed, once for all, if it is kept or
+    // there are many of them; else each task packs a block of it, which all rows meet at once, in the first-level cache.
+    direct_ = !is_narrow() && args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
+    passes_ = !is_narrow() && !direct_ && !whole_rows_ && all_rows_ <= std::min(most_rows_, kPassedRows) && !is_kept();
     cut();
     while (is_narrow() && columns_ > 1 && rows_ * columns_ * kPanel > kSums) columns_ = ceil_div(columns_, 2);
-    // A few rows read the right-hand matrix as it lies, if they can; for more it is packed, once for all.
-    direct_ = !is_narrow() && args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
   }
   // Of float32, no batch, with what `pack_all` made of the right-hand matrix, or, with null, as it lies: one task.
   Product(const MatmulArgs& args, const PanelTiles& tiles, const float* packed)
@@ -60,24 +63,34 @@ class Product {
   void run_as_task(float* arranged) const { run_task(0, 0, arranged, nullptr); }
 
   void run() {
-    const StorageRef packed = pack();
-    packed_ = static_cast<const float*>(packed->data);
+    StorageRef packed;
+    if (!passes_) {
+      packed = pack();
+      packed_ = static_cast<const float*>(packed->data);
+    }
     const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(run_, columns_);
-    const double cost = static_cast<double>(rows_ * std::min(columns_ * parts_ * kPanel, args_.n)) *
-                        static_cast<double>(args_.k) * kNanosecondsPerStep;
+    const double cost = static_cast<double>(std::min(columns_ * parts_ * kPanel, args_.n) * args_.k) *
+                        (static_cast<double>(rows_) * kNanosecondsPerStep + (passes_ ? kNanosecondsPacked : 0));
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
       const int64_t arranged = rows_ * padded(std::min(args_.k, kDepth));
-      const int64_t sums = is_narrow() ? rows_ * columns_ * kPanel : 0;
-      const StorageRef memory = allocate(static_cast<size_t>(arranged + sums) * sizeof(float));
+      const int64_t more = is_narrow() ? rows_ * columns_ * kPanel : passes_ ? kDepth * kPanel : 0;
+      const StorageRef memory = allocate(static_cast<size_t>(arranged + more) * sizeof(float));
       auto* const place = static_cast<float*>(memory->data);
       for (int64_t task = begin; task < end; ++task)
-        run_task(task % row_tasks * rows_, task / row_tasks * columns_, place, place + arranged);
+        if (passes_)
+          run_passing(task * columns_, place, place + arranged);
+        else
+          run_task(task % row_tasks * rows_, task / row_tasks * columns_, place, place + arranged);
     });
   }
 
  private:
   bool is_narrow() const { return args_.dtype != DType::f32; }
   const AfterBlock* after() const { return is_narrow() ? nullptr : args_.after; }
+
+  // Whether what is packed serves further products with this right-hand matrix.
+  bool is_kept() const { return args_.b_copies || has_versions(); }
+  bool has_versions() const { return args_.b_memory && !args_.b_memory->lent; }
 
   // Tasks of equal size, as many for every thread. Where rows make few of them, columns are cut first: each task then
   // arranges the rows again, which is little for that many columns.
@@ -86,8 +99,10 @@ class Product {
     int64_t rows = ceil_div(all_rows_, most_rows_), columns = 1;
     const auto narrow = [&](int64_t least) { return whole_rows_ || run_ / (2 * columns) * parts_ * kPanel < least; };
     while (rows * columns < wanted) {
-      if (!narrow(2 * kTaskColumns))
+      if (!narrow(passes_ ? kTaskColumns : 2 * kTaskColumns))
         columns *= 2;
+      else if (passes_)
+        break;
       else if (all_rows_ / (2 * rows) >= 2 * PanelTiles::kMostPlaces)
         rows *= 2;
       else if (!narrow(kTaskColumns))
@@ -118,25 +133,25 @@ class Product {
     const DerivedKey key{kPackedMatrix + (static_cast<int64_t>(args_.dtype) << 8), (args_.b_row << 1) + direct_,
                          args_.b_col, (args_.k << 32) ^ args_.n};
     const auto make = [&](void* to) { pack(first, static_cast<float*>(to)); };
-    const bool has_versions = args_.b_memory && !args_.b_memory->lent;
-    if (args_.b_copies && !has_versions) return args_.b_copies->derived(args_.b, key, bytes, make);
+    if (args_.b_copies && !has_versions()) return args_.b_copies->derived(args_.b, key, bytes, make);
     return derived(args_.b_memory, args_.b, key, bytes, make);
   }
 
   // From panel `first` on.
   void pack(int64_t first, float* to) const {
-    parallel_for(panels_ - first, 1, 0.2 * static_cast<double>(kPanel * args_.k), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t column = (first + i) * kPanel;
-        float* const panel = to + i * kPanel * args_.k;
-        const int64_t columns = std::min(kPanel, args_.n - column), first_element = column * args_.b_col;
-        if (is_narrow())
-          pack_narrow(static_cast<const uint16_t*>(args_.b) + first_element, columns, panel);
-        else
-          pack_panel(static_cast<const float*>(args_.b) + first_element, args_.b_row, args_.b_col, args_.k, columns,
-                     panel);
-      }
-    });
+    parallel_for(panels_ - first, 1, kNanosecondsPacked * static_cast<double>(kPanel * args_.k),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t column = (first + i) * kPanel;
+                     float* const panel = to + i * kPanel * args_.k;
+                     const int64_t columns = std::min(kPanel, args_.n - column), first_element = column * args_.b_col;
+                     if (is_narrow())
+                       pack_narrow(static_cast<const uint16_t*>(args_.b) + first_element, columns, panel);
+                     else
+                       pack_panel(static_cast<const float*>(args_.b) + first_element, args_.b_row, args_.b_col, args_.k,
+                                  columns, panel);
+                   }
+                 });
   }
 
   // A panel of 16-bit floats, some rows of the matrix at a time.
@@ -189,7 +204,7 @@ class Product {
           if (tile_by_tile) arrange(row + begin, count, p, depth, left);
           for (int64_t part = 0; part < parts_; ++part)
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
-              run_panel(left, count, p, depth, panel, out + begin * out_row + panel * kPanel, out_row);
+              run_panel(left, count, p, depth, panel, nullptr, out + begin * out_row + panel * kPanel, out_row);
           if (ends && !at_once) finish(row + begin, count, first * kPanel, std::min(end * kPanel, width_));
         });
       }
@@ -198,6 +213,28 @@ class Product {
     for (int64_t i = 0; i < rows && is_narrow(); ++i)
       narrow(args_.dtype, sums + i * out_row, columns,
              static_cast<uint16_t*>(args_.out) + (row + i) * args_.n + first_column);
+  }
+
+  // All rows, packing a block of the right-hand matrix after the other. `column` in panels, of each part.
+  void run_passing(int64_t column, float* arranged, float* block) const {
+    const int64_t last = std::min(column + columns_, run_);
+    for (int64_t p = 0; p < args_.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, args_.k - p);
+      for_each_tile(all_rows_, [&](int64_t begin, int64_t count) {
+        arrange(begin, count, p, depth, arranged + begin * padded(depth));
+      });
+      for (int64_t part = 0; part < parts_; ++part)
+        for (int64_t panel = part * run_ + column; panel < part * run_ + last; ++panel) {
+          const int64_t first = panel * kPanel;
+          pack_panel(static_cast<const float*>(args_.b) + first * args_.b_col + p * args_.b_row, args_.b_row,
+                     args_.b_col, depth, std::min(kPanel, args_.n - first), block);
+          for_each_tile(all_rows_, [&](int64_t begin, int64_t count) {
+            run_panel(arranged + begin * padded(depth), count, p, depth, panel, block,
+                      static_cast<float*>(args_.out) + begin * args_.n + first, args_.n);
+          });
+        }
+    }
+    if (after()) finish(0, all_rows_, column * kPanel, std::min(last * kPanel, width_));
   }
 
   void finish(int64_t row, int64_t rows, int64_t column, int64_t end) const {
@@ -256,9 +293,10 @@ class Product {
     arrange_rows(wide, kDepth, 1, rows, depth, block, to);
   }
 
-  // A tile by a panel, from column p of the left-hand matrix on.
-  void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, float* out,
-                 int64_t out_row) const {
+  // A tile by a panel, from column p of the left-hand matrix on. `packed`: what meets these columns; null: it is among all
+  // that is packed, or lies in the matrix.
+  void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, const float* packed,
+                 float* out, int64_t out_row) const {
     static constexpr int64_t kNoTap = 0;
     const int64_t columns = std::min(kPanel, args_.n - panel * kPanel);
     const bool as_it_lies = direct_ && columns == kPanel;
@@ -269,9 +307,12 @@ class Product {
     tile.taps = &kNoTap;
     tile.tap_count = 1;
     tile.weights_row = as_it_lies ? args_.b_row : kPanel;
-    tile.weights = (as_it_lies ? static_cast<const float*>(args_.b) + panel * kPanel
-                               : packed_ + (direct_ ? 0 : panel * kPanel * args_.k)) +
-                   p * tile.weights_row;
+    if (packed)
+      tile.weights = packed;
+    else if (as_it_lies)
+      tile.weights = static_cast<const float*>(args_.b) + panel * kPanel + p * args_.b_row;
+    else
+      tile.weights = packed_ + (direct_ ? 0 : panel * kPanel * args_.k) + p * kPanel;
     tile.more = p > 0;
     tile.out = out;
     tile.out_place = out_row;
@@ -310,7 +351,7 @@ class Product {
   bool whole_rows_ = false;
   int64_t most_rows_;
   int64_t rows_, columns_;  // of a part of the result in a task; columns in panels
-  bool direct_;
+  bool direct_, passes_ = false;
   const float* packed_ = nullptr;
 };
 
