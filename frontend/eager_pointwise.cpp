@@ -54,7 +54,7 @@ Domain merged(std::span<const TensorRef> inputs, const Sizes& out, std::optional
   Domain d;
   d.inputs = static_cast<int>(inputs.size());
   const int rank = out.size();
-  int order[kMaxRank];  // from the innermost axis to the outermost
+  int order[kMaxRank] = {};  // from the innermost axis to the outermost
   for (int k = 0; k < rank; ++k) order[k] = rank - 1 - k;
   const Sizes* const given = target && inputs[*target]->rank() == rank ? &inputs[*target]->strides : nullptr;
   if (given)

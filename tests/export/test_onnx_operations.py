@@ -216,6 +216,7 @@ THROUGH: dict[str, tuple[Any, ...]] = {
     "places_in_sorted": (lambda x: td.searchsorted(td.sort(x[0, 0, 0]), x[0, 0]), x),
     "cube_root": (lambda x: td.cbrt(x * 100), x),
     "sum_of_squares": (lambda x: td.norm(x, axis=(1, 3)), x),
+    "count_nonzero": (lambda x: td.count_nonzero(x, axis=(1, 3)), x),
     "sum_of_products": (lambda x: td.vecdot(x, x[0, 0]), x),
     "det": (lambda x: td.linalg.det(x[..., :3, :3]), x),
     "if": (looped, x),
