@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "runtime/elements.h"
 #include "runtime/parallel.h"
 #include "runtime/routine.h"
 #include "runtime/sort_keys.h"
@@ -139,29 +140,6 @@ void run_weighted_bincount(const RoutineArgs& args) {
     if (static_cast<uint64_t>(places[i]) < static_cast<uint64_t>(length)) out[places[i]] += weights[i];
 }
 
-// Calls use(value_at) with what gives a value as it compares with edges in f64.
-template <class Use>
-void with_doubles(const RoutineArray& x, Use&& use) {
-  const auto as = [&]<class T>(T) {
-    const auto* values = static_cast<const T*>(x.data);
-    use([values](int64_t i) { return static_cast<double>(values[i]); });
-  };
-  switch (x.dtype) {
-    case DType::boolean:
-    case DType::u8: return as(uint8_t{});
-    case DType::i8: return as(int8_t{});
-    case DType::i16: return as(int16_t{});
-    case DType::u16: return as(uint16_t{});
-    case DType::i32: return as(int32_t{});
-    case DType::u32: return as(uint32_t{});
-    case DType::i64: return as(int64_t{});
-    case DType::u64: return as(uint64_t{});
-    case DType::f32: return as(float{});
-    case DType::f64: return as(double{});
-    default: check_internal(false, "values of dtype {} are to be made float64 first", info(x.dtype).name);
-  }
-}
-
 // A bin that a value may lie in: the one, if bins are equally wide.
 template <class Float>
 class Guess {
@@ -204,8 +182,11 @@ void with_bins(const RoutineArray& edges, const RoutineArray& values, Use&& use)
       return use([&](int64_t i) { return bin_of(wanted[i]); });
     }
     if constexpr (std::is_same_v<U, uint64_t>)
-      with_doubles(values, [&](const auto& value_at) {
-        use([&](int64_t i) { return bin_of(std::bit_cast<uint64_t>(value_at(i))); });
+      with_element(values.dtype == DType::boolean ? DType::u8 : values.dtype, [&]<class E>(E) {
+        const auto* wanted = static_cast<const E*>(values.data);
+        use([&](int64_t i) {
+          return bin_of(std::bit_cast<uint64_t>(static_cast<double>(Element<E>::load(wanted[i]))));
+        });
       });
   });
 }

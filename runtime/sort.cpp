@@ -205,7 +205,7 @@ void run_sort(const RoutineArgs& args) {
         over(count, shared,
              [&](int64_t begin, int64_t end) { convert<K, true>(from + begin, to + begin, end - begin); });
         if (shared)
-          parts::sort(to, count, true);
+          parts::sort(to, count);
         else
           parts::sort_rows(to, together, rows.count);
         over(count, shared,
@@ -265,9 +265,14 @@ void order_by_words(const U* in, uint64_t* words, int64_t count, bool shared) {
     for (auto i = static_cast<uint64_t>(begin); i < static_cast<uint64_t>(end); ++i)
       words[i] = key_at(i) >> rest << 32 | i;
   });
-  parts::sort(words, count, shared);
-  const int64_t pieces = shared ? 4 * int64_t{num_threads()} : 1;
-  const std::vector<int64_t> ends = ends_of_pieces(words, count, rest > 0 ? pieces : 1);
+  if (shared)
+    parts::sort(words, count);
+  else
+    parts::sort_rows(words, 1, count);
+  if (rest == 0)
+    return over(count, shared, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) words[i] &= kPlace;
+    });
   const auto finish = [&](int64_t begin, int64_t end) {
     while (begin < end) {
       int64_t next = begin + 1;
@@ -280,19 +285,16 @@ void order_by_words(const U* in, uint64_t* words, int64_t count, bool shared) {
         if (next - begin < kPartedFrom)
           std::sort(words + begin, words + next);
         else
-          parts::sort(words + begin, next - begin, false);
+          parts::sort_rows(words + begin, 1, next - begin);
       }
       for (; begin < next; ++begin) words[begin] &= kPlace;
     }
   };
-  if (rest > 0)
-    parallel_for(pieces, 1, kEntryNanoseconds * static_cast<double>(count / pieces), [&](int64_t begin, int64_t end) {
-      for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p) finish(ends[p], ends[p + 1]);
-    });
-  else
-    over(count, shared, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) words[i] &= kPlace;
-    });
+  const int64_t pieces = shared ? 4 * int64_t{num_threads()} : 1;
+  const std::vector<int64_t> ends = ends_of_pieces(words, count, pieces);
+  parallel_for(pieces, 1, kEntryNanoseconds * static_cast<double>(count / pieces), [&](int64_t begin, int64_t end) {
+    for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p) finish(ends[p], ends[p + 1]);
+  });
 }
 
 // params: axis, descending

@@ -187,13 +187,13 @@ void sort_part(U* keys, int64_t count, int depth, Leaves<U>& leaves) {
 int deepest(int64_t count) { return 2 * std::bit_width(static_cast<uint64_t>(count)); }
 
 template <class U>
-void sort_keys(U* keys, int64_t count, bool shared) {
+void sort_keys(U* keys, int64_t count) {
   struct Piece {
     U* keys;
     int64_t count;
   };
   std::vector<Piece> pieces = {{keys, count}};
-  const auto wanted = shared ? 4 * static_cast<size_t>(num_threads()) : 1;
+  const auto wanted = 4 * static_cast<size_t>(num_threads());
   constexpr int64_t kShared = 1 << 13;
   // Twice as many pieces by every round, and at first fewer than threads; so few rounds are not worth more.
   for (bool divided = num_threads() > 1; divided && pieces.size() < wanted;) {
@@ -236,8 +236,8 @@ bool available() {
   return has_it;
 }
 
-void sort(uint32_t* keys, int64_t count, bool shared) { sort_keys(keys, count, shared); }
-void sort(uint64_t* keys, int64_t count, bool shared) { sort_keys(keys, count, shared); }
+void sort(uint32_t* keys, int64_t count) { sort_keys(keys, count); }
+void sort(uint64_t* keys, int64_t count) { sort_keys(keys, count); }
 void sort_rows(uint32_t* keys, int64_t rows, int64_t count) { sort_each_row(keys, rows, count); }
 void sort_rows(uint64_t* keys, int64_t rows, int64_t count) { sort_each_row(keys, rows, count); }
 
@@ -252,8 +252,8 @@ void fail() { check_internal(false, "there are no vectors to part keys by"); }
 }  // namespace
 
 bool available() { return false; }
-void sort(uint32_t*, int64_t, bool) { fail(); }
-void sort(uint64_t*, int64_t, bool) { fail(); }
+void sort(uint32_t*, int64_t) { fail(); }
+void sort(uint64_t*, int64_t) { fail(); }
 void sort_rows(uint32_t*, int64_t, int64_t) { fail(); }
 void sort_rows(uint64_t*, int64_t, int64_t) { fail(); }
 

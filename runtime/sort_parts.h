@@ -8,9 +8,9 @@ namespace tandem::parts {
 // Whether this processor has what it takes: AVX-512, which moves chosen lanes together.
 bool available();
 
-// `shared`: by all threads.
-void sort(uint32_t* keys, int64_t count, bool shared);
-void sort(uint64_t* keys, int64_t count, bool shared);
+// By all threads.
+void sort(uint32_t* keys, int64_t count);
+void sort(uint64_t* keys, int64_t count);
 // Rows that lie one behind the other, each for itself, on this thread.
 void sort_rows(uint32_t* keys, int64_t rows, int64_t count);
 void sort_rows(uint64_t* keys, int64_t rows, int64_t count);

@@ -100,6 +100,19 @@ def test_sorting_what_is_hard_to_part(kind, dtype):
             same(td.sort(td.asarray(x.copy()), descending=descending), np.ascontiguousarray(want))
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float64"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_places_of_keys_that_differ_in_their_last_bits(dtype, descending):
+    """Few keys far away, so that many begin with the same 32 bits: short runs of those, and long ones."""
+    for count in (5000, 70_001):
+        for kinds in (3, 40, count // 3):
+            x = (np.arange(count) * 7919 % kinds).astype(dtype)
+            x[::1111] = 1e18
+            rows = np.stack([x, x[::-1]])
+            for a in (x, rows):
+                same(td.argsort(td.asarray(a.copy()), descending=descending), reference.argsort(a, -1, descending))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
 def test_sorting_along_any_axis_of_any_layout(axis):
     for shape in [(5, 6, 7), (300, 3, 20), (4, 270, 3)]:

@@ -197,9 +197,9 @@ def histogram(
         if edges.ndim != 1 or edges.shape[0] < 2:
             raise _core.ShapeError(f"histogram: got edges of shape {edges.shape}; need a vector of at least two")
     dtype = _core._result_type((edges, flat))
-    # float64 takes numbers as they come, but for those of 16 bits; so no copy of them is made.
+    # Edges in float64 take numbers as they come, so no copy of them is made.
     limits = edges.astype(dtype, copy=False)
-    values = flat if dtype == _core.float64 and flat.dtype.itemsize != 2 else flat.astype(dtype, copy=False)
+    values = flat if dtype == _core.float64 else flat.astype(dtype, copy=False)
     if weights is None:
         counts = _core._counts_in_bins(limits, values)
     else:

@@ -453,7 +453,7 @@ def _vector_norm(a: Tensor, axis: tuple[int, ...] | None, keepdims: bool, order:
     if order == -math.inf:
         return _core.min(size, axis=axis, keepdims=keepdims)
     if order == 0:
-        return _core.sum(_core.not_equal(a, 0), axis=axis, keepdims=keepdims).astype(size.dtype)
+        return _core._internal("count_nonzero", a, axis=axis, keepdims=keepdims).astype(size.dtype)
     if order == 1:
         return _core.sum(size, axis=axis, keepdims=keepdims)
     return _core.pow(_core.sum(_core.pow(size, float(order)), axis=axis, keepdims=keepdims), 1.0 / order)

@@ -206,7 +206,7 @@ def nanargmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Ten
 def _rows(what: str, x: Any, axis: Axis) -> tuple[Tensor, Tensor, list[int]]:
     """Return sorted rows with the NaNs at their ends, the number of others as float64, and the axes."""
     rows, axes = _ordered(what, tensor(x), axis)
-    count = _core.sum(_core.logical_not(_core.isnan(rows)), axis=-1, keepdims=True)
+    count = _core._internal("count_nonzero", _core.logical_not(_core.isnan(rows)), axis=-1, keepdims=True)
     return rows, count.astype(_core.float64), axes
 
 

@@ -199,6 +199,21 @@ def _values(what: str, vals: Any, dtype: Any) -> Tensor:
     return values
 
 
+def _write_under(what: str, x: Tensor, mask: Any, values: Any, places: Callable[[Tensor], Tensor]) -> None:
+    """Write under a mask. `places` makes of the mask in one row which value each element takes, were they repeated."""
+    mask = tensor(mask).astype(_core.bool, copy=False)
+    if mask.shape != x.shape:
+        raise _core.ShapeError(f"{what}: got a mask of shape {mask.shape} for {x.shape}; need equal shapes")
+    if x.size == 0:
+        return
+    given = _values(what, values, x.dtype)
+    if given.shape[0] == 1:
+        x[mask] = given[0]
+        return
+    turn = _core.remainder(places(mask.reshape((-1,))), given.shape[0]).reshape(x.shape)
+    x[...] = _core.where(mask, _core.take(given, turn), x)
+
+
 @public
 def place(x: Tensor, mask: Any, vals: Any, /) -> None:
     """Write values one after the other to where a mask is true, again from the first one if there are too few.
@@ -208,18 +223,7 @@ def place(x: Tensor, mask: Any, vals: Any, /) -> None:
     >>> x
     tensor([ 0,  1, 10, 20, 10])
     """
-    mask = tensor(mask).astype(_core.bool, copy=False)
-    if mask.shape != x.shape:
-        raise _core.ShapeError(f"place: got a mask of shape {mask.shape} for {x.shape}; need equal shapes")
-    if x.size == 0:
-        return
-    values = _values("place", vals, x.dtype)
-    if values.shape[0] == 1:
-        x[mask] = values[0]
-        return
-    turn = _core.subtract(_core.cumsum(mask.reshape((-1,)).astype(_core.int64)), 1)
-    turn = _core.remainder(turn, values.shape[0]).reshape(x.shape)
-    x[...] = _core.where(mask, _core.take(values, turn), x)
+    _write_under("place", x, mask, vals, lambda mask: _core.subtract(_core.cumsum(mask.astype(_core.int64)), 1))
 
 
 @public
@@ -231,17 +235,7 @@ def putmask(x: Tensor, mask: Any, values: Any, /) -> None:
     >>> x
     tensor([ 0,  1, 10, 20, 10])
     """
-    mask = tensor(mask).astype(_core.bool, copy=False)
-    if mask.shape != x.shape:
-        raise _core.ShapeError(f"putmask: got a mask of shape {mask.shape} for {x.shape}; need equal shapes")
-    if x.size == 0:
-        return
-    given = _values("putmask", values, x.dtype)
-    if given.shape[0] == 1:
-        x[mask] = given[0]
-        return
-    turn = _core.remainder(_core.arange(x.size, dtype=_core.int64), given.shape[0]).reshape(x.shape)
-    x[...] = _core.where(mask, _core.take(given, turn), x)
+    _write_under("putmask", x, mask, values, lambda mask: _core.arange(mask.size, dtype=_core.int64))
 
 
 @public
