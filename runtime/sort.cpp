@@ -292,9 +292,11 @@ void order_by_words(const U* in, uint64_t* words, int64_t count, bool shared) {
   };
   const int64_t pieces = shared ? 4 * int64_t{num_threads()} : 1;
   const std::vector<int64_t> ends = ends_of_pieces(words, count, pieces);
-  parallel_for(pieces, 1, kEntryNanoseconds * static_cast<double>(count / pieces), [&](int64_t begin, int64_t end) {
-    for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p) finish(ends[p], ends[p + 1]);
-  });
+  parallel_for(pieces, 1, kEntryNanoseconds * static_cast<double>(count) / static_cast<double>(pieces),
+               [&](int64_t begin, int64_t end) {
+                 for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p)
+                   finish(ends[p], ends[p + 1]);
+               });
 }
 
 // params: axis, descending
