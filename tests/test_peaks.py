@@ -118,11 +118,28 @@ np.pad(x, 3, mode='edge')
 np.pad(m, 3, mode='reflect')
 np.pad(m, 3, mode='wrap')
 np.block([[m, n], [n, m]])
+np.block([m, n])
+np.block([[m[:, :1], n], [m, n[:, :1]]])
 np.insert(x, 7, 1.0)
 np.select([x > 1, x < -1], [x, y], 0)
 np.trapezoid(x)
 np.trapezoid(y, x)
 np.unique(k)
+np.unique(x)
+np.unique(d)
+np.unique(b)
+np.unique(k * 7919)
+np.unique(k.astype(np.uint8))
+np.unique(k, return_counts=True)
+np.unique(k, return_inverse=True)
+np.unique(k, return_index=True)
+np.unique(d, return_counts=True)
+np.unique(d, return_inverse=True)
+np.unique(np.round(x))
+np.union1d(k, k + 5)
+np.intersect1d(k, k + 5)
+np.setdiff1d(k, i)
+np.setxor1d(k, i)
 np.interp(x, np.linspace(-3, 3, 50), np.linspace(0, 1, 50))
 np.convolve(x, np.ones(9, np.float32))
 np.correlate(x, np.ones(9, np.float32))
@@ -133,6 +150,10 @@ np.rot90(m)
 np.swapaxes(m, 0, 1) + 0
 np.nanmean(m, axis=0)
 np.nanmedian(m, axis=1)
+np.nanmedian(m, axis=0)
+np.nanmedian(m)
+np.nanquantile(m, 0.3, axis=1)
+np.nanpercentile(m, [30, 70], axis=1)
 np.average(x, weights=np.abs(y))
 np.corrcoef(m[:64])
 np.fmod(x, y)
@@ -155,6 +176,7 @@ np.extract(b, x)
 np.place(x.copy(), b, 3.0)
 np.putmask(x.copy(), b, 3.0)
 np.choose(k % 2, [k, -k])
+np.choose(k % 8, [k, -k, k + 1, d, 3, k, k, k[:1]])
 np.fft.fftshift(x)
 np.vander(x[:1024], 8)
 np.tril(m)
@@ -214,11 +236,7 @@ m.T.copy()
 # More than NumPy takes: how many times as much, and why. None of them may grow.
 ABOVE = {
     "np.sqrt(((x - y) ** 2).mean())": (2, "NumPy writes into operands that nobody else holds; compiled code does, too"),
-    "np.block([[m, n], [n, m]])": (2, "the inner rows are joined first"),
-    "np.unique(k)": (1.4, "NumPy gathers integers in a hash table"),
     "np.lexsort((x, y))": (3, "every key is put in the order of those before"),
-    "np.choose(k % 2, [k, -k])": (2, "choices are stacked"),
-    "np.nanmedian(m, axis=1)": (300, "NumPy takes row after row where they are long"),
 }
 
 

@@ -21,8 +21,8 @@ def _floating(x: Tensor) -> Tensor:
     return x if _core._result_type((x, 1.0)) == x.dtype else x.astype(_core._result_type((x, 1.0)))
 
 
-def _ordered(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Tensor, list[int]]:
-    """Return a tensor of floats with the reduced axes as one sorted axis at its end, and which they were."""
+def _laid(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Tensor, list[int]]:
+    """Return a tensor of floats with the reduced axes as one axis at its end, and which they were."""
     x = _floating(x)
     axes = list(range(x.ndim)) if axis is None else _axes(what, axis, x.ndim)
     kept = [a for a in range(x.ndim) if a not in axes]
@@ -31,9 +31,18 @@ def _ordered(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Te
     )
     if rows.shape[-1] == 0:
         raise _core.ArgumentError(f"{what}: got the shape {x.shape} with the axes {axes}; need at least one element")
-    # 16-bit floats are combined in float32 and rounded once.
-    wide = _core.float32 if x.dtype in (_core.float16, _core.bfloat16) else x.dtype
-    return _core.sort(rows, axis=-1).astype(wide, copy=False), axes
+    return rows, axes
+
+
+def _in_order(rows: Tensor) -> Tensor:
+    """Return sorted rows; 16-bit floats are combined in float32 and rounded once."""
+    wide = _core.float32 if rows.dtype in (_core.float16, _core.bfloat16) else rows.dtype
+    return _core.sort(rows, axis=-1).astype(wide, copy=False)
+
+
+def _ordered(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Tensor, list[int]]:
+    rows, axes = _laid(what, x, axis)
+    return _in_order(rows), axes
 
 
 def _restored(out: Tensor, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:

@@ -83,8 +83,39 @@ def _depth(blocks: Any) -> int:
     return 1 + depths.pop()
 
 
-def _ranks(blocks: Any) -> int:
-    return max(map(_ranks, blocks)) if isinstance(blocks, list) else tensor(blocks).ndim
+def _leaves(blocks: Any, rank: int = 0) -> Any:
+    """Return nested lists of tensors, each with as many axes at least."""
+    if isinstance(blocks, list):
+        return [_leaves(one, rank) for one in blocks]
+    x = tensor(blocks)
+    return x.reshape((*(1,) * (rank - x.ndim), *x.shape))
+
+
+def _all(blocks: Any) -> list[Tensor]:
+    return [x for one in blocks for x in _all(one)] if isinstance(blocks, list) else [blocks]
+
+
+def _block_shape(blocks: Any, axis: int) -> tuple[int, ...]:
+    """Return the shape of blocks joined along an axis, each of them joined along the next one."""
+    if not isinstance(blocks, list):
+        return blocks.shape
+    first, *others = [_block_shape(one, axis + 1) for one in blocks]
+    size = first[axis]
+    for shape in others:
+        if shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+            raise _core.ShapeError(f"block: got shapes {first} and {shape} to join along axis {axis}; need equal ones")
+        size += shape[axis]
+    return (*first[:axis], size, *first[axis + 1 :])
+
+
+def _write_blocks(out: Tensor, blocks: Any, axis: int) -> None:
+    if not isinstance(blocks, list):
+        out[...] = blocks
+        return
+    end = 0
+    for one in blocks:
+        start, end = end, end + _block_shape(one, axis + 1)[axis]
+        _write_blocks(_part(out, axis, slice(start, end)), one, axis + 1)
 
 
 @public
@@ -95,15 +126,23 @@ def block(blocks: Any, /) -> Tensor:
     tensor([[1., 0., 0.], [1., 1., 1.]], dtype=float32)
     """
     depth = _depth(blocks)
-    rank = max(depth, _ranks(blocks))
+    blocks = _leaves(blocks, depth)
+    each = _all(blocks)
+    rank = max(x.ndim for x in each)
+    blocks = _leaves(blocks, rank)
+    if depth == 0:
+        return each[0].copy()
+    if _core.recording() or any(x.requires_grad for x in each):
 
-    def joined(part: Any, level: int) -> Tensor:
-        if not isinstance(part, list):
-            x = tensor(part)
-            return x.reshape((*(1,) * (rank - x.ndim), *x.shape))
-        return _core.concat([joined(one, level + 1) for one in part], axis=rank - depth + level)
+        def joined(part: Any, axis: int) -> Tensor:
+            return _core.concat([joined(one, axis + 1) for one in part], axis=axis) if isinstance(part, list) else part
 
-    return joined(blocks, 0) if depth > 0 else tensor(blocks).copy()
+        return joined(blocks, rank - depth)
+    # Each is written to its place at once: rows that are joined first would be copied twice.
+    shape = _block_shape(blocks, rank - depth)
+    out = _core.empty(shape, dtype=_core._result_type(tuple(each)), device=each[0]._place)
+    _write_blocks(out, blocks, rank - depth)
+    return out
 
 
 def _split(what: str, x: Tensor, sections: Any, axis: int, equal: bool) -> list[Tensor]:

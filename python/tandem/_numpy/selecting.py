@@ -123,13 +123,30 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], /, *args: Any, **k
 
 
 def _within(what: str, places: Tensor, size: int, mode: str) -> Tensor:
-    places = places.astype(_core.int64)
+    if places.dtype == _core.uint64:  # the largest of them are negative as int64
+        places = _core.remainder(places, size) if mode == "wrap" else _core.minimum(places, 2**63 - 1)
+    places = places.astype(_core.int64, copy=False)
     if mode == "wrap":
         return _core.remainder(places, size)
     if mode == "clip":
         return _core.clip(places, 0, size - 1)
     if mode != "raise":
         raise _core.ArgumentError(f"{what}: got mode={mode!r}; need 'raise', 'wrap' or 'clip'")
+    return places
+
+
+def _checked_choice(places: Tensor, count: int) -> Tensor:
+    """Return the indices of choices after checking that they are from 0 on, below their number."""
+    if _core.recording():
+        # Compiled code checks what it takes; from there on negative ones count from the end.
+        places = _core.where(_core.less(places, 0), _core.subtract(places, count), places)
+        return _core.take(_core.arange(count, dtype=_core.int64, device=places._place), places)
+    if places.size > 0:
+        for worst in (int(_core.min(places)), int(_core.max(places))):
+            if not 0 <= worst < count:
+                raise _core.OutOfBoundsError(
+                    f"choose: got the index {worst}; need 0 <= index < {count}; try mode='wrap' or mode='clip'"
+                )
     return places
 
 
@@ -147,12 +164,17 @@ def choose(a: Any, choices: Any, /, mode: str = "raise") -> Tensor:
         raise _core.ArgumentError("choose: got no choices; need at least one")
     if places.dtype.kind not in ("int", "bool"):
         raise _core.DTypeError(f"choose: got indices of dtype {places.dtype}; need integers; try a.astype(td.int64)")
-    shape = _core._broadcast_shape([places.shape, *(x.shape for x in options)])
-    stacked = _core.stack([_core.broadcast_to(x, shape) for x in options])
-    places = _core.broadcast_to(_within("choose", places, len(options), mode), shape)
-    if mode == "raise" and not _core.recording() and bool(_core.any(_core.less(places, 0))):
-        raise _core.OutOfBoundsError(f"choose: got a negative index; need 0 <= index < {len(options)}; try mode='wrap'")
-    return _core.squeeze(_core.take_along_axis(stacked, _core.expand_dims(places, axis=0), axis=0), axis=0)
+
+    def chosen(places: Tensor, *options: Tensor) -> Tensor:
+        places = _within("choose", places, len(options), mode)
+        if mode == "raise":
+            places = _checked_choice(places, len(options))
+        out = options[-1]
+        for k in reversed(range(max(len(options) - 1, 1))):
+            out = _core.where(_core.equal(places, k), options[k], out)
+        return out
+
+    return in_blocks(chosen, places, *options)
 
 
 _ORDER = {"bool": 0, "uint": 1, "int": 2, "float": 3, "complex": 4}
