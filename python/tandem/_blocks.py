@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tandem import _core
+from tandem._array_api import _product
 
 Tensor = _core.Tensor
 
@@ -54,16 +55,14 @@ def in_blocks(function: Callable[..., Any], *operands: Tensor) -> Any:
     large = [x for x in operands if x.ndim > 0]
     if _core.recording() or not large or any(x.requires_grad for x in operands):
         return function(*operands)
-    shape = large[0].shape
+    shape, size = large[0].shape, large[0].size
     if any(x.shape != shape for x in large):
         try:
             shape = _core._broadcast_shape([x.shape for x in large])
         except _core.ShapeError:
             return function(*operands)  # which says what it needs
+        size = _product(shape)
         operands = tuple(x if x.ndim == 0 else _core.broadcast_to(x, shape) for x in operands)
-    size = 1
-    for extent in shape:
-        size *= extent
     return function(*operands) if size <= 2 * _BLOCK else _joined(function, shape, _BLOCK, operands)
 
 

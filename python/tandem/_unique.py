@@ -15,6 +15,9 @@ from tandem._sorting import need_values, nonzero_places
 
 Tensor = _core.Tensor
 
+_FEW = 1 << 12  # elements; fewer are sorted as quickly
+_BLOCK = 1 << 16
+
 
 class UniqueAll(NamedTuple):
     values: Tensor
@@ -52,11 +55,14 @@ def _differs(a: Tensor, b: Tensor, equal_nan: bool) -> Tensor:
 def starts_of_values(ordered: Tensor, equal_nan: bool) -> Tensor:
     """Return where a value begins in a sorted vector, or a row in sorted rows."""
     count = ordered.shape[0]
+    first = _core.ones((min(count, 1),), dtype=_core.bool, device=ordered._place)
+    if ordered.ndim > 1:
+        return _core.concat([first, _core.any(_differs(ordered[1:], ordered[:-1], equal_nan), axis=1)])
+    if count <= _FEW:
+        return _core.concat([first, _differs(ordered[1:], ordered[:-1], equal_nan)])
     out = _core.ones((count,), dtype=_core.bool, device=ordered._place)
-    if count > 1 and ordered.ndim == 1:
-        out[1:] = in_blocks(lambda a, b: _differs(a, b, equal_nan), ordered[1:], ordered[:-1])
-    elif count > 1:
-        out[1:] = _core.any(_differs(ordered[1:], ordered[:-1], equal_nan), axis=1)
+    for (block,) in blocks_of(ordered[1:].shape):
+        out[1:][block] = _differs(ordered[1:][block], ordered[:-1][block], equal_nan)
     return out
 
 
@@ -95,10 +101,6 @@ class _Range(NamedTuple):
         if dtype == _core.uint64:
             return _core.add(places.astype(dtype), self.least)
         return (_core.add(places, self.least) if self.least else places).astype(dtype, copy=False)
-
-
-_FEW = 1 << 12  # elements; fewer are sorted as quickly
-_BLOCK = 1 << 16
 
 
 def _small_range(x: Tensor) -> _Range | None:

@@ -48,6 +48,12 @@ constexpr const char* kToKeys = R"(
   }
 }
 )";
+constexpr const char* kToPlacedKeys = R"(
+    const i64 place = (i64)((const u32*)args.ptrs[2])[row * n + i], start = row / inner * n * inner + row % inner;
+    ((key*)args.ptrs[1])[row * n + i] = key_of(((const bits*)args.ptrs[0])[start + place * inner]);
+  }
+}
+)";
 constexpr const char* kToValues = R"(
     const i64 place = (i64)((const u32*)args.ptrs[1])[row * n + i], start = row / inner * n * inner + row % inner;
     ((bits*)args.ptrs[2])[item] = written(((const bits*)args.ptrs[0])[start + place * inner]);
@@ -94,16 +100,23 @@ struct Rows {
 
 class Sorting {
  public:
-  Sorting(const TextLaunch& launch, const RoutineArray& x, int64_t axis, const Order& order)
+  // `places`: the order in which elements are already, and equal ones stay.
+  Sorting(const TextLaunch& launch, const RoutineArray& x, int64_t axis, const Order& order, StorageRef places = {})
       : launch_(launch), rows_(x.shape, axis), order_(order) {
     Keys keys;
     keys.bytes = order.key_bytes();
     keys.rows = rows_.all();
     keys.count = rows_.count;
     keys.memory = launch.gpu.memory.allocate(static_cast<size_t>(keys.rows * keys.count * keys.bytes));
-    walk(order.name("keys"), order.text() + kToKeys, {x.data, keys.memory->data, nullptr}, rows_.count);
+    keys.places = std::move(places);
+    if (keys.places)
+      walk(order.name("placed_keys"), order.text() + kToPlacedKeys, {x.data, keys.memory->data, keys.places->data},
+           rows_.count);
+    else
+      walk(order.name("keys"), order.text() + kToKeys, {x.data, keys.memory->data, nullptr}, rows_.count);
     sorted_ = in_order(launch, std::move(keys), 8 * order.size());
   }
+  const StorageRef& places() const { return sorted_.places; }
   void write_values(void* from, void* out) const {
     walk(order_.name("values"), order_.text() + kToValues, {from, sorted_.places->data, out}, rows_.count);
   }
@@ -149,6 +162,20 @@ bool run_argsort(const TextLaunch& launch, const RoutineArgs& args) {
   return true;
 }
 
+// params: axis, descending; the last input decides first
+bool run_lexsort(const TextLaunch& launch, const RoutineArgs& args) {
+  if (is_empty(args.inputs[0])) return true;
+  const Rows rows(args.inputs[0].shape, args.params[0]);
+  if (!fits(rows)) return false;
+  StorageRef places;
+  for (const RoutineArray& key : args.inputs) {
+    const Sorting sorting(launch, key, args.params[0], {key.dtype, args.params[1] != 0}, std::move(places));
+    places = sorting.places();
+    if (&key == &args.inputs.back()) sorting.write_places(args.out.data, rows.count);
+  }
+  return true;
+}
+
 // params: k, axis, largest
 bool run_topk(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
@@ -158,7 +185,8 @@ bool run_topk(const TextLaunch& launch, const RoutineArgs& args) {
   return true;
 }
 
-constexpr DeviceRoutine kRoutines[] = {{"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}};
+constexpr DeviceRoutine kRoutines[] = {
+    {"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}, {"lexsort", run_lexsort}};
 
 }  // namespace
 

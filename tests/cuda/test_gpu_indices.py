@@ -109,6 +109,10 @@ for dtype in ("bool", "int8", "uint16", "int64", "float16"):
     values = (np.abs(values) if dtype.startswith("u") else values).astype(dtype)
     same(lambda v: td.sort(v, axis=1), values)
     same(lambda v: td.argsort(v, axis=1, descending=True), values)
+tied = np.round(x * 2)
+for axis in (0, 1):
+    same(lambda v, w: td.lexsort((v, w), axis=axis), x[:, :30].copy(), tied[:, :30].copy())
+    same(lambda v, w: td.lexsort((v, w > 0, td.floor(w)), axis=axis), x[:, :30].copy(), tied[:, :30].copy())
 brain = td.asarray(x[:, :50].copy()).astype(td.bfloat16)
 same(lambda v: td.sort(v, axis=1), brain)
 same(lambda v: td.topk(v, 3)[0], x[:, :100].copy())

@@ -213,6 +213,7 @@ THROUGH: dict[str, tuple[Any, ...]] = {
     "scatter_planes": (lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(9, 8)), x),
     "resample": (lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear"), x),
     "topk_indices": (lambda x: td.topk(x, 3), x),
+    "lexsort": (lambda x: td.lexsort((x, td.round(x) > 0, td.floor(x)), axis=2), x),
     "places_in_sorted": (lambda x: td.searchsorted(td.sort(x[0, 0, 0]), x[0, 0]), x),
     "cube_root": (lambda x: td.cbrt(x * 100), x),
     "sum_of_squares": (lambda x: td.norm(x, axis=(1, 3)), x),

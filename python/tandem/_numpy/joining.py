@@ -15,6 +15,8 @@ from tandem._numpy.shaping import _planes, _rows
 
 Tensor = _core.Tensor
 
+_FEW = 1 << 14  # elements of blocks that are joined one level after the other
+
 
 def _parts(what: str, tensors: Any) -> list[Tensor]:
     if isinstance(tensors, Tensor) and tensors.ndim == 0:
@@ -132,13 +134,13 @@ def block(blocks: Any, /) -> Tensor:
     blocks = _leaves(blocks, rank)
     if depth == 0:
         return each[0].copy()
-    if _core.recording() or any(x.requires_grad for x in each):
+    if _core.recording() or any(x.requires_grad for x in each) or sum(x.size for x in each) <= _FEW:
 
         def joined(part: Any, axis: int) -> Tensor:
             return _core.concat([joined(one, axis + 1) for one in part], axis=axis) if isinstance(part, list) else part
 
         return joined(blocks, rank - depth)
-    # Each is written to its place at once: rows that are joined first would be copied twice.
+    # Many elements are written to their places at once: rows that are joined first are copied twice.
     shape = _block_shape(blocks, rank - depth)
     out = _core.empty(shape, dtype=_core._result_type(tuple(each)), device=each[0]._place)
     _write_blocks(out, blocks, rank - depth)

@@ -14,7 +14,8 @@ from tandem._statistics import _METHODS, _in_order, _laid, _restored
 Tensor = _core.Tensor
 Axis = int | tuple[int, ...] | None
 
-_LONG = 1 << 15  # elements of rows that are sorted together
+_LONG = 1 << 15
+_BYTES = 1 << 18  # of rows that are sorted together
 
 
 def _without(x: Any, value: float) -> tuple[Tensor, Tensor | None]:
@@ -217,14 +218,14 @@ def _of_rows(
 
     def made(rows: Tensor) -> Any:
         rows = _in_order(rows)
-        # A long row part by part: which elements are numbers takes memory.
-        count = numbers(rows if _core.recording() else rows[..., :_LONG])
-        if not _core.recording():
-            for start in range(_LONG, rows.shape[-1], _LONG):
-                count += numbers(rows[..., start : start + _LONG])
+        if _core.recording() or rows.shape[-1] <= _LONG:
+            return function(rows, numbers(rows).astype(_core.float64))
+        count = numbers(rows[..., :_LONG])  # part by part: which elements are numbers takes memory
+        for start in range(_LONG, rows.shape[-1], _LONG):
+            count += numbers(rows[..., start : start + _LONG])
         return function(rows, count.astype(_core.float64))
 
-    out = rows_in_blocks(made, rows, _LONG)
+    out = rows_in_blocks(made, rows, _BYTES // rows.dtype.itemsize)
     return tuple(_restored(each, tensor(x), axes, keepdims) for each in (out if isinstance(out, tuple) else (out,)))
 
 

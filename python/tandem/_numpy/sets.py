@@ -70,14 +70,10 @@ def lexsort(keys: Any, /, axis: int = -1) -> Tensor:
         raise _core.ArgumentError("lexsort: got no keys; need at least one")
     if each[0].ndim == 0:
         return _core.zeros((), dtype=_core.int64)
-    axis = _axis("lexsort", axis, each[0].ndim)
-    order = _core.argsort(each[0], axis=axis)
     for key in each[1:]:
         if key.shape != each[0].shape:
             raise _core.ShapeError(f"lexsort: got keys of shapes {each[0].shape} and {key.shape}; need equal shapes")
-        turn = _core.argsort(_core.take_along_axis(key, order, axis=axis), axis=axis)
-        order = _core.take_along_axis(order, turn, axis=axis)
-    return order
+    return _core._lexsort(each, axis=_axis("lexsort", axis, each[0].ndim))
 
 
 @public
@@ -124,7 +120,7 @@ def unique(
     axis = _axis("unique", axis, x.ndim)
     front = moveaxis(x, axis, 0)
     rows = front.reshape((front.shape[0], _product(front.shape[1:])))
-    columns = [rows[:, k] for k in reversed(range(rows.shape[1]))]
+    columns = list(_core.permute_dims(rows, (1, 0)).copy()[::-1]) if rows.shape[1] > 0 else []
     order = lexsort(columns) if columns else _core.arange(rows.shape[0], dtype=_core.int64)
     new = starts_of_values(_core.take(rows, order, axis=0), False)
     starts = nonzero_places(new)
