@@ -168,6 +168,8 @@ np.unravel_index(i, m.shape)
 np.ravel_multi_index((i // 2048, i % 2048), m.shape)
 np.bitwise_xor(k, 7)
 np.lexsort((x, y))
+np.lexsort((x, k, b))
+np.lexsort((m, n), axis=0)
 np.count_nonzero(x)
 np.flatnonzero(b)
 np.argwhere(b)
@@ -236,7 +238,6 @@ m.T.copy()
 # More than NumPy takes: how many times as much, and why. None of them may grow.
 ABOVE = {
     "np.sqrt(((x - y) ** 2).mean())": (2, "NumPy writes into operands that nobody else holds; compiled code does, too"),
-    "np.lexsort((x, y))": (3, "every key is put in the order of those before"),
 }
 
 
