@@ -110,8 +110,10 @@ def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
     places = nonzero_places(x)
     parts: list[Tensor] = []
     for size in reversed(x.shape[1:]):
-        parts.append(_core.remainder(places, max(size, 1)))
-        places = _core.floor_divide(places, max(size, 1))
+        before = _core.floor_divide(places, max(size, 1))
+        places %= max(size, 1)
+        parts.append(places)
+        places = before
     return (places, *reversed(parts))
 
 

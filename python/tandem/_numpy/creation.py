@@ -34,7 +34,7 @@ def array(obj: Any, dtype: Any = None, *, copy: bool | None = True, ndmin: int =
             raise _core.ShareError(f"array: got copy=False and dtype={dtype} for {obj.dtype}; need the same dtype")
         out = out.copy() if copy and out is obj else out
     elif isinstance(obj, (list, tuple)) and any(isinstance(x, Tensor) for x in obj):
-        out = _core.stack([array(x, dtype) for x in obj])
+        out = _core.stack([array(x, dtype, copy=None) for x in obj])
     else:
         out = _core.asarray(obj, dtype=dtype, copy=copy if hasattr(obj, "__array__") else None)
     return out if out.ndim >= ndmin else out.reshape((*(1,) * (ndmin - out.ndim), *out.shape))
