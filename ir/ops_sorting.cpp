@@ -60,27 +60,8 @@ TensorType lexsort_type(InferContext& c) {
   return {DType::i64, c.inputs[0].shape, c.inputs[0].device};
 }
 
-// The real keys that stand for one, the last of which decides first. Complex numbers are in order by their real parts, equal
-// ones by their imaginary parts; those with a NaN come after all others: first where only the imaginary part is one, then
-// where only the real part is, then where both are.
-void push_keys(Builder& b, const Value& x, bool descending, std::vector<Value>& keys) {
-  if (!is_complex(x.dtype())) return keys.push_back(x);
-  const Value re = b.emit("real", {x}), im = b.emit("imag", {x});
-  const Value nans =
-      cast(b.emit("isnan", {re}), DType::u8) * b.scalar(DType::u8, 2) + cast(b.emit("isnan", {im}), DType::u8);
-  keys.insert(keys.end(), {im, re, descending ? b.scalar(DType::u8, 3) - nans : nans});
-}
-
-Value lexsort_formula(Builder& b, std::span<const Value> x, const OpDef& row, const Attrs& attrs) {
-  std::vector<Value> keys;
-  for (const Value& key : x) push_keys(b, key, attr_as<bool>(row, attrs, "descending"), keys);
-  return b.emit(op("lexsort"), keys, attrs);
-}
-
 Value complex_order(Builder& b, const Value& x, const Attr& axis, const Attr& descending) {
-  std::vector<Value> keys;
-  push_keys(b, x, std::get<bool>(descending), keys);
-  return b.emit(op("lexsort"), keys, {axis, descending});
+  return b.emit("lexsort", {x}, {axis, descending});
 }
 
 Value complex_argsort(Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
@@ -247,14 +228,14 @@ std::vector<OpDef> sorting_ops() {
       {.name = "lexsort",
        .inputs = {"keys"},
        .attrs = {kLast, kDescending},
-       .traits = Trait::internal | Trait::mixed | Trait::variadic,
+       .traits = Trait::internal | Trait::mixed | Trait::variadic | Trait::complex,
        .infer = lexsort_type,
        .lower = Structure::library,
-       .complex_formula = lexsort_formula,
        .grad = kNotDifferentiable,
        .onnx = "rule: TopK",
        .doc = "Return the int64 indices that sort along an axis by the last key, in the order of `sort`; where it is "
-              "equal by the one before it, and so on."},
+              "equal by the one before it, and so on. Complex numbers with a NaN come last: first where only the "
+              "imaginary part is one, then where only the real part is."},
       {.name = "topk_indices",
        .inputs = {"x"},
        .attrs = {{"k", AttrKind::integer}, kLast, {"largest", AttrKind::boolean, Attr{true}}},

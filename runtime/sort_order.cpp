@@ -1,5 +1,6 @@
 #include "runtime/sort_order.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -25,21 +26,38 @@ template <class K, class U = typename K::Key>
   return static_cast<U>(key + ((key & K::kSign) == 0));
 }
 
-struct Range {
-  uint64_t least, most;
-  uint64_t differing;  // the bits that are not the same in all keys
+// What orders element i: its key, that of one part of a complex number, or which of its parts are NaN.
+template <class K>
+struct Whole {
+  using Bits = typename K::Key;
+  static constexpr int kBits = 8 * sizeof(Bits);
+  static Bits at(const Bits* in, uint64_t i) { return key_of<K>(in[i]); }
+};
+template <class K, int Offset>
+struct PartOf {
+  using Bits = typename K::Key;
+  static constexpr int kBits = 8 * sizeof(Bits);
+  static Bits at(const Bits* in, uint64_t i) { return key_of<K>(in[2 * i + Offset]); }
+};
+template <class K>
+struct NansOf {
+  using Bits = typename K::Key;
+  static constexpr int kBits = 2;
+  static Bits at(const Bits* in, uint64_t i) {
+    return static_cast<Bits>(2 * (K::to(in[2 * i]) == K::kNaN) + (K::to(in[2 * i + 1]) == K::kNaN));
+  }
 };
 
-template <class K, class U = typename K::Key>
-Range range_of(const void* data, int64_t count) {
+template <class Source, class U = typename Source::Bits>
+KeyRange range_of(const void* data, int64_t count) {
   const auto* in = static_cast<const U*>(data);
-  const U first = key_of<K>(in[0]);
+  const U first = Source::at(in, 0);
   U least = first, most = first, differing = 0;
   std::mutex mutex;
   over(count, true, [&](int64_t begin, int64_t end) {
     U low = first, high = first, bits = 0;
-    for (int64_t i = begin; i < end; ++i) {
-      const U key = key_of<K>(in[i]);
+    for (auto i = static_cast<uint64_t>(begin); i < static_cast<uint64_t>(end); ++i) {
+      const U key = Source::at(in, i);
       low = std::min(low, key);
       high = std::max(high, key);
       bits |= key ^ first;
@@ -65,13 +83,13 @@ void sort_by_digits(uint64_t* words, int64_t count, int low, bool shared) {
 
 }  // namespace
 
-template <class K>
+template <class Source>
 void Ordering::put_bits(const void* data, const Part& part, uint64_t least, uint64_t places, Mode mode, uint64_t* words,
                         int64_t begin, int64_t end) {
-  const auto* in = static_cast<const typename K::Key*>(data);
+  const auto* in = static_cast<const typename Source::Bits*>(data);
   const uint64_t mask = ~uint64_t{0} >> (64 - part.bits);
   const int low = part.low, shift = part.shift;
-  const auto bits_at = [&](uint64_t place) { return ((key_of<K>(in[place]) - least) >> low & mask) << shift; };
+  const auto bits_at = [&](uint64_t place) { return ((Source::at(in, place) - least) >> low & mask) << shift; };
   switch (mode) {
     case Mode::first:
       for (int64_t i = begin; i < end; ++i) words[i] = bits_at(static_cast<uint64_t>(i)) | static_cast<uint64_t>(i);
@@ -85,27 +103,39 @@ void Ordering::put_bits(const void* data, const Part& part, uint64_t least, uint
   }
 }
 
-Ordering::Ordering(std::span<const RoutineArray> keys, bool descending, int64_t length)
+template <class Source>
+void Ordering::add_key(size_t array) {
+  keys_.push_back({array, 0, Source::kBits, 0, &put_bits<Source>, &range_of<Source>});
+}
+
+Ordering::Ordering(std::span<const RoutineArray> arrays, bool descending, int64_t length)
     : length_(length),
       place_bits_(std::bit_width(static_cast<uint64_t>(length - 1))),
       places_((uint64_t{1} << place_bits_) - 1) {
-  int bits = 0;
-  for (const RoutineArray& key : keys) bits += 8 * size_of(key.dtype);
-  const bool too_many = bits > 64 - place_bits_;  // then it pays to know which of them differ
-  for (const RoutineArray& key : keys) {
-    int64_t count = 1;
-    for (const int64_t size : key.shape) count *= size;
-    with_keys<true>(key.dtype, descending, [&]<class K>(K) {
-      Key made{0, 8 * size_of(key.dtype), 0, &put_bits<K>, size_of(key.dtype)};
-      if (too_many) {
-        const Range range = range_of<K>(key.data, count);
-        made.low = range.differing == 0 ? made.high : std::countr_zero(range.differing);
-        made.high = std::max(made.low, static_cast<int>(std::bit_width(range.most - range.least)));
-        made.least = range.least;
+  for (size_t a = 0; a < arrays.size(); ++a) {
+    const DType dtype = arrays[a].dtype;
+    sizes_.push_back(size_of(dtype));
+    with_keys<true>(real_type(dtype), descending, [&]<class K>(K) {
+      if (!is_complex(dtype)) return add_key<Whole<K>>(a);
+      if constexpr (K::kind == KeyKind::floating && sizeof(typename K::Key) >= 4) {
+        add_key<NansOf<K>>(a);
+        add_key<PartOf<K, 0>>(a);
+        add_key<PartOf<K, 1>>(a);
       }
-      keys_.push_back(made);
     });
   }
+  int bits = 0;
+  for (const Key& key : keys_) bits += key.high;
+  if (bits > 64 - place_bits_)  // then it pays to know which of them differ
+    for (Key& key : keys_) {
+      const RoutineArray& array = arrays[key.array];
+      int64_t count = 1;
+      for (const int64_t size : array.shape) count *= size;
+      const KeyRange range = key.range(array.data, count);
+      key.low = range.differing == 0 ? key.high : std::countr_zero(range.differing);
+      key.high = std::max(key.low, static_cast<int>(std::bit_width(range.most - range.least)));
+      key.least = range.least;
+    }
   cut_into_digits();
 }
 
@@ -129,8 +159,8 @@ void Ordering::put(const Row& row, size_t digit, bool first, uint64_t* words, in
     Mode mode = first ? Mode::first : Mode::next;
     for (const Part& part : digits_[digit]) {
       const Key& key = keys_[part.key];
-      key.put(static_cast<const char*>(row.keys[part.key]) + row.start * key.size, part, key.least, places_, mode,
-              words, begin, end);
+      const auto* data = static_cast<const char*>(row.arrays[key.array]) + row.start * sizes_[key.array];
+      key.put(data, part, key.least, places_, mode, words, begin, end);
       mode = Mode::more;
     }
   });
@@ -211,24 +241,24 @@ void Ordering::finish_shared(const Row& row, size_t digit, uint64_t* words, int6
   }
 }
 
-void Ordering::write(std::span<const void* const> keys, int64_t start, uint64_t* words, int64_t rows,
+void Ordering::write(std::span<const void* const> arrays, int64_t start, uint64_t* words, int64_t rows,
                      bool shared) const {
   if (digits_.empty()) {  // all keys are equal
     for (int64_t i = 0; i < rows * length_; ++i) words[i] = static_cast<uint64_t>(i % length_);
     return;
   }
   if (shared) {
-    put({keys, start}, 0, true, words, length_, true);
+    put({arrays, start}, 0, true, words, length_, true);
     sort(0, words, length_, true);
-    return finish_shared({keys, start}, 0, words, length_);
+    return finish_shared({arrays, start}, 0, words, length_);
   }
   for (int64_t row = 0; row < rows; ++row)
-    put({keys, start + row * length_}, 0, true, words + row * length_, length_, false);
+    put({arrays, start + row * length_}, 0, true, words + row * length_, length_, false);
   if (parts::available())
     parts::sort_rows(words, rows, length_);
   else
     for (int64_t row = 0; row < rows; ++row) sort(0, words + row * length_, length_, false);
-  for (int64_t row = 0; row < rows; ++row) finish({keys, start + row * length_}, 0, words + row * length_, length_);
+  for (int64_t row = 0; row < rows; ++row) finish({arrays, start + row * length_}, 0, words + row * length_, length_);
 }
 
 namespace {
@@ -246,7 +276,8 @@ void gather_rows(int size, const SortedRows& rows, int64_t row, int64_t some, co
     case 1: return gather_rows<uint8_t>(rows, row, some, from, to);
     case 2: return gather_rows<uint16_t>(rows, row, some, from, to);
     case 4: return gather_rows<uint32_t>(rows, row, some, from, to);
-    default: return gather_rows<uint64_t>(rows, row, some, from, to);
+    case 8: return gather_rows<uint64_t>(rows, row, some, from, to);
+    default: return gather_rows<std::array<uint64_t, 2>>(rows, row, some, from, to);
   }
 }
 

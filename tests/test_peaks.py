@@ -233,11 +233,61 @@ np.copysign(x, y)
 np.round(x)
 np.ravel(m.T)
 m.T.copy()
+np.argsort(c)
+np.sort(c)
+np.lexsort((k, c))
+np.median(m, axis=0)
+np.median(k)
+np.quantile(m, [0.1, 0.9], axis=0)
+np.nancumsum(x)
+np.nanprod(x)
+np.digitize(k, np.arange(0, 1000, 10))
+np.tril_indices(512)
+np.indices((512, 512))
+np.full((1024, 1024), 3.0)
+np.nonzero(m > 0)
+np.argmax(m, axis=1)
+np.fmax(x, 0)
+np.fmin(m, n[0])
+np.modf(x)
+np.frexp(x)
+np.spacing(x)
+np.float_power(x, 2)
+np.around(d, 3)
+np.polyval([1, 2, 3], d)
+1 / (1 + np.exp(-x))
+np.where(x > 0, x, 0.01 * x)
+np.exp(m) / np.exp(m).sum(axis=1, keepdims=True)
+(m - m.min(axis=0)) / (m.max(axis=0) - m.min(axis=0))
+np.mean(np.abs(x - y))
+np.isfinite(x).all()
+x[::2] + x[1::2]
+m[i[:1000] % 512]
+np.take_along_axis(m, np.argsort(m, axis=1), axis=1)
+m.T + n.T
+np.vstack([m, n])
+np.column_stack([x, y])
+np.array([x, y])
+np.mean([x, y], axis=0)
+np.delete(m, 3, axis=1)
+np.insert(m, 3, 0.0, axis=1)
+np.isin(x, y[:100])
+np.convolve(x, np.ones(100, np.float32), mode='same')
+np.gcd(k, 12)
+np.interp(x, np.sort(y[:1000]), np.arange(1000.0))
+np.linalg.norm(m - n, axis=1)
+np.put(x.copy(), i, 0.0)
+np.copyto(x.copy(), y, where=b)
+np.fill_diagonal(m[:512, :512].copy(), 0)
+np.select([k < 100, k < 500], [x, y], default=d)
+np.median(np.abs(x - np.median(x)))
+np.nanpercentile(x, 99)
 """
 
 # More than NumPy takes: how many times as much, and why. None of them may grow.
 ABOVE = {
     "np.sqrt(((x - y) ** 2).mean())": (2, "NumPy writes into operands that nobody else holds; compiled code does, too"),
+    "np.sort(c)": (1.5, "complex numbers are taken in their order, which is found first"),
 }
 
 

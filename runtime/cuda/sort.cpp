@@ -1,6 +1,7 @@
 // Sorting along an axis: keys as runtime/sort_keys.h has them, in the order of runtime/cuda/order.h.
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "runtime/cuda/element_text.h"
 #include "runtime/cuda/order.h"
@@ -44,13 +45,13 @@ extern "C" __global__ void __launch_bounds__(256) tandem_kernel(const Args args)
     const i64 row = item / (wanted * inner) * inner + item % inner, i = item / inner % wanted;
 )";
 constexpr const char* kToKeys = R"(
-    ((key*)args.ptrs[1])[row * n + i] = key_of(((const bits*)args.ptrs[0])[item]);
+    ((key*)args.ptrs[1])[row * n + i] = key_at((const bits*)args.ptrs[0], item);
   }
 }
 )";
 constexpr const char* kToPlacedKeys = R"(
     const i64 place = (i64)((const u32*)args.ptrs[2])[row * n + i], start = row / inner * n * inner + row % inner;
-    ((key*)args.ptrs[1])[row * n + i] = key_of(((const bits*)args.ptrs[0])[start + place * inner]);
+    ((key*)args.ptrs[1])[row * n + i] = key_at((const bits*)args.ptrs[0], start + place * inner);
   }
 }
 )";
@@ -76,16 +77,31 @@ int mantissa_of(DType dtype) {
   }
 }
 
+// What orders an element: itself, a part of a complex number, or which of its parts are NaN.
+enum class Source : uint8_t { whole, real, imaginary, nans };
+constexpr std::array<const char*, 4> kSourceNames = {"", "_real", "_imaginary", "_nans"};
+constexpr std::array<const char*, 4> kKeyAt = {
+    "key_of(x[i])", "key_of(x[2 * i])", "key_of(x[2 * i + 1])",
+    "(key)(2 * (key_of(x[2 * i]) == (bits)~(bits)0) + (key_of(x[2 * i + 1]) == (bits)~(bits)0))"};
+
 struct Order {
-  DType dtype;
+  DType dtype;  // of the numbers, or of their parts
   bool descending;
+  Source source = Source::whole;
 
   int size() const { return size_of(dtype); }
   int key_bytes() const { return size() == 8 ? 8 : 4; }
+  int key_bits() const { return source == Source::nans ? 2 : 8 * size(); }
   std::string name(const char* what) const {
-    return fmt::format("{}_{}{}", what, info(dtype).name, descending ? "_descending" : "");
+    return fmt::format("{}_{}{}{}", what, info(dtype).name, kSourceNames[static_cast<size_t>(source)],
+                       descending ? "_descending" : "");
   }
-  std::string text() const { return key_text(dtype, descending) + kWritten + kBegin; }
+  std::string text() const {
+    return key_text(dtype, descending) + kWritten +
+           fmt::format("__device__ __forceinline__ key key_at(const bits* x, i64 i) {{ return {}; }}\n",
+                       kKeyAt[static_cast<size_t>(source)]) +
+           kBegin;
+  }
 };
 
 struct Rows {
@@ -114,7 +130,7 @@ class Sorting {
            rows_.count);
     else
       walk(order.name("keys"), order.text() + kToKeys, {x.data, keys.memory->data, nullptr}, rows_.count);
-    sorted_ = in_order(launch, std::move(keys), 8 * order.size());
+    sorted_ = in_order(launch, std::move(keys), order.key_bits());
   }
   const StorageRef& places() const { return sorted_.places; }
   void write_values(void* from, void* out) const {
@@ -167,11 +183,20 @@ bool run_lexsort(const TextLaunch& launch, const RoutineArgs& args) {
   if (is_empty(args.inputs[0])) return true;
   const Rows rows(args.inputs[0].shape, args.params[0]);
   if (!fits(rows)) return false;
+  std::vector<Source> sources;  // of all keys, one after the other
+  std::vector<const RoutineArray*> arrays;
+  for (const RoutineArray& key : args.inputs)
+    for (const Source source : {Source::imaginary, Source::real, Source::nans, Source::whole})
+      if ((source != Source::whole) == is_complex(key.dtype)) {
+        sources.push_back(source);
+        arrays.push_back(&key);
+      }
   StorageRef places;
-  for (const RoutineArray& key : args.inputs) {
-    const Sorting sorting(launch, key, args.params[0], {key.dtype, args.params[1] != 0}, std::move(places));
+  for (size_t k = 0; k < sources.size(); ++k) {
+    const Order order{real_type(arrays[k]->dtype), args.params[1] != 0, sources[k]};
+    const Sorting sorting(launch, *arrays[k], args.params[0], order, std::move(places));
     places = sorting.places();
-    if (&key == &args.inputs.back()) sorting.write_places(args.out.data, rows.count);
+    if (k + 1 == sources.size()) sorting.write_places(args.out.data, rows.count);
   }
   return true;
 }

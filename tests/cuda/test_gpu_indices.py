@@ -113,6 +113,11 @@ tied = np.round(x * 2)
 for axis in (0, 1):
     same(lambda v, w: td.lexsort((v, w), axis=axis), x[:, :30].copy(), tied[:, :30].copy())
     same(lambda v, w: td.lexsort((v, w > 0, td.floor(w)), axis=axis), x[:, :30].copy(), tied[:, :30].copy())
+z = (np.round(x[:, :30]) + 1j * np.round(x[:, 30:60])).astype(np.complex64)
+z[1, ::7] = np.nan
+for down in (False, True):
+    same(lambda v: td.argsort(v, axis=1, descending=down), z)
+same(lambda v, w: td.lexsort((v, w), axis=0), z, x[:, :30] > 0)
 brain = td.asarray(x[:, :50].copy()).astype(td.bfloat16)
 same(lambda v: td.sort(v, axis=1), brain)
 same(lambda v: td.topk(v, 3)[0], x[:, :100].copy())
