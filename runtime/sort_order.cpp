@@ -288,8 +288,8 @@ void run_lexsort(const RoutineArgs& args) {
   if (rows.count == 0 || rows.rows() == 0) return;
   const std::vector<RoutineArray> keys(args.inputs.rbegin(), args.inputs.rend());
   const Ordering ordering(keys, args.params[1] != 0, rows.count);
-  std::vector<const void*> data;
-  for (const RoutineArray& key : keys) data.push_back(key.data);
+  std::vector<const void*> data(keys.size());
+  for (size_t k = 0; k < keys.size(); ++k) data[k] = keys[k].data;
   auto* out = static_cast<uint64_t*>(args.out.data);
   const double cost = kEntryNanoseconds * static_cast<double>(keys.size());
   if (rows.inner == 1)
@@ -300,11 +300,12 @@ void run_lexsort(const RoutineArgs& args) {
   const bool shared = rows.count >= kLongRow;
   const int64_t together = std::clamp<int64_t>(kTogether / 4 / rows.count, 1, rows.rows());
   const auto few = [&](int64_t begin, int64_t end) {
-    std::vector<StorageRef> memory;
-    std::vector<const void*> gathered;
-    for (const RoutineArray& key : keys)
-      gathered.push_back(
-          memory.emplace_back(allocate(static_cast<size_t>(together * rows.count * size_of(key.dtype))))->data);
+    std::vector<StorageRef> memory(keys.size());
+    std::vector<const void*> gathered(keys.size());
+    for (size_t k = 0; k < keys.size(); ++k) {
+      memory[k] = allocate(static_cast<size_t>(together * rows.count * size_of(keys[k].dtype)));
+      gathered[k] = memory[k]->data;
+    }
     const StorageRef words = allocate(static_cast<size_t>(together * rows.count) * sizeof(uint64_t));
     auto* order = static_cast<uint64_t*>(words->data);
     for (int64_t row = begin; row < end; row += together) {

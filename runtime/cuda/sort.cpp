@@ -6,6 +6,7 @@
 #include "runtime/cuda/element_text.h"
 #include "runtime/cuda/order.h"
 #include "runtime/cuda/routines.h"
+#include "runtime/sort_rows.h"
 
 namespace tandem::cuda {
 
@@ -104,16 +105,6 @@ struct Order {
   }
 };
 
-struct Rows {
-  int64_t outer = 1, count, inner = 1;
-
-  Rows(std::span<const int64_t> shape, int64_t axis) : count(shape[static_cast<size_t>(axis)]) {
-    for (size_t d = 0; d < shape.size(); ++d)
-      if (static_cast<int64_t>(d) != axis) (static_cast<int64_t>(d) < axis ? outer : inner) *= shape[d];
-  }
-  int64_t all() const { return outer * inner; }
-};
-
 class Sorting {
  public:
   // `places`: the order in which elements are already, and equal ones stay.
@@ -121,7 +112,7 @@ class Sorting {
       : launch_(launch), rows_(x.shape, axis), order_(order) {
     Keys keys;
     keys.bytes = order.key_bytes();
-    keys.rows = rows_.all();
+    keys.rows = rows_.rows();
     keys.count = rows_.count;
     keys.memory = launch.gpu.memory.allocate(static_cast<size_t>(keys.rows * keys.count * keys.bytes));
     keys.places = std::move(places);
@@ -143,27 +134,27 @@ class Sorting {
  private:
   void walk(const std::string& name, const std::string& text, const std::array<void*, 3>& ptrs, int64_t wanted) const {
     const DeviceCode& code = TextKernels::all().of(launch_.gpu, name, [&] { return KernelText{name, text, 3, 4}; });
-    const int64_t items = rows_.all() * wanted;
+    const int64_t items = rows_.rows() * wanted;
     launch_.run(code, std::min<int64_t>((items + kThreads - 1) / kThreads, kMostBlocks), kThreads, ptrs,
-                std::array{rows_.all(), rows_.count, rows_.inner, wanted});
+                std::array{rows_.rows(), rows_.count, rows_.inner, wanted});
   }
 
   const TextLaunch& launch_;
-  Rows rows_;
+  SortedRows rows_;
   Order order_;
   Ordered sorted_;
 };
 
 // A block has a row at least, so very many short ones are better done elsewhere.
 constexpr int64_t kMostRows = 1 << 22;
-bool fits(const Rows& rows) { return rows.count < kMostKeys && rows.all() <= kMostRows; }
+bool fits(const SortedRows& rows) { return rows.count < kMostKeys && rows.rows() <= kMostRows; }
 bool is_empty(const RoutineArray& x) { return std::ranges::find(x.shape, 0) != x.shape.end(); }
 
 // params: axis, descending
 bool run_sort(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x)) return true;
-  if (!fits(Rows(x.shape, args.params[0]))) return false;
+  if (!fits(SortedRows(x.shape, args.params[0]))) return false;
   Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0}).write_values(x.data, args.out.data);
   return true;
 }
@@ -172,7 +163,7 @@ bool run_sort(const TextLaunch& launch, const RoutineArgs& args) {
 bool run_argsort(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x)) return true;
-  const Rows rows(x.shape, args.params[0]);
+  const SortedRows rows(x.shape, args.params[0]);
   if (!fits(rows)) return false;
   Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0}).write_places(args.out.data, rows.count);
   return true;
@@ -181,7 +172,7 @@ bool run_argsort(const TextLaunch& launch, const RoutineArgs& args) {
 // params: axis, descending; the last input decides first
 bool run_lexsort(const TextLaunch& launch, const RoutineArgs& args) {
   if (is_empty(args.inputs[0])) return true;
-  const Rows rows(args.inputs[0].shape, args.params[0]);
+  const SortedRows rows(args.inputs[0].shape, args.params[0]);
   if (!fits(rows)) return false;
   std::vector<Source> sources;  // of all keys, one after the other
   std::vector<const RoutineArray*> arrays;
@@ -205,7 +196,7 @@ bool run_lexsort(const TextLaunch& launch, const RoutineArgs& args) {
 bool run_topk(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x) || args.params[0] == 0) return true;
-  if (!fits(Rows(x.shape, args.params[1]))) return false;
+  if (!fits(SortedRows(x.shape, args.params[1]))) return false;
   Sorting(launch, x, args.params[1], {x.dtype, args.params[2] != 0}).write_places(args.out.data, args.params[0]);
   return true;
 }

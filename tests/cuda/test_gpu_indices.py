@@ -141,7 +141,8 @@ for count in (7, 300):
         x, v = (td.asarray(a).astype(dtype).to("cuda") for a in (table, np.ones((count, 3))))
         td.scatter_add(x, td.asarray(index).to("cuda"), v, axis=0)
         x[td.asarray(index[:, 0].copy()).to("cuda")] = 1
-        td.sort(v, axis=0), td.argsort(v, axis=1, descending=True)
+        td.sort(v, axis=0), td.argsort(v, axis=1, descending=True), td.lexsort((v, td.floor(v)), axis=0)
+td.argsort(td.asarray(table + 1j).to("cuda"), axis=0)
 td.script(lambda x, i: td.take(x, i, axis=0))(x, td.asarray(index[:, 0].copy()).astype(td.int32).to("cuda"))
 td.cuda.synchronize()
 """,
