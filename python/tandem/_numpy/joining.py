@@ -85,16 +85,24 @@ def _depth(blocks: Any) -> int:
     return 1 + depths.pop()
 
 
-def _leaves(blocks: Any, rank: int = 0) -> Any:
-    """Return nested lists of tensors, each with as many axes at least."""
+def _leaves(blocks: Any, found: list[Tensor]) -> Any:
+    """Return nested lists of tensors, which are added to a list."""
     if isinstance(blocks, list):
-        return [_leaves(one, rank) for one in blocks]
-    x = tensor(blocks)
-    return x.reshape((*(1,) * (rank - x.ndim), *x.shape))
+        return [_leaves(one, found) for one in blocks]
+    found.append(tensor(blocks))
+    return found[-1]
 
 
-def _all(blocks: Any) -> list[Tensor]:
-    return [x for one in blocks for x in _all(one)] if isinstance(blocks, list) else [blocks]
+def _with_axes(blocks: Any, rank: int) -> Any:
+    if isinstance(blocks, list):
+        return [_with_axes(one, rank) for one in blocks]
+    return blocks if blocks.ndim == rank else blocks.reshape((*(1,) * (rank - blocks.ndim), *blocks.shape))
+
+
+def _joined_blocks(blocks: Any, axis: int) -> Tensor:
+    if not isinstance(blocks, list):
+        return blocks
+    return _core.concat([_joined_blocks(one, axis + 1) for one in blocks], axis=axis)
 
 
 def _block_shape(blocks: Any, axis: int) -> tuple[int, ...]:
@@ -128,18 +136,20 @@ def block(blocks: Any, /) -> Tensor:
     tensor([[1., 0., 0.], [1., 1., 1.]], dtype=float32)
     """
     depth = _depth(blocks)
-    blocks = _leaves(blocks, depth)
-    each = _all(blocks)
-    rank = max(x.ndim for x in each)
-    blocks = _leaves(blocks, rank)
+    each: list[Tensor] = []
+    blocks = _leaves(blocks, each)
     if depth == 0:
         return each[0].copy()
-    if _core.recording() or any(x.requires_grad for x in each) or sum(x.size for x in each) <= _FEW:
-
-        def joined(part: Any, axis: int) -> Tensor:
-            return _core.concat([joined(one, axis + 1) for one in part], axis=axis) if isinstance(part, list) else part
-
-        return joined(blocks, rank - depth)
+    rank = depth
+    whole = _core.recording()
+    count = 0
+    for x in each:
+        rank = max(rank, x.ndim)
+        whole = whole or x.requires_grad
+        count = count if whole else count + x.size
+    blocks = _with_axes(blocks, rank)
+    if whole or count <= _FEW:
+        return _joined_blocks(blocks, rank - depth)
     # Many elements are written to their places at once: rows that are joined first are copied twice.
     shape = _block_shape(blocks, rank - depth)
     out = _core.empty(shape, dtype=_core._result_type(tuple(each)), device=each[0]._place)
