@@ -199,6 +199,14 @@ m - m.mean(axis=0)
 np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x)))
 np.abs(x - y).max()
 np.sqrt(((x - y) ** 2).mean())
+x * y + x
+x + (y - x) * 2
+-(x - y) / 2
+2 - (x - y)
+(x > 0) & (y > 0) | (x < -1)
+~(x > y)
+(k - 1) // 2 % 7 << 1
+x * y + d
 np.cov(m[:64])
 np.isin(k, np.arange(10))
 np.polyval([1.0, 2.0, 3.0], x)
@@ -213,7 +221,6 @@ m.T.copy()
 
 # More than NumPy takes: how many times as much, and why. None of them may grow.
 ABOVE = {
-    "np.sqrt(((x - y) ** 2).mean())": (2, "NumPy writes into operands that nobody else holds; compiled code does, too"),
     "np.block([[m, n], [n, m]])": (2, "the inner rows are joined first"),
     "np.unique(k)": (1.4, "NumPy gathers integers in a hash table"),
     "np.lexsort((x, y))": (3, "every key is put in the order of those before"),
