@@ -134,6 +134,18 @@ struct Branch {
   Block then_block, else_block;
 };
 
+// Rounds of a loop that may be done several at a time, rows by rows (runtime/time_tiling.h). Of what is carried, the pairs
+// `arrays` are of arrays: the first slot is the old one, the second one the new one. The body begins with steps that make
+// the new arrays; the steps from `others` on have no part in them. The former are allocations and copies of elements of an
+// old array to the same places of its new one; from `launches` on launches, whose ranges are of the same rows, one
+// behind the other, and which read old arrays and what the loop does not change; from `releases` on releases of the old.
+struct TimeTiling {
+  std::vector<int> arrays;
+  int launches, releases, others;
+  std::vector<View> reads, writes;  // what the launches touch of old and new arrays; the first axis is that of the rows
+  OriginRef origin = {};            // of all launches together
+};
+
 // condition; while predicate: { body; the first slots of `carried` take the buffers of the second ones, all at once;
 // condition }. The second slots keep their reference until they are defined again or released.
 struct Loop {
@@ -141,6 +153,7 @@ struct Loop {
   int predicate;
   Block body;
   std::vector<std::pair<int, int>> carried;
+  std::optional<TimeTiling> tiling = {};
 };
 
 // What a step that fails leaves behind: arguments as they are written to so far, and what host[function].failed does

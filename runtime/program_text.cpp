@@ -121,6 +121,18 @@ class Printer {
     carried.reserve(op.carried.size());
     for (const auto& [to, from] : op.carried) carried.push_back(fmt::format("s{} <- s{}", to, from));
     line("}} carry {}", join(carried));
+    if (op.tiling) print(*op.tiling);
+  }
+  void print(const TimeTiling& op) {
+    const auto views = [&](const std::vector<View>& all) {
+      std::vector<std::string> texts;
+      texts.reserve(all.size());
+      for (const View& each : all) texts.push_back(view(each));
+      return join(texts);
+    };
+    ++depth_;
+    line("rounds together: read {} write {}", views(op.reads), views(op.writes));
+    --depth_;
   }
   void print(const HostCall& op) {
     std::vector<std::string> args;

@@ -216,6 +216,8 @@ class Verifier {
       check_defined(from);
       require(dtype(to) == dtype(from), "a carried value keeps its dtype");
     }
+    if (op.tiling) check(*op.tiling, op);
+    step_ = "carry";
     for (const auto& [to, from] : op.carried) define(to);
     check_block(op.condition);
     step_ = "while";
@@ -223,6 +225,39 @@ class Verifier {
     for (size_t i = 0; i < at_exit.size(); ++i)
       require(!at_exit[i] || defined_[i], "what a loop finds defined it leaves defined");
     defined_ = at_exit;
+  }
+  void check(const TimeTiling& op, const Loop& loop) {
+    step_ = "rounds together";
+    const auto steps = static_cast<int>(loop.body.size());
+    require(0 <= op.launches && op.launches < op.releases && op.releases <= op.others && op.others <= steps &&
+                !op.arrays.empty() && !op.writes.empty(),
+            "the parts of the body follow one another, with a launch that writes");
+    std::vector<int> old, made;
+    for (const int k : op.arrays) {
+      require(k >= 0 && static_cast<size_t>(k) < loop.carried.size(), "arrays are carried");
+      old.push_back(loop.carried[static_cast<size_t>(k)].first);
+      made.push_back(loop.carried[static_cast<size_t>(k)].second);
+    }
+    for (int i = 0; i < op.others; ++i) {
+      const auto& step = loop.body[static_cast<size_t>(i)].op;
+      const auto* allocate = std::get_if<Allocate>(&step);
+      const auto* copy = std::get_if<Copy>(&step);
+      const bool starts = (allocate && std::ranges::count(made, allocate->slot) > 0) ||
+                          (copy && std::ranges::count(made, copy->to.slot) > 0);
+      require(i < op.launches   ? starts
+              : i < op.releases ? std::holds_alternative<Launch>(step)
+                                : std::holds_alternative<Release>(step),
+              "first are new arrays, then launches, then releases");
+    }
+    for (const auto* views : {&op.reads, &op.writes})
+      for (const View& view : *views) {
+        const std::vector<int>& arrays = views == &op.reads ? old : made;
+        require(std::ranges::count(arrays, view.slot) > 0, "old arrays are read, new ones are written");
+        require(!view.shape.empty() && view.shape.size() == view.strides.size(), "a view has one stride per axis");
+        check_dim(view.offset);
+        check_dims(view.shape);
+        check_dims(view.strides);
+      }
   }
   void check(const HostCall& op) {
     step_ = "host call";
