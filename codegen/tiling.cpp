@@ -1,10 +1,11 @@
 // Loops over arrays whose rounds can be done several at a time (TimeTiling in runtime/program.h): heat, waves, reactions.
 //
 // A loop is one when its body falls into two parts that have no slot in common: one that decides how many rounds there are,
-// and one that makes new arrays of old ones by launches. Of these it must be known what every row reads and writes, which
-// it is where no address depends on data.
+// and one that makes new arrays of old ones by launches and copies, one step after the other in the same buffers. It must be
+// known what every row reads and writes, which it is where no address depends on data.
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 
 #include "codegen/plan.h"
 #include "codegen/steps.h"
@@ -65,56 +66,85 @@ class Tiling {
 
   std::optional<TimeTiling> tiled(Loop& loop) const {
     const Slots counts = counting(loop);
-    TimeTiling tiling{{}, 0, 0, 0, {}, {}};
-    Slots old, made;
-    for (size_t k = 0; k < loop.carried.size(); ++k) {
-      const auto& [to, from] = loop.carried[k];
-      if (counts.contains(to)) continue;
-      if (is_complex(dtype(to)) || !old.insert(to).second || !made.insert(from).second) return std::nullopt;
-      tiling.arrays.push_back(static_cast<int>(k));
+    auto arrays = arrays_of(loop, counts);
+    if (!arrays) return std::nullopt;
+    TimeTiling tiling{*std::move(arrays), 0, {}, {}};
+    Slots known, made;
+    for (const TimeTiling::Array& array : tiling.arrays) {
+      known.insert({array.old, array.made});
+      known.insert(array.names.begin(), array.names.end());
+      made.insert(array.names.begin(), array.names.end());
     }
-    if (tiling.arrays.empty() || shares(old, made)) return std::nullopt;
-    Block first, launches, releases, others;
+    Block parts, others;
+    std::vector<int> kernels;
     for (const Step& step : loop.body) {
       const Slots mine = slots_of(step);
-      const auto* allocate = std::get_if<Allocate>(&step.op);
-      const auto* copy = std::get_if<Copy>(&step.op);
       const auto* launch = std::get_if<Launch>(&step.op);
-      const bool release = std::holds_alternative<Release>(step.op);
+      const auto* allocate = std::get_if<Allocate>(&step.op);
+      const bool moves = allocate || std::holds_alternative<Release>(step.op);
       if (shares(mine, counts)) {
-        const bool simple =
-            allocate || release || (launch && never_fails(*launch)) || std::holds_alternative<Bind>(step.op);
-        if (!simple) return std::nullopt;
+        if (!moves && !std::holds_alternative<Bind>(step.op) && !(launch && never_fails(*launch))) return std::nullopt;
         others.push_back(step);
-      } else if (allocate && allocate->reuse < 0 && made.contains(allocate->slot)) {
-        first.push_back(step);
-      } else if (copy && is_to_its_place(*copy, loop, tiling)) {
-        first.push_back(step);
-      } else if (launch && describe(*launch, old, made, tiling)) {
-        launches.push_back(step);
-      } else if (release && shares(mine, old)) {
-        releases.push_back(step);
-      } else {
-        return std::nullopt;
+        continue;
       }
+      const auto* copy = std::get_if<Copy>(&step.op);
+      const bool fits = allocate ? made.contains(allocate->slot)
+                        : launch ? describe(*launch, known, made, tiling)
+                        : copy   ? stays_in_place(*copy, tiling)
+                                 : moves && std::ranges::all_of(mine, [&](int slot) { return known.contains(slot); });
+      if (!fits) return std::nullopt;
+      if (launch) kernels.push_back(launch->kernel);
+      parts.push_back(step);
     }
-    if (launches.empty()) return std::nullopt;
-    for (const Step& step : launches) {
-      const int kernel = std::get<Launch>(step.op).kernel;
+    if (kernels.empty()) return std::nullopt;
+    for (const int kernel : kernels) {
       for (KernelBuffer& buffer : kernels_[static_cast<size_t>(kernel)].buffers)
         if (buffer.role == BufferRole::output) buffer.streaming = false;
       add_origin(tiling.origin, *program_.kernels[static_cast<size_t>(kernel)]);
     }
-    loop.body = std::move(first);
-    const auto append = [&](Block& more) {
-      const auto at = static_cast<int>(loop.body.size());
-      std::ranges::move(more, std::back_inserter(loop.body));
-      return at;
-    };
-    tiling.launches = append(launches);
-    tiling.releases = append(releases);
-    tiling.others = append(others);
+    tiling.others = static_cast<int>(parts.size());
+    loop.body = std::move(parts);
+    std::ranges::move(others, std::back_inserter(loop.body));
     return tiling;
+  }
+
+  // What is carried and does not count, in pairs of buffers.
+  std::optional<std::vector<TimeTiling::Array>> arrays_of(const Loop& loop, const Slots& counts) const {
+    std::unordered_map<int, int> taken_over, allocated;  // by new slot: the slot it takes over, or -1
+    for (const Step& step : loop.body)
+      if (const auto* allocate = std::get_if<Allocate>(&step.op))
+        if (!allocated.emplace(allocate->slot, allocate->reuse).second) return std::nullopt;
+    Slots carried;
+    for (const auto& [to, from] : loop.carried)
+      if (!counts.contains(to)) carried.insert(to);
+    // Of what moves on to be the array of a round ago: to which slot.
+    std::unordered_map<int, int> before;
+    for (const auto& [to, from] : loop.carried)
+      if (carried.contains(from) && !before.emplace(from, to).second) return std::nullopt;
+    std::vector<TimeTiling::Array> arrays;
+    Slots all;
+    for (const auto& [to, from] : loop.carried) {
+      if (!carried.contains(to) || carried.contains(from)) continue;
+      TimeTiling::Array array{to, from, true, {}};
+      for (int slot = from; array.allocated;) {
+        const auto made = allocated.find(slot);
+        if (made == allocated.end() || !all.insert(slot).second) return std::nullopt;
+        array.names.insert(array.names.begin(), slot);
+        array.made = slot;
+        if (made->second < 0) break;
+        slot = made->second;
+        const auto ago = before.find(to);
+        if (ago == before.end() || ago->second != slot) continue;
+        array.made = slot;
+        array.allocated = false;
+      }
+      if (array.allocated == before.contains(to) || is_complex(dtype(to))) return std::nullopt;
+      arrays.push_back(std::move(array));
+    }
+    size_t pairs = 0;
+    for (const TimeTiling::Array& array : arrays) pairs += array.allocated ? 1 : 2;
+    if (arrays.empty() || pairs != carried.size()) return std::nullopt;
+    return arrays;
   }
 
   bool never_fails(const Launch& launch) const {
@@ -122,41 +152,41 @@ class Tiling {
     return std::ranges::all_of(messages, [](const std::string& message) { return message.empty(); });
   }
 
-  // Whether elements of an old array go to the same places of the new one, before anything else is written there.
-  static bool is_to_its_place(const Copy& copy, const Loop& loop, const TimeTiling& tiling) {
-    const bool pair = std::ranges::any_of(tiling.arrays, [&](int k) {
-      return loop.carried[static_cast<size_t>(k)] == std::pair(copy.from.slot, copy.to.slot);
+  // Whether elements of an old array, or of the one that is being made, go to the same places of that.
+  static bool stays_in_place(const Copy& copy, const TimeTiling& tiling) {
+    const bool of_one = std::ranges::any_of(tiling.arrays, [&](const TimeTiling::Array& array) {
+      const auto is_name = [&](int slot) { return std::ranges::count(array.names, slot) > 0; };
+      const bool from =
+          copy.from.slot == array.old || is_name(copy.from.slot) || (!array.allocated && copy.from.slot == array.made);
+      return from && is_name(copy.to.slot);
     });
-    const bool later = std::ranges::any_of(tiling.writes, [&](const View& view) { return view.slot == copy.to.slot; });
-    return pair && !later && copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape &&
+    return of_one && copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape &&
            copy.from.strides == copy.to.strides;
   }
 
-  // Adds what the launch reads of old arrays and writes to new ones. False where that is not known, or not all.
-  bool describe(const Launch& launch, const Slots& old, const Slots& made, TimeTiling& tiling) const {
+  // Adds what the launch touches of the arrays. False where that is not known, or it writes to others.
+  bool describe(const Launch& launch, const Slots& known, const Slots& made, TimeTiling& tiling) const {
     const Kernel& kernel = kernels_[static_cast<size_t>(launch.kernel)];
     const bool by_rows = (kernel.outer_rank > 0 && !is_column_mode(kernel)) || is_flat_map(kernel);
     if (!by_rows || kernel.split || kernel.window >= 0 || !never_fails(launch)) return false;
-    for (size_t i = 0; i < launch.args.size(); ++i) {
-      const bool output = kernel.buffers[i].role == BufferRole::output;
-      if (output ? !made.contains(launch.args[i].slot) : made.contains(launch.args[i].slot)) return false;
-    }
     std::vector<DimRef> shape;
     shape.reserve(kernel.axes.size());
     for (const Axis& axis : kernel.axes) shape.push_back(dim(axis.extent, launch));
-    if (!tiling.writes.empty() && tiling.writes[0].shape[0] != shape[0]) return false;
+    TimeTiling::Touches touches;
     for (const Access& access : kernel.accesses) {
       if (!access.gathers.empty()) return false;
       const auto buffer = static_cast<size_t>(access.buffer);
       if (kernel.buffers[buffer].role == BufferRole::scratch) continue;
       const Operand& operand = launch.args[buffer];
       const bool output = kernel.buffers[buffer].role == BufferRole::output;
-      if (!output && !old.contains(operand.slot)) continue;
+      if (output && !made.contains(operand.slot)) return false;
+      if (!known.contains(operand.slot)) continue;
       const DimRef offset = dim(access.offset, launch);
       View view{operand.slot, dim_(size(operand.offset) + size(offset)), shape, {}};
       for (const Coef& stride : access.strides) view.strides.push_back(dim(stride, launch));
-      (output ? tiling.writes : tiling.reads).push_back(std::move(view));
+      (output ? touches.writes : touches.reads).push_back(std::move(view));
     }
+    tiling.launches.push_back(std::move(touches));
     return true;
   }
 

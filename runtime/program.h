@@ -134,16 +134,25 @@ struct Branch {
   Block then_block, else_block;
 };
 
-// Rounds of a loop that may be done several at a time, rows by rows (runtime/time_tiling.h). Of what is carried, the pairs
-// `arrays` are of arrays: the first slot is the old one, the second one the new one. The body begins with steps that make
-// the new arrays; the steps from `others` on have no part in them. The former are allocations and copies of elements of an
-// old array to the same places of its new one; from `launches` on launches, whose ranges are of the same rows, one
-// behind the other, and which read old arrays and what the loop does not change; from `releases` on releases of the old.
+// Rounds of a loop that may be done several at a time, rows by rows (runtime/time_tiling.h). The body begins with steps that
+// make new arrays of old ones; the steps from `others` on have no part in them.
 struct TimeTiling {
-  std::vector<int> arrays;
-  int launches, releases, others;
-  std::vector<View> reads, writes;  // what the launches touch of old and new arrays; the first axis is that of the rows
-  OriginRef origin = {};            // of all launches together
+  // Every round makes a new array, which the next one finds in `old`. It is made in the buffer of `made`, which the body
+  // allocates; where it does not, that is what `old` was a round ago, and is carried, too. `names`: the slots of the body that
+  // one after the other refer to this buffer.
+  struct Array {
+    int old, made;
+    bool allocated;
+    std::vector<int> names;
+  };
+  // What a launch reads of these arrays and writes to new ones, along the axes of its kernel.
+  struct Touches {
+    std::vector<View> reads, writes;
+  };
+  std::vector<Array> arrays;
+  int others;
+  std::vector<Touches> launches;  // one for each that makes arrays
+  OriginRef origin = {};          // of all of them together
 };
 
 // condition; while predicate: { body; the first slots of `carried` take the buffers of the second ones, all at once;

@@ -130,9 +130,14 @@ class Printer {
       for (const View& each : all) texts.push_back(view(each));
       return join(texts);
     };
+    line("rounds together {{");
     ++depth_;
-    line("rounds together: read {} write {}", views(op.reads), views(op.writes));
+    for (const TimeTiling::Array& array : op.arrays)
+      line("{}s{} of s{}", array.allocated ? "new " : "", array.made, array.old);
+    for (const TimeTiling::Touches& launch : op.launches)
+      line("launch reads {} writes {}", views(launch.reads), views(launch.writes));
     --depth_;
+    line("}}");
   }
   void print(const HostCall& op) {
     std::vector<std::string> args;

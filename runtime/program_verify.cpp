@@ -228,36 +228,36 @@ class Verifier {
   }
   void check(const TimeTiling& op, const Loop& loop) {
     step_ = "rounds together";
-    const auto steps = static_cast<int>(loop.body.size());
-    require(0 <= op.launches && op.launches < op.releases && op.releases <= op.others && op.others <= steps &&
-                !op.arrays.empty() && !op.writes.empty(),
-            "the parts of the body follow one another, with a launch that writes");
-    std::vector<int> old, made;
-    for (const int k : op.arrays) {
-      require(k >= 0 && static_cast<size_t>(k) < loop.carried.size(), "arrays are carried");
-      old.push_back(loop.carried[static_cast<size_t>(k)].first);
-      made.push_back(loop.carried[static_cast<size_t>(k)].second);
+    require(0 <= op.others && static_cast<size_t>(op.others) <= loop.body.size() && !op.arrays.empty(),
+            "steps that make arrays come first");
+    std::vector<int> known;
+    for (const TimeTiling::Array& array : op.arrays) {
+      for (const int slot : {array.old, array.made}) check_temporary(slot);
+      const auto is_old = [&](const auto& pair) { return pair.first == array.old; };
+      require(std::ranges::any_of(loop.carried, is_old), "arrays are carried");
+      known.insert(known.end(), {array.old, array.made});
+      for (const int slot : array.names) check_temporary(slot), known.push_back(slot);
     }
-    for (int i = 0; i < op.others; ++i) {
-      const auto& step = loop.body[static_cast<size_t>(i)].op;
-      const auto* allocate = std::get_if<Allocate>(&step);
-      const auto* copy = std::get_if<Copy>(&step);
-      const bool starts = (allocate && std::ranges::count(made, allocate->slot) > 0) ||
-                          (copy && std::ranges::count(made, copy->to.slot) > 0);
-      require(i < op.launches   ? starts
-              : i < op.releases ? std::holds_alternative<Launch>(step)
-                                : std::holds_alternative<Release>(step),
-              "first are new arrays, then launches, then releases");
+    size_t launches = 0;
+    for (const Step& step : std::span(loop.body).first(static_cast<size_t>(op.others))) {
+      const auto* launch = std::get_if<Launch>(&step.op);
+      const bool moves = std::holds_alternative<Allocate>(step.op) || std::holds_alternative<Copy>(step.op) ||
+                         std::holds_alternative<Release>(step.op);
+      require(launch || moves, "arrays are made by launches and copies");
+      if (launch) ++launches;
     }
-    for (const auto* views : {&op.reads, &op.writes})
-      for (const View& view : *views) {
-        const std::vector<int>& arrays = views == &op.reads ? old : made;
-        require(std::ranges::count(arrays, view.slot) > 0, "old arrays are read, new ones are written");
-        require(!view.shape.empty() && view.shape.size() == view.strides.size(), "a view has one stride per axis");
-        check_dim(view.offset);
-        check_dims(view.shape);
-        check_dims(view.strides);
-      }
+    require(launches == op.launches.size() && launches > 0, "it is known what launches touch");
+    for (const TimeTiling::Touches& launch : op.launches) {
+      require(!launch.writes.empty(), "launches write");
+      for (const auto* views : {&launch.reads, &launch.writes})
+        for (const View& view : *views) {
+          require(std::ranges::count(known, view.slot) > 0, "what is touched are the arrays");
+          require(!view.shape.empty() && view.shape.size() == view.strides.size(), "a view has one stride per axis");
+          check_dim(view.offset);
+          check_dims(view.shape);
+          check_dims(view.strides);
+        }
+    }
   }
   void check(const HostCall& op) {
     step_ = "host call";

@@ -5,7 +5,7 @@
 #include <deque>
 
 #include "runtime/frame.h"
-#include "runtime/time_tiling.h"
+#include "runtime/tiled_rows.h"
 
 namespace tandem::detail {
 
@@ -14,16 +14,21 @@ class TiledLoop {
  public:
   TiledLoop(Machine& machine, const Loop& op) : machine_(machine), op_(op) {}
 
-  // False: nothing has been done, since the sizes, or the loop, are not for it.
+  // False: nothing has been done, since the sizes are not for it.
   bool run() {
-    const std::optional<TimeTiles> tiles = tiles_of();
-    const int64_t most = tiles ? rounds_together(*tiles) : 1;
+    const auto rows = rows_of(op_, [this](DimRef ref) { return machine_.dim(ref); });
+    if (!rows) return false;
+    TimeTiles tiles = rows->tiles;
+    for (const TimeTiling::Array& array : op_.tiling->arrays)
+      tiles.row_bytes += 2 * rows->row_elements(array) * machine_.element_size(array.old);
+    const auto stages = static_cast<int64_t>(rows->stages.size());
+    const int64_t most = steps_together(tiles) / stages;
     if (most < 2) return false;
     machine_.run_block(op_.condition);
     if (!machine_.truth(op_.predicate)) return true;
     ++machine_.loops_;
     {
-      Arrays arrays(machine_, op_, *tiles);
+      Arrays arrays(machine_, op_, *rows, tiles);
       while (const int64_t rounds = count_rounds(most)) arrays.run(rounds);
     }
     --machine_.loops_;
@@ -36,7 +41,12 @@ class TiledLoop {
   // The other steps go ahead of the arrays.
   int64_t count_rounds(int64_t most) {
     const auto others = std::span(op_.body).subspan(static_cast<size_t>(op_.tiling->others));
-    const auto is_array = [&](size_t k) { return std::ranges::count(op_.tiling->arrays, static_cast<int>(k)) > 0; };
+    const auto is_array = [&](size_t k) {
+      const int slot = op_.carried[k].first;
+      return std::ranges::any_of(op_.tiling->arrays, [slot](const TimeTiling::Array& array) {
+        return slot == array.old || (!array.allocated && slot == array.made);
+      });
+    };
     int64_t rounds = 0;
     for (; rounds < most && machine_.truth(op_.predicate); ++rounds) {
       if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
@@ -47,114 +57,129 @@ class TiledLoop {
     return rounds;
   }
 
-  std::optional<TimeTiles> tiles_of() {
-    const TimeTiling& tiling = *op_.tiling;
-    TimeTiles tiles{machine_.dim(tiling.writes[0].shape[0]), 0, 0, 0};
-    for (const int k : tiling.arrays) {
-      const auto& [old, made] = op_.carried[static_cast<size_t>(k)];
-      const Touched written = touched(tiling.writes, made);
-      const auto behind = rows_behind(touched(tiling.reads, old), written);
-      if (!behind) return std::nullopt;
-      tiles.behind = std::max(tiles.behind, *behind);
-      tiles.row_bytes += 2 * written.step * machine_.element_size(made);
-    }
-    for (const Step& step : launches(op_)) {
-      const auto& launch = std::get<Launch>(step.op);
-      const int64_t range = machine_.dim(launch.range);
-      if (tiles.rows <= 0 || range % tiles.rows != 0) return std::nullopt;
-      tiles.row_cost += launch.cost * static_cast<double>(range) / static_cast<double>(tiles.rows);
-    }
-    return tiles;
-  }
-
-  // Of one array, by all views of it together. Where their steps differ, nothing can be said.
-  Touched touched(const std::vector<View>& views, int slot) {
-    Touched all;
-    for (const View& view : views) {
-      if (view.slot != slot) continue;
-      const int64_t offset = machine_.dim(view.offset);
-      Touched one{offset, offset + 1, machine_.dim(view.strides[0])};
-      for (size_t i = 1; i < view.shape.size(); ++i) {
-        const int64_t reach = (machine_.dim(view.shape[i]) - 1) * machine_.dim(view.strides[i]);
-        (reach < 0 ? one.begin : one.end) += reach;
-      }
-      const bool differs = all.step != 0 && all.step != one.step;
-      all = {std::min(all.begin, one.begin), std::max(all.end, one.end), differs || one.step <= 0 ? -1 : one.step};
-    }
-    return all;
-  }
-
-  static std::span<const Step> launches(const Loop& op) {
-    const auto first = static_cast<size_t>(op.tiling->launches);
-    return std::span(op.body).subspan(first, static_cast<size_t>(op.tiling->releases) - first);
-  }
-
-  // The arrays, which change places from round to round.
+  // The arrays, whose buffers change places from round to round.
   class Arrays {
    public:
-    Arrays(Machine& machine, const Loop& op, const TimeTiles& tiles) : machine_(machine), op_(op), tiles_(tiles) {
-      machine.run_steps(std::span(op.body).first(static_cast<size_t>(op.tiling->launches)));
-      each([&](Held& old, Held& made) { own(old, made); });
-      for (int turn = 0; turn < 2; ++turn) {
-        for (const Step& step : launches(op)) launches_.emplace_back(machine, std::get<Launch>(step.op));
-        each([](Held& old, Held& made) { std::swap(old, made); });
+    Arrays(Machine& machine, const Loop& op, const TiledRows& rows, const TimeTiles& tiles)
+        : machine_(machine), op_(op), rows_(rows), tiles_(tiles) {
+      for (const TimeTiling::Array& array : op.tiling->arrays) begin(array);
+      for (const size_t step : rows.once) machine.execute(std::get<Copy>(op.body[step].op));
+      for (auto& turn : turns_) {
+        for (const auto& stage : rows.stages)
+          for (const TiledPart& part : stage) turn.emplace_back(machine, op.body[part.step]);
+        for (const TimeTiling::Array& array : op.tiling->arrays) {
+          std::swap(machine.at(array.old), machine.at(array.made));
+          name(array);
+        }
       }
     }
     Arrays(const Arrays&) = delete;
     Arrays& operator=(const Arrays&) = delete;
-    ~Arrays() {  // both names are of the last ones now
-      each([&](Held& old, Held& made) {
+    ~Arrays() {
+      for (const TimeTiling::Array& array : op_.tiling->arrays) {
+        Held &old = machine_.at(array.old), &made = machine_.at(array.made);
         if (done_ % 2 == 1) std::swap(old, made);
-        Machine::clear(made);
-        made = Machine::share(old);
-      });
+        if (array.allocated) Machine::clear(made);
+        machine_.at(array.names.back()) = Machine::share(old);
+      }
     }
 
     void run(int64_t rounds) {
       std::optional<ProfileStep> profile;
       if (profiling()) [[unlikely]]
         machine_.begin(profile, EventKind::kernel, op_.tiling->origin, &op_, true);
-      const auto rows = [](void* self, int64_t round, int64_t begin, int64_t end) {
-        static_cast<Arrays*>(self)->run(round, begin, end);
+      const auto stages = static_cast<int64_t>(rows_.stages.size());
+      const auto rows = [](void* self, int64_t step, int64_t begin, int64_t end) {
+        static_cast<Arrays*>(self)->run(step, begin, end);
       };
-      run_tiled(tiles_, rounds, rows, this);
+      run_tiled(tiles_, rounds * stages, rows, this);
       done_ += rounds;
-      for (size_t i = 0; i < count(); ++i) machine_.count(launches_[i], profile, rounds);
+      for (Piece& piece : turns_[0])
+        if (piece.launch) machine_.count(*piece.launch, profile, rounds);
     }
 
    private:
-    size_t count() const { return launches_.size() / 2; }
-    template <class Use>
-    void each(const Use& use) {
-      for (const int k : op_.tiling->arrays) {
-        const auto& [old, made] = op_.carried[static_cast<size_t>(k)];
-        use(machine_.at(old), machine_.at(made));
+    // A launch or a copy, of which some rows can be done.
+    struct Piece {
+      Piece(Machine& machine, const Step& step) {
+        if (const auto* op = std::get_if<Launch>(&step.op)) launch.emplace(machine, *op);
+        copy = std::get_if<Copy>(&step.op);
+        if (!copy) return;
+        from = machine.address(copy->from.slot, copy->from.offset);
+        to = machine.address(copy->to.slot, copy->to.offset);
       }
+      std::optional<Started> launch;
+      const Copy* copy = nullptr;
+      char *from = nullptr, *to = nullptr;
+    };
+
+    // Both buffers are written to: nobody else may have them.
+    void begin(const TimeTiling::Array& array) {
+      const Allocate* first = nullptr;
+      for (const Step& step : op_.body)
+        if (const auto* allocate = std::get_if<Allocate>(&step.op); allocate && allocate->slot == array.names.front())
+          first = allocate;
+      if (array.allocated)
+        machine_.execute(*first);
+      else
+        own(machine_.at(array.made), machine_.dim(first->count) * machine_.element_size(array.made));
+      own(machine_.at(array.old), machine_.dim(first->count) * machine_.element_size(array.old));
+      name(array);
     }
-    // The old array is written to, too: nobody else may have it.
-    static void own(Held& old, const Held& made) {
-      if (old.counted && Machine::is_own(*old.storage) && old.data == old.storage->data &&
-          old.storage->references.load(std::memory_order_acquire) == 1)
+    static void own(Held& held, int64_t bytes) {
+      if (held.counted && Machine::is_own(*held.storage) && held.data == held.storage->data &&
+          held.storage->references.load(std::memory_order_acquire) == 1)
         return;
-      StorageRef memory = Machine::new_memory(static_cast<int64_t>(made.storage->bytes));
-      std::memcpy(memory->data, old.data, made.storage->bytes);
-      Machine::clear(old);
+      StorageRef memory = Machine::new_memory(bytes);
+      std::memcpy(memory->data, held.data, static_cast<size_t>(bytes));
+      Machine::clear(held);
       auto* const data = static_cast<char*>(memory->data);
-      old = {memory.release(), data, true};
+      held = {memory.release(), data, true};
     }
-    void run(int64_t round, int64_t begin, int64_t end) {
-      const size_t first = (done_ + round) % 2 == 0 ? 0 : count();
-      for (size_t i = first; i < first + count(); ++i) {
-        Started& launch = launches_[i];
-        const int64_t points = launch.range / tiles_.rows;  // of a row
-        launch.run(begin * points, end * points, launch.values.data(), launch.pointers.data());
+    // The other slots of the new array borrow it.
+    void name(const TimeTiling::Array& array) {
+      const Held& made = machine_.at(array.made);
+      for (const int slot : array.names)
+        if (slot != array.made) machine_.at(slot) = {made.storage, made.data, false};
+    }
+
+    void run(int64_t step, int64_t begin, int64_t end) {
+      const auto stages = static_cast<int64_t>(rows_.stages.size());
+      const auto stage = static_cast<size_t>(step % stages);
+      size_t number = 0;
+      for (size_t before = 0; before < stage; ++before) number += rows_.stages[before].size();
+      std::deque<Piece>& pieces = turns_[(done_ + step / stages) % 2];
+      for (const TiledPart& part : rows_.stages[stage]) {
+        Piece& piece = pieces[number++];
+        const int64_t first = std::max(begin - part.first, int64_t{0}), last = std::min(end - part.first, part.rows);
+        if (first >= last) continue;
+        if (piece.copy) {
+          copy_rows(piece, part, first, last);
+          continue;
+        }
+        Started& launch = *piece.launch;
+        const int64_t points = launch.range / part.rows;  // of a row
+        launch.run(first * points, last * points, launch.values.data(), launch.pointers.data());
       }
+    }
+    void copy_rows(const Piece& piece, const TiledPart& part, int64_t first, int64_t last) {
+      const View& view = piece.copy->to;
+      const size_t rank = view.shape.size();
+      int64_t sizes[kMostCopyAxes], strides[kMostCopyAxes];
+      for (size_t i = 0; i < rank; ++i)
+        sizes[i] = machine_.dim(view.shape[i]), strides[i] = machine_.dim(view.strides[i]);
+      const int64_t bytes = machine_.element_size(view.slot);
+      const int64_t start = part.by_rows ? first * strides[0] * bytes : 0;
+      if (part.by_rows) sizes[0] = last - first;
+      Machine::copy(static_cast<int>(bytes), static_cast<int>(rank), sizes, piece.from + start, strides,
+                    piece.to + start, strides);
     }
 
     Machine& machine_;
     const Loop& op_;
+    const TiledRows& rows_;
     const TimeTiles& tiles_;
-    std::deque<Started> launches_;  // that read the old arrays, then those that read the new ones
+    std::deque<Piece> turns_[2];  // one by one, of all stages; in every second round, the buffers have changed places
     int64_t done_ = 0;
   };
 

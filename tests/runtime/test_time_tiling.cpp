@@ -49,7 +49,7 @@ TEST_CASE("rounds are done together as if one after the other") {
         for (const int64_t row_bytes : {8, 4096, 100'000}) {
           set_num_threads(threads);
           const TimeTiles tiles{rows, behind, row_bytes, 1000.0};
-          const int64_t most = rounds_together(tiles);
+          const int64_t most = steps_together(tiles);
           Plate plate(rows, behind);
           for (const int64_t rounds : {most, int64_t{1}, most - 1, most}) {
             if (rounds < 1) continue;
@@ -61,19 +61,4 @@ TEST_CASE("rounds are done together as if one after the other") {
           }
         }
   set_num_threads(before);
-}
-
-TEST_CASE("how far a round has to be behind the one before") {
-  // Rows of 10 elements, of which 1 to 8 are written, with neighbours on all sides.
-  const Touched writes{11, 19, 10};
-  CHECK(rows_behind({1, 29, 10}, writes) == 1);
-  CHECK(rows_behind({11, 19, 10}, writes) == 0);
-  CHECK(rows_behind({10, 20, 10}, writes) == 0);
-  CHECK(rows_behind({-9, 39, 10}, writes) == 2);
-  CHECK(rows_behind({1, 19, 10}, writes) == 1);   // from above only: a row must not be replaced before it is read
-  CHECK(rows_behind({11, 29, 10}, writes) == 1);  // from below only
-  CHECK(rows_behind({}, writes) == 0);
-  CHECK_FALSE(rows_behind({1, 29, 11}, writes));
-  CHECK_FALSE(rows_behind({1, 29, 10}, {11, 22, 10}));
-  CHECK_FALSE(rows_behind({1, 29, 10}, {11, 19, -1}));
 }
