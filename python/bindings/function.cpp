@@ -124,10 +124,10 @@ void bind_function(py::module_& m) {
            py::arg("executable"), py::arg("inputs"), py::arg("symbols"), py::arg("output"), py::arg("guards"),
            py::arg("effects"), py::arg("failures"))
       .def_property_readonly("executable", &Specialization::executable);
-  py::class_<BoundCall>(m, "BoundCall", py::custom_type_setup([](PyHeapTypeObject* type) {
-                          type->ht_type.tp_call = call_bound;
-                          collected(type, visit_bound, nullptr);
-                        }));
+  [[maybe_unused]] const py::class_<BoundCall> bound(m, "BoundCall", py::custom_type_setup([](PyHeapTypeObject* type) {
+                                                       type->ht_type.tp_call = call_bound;
+                                                       collected(type, visit_bound, nullptr);
+                                                     }));
   py::class_<CompiledFunction>(m, "CompiledFunction", py::custom_type_setup([](PyHeapTypeObject* type) {
                                  type->ht_type.tp_call = call_compiled;
                                  collected(type, visit_compiled, clear_compiled);
