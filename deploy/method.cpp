@@ -165,8 +165,21 @@ void describe(Wire& wire, Branch& s) {
   wire(s.predicate, s.then_block, s.else_block);
 }
 template <class Wire>
+void describe(Wire& wire, TimeTiling::Array& s) {
+  wire(s.old, s.made, s.allocated, s.names);
+}
+template <class Wire>
+void describe(Wire& wire, TimeTiling::Touches& s) {
+  wire(s.reads, s.writes);
+}
+template <class Wire>
+void describe(Wire& wire, TimeTiling& s) {
+  wire(s.arrays, s.others, s.launches, s.origin);
+}
+template <class Wire>
 void describe(Wire& wire, Loop& s) {
   wire(s.condition, s.predicate, s.body, s.carried);
+  if (wire.version() >= 5) wire(s.tiling);
 }
 template <class Wire>
 void describe(Wire& wire, HostCall& s) {

@@ -223,6 +223,14 @@ m - m.mean(axis=0)
 np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x)))
 np.abs(x - y).max()
 np.sqrt(((x - y) ** 2).mean())
+x * y + x
+x + (y - x) * 2
+-(x - y) / 2
+2 - (x - y)
+(x > 0) & (y > 0) | (x < -1)
+~(x > y)
+(k - 1) // 2 % 7 << 1
+x * y + d
 np.cov(m[:64])
 np.isin(k, np.arange(10))
 np.polyval([1.0, 2.0, 3.0], x)
@@ -286,7 +294,6 @@ np.nanpercentile(x, 99)
 
 # More than NumPy takes: how many times as much, and why. None of them may grow.
 ABOVE = {
-    "np.sqrt(((x - y) ** 2).mean())": (2, "NumPy writes into operands that nobody else holds; compiled code does, too"),
     "np.sort(c)": (1.5, "complex numbers are taken in their order, which is found first"),
 }
 

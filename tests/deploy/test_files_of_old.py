@@ -43,6 +43,14 @@ def write(version: str) -> None:
         assert (total < 1e6).all(), "too large"
         return {"total": total, "top": td.sort(total, axis=1)[:, -2:], "picked": total[td.asarray([1, -1])], "x": x}
 
+    @td.script
+    def heat(u, n):
+        """A loop whose rounds are done several at a time (version 5)."""
+        u = u + 0
+        for _ in range(n):
+            u[1:-1] += 0.1 * (u[:-2] + u[2:] - 2 * u[1:-1])
+        return u
+
     def attention(q, k):
         """Two products with a kernel between them, of which nothing is kept (version 4)."""
         return td.softmax(q @ td.matrix_transpose(k) - q[..., :1], axis=-1) @ k
@@ -58,6 +66,7 @@ def write(version: str) -> None:
             "control": (control, x, td.asarray(4)),
             "step": (step, x, y),
             "attention": (td.script(attention), q, q * 2),
+            "heat": (heat, td.sin(td.arange(20_000, dtype=td.float32)), td.asarray(20)),
         },
         dynamic={"input": {0: "rows"}},
     )
@@ -67,7 +76,8 @@ def write(version: str) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_file_of_old_gives_what_it_gave(file, target):
     model = archive.load(file, target)
-    for name in ("forward", "control", *(["attention"] if int(file.stem.removeprefix("version")) >= 4 else [])):
+    version = int(file.stem.removeprefix("version"))
+    for name in ("forward", "control", *(["attention"] if version >= 4 else []), *(["heat"] if version >= 5 else [])):
         arguments, results = archive.sample(file, name)
         found = getattr(model, name)(*arguments)
         assert _trees.encode(found)[1] == _trees.encode(results)[1]
@@ -79,7 +89,7 @@ def test_a_file_of_old_gives_what_it_gave(file, target):
 
 
 def test_there_is_a_file_of_every_version():
-    assert [file.stem for file in FILES] == ["version1", "version2", "version3", "version4"]
+    assert [file.stem for file in FILES] == ["version1", "version2", "version3", "version4", "version5"]
 
 
 if __name__ == "__main__":
