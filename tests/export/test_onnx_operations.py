@@ -218,6 +218,10 @@ THROUGH: dict[str, tuple[Any, ...]] = {
     "cube_root": (lambda x: td.cbrt(x * 100), x),
     "sum_of_squares": (lambda x: td.norm(x, axis=(1, 3)), x),
     "count_nonzero": (lambda x: td.count_nonzero(x, axis=(1, 3)), x),
+    "mean_of_integers": (
+        lambda x: td._core._internal("mean_of_integers", x > 0, axis=(1, 3), dtype=td.float32),
+        x,
+    ),
     "sum_of_products": (lambda x: td.vecdot(x, x[0, 0]), x),
     "det": (lambda x: td.linalg.det(x[..., :3, :3]), x),
     "if": (looped, x),
