@@ -176,3 +176,72 @@ def test_rows_with_nans_in_blocks(shape, dtype):
         np.testing.assert_allclose(
             td.nanmedian(tensor, axis=axis).numpy(), want, rtol=1e-3 if dtype == "float16" else 1e-6
         )
+
+
+@pytest.mark.parametrize("size", [5, 400])
+def test_moved_and_repeated(size):
+    x = np.random.default_rng(12).standard_normal((size, size + 1, 2)).astype(np.float32)
+    y = td.asarray(x)
+    for shift, axis in (
+        ((3, -2), (0, 1)),
+        ((size, 1, 1), (0, 1, 2)),
+        ((1, 2), (0, 0)),
+        ((7, 0, 5), (2, 1, 0)),
+        (4, (0, 1)),
+    ):
+        for array, tensor in ((x, y), (x[::-1, ::2], y[::-1, ::2]), (x[:0], y[:0])):
+            got = td.roll(tensor, shift, axis=axis)
+            assert got.numpy().tobytes() == np.roll(array, shift, axis=axis).tobytes()
+            assert td.trace(lambda x: td.roll(x, shift, axis=axis))(tensor).numpy().tobytes() == got.numpy().tobytes()
+    for shape in (3, (7, size), (2, size, 2 * size), (0, 4)):
+        want = np.resize(x[:3, :2], shape)
+        assert (td.resize(y[:3, :2], shape).numpy() == want).all() and td.resize(y[:3, :2], shape).shape == want.shape
+        assert (td.trace(lambda x: td.resize(x[:3, :2], shape))(y).numpy() == want).all()
+    at = td.ones((3, 4)).requires_grad_()
+    (td.roll(at, (1, 1), axis=(0, 1)) * td.asarray(np.arange(12.0).reshape(3, 4))).sum().backward()
+    assert (at.grad.numpy() == np.roll(np.arange(12.0).reshape(3, 4), (-1, -1), axis=(0, 1))).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_reductions_without_nans_in_blocks(dtype):
+    """Row for row the bits of all at once, which compiled code computes."""
+    x = np.round(np.random.default_rng(13).standard_normal((700, 130)) * 50).astype(dtype)
+    if dtype != "int32":
+        x[np.random.default_rng(14).random(x.shape) < 0.3] = np.nan
+        x[3] = np.nan
+    for name in ("nanmax", "nanmin", "nanvar", "nanstd"):
+        for axis in (-1, 1, 0, None):
+            for keepdims in (False, True):
+
+                def program(x, name=name, axis=axis, keepdims=keepdims):
+                    return getattr(td, name)(x, axis=axis, keepdims=keepdims)
+
+                got, compiled = program(td.asarray(x)), td.script(program)(td.asarray(x))
+                assert got.shape == compiled.shape and got.numpy().tobytes() == compiled.numpy().tobytes()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    want = getattr(np, name)(x.astype(np.float64), axis=axis, keepdims=keepdims)
+                assert got.shape == want.shape
+                np.testing.assert_allclose(got.numpy(), want, rtol=2e-3 if dtype == "float16" else 1e-5)
+
+
+def test_writes_in_blocks():
+    """In place, to views, also where what is written lies in the same memory."""
+    rng = np.random.default_rng(15)
+    x = rng.standard_normal((300, 200)).astype(np.float32)
+    x[::7, ::3], x[5, 5], x[6, 6] = np.nan, np.inf, -np.inf
+    mask = rng.random(x.shape) < 0.5
+    writes = [
+        lambda library, x, mask: library.nan_to_num(x[::2, ::-1], copy=False, nan=3.0),
+        lambda library, x, mask: library.copyto(x, x[::-1].copy(), where=mask),
+        lambda library, x, mask: library.copyto(x, x[::-1], where=mask),
+        lambda library, x, mask: library.copyto(x[:, ::2], x[0, ::2], where=mask[:, :100]),
+        lambda library, x, mask: library.put(x, [3, -1, 40_000], [1.0, 2.0]),
+        lambda library, x, mask: library.put(x[:, ::2], [3, 5], 7.0),
+        lambda library, x, mask: library.fill_diagonal(x[:200], 5.0),
+    ]
+    for write in writes:
+        array, tensor = x.copy(), td.asarray(x.copy())
+        write(np, array, mask)
+        write(td, tensor, td.asarray(mask))
+        np.testing.assert_array_equal(tensor.numpy(), array)

@@ -293,10 +293,19 @@ np.fill_diagonal(m[:512, :512].copy(), 0)
 np.select([k < 100, k < 500], [x, y], default=d)
 np.median(np.abs(x - np.median(x)))
 np.nanpercentile(x, 99)
+np.nanvar(m, axis=1)
+np.nanmin(m, axis=1)
+np.nan_to_num(x, copy=False)
+np.logspace(0, 3, 1 << 20)
+np.hanning(1 << 20)
+np.resize(x, (3, 1 << 19))
+np.roll(m, (3, 5), axis=(0, 1))
+np.sort_complex(c)
 """
 
 # More than NumPy takes: how many times as much, and why. None of them may grow.
 ABOVE = {
+    "np.sort_complex(c)": (1.5, "see np.sort(c)"),
     "np.sort(c)": (1.5, "complex numbers are taken in their order, which is found first"),
 }
 

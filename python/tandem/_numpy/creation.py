@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tandem import _core
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import tensor, whole
 from tandem._numpy.indices import indices
@@ -90,7 +91,8 @@ def logspace(
     """
     _spaced("logspace", (start, stop, base))
     exponents = _core.linspace(start, stop, whole("logspace", "num", num), endpoint=endpoint, dtype=_core.float64)
-    return _core.pow(float(base), exponents).astype(_core.default_dtype() if dtype is None else dtype)
+    dtype = _core.default_dtype() if dtype is None else dtype
+    return in_blocks(lambda exponents: _core.pow(float(base), exponents).astype(dtype, copy=False), exponents)
 
 
 @public

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tandem import _core
-from tandem._blocks import rows_in_blocks
+from tandem._blocks import blocks_of, in_blocks, rows_in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import flat, floating, tensor, wide, wide_dtype
 from tandem._statistics import _METHODS, _in_order, _laid, _restored
@@ -52,9 +52,17 @@ def nan_to_num(
     elif x.dtype.kind == "float":
         limits = finfo(x.dtype)
         most, least = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
-        out = _core.where(_core.isnan(x), nan, x)
-        out = _core.where(_core.equal(x, float("inf")), most, out)
-        out = _core.where(_core.equal(x, float("-inf")), least, out)
+
+        def numbers(x: Tensor) -> Tensor:
+            out = _core.where(_core.isnan(x), nan, x)
+            out = _core.where(_core.equal(x, float("inf")), most, out)
+            return _core.where(_core.equal(x, float("-inf")), least, out)
+
+        if not copy and not _core.recording() and not x.requires_grad and x.size > 0:
+            for block in blocks_of(x.shape):
+                x[block] = numbers(x[block])
+            return x
+        out = in_blocks(numbers, x)
     else:
         out = x.copy() if copy else x
     if not copy and out is not x:
@@ -128,6 +136,17 @@ def nanvar(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
     tensor(1., dtype=float32)
     """
     x = floating(x)
+    if _is_last(x, axis) and not _core.recording():
+        out: Tensor = rows_in_blocks(lambda rows: _variance(rows, -1, ddof, keepdims=False), x)
+        return _core.expand_dims(out, axis=-1) if keepdims else out
+    return _variance(x, axis, ddof, keepdims)
+
+
+def _is_last(x: Tensor, axis: Axis) -> bool:
+    return isinstance(axis, int) and x.ndim > 1 and axis in (-1, x.ndim - 1)
+
+
+def _variance(x: Tensor, axis: Axis, ddof: float, keepdims: bool) -> Tensor:
     values, holes = _without(x, 0)
     assert holes is not None
     values = wide(values)
@@ -151,6 +170,13 @@ def nanstd(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
 
 
 def _extreme(reduce: Any, x: Any, worst: float, axis: Axis, keepdims: bool) -> Tensor:
+    x = tensor(x)
+    if _is_last(x, axis) and not keepdims and not _core.recording():
+        return rows_in_blocks(lambda rows: _extreme_of(reduce, rows, worst, -1, keepdims), x)
+    return _extreme_of(reduce, x, worst, axis, keepdims)
+
+
+def _extreme_of(reduce: Any, x: Tensor, worst: float, axis: Axis, keepdims: bool) -> Tensor:
     values, holes = _without(x, worst)
     out: Tensor = reduce(values, axis=axis, keepdims=keepdims)
     if holes is None:

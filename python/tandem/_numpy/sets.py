@@ -84,7 +84,7 @@ def sort_complex(x: Any, /) -> Tensor:
     tensor([1.+0.j, 2.+0.j], dtype=complex64)
     """
     x = tensor(x)
-    return _core.sort(x.astype(_core._result_type((x, 1j))), axis=-1)
+    return _core.sort(x.astype(_core._result_type((x, 1j)), copy=False), axis=-1)
 
 
 @public
