@@ -13,6 +13,8 @@ from tandem._boundary import public
 
 Tensor = _core.Tensor
 
+_FEW = 1 << 14  # elements that are moved along one axis after the other
+
 
 def _axis(what: str, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
@@ -86,7 +88,8 @@ def roll(x: Tensor, /, shift: int | Sequence[int], axis: int | Sequence[int] | N
     for one, steps in zip(axes, shifts, strict=True):
         by[_axis("roll", one, len(shape))] += steps
     firsts = [-steps % size if size != 0 else 0 for steps, size in zip(by, shape, strict=True)]
-    if _core.recording() or x.requires_grad or sum(first > 0 for first in firsts) < 2:
+    whole = _core.recording() or x.requires_grad or x.size <= _FEW
+    if whole or sum(first > 0 for first in firsts) < 2:
         return _core._internal("rotate", x, firsts)
     # Along several axes each part is written to its place at once, and not moved along one after the other.
     out = _core.empty(shape, dtype=x.dtype, device=x._place)

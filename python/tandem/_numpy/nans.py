@@ -137,7 +137,7 @@ def nanvar(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
     """
     x = floating(x)
     if _is_last(x, axis) and not _core.recording():
-        out: Tensor = rows_in_blocks(lambda rows: _variance(rows, -1, ddof, keepdims=False), x)
+        out: Tensor = rows_in_blocks(lambda rows: _variance(rows, -1, ddof, keepdims=False), x, _LONG)
         return _core.expand_dims(out, axis=-1) if keepdims else out
     return _variance(x, axis, ddof, keepdims)
 
@@ -172,7 +172,7 @@ def nanstd(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
 def _extreme(reduce: Any, x: Any, worst: float, axis: Axis, keepdims: bool) -> Tensor:
     x = tensor(x)
     if _is_last(x, axis) and not keepdims and not _core.recording():
-        return rows_in_blocks(lambda rows: _extreme_of(reduce, rows, worst, -1, keepdims), x)
+        return rows_in_blocks(lambda rows: _extreme_of(reduce, rows, worst, -1, keepdims), x, 1 << 16)
     return _extreme_of(reduce, x, worst, axis, keepdims)
 
 
