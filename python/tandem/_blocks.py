@@ -46,11 +46,11 @@ def _joined(function: Callable[..., Any], shape: Sequence[int], most: int, opera
     return tuple(out) if several else out[0]
 
 
-def in_blocks(function: Callable[..., Any], *operands: Tensor) -> Any:
+def in_blocks(function: Callable[..., Any], *operands: Tensor, most: int = _BLOCK) -> Any:
     """Return function(*operands), a tensor or a tuple of them, each element of which is made of the operands' elements.
 
     The operands broadcast; those without axes are given to every block as they are. A capture, which fuses, and what
-    needs gradients get all at once.
+    needs gradients get all at once. most: elements of a block, more for a function of few operations.
     """
     large = [x for x in operands if x.ndim > 0]
     if _core.recording() or not large or any(x.requires_grad for x in operands):
@@ -63,7 +63,7 @@ def in_blocks(function: Callable[..., Any], *operands: Tensor) -> Any:
             return function(*operands)  # which says what it needs
         size = _product(shape)
         operands = tuple(x if x.ndim == 0 else _core.broadcast_to(x, shape) for x in operands)
-    return function(*operands) if size <= 2 * _BLOCK else _joined(function, shape, _BLOCK, operands)
+    return function(*operands) if size <= 2 * most else _joined(function, shape, most, operands)
 
 
 def rows_in_blocks(function: Callable[[Tensor], Any], x: Tensor, most: int = _BLOCK) -> Any:

@@ -33,7 +33,7 @@ def _without_nan(choose: Any, x1: Any, x2: Any) -> Tensor:
     def chosen(x1: Tensor, x2: Tensor) -> Tensor:
         return _core.where(_core.isnan(x1), x2, _core.where(_core.isnan(x2), x1, choose(x1, x2)))
 
-    return in_blocks(chosen, x1, x2)
+    return in_blocks(chosen, x1, x2, most=1 << 15)
 
 
 @public
@@ -108,8 +108,8 @@ def around(x: Any, /, decimals: int = 0) -> Tensor:
         up = _core.logical_or(_core.greater(twice, step), _core.logical_and(_core.equal(twice, step), odd))
         return _core.multiply(_core.add(down, up.astype(x.dtype)), step)
     if decimals > 0:
-        return in_blocks(lambda x: _core.divide(_core.round(_core.multiply(x, scale)), scale), x)
-    return in_blocks(lambda x: _core.multiply(_core.round(_core.divide(x, scale)), scale), x)
+        return in_blocks(lambda x: _core.divide(_core.round(_core.multiply(x, scale)), scale), x, most=1 << 15)
+    return in_blocks(lambda x: _core.multiply(_core.round(_core.divide(x, scale)), scale), x, most=1 << 15)
 
 
 @public
