@@ -218,6 +218,17 @@ class Frame {
     --loops_;
   }
 
+  // With what is between in full.
+  void one_after_the_other(const Rows& op) {
+    for (const Between& between : op.between) {
+      int64_t count = 1;
+      for (const DimRef extent : program_.slots[static_cast<size_t>(between.slot)].shape) count *= dim(extent);
+      hold(between.slot, count);
+    }
+    run_block(op.steps);
+    for (const Between& between : op.between) clear(at(between.slot));
+  }
+
   void execute(const Copy& op) {
     const size_t rank = op.to.shape.size();
     int64_t sizes[kMostCopyAxes], from[kMostCopyAxes], to[kMostCopyAxes];

@@ -1,0 +1,488 @@
+// Finds the steps that may share rows and joins them (Rows in runtime/program.h).
+//
+// Around a batched product of float32 whose result is large, those steps belong together that touch such results row by
+// row, or sum along rows: they, and all that is as large as the product, are a *chain*. A step that needs all of a
+// chain's results, like a loss, cuts it into groups, each of which becomes one step: what groups have in common is
+// kept, or, where that is large and its product short, computed again by each from rows that are there anyway.
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "codegen/plan.h"
+#include "codegen/row_steps.h"
+#include "codegen/steps.h"
+#include "passes/cost.h"
+
+namespace tandem {
+
+namespace {
+
+constexpr int64_t kWorthIt = 64 << 10;  // elements: fewer stay in the caches
+// A product without a batch is a layer, mostly, unless it is large and has so many more columns than depth.
+constexpr int64_t kAlone = 1 << 20, kMostDepth = 256;
+constexpr int64_t kColumnsOfDepth = 4;
+class RowJoining {
+ public:
+  RowJoining(Program& program, Plan& plan, std::span<const SharePair> shareable,
+             const std::function<int64_t(DimRef)>& hint)
+      : program_(program), plan_(plan), shareable_(shareable), hint_(hint), rows_(program, plan.kernels) {
+    for (Step& step : program.body) for_each_slot(step, [this](int slot) { ++references_[slot]; });
+    for (const View& output : program.outputs) ++references_[output.slot];
+  }
+
+  void run(Block& block) {
+    for (Step& step : block) {
+      if (auto* branch = std::get_if<Branch>(&step.op)) run(branch->then_block), run(branch->else_block);
+      if (auto* loop = std::get_if<Loop>(&step.op)) run(loop->condition), run(loop->body);
+    }
+    begin(std::move(block));
+    for (int id = 0; std::cmp_less(id, first_copy_); ++id)
+      if (const std::optional<RowSpace> space = space_of(id)) join_chain(*space, id);
+    block = end();
+  }
+
+ private:
+  using Group = std::vector<int>;  // numbers of steps
+
+  // ---- the block -----------------------------------------------------------------------------------------------------
+
+  void begin(Block block) {
+    steps_ = std::move(block);
+    first_copy_ = steps_.size();
+    known_.clear();
+    order_.clear();
+    joined_.clear();
+    taken_.assign(steps_.size(), false);
+    allocations_.clear();
+    between_.clear();
+    for (const Step& step : steps_) {
+      order_.push_back(static_cast<int>(known_.size()));
+      known_.push_back(rows_.known(step));
+      if (const auto* allocate = std::get_if<Allocate>(&step.op)) ++allocations_[allocate->slot];
+    }
+  }
+
+  Block end() {
+    Block block;
+    for (const int id : order_) {
+      Step& step = steps_[index(id)];
+      const auto* allocate = std::get_if<Allocate>(&step.op);
+      if (allocate && between_.contains(allocate->slot)) continue;
+      if (const auto joined = joined_.find(id); joined != joined_.end())
+        block.push_back({std::move(joined->second)});
+      else
+        block.push_back(std::move(step));
+    }
+    return block;
+  }
+
+  // That of a product whose result had better not be kept.
+  std::optional<RowSpace> space_of(int id) const {
+    const auto* product = std::get_if<Matmul>(&steps_[index(id)].op);
+    if (!product || product->then || taken_[index(id)] || dtype(product->out.slot) != DType::f32) return {};
+    const std::vector<DimRef>& shape = product->out.shape;
+    if (product->b.shape.size() != shape.size() || elements(product->out.slot) < kWorthIt) return {};
+    if (dim(shape.back()).is(1) || dim(shape[shape.size() - 2]).is(1)) return {};
+    const int64_t depth = hint_(product->a.shape.back());
+    if (shape.size() == 2 &&
+        (depth > kMostDepth || hint_(shape.back()) < kColumnsOfDepth * depth || elements(product->out.slot) < kAlone))
+      return {};
+    return RowSpace{{shape.begin(), shape.end() - 1}, shape.back()};
+  }
+
+  // ---- groups ----------------------------------------------------------------------------------------------------------
+
+  void join_chain(const RowSpace& space, int first) {
+    Group open = chain_of(space, first);
+    const std::vector<int> before = order_;
+    std::vector<Group> groups;
+    while (!open.empty()) groups.push_back(take_group(open));
+    const std::set<int> again = computed_again(space, groups);
+    std::vector<Group> copies(groups.size());
+    for (size_t g = 0; g < groups.size(); ++g) copies[g] = copy_producers(space, groups, g, again);
+    bool any = false;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      groups[g].insert(groups[g].begin(), copies[g].begin(), copies[g].end());
+      any = make_rows(space, groups[g]) || any;
+    }
+    if (!any) order_ = before;
+  }
+
+  // What is connected with a product by what is as large as its result.
+  Group chain_of(const RowSpace& space, int first) {
+    for (size_t id = 0; id < first_copy_; ++id)
+      known_[id].touches = !taken_[id] ? rows_.touches(space, steps_[id]) : std::vector<Touch>{};
+    Slots reached;
+    std::set<int> chain;
+    std::vector<int> fresh = {first};
+    while (!fresh.empty()) {
+      for (const int id : fresh) {
+        chain.insert(id);
+        for (const Touch& touch : known_[index(id)].touches)
+          if (touch.by != By::whole && rows_.is_large(space, touch.slot)) reached.insert(touch.slot);
+      }
+      fresh.clear();
+      for (const int id : order_)
+        if (!chain.contains(id) && std::ranges::any_of(known_[index(id)].touches, [&](const Touch& touch) {
+              return touch.by != By::whole && reached.contains(touch.slot);
+            }))
+          fresh.push_back(id);
+    }
+    Group sorted;
+    std::ranges::copy_if(order_, std::back_inserter(sorted), [&](int id) { return chain.contains(id); });
+    if (known_[index(first)].touches.empty()) sorted.clear();
+    return sorted;
+  }
+
+  // Takes from `open` its first step and all that may run with it, and puts these next to each other: behind the steps in
+  // between that do not need them, before the others.
+  Group take_group(Group& open) {
+    const auto begin = std::ranges::find(order_, open.front()), end = std::ranges::find(order_, open.back()) + 1;
+    const std::set<int> candidates(open.begin(), open.end());
+    Several members, later;
+    Group group, before, after, left;
+    for (auto at = begin; at != end; ++at) {
+      const KnownStep& step = known_[index(*at)];
+      if (is_deferred(*at)) continue;
+      const bool can = !later.conflicts(step);
+      if (can && candidates.contains(*at) && fits(group, step)) {
+        group.push_back(*at);
+        members.add(step);
+        continue;
+      }
+      if (candidates.contains(*at)) left.push_back(*at);
+      if (can && !members.conflicts(step)) {
+        before.push_back(*at);
+      } else {
+        after.push_back(*at);
+        later.add(step);
+      }
+    }
+    before.insert(before.end(), group.begin(), group.end());
+    before.insert(before.end(), after.begin(), after.end());
+    put_in_order(begin, end, before);
+    open = std::move(left);
+    return group;
+  }
+
+  // Memory is given to a slot right before it is first used.
+  bool is_deferred(int id) const {
+    const auto* allocate = std::get_if<Allocate>(&steps_[index(id)].op);
+    return allocate && allocations_.at(allocate->slot) == 1;
+  }
+  // The steps [begin, end) in this order, which leaves out what is deferred.
+  void put_in_order(Group::iterator begin, Group::iterator end, std::span<const int> steps) {
+    std::map<int, int> waiting;  // by slot
+    for (auto at = begin; at != end; ++at)
+      if (is_deferred(*at)) waiting[std::get<Allocate>(steps_[index(*at)].op).slot] = *at;
+    Group ordered;
+    for (const int id : steps) {
+      for (auto next = waiting.begin(); next != waiting.end();) {
+        if (known_[index(id)].used.contains(next->first)) {
+          ordered.push_back(next->second);
+          next = waiting.erase(next);
+        } else {
+          ++next;
+        }
+      }
+      ordered.push_back(id);
+    }
+    for (const auto& [slot, id] : waiting) ordered.push_back(id);
+    check_internal(std::cmp_equal(ordered.size(), end - begin), "steps were lost");
+    std::ranges::copy(ordered, begin);
+  }
+
+  // Whether a step can go on where the group's steps are done with the same rows.
+  bool fits(const Group& group, const KnownStep& step) const {
+    for (const int id : group)
+      for (const Touch& first : known_[index(id)].touches)
+        for (const Touch& then : step.touches) {
+          if (first.slot != then.slot || (!first.writes && !then.writes)) continue;
+          const bool summed = first.writes && !then.writes && then.by == By::sum;
+          if (first.by != By::rows || (then.by != By::rows && !summed)) return false;
+        }
+    return true;
+  }
+
+  // ---- what is computed again --------------------------------------------------------------------------------------------
+
+  // References to a slot by these steps, if all are to rows; else none.
+  int references_in(const Group& group, int slot) const {
+    int count = 0;
+    for (const int id : group)
+      for (const Touch& touch : known_[index(id)].touches) {
+        if (touch.slot == slot && touch.by == By::whole) return 0;
+        if (touch.slot == slot) ++count;
+      }
+    return count;
+  }
+  bool is_all(int references, int slot) const {
+    const auto allocations = allocations_.find(slot);
+    return references > 0 && allocations != allocations_.end() && allocations->second <= 1 &&
+           references + allocations->second == references_.at(slot);
+  }
+
+  // The step of the group that makes the slot row by row.
+  std::optional<int> maker(const Group& group, int slot) const {
+    std::optional<int> found;
+    for (const int id : group)
+      for (const Touch& touch : known_[index(id)].touches) {
+        if (touch.slot != slot || !touch.writes) continue;
+        if (found || touch.by != By::rows) return {};
+        found = id;
+      }
+    return found;
+  }
+
+  // What is large, and made by one group and read by others, which had better make it again.
+  std::set<int> computed_again(const RowSpace& space, const std::vector<Group>& groups) const {
+    std::set<int> wanted;
+    for (const Group& group : groups)
+      for (const int id : group)
+        for (const Touch& touch : known_[index(id)].touches)
+          if (touch.writes && rows_.is_large(space, touch.slot) && is_computed_again(elements(touch.slot), 0))
+            wanted.insert(touch.slot);
+    std::erase_if(wanted, [&](int slot) {
+      int count = 0;
+      for (const Group& group : groups) count += references_in(group, slot);
+      return !is_all(count, slot);
+    });
+    const auto has_none = [&](int slot) {
+      for (size_t g = 0; g < groups.size(); ++g)
+        if (takes(groups[g], slot) && !producers(space, groups, g, {slot}, wanted)) return true;
+      return false;
+    };
+    while (std::erase_if(wanted, has_none) > 0) continue;
+    return wanted;
+  }
+  bool takes(const Group& group, int slot) const { return reads(group, slot) && !maker(group, slot); }
+  bool reads(const Group& group, int slot) const {
+    return std::ranges::any_of(group, [&](int id) {
+      return std::ranges::any_of(known_[index(id)].touches, [&](const Touch& touch) { return touch.slot == slot; });
+    });
+  }
+
+  // The steps of earlier groups that make these slots from what is still there, as it was, in group `to`.
+  std::optional<std::set<int>> producers(const RowSpace& space, const std::vector<Group>& groups, size_t to,
+                                         const std::set<int>& slots, const std::set<int>& wanted) const {
+    std::set<int> found;
+    std::vector<int> open(slots.begin(), slots.end());
+    while (!open.empty()) {
+      const int slot = open.back();
+      open.pop_back();
+      const auto from = std::find_if(groups.begin(), groups.begin() + static_cast<long>(to),
+                                     [&](const Group& group) { return maker(group, slot).has_value(); });
+      if (from == groups.begin() + static_cast<long>(to)) return {};
+      const int made = *maker(*from, slot);
+      if (!found.insert(made).second) continue;
+      if (const auto* product = std::get_if<Matmul>(&steps_[index(made)].op))
+        if (!is_computed_again(elements(slot), hint_(product->a.shape.back()))) return {};
+      for (const Touch& touch : known_[index(made)].touches) {
+        if (touch.writes) {
+          if (touch.by != By::rows) return {};
+          continue;
+        }
+        const bool is_kept = !wanted.contains(touch.slot) && !is_all(references_in(*from, touch.slot), touch.slot);
+        if (rows_.is_large(space, touch.slot) && maker(*from, touch.slot) && !is_kept)
+          open.push_back(touch.slot);
+        else if (changes_since(touch.slot, made, groups[to]))
+          return {};
+      }
+    }
+    return found;
+  }
+
+  // Whether anything from a step up to and with the last one of a group changes the slot.
+  bool changes_since(int slot, int step, const Group& group) const {
+    const auto begin = std::ranges::find(order_, step), end = std::ranges::find(order_, group.back()) + 1;
+    return std::any_of(begin, end, [&](int id) { return known_[index(id)].changes.contains(slot); });
+  }
+
+  // Copies of the steps that make what the group takes of these slots; it then takes what they make.
+  Group copy_producers(const RowSpace& space, const std::vector<Group>& groups, size_t to, const std::set<int>& again) {
+    std::set<int> taken;
+    std::ranges::copy_if(again, std::inserter(taken, taken.end()), [&](int slot) { return takes(groups[to], slot); });
+    if (taken.empty()) return {};
+    const std::optional<std::set<int>> made_by = producers(space, groups, to, taken, again);
+    check_internal(made_by.has_value(), "what was to be computed again cannot be");
+    std::map<int, int> renamed;
+    for (const int id : *made_by)
+      for (const Touch& touch : known_[index(id)].touches)
+        if (touch.writes && !renamed.contains(touch.slot)) {
+          const auto fresh = static_cast<int>(program_.slots.size());
+          program_.slots.push_back(Slot(program_.slots[index(touch.slot)]));
+          renamed[touch.slot] = fresh;
+          allocations_[fresh] = 0;
+        }
+    const auto rename = [&](int id, bool is_new) {
+      const auto name = [&](int slot) { return renamed.contains(slot) ? renamed.at(slot) : slot; };
+      for_each_slot(steps_[index(id)], [&](int& slot) {
+        references_[slot] -= is_new ? 0 : 1;
+        slot = name(slot);
+        ++references_[slot];
+      });
+      for (Touch& touch : known_[index(id)].touches) touch.slot = name(touch.slot);
+    };
+    Group copies;
+    for (const int id : order_) {
+      if (!made_by->contains(id)) continue;
+      copies.push_back(static_cast<int>(steps_.size()));
+      steps_.push_back(Step(steps_[index(id)]));
+      known_.push_back(KnownStep(known_[index(id)]));
+      taken_.push_back(false);
+      rename(copies.back(), true);
+    }
+    for (const int id : groups[to]) rename(id, false);
+    return copies;
+  }
+
+  // ---- the step ----------------------------------------------------------------------------------------------------------
+
+  // Makes one step of those that touch what nobody else does, if that spares a product's operand.
+  bool make_rows(const RowSpace& space, const Group& group) {
+    Slots between;
+    bool spares = false;
+    for (const int id : group)
+      for (const Touch& touch : known_[index(id)].touches)
+        if (touch.writes && touch.by == By::rows && is_all(references_in(group, touch.slot), touch.slot))
+          between.insert(touch.slot);
+    Group members, others;
+    for (const int id : group) {
+      bool takes_part = false;
+      for (const Touch& touch : known_[index(id)].touches) {
+        if (!between.contains(touch.slot)) continue;
+        takes_part = true;
+        spares = spares || (!touch.writes && elements(touch.slot) >= kWorthIt && rows_.is_large(space, touch.slot) &&
+                            std::holds_alternative<Matmul>(steps_[index(id)].op));
+      }
+      (takes_part ? members : others).push_back(id);
+    }
+    if (!spares || !set_apart(group, members, others)) return false;
+    Rows rows{space.extents, in_buffers(members, between), {}};
+    Several all;
+    for (const int id : members) {
+      if (auto* launch = std::get_if<Launch>(&steps_[index(id)].op))
+        for (size_t i = 0; i < launch->args.size(); ++i)
+          if (between.contains(launch->args[i].slot)) plan_.kernels[index(launch->kernel)].buffers[i].streaming = false;
+      all.add(known_[index(id)]);
+      taken_[index(id)] = true;
+      rows.steps.push_back(std::move(steps_[index(id)]));
+    }
+    name(rows);
+    const int last = members.back();
+    known_[index(last)] = {std::move(all.used), std::move(all.changes), all.ordered};
+    std::erase_if(order_, [&](int id) { return id != last && std::ranges::find(members, id) != members.end(); });
+    joined_[last] = std::move(rows);
+    between_.merge(between);
+    return true;
+  }
+
+  // Puts steps of the group that are no part of the new step before or behind it. False where neither will do.
+  bool set_apart(const Group& group, const Group& members, const Group& others) {
+    if (others.empty()) return true;
+    const std::set<int> taken(members.begin(), members.end());
+    Group before, after;
+    Several seen, behind;
+    for (const int id : group) {
+      const KnownStep& step = known_[index(id)];
+      if (taken.contains(id)) {
+        if (behind.conflicts(step)) return false;
+        seen.add(step);
+      } else if (seen.conflicts(step) || behind.conflicts(step)) {
+        behind.add(step);
+        after.push_back(id);
+      } else {
+        before.push_back(id);
+      }
+    }
+    for (const int id : members)
+      if (std::cmp_less(id, first_copy_)) before.push_back(id);
+    before.insert(before.end(), after.begin(), after.end());
+    const std::set<int> moved(before.begin(), before.end());
+    const auto is_moved = [&](int id) { return moved.contains(id); };
+    const auto begin = std::ranges::find_if(order_, is_moved);
+    const auto end = std::find_if(order_.rbegin(), order_.rend(), is_moved).base();
+    put_in_order(begin, end, before);
+    return true;
+  }
+
+  // Slots one after the other share a buffer where the first is not needed any more, or is read as the next is written.
+  // Sums come last: what they read stays.
+  std::vector<Between> in_buffers(const Group& members, const Slots& between) const {
+    struct Life {
+      int slot;
+      size_t last;
+      bool summed;
+    };
+    std::vector<Between> made;
+    std::vector<Life> buffers;
+    for (size_t at = 0; at < members.size(); ++at)
+      for (const Touch& touch : known_[index(members[at])].touches) {
+        if (!touch.writes || !between.contains(touch.slot)) continue;
+        Life life{touch.slot, at, false};
+        for (size_t k = at; k < members.size(); ++k)
+          for (const Touch& other : known_[index(members[k])].touches)
+            if (other.slot == touch.slot) life.last = k, life.summed = life.summed || other.by == By::sum;
+        const auto* launch = std::get_if<Launch>(&steps_[index(members[at])].op);
+        const auto buffer = std::ranges::find_if(buffers, [&](const Life& old) {
+          const Slot &one = program_.slots[index(old.slot)], &other = program_.slots[index(touch.slot)];
+          return !old.summed && one.shape == other.shape && size_of(one.dtype) == size_of(other.dtype) &&
+                 (old.last < at ||
+                  (old.last == at && launch && reads_in_place(*launch, touch.slot, old.slot, shareable_)));
+        });
+        made.push_back({touch.slot, static_cast<int>(buffer - buffers.begin())});
+        if (buffer == buffers.end())
+          buffers.push_back(life);
+        else
+          *buffer = life;
+      }
+    return made;
+  }
+
+  // Profiles and inspection know the products by the origin of the step.
+  void name(Rows& rows) {
+    rows.origin = joined_origin(program_, rows.steps, hint_);
+    for (const Step& step : rows.steps)
+      for (LibraryNode& library : plan_.libraries)
+        if (const auto* product = std::get_if<Matmul>(&step.op); product && library.origin == product->origin)
+          library.origin = rows.origin;
+  }
+
+  static size_t index(int i) { return static_cast<size_t>(i); }
+  Dim dim(DimRef ref) const { return program_.dims[index(ref)]; }
+  DType dtype(int slot) const { return program_.slots[index(slot)].dtype; }
+  int64_t elements(int slot) const {
+    int64_t count = 1;
+    for (const DimRef extent : program_.slots[index(slot)].shape) count *= hint_(extent);
+    return count;
+  }
+
+  Program& program_;
+  Plan& plan_;
+  std::span<const SharePair> shareable_;
+  const std::function<int64_t(DimRef)>& hint_;
+  RowSteps rows_;
+  std::map<int, int> references_;  // by slot, in all of the program
+  // Of the block: steps by number, the first of them its own, the others copies.
+  std::vector<Step> steps_;
+  size_t first_copy_ = 0;
+  std::vector<KnownStep> known_;
+  std::vector<int> order_;          // of its own
+  std::vector<bool> taken_;         // by step: it is part of another one
+  std::map<int, Rows> joined_;      // by the last of their steps, in the place of which they come
+  std::map<int, int> allocations_;  // by slot
+  Slots between_;
+};
+
+}  // namespace
+
+void join_rows(Program& program, Plan& plan, std::span<const SharePair> shareable,
+               const std::function<int64_t(DimRef)>& hint) {
+  if (is_cpu(program.device)) RowJoining(program, plan, shareable, hint).run(program.body);
+}
+
+}  // namespace tandem
