@@ -17,9 +17,12 @@ bool RowSteps::has_rows(const RowSpace& space, int slot) const {
 
 std::vector<Touch> RowSteps::touches(const RowSpace& space, const Step& step) const {
   std::vector<Touch> found;
-  if (const auto* product = std::get_if<Matmul>(&step.op))
+  const auto* product = std::get_if<Matmul>(&step.op);
+  const auto* launch = std::get_if<Launch>(&step.op);
+  const auto is_one = [&](const Operand& arg) { return is_large(space, arg.slot); };
+  if (product)
     found = touches(space, *product);
-  else if (const auto* launch = std::get_if<Launch>(&step.op))
+  else if (launch && std::ranges::any_of(launch->args, is_one))  // most have none, and kernels are long
     found = touches(space, *launch);
   const bool takes_part = std::ranges::any_of(
       found, [&](const Touch& touch) { return touch.by != By::whole && is_large(space, touch.slot); });

@@ -255,6 +255,25 @@ def test_a_transformer_trains_as_it_does_eagerly(tokens):
     assert len(groups(step)) == (2 if tokens == 96 else 4)
 
 
+@pytest.mark.parametrize("form", [plain, masked, causal, library], ids=lambda form: form.__name__)
+@pytest.mark.parametrize("rows", [150, 1500])
+def test_compiled_functions_on_the_tape(form, rows):
+    """What the call keeps for the backward pass is of the size of all pairs only where that is small."""
+    given = [np.asarray(x) for x in operands((2,), rows, rows, 8)]
+    results = []
+    for function in (form, td.script(form)):
+        leaves = [td.asarray(x.copy()).requires_grad_() for x in given]
+        before = td.memory_stats()["in_use"]
+        out = function(*leaves)
+        kept = td.memory_stats()["in_use"] - before
+        td.reset_peak_memory()
+        (out**3).sum().backward()
+        peak = td.memory_stats()["peak"] - before
+        results.append([np.asarray(x.detach()).tobytes() for x in (out, *(leaf.grad for leaf in leaves))])
+    assert results[0] == results[1]
+    assert rows == 150 or max(kept, peak) < 2 * rows * rows * 4 / 3
+
+
 @pytest.mark.parametrize("target", ["interpreter", *td._core.cpu_levels()])
 def test_in_files(tmp_path, target):
     q, k, v = operands((2,), 1500, 1500, 8)
