@@ -59,6 +59,7 @@ class RowJoining {
     taken_.assign(steps_.size(), false);
     allocations_.clear();
     between_.clear();
+    copied_.clear();
     for (const Step& step : steps_) {
       order_.push_back(static_cast<int>(known_.size()));
       known_.push_back(rows_.known(step));
@@ -101,14 +102,18 @@ class RowJoining {
     const std::vector<int> before = order_;
     std::vector<Group> groups;
     while (!open.empty()) groups.push_back(take_group(open));
-    const std::set<int> again = computed_again(space, groups);
     std::vector<Group> copies(groups.size());
-    for (size_t g = 0; g < groups.size(); ++g) copies[g] = copy_producers(space, groups, g, again);
-    bool any = false;
+    copy_producers(space, groups, copies);
+    std::vector<std::optional<Joint>> plans = plans_of(space, groups, copies);
     for (size_t g = 0; g < groups.size(); ++g) {
-      groups[g].insert(groups[g].begin(), copies[g].begin(), copies[g].end());
-      any = make_rows(space, groups[g]) || any;
+      if (plans[g] || copies[g].empty()) continue;
+      remove(groups, copies);  // a group that is none has to find what it reads
+      plans = plans_of(space, groups, copies);
+      break;
     }
+    bool any = false;
+    for (const std::optional<Joint>& plan : plans)
+      if (plan) make_rows(space, *plan), any = true;
     if (!any) order_ = before;
   }
 
@@ -302,112 +307,145 @@ class RowJoining {
     return std::any_of(begin, end, [&](int id) { return known_[index(id)].changes.contains(slot); });
   }
 
-  // Copies of the steps that make what the group takes of these slots; it then takes what they make.
-  Group copy_producers(const RowSpace& space, const std::vector<Group>& groups, size_t to, const std::set<int>& again) {
-    std::set<int> taken;
-    std::ranges::copy_if(again, std::inserter(taken, taken.end()), [&](int slot) { return takes(groups[to], slot); });
-    if (taken.empty()) return {};
-    const std::optional<std::set<int>> made_by = producers(space, groups, to, taken, again);
-    check_internal(made_by.has_value(), "what was to be computed again cannot be");
-    std::map<int, int> renamed;
-    for (const int id : *made_by)
-      for (const Touch& touch : known_[index(id)].touches)
-        if (touch.writes && !renamed.contains(touch.slot)) {
-          const auto fresh = static_cast<int>(program_.slots.size());
-          program_.slots.push_back(Slot(program_.slots[index(touch.slot)]));
-          renamed[touch.slot] = fresh;
-          allocations_[fresh] = 0;
-        }
-    const auto rename = [&](int id, bool is_new) {
-      const auto name = [&](int slot) { return renamed.contains(slot) ? renamed.at(slot) : slot; };
-      for_each_slot(steps_[index(id)], [&](int& slot) {
-        references_[slot] -= is_new ? 0 : 1;
-        slot = name(slot);
-        ++references_[slot];
-      });
-      for (Touch& touch : known_[index(id)].touches) touch.slot = name(touch.slot);
-    };
-    Group copies;
-    for (const int id : order_) {
-      if (!made_by->contains(id)) continue;
-      copies.push_back(static_cast<int>(steps_.size()));
-      steps_.push_back(Step(steps_[index(id)]));
-      known_.push_back(KnownStep(known_[index(id)]));
-      taken_.push_back(false);
-      rename(copies.back(), true);
+  // For each group, copies of the steps that make what had better be made again; it then takes what they make.
+  void copy_producers(const RowSpace& space, const std::vector<Group>& groups, std::vector<Group>& copies) {
+    const std::set<int> again = computed_again(space, groups);
+    std::vector<std::optional<std::set<int>>> made_by(groups.size());
+    for (size_t g = 0; g < groups.size(); ++g) {
+      std::set<int> taken;
+      std::ranges::copy_if(again, std::inserter(taken, taken.end()), [&](int slot) { return takes(groups[g], slot); });
+      if (!taken.empty()) made_by[g] = producers(space, groups, g, taken, again);
     }
-    for (const int id : groups[to]) rename(id, false);
-    return copies;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      if (!made_by[g]) continue;
+      std::map<int, int> names;
+      for (const int id : *made_by[g])
+        for (const Touch& touch : known_[index(id)].touches)
+          if (touch.writes && !names.contains(touch.slot)) {
+            const auto fresh = static_cast<int>(program_.slots.size());
+            program_.slots.push_back(Slot(program_.slots[index(touch.slot)]));
+            names[touch.slot] = fresh;
+            allocations_[fresh] = 0;
+          }
+      for (const int id : order_) {
+        if (!made_by[g]->contains(id)) continue;
+        copies[g].push_back(static_cast<int>(steps_.size()));
+        steps_.push_back(Step(steps_[index(id)]));
+        known_.push_back(KnownStep(known_[index(id)]));
+        taken_.push_back(false);
+        for_each_slot(steps_.back(), [this](int slot) { ++references_[slot]; });
+        rename(copies[g].back(), copied_);  // as the step was before its own group took copies
+        rename(copies[g].back(), names);
+      }
+      for (const int id : groups[g]) rename(id, names);
+      for (const auto& [slot, fresh] : names) copied_[fresh] = slot;
+    }
+  }
+  void remove(const std::vector<Group>& groups, std::vector<Group>& copies) {
+    for (const Group& group : groups)
+      for (const int id : group) rename(id, copied_);
+    for (Group& group : copies)
+      for (const int id : std::exchange(group, {}))
+        for_each_slot(steps_[index(id)], [this](int slot) { --references_[slot]; });
+  }
+  void rename(int id, const std::map<int, int>& names) {
+    const auto name = [&](int slot) { return names.contains(slot) ? names.at(slot) : slot; };
+    for_each_slot(steps_[index(id)], [&](int& slot) {
+      --references_[slot];
+      slot = name(slot);
+      ++references_[slot];
+    });
+    std::vector<Touch> touches = std::move(known_[index(id)].touches);
+    for (Touch& touch : touches) touch.slot = name(touch.slot);
+    known_[index(id)] = rows_.known(steps_[index(id)]);
+    known_[index(id)].touches = std::move(touches);
   }
 
   // ---- the step ----------------------------------------------------------------------------------------------------------
 
-  // Makes one step of those that touch what nobody else does, if that spares a product's operand.
-  bool make_rows(const RowSpace& space, const Group& group) {
+  // A step to be: what it keeps of some rows, its steps, and those of the group that come before or behind it.
+  struct Joint {
     Slots between;
-    bool spares = false;
+    Group members, before, after;
+  };
+
+  std::vector<std::optional<Joint>> plans_of(const RowSpace& space, const std::vector<Group>& groups,
+                                             const std::vector<Group>& copies) const {
+    std::vector<std::optional<Joint>> plans;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      Group all = copies[g];
+      all.insert(all.end(), groups[g].begin(), groups[g].end());
+      plans.push_back(plan_of(space, all, !copies[g].empty()));
+    }
+    return plans;
+  }
+
+  // Those that touch what nobody else does, if that spares the operand of a product; `has_copies`: or if something else
+  // has been spared.
+  std::optional<Joint> plan_of(const RowSpace& space, const Group& group, bool has_copies) const {
+    Joint plan;
     for (const int id : group)
       for (const Touch& touch : known_[index(id)].touches)
         if (touch.writes && touch.by == By::rows && is_all(references_in(group, touch.slot), touch.slot))
-          between.insert(touch.slot);
-    Group members, others;
+          plan.between.insert(touch.slot);
+    bool spares = has_copies;
+    Several members, behind;
     for (const int id : group) {
+      const KnownStep& step = known_[index(id)];
       bool takes_part = false;
-      for (const Touch& touch : known_[index(id)].touches) {
-        if (!between.contains(touch.slot)) continue;
+      for (const Touch& touch : step.touches) {
+        if (!plan.between.contains(touch.slot)) continue;
         takes_part = true;
         spares = spares || (!touch.writes && elements(touch.slot) >= kWorthIt && rows_.is_large(space, touch.slot) &&
                             std::holds_alternative<Matmul>(steps_[index(id)].op));
       }
-      (takes_part ? members : others).push_back(id);
+      if (takes_part) {
+        if (behind.conflicts(step)) return {};
+        members.add(step);
+        plan.members.push_back(id);
+      } else if (members.conflicts(step) || behind.conflicts(step)) {
+        behind.add(step);
+        plan.after.push_back(id);
+      } else {
+        plan.before.push_back(id);
+      }
     }
-    if (!spares || !set_apart(group, members, others)) return false;
-    Rows rows{space.extents, in_buffers(members, between), {}};
+    return spares ? std::optional<Joint>(std::move(plan)) : std::nullopt;
+  }
+
+  void make_rows(const RowSpace& space, const Joint& plan) {
+    put_together(plan);
+    Rows rows{space.extents, in_buffers(plan.members, plan.between), {}};
     Several all;
-    for (const int id : members) {
+    for (const int id : plan.members) {
       if (auto* launch = std::get_if<Launch>(&steps_[index(id)].op))
         for (size_t i = 0; i < launch->args.size(); ++i)
-          if (between.contains(launch->args[i].slot)) plan_.kernels[index(launch->kernel)].buffers[i].streaming = false;
+          if (plan.between.contains(launch->args[i].slot))
+            plan_.kernels[index(launch->kernel)].buffers[i].streaming = false;
       all.add(known_[index(id)]);
       taken_[index(id)] = true;
       rows.steps.push_back(std::move(steps_[index(id)]));
     }
     name(rows);
-    const int last = members.back();
+    const int last = plan.members.back();
     known_[index(last)] = {std::move(all.used), std::move(all.changes), all.ordered};
-    std::erase_if(order_, [&](int id) { return id != last && std::ranges::find(members, id) != members.end(); });
+    const std::set<int> members(plan.members.begin(), plan.members.end());
+    std::erase_if(order_, [&](int id) { return id != last && members.contains(id); });
     joined_[last] = std::move(rows);
-    between_.merge(between);
-    return true;
+    between_.insert(plan.between.begin(), plan.between.end());
   }
 
-  // Puts steps of the group that are no part of the new step before or behind it. False where neither will do.
-  bool set_apart(const Group& group, const Group& members, const Group& others) {
-    if (others.empty()) return true;
-    const std::set<int> taken(members.begin(), members.end());
-    Group before, after;
-    Several seen, behind;
-    for (const int id : group) {
-      const KnownStep& step = known_[index(id)];
-      if (taken.contains(id)) {
-        if (behind.conflicts(step)) return false;
-        seen.add(step);
-      } else if (seen.conflicts(step) || behind.conflicts(step)) {
-        behind.add(step);
-        after.push_back(id);
-      } else {
-        before.push_back(id);
-      }
-    }
-    for (const int id : members)
-      if (std::cmp_less(id, first_copy_)) before.push_back(id);
-    before.insert(before.end(), after.begin(), after.end());
-    const std::set<int> moved(before.begin(), before.end());
+  void put_together(const Joint& plan) {
+    if (plan.before.empty() && plan.after.empty()) return;
+    Group steps = plan.before;
+    std::ranges::copy_if(plan.members, std::back_inserter(steps),
+                         [this](int id) { return std::cmp_less(id, first_copy_); });
+    steps.insert(steps.end(), plan.after.begin(), plan.after.end());
+    const std::set<int> moved(steps.begin(), steps.end());
     const auto is_moved = [&](int id) { return moved.contains(id); };
     const auto begin = std::ranges::find_if(order_, is_moved);
     const auto end = std::find_if(order_.rbegin(), order_.rend(), is_moved).base();
-    put_in_order(begin, end, before);
-    return true;
+    put_in_order(begin, end, steps);
   }
 
   // Slots one after the other share a buffer where the first is not needed any more, or is read as the next is written.
@@ -475,6 +513,7 @@ class RowJoining {
   std::vector<bool> taken_;         // by step: it is part of another one
   std::map<int, Rows> joined_;      // by the last of their steps, in the place of which they come
   std::map<int, int> allocations_;  // by slot
+  std::map<int, int> copied_;       // slots of copies: what they are copies of
   Slots between_;
 };
 
