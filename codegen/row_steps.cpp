@@ -141,4 +141,38 @@ bool RowSteps::may_fail(const Launch& launch) const {
   return std::ranges::any_of(messages, [](const std::string& message) { return !message.empty(); });
 }
 
+std::vector<Between> in_buffers(const Program& program, std::span<const Step> steps,
+                                std::span<const std::vector<Touch>> touches, const Slots& between,
+                                std::span<const SharePair> shareable) {
+  struct Life {
+    int slot;
+    size_t last;
+    bool summed;
+  };
+  const auto slot_of = [&](int slot) -> const Slot& { return program.slots[static_cast<size_t>(slot)]; };
+  std::vector<Between> made;
+  std::vector<Life> buffers;
+  for (size_t at = 0; at < steps.size(); ++at)
+    for (const Touch& touch : touches[at]) {
+      if (!touch.writes || !between.contains(touch.slot)) continue;
+      Life life{touch.slot, at, false};
+      for (size_t k = at; k < steps.size(); ++k)
+        for (const Touch& other : touches[k])
+          if (other.slot == touch.slot) life.last = k, life.summed = life.summed || other.by == By::sum;
+      const auto* launch = std::get_if<Launch>(&steps[at].op);
+      const auto buffer = std::ranges::find_if(buffers, [&](const Life& old) {
+        const Slot &one = slot_of(old.slot), &other = slot_of(touch.slot);
+        return !old.summed && one.shape == other.shape && size_of(one.dtype) == size_of(other.dtype) &&
+               (old.last < at ||
+                (old.last == at && launch && reads_in_place(*launch, touch.slot, old.slot, shareable)));
+      });
+      made.push_back({touch.slot, static_cast<int>(buffer - buffers.begin())});
+      if (buffer == buffers.end())
+        buffers.push_back(life);
+      else
+        *buffer = life;
+    }
+  return made;
+}
+
 }  // namespace tandem

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "codegen/plan.h"
 #include "codegen/steps.h"
 
 namespace tandem {
@@ -63,5 +64,11 @@ class RowSteps {
   const Program& program_;
   std::span<const Kernel> kernels_;
 };
+
+// Buffers for what is between the steps of a `Rows`, which touch these: slots one after the other share one where the
+// first is not needed any more, or is read as the next is written. Sums come last: what they read stays.
+std::vector<Between> in_buffers(const Program& program, std::span<const Step> steps,
+                                std::span<const std::vector<Touch>> touches, const Slots& between,
+                                std::span<const SharePair> shareable);
 
 }  // namespace tandem

@@ -415,7 +415,8 @@ class RowJoining {
 
   void make_rows(const RowSpace& space, const Joint& plan) {
     put_together(plan);
-    Rows rows{space.extents, in_buffers(plan.members, plan.between), {}};
+    Rows rows{space.extents, {}, {}};
+    std::vector<std::vector<Touch>> touches;
     Several all;
     for (const int id : plan.members) {
       if (auto* launch = std::get_if<Launch>(&steps_[index(id)].op))
@@ -423,9 +424,11 @@ class RowJoining {
           if (plan.between.contains(launch->args[i].slot))
             plan_.kernels[index(launch->kernel)].buffers[i].streaming = false;
       all.add(known_[index(id)]);
+      touches.push_back(known_[index(id)].touches);
       taken_[index(id)] = true;
       rows.steps.push_back(std::move(steps_[index(id)]));
     }
+    rows.between = in_buffers(program_, rows.steps, touches, plan.between, shareable_);
     name(rows);
     const int last = plan.members.back();
     known_[index(last)] = {std::move(all.used), std::move(all.changes), all.ordered};
@@ -446,39 +449,6 @@ class RowJoining {
     const auto begin = std::ranges::find_if(order_, is_moved);
     const auto end = std::find_if(order_.rbegin(), order_.rend(), is_moved).base();
     put_in_order(begin, end, steps);
-  }
-
-  // Slots one after the other share a buffer where the first is not needed any more, or is read as the next is written.
-  // Sums come last: what they read stays.
-  std::vector<Between> in_buffers(const Group& members, const Slots& between) const {
-    struct Life {
-      int slot;
-      size_t last;
-      bool summed;
-    };
-    std::vector<Between> made;
-    std::vector<Life> buffers;
-    for (size_t at = 0; at < members.size(); ++at)
-      for (const Touch& touch : known_[index(members[at])].touches) {
-        if (!touch.writes || !between.contains(touch.slot)) continue;
-        Life life{touch.slot, at, false};
-        for (size_t k = at; k < members.size(); ++k)
-          for (const Touch& other : known_[index(members[k])].touches)
-            if (other.slot == touch.slot) life.last = k, life.summed = life.summed || other.by == By::sum;
-        const auto* launch = std::get_if<Launch>(&steps_[index(members[at])].op);
-        const auto buffer = std::ranges::find_if(buffers, [&](const Life& old) {
-          const Slot &one = program_.slots[index(old.slot)], &other = program_.slots[index(touch.slot)];
-          return !old.summed && one.shape == other.shape && size_of(one.dtype) == size_of(other.dtype) &&
-                 (old.last < at ||
-                  (old.last == at && launch && reads_in_place(*launch, touch.slot, old.slot, shareable_)));
-        });
-        made.push_back({touch.slot, static_cast<int>(buffer - buffers.begin())});
-        if (buffer == buffers.end())
-          buffers.push_back(life);
-        else
-          *buffer = life;
-      }
-    return made;
   }
 
   // Profiles and inspection know the products by the origin of the step.
