@@ -42,10 +42,13 @@ class Lifetimes {
       nested(block[i], kept, last, i);
       if (const Launch* launch = launch_of(block[i])) reuse(*launch, out, without_operands(dead, block[i]));
       if (const auto* copy = std::get_if<Copy>(&block[i].op)) {
-        const Launch* filler = i + 1 < block.size() ? launch_of(block[i + 1]) : nullptr;
+        // What comes in between copies more of the same.
+        size_t next = i + 1;
+        while (next < block.size() && goes_on(*copy, block[next])) ++next;
+        const Launch* filler = next < block.size() ? launch_of(block[next]) : nullptr;
         const int from = copy->from.slot;
-        const bool dies_next = filler && !without_operands({from}, block[i + 1]).empty() && mine.contains(from) &&
-                               !kept.contains(from) && last.at(from) == i + 1;
+        const bool dies_next = filler && !without_operands({from}, block[next]).empty() && mine.contains(from) &&
+                               !kept.contains(from) && last.at(from) == next;
         if (dead.contains(from) || (dies_next && replaces(*filler, copy->to.slot, from))) reuse(*copy, out);
       }
       out.push_back(std::move(block[i]));
@@ -83,6 +86,13 @@ class Lifetimes {
       run(loop->condition, condition_kept, {});
       run(loop->body, body_kept, carried);
     }
+  }
+
+  static bool goes_on(const Copy& copy, const Step& step) {
+    const auto* more = std::get_if<Copy>(&step.op);
+    return more && more->from.slot == copy.from.slot && more->to.slot == copy.to.slot &&
+           more->from.offset == more->to.offset && more->from.shape == more->to.shape &&
+           more->from.strides == more->to.strides;
   }
 
   // A launch that follows a product runs while others of its blocks still read the operands.

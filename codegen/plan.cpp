@@ -78,6 +78,7 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
   join_epilogues(program, builder.plan, builder.rows_of, builder.shareable, elements);
   mark_staying(program.body, builder.plan.kernels);
   plan_lifetimes(program, builder.shareable);
+  if (builder.on_cpu()) tile_loops(program, builder.plan.kernels, [&](const Dim& size) { return builder.dim(size); });
   builder.compile();
   verify(program);
   builder.plan.program = builder.program;

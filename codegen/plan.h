@@ -56,15 +56,19 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
                 const PlanOptions& options = {}, std::stop_token stop = {});
 
 // Lifetimes (codegen/lifetime.cpp): releases every buffer after its last use, and lets the output of a kernel take over
-// an input that dies in it where each element is read before it is written.
+// an input that dies in it where each element is read before it is written, or is not written.
 struct SharePair {
   int kernel;  // index into Program::kernels
   int output;  // argument numbers of the launch
   int input;
 };
-// Whether the launch reads of `from` nothing but the very element of `to` that it is about to write.
+// Whether the launch reads of `from` nothing but the very element of `to` that it is about to write, and what it does not
+// write.
 bool reads_in_place(const Launch& launch, int to, int from, std::span<const SharePair> shareable);
 void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
+// After that (codegen/tiling.cpp): loops learn which of their rounds may be done together. `dim`: the number of a size in the
+// program's table.
+void tile_loops(Program& program, std::span<Kernel> kernels, const std::function<DimRef(const Dim&)>& dim);
 // Before that (codegen/products.cpp): a launch that a product can run on its blocks becomes a part of the product's step.
 // `rows_of`: by number of the kernel. `elements`: of a slot, roughly. The plan's library nodes get the names of the new
 // steps.  Not where an operand of the product that dies with it would be there beside a result, which takes more memory.

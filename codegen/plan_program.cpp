@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "passes/relax.h"
 #include "runtime/parallel.h"
@@ -10,6 +11,7 @@ namespace tandem {
 
 namespace {
 
+constexpr int64_t kFewSteps = 4;                // of an access along one axis, to be looked at one by one
 constexpr int64_t kTiles = 4, kManyTiles = 32;  // of columns, for a thread at a time, and from how many on
 
 // Whether tiles of columns are read from memory: neighbouring ones then belong together (codegen/llvm/emit).
@@ -17,6 +19,55 @@ bool reads_far(const Kernel& kernel) {
   return is_column_mode(kernel) && std::ranges::any_of(kernel.buffers, [](const KernelBuffer& buffer) {
            return buffer.streaming && buffer.role == BufferRole::input;
          });
+}
+
+struct Walk {
+  int64_t extent, stride;  // the stride is positive
+};
+
+// Whether steps along the axes, fewer than there are points, lead as far as `distance`. Axes from the largest stride on.
+bool leads_to(std::span<const Walk> axes, int64_t distance) {
+  if (axes.empty()) return distance == 0;
+  const auto& [extent, stride] = axes[0];
+  int64_t rest = 0;  // what the other axes can do
+  for (const Walk& axis : axes.subspan(1)) rest += (axis.extent - 1) * axis.stride;
+  const int64_t first = std::max(1 - extent, (distance - rest) / stride - 1);
+  const int64_t last = std::min(extent - 1, (distance + rest) / stride + 1);
+  if (last - first > kFewSteps) return true;  // as far as is known
+  for (int64_t steps = first; steps <= last; ++steps)
+    if (std::abs(distance - steps * stride) <= rest && leads_to(axes.subspan(1), distance - steps * stride))
+      return true;
+  return false;
+}
+
+// Whether two accesses that walk alike have no element in common, whatever the sizes are: neither at any point has one
+// that the other has at another.
+bool are_apart(const LoweredKernel& lowered, const Access& a, const Access& b) {
+  const auto size = [&](const Coef& coef) {
+    return coef.literal ? Dim(coef.value) : lowered.vals[static_cast<size_t>(coef.value)];
+  };
+  if (a.strides != b.strides || !a.gathers.empty() || !b.gathers.empty()) return false;
+  const Dim distance = size(a.offset) - size(b.offset);
+  Dim span = 1;
+  std::vector<Walk> axes;
+  bool constant = distance.is_constant();
+  for (size_t k = 0; k < a.strides.size(); ++k) {
+    const Dim extent = size(lowered.kernel.axes[k].extent), stride = size(a.strides[k]);
+    if (extent.is(1) || stride.is(0)) continue;
+    if (stride.is_constant() && stride.constant() < 0) return false;
+    span = span + (extent - Dim(1)) * stride;
+    constant = constant && extent.is_constant() && stride.is_constant();
+    if (constant) axes.push_back({extent.constant(), stride.constant()});
+  }
+  if (constant) {
+    std::ranges::sort(axes, std::ranges::greater{}, &Walk::stride);
+    return !leads_to(axes, distance.constant());
+  }
+  const auto beyond = [&](const Dim& from) {
+    const Dim rest = from - span;
+    return rest.is_constant() && rest.constant() >= 0;
+  };
+  return beyond(distance) || beyond(Dim(0) - distance);
 }
 
 }  // namespace
@@ -90,10 +141,15 @@ void ProgramBuilder::note_shareable(const LoweredKernel& lowered, int kernel) {
       for (size_t i = 0; i < k.accesses.size() && safe; ++i) {
         const Access& in = k.accesses[i];
         if (in.buffer != static_cast<int>(b)) continue;
-        safe = false;  // unless one of the writes (two, of complex numbers) is to the same places
-        for (size_t w = 0; w < k.accesses.size() && in.gathers.empty(); ++w)
-          safe = safe || (k.accesses[w].buffer == out.buffer && k.accesses[w].offset == in.offset &&
-                          k.accesses[w].strides == in.strides && read_last[i] <= written[w]);
+        // One of the writes (two, of complex numbers) is to the same places, or all are to others.
+        bool same = false, apart = true;
+        for (size_t w = 0; w < k.accesses.size() && in.gathers.empty(); ++w) {
+          if (k.accesses[w].buffer != out.buffer) continue;
+          same = same || (k.accesses[w].offset == in.offset && k.accesses[w].strides == in.strides &&
+                          read_last[i] <= written[w]);
+          apart = apart && are_apart(lowered, in, k.accesses[w]);
+        }
+        safe = in.gathers.empty() && (same || apart);
       }
       if (safe) shareable.push_back({kernel, out.buffer, static_cast<int>(b)});
     }

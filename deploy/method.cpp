@@ -168,8 +168,21 @@ void describe(Wire& wire, Branch& s) {
   wire(s.predicate, s.then_block, s.else_block);
 }
 template <class Wire>
+void describe(Wire& wire, TimeTiling::Array& s) {
+  wire(s.old, s.made, s.allocated, s.names);
+}
+template <class Wire>
+void describe(Wire& wire, TimeTiling::Touches& s) {
+  wire(s.reads, s.writes);
+}
+template <class Wire>
+void describe(Wire& wire, TimeTiling& s) {
+  wire(s.arrays, s.others, s.launches, s.origin);
+}
+template <class Wire>
 void describe(Wire& wire, Loop& s) {
   wire(s.condition, s.predicate, s.body, s.carried);
+  if (wire.version() >= 5) wire(s.tiling);
 }
 template <class Wire>
 void describe(Wire& wire, HostCall& s) {
@@ -180,7 +193,7 @@ void describe(Wire& wire, CheckIndex& s) {
   wire(s.indices, s.size, s.axis, s.origin, s.function, s.failure);
 }
 
-// A product of version 4 may go on to another one by way of its launch; this is what has become of it.
+// A product of versions 4 and 5 may go on to another one by way of its launch; this is what has become of it.
 struct Onward {
   View a, b, out;
 };
@@ -217,7 +230,8 @@ void describe_step(Wire& wire, Step& step, std::index_sequence<K...>) {
   };
   (each.template operator()<K>(), ...);
   if constexpr (Wire::kReads)
-    if (wire.version() == 4 && std::holds_alternative<Matmul>(step.op)) describe_onward(wire, step);
+    if ((wire.version() == 4 || wire.version() == 5) && std::holds_alternative<Matmul>(step.op))
+      describe_onward(wire, step);
 }
 template <class Wire>
 void describe(Wire& wire, Step& step) {

@@ -221,7 +221,7 @@ TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs at
   return run_on(op, inputs, std::move(attrs));
 }
 
-bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target) {
+bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target, Casting casting) {
   const Tensor& x = *inputs[target];
   if (!is_pointwise(op, inputs) || !op.attrs.empty() || Autocast::current() || Recorder::current() ||
       result_checks() != 0 || !x.writable || !has_places_apart(x))
@@ -236,7 +236,8 @@ bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t tar
   if (op.accepts == Accepts::promote_to_float && !is_inexact(x.dtype)) return false;
   const OperationScope scope(op);
   const bool squares = target == 0 && is_square(op, inputs);
-  if (!run_pointwise(squares ? tandem::op("square") : op, squares ? inputs.first(1) : inputs, {}, target)) return false;
+  if (!run_pointwise(squares ? tandem::op("square") : op, squares ? inputs.first(1) : inputs, {}, {{target, casting}}))
+    return false;
   changed(x);
   return true;
 }

@@ -2,7 +2,7 @@
 // dtypes and layout class. Pointwise operations share one program for all sizes; the others are planned per shape
 // (their kernels are shared all the same).
 #pragma once
-#include "frontend/tensor.h"
+#include "frontend/eager_pointwise.h"
 #include "runtime/profile.h"
 #include "runtime/program.h"
 
@@ -10,9 +10,11 @@ namespace tandem {
 
 TensorRef run_eager(const OpDef& op, std::span<const TensorRef> inputs, Attrs attrs);
 // Computes a pointwise operation into its input number `target`, without memory for the result. Returns false, and has
-// done nothing, where somebody could tell: the result has another shape or kind of number, the target's elements are not
-// apart, another input may share some, or gradients, checks or a capture want to see the result.
-bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target);
+// done nothing, where somebody could tell: the result has another shape or kind of number (another dtype, if there is to be
+// no casting), the target's elements are not apart, another input may share some, or gradients, checks or a capture want
+// to see the result.
+bool run_in_place(const OpDef& op, std::span<const TensorRef> inputs, size_t target,
+                  Casting casting = Casting::same_kind);
 
 bool on_same_device(std::span<const TensorRef> inputs);
 // On the device of those that have axes; others follow them there, as Python's numbers do. Throws Error{backend} where

@@ -50,13 +50,14 @@ Sizes broadcast_sizes(const OpDef& op, std::span<const TensorRef> inputs) {
 }
 
 // Walked as the result is laid out, row by row, or as the target lies in memory.
-Domain merged(std::span<const TensorRef> inputs, const Sizes& out, std::optional<size_t> target) {
+Domain merged(std::span<const TensorRef> inputs, const Sizes& out, std::optional<Target> target) {
   Domain d;
   d.inputs = static_cast<int>(inputs.size());
   const int rank = out.size();
   int order[kMaxRank] = {};  // from the innermost axis to the outermost
   for (int k = 0; k < rank; ++k) order[k] = rank - 1 - k;
-  const Sizes* const given = target && inputs[*target]->rank() == rank ? &inputs[*target]->strides : nullptr;
+  const Sizes* const given =
+      target && inputs[target->input]->rank() == rank ? &inputs[target->input]->strides : nullptr;
   if (given)
     std::sort(order, order + rank, [&](int a, int b) {
       const int64_t of_a = std::abs((*given)[a]), of_b = std::abs((*given)[b]);
@@ -135,7 +136,7 @@ PointwiseLayout layout_of(const Domain& d) {
 
 // Null: the result has another kind of number than the input that it is to be written to.
 std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs,
-                                              const Domain& d, const PointwiseLayout& l, std::optional<size_t> target) {
+                                              const Domain& d, const PointwiseLayout& l, std::optional<Target> target) {
   Graph graph;
   ShapeEnv env;
   Shape extents;
@@ -165,12 +166,15 @@ std::shared_ptr<const Program> plan_pointwise(const OpDef& op, std::span<const T
   // Without a full operand (x[:, 1] + y[1, :]) the shapes still broadcast to the extents.
   Value result = builder.emit(op, values, attrs);
   if (target) {
-    const DType dtype = inputs[*target]->dtype;
-    if (info(result.dtype()).kind > info(dtype).kind) return nullptr;
+    const DType dtype = inputs[target->input]->dtype;
+    const bool fits =
+        target->casting == Casting::none ? result.dtype() == dtype : info(result.dtype()).kind <= info(dtype).kind;
+    if (!fits) return nullptr;
     if (result.dtype() != dtype) result = builder.emit("cast", {result}, {dtype});
   }
   graph.results = {result.id};
-  return plan_eagerly(std::move(graph), env.hints(), inputs[0]->device, target);
+  const std::optional<size_t> written = target ? std::optional(target->input) : std::nullopt;
+  return plan_eagerly(std::move(graph), env.hints(), inputs[0]->device, written);
 }
 
 }  // namespace
@@ -181,7 +185,7 @@ bool is_pointwise(const OpDef& op, std::span<const TensorRef> inputs) {
 }
 
 TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs,
-                        std::optional<size_t> target) {
+                        std::optional<Target> target) {
   if (!op.has(Trait::mixed) || op.name == "where") {
     // Dtype errors carry the operation's own message.
     for (const TensorRef& input : inputs) {
@@ -198,7 +202,7 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, cons
     }
   }
   const Sizes out_sizes = broadcast_sizes(op, inputs);
-  if (target && !(inputs[*target]->sizes == out_sizes)) return nullptr;
+  if (target && !(inputs[target->input]->sizes == out_sizes)) return nullptr;
   const Domain d = merged(inputs, out_sizes, target);
   const PointwiseLayout l = layout_of(d);
   EagerKey key(op, attrs);
@@ -210,7 +214,7 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, cons
     key.add(static_cast<int64_t>(inputs[u]->dtype) | static_cast<int64_t>(l.broadcast[i]) << 8 |
             static_cast<int64_t>(l.contiguous[i]) << 32 | l.inner[i] << 33);
   }
-  if (target) key.add(static_cast<int64_t>(*target) + 1);
+  if (target) key.add((static_cast<int64_t>(target->input) + 1) << 1 | static_cast<int64_t>(target->casting));
   key.add(inputs[0]->device);
   const auto make = [&] { return EagerProgram{plan_pointwise(op, inputs, attrs, d, l, target), {}}; };
   const Program* const found = find_eager_program(key, make).program.get();
@@ -221,7 +225,7 @@ TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, cons
     buffers[i] = {inputs[i]->storage, static_cast<char*>(inputs[i]->data) + d.starts[i] * size_of(inputs[i]->dtype)};
   if (target) {
     run(program, {buffers, inputs.size()}, l.symbols, {});
-    return inputs[*target];
+    return inputs[target->input];
   }
   Buffer out;
   run(program, {buffers, inputs.size()}, l.symbols, {&out, 1});

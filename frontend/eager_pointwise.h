@@ -11,9 +11,17 @@ constexpr size_t kMaxPointwiseInputs = 4;
 // Whether it is one that can be run so, given all of its inputs.
 bool is_pointwise(const OpDef& op, std::span<const TensorRef> inputs);
 
-// With a `target`, the number of an input, the result goes there, in its dtype; null: it cannot. No element of the target may
-// lie at two places of it, and the other inputs either are the very same elements or lie elsewhere.
+enum class Casting : bool { none, same_kind };
+
+// An input that the result goes to.
+struct Target {
+  size_t input;
+  Casting casting;  // of the result to its dtype
+};
+
+// Null: the result cannot go to the target. No element of the target may lie at two places of it, and the other inputs either
+// are the very same elements or lie elsewhere.
 TensorRef run_pointwise(const OpDef& op, std::span<const TensorRef> inputs, const Attrs& attrs,
-                        std::optional<size_t> target = {});
+                        std::optional<Target> target = {});
 
 }  // namespace tandem

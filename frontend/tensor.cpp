@@ -68,6 +68,11 @@ bool is_weak(const TensorRef& tensor) { return tensor->recorded && tensor->recor
 TensorRef converted_inputs_call(const OpDef& op, std::vector<TensorRef> inputs, Attrs attrs) {
   if (Recorder* recorder = Recorder::current(); recorder && recorder->is_weak_result(op, inputs))
     return recorder->record(op, inputs, std::move(attrs));  // as Python computes with numbers
+  if (op.name == "mean" &&
+      !Recorder::current()) {  // no copy of the elements is made, which compiled code does not, either
+    attrs.emplace_back(default_dtype());
+    return call(tandem::op("mean_of_integers"), inputs, std::move(attrs));
+  }
   // Only the promoted dtype counts: int + float is fine for an operation on floats.
   std::optional<DType> strong;
   for (const TensorRef& input : inputs)

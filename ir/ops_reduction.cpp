@@ -389,6 +389,23 @@ std::vector<OpDef> reduction_ops() {
                   .onnx = "compose",
                   .doc = "Return how many elements over axes are not zero.",
                   .samples = with_empty});
+  rows.push_back({.name = "mean_of_integers",
+                  .inputs = {"x"},
+                  .attrs = {kAxis, kKeep, kDType},
+                  .traits = static_cast<uint32_t>(Trait::internal),
+                  .infer =
+                      [](InferContext& c) {
+                        TensorType type = reduced(c);
+                        type.dtype = c.get<DType>("dtype");
+                        return type;
+                      },
+                  .lower = [](Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) -> Value {
+                    return b.emit("mean", {cast(x[0], std::get<DType>(attrs[2]))}, {attrs[0], attrs[1]});
+                  },
+                  .grad = kNotDifferentiable,
+                  .onnx = "compose",
+                  .doc = "Return the arithmetic mean over axes of integers, computed in a dtype of floats.",
+                  .samples = with_empty});
   rows.push_back({.name = "sum_of_products",
                   .inputs = {"x1", "x2"},
                   .attrs = {kAxis, kKeep, {"conjugated", AttrKind::boolean, Attr{false}, "takes the conjugates of x1"}},

@@ -51,20 +51,17 @@ TensorType topk_type(InferContext& c) {
   return out;
 }
 
-// Complex numbers are in order by their real parts, equal ones by their imaginary parts; those with a NaN come after all
-// others: first where only the imaginary part is one, then where only the real part is, then where both are.
+TensorType lexsort_type(InferContext& c) {
+  along(c);
+  for (const TensorType& key : c.inputs)
+    if (key.shape != c.inputs[0].shape)
+      c.fail(ErrorKind::shape, "got keys of shapes {} and {}; need equal shapes", to_text(c.inputs[0].shape),
+             to_text(key.shape));
+  return {DType::i64, c.inputs[0].shape, c.inputs[0].device};
+}
+
 Value complex_order(Builder& b, const Value& x, const Attr& axis, const Attr& descending) {
-  const Value re = b.emit("real", {x}), im = b.emit("imag", {x});
-  const Value nans =
-      cast(b.emit("isnan", {re}), DType::u8) * b.scalar(DType::u8, 2) + cast(b.emit("isnan", {im}), DType::u8);
-  Value order = b.emit("argsort", {im}, {axis, descending, true});
-  const auto refine = [&](const Value& key, const Attr& down) {
-    const Value next = b.emit("argsort", {b.emit("take_along_axis", {key, order}, {axis})}, {axis, down, true});
-    order = b.emit("take_along_axis", {order, next}, {axis});
-  };
-  refine(re, descending);
-  refine(nans, Attr{false});
-  return order;
+  return b.emit("lexsort", {x}, {axis, descending});
 }
 
 Value complex_argsort(Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) {
@@ -228,6 +225,17 @@ std::vector<OpDef> sorting_ops() {
        .doc = "Return the int64 indices that sort a tensor along an axis, in the order of `sort`.",
        .example = "td.argsort(td.asarray([3, 1, 2]))  # tensor([1, 2, 0])",
        .samples = samples},
+      {.name = "lexsort",
+       .inputs = {"keys"},
+       .attrs = {kLast, kDescending},
+       .traits = Trait::internal | Trait::mixed | Trait::variadic | Trait::complex,
+       .infer = lexsort_type,
+       .lower = Structure::library,
+       .grad = kNotDifferentiable,
+       .onnx = "rule: TopK",
+       .doc = "Return the int64 indices that sort along an axis by the last key, in the order of `sort`; where it is "
+              "equal by the one before it, and so on. Complex numbers with a NaN come last: first where only the "
+              "imaginary part is one, then where only the real part is."},
       {.name = "topk_indices",
        .inputs = {"x"},
        .attrs = {{"k", AttrKind::integer}, kLast, {"largest", AttrKind::boolean, Attr{true}}},

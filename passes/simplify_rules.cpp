@@ -145,6 +145,7 @@ constexpr Rule kRules[] = {
     {"abs of abs",               "abs(abs(x))",                          "abs(x)",                     kNumber},
     {"abs of negative",          "abs(negative(x))",                     "abs(x)",                     kSigned|kFloat},
     {"abs of unsigned",          "abs(x)",                               "x",                          kUnsigned},
+    {"copy to be changed",       "slice_update(copy(x), y)",             "slice_update(x, y)",         kAll},
     {"square of negative",       "square(negative(x))",                  "square(x)",                  kInt},
     {"square of abs",            "square(abs(x))",                       "square(x)",                  kInt},
     {"sign of sign",             "sign(sign(x))",                        "sign(x)",                    kNumber},

@@ -19,6 +19,7 @@
 #include "runtime/parallel.h"
 #include "runtime/put.h"
 #include "runtime/rows.h"
+#include "runtime/tiled_loop.h"
 
 namespace tandem {
 
@@ -45,6 +46,7 @@ struct Failure {
 class CpuFrame : public detail::Frame<CpuFrame> {
  public:
   using Frame::execute;
+  friend class detail::TiledLoop<CpuFrame>;
   CpuFrame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
       : Frame(program, inputs, symbols) {}
   // For steps that somebody else runs one by one: `settles`, whether a failure leaves behind what it should.
@@ -65,7 +67,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]]
       begin(profile, EventKind::kernel, launch.kernel, &op, op.cost * static_cast<double>(dim(op.range)) > kLong);
-    parallel_for(dim(op.range), op.grain, op.cost, [&](int64_t begin, int64_t end) {
+    parallel_for(launch.range, op.grain, op.cost, [&](int64_t begin, int64_t end) {
       launch.run(begin, end, launch.values.data(), launch.pointers.data());
     });
     count(launch, profile);
@@ -81,6 +83,7 @@ class CpuFrame : public detail::Frame<CpuFrame> {
           pointer_count(op.args.size()),
           values(op.vals.size()),
           value_count(op.vals.size()),
+          range(frame.dim(op.range)),
           scratch_bytes(op.scratch_bytes < 0 ? 0 : frame.dim(op.scratch_bytes)) {
       for (size_t i = 0; i < op.args.size(); ++i) pointers[i] = frame.address(op.args[i].slot, op.args[i].offset);
       for (size_t i = 0; i < op.vals.size(); ++i) values[i] = frame.dim(op.vals[i]);
@@ -106,17 +109,17 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     size_t pointer_count;
     detail::Scratch<int64_t, 48> values;
     size_t value_count;
-    int64_t scratch_bytes;
+    int64_t range, scratch_bytes;
     Failure failure;
   };
 
-  void count(const Started& launch, std::optional<ProfileStep>& profile) {
-    ++stats_.launches;
-    launch.kernel->launches.fetch_add(1, std::memory_order_relaxed);
+  void count(const Started& launch, std::optional<ProfileStep>& profile, int64_t times = 1) {
+    stats_.launches += times;
+    launch.kernel->launches.fetch_add(times, std::memory_order_relaxed);
     if (!profile) [[likely]]
       return;
-    profile->read += launch.kernel->bytes_read.evaluate(symbols_);
-    profile->written += launch.kernel->bytes_written.evaluate(symbols_);
+    profile->read += times * launch.kernel->bytes_read.evaluate(symbols_);
+    profile->written += times * launch.kernel->bytes_written.evaluate(symbols_);
   }
   void end(const Started& launch) {
     if (launch.failure.seen.load(std::memory_order_relaxed)) [[unlikely]]
@@ -137,6 +140,8 @@ class CpuFrame : public detail::Frame<CpuFrame> {
     DerivedCopies* outer_;
   };
   LoopScope loop_scope() { return LoopScope(*this); }
+
+  bool rounds_together(const Loop& op) { return detail::TiledLoop<CpuFrame>(*this, op).run(); }
 
   [[noreturn]] void throw_failed_access(const KernelCode& kernel, const int64_t* status) {
     throw Error(ErrorKind::index, access_message(kernel, static_cast<size_t>(status[0] - 1), status[1],

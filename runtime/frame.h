@@ -6,6 +6,7 @@
 //   Storage* versioned_memory(int slot)          as RoutineArray::memory
 //   void copy(int bytes, int rank, sizes, from, from_strides, to, to_strides)   elements of so many bytes
 //   void finish(std::optional<ProfileStep>&)     the step is done, or will be
+//   bool rounds_together(const Loop&)            whether it has run the loop, several rounds at a time
 // Nothing is allocated per step; counters are kept in the frame and added to the global ones at the end.
 #pragma once
 #include <algorithm>
@@ -64,8 +65,12 @@ struct Held {
 };
 
 template <class Machine>
+class TiledLoop;
+
+template <class Machine>
 class Frame {
   friend Machine;  // nobody else makes one
+  friend class TiledLoop<Machine>;
 
   Frame(const Program& program, std::span<const Buffer> inputs, const int64_t* symbols)
       : program_(program), symbols_(symbols), dims_(program.dims.size()), slots_(program.slots.size()) {
@@ -106,8 +111,9 @@ class Frame {
     add(allocated_bytes, stats_.allocated_bytes);
   }
 
-  void run_block(const Block& block) {
-    for (const Step& step : block)
+  void run_block(const Block& block) { run_steps(block); }
+  void run_steps(std::span<const Step> steps) {
+    for (const Step& step : steps)
       std::visit([this](const auto& op) { static_cast<Machine*>(this)->execute(op); }, step.op);
   }
 
@@ -203,17 +209,13 @@ class Frame {
   void execute(const Branch& op) { run_block(machine().truth(op.predicate) ? op.then_block : op.else_block); }
 
   void execute(const Loop& op) {
+    if (op.tiling && machine().rounds_together(op)) return;
     [[maybe_unused]] const auto& scope = machine().loop_scope();
-    Scratch<Held, 16> next(op.carried.size());
     ++loops_;
     for (run_block(op.condition); machine().truth(op.predicate); run_block(op.condition)) {
       if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
       run_block(op.body);
-      for (size_t i = 0; i < op.carried.size(); ++i) next[i] = share(at(op.carried[i].second));
-      for (size_t i = 0; i < op.carried.size(); ++i) {
-        clear(at(op.carried[i].first));
-        at(op.carried[i].first) = next[i];
-      }
+      take_over(op.carried, [](size_t) { return false; });
     }
     --loops_;
   }
@@ -227,6 +229,19 @@ class Frame {
     }
     run_block(op.steps);
     for (const Between& between : op.between) clear(at(between.slot));
+  }
+
+  // All at once; but for those that `stays` says.
+  template <class Stays>
+  void take_over(const std::vector<std::pair<int, int>>& carried, const Stays& stays) {
+    Scratch<Held, 16> next(carried.size());
+    for (size_t i = 0; i < carried.size(); ++i)
+      if (!stays(i)) next[i] = share(at(carried[i].second));
+    for (size_t i = 0; i < carried.size(); ++i) {
+      if (stays(i)) continue;
+      clear(at(carried[i].first));
+      at(carried[i].first) = next[i];
+    }
   }
 
   void execute(const Copy& op) {

@@ -145,6 +145,27 @@ struct Branch {
   Block then_block, else_block;
 };
 
+// Rounds of a loop that may be done several at a time, rows by rows (runtime/time_tiling.h). The body begins with steps that
+// make new arrays of old ones; the steps from `others` on have no part in them.
+struct TimeTiling {
+  // Every round makes a new array, which the next one finds in `old`. It is made in the buffer of `made`, which the body
+  // allocates; where it does not, that is what `old` was a round ago, and is carried, too. `names`: the slots of the body that
+  // one after the other refer to this buffer.
+  struct Array {
+    int old, made;
+    bool allocated;
+    std::vector<int> names;
+  };
+  // What a launch reads of these arrays and writes to new ones, along the axes of its kernel.
+  struct Touches {
+    std::vector<View> reads, writes;
+  };
+  std::vector<Array> arrays;
+  int others;
+  std::vector<Touches> launches;  // one for each that makes arrays
+  OriginRef origin = {};          // of all of them together
+};
+
 // condition; while predicate: { body; the first slots of `carried` take the buffers of the second ones, all at once;
 // condition }. The second slots keep their reference until they are defined again or released.
 struct Loop {
@@ -152,6 +173,7 @@ struct Loop {
   int predicate;
   Block body;
   std::vector<std::pair<int, int>> carried;
+  std::optional<TimeTiling> tiling = {};
 };
 
 // What a step that fails leaves behind: arguments as they are written to so far, and what host[function].failed does

@@ -128,6 +128,23 @@ class Printer {
     carried.reserve(op.carried.size());
     for (const auto& [to, from] : op.carried) carried.push_back(fmt::format("s{} <- s{}", to, from));
     line("}} carry {}", join(carried));
+    if (op.tiling) print(*op.tiling);
+  }
+  void print(const TimeTiling& op) {
+    const auto views = [&](const std::vector<View>& all) {
+      std::vector<std::string> texts;
+      texts.reserve(all.size());
+      for (const View& each : all) texts.push_back(view(each));
+      return join(texts);
+    };
+    line("rounds together {{");
+    ++depth_;
+    for (const TimeTiling::Array& array : op.arrays)
+      line("{}s{} of s{}", array.allocated ? "new " : "", array.made, array.old);
+    for (const TimeTiling::Touches& launch : op.launches)
+      line("launch reads {} writes {}", views(launch.reads), views(launch.writes));
+    --depth_;
+    line("}}");
   }
   void print(const HostCall& op) {
     std::vector<std::string> args;

@@ -257,6 +257,8 @@ class Verifier {
       check_defined(from);
       require(dtype(to) == dtype(from), "a carried value keeps its dtype");
     }
+    if (op.tiling) check(*op.tiling, op);
+    step_ = "carry";
     for (const auto& [to, from] : op.carried) define(to);
     check_block(op.condition);
     step_ = "while";
@@ -264,6 +266,39 @@ class Verifier {
     for (size_t i = 0; i < at_exit.size(); ++i)
       require(!at_exit[i] || defined_[i], "what a loop finds defined it leaves defined");
     defined_ = at_exit;
+  }
+  void check(const TimeTiling& op, const Loop& loop) {
+    step_ = "rounds together";
+    require(0 <= op.others && static_cast<size_t>(op.others) <= loop.body.size() && !op.arrays.empty(),
+            "steps that make arrays come first");
+    std::vector<int> known;
+    for (const TimeTiling::Array& array : op.arrays) {
+      for (const int slot : {array.old, array.made}) check_temporary(slot);
+      const auto is_old = [&](const auto& pair) { return pair.first == array.old; };
+      require(std::ranges::any_of(loop.carried, is_old), "arrays are carried");
+      known.insert(known.end(), {array.old, array.made});
+      for (const int slot : array.names) check_temporary(slot), known.push_back(slot);
+    }
+    size_t launches = 0;
+    for (const Step& step : std::span(loop.body).first(static_cast<size_t>(op.others))) {
+      const auto* launch = std::get_if<Launch>(&step.op);
+      const bool moves = std::holds_alternative<Allocate>(step.op) || std::holds_alternative<Copy>(step.op) ||
+                         std::holds_alternative<Release>(step.op);
+      require(launch || moves, "arrays are made by launches and copies");
+      if (launch) ++launches;
+    }
+    require(launches == op.launches.size() && launches > 0, "it is known what launches touch");
+    for (const TimeTiling::Touches& launch : op.launches) {
+      require(!launch.writes.empty(), "launches write");
+      for (const auto* views : {&launch.reads, &launch.writes})
+        for (const View& view : *views) {
+          require(std::ranges::count(known, view.slot) > 0, "what is touched are the arrays");
+          require(!view.shape.empty() && view.shape.size() == view.strides.size(), "a view has one stride per axis");
+          check_dim(view.offset);
+          check_dims(view.shape);
+          check_dims(view.strides);
+        }
+    }
   }
   void check(const HostCall& op) {
     step_ = "host call";

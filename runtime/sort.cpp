@@ -11,26 +11,15 @@
 #include "runtime/routine.h"
 #include "runtime/sort_keys.h"
 #include "runtime/sort_network.h"
+#include "runtime/sort_order.h"
 #include "runtime/sort_parts.h"
+#include "runtime/sort_rows.h"
 
 namespace tandem {
 
 namespace {
 
-// An array as rows along an axis. Element i of row r is at start(r) + i * step.
-struct Rows {
-  int64_t outer = 1, count = 1, inner = 1;
-
-  Rows(std::span<const int64_t> shape, int64_t axis) : count(shape[static_cast<size_t>(axis)]) {
-    for (size_t d = 0; d < shape.size(); ++d)
-      if (static_cast<int64_t>(d) != axis) (static_cast<int64_t>(d) < axis ? outer : inner) *= shape[d];
-  }
-  int64_t rows() const { return outer * inner; }
-  int64_t start(int64_t row) const { return row / inner * count * inner + row % inner; }
-};
-
-constexpr double kEntryNanoseconds = 8, kShortEntryNanoseconds = 0.8;
-constexpr int64_t kLongRow = 1 << 18;  // from here on the threads share a row
+constexpr double kShortEntryNanoseconds = 0.8;
 
 // Up to this length, rows are sorted side by side.
 template <class U>
@@ -38,13 +27,13 @@ constexpr int64_t kSideBySide = sizeof(U) == 8 ? 256 : 512;
 
 // Whether there are enough rows, short enough, for that.
 template <class U>
-bool are_short(const Rows& rows) {
+bool are_short(const SortedRows& rows) {
   return rows.count <= kSideBySide<U> && rows.rows() >= network::Lanes<U>::count / 4;
 }
 
 // `read(start + i * step, i)` makes entry i of a row, `write(start + i * step, entry)` puts one to its place.
 template <class Entry, class Read, class Write>
-void sort_side_by_side(const Rows& rows, int64_t begin, int64_t end, const Read& read, const Write& write) {
+void sort_side_by_side(const SortedRows& rows, int64_t begin, int64_t end, const Read& read, const Write& write) {
   constexpr int64_t kLanes = network::Lanes<Entry>::count;
   StorageRef memory = allocate(static_cast<size_t>(network::places(rows.count) * network::kVectorBytes));
   auto* entries = static_cast<Entry*>(memory->data);
@@ -99,7 +88,7 @@ void sort_plain_rows(const U* in, U* out, int64_t count, int64_t begin, int64_t 
 // Sorts every row of entries by their bits [low, high); `finish(start)` follows each. `results`: where they go, if that is
 // memory which entries fit into.
 template <class Entry, class Read, class Write, class Finish>
-void sort_rows(const Rows& rows, int low, int high, Entry* results, const Read& read, const Write& write,
+void sort_rows(const SortedRows& rows, int low, int high, Entry* results, const Read& read, const Write& write,
                const Finish& finish) {
   const auto one = [&](int64_t row, bool shared) {
     const int64_t start = rows.start(row), step = rows.inner;
@@ -129,34 +118,9 @@ void sort_rows(const Rows& rows, int low, int high, Entry* results, const Read& 
   });
 }
 
-constexpr int64_t kPartedFrom = 1024;      // shorter rows are sooner sorted by digits
-constexpr int64_t kSharedAlone = 1 << 14;  // from here on the threads share a row that is the only one
-
-constexpr int64_t kTogether = 1 << 15;  // elements of rows that are sorted together
-
-// Long rows that lie one behind the other, which vectors can sort in the result, with no memory besides: calls some(start,
-// rows, shared) for some rows from element `start` on; `shared`: for one row, by all threads. Says whether they are such.
-template <class Some>
-bool for_rows_in_place(const Rows& rows, const Some& some) {
-  if (rows.inner != 1 || rows.count < kPartedFrom || !parts::available()) return false;
-  if (rows.count >= (rows.rows() == 1 ? kSharedAlone : kLongRow)) {
-    for (int64_t row = 0; row < rows.rows(); ++row) some(row * rows.count, int64_t{1}, true);
-    return true;
-  }
-  const int64_t together = std::max<int64_t>(1, kTogether / rows.count);
-  parallel_for(rows.rows(), 1, kEntryNanoseconds * static_cast<double>(rows.count), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row += together) some(row * rows.count, std::min(together, end - row), false);
-  });
-  return true;
-}
-
-// Calls body(begin, end) over [0, count).
-template <class Body>
-void over(int64_t count, bool shared, const Body& body) {
-  if (shared)
-    parallel_for(count, 1 << 14, 1, body);
-  else
-    body(int64_t{0}, count);
+// Whether these are long rows, one behind the other, which vectors sort in the result, with no memory besides.
+bool are_sorted_in_place(const SortedRows& rows) {
+  return rows.inner == 1 && rows.count >= kPartedFrom && parts::available();
 }
 
 // Keys set zeros of different signs apart; a stable sort does not. They take the order in which they came.
@@ -182,7 +146,7 @@ void restore_zeros(const U* in, U* out, int64_t count, int64_t step) {
 // params: axis, descending
 void run_sort(const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
-  const Rows rows(x.shape, args.params[0]);
+  const SortedRows rows(x.shape, args.params[0]);
   if (rows.count == 0 || rows.rows() == 0) return;
   with_keys<false>(x.dtype, args.params[1] != 0, [&]<class K>(K) {
     using U = typename K::Key;
@@ -212,7 +176,7 @@ void run_sort(const RoutineArgs& args) {
              [&](int64_t begin, int64_t end) { convert<K, false>(to + begin, to + begin, end - begin); });
         for (int64_t row = 0; row < together; ++row) finish(start + row * rows.count);
       };
-      if (for_rows_in_place(rows, some)) return;
+      if (are_sorted_in_place(rows)) return for_rows(rows, kEntryNanoseconds, some);
     }
     sort_rows<U>(
         rows, 0, 8 * static_cast<int>(sizeof(U)), out, [in](int64_t at, int64_t) { return K::to(in[at]); },
@@ -226,95 +190,24 @@ bool fits_one_word(int64_t count) {
   return sizeof(U) <= 4 && count <= int64_t{1} << 32;
 }
 
-// Where pieces of words begin and end, so that none parts words whose first 32 bits are alike.
-std::vector<int64_t> ends_of_pieces(const uint64_t* words, int64_t count, int64_t pieces) {
-  std::vector<int64_t> ends = {0};
-  for (int64_t p = 1; p <= pieces; ++p) {
-    int64_t end = std::max(ends.back(), p * count / pieces);
-    while (end > 0 && end < count && words[end] >> 32 == words[end - 1] >> 32) ++end;
-    ends.push_back(end);
-  }
-  return ends;
-}
-
-// The places of a row's keys in their order, by words of 32 bits of a key and its place, which lie in the result. Where
-// these bits are alike, the further bits of the keys come next.
-template <class K, class U = typename K::Key>
-void order_by_words(const U* in, uint64_t* words, int64_t count, bool shared) {
-  constexpr uint64_t kPlace = 0xFFFFFFFF;
-  uint64_t least = 0;
-  int rest = 0;  // how many bits of a key are not among its first 32
-  if constexpr (sizeof(U) == 8) {
-    uint64_t most = least = K::to(in[0]);
-    std::mutex mutex;
-    over(count, shared, [&](int64_t begin, int64_t end) {
-      uint64_t low = K::to(in[begin]), high = low;
-      for (int64_t i = begin + 1; i < end; ++i) {
-        const uint64_t key = K::to(in[i]);
-        low = std::min(low, key);
-        high = std::max(high, key);
-      }
-      const std::lock_guard lock(mutex);
-      least = std::min(least, low);
-      most = std::max(most, high);
-    });
-    rest = std::max(0, static_cast<int>(std::bit_width(most - least)) - 32);
-  }
-  const auto key_at = [&](uint64_t place) { return K::to(in[place]) - least; };
-  over(count, shared, [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<uint64_t>(begin); i < static_cast<uint64_t>(end); ++i)
-      words[i] = key_at(i) >> rest << 32 | i;
-  });
-  if (shared)
-    parts::sort(words, count);
-  else
-    parts::sort_rows(words, 1, count);
-  if (rest == 0)
-    return over(count, shared, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) words[i] &= kPlace;
-    });
-  const auto finish = [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      int64_t next = begin + 1;
-      while (next < end && words[next] >> 32 == words[begin] >> 32) ++next;
-      if (next > begin + 1) {
-        for (int64_t i = begin; i < next; ++i) {
-          const uint64_t place = words[i] & kPlace;
-          words[i] = key_at(place) << (64 - rest) >> (64 - rest) << 32 | place;
-        }
-        if (next - begin < kPartedFrom)
-          std::sort(words + begin, words + next);
-        else
-          parts::sort_rows(words + begin, 1, next - begin);
-      }
-      for (; begin < next; ++begin) words[begin] &= kPlace;
-    }
-  };
-  const int64_t pieces = shared ? 4 * int64_t{num_threads()} : 1;
-  const std::vector<int64_t> ends = ends_of_pieces(words, count, pieces);
-  parallel_for(pieces, 1, kEntryNanoseconds * static_cast<double>(count) / static_cast<double>(pieces),
-               [&](int64_t begin, int64_t end) {
-                 for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p)
-                   finish(ends[p], ends[p + 1]);
-               });
-}
-
 // params: axis, descending
 void run_argsort(const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
-  const Rows rows(x.shape, args.params[0]);
+  const SortedRows rows(x.shape, args.params[0]);
   if (rows.count == 0 || rows.rows() == 0) return;
+  if (are_sorted_in_place(rows)) {
+    const Ordering ordering({&x, 1}, args.params[1] != 0, rows.count);
+    const void* const data[] = {x.data};
+    return for_rows(rows, kEntryNanoseconds, [&](int64_t start, int64_t some, bool shared) {
+      ordering.write(data, start, static_cast<uint64_t*>(args.out.data) + start, some, shared);
+    });
+  }
   with_keys<true>(x.dtype, args.params[1] != 0, [&]<class K>(K) {
     using U = typename K::Key;
     constexpr int kBits = 8 * static_cast<int>(sizeof(U));
     const auto* in = static_cast<const U*>(x.data);
     auto* out = static_cast<int64_t*>(args.out.data);
     const auto nothing = [](int64_t) {};
-    const auto some = [&](int64_t start, int64_t together, bool shared) {
-      for (int64_t at = start; at < start + together * rows.count; at += rows.count)
-        order_by_words<K>(in + at, reinterpret_cast<uint64_t*>(out) + at, rows.count, shared);
-    };
-    if (rows.count <= int64_t{1} << 32 && for_rows_in_place(rows, some)) return;
     if (fits_one_word<U>(rows.count)) {
       sort_rows<uint64_t>(
           rows, 32, 32 + kBits, reinterpret_cast<uint64_t*>(out),
@@ -357,7 +250,7 @@ void select_row(const U* in, int64_t count, int64_t step, int64_t wanted, int64_
 void run_topk(const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   const int64_t wanted = args.params[0], axis = args.params[1];
-  const Rows rows(x.shape, axis), results(args.out.shape, axis);
+  const SortedRows rows(x.shape, axis), results(args.out.shape, axis);
   if (wanted == 0 || rows.rows() == 0) return;
   with_keys<true>(x.dtype, args.params[2] != 0, [&]<class K>(K) {
     const auto* in = static_cast<const typename K::Key*>(x.data);
@@ -369,7 +262,8 @@ void run_topk(const RoutineArgs& args) {
   });
 }
 
-constexpr Routine kRoutines[] = {{"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}};
+constexpr Routine kRoutines[] = {
+    {"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}, {"lexsort", run_lexsort}};
 
 }  // namespace
 

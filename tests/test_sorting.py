@@ -375,7 +375,7 @@ def test_refusals(call, error, message):
         call()
 
 
-@pytest.mark.parametrize("module", ["_sorting", "_statistics", "_parts"])
+@pytest.mark.parametrize("module", ["_sorting", "_statistics", "_parts", "_unique"])
 def test_examples_in_docstrings(module):
     namespace = importlib.import_module(f"tandem.{module}")
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)

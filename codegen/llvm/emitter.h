@@ -166,7 +166,8 @@ class Emitter {
   Value map_loop(const Shape& shape, const Value& low, const Value& high);  // returns where it stopped
   void single_masked_loop(const Value& low, const Value& high, const Value& head);
   int pick_streamed(bool masked) const;
-  Value stream_head(int access, const Value& low, const Value& high);
+  int pick_aligned() const;
+  Value elements_before_aligned(int access, const Value& low, const Value& high);
   void element_body(const Value& index);  // innermost level at `index`: nodes and stores
 
   // reduce.cpp. Running values are flat lists: for every part, for every vector of a unit. argmax and argmin have two

@@ -14,6 +14,8 @@ namespace {
 constexpr int kHeavy = 20;
 // From here on the work hides what a mask costs: one masked loop does it all, and the body is compiled once.
 constexpr int kVast = 100;
+// From so many loads of one buffer on, it pays to begin where the stores are aligned.
+constexpr int kStencil = 3;
 
 int unrolling(int weight, bool masks) { return weight <= 6 ? 4 : weight < (masks ? kVast : kHeavy) ? 2 : 1; }
 
@@ -51,7 +53,8 @@ void Emitter::vector_map(const Value& low, const Value& high) {
   const int weight = varying_nodes();
   const bool masked = target_.masked && weight >= kVast;
   const int streamed = pick_streamed(masked);
-  const Value head = streamed < 0 ? Value() : stream_head(streamed, low, high);
+  const int aligned = streamed < 0 ? pick_aligned() : streamed;
+  const Value head = aligned < 0 ? Value() : elements_before_aligned(aligned, low, high);
   if (masked) {
     s_.streamed = streamed;
     single_masked_loop(low, high, head);
@@ -120,7 +123,25 @@ int Emitter::pick_streamed(bool masked) const {
   return -1;
 }
 
-Value Emitter::stream_head(int access, const Value& low, const Value& high) {
+// A stencil loads several vectors around the one that it stores: each that lies across two lines takes twice the time. Where
+// rows are whole lines, those above and below are aligned with the one that is stored.
+int Emitter::pick_aligned() const {
+  const auto walks = [this](int access) {
+    return is_contiguous(access) && access_level(k_.accesses[static_cast<size_t>(access)]) == s_.levels;
+  };
+  if (s_.stage->stores.size() != 1 || !walks(s_.stage->stores[0].access)) return -1;
+  for (size_t buffer = 0; buffer < k_.buffers.size(); ++buffer) {
+    int loads = 0;
+    for (const ScalarNode& node : s_.stage->body)
+      if (node.op == ScalarOp::load && walks(static_cast<int>(node.imm)) &&
+          k_.accesses[static_cast<size_t>(node.imm)].buffer == static_cast<int>(buffer))
+        ++loads;
+    if (loads >= kStencil) return s_.stage->stores[0].access;
+  }
+  return -1;
+}
+
+Value Emitter::elements_before_aligned(int access, const Value& low, const Value& high) {
   const DType dtype = k_.buffers[static_cast<size_t>(k_.accesses[static_cast<size_t>(access)].buffer)].dtype;
   const int size = size_of(dtype);
   const int parts = is_pair(access) ? 2 : 1;

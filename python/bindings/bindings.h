@@ -30,6 +30,7 @@ class Arguments {
 void bind_errors(py::module_& m);
 void bind_dtypes(py::module_& m);
 void bind_tensor(py::module_& m);
+void bind_operators(py::handle tensor);
 void bind_ops(py::module_& m);
 void bind_interop(py::module_& m);
 void bind_dlpack(py::module_& m);

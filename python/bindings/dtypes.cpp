@@ -77,7 +77,10 @@ py::object to_python(Dim dim) {
   return py::cast(SizeObject{dim});
 }
 
-bool is_size(py::handle value) { return py::isinstance<SizeObject>(value); }
+bool is_size(py::handle value) {
+  static auto* const type = reinterpret_cast<PyTypeObject*>(py::type::of<SizeObject>().ptr());
+  return PyObject_TypeCheck(value.ptr(), type) != 0;
+}
 
 Dim dim_from(py::handle value) {
   if (is_size(value)) return value.cast<const SizeObject&>().dim;

@@ -1,6 +1,5 @@
 #include <cstring>
 
-#include "frontend/eager.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/device.h"
@@ -8,95 +7,6 @@
 namespace tandem {
 
 namespace {
-
-py::object not_implemented() { return py::reinterpret_borrow<py::object>(Py_NotImplemented); }
-
-bool is_operand(py::handle value) {
-  return is_tensor(value) || number_kind(value) || py::hasattr(value, "__array_interface__");
-}
-
-py::object binary(const OpDef& op, py::handle a, py::handle b) {
-  if (!is_operand(a) || !is_operand(b)) return not_implemented();
-  const py::handle both[] = {a, b};
-  return wrap(call_operands(op, both));
-}
-
-template <class Class>
-void bind_operators(Class& tensor) {
-  struct Operator {
-    const char *name, *reflected, *in_place;
-    std::string_view op;
-  };
-  constexpr Operator operators[] = {
-      {"__add__", "__radd__", "__iadd__", "add"},
-      {"__sub__", "__rsub__", "__isub__", "subtract"},
-      {"__mul__", "__rmul__", "__imul__", "multiply"},
-      {"__truediv__", "__rtruediv__", "__itruediv__", "divide"},
-      {"__floordiv__", "__rfloordiv__", "__ifloordiv__", "floor_divide"},
-      {"__mod__", "__rmod__", "__imod__", "remainder"},
-      {"__pow__", "__rpow__", "__ipow__", "pow"},
-      {"__matmul__", "__rmatmul__", "__imatmul__", "matmul"},
-      {"__and__", "__rand__", "__iand__", "bitwise_and"},
-      {"__or__", "__ror__", "__ior__", "bitwise_or"},
-      {"__xor__", "__rxor__", "__ixor__", "bitwise_xor"},
-      {"__lshift__", "__rlshift__", "__ilshift__", "bitwise_left_shift"},
-      {"__rshift__", "__rrshift__", "__irshift__", "bitwise_right_shift"},
-      {"__lt__", nullptr, nullptr, "less"},
-      {"__le__", nullptr, nullptr, "less_equal"},
-      {"__gt__", nullptr, nullptr, "greater"},
-      {"__ge__", nullptr, nullptr, "greater_equal"},
-      {"__eq__", nullptr, nullptr, "equal"},
-      {"__ne__", nullptr, nullptr, "not_equal"},
-  };
-  for (const Operator& o : operators) {
-    const OpDef* row = &op(o.op);
-    tensor.attr(o.name) = py::cpp_function([row](py::handle a, py::handle b) { return binary(*row, a, b); },
-                                           py::name(o.name), py::is_method(tensor), py::is_operator());
-    if (o.reflected)
-      tensor.attr(o.reflected) = py::cpp_function([row](py::handle a, py::handle b) { return binary(*row, b, a); },
-                                                  py::name(o.reflected), py::is_method(tensor), py::is_operator());
-    if (o.in_place)
-      tensor.attr(o.in_place) = py::cpp_function(
-          [row](py::object a, py::handle b) -> py::object {
-            if (!is_operand(b)) return not_implemented();
-            const TensorRef target = a.cast<TensorRef>();
-            const py::handle both[] = {a, b};
-            const auto operands = operands_from(*row, both);
-            if (run_in_place(*row, operands, 0)) return a;
-            py::object result = wrap(call(*row, operands, {}));
-            if (target->recorded && target->recorded->weak) return result;  // a Python number: it gets another value
-            const auto value = result.cast<TensorRef>();
-            if (value->tracking) keep_before_write(value, *target);
-            assign(target, value);
-            return a;
-          },
-          py::name(o.in_place), py::is_method(tensor), py::is_operator());
-  }
-  for (const bool reflected : {false, true}) {
-    const char* name = reflected ? "__rdivmod__" : "__divmod__";
-    tensor.attr(name) = py::cpp_function(
-        [reflected](py::handle a, py::handle b) -> py::object {
-          if (reflected) std::swap(a, b);
-          py::object quotient = binary(op("floor_divide"), a, b);
-          if (quotient.is(not_implemented())) return quotient;
-          return py::make_tuple(std::move(quotient), binary(op("remainder"), a, b));
-        },
-        py::name(name), py::is_method(tensor), py::is_operator());
-  }
-  const auto unary = [&tensor](const char* name, std::string_view op_name) {
-    const OpDef* row = &op(op_name);
-    tensor.attr(name) = py::cpp_function([row](py::handle a) { return wrap(call_operands(*row, {&a, 1})); },
-                                         py::name(name), py::is_method(tensor));
-  };
-  unary("__neg__", "negative");
-  unary("__pos__", "positive");
-  unary("__abs__", "abs");
-  unary("__invert__", "bitwise_invert");
-  unary("__round__", "round");
-  tensor.attr("__hash__") =
-      py::cpp_function([](py::handle self) { return reinterpret_cast<intptr_t>(self.ptr()) >> 4; },
-                       py::name("__hash__"), py::is_method(tensor));
-}
 
 [[noreturn]] void throw_recorded(const Tensor& x, const std::string& what) {
   if (x.recorded->recorder.get() != Recorder::current()) throw_leaked(what, x);

@@ -76,12 +76,9 @@ from tandem._sorting import (  # noqa: E402
     nonzero,
     searchsorted,
     topk,
-    unique_all,
-    unique_counts,
-    unique_inverse,
-    unique_values,
 )
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile  # noqa: E402
+from tandem._unique import unique_all, unique_counts, unique_inverse, unique_values  # noqa: E402
 from tandem.autograd import (  # noqa: E402
     checkpoint,
     custom_gradient,

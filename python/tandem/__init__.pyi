@@ -409,19 +409,9 @@ from tandem._numpy.statistics import (
 from tandem._parts import diag, one_hot, pad
 from tandem._products import cdist, cross, dist, kron
 from tandem._scatter import put_along_axis
-from tandem._sorting import (
-    argwhere,
-    cumulative_prod,
-    isin,
-    nonzero,
-    searchsorted,
-    topk,
-    unique_all,
-    unique_counts,
-    unique_inverse,
-    unique_values,
-)
+from tandem._sorting import argwhere, cumulative_prod, isin, nonzero, searchsorted, topk
 from tandem._statistics import bincount, histogram, interp, median, percentile, quantile
+from tandem._unique import unique_all, unique_counts, unique_inverse, unique_values
 from tandem.ahead import aot
 from tandem.amp import autocast
 from tandem.autograd import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from tandem import _core
 from tandem._boundary import public
 
 Tensor = _core.Tensor
+
+_FEW = 1 << 14  # elements that are moved along one axis after the other
 
 
 def _axis(what: str, axis: int, rank: int) -> int:
@@ -85,7 +88,20 @@ def roll(x: Tensor, /, shift: int | Sequence[int], axis: int | Sequence[int] | N
     for one, steps in zip(axes, shifts, strict=True):
         by[_axis("roll", one, len(shape))] += steps
     firsts = [-steps % size if size != 0 else 0 for steps, size in zip(by, shape, strict=True)]
-    return _core._internal("rotate", x, firsts)
+    whole = _core.recording() or x.requires_grad or x.size <= _FEW
+    if whole or sum(first > 0 for first in firsts) < 2:
+        return _core._internal("rotate", x, firsts)
+    # Along several axes each part is written to its place at once, and not moved along one after the other.
+    out = _core.empty(shape, dtype=x.dtype, device=x._place)
+    sides = [
+        [(slice(first, None), slice(None, size - first)), (slice(None, first), slice(size - first, None))]
+        if first > 0
+        else [(slice(None), slice(None))]
+        for first, size in zip(firsts, shape, strict=True)
+    ]
+    for part in itertools.product(*sides):
+        out[tuple(to for _, to in part)] = x[tuple(of for of, _ in part)]
+    return out
 
 
 @public

@@ -1491,6 +1491,12 @@ def _fourier(
 ) -> Tensor:
     """Return the discrete Fourier transform along an axis."""
 
+def _lexsort(keys: _TensorList, axis: SupportsIndex = -1, descending: _bool = False) -> Tensor:
+    """Return the int64 indices that sort along an axis by the last key, in the order of `sort`; where it is equal
+    by the one before it, and so on. Complex numbers with a NaN come last: first where only the imaginary part is
+    one, then where only the real part is.
+    """
+
 def _topk_indices(x: _TensorLike, k: SupportsIndex, axis: SupportsIndex = -1, largest: _bool = True) -> Tensor:
     """Return the int64 indices of the k first elements along an axis in the order of `sort`."""
 

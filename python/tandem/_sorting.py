@@ -1,4 +1,4 @@
-"""Sorting, searching and sets: functions made of the operations on sorted tensors, eager and captured alike.
+"""Sorting and searching: functions made of the operations on sorted tensors, eager and captured alike.
 
 Functions whose result has a size that depends on values need eager code.
 """
@@ -18,23 +18,6 @@ Tensor = _core.Tensor
 class TopK(NamedTuple):
     values: Tensor
     indices: Tensor
-
-
-class UniqueAll(NamedTuple):
-    values: Tensor
-    indices: Tensor
-    inverse_indices: Tensor
-    counts: Tensor
-
-
-class UniqueCounts(NamedTuple):
-    values: Tensor
-    counts: Tensor
-
-
-class UniqueInverse(NamedTuple):
-    values: Tensor
-    inverse_indices: Tensor
 
 
 def need_values(what: str, hint: str) -> None:
@@ -127,8 +110,10 @@ def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
     places = nonzero_places(x)
     parts: list[Tensor] = []
     for size in reversed(x.shape[1:]):
-        parts.append(_core.remainder(places, max(size, 1)))
-        places = _core.floor_divide(places, max(size, 1))
+        before = _core.floor_divide(places, max(size, 1))
+        places %= max(size, 1)
+        parts.append(places)
+        places = before
     return (places, *reversed(parts))
 
 
@@ -143,86 +128,6 @@ def argwhere(x: Tensor, /) -> Tensor:
     if x.ndim == 0:
         return _core.zeros((int(_core.not_equal(x, 0)), 0), dtype=_core.int64, device=x._place)
     return _core.stack(list(nonzero(x)), axis=-1)
-
-
-def _starts(ordered: Tensor) -> Tensor:
-    """Return where a new value begins in a sorted vector; every NaN is one of its own."""
-    first = _core.ones((min(ordered.shape[0], 1),), dtype=_core.bool, device=ordered._place)
-    return _core.concat([first, _core.not_equal(ordered[1:], ordered[:-1])])
-
-
-@public
-def unique_values(x: Tensor, /) -> Tensor:
-    """Return the different elements of a tensor, sorted; every NaN is one of its own.
-
-    >>> td.unique_values(td.asarray([3, 1, 3]))
-    tensor([1, 3])
-    """
-    need_values("unique_values", "td.sort")
-    ordered = _core.sort(x.reshape((-1,)))
-    return ordered[_starts(ordered)]
-
-
-@public
-def unique_counts(x: Tensor, /) -> UniqueCounts:
-    """Return the different elements of a tensor, sorted, and how often each occurs.
-
-    >>> td.unique_counts(td.asarray([3, 1, 3])).counts
-    tensor([1, 2])
-    """
-    need_values("unique_counts", "td.sort")
-    ordered = _core.sort(x.reshape((-1,)))
-    starts = nonzero_places(_starts(ordered))
-    return UniqueCounts(_core.take(ordered, starts), _lengths(starts, ordered.shape[0]))
-
-
-def _lengths(starts: Tensor, end: int) -> Tensor:
-    ends = _core.concat([starts, _core.full((1,), end, dtype=_core.int64, device=starts._place)])
-    return _core.subtract(ends[1:], ends[:-1])
-
-
-def _unique(x: Tensor) -> UniqueAll:
-    flat = x.reshape((-1,))
-    order = _core.argsort(flat)
-    ordered = _core.take(flat, order)
-    new = _starts(ordered)
-    starts = nonzero_places(new)
-    values = _core.take(ordered, starts)
-    del ordered
-    inverse = numbers_of(new, order).reshape(x.shape)
-    return UniqueAll(values, _core.take(order, starts), inverse, _lengths(starts, flat.shape[0]))
-
-
-def numbers_of(new: Tensor, order: Tensor) -> Tensor:
-    """Return which value each element is, counted from 0, given where values begin among elements in order."""
-    turn = _core.cumsum(new, dtype=_core.int64)
-    turn -= 1
-    out = _core.zeros(order.shape, dtype=_core.int64, device=order._place)
-    out[order] = turn
-    return out
-
-
-@public
-def unique_inverse(x: Tensor, /) -> UniqueInverse:
-    """Return the different elements of a tensor, sorted, and for each element the index of its value.
-
-    >>> td.unique_inverse(td.asarray([3, 1, 3])).inverse_indices
-    tensor([1, 0, 1])
-    """
-    need_values("unique_inverse", "td.argsort")
-    found = _unique(x)
-    return UniqueInverse(found.values, found.inverse_indices)
-
-
-@public
-def unique_all(x: Tensor, /) -> UniqueAll:
-    """Return the different elements, where each occurs first, for each element its value's index, and the counts.
-
-    >>> td.unique_all(td.asarray([3, 1, 3])).indices
-    tensor([1, 0])
-    """
-    need_values("unique_all", "td.argsort")
-    return _unique(x)
 
 
 @public

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from tandem import _core
 from tandem._array_api import _axes, _product
-from tandem._blocks import in_blocks
+from tandem._blocks import in_blocks, rows_in_blocks
 from tandem._boundary import public
 from tandem._dtypes import isdtype
 from tandem._sorting import need_values
 
 Tensor = _core.Tensor
 
+_MOST = 1 << 18  # elements of rows that are sorted together
 _METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
 
 
@@ -21,8 +22,8 @@ def _floating(x: Tensor) -> Tensor:
     return x if _core._result_type((x, 1.0)) == x.dtype else x.astype(_core._result_type((x, 1.0)))
 
 
-def _ordered(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Tensor, list[int]]:
-    """Return a tensor of floats with the reduced axes as one sorted axis at its end, and which they were."""
+def _laid(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Tensor, list[int]]:
+    """Return a tensor of floats with the reduced axes as one axis at its end, and which they were."""
     x = _floating(x)
     axes = list(range(x.ndim)) if axis is None else _axes(what, axis, x.ndim)
     kept = [a for a in range(x.ndim) if a not in axes]
@@ -31,9 +32,13 @@ def _ordered(what: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[Te
     )
     if rows.shape[-1] == 0:
         raise _core.ArgumentError(f"{what}: got the shape {x.shape} with the axes {axes}; need at least one element")
-    # 16-bit floats are combined in float32 and rounded once.
-    wide = _core.float32 if x.dtype in (_core.float16, _core.bfloat16) else x.dtype
-    return _core.sort(rows, axis=-1).astype(wide, copy=False), axes
+    return rows, axes
+
+
+def _in_order(rows: Tensor) -> Tensor:
+    """Return sorted rows; 16-bit floats are combined in float32 and rounded once."""
+    wide = _core.float32 if rows.dtype in (_core.float16, _core.bfloat16) else rows.dtype
+    return _core.sort(rows, axis=-1).astype(wide, copy=False)
 
 
 def _restored(out: Tensor, x: Tensor, axes: list[int], keepdims: bool) -> Tensor:
@@ -55,11 +60,15 @@ def median(x: Tensor, /, axis: int | tuple[int, ...] | None = None, *, keepdims:
     >>> td.median(td.asarray([3., 1., 2.]))
     tensor(2., dtype=float32)
     """
-    rows, axes = _ordered("median", x, axis)
-    count = rows.shape[-1]
-    low, high = rows[..., (count - 1) // 2], rows[..., count // 2]
-    out = low if count % 2 == 1 else _core.divide(_core.add(low, high), 2)
-    return _restored(_nan_if_any(out, rows), x, axes, keepdims)
+    rows, axes = _laid("median", x, axis)
+
+    def middle(rows: Tensor) -> Tensor:
+        rows = _in_order(rows)
+        count = rows.shape[-1]
+        low, high = rows[..., (count - 1) // 2], rows[..., count // 2]
+        return _nan_if_any(low if count % 2 == 1 else _core.divide(_core.add(low, high), 2), rows)
+
+    return _restored(rows_in_blocks(middle, rows, _MOST), x, axes, keepdims)
 
 
 def _quantile(rows: Tensor, q: float, method: str) -> Tensor:
@@ -100,8 +109,13 @@ def quantile(
         raise _core.ArgumentError(f"quantile: got q={q}; need numbers from 0 to 1")
     if method not in _METHODS:
         raise _core.ArgumentError(f"quantile: got method={method!r}; need one of {', '.join(_METHODS)}")
-    rows, axes = _ordered("quantile", x, axis)
-    parts = [_restored(_nan_if_any(_quantile(rows, one, method), rows), x, axes, keepdims) for one in each]
+    rows, axes = _laid("quantile", x, axis)
+
+    def all_of(rows: Tensor) -> tuple[Tensor, ...]:
+        rows = _in_order(rows)
+        return tuple(_nan_if_any(_quantile(rows, one, method), rows) for one in each)
+
+    parts = [_restored(part, x, axes, keepdims) for part in rows_in_blocks(all_of, rows, _MOST)]
     return _core.stack(parts) if several else parts[0]
 
 

@@ -170,6 +170,7 @@ def package_stub() -> str:
         "tandem._scatter",
         "tandem._sorting",
         "tandem._statistics",
+        "tandem._unique",
         "tandem.autograd",
         "tandem.ahead",
         "tandem.amp",

@@ -148,7 +148,8 @@ class GpuFrame : public detail::Frame<GpuFrame> {
     profile.reset();
   }
   static Storage* versioned_memory(int) { return nullptr; }
-  static bool loop_scope() { return false; }  // nothing is kept for loops
+  static bool loop_scope() { return false; }                  // nothing is kept for loops
+  static bool rounds_together(const Loop&) { return false; }  // a launch has all of the machine
 
   void execute(const Put& op) {
     if (!compiles_texts()) return on_host(op, nullptr, -1);

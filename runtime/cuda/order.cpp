@@ -127,7 +127,9 @@ Ordered in_order(const TextLaunch& launch, Keys keys, int bits) {
   const auto bytes = [&](int64_t count, int size) { return static_cast<size_t>(count * size); };
   StorageRef counts = gpu.memory.allocate(bytes(keys.rows * kDigits * tiles, 4));
   std::array<StorageRef, 2> sorted{std::move(keys.memory), gpu.memory.allocate(bytes(all, keys.bytes))};
-  std::array<StorageRef, 2> places{gpu.memory.allocate(bytes(all, 4)), gpu.memory.allocate(bytes(all, 4))};
+  const bool fresh = !keys.places;
+  std::array<StorageRef, 2> places{fresh ? gpu.memory.allocate(bytes(all, 4)) : std::move(keys.places),
+                                   gpu.memory.allocate(bytes(all, 4))};
   const DeviceCode &count = kernel(gpu, "count", kCount, keys.bytes, 2, 3),
                    &scan = kernel(gpu, "scan", kScan, keys.bytes, 1, 1),
                    &scatter = kernel(gpu, "scatter", kScatter, keys.bytes, 5, 4);
@@ -137,7 +139,7 @@ Ordered in_order(const TextLaunch& launch, Keys keys, int bits) {
     launch.run(scan, keys.rows, kThreads, std::array<void*, 1>{counts->data}, std::array<int64_t, 1>{tiles});
     launch.run(scatter, keys.rows * tiles, kThreads,
                std::array<void*, 5>{sorted[0]->data, places[0]->data, counts->data, sorted[1]->data, places[1]->data},
-               std::array<int64_t, 4>{n, tiles, shift, shift == 0});
+               std::array<int64_t, 4>{n, tiles, shift, fresh && shift == 0});
     std::swap(sorted[0], sorted[1]);
     std::swap(places[0], places[1]);
   }

@@ -13,6 +13,7 @@ struct Keys {
   StorageRef memory;
   int bytes = 4;
   int64_t rows = 1, count = 0;
+  StorageRef places = {};  // u32: where in its row each key was before; without them, where it is
 };
 inline constexpr int64_t kMostKeys = int64_t{1} << 32;  // of a row: places are u32
 

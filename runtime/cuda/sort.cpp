@@ -1,10 +1,12 @@
 // Sorting along an axis: keys as runtime/sort_keys.h has them, in the order of runtime/cuda/order.h.
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "runtime/cuda/element_text.h"
 #include "runtime/cuda/order.h"
 #include "runtime/cuda/routines.h"
+#include "runtime/sort_rows.h"
 
 namespace tandem::cuda {
 
@@ -44,7 +46,13 @@ extern "C" __global__ void __launch_bounds__(256) tandem_kernel(const Args args)
     const i64 row = item / (wanted * inner) * inner + item % inner, i = item / inner % wanted;
 )";
 constexpr const char* kToKeys = R"(
-    ((key*)args.ptrs[1])[row * n + i] = key_of(((const bits*)args.ptrs[0])[item]);
+    ((key*)args.ptrs[1])[row * n + i] = key_at((const bits*)args.ptrs[0], item);
+  }
+}
+)";
+constexpr const char* kToPlacedKeys = R"(
+    const i64 place = (i64)((const u32*)args.ptrs[2])[row * n + i], start = row / inner * n * inner + row % inner;
+    ((key*)args.ptrs[1])[row * n + i] = key_at((const bits*)args.ptrs[0], start + place * inner);
   }
 }
 )";
@@ -70,40 +78,52 @@ int mantissa_of(DType dtype) {
   }
 }
 
+// What orders an element: itself, a part of a complex number, or which of its parts are NaN.
+enum class Source : uint8_t { whole, real, imaginary, nans };
+constexpr std::array<const char*, 4> kSourceNames = {"", "_real", "_imaginary", "_nans"};
+constexpr std::array<const char*, 4> kKeyAt = {
+    "key_of(x[i])", "key_of(x[2 * i])", "key_of(x[2 * i + 1])",
+    "(key)(2 * (key_of(x[2 * i]) == (bits)~(bits)0) + (key_of(x[2 * i + 1]) == (bits)~(bits)0))"};
+
 struct Order {
-  DType dtype;
+  DType dtype;  // of the numbers, or of their parts
   bool descending;
+  Source source = Source::whole;
 
   int size() const { return size_of(dtype); }
   int key_bytes() const { return size() == 8 ? 8 : 4; }
+  int key_bits() const { return source == Source::nans ? 2 : 8 * size(); }
   std::string name(const char* what) const {
-    return fmt::format("{}_{}{}", what, info(dtype).name, descending ? "_descending" : "");
+    return fmt::format("{}_{}{}{}", what, info(dtype).name, kSourceNames[static_cast<size_t>(source)],
+                       descending ? "_descending" : "");
   }
-  std::string text() const { return key_text(dtype, descending) + kWritten + kBegin; }
-};
-
-struct Rows {
-  int64_t outer = 1, count, inner = 1;
-
-  Rows(std::span<const int64_t> shape, int64_t axis) : count(shape[static_cast<size_t>(axis)]) {
-    for (size_t d = 0; d < shape.size(); ++d)
-      if (static_cast<int64_t>(d) != axis) (static_cast<int64_t>(d) < axis ? outer : inner) *= shape[d];
+  std::string text() const {
+    return key_text(dtype, descending) + kWritten +
+           fmt::format("__device__ __forceinline__ key key_at(const bits* x, i64 i) {{ return {}; }}\n",
+                       kKeyAt[static_cast<size_t>(source)]) +
+           kBegin;
   }
-  int64_t all() const { return outer * inner; }
 };
 
 class Sorting {
  public:
-  Sorting(const TextLaunch& launch, const RoutineArray& x, int64_t axis, const Order& order)
+  // `places`: the order in which elements are already, and equal ones stay.
+  Sorting(const TextLaunch& launch, const RoutineArray& x, int64_t axis, const Order& order, StorageRef places = {})
       : launch_(launch), rows_(x.shape, axis), order_(order) {
     Keys keys;
     keys.bytes = order.key_bytes();
-    keys.rows = rows_.all();
+    keys.rows = rows_.rows();
     keys.count = rows_.count;
     keys.memory = launch.gpu.memory.allocate(static_cast<size_t>(keys.rows * keys.count * keys.bytes));
-    walk(order.name("keys"), order.text() + kToKeys, {x.data, keys.memory->data, nullptr}, rows_.count);
-    sorted_ = in_order(launch, std::move(keys), 8 * order.size());
+    keys.places = std::move(places);
+    if (keys.places)
+      walk(order.name("placed_keys"), order.text() + kToPlacedKeys, {x.data, keys.memory->data, keys.places->data},
+           rows_.count);
+    else
+      walk(order.name("keys"), order.text() + kToKeys, {x.data, keys.memory->data, nullptr}, rows_.count);
+    sorted_ = in_order(launch, std::move(keys), order.key_bits());
   }
+  const StorageRef& places() const { return sorted_.places; }
   void write_values(void* from, void* out) const {
     walk(order_.name("values"), order_.text() + kToValues, {from, sorted_.places->data, out}, rows_.count);
   }
@@ -114,27 +134,27 @@ class Sorting {
  private:
   void walk(const std::string& name, const std::string& text, const std::array<void*, 3>& ptrs, int64_t wanted) const {
     const DeviceCode& code = TextKernels::all().of(launch_.gpu, name, [&] { return KernelText{name, text, 3, 4}; });
-    const int64_t items = rows_.all() * wanted;
+    const int64_t items = rows_.rows() * wanted;
     launch_.run(code, std::min<int64_t>((items + kThreads - 1) / kThreads, kMostBlocks), kThreads, ptrs,
-                std::array{rows_.all(), rows_.count, rows_.inner, wanted});
+                std::array{rows_.rows(), rows_.count, rows_.inner, wanted});
   }
 
   const TextLaunch& launch_;
-  Rows rows_;
+  SortedRows rows_;
   Order order_;
   Ordered sorted_;
 };
 
 // A block has a row at least, so very many short ones are better done elsewhere.
 constexpr int64_t kMostRows = 1 << 22;
-bool fits(const Rows& rows) { return rows.count < kMostKeys && rows.all() <= kMostRows; }
+bool fits(const SortedRows& rows) { return rows.count < kMostKeys && rows.rows() <= kMostRows; }
 bool is_empty(const RoutineArray& x) { return std::ranges::find(x.shape, 0) != x.shape.end(); }
 
 // params: axis, descending
 bool run_sort(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x)) return true;
-  if (!fits(Rows(x.shape, args.params[0]))) return false;
+  if (!fits(SortedRows(x.shape, args.params[0]))) return false;
   Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0}).write_values(x.data, args.out.data);
   return true;
 }
@@ -143,9 +163,32 @@ bool run_sort(const TextLaunch& launch, const RoutineArgs& args) {
 bool run_argsort(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x)) return true;
-  const Rows rows(x.shape, args.params[0]);
+  const SortedRows rows(x.shape, args.params[0]);
   if (!fits(rows)) return false;
   Sorting(launch, x, args.params[0], {x.dtype, args.params[1] != 0}).write_places(args.out.data, rows.count);
+  return true;
+}
+
+// params: axis, descending; the last input decides first
+bool run_lexsort(const TextLaunch& launch, const RoutineArgs& args) {
+  if (is_empty(args.inputs[0])) return true;
+  const SortedRows rows(args.inputs[0].shape, args.params[0]);
+  if (!fits(rows)) return false;
+  std::vector<Source> sources;  // of all keys, one after the other
+  std::vector<const RoutineArray*> arrays;
+  for (const RoutineArray& key : args.inputs)
+    for (const Source source : {Source::imaginary, Source::real, Source::nans, Source::whole})
+      if ((source != Source::whole) == is_complex(key.dtype)) {
+        sources.push_back(source);
+        arrays.push_back(&key);
+      }
+  StorageRef places;
+  for (size_t k = 0; k < sources.size(); ++k) {
+    const Order order{real_type(arrays[k]->dtype), args.params[1] != 0, sources[k]};
+    const Sorting sorting(launch, *arrays[k], args.params[0], order, std::move(places));
+    places = sorting.places();
+    if (k + 1 == sources.size()) sorting.write_places(args.out.data, rows.count);
+  }
   return true;
 }
 
@@ -153,12 +196,13 @@ bool run_argsort(const TextLaunch& launch, const RoutineArgs& args) {
 bool run_topk(const TextLaunch& launch, const RoutineArgs& args) {
   const RoutineArray& x = args.inputs[0];
   if (is_empty(x) || args.params[0] == 0) return true;
-  if (!fits(Rows(x.shape, args.params[1]))) return false;
+  if (!fits(SortedRows(x.shape, args.params[1]))) return false;
   Sorting(launch, x, args.params[1], {x.dtype, args.params[2] != 0}).write_places(args.out.data, args.params[0]);
   return true;
 }
 
-constexpr DeviceRoutine kRoutines[] = {{"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}};
+constexpr DeviceRoutine kRoutines[] = {
+    {"sort", run_sort}, {"argsort", run_argsort}, {"topk_indices", run_topk}, {"lexsort", run_lexsort}};
 
 }  // namespace
 

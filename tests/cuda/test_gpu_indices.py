@@ -109,6 +109,15 @@ for dtype in ("bool", "int8", "uint16", "int64", "float16"):
     values = (np.abs(values) if dtype.startswith("u") else values).astype(dtype)
     same(lambda v: td.sort(v, axis=1), values)
     same(lambda v: td.argsort(v, axis=1, descending=True), values)
+tied = np.round(x * 2)
+for axis in (0, 1):
+    same(lambda v, w: td.lexsort((v, w), axis=axis), x[:, :30].copy(), tied[:, :30].copy())
+    same(lambda v, w: td.lexsort((v, w > 0, td.floor(w)), axis=axis), x[:, :30].copy(), tied[:, :30].copy())
+z = (np.round(x[:, :30]) + 1j * np.round(x[:, 30:60])).astype(np.complex64)
+z[1, ::7] = np.nan
+for down in (False, True):
+    same(lambda v: td.argsort(v, axis=1, descending=down), z)
+same(lambda v, w: td.lexsort((v, w), axis=0), z, x[:, :30] > 0)
 brain = td.asarray(x[:, :50].copy()).astype(td.bfloat16)
 same(lambda v: td.sort(v, axis=1), brain)
 same(lambda v: td.topk(v, 3)[0], x[:, :100].copy())
@@ -132,7 +141,8 @@ for count in (7, 300):
         x, v = (td.asarray(a).astype(dtype).to("cuda") for a in (table, np.ones((count, 3))))
         td.scatter_add(x, td.asarray(index).to("cuda"), v, axis=0)
         x[td.asarray(index[:, 0].copy()).to("cuda")] = 1
-        td.sort(v, axis=0), td.argsort(v, axis=1, descending=True)
+        td.sort(v, axis=0), td.argsort(v, axis=1, descending=True), td.lexsort((v, td.floor(v)), axis=0)
+td.argsort(td.asarray(table + 1j).to("cuda"), axis=0)
 td.script(lambda x, i: td.take(x, i, axis=0))(x, td.asarray(index[:, 0].copy()).astype(td.int32).to("cuda"))
 td.cuda.synchronize()
 """,

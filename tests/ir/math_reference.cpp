@@ -218,7 +218,7 @@ const Table& table() {
       {"i0e", {TANDEM_SAME(bessel(x, 0, true)), 1, 1, 50}},
       {"i1", {TANDEM_SAME(bessel(x, 1, false)), 1, 1, 720}},
       {"i1e", {TANDEM_SAME(bessel(x, 1, true)), 1, 1, 50}},
-      {"lgamma", {TANDEM_SAME(log_gamma(x)), 1, 1, 50, 0, 0.25}},
+      {"lgamma", {TANDEM_SAME(log_gamma(x)), 1, 1.5, 50, 0, 0.25}},
       {"trigamma", {TANDEM_SAME(trigamma(x)), 1, 1, 50}},
       {"digamma", {TANDEM_SAME(static_cast<decltype(x)>(digamma(x))), 1, 1.25, 50, 0, 1}},
   };

@@ -79,6 +79,11 @@ constexpr Example kExamples[] = {
      "(%x: D[9]) -> D[2] { %0 = slice %x starts=[8] sizes=[4] steps=[-2] : D[4] %1 = slice %0 starts=[1] sizes=[2] "
      "steps=[2] : D[2] return %1 }",
      "(%x: D[9]) -> D[2] { %0 = slice %x starts=[6] sizes=[2] steps=[-4] : D[2] return %0 }"},
+    {"copy to be changed",
+     "(%x: D[6], %y: D[2]) -> D[6] { %0 = copy %x : D[6] %1 = slice_update %0, %y starts=[1] sizes=[2] steps=[2] : "
+     "D[6] "
+     "return %1 }",
+     "(%x: D[6], %y: D[2]) -> D[6] { %0 = slice_update %x, %y starts=[1] sizes=[2] steps=[2] : D[6] return %0 }"},
     {"concat of one", "(%x: D[6]) -> D[6] { %0 = concat %x : D[6] return %0 }", "(%x: D[6]) -> D[6] { return %x }"},
     {"sum over no axes", "(%x: D[6]) -> D[6] { %0 = sum %x axis=[] dtype=D : D[6] return %0 }",
      "(%x: D[6]) -> D[6] { return %x }"},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tandem import _core
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import tensor, whole
 from tandem._numpy.indices import indices
@@ -34,7 +35,7 @@ def array(obj: Any, dtype: Any = None, *, copy: bool | None = True, ndmin: int =
             raise _core.ShareError(f"array: got copy=False and dtype={dtype} for {obj.dtype}; need the same dtype")
         out = out.copy() if copy and out is obj else out
     elif isinstance(obj, (list, tuple)) and any(isinstance(x, Tensor) for x in obj):
-        out = _core.stack([array(x, dtype) for x in obj])
+        out = _core.stack([array(x, dtype, copy=None) for x in obj])
     else:
         out = _core.asarray(obj, dtype=dtype, copy=copy if hasattr(obj, "__array__") else None)
     return out if out.ndim >= ndmin else out.reshape((*(1,) * (ndmin - out.ndim), *out.shape))
@@ -90,7 +91,8 @@ def logspace(
     """
     _spaced("logspace", (start, stop, base))
     exponents = _core.linspace(start, stop, whole("logspace", "num", num), endpoint=endpoint, dtype=_core.float64)
-    return _core.pow(float(base), exponents).astype(_core.default_dtype() if dtype is None else dtype)
+    dtype = _core.default_dtype() if dtype is None else dtype
+    return in_blocks(lambda exponents: _core.pow(float(base), exponents).astype(dtype, copy=False), exponents)
 
 
 @public

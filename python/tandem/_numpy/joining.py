@@ -15,6 +15,8 @@ from tandem._numpy.shaping import _planes, _rows
 
 Tensor = _core.Tensor
 
+_FEW = 1 << 14  # elements of blocks that are joined one level after the other
+
 
 def _parts(what: str, tensors: Any) -> list[Tensor]:
     if isinstance(tensors, Tensor) and tensors.ndim == 0:
@@ -83,8 +85,47 @@ def _depth(blocks: Any) -> int:
     return 1 + depths.pop()
 
 
-def _ranks(blocks: Any) -> int:
-    return max(map(_ranks, blocks)) if isinstance(blocks, list) else tensor(blocks).ndim
+def _leaves(blocks: Any, found: list[Tensor]) -> Any:
+    """Return nested lists of tensors, which are added to a list."""
+    if isinstance(blocks, list):
+        return [_leaves(one, found) for one in blocks]
+    found.append(tensor(blocks))
+    return found[-1]
+
+
+def _with_axes(blocks: Any, rank: int) -> Any:
+    if isinstance(blocks, list):
+        return [_with_axes(one, rank) for one in blocks]
+    return blocks if blocks.ndim == rank else blocks.reshape((*(1,) * (rank - blocks.ndim), *blocks.shape))
+
+
+def _joined_blocks(blocks: Any, axis: int) -> Tensor:
+    if not isinstance(blocks, list):
+        return blocks
+    return _core.concat([_joined_blocks(one, axis + 1) for one in blocks], axis=axis)
+
+
+def _block_shape(blocks: Any, axis: int) -> tuple[int, ...]:
+    """Return the shape of blocks joined along an axis, each of them joined along the next one."""
+    if not isinstance(blocks, list):
+        return blocks.shape
+    first, *others = [_block_shape(one, axis + 1) for one in blocks]
+    size = first[axis]
+    for shape in others:
+        if shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+            raise _core.ShapeError(f"block: got shapes {first} and {shape} to join along axis {axis}; need equal ones")
+        size += shape[axis]
+    return (*first[:axis], size, *first[axis + 1 :])
+
+
+def _write_blocks(out: Tensor, blocks: Any, axis: int) -> None:
+    if not isinstance(blocks, list):
+        out[...] = blocks
+        return
+    end = 0
+    for one in blocks:
+        start, end = end, end + _block_shape(one, axis + 1)[axis]
+        _write_blocks(_part(out, axis, slice(start, end)), one, axis + 1)
 
 
 @public
@@ -95,15 +136,25 @@ def block(blocks: Any, /) -> Tensor:
     tensor([[1., 0., 0.], [1., 1., 1.]], dtype=float32)
     """
     depth = _depth(blocks)
-    rank = max(depth, _ranks(blocks))
-
-    def joined(part: Any, level: int) -> Tensor:
-        if not isinstance(part, list):
-            x = tensor(part)
-            return x.reshape((*(1,) * (rank - x.ndim), *x.shape))
-        return _core.concat([joined(one, level + 1) for one in part], axis=rank - depth + level)
-
-    return joined(blocks, 0) if depth > 0 else tensor(blocks).copy()
+    each: list[Tensor] = []
+    blocks = _leaves(blocks, each)
+    if depth == 0:
+        return each[0].copy()
+    rank = depth
+    whole = _core.recording()
+    count = 0
+    for x in each:
+        rank = max(rank, x.ndim)
+        whole = whole or x.requires_grad
+        count = count if whole else count + x.size
+    blocks = _with_axes(blocks, rank)
+    if whole or count <= _FEW:
+        return _joined_blocks(blocks, rank - depth)
+    # Many elements are written to their places at once: rows that are joined first are copied twice.
+    shape = _block_shape(blocks, rank - depth)
+    out = _core.empty(shape, dtype=_core._result_type(tuple(each)), device=each[0]._place)
+    _write_blocks(out, blocks, rank - depth)
+    return out
 
 
 def _split(what: str, x: Tensor, sections: Any, axis: int, equal: bool) -> list[Tensor]:

@@ -29,7 +29,11 @@ def _without_nan(choose: Any, x1: Any, x2: Any) -> Tensor:
     x1, x2 = common(x1, x2)
     if x1.dtype.kind not in ("float", "complex"):
         return choose(x1, x2)
-    return _core.where(_core.isnan(x1), x2, _core.where(_core.isnan(x2), x1, choose(x1, x2)))
+
+    def chosen(x1: Tensor, x2: Tensor) -> Tensor:
+        return _core.where(_core.isnan(x1), x2, _core.where(_core.isnan(x2), x1, choose(x1, x2)))
+
+    return in_blocks(chosen, x1, x2, most=1 << 15)
 
 
 @public
@@ -104,8 +108,8 @@ def around(x: Any, /, decimals: int = 0) -> Tensor:
         up = _core.logical_or(_core.greater(twice, step), _core.logical_and(_core.equal(twice, step), odd))
         return _core.multiply(_core.add(down, up.astype(x.dtype)), step)
     if decimals > 0:
-        return _core.divide(_core.round(_core.multiply(x, scale)), scale)
-    return _core.multiply(_core.round(_core.divide(x, scale)), scale)
+        return in_blocks(lambda x: _core.divide(_core.round(_core.multiply(x, scale)), scale), x, most=1 << 15)
+    return in_blocks(lambda x: _core.multiply(_core.round(_core.divide(x, scale)), scale), x, most=1 << 15)
 
 
 @public
@@ -161,7 +165,12 @@ def float_power(x1: Any, x2: Any, /) -> Tensor:
     tensor([0.5       , 0.33333333], dtype=float64)
     """
     is_complex = _core._result_type((x1, x2)).kind == "complex"
-    return _core.pow(*common(x1, x2, dtype=_core.complex128 if is_complex else _core.float64))
+    dtype = _core.complex128 if is_complex else _core.float64
+
+    def power(x1: Tensor, x2: Tensor) -> Tensor:
+        return _core.pow(x1.astype(dtype, copy=False), x2.astype(dtype, copy=False))
+
+    return in_blocks(power, *(x if isinstance(x, Tensor) else _core.asarray(x, dtype=dtype) for x in (x1, x2)))
 
 
 @public
@@ -211,7 +220,10 @@ def spacing(x: Any, /) -> Tensor:
     >>> td.spacing(td.asarray([1.0]))
     tensor([1.1920929e-07], dtype=float32)
     """
-    x = _real_floating("spacing", x)
+    return in_blocks(_spacing, _real_floating("spacing", x))
+
+
+def _spacing(x: Tensor) -> Tensor:
     size = _core.abs(x)
     step = _core.subtract(_core.nextafter(size, _core.full((), float("inf"), dtype=x.dtype)), size)
     step = _core.where(_core.less(x, 0), _core.negative(step), step)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tandem import _core
+from tandem._blocks import blocks_of, in_blocks, rows_in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import flat, floating, tensor, wide, wide_dtype
-from tandem._statistics import _METHODS, _ordered, _restored
+from tandem._statistics import _METHODS, _in_order, _laid, _restored
 
 Tensor = _core.Tensor
 Axis = int | tuple[int, ...] | None
+
+_LONG = 1 << 15
+_BYTES = 1 << 18  # of rows that are sorted together
 
 
 def _without(x: Any, value: float) -> tuple[Tensor, Tensor | None]:
@@ -48,9 +52,17 @@ def nan_to_num(
     elif x.dtype.kind == "float":
         limits = finfo(x.dtype)
         most, least = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
-        out = _core.where(_core.isnan(x), nan, x)
-        out = _core.where(_core.equal(x, float("inf")), most, out)
-        out = _core.where(_core.equal(x, float("-inf")), least, out)
+
+        def numbers(x: Tensor) -> Tensor:
+            out = _core.where(_core.isnan(x), nan, x)
+            out = _core.where(_core.equal(x, float("inf")), most, out)
+            return _core.where(_core.equal(x, float("-inf")), least, out)
+
+        if not copy and not _core.recording() and not x.requires_grad and x.size > 0:
+            for block in blocks_of(x.shape):
+                x[block] = numbers(x[block])
+            return x
+        out = in_blocks(numbers, x)
     else:
         out = x.copy() if copy else x
     if not copy and out is not x:
@@ -124,6 +136,17 @@ def nanvar(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
     tensor(1., dtype=float32)
     """
     x = floating(x)
+    if _is_last(x, axis) and not _core.recording():
+        out: Tensor = rows_in_blocks(lambda rows: _variance(rows, -1, ddof, keepdims=False), x, _LONG)
+        return _core.expand_dims(out, axis=-1) if keepdims else out
+    return _variance(x, axis, ddof, keepdims)
+
+
+def _is_last(x: Tensor, axis: Axis) -> bool:
+    return isinstance(axis, int) and x.ndim > 1 and axis in (-1, x.ndim - 1)
+
+
+def _variance(x: Tensor, axis: Axis, ddof: float, keepdims: bool) -> Tensor:
     values, holes = _without(x, 0)
     assert holes is not None
     values = wide(values)
@@ -147,6 +170,13 @@ def nanstd(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False
 
 
 def _extreme(reduce: Any, x: Any, worst: float, axis: Axis, keepdims: bool) -> Tensor:
+    x = tensor(x)
+    if _is_last(x, axis) and not keepdims and not _core.recording():
+        return rows_in_blocks(lambda rows: _extreme_of(reduce, rows, worst, -1, keepdims), x, 1 << 16)
+    return _extreme_of(reduce, x, worst, axis, keepdims)
+
+
+def _extreme_of(reduce: Any, x: Tensor, worst: float, axis: Axis, keepdims: bool) -> Tensor:
     values, holes = _without(x, worst)
     out: Tensor = reduce(values, axis=axis, keepdims=keepdims)
     if holes is None:
@@ -203,11 +233,26 @@ def nanargmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Ten
     return _place_of_extreme("nanargmin", _core.argmin, x, float("inf"), axis, keepdims)
 
 
-def _rows(what: str, x: Any, axis: Axis) -> tuple[Tensor, Tensor, list[int]]:
-    """Return sorted rows with the NaNs at their ends, the number of others as float64, and the axes."""
-    rows, axes = _ordered(what, tensor(x), axis)
-    count = _core._internal("count_nonzero", _core.logical_not(_core.isnan(rows)), axis=-1, keepdims=True)
-    return rows, count.astype(_core.float64), axes
+def _of_rows(
+    what: str, x: Any, axis: Axis, keepdims: bool, function: Callable[[Tensor, Tensor], Any]
+) -> tuple[Tensor, ...]:
+    """Return what a function makes of sorted rows with the NaNs at their ends, and the number of others as float64."""
+    rows, axes = _laid(what, tensor(x), axis)
+
+    def numbers(rows: Tensor) -> Tensor:
+        return _core._internal("count_nonzero", _core.equal(rows, rows), axis=-1, keepdims=True)
+
+    def made(rows: Tensor) -> Any:
+        rows = _in_order(rows)
+        if _core.recording() or rows.shape[-1] <= _LONG:
+            return function(rows, numbers(rows).astype(_core.float64))
+        count = numbers(rows[..., :_LONG])  # part by part: which elements are numbers takes memory
+        for start in range(_LONG, rows.shape[-1], _LONG):
+            count += numbers(rows[..., start : start + _LONG])
+        return function(rows, count.astype(_core.float64))
+
+    out = rows_in_blocks(made, rows, _BYTES // rows.dtype.itemsize)
+    return tuple(_restored(each, tensor(x), axes, keepdims) for each in (out if isinstance(out, tuple) else (out,)))
 
 
 def _at(rows: Tensor, place: Tensor) -> Tensor:
@@ -222,12 +267,14 @@ def nanmedian(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> td.nanmedian(td.asarray([3.0, td.nan, 1.0, 2.0]))
     tensor(2., dtype=float32)
     """
-    rows, count, axes = _rows("nanmedian", x, axis)
-    low = _at(rows, _core.floor(_core.divide(_core.subtract(count, 1), 2)))
-    high = _at(rows, _core.floor(_core.divide(count, 2)) - _core.equal(count, 0).astype(_core.float64))
-    odd = _core.equal(_core.remainder(_core.squeeze(count, axis=-1), 2), 1)
-    out = _core.where(odd, low, _core.divide(_core.add(low, high), 2))
-    return _restored(out, tensor(x), axes, keepdims)
+
+    def median(rows: Tensor, count: Tensor) -> Tensor:
+        low = _at(rows, _core.floor(_core.divide(_core.subtract(count, 1), 2)))
+        high = _at(rows, _core.floor(_core.divide(count, 2)) - _core.equal(count, 0).astype(_core.float64))
+        odd = _core.equal(_core.remainder(_core.squeeze(count, axis=-1), 2), 1)
+        return _core.where(odd, low, _core.divide(_core.add(low, high), 2))
+
+    return _of_rows("nanmedian", x, axis, keepdims, median)[0]
 
 
 def _quantile(rows: Tensor, count: Tensor, q: float, method: str) -> Tensor:
@@ -261,9 +308,14 @@ def nanquantile(
         raise _core.ArgumentError(f"nanquantile: got q={q}; need numbers from 0 to 1")
     if method not in _METHODS:
         raise _core.ArgumentError(f"nanquantile: got method={method!r}; need one of {', '.join(_METHODS)}")
-    rows, count, axes = _rows("nanquantile", x, axis)
-    parts = [_restored(_quantile(rows, count, one, method), tensor(x), axes, keepdims) for one in each]
-    return parts[0] if isinstance(q, (int, float)) else _core.stack(parts)
+    parts = _of_rows(
+        "nanquantile",
+        x,
+        axis,
+        keepdims,
+        lambda rows, count: tuple(_quantile(rows, count, one, method) for one in each),
+    )
+    return parts[0] if isinstance(q, (int, float)) else _core.stack(list(parts))
 
 
 @public

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from tandem import _core
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.comparing import isclose
 from tandem._numpy.given import common, flat, floating, tensor, whole
@@ -103,10 +104,14 @@ def polyval(p: Any, x: Any, /) -> Tensor:
     """
     p, x = _coefficients("polyval", p), tensor(x)
     p, x = common(p, x)
-    out = _core.zeros(x.shape, dtype=x.dtype)
-    for k in range(p.shape[0]):
-        out = _core.add(_core.multiply(out, x), p[k])
-    return out
+
+    def value(x: Tensor) -> Tensor:
+        out = _core.zeros(x.shape, dtype=x.dtype)
+        for k in range(p.shape[0]):
+            out = _core.add(_core.multiply(out, x), p[k])
+        return out
+
+    return value(x) if p.requires_grad else in_blocks(value, x)
 
 
 @public

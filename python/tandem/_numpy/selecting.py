@@ -9,12 +9,15 @@ import numpy as np
 
 from tandem import _core
 from tandem._array_api import _axes, _axis, _product, moveaxis
-from tandem._blocks import in_blocks
+from tandem._blocks import blocks_of, in_blocks
 from tandem._boundary import public
-from tandem._numpy.given import common, flat, tensor
+from tandem._numpy.comparing import may_share_memory
+from tandem._numpy.given import flat, tensor
 from tandem._sorting import need_values, nonzero_places
 
 Tensor = _core.Tensor
+
+_MOST = 1 << 14  # elements that are written at once
 
 
 @public
@@ -63,6 +66,14 @@ def extract(condition: Any, x: Any, /) -> Tensor:
     return _core.take(flat(x), nonzero_places(tensor(condition)))
 
 
+def _choices(*values: Any) -> tuple[tuple[Tensor, ...], Any]:
+    """Return values as tensors, numbers among tensors in the dtype of all, and that dtype, which they promote to."""
+    if not any(isinstance(x, Tensor) for x in values):
+        values = tuple(tensor(x) for x in values)
+    dtype = _core._result_type(values)
+    return tuple(x if isinstance(x, Tensor) else _core.asarray(x, dtype=dtype) for x in values), dtype
+
+
 @public
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], /, default: Any = 0) -> Tensor:
     """Return for each element the choice of the first condition that is true there, else the default.
@@ -80,14 +91,15 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], /, default: Any =
         if condition.dtype != _core.bool:
             raise _core.DTypeError(f"select: got a condition of dtype {condition.dtype}; need bool; try condition != 0")
     count = len(conditions)
+    choices, dtype = _choices(*choicelist, default)
 
     def chosen(*operands: Tensor) -> Tensor:
-        out = operands[-1]
+        out = operands[-1].astype(dtype, copy=False)
         for condition, choice in zip(reversed(operands[:count]), reversed(operands[count:-1]), strict=True):
             out = _core.where(condition, choice, out)
         return out
 
-    return in_blocks(chosen, *conditions, *common(*choicelist, default))
+    return in_blocks(chosen, *conditions, *choices)
 
 
 @public
@@ -123,13 +135,30 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], /, *args: Any, **k
 
 
 def _within(what: str, places: Tensor, size: int, mode: str) -> Tensor:
-    places = places.astype(_core.int64)
+    if places.dtype == _core.uint64:  # the largest of them are negative as int64
+        places = _core.remainder(places, size) if mode == "wrap" else _core.minimum(places, 2**63 - 1)
+    places = places.astype(_core.int64, copy=False)
     if mode == "wrap":
         return _core.remainder(places, size)
     if mode == "clip":
         return _core.clip(places, 0, size - 1)
     if mode != "raise":
         raise _core.ArgumentError(f"{what}: got mode={mode!r}; need 'raise', 'wrap' or 'clip'")
+    return places
+
+
+def _checked_choice(places: Tensor, count: int) -> Tensor:
+    """Return the indices of choices after checking that they are from 0 on, below their number."""
+    if _core.recording():
+        # Compiled code checks what it takes; from there on negative ones count from the end.
+        places = _core.where(_core.less(places, 0), _core.subtract(places, count), places)
+        return _core.take(_core.arange(count, dtype=_core.int64, device=places._place), places)
+    if places.size > 0:
+        for worst in (int(_core.min(places)), int(_core.max(places))):
+            if not 0 <= worst < count:
+                raise _core.OutOfBoundsError(
+                    f"choose: got the index {worst}; need 0 <= index < {count}; try mode='wrap' or mode='clip'"
+                )
     return places
 
 
@@ -142,17 +171,23 @@ def choose(a: Any, choices: Any, /, mode: str = "raise") -> Tensor:
     >>> td.choose(td.asarray([1, 0]), [td.asarray([1, 2]), td.asarray([3, 4])])
     tensor([3, 2])
     """
-    places, options = tensor(a), common(*choices)
-    if not options:
+    given = list(choices)
+    if not given:
         raise _core.ArgumentError("choose: got no choices; need at least one")
+    places, (options, dtype) = tensor(a), _choices(*given)
     if places.dtype.kind not in ("int", "bool"):
         raise _core.DTypeError(f"choose: got indices of dtype {places.dtype}; need integers; try a.astype(td.int64)")
-    shape = _core._broadcast_shape([places.shape, *(x.shape for x in options)])
-    stacked = _core.stack([_core.broadcast_to(x, shape) for x in options])
-    places = _core.broadcast_to(_within("choose", places, len(options), mode), shape)
-    if mode == "raise" and not _core.recording() and bool(_core.any(_core.less(places, 0))):
-        raise _core.OutOfBoundsError(f"choose: got a negative index; need 0 <= index < {len(options)}; try mode='wrap'")
-    return _core.squeeze(_core.take_along_axis(stacked, _core.expand_dims(places, axis=0), axis=0), axis=0)
+
+    def chosen(places: Tensor, *options: Tensor) -> Tensor:
+        places = _within("choose", places, len(options), mode)
+        if mode == "raise":
+            places = _checked_choice(places, len(options))
+        out = options[-1].astype(dtype, copy=False)
+        for k in reversed(range(max(len(options) - 1, 1))):
+            out = _core.where(_core.equal(places, k), options[k], out)
+        return out
+
+    return in_blocks(chosen, places, *options)
 
 
 _ORDER = {"bool": 0, "uint": 1, "int": 2, "float": 3, "complex": 4}
@@ -160,6 +195,16 @@ _ORDER = {"bool": 0, "uint": 1, "int": 2, "float": 3, "complex": 4}
 
 def _rank(dtype: Any) -> int:
     return _ORDER["uint" if dtype.name.startswith("uint") else dtype.kind]
+
+
+def _write_where(x: Tensor, mask: Tensor, values: Tensor) -> None:
+    """Write values where a mask is true: block by block, so that little lies between, where nothing is recorded."""
+    whole = _core.recording() or x.size <= _MOST or x.requires_grad or values.requires_grad
+    if whole or may_share_memory(x, values) or may_share_memory(x, mask):
+        x[...] = _core.where(mask, values, x)
+        return
+    for block in blocks_of(x.shape):
+        x[block] = _core.where(mask[block], values[block], x[block])
 
 
 @public
@@ -182,14 +227,15 @@ def copyto(dst: Tensor, src: Any, /, casting: str = "same_kind", where: Any = Tr
             f"copyto: got {given} for a tensor of dtype {dst.dtype}; need the same kind; try casting='unsafe'"
         )
     value = _core.asarray(src, dtype=dst.dtype) if isinstance(src, (int, float, complex)) else tensor(src)
-    value = value.astype(dst.dtype)
+    value = value.astype(dst.dtype, copy=False)
     if where is True:
         dst[...] = value
     else:
         mask = tensor(where)
         if mask.dtype != _core.bool:
             raise _core.DTypeError(f"copyto: got a mask of dtype {mask.dtype}; need bool; try mask != 0")
-        dst[...] = _core.where(mask, value, dst)
+        value, mask = (_core.broadcast_to(one, dst.shape) for one in (value, mask))
+        _write_where(dst, mask, value)
 
 
 def _values(what: str, vals: Any, dtype: Any) -> Tensor:
@@ -256,9 +302,14 @@ def put(x: Tensor, /, indices: Any, values: Any, mode: str = "raise") -> None:
         raise _core.DTypeError(f"put: got indices of dtype {places.dtype}; need integers")
     places = _within("put", places, x.size, mode)
     given = _values("put", values, x.dtype)
-    turn = _core.remainder(_core.arange(places.shape[0], dtype=_core.int64), given.shape[0])
+    if given.shape[0] != 1:
+        turn = _core.remainder(_core.arange(places.shape[0], dtype=_core.int64), given.shape[0])
+        given = _core.take(given, turn)
+    if not _core.recording() and not x.requires_grad and x.is_contiguous():
+        x.reshape((-1,))[places] = given
+        return
     row = x.reshape((-1,)).copy()
-    row[places] = _core.take(given, turn)
+    row[places] = given
     x[...] = row.reshape(x.shape)
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from tandem import _core
 from tandem._array_api import _axis, _product, moveaxis
+from tandem._blocks import in_blocks
 from tandem._boundary import public
 from tandem._numpy.given import common, flat, is_number, tensor
-from tandem._sorting import _lengths, found, need_values, nonzero_places, numbers_of, searchsorted
+from tandem._sorting import found as is_found
+from tandem._sorting import need_values, nonzero_places, searchsorted
+from tandem._unique import distinct, lengths_between, numbers_of, starts_of_values
 
 Tensor = _core.Tensor
 
@@ -67,14 +70,10 @@ def lexsort(keys: Any, /, axis: int = -1) -> Tensor:
         raise _core.ArgumentError("lexsort: got no keys; need at least one")
     if each[0].ndim == 0:
         return _core.zeros((), dtype=_core.int64)
-    axis = _axis("lexsort", axis, each[0].ndim)
-    order = _core.argsort(each[0], axis=axis)
     for key in each[1:]:
         if key.shape != each[0].shape:
             raise _core.ShapeError(f"lexsort: got keys of shapes {each[0].shape} and {key.shape}; need equal shapes")
-        turn = _core.argsort(_core.take_along_axis(key, order, axis=axis), axis=axis)
-        order = _core.take_along_axis(order, turn, axis=axis)
-    return order
+    return _core._lexsort(each, axis=_axis("lexsort", axis, each[0].ndim))
 
 
 @public
@@ -85,23 +84,7 @@ def sort_complex(x: Any, /) -> Tensor:
     tensor([1.+0.j, 2.+0.j], dtype=complex64)
     """
     x = tensor(x)
-    return _core.sort(x.astype(_core._result_type((x, 1j))), axis=-1)
-
-
-def _same(a: Tensor, b: Tensor, equal_nan: bool) -> Tensor:
-    same = _core.equal(a, b)
-    if equal_nan and a.dtype.kind in ("float", "complex"):
-        same = _core.logical_or(same, _core.logical_and(_core.isnan(a), _core.isnan(b)))
-    return same
-
-
-def _new(ordered: Tensor, equal_nan: bool) -> Tensor:
-    """Return where a value begins in a sorted vector, or a row in sorted rows."""
-    same = _same(ordered[1:], ordered[:-1], equal_nan)
-    if same.ndim > 1:
-        same = _core.all(same, axis=1)
-    first = _core.ones((min(ordered.shape[0], 1),), dtype=_core.bool)
-    return _core.concat([first, _core.logical_not(same)])
+    return _core.sort(x.astype(_core._result_type((x, 1j)), copy=False), axis=-1)
 
 
 @public
@@ -126,32 +109,30 @@ def unique(
     """
     need_values("unique", "td.sort")
     x = tensor(x)
-    if axis is None and not (return_index or return_inverse):
-        ordered = _core.sort(flat(x))
-        new = _new(ordered, equal_nan)
-        return (ordered[new], _lengths(nonzero_places(new), ordered.shape[0])) if return_counts else ordered[new]
     if axis is None:
-        rows, order, shape = flat(x), _core.argsort(flat(x)), x.shape
-    else:
-        axis = _axis("unique", axis, x.ndim)
-        front = moveaxis(x, axis, 0)
-        rows = front.reshape((front.shape[0], _product(front.shape[1:])))
-        columns = [rows[:, k] for k in reversed(range(rows.shape[1]))]
-        order = lexsort(columns) if columns else _core.arange(rows.shape[0], dtype=_core.int64)
-        shape = (rows.shape[0],)
-    new = _new(_core.take(rows, order, axis=0), equal_nan and axis is None)
+        found = distinct(
+            flat(x), firsts=return_index, numbers=return_inverse, counts=return_counts, equal_nan=equal_nan
+        )
+        if found.numbers is not None:
+            found = found._replace(numbers=found.numbers.reshape(x.shape))
+        out = [one for one in found if one is not None]
+        return out[0] if len(out) == 1 else tuple(out)
+    axis = _axis("unique", axis, x.ndim)
+    front = moveaxis(x, axis, 0)
+    rows = front.reshape((front.shape[0], _product(front.shape[1:])))
+    columns = list(_core.permute_dims(rows, (1, 0)).copy()[::-1]) if rows.shape[1] > 0 else []
+    order = lexsort(columns) if columns else _core.arange(rows.shape[0], dtype=_core.int64)
+    new = starts_of_values(_core.take(rows, order, axis=0), False)
     starts = nonzero_places(new)
     firsts = _core.take(order, starts)
     values = _core.take(rows, firsts, axis=0)
-    if axis is not None:
-        values = moveaxis(values.reshape((starts.shape[0], *front.shape[1:])), 0, axis)
-    out = [values]
+    out = [moveaxis(values.reshape((starts.shape[0], *front.shape[1:])), 0, axis)]
     if return_index:
         out.append(firsts)
     if return_inverse:
-        out.append(numbers_of(new, order).reshape(shape))
+        out.append(numbers_of(new, order))
     if return_counts:
-        out.append(_lengths(starts, rows.shape[0]))
+        out.append(lengths_between(starts, rows.shape[0]))
     return out[0] if len(out) == 1 else tuple(out)
 
 
@@ -176,18 +157,20 @@ def intersect1d(x1: Any, x2: Any, /, assume_unique: bool = False, return_indices
     """
     need_values("intersect1d", "td.isin")
     x1, x2 = common(flat(x1), flat(x2))
+    if not return_indices:
+        both = _core.concat([x1, x2] if assume_unique else [distinct(x1).values, distinct(x2).values])
+        ordered = _core.sort(both)
+        del both
+        return ordered[:-1][in_blocks(_core.equal, ordered[1:], ordered[:-1])]
     if assume_unique:
         first, second = (_core.arange(x.shape[0], dtype=_core.int64) for x in (x1, x2))
     else:
         x1, first = unique(x1, return_index=True)
         x2, second = unique(x2, return_index=True)
-    both = _core.concat([x1, x2])
-    order = _core.argsort(both)
-    ordered = _core.take(both, order)
+    order = _core.argsort(_core.concat([x1, x2]))
+    ordered = _core.take(_core.concat([x1, x2]), order)
     starts = nonzero_places(_core.equal(ordered[1:], ordered[:-1]))
     values = _core.take(ordered, starts)
-    if not return_indices:
-        return values
     left = _core.take(order, starts)
     right = _core.subtract(_core.take(order, _core.add(starts, 1)), x1.shape[0])
     return values, _core.take(first, left), _core.take(second, right)
@@ -205,7 +188,7 @@ def setdiff1d(x1: Any, x2: Any, /, assume_unique: bool = False) -> Tensor:
     dtype = x1.dtype
     values = x1 if assume_unique else unique(x1)
     a, b = common(values, x2)
-    return _core.take(values, nonzero_places(_core.logical_not(found(a, b)))).astype(dtype, copy=False)
+    return _core.take(values, nonzero_places(_core.logical_not(is_found(a, b)))).astype(dtype, copy=False)
 
 
 @public
@@ -220,8 +203,7 @@ def setxor1d(x1: Any, x2: Any, /, assume_unique: bool = False) -> Tensor:
     if not assume_unique:
         x1, x2 = unique(x1), unique(x2)
     ordered = _core.sort(_core.concat([x1, x2]))
-    edge = _core.ones((1,), dtype=_core.bool)
-    differs = _core.concat([edge, _core.not_equal(ordered[1:], ordered[:-1]), edge])
-    if ordered.shape[0] == 0:
-        return ordered
-    return _core.take(ordered, nonzero_places(_core.logical_and(differs[1:], differs[:-1])))
+    new = starts_of_values(ordered, False)
+    alone = new.copy()
+    alone[:-1] = _core.logical_and(new[:-1], new[1:])
+    return ordered[alone]

@@ -173,8 +173,17 @@ def resize(x: Any, /, new_shape: int | Sequence[int]) -> Tensor:
     values, count = flat(x), _product(shape)
     if values.shape[0] == 0:
         return _core.zeros(shape, dtype=values.dtype)
-    places = _core.remainder(_core.arange(count, dtype=_core.int64), values.shape[0])
-    return _core.take(values, places).reshape(shape)
+    if _core.recording() or values.requires_grad:
+        places = _core.remainder(_core.arange(count, dtype=_core.int64), values.shape[0])
+        return _core.take(values, places).reshape(shape)
+    out = _core.empty((count,), dtype=values.dtype, device=values._place)
+    filled = min(values.shape[0], count)
+    out[:filled] = values[:filled]
+    while filled < count:  # twice as many every time
+        more = min(filled, count - filled)
+        out[filled : filled + more] = out[:more]
+        filled += more
+    return out.reshape(shape)
 
 
 @public

@@ -242,7 +242,7 @@ def _window(what: str, M: int, formula: Callable[[Tensor, float], Tensor]) -> Te
     if count < 2:
         return _core.ones((max(count, 0),), dtype=_core.default_dtype())
     steps = _core.arange(1 - count, count, 2, dtype=_core.float64)
-    return formula(steps, float(count - 1)).astype(_core.default_dtype())
+    return in_blocks(lambda n: formula(n, float(count - 1)).astype(_core.default_dtype(), copy=False), steps)
 
 
 @public

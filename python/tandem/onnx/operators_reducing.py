@@ -83,28 +83,49 @@ def cumsum(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     return s.op("CumSum", wide(s, s.cast(x[0], out.dtype)), s.scalar(node.attrs["axis"], _core.int64))
 
 
-@rule("sort", "argsort", "topk_indices")
-def sort(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
-    """TopK of all elements; it keeps the order of equal ones.
+def _order(s: Scope, x: Value, axis: int, last_first: bool, count: Value, size: Value) -> tuple[Value | None, Value]:
+    """TopK of all elements, which keeps the order of equal ones: the elements, if no floats, and their places.
 
     NaNs, which it does not order, are last: they go in as the last number, and among those that number goes first.
     """
-    axis = node.attrs["axis"]
-    last_first = node.attrs["largest"] if node.op == "topk_indices" else node.attrs["descending"]
-    count = s.ints(node.attrs["k"]) if node.op == "topk_indices" else s.size(x[0].shape[axis])
-    key = wide(s, x[0])
+    key = wide(s, x)
     if not is_float(key):
         values, places = s.op("TopK", key, count, axis=axis, largest=int(last_first), sorted=1, outputs=2)
-        return values if node.op == "sort" else places
+        return values, places
     nan = s.op("IsNaN", key)
     end = s.scalar(-np.inf if last_first else np.inf, key.dtype)
     key = s.op("Where", nan, end, key)
-    _, places = s.op("TopK", key, s.size(x[0].shape[axis]), axis=axis, largest=int(last_first), sorted=1, outputs=2)
+    _, places = s.op("TopK", key, size, axis=axis, largest=int(last_first), sorted=1, outputs=2)
     # Once more, by whether it is NaN: what is equal keeps its order.
     is_nan = s.op("GatherElements", s.cast(nan, _core.int32), places, axis=axis)
     _, order = s.op("TopK", is_nan, count, axis=axis, largest=0, sorted=1, outputs=2)
-    places = s.op("GatherElements", places, order, axis=axis)
-    return s.op("GatherElements", wide(s, x[0]), places, axis=axis) if node.op == "sort" else places
+    return None, s.op("GatherElements", places, order, axis=axis)
+
+
+@rule("sort", "argsort", "topk_indices")
+def sort(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    axis = node.attrs["axis"]
+    last_first = node.attrs["largest"] if node.op == "topk_indices" else node.attrs["descending"]
+    size = s.size(x[0].shape[axis])
+    count = s.ints(node.attrs["k"]) if node.op == "topk_indices" else size
+    values, places = _order(s, x[0], axis, last_first, count, size)
+    if node.op != "sort":
+        return places
+    return s.op("GatherElements", wide(s, x[0]), places, axis=axis) if values is None else values
+
+
+@rule("lexsort")
+def lexsort(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    """By one key after the other, each in the order of those before it."""
+    axis = node.attrs["axis"]
+    size = s.size(x[0].shape[axis])
+    order: Value | None = None
+    for key in x:
+        turned = key if order is None else s.op("GatherElements", key, order, axis=axis)
+        _, places = _order(s, turned, axis, node.attrs["descending"], size, size)
+        order = places if order is None else s.op("GatherElements", order, places, axis=axis)
+    assert order is not None
+    return order
 
 
 @rule("places_in_sorted")
