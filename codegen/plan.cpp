@@ -68,12 +68,13 @@ Plan build_plan(const Graph& graph, std::span<const int64_t> hints, Backend& bac
     program.outputs.push_back(builder.view(results[i], normal.type(normal.results[i]).shape));
   for (const auto& [result, input] : writebacks) program.written.push_back(input);
   write_in_place(program, static_cast<int>(copies.size()), builder.shareable);
+  const auto hint = [&](DimRef size) { return builder.hint(program.dims[static_cast<size_t>(size)]); };
   const auto elements = [&](int slot) {
     int64_t count = 1;
-    for (const DimRef extent : program.slots[static_cast<size_t>(slot)].shape)
-      count *= builder.hint(program.dims[static_cast<size_t>(extent)]);
+    for (const DimRef extent : program.slots[static_cast<size_t>(slot)].shape) count *= hint(extent);
     return count;
   };
+  join_rows(program, builder.plan, builder.shareable, hint);
   join_epilogues(program, builder.plan, builder.rows_of, builder.shareable, elements);
   mark_staying(program.body, builder.plan.kernels);
   plan_lifetimes(program, builder.shareable);

@@ -71,9 +71,13 @@ void plan_lifetimes(Program& program, const std::vector<SharePair>& shareable);
 void tile_loops(Program& program, std::span<Kernel> kernels, const std::function<DimRef(const Dim&)>& dim);
 // Before that (codegen/products.cpp): a launch that a product can run on its blocks becomes a part of the product's step.
 // `rows_of`: by number of the kernel. `elements`: of a slot, roughly. The plan's library nodes get the names of the new
-// steps. Two products with such a launch between them, attention, become one. Not where an operand of the product that dies with it would be there beside a result, which takes more memory.
+// steps.  Not where an operand of the product that dies with it would be there beside a result, which takes more memory.
 void join_epilogues(Program& program, Plan& plan, std::span<const std::vector<RowsOf>> rows_of,
                     std::span<const SharePair> shareable, const std::function<int64_t(int)>& elements);
+// And before that (codegen/rows.cpp): products and launches that share rows, as in attention, become one step that keeps
+// some of them. `hint`: of a size.
+void join_rows(Program& program, Plan& plan, std::span<const SharePair> shareable,
+               const std::function<int64_t(DimRef)>& hint);
 // And products in loops learn which right-hand matrices stay as they are.
 void mark_staying(Block& block, std::span<const Kernel> kernels);
 // And before that (codegen/inplace.cpp): buffers that the last `writebacks` steps, all copies, write back to inputs become

@@ -1,6 +1,8 @@
 #include "codegen/steps.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace tandem {
 
@@ -12,8 +14,7 @@ bool binds(const Block& block, int slot) {
 }
 
 const Launch* launch_of(const Step& step) {
-  if (const auto* product = std::get_if<Matmul>(&step.op))
-    return product->then && !product->onward ? &product->then->launch : nullptr;
+  if (const auto* product = std::get_if<Matmul>(&step.op)) return product->then ? &product->then->launch : nullptr;
   return std::get_if<Launch>(&step.op);
 }
 
@@ -70,12 +71,13 @@ void collect(const Step& step, Slots& used, Slots& defined) {
   if (const Launch* launch = launch_of(step))
     for (const Operand& arg : launch->args) use(arg.slot);
   std::visit(Overload{[&](const Allocate& s) { defined.insert(s.slot); }, [&](const Launch&) {},
-                      [&](const Matmul& s) {
-                        use(s.a.slot), use(s.b.slot);
-                        if (!s.onward) return use(s.out.slot);
-                        use(s.onward->b.slot), use(s.onward->out.slot);
-                        for (const Operand& arg : s.then->launch.args)
-                          if (arg.slot != s.out.slot && arg.slot != s.onward->a.slot) use(arg.slot);
+                      [&](const Matmul& s) { use(s.a.slot), use(s.b.slot), use(s.out.slot); },
+                      [&](const Rows& s) {
+                        Slots inside, needed;
+                        for (const Between& between : s.between) inside.insert(between.slot);
+                        collect_nested(s.steps, needed, inside);
+                        for (int slot : needed)
+                          if (!inside.contains(slot)) use(slot);
                       },
                       [&](const Call& s) {
                         for (const View& input : s.inputs) use(input.slot);
@@ -111,6 +113,87 @@ void collect(const Step& step, Slots& used, Slots& defined) {
                       },
                       [&](const CheckIndex& s) { use(s.indices.slot), use_of_failure(s.failure, used); }},
              step.op);
+}
+
+Slots written_by(const Launch& launch, std::span<const Kernel> kernels) {
+  const Kernel& kernel = kernels[static_cast<size_t>(launch.kernel)];
+  Slots written;
+  for (size_t i = 0; i < launch.args.size(); ++i)
+    if (kernel.buffers[i].role == BufferRole::output) written.insert(launch.args[i].slot);
+  return written;
+}
+
+void collect_changes(std::span<const Step> block, std::span<const Kernel> kernels, Slots& changes) {
+  for (const Step& step : block) {
+    Slots used;
+    collect(step, used, changes);
+    if (const Launch* launch = launch_of(step)) changes.merge(written_by(*launch, kernels));
+    std::visit(
+        Overload{[&](const Matmul& s) { changes.insert(s.out.slot); },
+                 [&](const Call& s) { changes.insert(s.out.slot); }, [&](const Copy& s) { changes.insert(s.to.slot); },
+                 [&](const Put& s) { changes.insert(s.to.slot); },
+                 [&](const Rows& s) {
+                   collect_changes(s.steps, kernels, changes);
+                   for (const Between& between : s.between) changes.erase(between.slot);
+                 },
+                 [&](const Branch& s) {
+                   collect_changes(s.then_block, kernels, changes);
+                   collect_changes(s.else_block, kernels, changes);
+                 },
+                 [&](const Loop& s) {
+                   collect_changes(s.condition, kernels, changes);
+                   collect_changes(s.body, kernels, changes);
+                 },
+                 [](const auto&) {}},
+        step.op);
+  }
+}
+
+OriginRef joined_origin(const OriginRef& origin, const StepOrigin& more, double share) {
+  constexpr double kAll = 1000;
+  const auto scaled = [](std::span<const int> given, size_t count, double part) {
+    std::vector<int> all(given.begin(), given.end());
+    all.resize(count, 1);
+    const int sum = std::max(1, std::accumulate(all.begin(), all.end(), 0));
+    for (int& weight : all) weight = static_cast<int>(kAll * part * weight / sum) + 1;
+    return all;
+  };
+  StepOrigin both = origin ? *origin : StepOrigin{};
+  both.name += "+" + more.name;
+  both.weights = scaled(both.weights, both.sources.size(), share);
+  const std::vector<int> added = scaled(more.weights, more.sources.size(), 1 - share);
+  for (size_t i = 0; i < more.sources.size(); ++i) {
+    const auto known = std::find(both.sources.begin(), both.sources.end(), more.sources[i]);
+    if (known != both.sources.end()) {
+      both.weights[static_cast<size_t>(known - both.sources.begin())] += added[i];
+      continue;
+    }
+    both.sources.push_back(more.sources[i]);
+    both.weights.push_back(added[i]);
+  }
+  return std::make_shared<const StepOrigin>(std::move(both));
+}
+
+OriginRef joined_origin(const Program& program, std::span<const Step> steps,
+                        const std::function<int64_t(DimRef)>& hint) {
+  constexpr double kNanosecondsPerStep = 0.008;  // a multiply-add
+  OriginRef all;
+  double before = 0;
+  const auto add = [&](const StepOrigin& more, double cost) {
+    all = all ? joined_origin(all, more, before / (before + cost + 1)) : std::make_shared<const StepOrigin>(more);
+    before += cost;
+  };
+  for (const Step& step : steps) {
+    if (const auto* launch = std::get_if<Launch>(&step.op))
+      add(*program.kernels[static_cast<size_t>(launch->kernel)],
+          launch->cost * static_cast<double>(hint(launch->range)));
+    const auto* product = std::get_if<Matmul>(&step.op);
+    if (!product || !product->origin) continue;
+    auto cost = static_cast<double>(hint(product->a.shape.back())) * kNanosecondsPerStep;
+    for (const DimRef extent : product->out.shape) cost *= static_cast<double>(hint(extent));
+    add(*product->origin, cost);
+  }
+  return all;
 }
 
 }  // namespace tandem

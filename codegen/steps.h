@@ -1,7 +1,10 @@
 // Which slots a step touches, as seen from the block it stands in. Shared by the passes over a Program's steps.
 #pragma once
+#include <functional>
+#include <span>
 #include <unordered_set>
 
+#include "ir/kernel.h"
 #include "runtime/program.h"
 
 namespace tandem {
@@ -13,6 +16,18 @@ using Slots = std::unordered_set<int>;
 void collect(const Step& step, Slots& used, Slots& defined);
 // Both sides of a branch bind its results; whatever only one side defines is its own affair.
 bool binds(const Block& block, int slot);
+
+// What a launch writes to.
+Slots written_by(const Launch& launch, std::span<const Kernel> kernels);
+// Adds all that a block changes: slots that get another buffer, and those whose elements do.
+void collect_changes(std::span<const Step> block, std::span<const Kernel> kernels, Slots& changes);
+
+// To profiles a step that is made of two is one of all lines, each by its share of the time. `share`: of what `origin`
+// stands for; `more` has the rest.
+OriginRef joined_origin(const OriginRef& origin, const StepOrigin& more, double share);
+// The same of launches and products, by roughly what they take. `hint`: of a size.
+OriginRef joined_origin(const Program& program, std::span<const Step> steps,
+                        const std::function<int64_t(DimRef)>& hint);
 
 // The launch that the step is, or ends with; null: neither.
 const Launch* launch_of(const Step& step);
@@ -54,7 +69,10 @@ void for_each_slot(Step& step, Visit&& visit) {
                       [&](Matmul& s) {
                         visit(s.a.slot), visit(s.b.slot), visit(s.out.slot);
                         if (s.then) on_launch(s.then->launch);
-                        if (s.onward) visit(s.onward->a.slot), visit(s.onward->b.slot), visit(s.onward->out.slot);
+                      },
+                      [&](Rows& s) {
+                        for (Between& between : s.between) visit(between.slot);
+                        inside(s.steps);
                       },
                       [&](Call& s) {
                         for (View& input : s.inputs) visit(input.slot);

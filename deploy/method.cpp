@@ -119,14 +119,17 @@ void describe(Wire& wire, Epilogue& s) {
   wire(s.launch, s.parts, s.window);
 }
 template <class Wire>
-void describe(Wire& wire, Onward& s) {
-  wire(s.a, s.b, s.out);
+void describe(Wire& wire, Between& s) {
+  wire(s.slot, s.memory);
+}
+template <class Wire>
+void describe(Wire& wire, Rows& s) {
+  wire(s.extents, s.between, s.steps, s.origin);
 }
 template <class Wire>
 void describe(Wire& wire, Matmul& s) {
   wire(s.a, s.b, s.out, s.origin);
   if (wire.version() >= 3) wire(s.then, s.b_stays);
-  if (wire.version() >= 4) wire(s.onward);
 }
 template <class Wire>
 void describe(Wire& wire, const Routine*& routine) {
@@ -190,6 +193,29 @@ void describe(Wire& wire, CheckIndex& s) {
   wire(s.indices, s.size, s.axis, s.origin, s.function, s.failure);
 }
 
+// A product of versions 4 and 5 may go on to another one by way of its launch; this is what has become of it.
+struct Onward {
+  View a, b, out;
+};
+void describe(Reader& wire, Onward& s) { wire(s.a, s.b, s.out); }
+void describe_onward(Reader& wire, Step& step) {
+  std::optional<Onward> onward;
+  wire(onward);
+  if (!onward) return;
+  Matmul first = std::get<Matmul>(std::move(step.op));
+  if (!first.then || first.out.shape.empty()) Reader::fail("a product goes onward from nothing");
+  Rows rows{{first.out.shape.begin(), first.out.shape.end() - 1},
+            {{first.out.slot, 0}, {onward->a.slot, 1}},
+            {},
+            first.origin};
+  Launch launch = std::move(first.then->launch);
+  first.then.reset();
+  rows.steps.push_back({std::move(first)});
+  rows.steps.push_back({std::move(launch)});
+  rows.steps.push_back({Matmul{std::move(onward->a), std::move(onward->b), std::move(onward->out)}});
+  step.op = std::move(rows);
+}
+
 // The steps have the numbers of their places in the variant.
 template <class Wire, size_t... K>
 void describe_step(Wire& wire, Step& step, std::index_sequence<K...>) {
@@ -203,6 +229,9 @@ void describe_step(Wire& wire, Step& step, std::index_sequence<K...>) {
     wire(std::get<I>(step.op));
   };
   (each.template operator()<K>(), ...);
+  if constexpr (Wire::kReads)
+    if ((wire.version() == 4 || wire.version() == 5) && std::holds_alternative<Matmul>(step.op))
+      describe_onward(wire, step);
 }
 template <class Wire>
 void describe(Wire& wire, Step& step) {
@@ -373,6 +402,7 @@ void see_copies(const Program& program, const Block& block, std::map<int, int>& 
   for (const Step& step : block) {
     if (const auto* copy = std::get_if<Copy>(&step.op)) see(copy->to, copy->to.shape.size());
     if (const auto* product = std::get_if<Matmul>(&step.op)) see(product->a, product->out.shape.size());
+    if (const auto* rows = std::get_if<Rows>(&step.op)) see_copies(program, rows->steps, most);
     if (const auto* branch = std::get_if<Branch>(&step.op)) {
       see_copies(program, branch->then_block, most);
       see_copies(program, branch->else_block, most);

@@ -14,8 +14,8 @@
 
 namespace tandem::deploy {
 
-// Of the files that are written; earlier ones can be read. 2: loops in bodies of kernels.
-inline constexpr int64_t kVersion = 5;
+// Of the files that are written; earlier ones can be read. 2: loops in bodies of kernels. 6: steps on rows.
+inline constexpr int64_t kVersion = 6;
 
 struct MethodInput : InputSpec {
   std::string name;    // of the argument, or of the state; none for a state that is not used

@@ -84,6 +84,8 @@ void check_launches(const Block& block, std::span<const size_t> buffers, std::sp
       const auto kernel = static_cast<size_t>(launch->kernel);
       if (kernel >= buffers.size() || launch->args.size() != buffers[kernel] || launch->vals.size() < values[kernel])
         broken("a kernel is called in another way");
+    } else if (const auto* rows = std::get_if<Rows>(&step.op)) {
+      check_launches(rows->steps, buffers, values);
     } else if (const auto* branch = std::get_if<Branch>(&step.op)) {
       check_launches(branch->then_block, buffers, values);
       check_launches(branch->else_block, buffers, values);

@@ -310,7 +310,9 @@ const Executable::Pair& Executable::with_gradient(const Flags& of_outputs, const
                                      [](const HostFunction& host) { return host.call != nullptr; });
   const size_t hidden = capture_.writebacks.size() + (has_token ? 1 : 0);
   const size_t visible = captured_.results.size() - hidden;
-  SplitGradient split = split_gradient(captured_, hidden, results_of(of_outputs), wanted);
+  std::optional<std::span<const int64_t>> hints;
+  if (is_cpu(capture_.device)) hints = capture_.hints;
+  SplitGradient split = split_gradient(captured_, hidden, results_of(of_outputs), wanted, hints);
   Capture capture = capture_;
   for (size_t k = 0; k < split.kept; ++k) {
     CapturedOutput output;

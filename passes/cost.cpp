@@ -69,4 +69,9 @@ double nanoseconds_per_point(const Kernel& kernel) {
   return total;
 }
 
+bool is_computed_again(int64_t elements, int64_t depth) {
+  constexpr int64_t kMostKept = 4 << 20, kMostDepth = 256;
+  return elements >= kMostKept && depth <= kMostDepth;
+}
+
 }  // namespace tandem

@@ -137,6 +137,11 @@ class Fuser {
     for (const int g : groups) members += group(g).members.size();
     const bool full = members >= kMaxMembers;
     int target = groups.size() > 1 ? merge_all(groups) : groups[0];
+    if (groups.size() > 1 && target >= 0) {  // all of them are one now
+      for (Use& use : reads) use.group = target;
+      for (int& address : by_address)
+        if (std::ranges::find(groups, address) != groups.end()) address = target;
+    }
     // Too large to be one group: a part of the one that was started last, which the others read from memory.
     if (target < 0 && full) {
       target = *std::max_element(groups.begin(), groups.end());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "passes/cost.h"
+
 namespace tandem {
 
 namespace {
@@ -18,8 +20,12 @@ bool is_cheap(const Node& node) {
 
 class Splitter {
  public:
-  Splitter(GradientGraph joint, const Graph& graph)
-      : joint_(std::move(joint.graph)), found_(std::move(joint.found)), graph_(graph), makers_(joint_.producers()) {
+  Splitter(GradientGraph joint, const Graph& graph, std::optional<std::span<const int64_t>> hints)
+      : hints_(hints),
+        joint_(std::move(joint.graph)),
+        found_(std::move(joint.found)),
+        graph_(graph),
+        makers_(joint_.producers()) {
     // Nodes that come before any gradient.
     std::vector<bool> late(joint_.types.size(), false);
     for (size_t k = graph.params.size(); k < joint_.params.size(); ++k)
@@ -76,7 +82,7 @@ class Splitter {
       if (makers_[value] < 0) continue;
       const auto i = static_cast<size_t>(makers_[value]);
       const Node& node = joint_.nodes[i];
-      if (early_[i] && !is_cheap(node)) {
+      if (early_[i] && !is_cheap(node) && !is_dear_to_keep(node)) {
         kept_.push_back(static_cast<ValueId>(value));
         continue;
       }
@@ -85,6 +91,36 @@ class Splitter {
     }
   }
 
+  // What had better not be kept: a product that is large and short, and what formulas, as that of softmax, make of it.
+  bool is_dear_to_keep(const Node& node) const {
+    if (!hints_ || node.outputs.size() != 1 || has_effects(node)) return false;
+    const auto* structure = std::get_if<Structure>(&node.op->lower);
+    if (structure && *structure == Structure::matmul) return is_dear_product(node);
+    if (!std::holds_alternative<ComposeRule>(node.op->lower)) return false;
+    for (ValueId value = node.outputs[0];;) {
+      const int made_by = makers_[static_cast<size_t>(value)];
+      if (made_by < 0) return false;
+      const Node& maker = joint_.nodes[static_cast<size_t>(made_by)];
+      if (const auto* own = std::get_if<Structure>(&maker.op->lower); own && *own == Structure::matmul)
+        return is_dear_product(maker);
+      if (!is_cheap(maker) && !std::holds_alternative<ComposeRule>(maker.op->lower)) return false;
+      const auto as_large = std::ranges::find_if(maker.inputs, [&](ValueId input) {
+        return joint_.type(input).dtype == DType::f32 && joint_.type(input).shape == joint_.type(value).shape;
+      });
+      if (as_large == maker.inputs.end()) return false;
+      value = *as_large;
+    }
+  }
+  bool is_dear_product(const Node& node) const {
+    const TensorType& out = joint_.type(node.outputs[0]);
+    const Shape &left = joint_.type(node.inputs[0]).shape, &right = joint_.type(node.inputs[1]).shape;
+    const size_t rank = out.shape.size();
+    if (out.dtype != DType::f32 || rank < 3 || left.size() != rank || right.size() != rank) return false;
+    const auto hint = [&](Dim size) { return size.evaluate(hints_->data()); };
+    return is_computed_again(hint(element_count(out.shape)), hint(left.back()));
+  }
+
+  const std::optional<std::span<const int64_t>> hints_;
   const Graph joint_;
   const std::vector<GradientResult> found_;
   const Graph& graph_;
@@ -97,8 +133,8 @@ class Splitter {
 }  // namespace
 
 SplitGradient split_gradient(const Graph& graph, size_t hidden, const std::vector<bool>& of_results,
-                             const std::vector<bool>& wanted) {
-  return Splitter(with_gradient(graph, of_results, wanted), graph).split(hidden);
+                             const std::vector<bool>& wanted, std::optional<std::span<const int64_t>> hints) {
+  return Splitter(with_gradient(graph, of_results, wanted), graph, hints).split(hidden);
 }
 
 }  // namespace tandem

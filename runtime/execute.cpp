@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -17,6 +18,7 @@
 #include "runtime/library.h"
 #include "runtime/parallel.h"
 #include "runtime/put.h"
+#include "runtime/rows.h"
 #include "runtime/tiled_loop.h"
 
 namespace tandem {
@@ -146,7 +148,6 @@ class CpuFrame : public detail::Frame<CpuFrame> {
                                                  {dims_.data(), program_.dims.size()}));
   }
   void execute(const Matmul& op) {
-    if (op.onward) return go_onward(op);
     const size_t rank = op.out.shape.size();
     detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(3 * (rank - 2));
     std::optional<ProfileStep> profile;
@@ -193,50 +194,97 @@ class CpuFrame : public detail::Frame<CpuFrame> {
   }
 
   // Some rows at a time, or, where that is not to be had, one step after the other.
-  void go_onward(const Matmul& op) {
-    const size_t numbers = 3 * (op.out.shape.size() - 2);
-    detail::Scratch<int64_t, 3 * kMostBatchAxes> batch(numbers), next_batch(numbers);
-    const Onward& next = *op.onward;
-    const MatmulArgs first = product(op.a, op.b, op.out, batch.data());
-    const MatmulArgs second = product(next.a, next.b, next.out, next_batch.data());
+  void execute(const Rows& op) {
+    RowWork work(*this, op);
     std::optional<ProfileStep> profile;
     if (profiling()) [[unlikely]] {
-      begin(profile, EventKind::library, op.origin, &op, count_of(op.out) * (first.k + second.n) >= kLongProducts);
-      if (profile) {
-        profile->read = bytes_of(op.a) + bytes_of(op.b) + bytes_of(next.b);
-        profile->written = bytes_of(next.out);
-      }
+      begin(profile, EventKind::library, op.origin, &op, work.products >= kLongProducts);
+      if (profile) profile->read = work.read, profile->written = work.written;
     }
-    struct Context {
-      Started launch;
-      const Matmul& op;
-      int64_t columns;
-    } context{{*this, op.then->launch}, op, first.n};
-    const auto run = [](void* given, int64_t row, int64_t rows, float* product, float* result) {
-      auto& [launch, op, columns] = *static_cast<Context*>(given);
-      detail::Scratch<void*, 24> pointers(launch.pointer_count);
-      std::copy_n(launch.pointers.data(), launch.pointer_count, pointers.data());
-      for (size_t i = 0; i < launch.pointer_count; ++i) {
-        const int slot = op.then->launch.args[i].slot;
-        if (slot == op.out.slot) pointers[i] = product - row * columns;
-        if (slot == op.onward->a.slot) pointers[i] = result - row * columns;
-      }
-      launch.run(row, row + rows, op.then->window, 0, columns, pointers.data());
-    };
-    if (count_of(op.out) == dim(op.then->launch.range) * first.n && matmul_onward(first, {run, &context}, second)) {
-      stats_.library_calls += 2;
-      count(context.launch, profile);
+    if (!work.fits || !matmul_rows(work.chain())) {
       profile.reset();
-      return end(context.launch);
+      return one_after_the_other(op);
     }
+    stats_.library_calls += static_cast<int64_t>(work.steps.size() - work.kernels.size());
+    for (const RowKernel& kernel : work.kernels) count(kernel.launch, profile);
     profile.reset();
-    for (const View* between : {&op.out, &next.a}) hold(between->slot, count_of(*between));
-    Matmul first_step = op;
-    first_step.onward.reset();
-    execute(first_step);
-    execute(Matmul{next.a, next.b, next.out, op.origin});
-    for (const View* between : {&op.out, &next.a}) clear(at(between->slot));
+    for (const RowKernel& kernel : work.kernels) end(kernel.launch);
   }
+
+  // A launch of a `Rows`, and which of its arguments lie in buffers of the step: the buffer, or -1.
+  struct RowKernel {
+    RowKernel(CpuFrame& frame, const Launch& op) : launch(frame, op) {}
+    static void run(void* given, int64_t row, int64_t rows, char* const* buffers) {
+      auto& kernel = *static_cast<RowKernel*>(given);
+      detail::Scratch<void*, 24> pointers(kernel.launch.pointer_count);
+      for (size_t i = 0; i < kernel.launch.pointer_count; ++i)
+        pointers[i] = kernel.buffers[i] < 0 ? kernel.launch.pointers[i] : buffers[kernel.buffers[i]];
+      kernel.launch.run(row * kernel.items, (row + rows) * kernel.items, kernel.launch.values.data(), pointers.data());
+    }
+    Started launch;
+    std::vector<int> buffers;
+    int64_t items = 1;  // of the range, in a row
+  };
+
+  struct RowWork {
+    RowWork(CpuFrame& frame, const Rows& op) : rows(frame.dim(op.extents.back())) {
+      for (size_t i = 0; i + 1 < op.extents.size(); ++i) matrices *= frame.dim(op.extents[i]);
+      std::vector<std::pair<int, int>> memory_of;
+      for (const Between& between : op.between) {
+        const Slot& slot = frame.program_.slots[static_cast<size_t>(between.slot)];
+        int64_t bytes = size_of(slot.dtype);
+        for (size_t d = op.extents.size(); d < slot.shape.size(); ++d) bytes *= frame.dim(slot.shape[d]);
+        row_bytes.resize(std::max(row_bytes.size(), static_cast<size_t>(between.memory) + 1));
+        row_bytes[static_cast<size_t>(between.memory)] = bytes;
+        memory_of.emplace_back(between.slot, between.memory);
+      }
+      const auto memory = [&](int slot) {
+        const auto found = std::ranges::find(memory_of, slot, &std::pair<int, int>::first);
+        return found == memory_of.end() ? -1 : found->second;
+      };
+      for (const Step& step : op.steps) {
+        if (const auto* launch = std::get_if<Launch>(&step.op))
+          add(frame, *launch, memory);
+        else
+          add(frame, op, std::get<Matmul>(step.op), memory);
+      }
+    }
+    template <class Memory>
+    void add(CpuFrame& frame, const Launch& op, const Memory& memory) {
+      RowKernel& kernel = kernels.emplace_back(frame, op);
+      for (const Operand& arg : op.args) kernel.buffers.push_back(memory(arg.slot));
+      const int64_t range = frame.dim(op.range), all = matrices * rows;
+      fits = fits && all > 0 && range % all == 0;
+      if (all > 0) kernel.items = range / all;
+      steps.push_back({.kind = RowStep::Kind::kernel,
+                       .run = RowKernel::run,
+                       .context = &kernel,
+                       .cost = op.cost * static_cast<double>(kernel.items)});
+    }
+    template <class Memory>
+    void add(CpuFrame& frame, const Rows& op, const Matmul& product, const Memory& memory) {
+      std::vector<int64_t>& numbers = batches.emplace_back(3 * (product.out.shape.size() - 2));
+      RowStep& step = steps.emplace_back();
+      step.kind = sums_along(frame.program_, op, product) ? RowStep::Kind::sum : RowStep::Kind::product;
+      step.args = frame.product(product.a, product.b, product.out, numbers.data());
+      step.left = memory(product.a.slot);
+      step.right = memory(product.b.slot);
+      step.out = memory(product.out.slot);
+      products += frame.count_of(product.out) * step.args.k;
+      for (const View* view : {&product.a, &product.b})
+        if (memory(view->slot) < 0) read += frame.bytes_of(*view);
+      if (step.out < 0) written += frame.bytes_of(product.out);
+    }
+    RowChain chain() const { return {steps, row_bytes, matrices, rows}; }
+
+    int64_t matrices = 1, rows;
+    bool fits = true;
+    int64_t products = 0, read = 0, written = 0;  // multiply-adds; bytes
+    std::vector<RowStep> steps;
+    std::deque<RowKernel> kernels;
+    std::deque<std::vector<int64_t>> batches;
+    std::vector<int64_t> row_bytes;
+  };
 
   void execute(const Call& op) {
     const Arguments arguments = arguments_of(op);

@@ -220,6 +220,17 @@ class Frame {
     --loops_;
   }
 
+  // With what is between in full.
+  void one_after_the_other(const Rows& op) {
+    for (const Between& between : op.between) {
+      int64_t count = 1;
+      for (const DimRef extent : program_.slots[static_cast<size_t>(between.slot)].shape) count *= dim(extent);
+      hold(between.slot, count);
+    }
+    run_block(op.steps);
+    for (const Between& between : op.between) clear(at(between.slot));
+  }
+
   // All at once; but for those that `stays` says.
   template <class Stays>
   void take_over(const std::vector<std::pair<int, int>>& carried, const Stays& stays) {

@@ -25,8 +25,7 @@ void gemm(const MatmulArgs& args, Isa isa = best_isa());
 // The same for float32, float16 and bfloat16, and a batch with one right-hand matrix (gemm_panels.cpp). False where there are no loops for it.
 bool gemm_panels(const MatmulArgs& args, Isa isa = best_isa());
 
-// The same for float32 and any batch, `args.after` included (gemm_batch.cpp). With `second`, see matmul_onward.
-bool gemm_batch(const MatmulArgs& args, const ThenRows* then = nullptr, const MatmulArgs* second = nullptr,
-                Isa isa = best_isa());
+// The same for float32 and any batch, `args.after` included (rows.cpp).
+bool gemm_batch(const MatmulArgs& args, Isa isa = best_isa());
 
 }  // namespace tandem

@@ -59,8 +59,18 @@ class Product {
         direct_(packed == nullptr),
         packed_(packed) {}
 
+  // The same, but for some panels, which are packed in passing.
+  Product(const MatmulArgs& args, const PanelTiles& tiles, int64_t panels, bool more) : Product(args, tiles, nullptr) {
+    columns_ = panels;
+    direct_ = false;
+    more_ = more;
+  }
+
   void pack_all(float* to) const { pack(0, to); }
   void run_as_task(float* arranged) const { run_task(0, 0, arranged, nullptr); }
+  void run_in_passing(int64_t panel, float* memory) const {
+    run_passing(panel, memory, memory + all_rows_ * padded(std::min(args_.k, kDepth)));
+  }
 
   void run() {
     StorageRef packed;
@@ -313,7 +323,7 @@ class Product {
       tile.weights = static_cast<const float*>(args_.b) + panel * kPanel + p * args_.b_row;
     else
       tile.weights = packed_ + (direct_ ? 0 : panel * kPanel * args_.k) + p * kPanel;
-    tile.more = p > 0;
+    tile.more = more_ || p > 0;
     tile.out = out;
     tile.out_place = out_row;
     tile.out_block = kLanes;
@@ -352,6 +362,7 @@ class Product {
   int64_t most_rows_;
   int64_t rows_, columns_;  // of a part of the result in a task; columns in panels
   bool direct_, passes_ = false;
+  bool more_ = false;  // adds to what is there
   const float* packed_ = nullptr;
 };
 
@@ -378,5 +389,10 @@ int64_t arranged_elements(int64_t rows, const MatmulArgs& args) { return rows * 
 void multiply_panels(const MatmulArgs& args, const PanelTiles& tiles, const float* packed, float* arranged) {
   Product(args, tiles, packed).run_as_task(arranged);
 }
+void add_panels(const MatmulArgs& args, const PanelTiles& tiles, int64_t panel, int64_t panels, bool more,
+                float* memory) {
+  Product(args, tiles, panels, more).run_in_passing(panel, memory);
+}
+int64_t passing_elements(int64_t rows, int64_t k) { return rows * padded(std::min(k, kDepth)) + kDepth * kPanel; }
 
 }  // namespace tandem

@@ -12,6 +12,7 @@
 #include "runtime/gemm.h"
 #include "runtime/gemv.h"
 #include "runtime/parallel.h"
+#include "runtime/rows.h"
 #include "runtime/storage.h"
 
 namespace tandem {
@@ -283,11 +284,16 @@ bool matmul(const MatmulArgs& given) {
   return false;
 }
 
-bool matmul_onward(const MatmulArgs& first, const ThenRows& then, const MatmulArgs& second) {
-  const bool has_results = batch_count(first) * first.m * first.n * second.n > 0 && first.k > 0;
-  const bool vectors = first.m == 1 || first.n == 1 || second.n == 1;
-  if (first.dtype != DType::f32 || !has_results || vectors || !gemm_batch(first, &then, &second)) return false;
-  own_calls.fetch_add(2, std::memory_order_relaxed);
+bool matmul_rows(const RowChain& chain) {
+  int64_t products = 0;
+  for (const RowStep& step : chain.steps) {
+    if (step.kind == RowStep::Kind::kernel) continue;
+    const MatmulArgs& args = step.args;
+    if (args.dtype != DType::f32 || args.m <= 1 || args.n <= 1 || args.k <= 0) return false;
+    ++products;
+  }
+  if (chain.matrices <= 0 || !run_rows(chain)) return false;
+  own_calls.fetch_add(products, std::memory_order_relaxed);
   return true;
 }
 

@@ -47,16 +47,6 @@ inline constexpr int kMostBatchAxes = 6;
 // Returns whether `after` has been done. It is by large products in f32 and bf16, but for some cuts; others leave it.
 bool matmul(const MatmulArgs& args);
 
-// What becomes of rows [row, row + rows), through the batch, of a product of float32; `result` is as large as these rows.
-struct ThenRows {
-  void (*run)(void* context, int64_t row, int64_t rows, float* product, float* result);
-  void* context;
-};
-// Two products of float32 of the same batch and rows, of which the first is kept nowhere: what `then` makes of some of its
-// rows at a time is the left-hand side of the second. The bits of matmul() for both. False, with nothing done, where
-// these have other loops.
-bool matmul_onward(const MatmulArgs& first, const ThenRows& then, const MatmulArgs& second);
-
 std::string library_versions();  // "oneDNN 2.6.3", or why there is none
 
 struct LibraryStats {

@@ -84,21 +84,32 @@ struct Epilogue {
   int window = -1;
 };
 
-// A product out = a @ b that comes right after a launch that follows a product of the same batch and rows, all of float32:
-// `a` is what the launch writes, and all it writes, as large as that product. Nobody else reads either of the two; their
-// slots have buffers for the time of the step at most.
-struct Onward {
-  View a, b, out;
-};
-
 // out = a @ b over the last two axes. All three have the same rank and batch extents (broadcast by zero strides), but `b`
 // may have two axes: one matrix for the whole batch. `out` is contiguous and overlaps neither operand.
 struct Matmul {
   View a, b, out;
   OriginRef origin = {};
   std::optional<Epilogue> then = {};
-  bool b_stays = false;               // `b` holds the same in all rounds of the innermost loop around the step
-  std::optional<Onward> onward = {};  // only with `then`, of one part
+  bool b_stays = false;  // `b` holds the same in all rounds of the innermost loop around the step
+};
+
+// A slot that holds something only while a `Rows` runs, in buffer `memory` of that step's own; slots that follow one
+// another in a buffer have rows of one size. Its shape begins with the extents of the step.
+struct Between {
+  int slot;
+  int memory;
+};
+
+// Launches and products of float32, one after the other, that share rows: `extents` are axes of a batch, then the rows of
+// each. A launch has a whole number of its range for a row and touches, of what is between, that row only. A product has
+// a result in each row, from the same row of its left-hand side; or it is a sum along the rows (sums_along): it takes a
+// matrix that is between, turned on the left or as it lies on the right, and nothing in the step reads its result. So
+// the step may be carried out for some rows at a time, in their order, and keeps these of what is between.
+struct Rows {
+  std::vector<DimRef> extents;
+  std::vector<Between> between;
+  Block steps;
+  OriginRef origin = {};
 };
 
 // Same dtype and shape; may overlap.
@@ -205,7 +216,9 @@ struct CheckIndex {
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Call, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex> op;
+  std::variant<Allocate, Launch, Matmul, Call, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex,
+               Rows>
+      op;
 };
 
 // What a host function gets; the memory is good for the time of the call.
@@ -236,6 +249,9 @@ struct Program {
   std::vector<View> outputs;
   bool writes_inputs = false;  // said by whoever plans or loads it
 };
+
+// Whether the product is a sum along the rows of the step it is in.
+bool sums_along(const Program& program, const Rows& rows, const Matmul& product);
 
 // A tensor's memory: what keeps it alive, and where its element at offset 0 is.
 struct Buffer {

@@ -87,8 +87,15 @@ class Printer {
     ++depth_;
     line("then by {} of {}", op.then->window < 0 ? "rows" : fmt::format("blocks v{}", op.then->window), op.then->parts);
     print(op.then->launch);
-    if (op.onward) line("onward {} <- {} @ {}", view(op.onward->out), view(op.onward->a), view(op.onward->b));
     --depth_;
+  }
+  void print(const Rows& op) {
+    std::vector<std::string> between;
+    between.reserve(op.between.size());
+    for (const auto& [slot, memory] : op.between) between.push_back(fmt::format("s{} in m{}", slot, memory));
+    line("rows of [{}] keeping {} {{", dims(op.extents), join(between));
+    nested(op.steps);
+    line("}}");
   }
   void print(const Call& op) {
     std::vector<std::string> inputs;

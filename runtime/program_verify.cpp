@@ -99,7 +99,6 @@ class Verifier {
   }
   void check(const Matmul& op) {
     step_ = "matmul";
-    if (op.onward) check_onward(op);
     check_product(op.a, op.b, op.out);
     if (!op.then) return;
     check(op.then->launch);
@@ -107,10 +106,6 @@ class Verifier {
     require(op.then->parts >= 1, "what follows a product reads of it");
     require(op.then->window < 0 || static_cast<size_t>(op.then->window) + 1 < op.then->launch.vals.size(),
             "a window is two values");
-    if (!op.onward) return;
-    check_product(op.onward->a, op.onward->b, op.onward->out);
-    undefine(op.out.slot);
-    undefine(op.onward->a.slot);
   }
   void check_product(const View& a, const View& b, const View& out) {
     check_view(out);
@@ -124,29 +119,75 @@ class Verifier {
     require(out.shape.size() <= static_cast<size_t>(kMostBatchAxes) + 2, "matmul has at most 6 batch axes");
     require(a.slot != out.slot && b.slot != out.slot, "the result of matmul is not an operand");
   }
-  // The two slots between its products are defined inside the step.
-  void check_onward(const Matmul& op) {
-    require(op.then && op.then->parts == 1, "a product goes onward from what a launch makes of whole rows");
-    const View &product = op.out, &left = op.onward->a;
-    for (const View* view : {&product, &left}) {
-      check_temporary(view->slot);
-      check_dims(view->shape);
-      require(view->shape.size() >= 2 && view->strides.size() == view->shape.size(), "matmul has at least 2 axes");
-    }
-    require(product.slot != left.slot && left.shape == product.shape && left.offset == product.offset &&
-                dtype(product.slot) == DType::f32 && dtype(left.slot) == DType::f32,
-            "what a launch makes of a product is as large");
-    for (size_t d = 0; d < product.shape.size(); ++d)
-      require(left.strides[d] == product.strides[d] || program_.dims[static_cast<size_t>(product.shape[d])].is(1),
-              "what a launch makes of a product lies as that does");
-    require(op.onward->out.shape.size() == product.shape.size() &&
-                std::equal(product.shape.begin(), product.shape.end() - 1, op.onward->out.shape.begin()),
-            "a product and the next one have the same batch and rows");
-    for (const int slot : {product.slot, left.slot}) {
-      require(!defined_[static_cast<size_t>(slot)], "what lies between two products is nowhere else");
+  // What is between is defined inside the step only.
+  void check(const Rows& op) {
+    step_ = "rows";
+    check_dims(op.extents);
+    require(!op.extents.empty(), "rows have extents");
+    std::vector<bool> between(program_.slots.size(), false);
+    for (const auto& [slot, memory] : op.between) {
+      check_temporary(slot);
+      const std::vector<DimRef>& shape = program_.slots[static_cast<size_t>(slot)].shape;
+      require(!defined_[static_cast<size_t>(slot)], "what is between is nowhere else");
+      require(shape.size() >= op.extents.size() && std::equal(op.extents.begin(), op.extents.end(), shape.begin()),
+              "what is between has the rows of the step");
+      require(memory >= 0 && static_cast<size_t>(memory) < op.between.size(), "buffers of rows are few");
+      for (const auto& [other, same] : op.between) {
+        check_slot(other);
+        require(memory != same || (program_.slots[static_cast<size_t>(other)].shape == shape &&
+                                   size_of(dtype(other)) == size_of(dtype(slot))),
+                "what shares a buffer has rows of one size");
+      }
       define(slot);
+      between[static_cast<size_t>(slot)] = true;
     }
+    for (const Step& step : op.steps) {
+      step_ = "rows";
+      require(++number_ <= kMostSteps, "a program is not endless");
+      if (const auto* launch = std::get_if<Launch>(&step.op)) {
+        check(*launch);
+        for (const Operand& arg : launch->args)
+          require(!between[static_cast<size_t>(arg.slot)] || is(arg.offset, 0), "what is between begins with its rows");
+        continue;
+      }
+      const auto* product = std::get_if<Matmul>(&step.op);
+      require(product && !product->then, "rows go through launches and products");
+      check(*product);
+      check_on_rows(op, *product, between);
+    }
+    for (const auto& [slot, memory] : op.between) undefine(slot);
   }
+  void check_on_rows(const Rows& op, const Matmul& product, const std::vector<bool>& between) {
+    step_ = "rows";
+    const size_t rank = product.out.shape.size();
+    const auto is_between = [&](const View& view) { return between[static_cast<size_t>(view.slot)]; };
+    require(rank == op.extents.size() + 1 &&
+                std::equal(op.extents.begin(), op.extents.end() - 1, product.out.shape.begin()),
+            "products of rows have their batch");
+    require(dtype(product.out.slot) == DType::f32, "products of rows are float32");
+    const bool is_sum = sums_along(program_, op, product);
+    const View& a = product.a;
+    if (is_sum) {
+      const bool left = is_between(a);
+      require(!is_between(product.out) && left != is_between(product.b), "a sum takes one of what is between");
+      require(a.shape[rank - 1] == op.extents.back(), "a sum is along the rows");
+      const View& b = product.b;
+      require(left ? is_row_by_row(a, 1) : b.shape.size() == rank && is_row_by_row(b, 0),
+              "a sum takes what is between row by row");
+      return;
+    }
+    require(product.out.shape[rank - 2] == op.extents.back() && !is_between(product.b), "a product has the rows");
+    require(!is_between(a) || is_row_by_row(a, 0), "a product takes what is between row by row");
+  }
+  // Of its last axes, with so many of them turned.
+  bool is_row_by_row(const View& view, size_t turned) const {
+    const Slot& slot = program_.slots[static_cast<size_t>(view.slot)];
+    const size_t rank = view.shape.size(), row = rank - 2 + turned, column = rank - 1 - turned;
+    if (slot.shape.size() != rank || !is(view.offset, 0)) return false;
+    return view.shape[column] == slot.shape[rank - 1] && (is(view.strides[column], 1) || is(view.shape[column], 1)) &&
+           (view.strides[row] == view.shape[column] || is(view.shape[row], 1));
+  }
+  bool is(DimRef ref, int64_t value) const { return program_.dims[static_cast<size_t>(ref)].is(value); }
   void check(const Call& op) {
     step_ = "call";
     require(op.routine != nullptr, "calls have a routine");
@@ -290,6 +331,14 @@ class Verifier {
 };
 
 }  // namespace
+
+bool sums_along(const Program& program, const Rows& rows, const Matmul& product) {
+  const auto is_between = [&](const View& view) {
+    return std::ranges::any_of(rows.between, [&](const Between& b) { return b.slot == view.slot; });
+  };
+  const DimRef column = product.a.strides.back();
+  return is_between(product.b) || (is_between(product.a) && !program.dims[static_cast<size_t>(column)].is(1));
+}
 
 void verify(const Program& program) { Verifier(program).verify(); }
 

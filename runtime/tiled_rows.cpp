@@ -13,9 +13,10 @@ struct Interval {
   int64_t begin, end;
 };
 
-class Rows {
+class RowRounds {
  public:
-  Rows(const Loop& loop, const std::function<int64_t(DimRef)>& dim) : loop_(loop), tiling_(*loop.tiling), dim_(dim) {}
+  RowRounds(const Loop& loop, const std::function<int64_t(DimRef)>& dim)
+      : loop_(loop), tiling_(*loop.tiling), dim_(dim) {}
 
   std::optional<TiledRows> run() {
     for (const TimeTiling::Touches& launch : tiling_.launches)
@@ -133,7 +134,7 @@ int64_t TiledRows::row_elements(const TimeTiling::Array& array) const {
 }
 
 std::optional<TiledRows> rows_of(const Loop& loop, const std::function<int64_t(DimRef)>& dim) {
-  return Rows(loop, dim).run();
+  return RowRounds(loop, dim).run();
 }
 
 }  // namespace tandem

@@ -117,6 +117,8 @@ class GpuFrame : public detail::Frame<GpuFrame> {
     }
   }
 
+  void execute(const Rows& op) { one_after_the_other(op); }
+
   void execute(const Matmul& op) {
     const DType dtype = program_.slots[static_cast<size_t>(op.out.slot)].dtype;
     check_internal(!op.then, "products on GPUs end with themselves");
@@ -279,6 +281,7 @@ std::string need_of(const Program& program, const Block& block);
 std::string need_of(const Program& program, const Step& step) {
   return std::visit(
       [&]<class Op>(const Op& op) -> std::string {
+        if constexpr (std::is_same_v<Op, Rows>) return need_of(program, op.steps);
         if constexpr (std::is_same_v<Op, Branch>) return "a branch that depends on a value";
         if constexpr (std::is_same_v<Op, Loop>) return "a loop whose end depends on a value";
         if constexpr (std::is_same_v<Op, HostCall>) return "a function of the host";

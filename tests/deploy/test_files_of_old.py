@@ -55,6 +55,10 @@ def write(version: str) -> None:
         """Two products with a kernel between them, of which nothing is kept (version 4)."""
         return td.softmax(q @ td.matrix_transpose(k) - q[..., :1], axis=-1) @ k
 
+    def gradients(q, k):
+        """Sums along the rows of all pairs, which are not kept either (version 6)."""
+        return td.value_and_grad(lambda q, k: (attention(q, k) ** 3).sum(), argnums=(0, 1))(q, k)
+
     x, y = td.arange(24, dtype=td.float32).reshape((4, 6)) / 10, td.asarray([0, 2, 1, 1])
     q = td.sin(td.arange(2 * 200 * 16, dtype=td.float32)).reshape((2, 200, 16))
     step(x, y)
@@ -67,6 +71,7 @@ def write(version: str) -> None:
             "step": (step, x, y),
             "attention": (td.script(attention), q, q * 2),
             "heat": (heat, td.sin(td.arange(20_000, dtype=td.float32)), td.asarray(20)),
+            "gradients": (td.script(gradients), q, q * 2),
         },
         dynamic={"input": {0: "rows"}},
     )
@@ -77,7 +82,8 @@ def write(version: str) -> None:
 def test_a_file_of_old_gives_what_it_gave(file, target):
     model = archive.load(file, target)
     version = int(file.stem.removeprefix("version"))
-    for name in ("forward", "control", *(["attention"] if version >= 4 else []), *(["heat"] if version >= 5 else [])):
+    newer = [*["attention"] * (version >= 4), *["heat"] * (version >= 5), *["gradients"] * (version >= 6)]
+    for name in ("forward", "control", *newer):
         arguments, results = archive.sample(file, name)
         found = getattr(model, name)(*arguments)
         assert _trees.encode(found)[1] == _trees.encode(results)[1]
@@ -89,7 +95,7 @@ def test_a_file_of_old_gives_what_it_gave(file, target):
 
 
 def test_there_is_a_file_of_every_version():
-    assert [file.stem for file in FILES] == ["version1", "version2", "version3", "version4", "version5"]
+    assert [file.stem for file in FILES] == ["version1", "version2", "version3", "version4", "version5", "version6"]
 
 
 if __name__ == "__main__":

@@ -497,3 +497,17 @@ TEST_CASE("plan: what was fused is told with the user's lines") {
   REQUIRE(plan.kernels.size() == 1);
   CHECK(plan.program->kernels[0]->sources.size() == 2);
 }
+
+TEST_CASE("plan: siblings over axes of one size that read a value along different ones") {
+  // The last sum is over the rows of what the product is of as it is: in one kernel it would be two values.
+  check_program(R"(graph @f(%s: f32[M, N, N]) -> f32[M, N], f32[M, N, N], f32[M, N, N] {
+    %0 = multiply %s, %s : f32[M, N, N]
+    %1 = sum %0 axis=[2] keepdims=true : f32[M, N, 1]
+    %2 = subtract %s, %1 : f32[M, N, N]
+    %3 = multiply %s, %2 : f32[M, N, N]
+    %4 = sum %2 axis=[1] : f32[M, N]
+    %5 = abs %4 : f32[M, N]
+    return %5, %2, %3
+  })",
+                {{7, 2}, {40, 3}});
+}

@@ -17,6 +17,7 @@
 #include "runtime/gemv.h"
 #include "runtime/panel_tile.h"
 #include "runtime/parallel.h"
+#include "runtime/rows.h"
 #include "tests/ir/real_dtypes.h"
 #include "tests/runtime/fork.h"
 #if __has_include(<oneapi/dnnl/dnnl.h>)
@@ -489,48 +490,78 @@ TEST_CASE("large bf16 products use oneDNN where it is") {
   CHECK(small.exact_mismatches() == 0);
 }
 
-TEST_CASE("batches of float32 products, and two with rows between them, give the bits of gemm") {
+TEST_CASE("batches of float32 products, and chains of them on rows, give the bits of gemm") {
   std::mt19937 random(11);
   const int before = num_threads();
   struct Sizes {
     int64_t m, n, k, columns;
     std::vector<int64_t> batch;
   };
-  const auto halved = [](void* context, int64_t row, int64_t rows, float* product, float* result) {
-    const auto& args = *static_cast<const MatmulArgs*>(context);
-    for (int64_t i = 0; i < rows * args.n; ++i)
-      result[i] = 0.5f * product[i] + static_cast<float>(row + i / args.n);  // by the row through the batch
+  // result = half the product, and the number of the row through the batch.
+  const auto halved = [](int64_t row, int64_t count, const float* product, float* result) {
+    for (int64_t j = 0; j < count; ++j) result[j] = 0.5f * product[j] + static_cast<float>(row);
+  };
+  struct Halving {
+    decltype(halved)& half;
+    int64_t columns;
+  };
+  const auto kernel = [](void* context, int64_t row, int64_t rows, char* const* buffers) {
+    const auto& [half, columns] = *static_cast<Halving*>(context);
+    for (int64_t i = row; i < row + rows; ++i)
+      half(i, columns, reinterpret_cast<float*>(buffers[0]) + i * columns,
+           reinterpret_cast<float*>(buffers[1]) + i * columns);
   };
   for (const auto& [m, n, k, columns, batch] :
        {Sizes{70, 60, 50, 33, {5}}, Sizes{2, 2, 1, 2, {3}}, Sizes{333, 513, 64, 40, {2, 3}},
         Sizes{40, 1000, 300, 65, {1}}, Sizes{30, 70, 20, 600, {9}}, Sizes{700, 31, 17, 5, {}}}) {
     for (int trial = 0; trial < 3; ++trial) {
       Problem first(DType::f32, m, n, k, batch, random), second(DType::f32, m, columns, n, batch, random);
+      Problem right(DType::f32, columns, n, m, batch, random), left(DType::f32, n, columns, m, batch, random);
       gemm(first.args);
       const std::vector<char> product = first.out;
       std::vector<float> rows(product.size() / sizeof(float));
       std::memcpy(rows.data(), product.data(), product.size());
-      int64_t stride = m * n;
-      for (size_t i = batch.size(); i-- > 0; stride *= batch[i]) second.a_batch[i] = stride;
-      second.args.a = rows.data();
-      second.args.a_row = n;
-      second.args.a_col = 1;
-      halved(&first.args, 0, static_cast<int64_t>(rows.size()) / n, rows.data(), rows.data());
-      gemm(second.args);
-      const std::vector<char> wanted = second.out;
+      for (int64_t i = 0; i * n < static_cast<int64_t>(rows.size()); ++i)
+        halved(i, n, rows.data() + i * n, rows.data() + i * n);
+      // What is between: the left-hand side of one product, the right-hand one of a sum, and, turned, the left-hand one.
+      const auto between = [&](std::vector<int64_t>& strides, const void*& data, int64_t& row, int64_t& column,
+                               bool turned) {
+        int64_t stride = m * n;
+        for (size_t i = batch.size(); i-- > 0; stride *= batch[i]) strides[i] = stride;
+        data = rows.data();
+        row = turned ? 1 : n;
+        column = turned ? n : 1;
+      };
+      between(second.a_batch, second.args.a, second.args.a_row, second.args.a_col, false);
+      between(right.b_batch, right.args.b, right.args.b_row, right.args.b_col, false);
+      between(left.a_batch, left.args.a, left.args.a_row, left.args.a_col, true);
+      std::vector<std::vector<char>> wanted;
+      for (Problem* problem : {&second, &right, &left}) {
+        gemm(problem->args);
+        wanted.push_back(problem->out);
+      }
+      int64_t matrices = 1;
+      for (const int64_t extent : batch) matrices *= extent;
+      Halving halving{halved, n};
+      const int64_t row_bytes[] = {n * 4, n * 4};
+      using Kind = RowStep::Kind;
+      const RowStep steps[] = {{.kind = Kind::product, .args = first.args, .out = 0},
+                               {.kind = Kind::kernel, .run = kernel, .context = &halving},
+                               {.kind = Kind::product, .args = second.args, .left = 1},
+                               {.kind = Kind::sum, .args = right.args, .right = 1},
+                               {.kind = Kind::sum, .args = left.args, .left = 1}};
       for (const Isa isa : instruction_sets()) {
         set_num_threads(1 + trial % 3);
         INFO(m << "x" << n << "x" << k << " isa " << static_cast<int>(isa));
         std::fill(first.out.begin(), first.out.end(), 'x');
-        std::fill(second.out.begin(), second.out.end(), 'x');
-        if (!gemm_batch(first.args, nullptr, nullptr, isa)) continue;
+        if (!gemm_batch(first.args, isa)) continue;
         REQUIRE(first.out == product);
-        const ThenRows then{halved, &first.args};
-        MatmulArgs args = first.args;
-        args.out = nullptr;  // kept nowhere
-        second.args.a = nullptr;
-        REQUIRE(gemm_batch(args, &then, &second.args, isa));
-        REQUIRE(second.out == wanted);
+        for (const size_t count : {3, 5}) {  // with and without sums
+          for (Problem* problem : {&second, &right, &left}) std::fill(problem->out.begin(), problem->out.end(), 'x');
+          REQUIRE(run_rows({{steps, count}, row_bytes, matrices, m}, isa));
+          REQUIRE(second.out == wanted[0]);
+          REQUIRE((count == 3 || (right.out == wanted[1] && left.out == wanted[2])));
+        }
       }
     }
   }

@@ -2,6 +2,7 @@
 #include "runtime/program.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -307,6 +308,79 @@ TEST_CASE("kernels get their values, offsets and scratch memory of their own") {
   CHECK(values<double>(outputs[0], 3) == Doubles{40, 50, 60});
 }
 
+namespace {
+
+// s = x @ y, p = s with another sign, z = p @ w and sums of s along rows: x turned @ p, and p turned @ x. `together`: as
+// one step that keeps neither s nor p.
+Program on_rows(bool together, int64_t rows) {
+  Writer w("on_rows");
+  const int64_t matrices = 3, k = 40, columns = 70, n = 24;
+  const DimRef zero = w.dim(0);
+  const auto tensor = [&](bool is_input, int64_t m, int64_t c) {
+    const std::vector<DimRef> shape = {w.dim(matrices), w.dim(m), w.dim(c)};
+    return is_input ? w.input(DType::f32, shape) : w.slot(DType::f32, shape);
+  };
+  const auto view = [&](int slot, int64_t m, int64_t c, bool turned = false) {
+    const View plain{slot, zero, {w.dim(matrices), w.dim(m), w.dim(c)}, {w.dim(m * c), w.dim(c), w.dim(1)}};
+    if (!turned) return plain;
+    return View{slot,
+                zero,
+                {plain.shape[0], plain.shape[2], plain.shape[1]},
+                {plain.strides[0], plain.strides[2], plain.strides[1]}};
+  };
+  const int x = tensor(true, rows, k), y = tensor(true, k, columns), v = tensor(true, columns, n);
+  const int s = tensor(false, rows, columns), p = tensor(false, rows, columns), z = tensor(false, rows, n),
+            t = tensor(false, k, columns), u = tensor(false, columns, k);
+  const int negate =
+      w.add(kernel("negate", [=](int64_t begin, int64_t end, void* const* ptrs, const int64_t*, void*, int64_t*) {
+        for (int64_t i = begin * columns; i < end * columns; ++i)
+          static_cast<float*>(ptrs[1])[i] = -static_cast<const float*>(ptrs[0])[i];
+      }));
+  Block steps;
+  steps.push_back({Matmul{view(x, rows, k), view(y, k, columns), view(s, rows, columns)}});
+  steps.push_back({w.launch(negate, {s, p}, w.dim(matrices * rows))});
+  steps.push_back({Matmul{view(p, rows, columns), view(v, columns, n), view(z, rows, n)}});
+  steps.push_back({Matmul{view(x, rows, k, true), view(p, rows, columns), view(t, k, columns)}});
+  steps.push_back({Matmul{view(p, rows, columns, true), view(x, rows, k), view(u, columns, k)}});
+  for (const auto& [slot, count] : {std::pair{z, rows * n}, {t, k * columns}, {u, columns * k}})
+    w.program.body.push_back({Allocate{slot, w.dim(matrices * count)}});
+  if (together) {
+    w.program.body.push_back({Rows{{w.dim(matrices), w.dim(rows)}, {{s, 0}, {p, 0}}, std::move(steps)}});
+  } else {
+    for (const int slot : {s, p}) w.program.body.push_back({Allocate{slot, w.dim(matrices * rows * columns)}});
+    for (Step& step : steps) w.program.body.push_back(std::move(step));
+  }
+  w.program.outputs = {view(z, rows, n), view(t, k, columns), view(u, columns, k)};
+  verify(w.program);
+  return std::move(w.program);
+}
+
+Rows& rows_of(Program& program) { return std::get<Rows>(program.body.back().op); }
+
+}  // namespace
+
+TEST_CASE("steps on rows give what they give one after the other") {
+  for (const int64_t rows : {1, 2, 50, 333}) {  // of one row, products have other loops
+    const auto made = [rows](int64_t count) {
+      std::vector<float> values(static_cast<size_t>(count * 3));
+      for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i + 1) * 0.7f);
+      return buffer(values);
+    };
+    const Buffer inputs[] = {made(rows * 40), made(40 * 70), made(70 * 24)};
+    const auto wanted = run(on_rows(false, rows), inputs, nullptr);
+    const ProgramStats before = program_stats();
+    const auto got = run(on_rows(true, rows), inputs, nullptr);
+    const ProgramStats stats = program_stats() - before;
+    CHECK(stats.library_calls == 4);
+    CHECK(stats.launches == 1);
+    CHECK(stats.allocations == (rows == 1 ? 5 : 3));
+    for (size_t i = 0; i < 3; ++i) {
+      const auto count = static_cast<size_t>(3 * (i == 0 ? rows * 24 : 40 * 70));
+      CHECK(values<float>(got[i], count) == values<float>(wanted[i], count));
+    }
+  }
+}
+
 TEST_CASE("matmul, copy and host steps") {
   Writer w("library");
   const DimRef zero = w.dim(0), one = w.dim(1), two = w.dim(2), three = w.dim(3), six = w.dim(6);
@@ -466,6 +540,20 @@ TEST_CASE("the verifier names what is broken") {
         p.body.push_back({Branch{3, {{Release{2}}}, {}}});
       },
       steps);
+  const Program chain = on_rows(true, 50);
+  const auto product = [](Program& p, size_t i) -> Matmul& { return std::get<Matmul>(rows_of(p).steps[i].op); };
+  CHECK_THAT(to_text(chain), Catch::Contains("keeping s3 in m0, s4 in m0 {\n    matmul s3"));
+  broken("nowhere else", [](Program& p) { p.body.insert(p.body.begin(), {Allocate{3, 0}}); }, chain);
+  broken("defined before", [](Program& p) { p.outputs.push_back(p.outputs[0]), p.outputs[0].slot = 4; }, chain);
+  broken("has the rows", [](Program& p) { p.slots[3].shape[1] = p.slots[3].shape[2]; }, chain);
+  broken("buffers of rows are few", [](Program& p) { rows_of(p).between[0].memory = 2; }, chain);
+  broken("rows of one size", [](Program& p) { p.slots[4].dtype = DType::f64; }, chain);
+  broken("launches and products", [](Program& p) { rows_of(p).steps.push_back({Allocate{5, 0}}); }, chain);
+  broken(
+      "a product has the rows", [&](Program& p) { product(p, 0).a.shape[1] = product(p, 0).out.shape[1] = 1; }, chain);
+  broken("row by row", [&](Program& p) { product(p, 2).a.offset = product(p, 2).a.shape[1]; }, chain);
+  broken("along the rows", [&](Program& p) { product(p, 3).a.shape[2] = product(p, 3).a.shape[0]; }, chain);
+  broken("a sum takes one of", [&](Program& p) { product(p, 4).b = product(p, 3).b; }, chain);
   broken("keeps its dtype", [](Program& p) { p.slots[6].dtype = DType::f32; }, loop);
   broken(
       "leaves defined", [](Program& p) { std::get<Loop>(p.body[2].op).body.push_back({Release{4}}); },
