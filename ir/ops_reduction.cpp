@@ -391,12 +391,14 @@ std::vector<OpDef> reduction_ops() {
                   .samples = with_empty});
   rows.push_back({.name = "mean_of_integers",
                   .inputs = {"x"},
-                  .attrs = {kAxis, kKeep, kDType},
+                  .attrs = {kAxis, kKeep, {"dtype", AttrKind::dtype, Attr{DType::f32}}},
                   .traits = static_cast<uint32_t>(Trait::internal),
                   .infer =
                       [](InferContext& c) {
                         TensorType type = reduced(c);
                         type.dtype = c.get<DType>("dtype");
+                        if (!is_inexact(type.dtype))
+                          c.fail(ErrorKind::dtype, "got dtype {}; need one of floats", info(type.dtype).name);
                         return type;
                       },
                   .lower = [](Builder& b, std::span<const Value> x, const OpDef&, const Attrs& attrs) -> Value {
