@@ -11,7 +11,7 @@ from cases import Case
 from peers import Peer, leaves
 
 SAMPLE = 4e-3  # seconds: shorter calls are repeated until a sample is as long as that
-SETTLE = 5e-3  # seconds: thread pools go to sleep, or at least stop spinning, before the next one is measured
+SETTLE = 5e-2  # seconds: thread pools go to sleep before the next one is measured, and free what they put off
 
 
 Seconds = dict[str, float]
@@ -39,13 +39,22 @@ def run_case(case: Case, peers: list[Peer], rounds: int) -> tuple[dict[str, list
     return samples_in_turns(contenders, rounds), first
 
 
-def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE) -> dict[str, float]:
+def in_turns(
+    calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE, settle: float = SETTLE
+) -> dict[str, float]:
     """Return the median seconds of each."""
-    return {name: statistics.median(values) for name, values in samples_in_turns(calls, rounds, sample).items()}
+    return {
+        name: statistics.median(values)
+        for name, values in samples_in_turns(calls, rounds, sample, settle=settle).items()
+    }
 
 
 def samples_in_turns(
-    calls: dict[str, Callable[[], Any]], rounds: int, sample: float = SAMPLE, clock: Clock = time.perf_counter
+    calls: dict[str, Callable[[], Any]],
+    rounds: int,
+    sample: float = SAMPLE,
+    clock: Clock = time.perf_counter,
+    settle: float = SETTLE,
 ) -> dict[str, list[float]]:
     """Return the seconds of each, sorted; a sample lasts `sample` seconds at least, after a warm-up half as long.
 
@@ -60,7 +69,7 @@ def samples_in_turns(
     names = list(calls)
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            time.sleep(SETTLE)
+            time.sleep(settle)
             timed(calls[name], 1 + counts[name] // 2)  # the one before left its caches behind, and threads have to wake
             samples[name].append(timed(calls[name], counts[name], clock))
     return {name: sorted(values) for name, values in samples.items()}

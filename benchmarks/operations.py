@@ -26,6 +26,7 @@ from table import duration
 SIDES = {"1K": 32, "64K": 256, "16M": 4096}  # matrices of as many rows as columns
 SAMPLES = {"1K": 2e-4, "64K": 2e-4, "16M": 4e-3}  # seconds: of many short calls, of a few long ones
 LAYOUTS = ("contiguous", "strided", "broadcast")
+SETTLE = 5e-3  # seconds: these peers put nothing off
 GOAL, WORST = 0.6, 1.15
 
 Function = Callable[..., Any]
@@ -264,7 +265,7 @@ def main() -> int:
             for dtype in options.dtypes.split(","):
                 for layout in options.layouts.split(","):
                     arrays = laid_out(rng, operation, SIDES[size], dtype, layout)
-                    seconds = in_turns(contenders(operation, arrays, libraries), options.rounds, SAMPLES[size])
+                    seconds = in_turns(contenders(operation, arrays, libraries), options.rounds, SAMPLES[size], SETTLE)
                     best = min(value for name, value in seconds.items() if name != "tandem")
                     ratio = seconds["tandem"] / best
                     rows.append(
