@@ -216,9 +216,7 @@ struct CheckIndex {
 };
 
 struct Step {
-  std::variant<Allocate, Launch, Matmul, Call, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex,
-               Rows>
-      op;
+  std::variant<Allocate, Launch, Matmul, Call, Copy, Put, Release, Bind, Branch, Loop, HostCall, CheckIndex, Rows> op;
 };
 
 // What a host function gets; the memory is good for the time of the call.
