@@ -21,6 +21,7 @@ class TiledLoop {
     TimeTiles tiles = rows->tiles;
     for (const TimeTiling::Array& array : op_.tiling->arrays)
       tiles.row_bytes += 2 * rows->row_elements(array) * machine_.element_size(array.old);
+    tiles.parts = parts_of(tiles);
     const auto stages = static_cast<int64_t>(rows->stages.size());
     const int64_t most = steps_together(tiles) / stages;
     if (most < 2) return false;

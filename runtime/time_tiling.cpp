@@ -17,6 +17,8 @@ constexpr int64_t kPartsOfThread = 2;  // so that one that is held up need not d
 
 int64_t block_rows(const TimeTiles& tiles) { return std::clamp(kBlock / tiles.row_bytes, int64_t{1}, tiles.rows); }
 
+}  // namespace
+
 int64_t parts_of(const TimeTiles& tiles) {
   const int64_t threads = num_threads();
   const bool alone = threads == 1 || inside_parallel_for();
@@ -25,17 +27,15 @@ int64_t parts_of(const TimeTiles& tiles) {
   return std::clamp<int64_t>(most, 1, kPartsOfThread * threads);
 }
 
-}  // namespace
-
 int64_t steps_together(const TimeTiles& tiles) {
   const int64_t behind = std::max<int64_t>(tiles.behind, 1);
   const int64_t in_window = (kWindow / tiles.row_bytes - block_rows(tiles)) / behind;
-  const int64_t in_part = tiles.rows / (parts_of(tiles) * kRowsPerStep * behind);
+  const int64_t in_part = tiles.rows / (tiles.parts * kRowsPerStep * behind);
   return std::clamp<int64_t>(std::min(in_window, in_part), 1, kMostSteps);
 }
 
 void run_tiled(const TimeTiles& tiles, int64_t steps, RunRows run, void* context) {
-  const int64_t parts = parts_of(tiles), block = block_rows(tiles), behind = tiles.behind;
+  const int64_t parts = tiles.parts, block = block_rows(tiles), behind = tiles.behind;
   const auto border = [&](int64_t part) { return tiles.rows * part / parts; };
   const auto rows = [&](int64_t step, int64_t begin, int64_t end) {
     if (begin < end) run(context, step, begin, end);

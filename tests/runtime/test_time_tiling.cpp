@@ -48,7 +48,8 @@ TEST_CASE("rounds are done together as if one after the other") {
       for (const int64_t behind : {0, 1, 2, 5})
         for (const int64_t row_bytes : {8, 4096, 100'000}) {
           set_num_threads(threads);
-          const TimeTiles tiles{rows, behind, row_bytes, 1000.0};
+          TimeTiles tiles{rows, behind, row_bytes, 1000.0};
+          tiles.parts = parts_of(tiles);
           const int64_t most = steps_together(tiles);
           Plate plate(rows, behind);
           for (const int64_t rounds : {most, int64_t{1}, most - 1, most}) {
