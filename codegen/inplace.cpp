@@ -15,10 +15,6 @@ namespace tandem {
 
 namespace {
 
-bool same_layout(const View& a, const View& b) {
-  return a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
-}
-
 // Whether the slot gets, anywhere in the block, a second name.
 bool is_renamed(const Block& block, int slot) {
   const Renames renames = renames_in(block);
@@ -73,9 +69,7 @@ class InPlace {
     if (const auto* branch = std::get_if<Branch>(&step.op)) return all(branch->then_block) && all(branch->else_block);
     if (const auto* loop = std::get_if<Loop>(&step.op)) return all(loop->condition) && all(loop->body);
     const auto* launch = std::get_if<Launch>(&step.op);
-    if (!launch) return true;
-    const auto& messages = program_.kernels[static_cast<size_t>(launch->kernel)]->access_messages;
-    return std::all_of(messages.begin(), messages.end(), [](const std::string& message) { return message.empty(); });
+    return !launch || never_fails(program_, *launch);
   }
 
   bool uses(size_t step, int slot) const {

@@ -91,8 +91,7 @@ class Lifetimes {
   static bool goes_on(const Copy& copy, const Step& step) {
     const auto* more = std::get_if<Copy>(&step.op);
     return more && more->from.slot == copy.from.slot && more->to.slot == copy.to.slot &&
-           more->from.offset == more->to.offset && more->from.shape == more->to.shape &&
-           more->from.strides == more->to.strides;
+           same_layout(more->from, more->to);
   }
 
   // A launch that follows a product runs while others of its blocks still read the operands.
@@ -118,8 +117,7 @@ class Lifetimes {
 
   // A copy of a whole buffer that is not needed any more is the buffer itself.
   void reuse(const Copy& copy, Block& out) {
-    if (copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape && copy.from.strides == copy.to.strides)
-      take_over(out, copy.to.slot, copy.from.slot);
+    if (same_layout(copy.from, copy.to)) take_over(out, copy.to.slot, copy.from.slot);
   }
 
   bool replaces(const Launch& launch, int to, int from) const {

@@ -13,6 +13,11 @@ bool binds(const Block& block, int slot) {
   });
 }
 
+bool never_fails(const Program& program, const Launch& launch) {
+  const auto& messages = program.kernels[static_cast<size_t>(launch.kernel)]->access_messages;
+  return std::all_of(messages.begin(), messages.end(), [](const std::string& message) { return message.empty(); });
+}
+
 const Launch* launch_of(const Step& step) {
   if (const auto* product = std::get_if<Matmul>(&step.op)) return product->then ? &product->then->launch : nullptr;
   return std::get_if<Launch>(&step.op);

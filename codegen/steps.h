@@ -29,6 +29,13 @@ OriginRef joined_origin(const OriginRef& origin, const StepOrigin& more, double 
 OriginRef joined_origin(const Program& program, std::span<const Step> steps,
                         const std::function<int64_t(DimRef)>& hint);
 
+// Whether both show the same elements of buffers of one shape.
+inline bool same_layout(const View& a, const View& b) {
+  return a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
+}
+// Whether no index that the launch reads at is checked.
+bool never_fails(const Program& program, const Launch& launch);
+
 // The launch that the step is, or ends with; null: neither.
 const Launch* launch_of(const Step& step);
 

@@ -83,7 +83,8 @@ class Tiling {
       const auto* allocate = std::get_if<Allocate>(&step.op);
       const bool moves = allocate || std::holds_alternative<Release>(step.op);
       if (shares(mine, counts)) {
-        if (!moves && !std::holds_alternative<Bind>(step.op) && !(launch && never_fails(*launch))) return std::nullopt;
+        if (!moves && !std::holds_alternative<Bind>(step.op) && !(launch && never_fails(program_, *launch)))
+          return std::nullopt;
         others.push_back(step);
         continue;
       }
@@ -110,7 +111,7 @@ class Tiling {
 
   // What is carried and does not count, in pairs of buffers.
   std::optional<std::vector<TimeTiling::Array>> arrays_of(const Loop& loop, const Slots& counts) const {
-    std::unordered_map<int, int> taken_over, allocated;  // by new slot: the slot it takes over, or -1
+    std::unordered_map<int, int> allocated;  // by new slot: the slot it takes over, or -1
     for (const Step& step : loop.body)
       if (const auto* allocate = std::get_if<Allocate>(&step.op))
         if (!allocated.emplace(allocate->slot, allocate->reuse).second) return std::nullopt;
@@ -138,18 +139,14 @@ class Tiling {
         array.made = slot;
         array.allocated = false;
       }
-      if (array.allocated == before.contains(to) || is_complex(dtype(to))) return std::nullopt;
+      if (array.allocated == before.contains(to) || is_complex(slot_of(to).dtype)) return std::nullopt;
+      if (slot_of(array.made).shape != slot_of(to).shape) return std::nullopt;
       arrays.push_back(std::move(array));
     }
     size_t pairs = 0;
     for (const TimeTiling::Array& array : arrays) pairs += array.allocated ? 1 : 2;
     if (arrays.empty() || pairs != carried.size()) return std::nullopt;
     return arrays;
-  }
-
-  bool never_fails(const Launch& launch) const {
-    const auto& messages = program_.kernels[static_cast<size_t>(launch.kernel)]->access_messages;
-    return std::ranges::all_of(messages, [](const std::string& message) { return message.empty(); });
   }
 
   // Whether elements of an old array, or of the one that is being made, go to the same places of that.
@@ -160,15 +157,14 @@ class Tiling {
           copy.from.slot == array.old || is_name(copy.from.slot) || (!array.allocated && copy.from.slot == array.made);
       return from && is_name(copy.to.slot);
     });
-    return of_one && copy.from.offset == copy.to.offset && copy.from.shape == copy.to.shape &&
-           copy.from.strides == copy.to.strides;
+    return of_one && same_layout(copy.from, copy.to);
   }
 
   // Adds what the launch touches of the arrays. False where that is not known, or it writes to others.
   bool describe(const Launch& launch, const Slots& known, const Slots& made, TimeTiling& tiling) const {
     const Kernel& kernel = kernels_[static_cast<size_t>(launch.kernel)];
     const bool by_rows = (kernel.outer_rank > 0 && !is_column_mode(kernel)) || is_flat_map(kernel);
-    if (!by_rows || kernel.split || kernel.window >= 0 || !never_fails(launch)) return false;
+    if (!by_rows || kernel.split || kernel.window >= 0 || !never_fails(program_, launch)) return false;
     std::vector<DimRef> shape;
     shape.reserve(kernel.axes.size());
     for (const Axis& axis : kernel.axes) shape.push_back(dim(axis.extent, launch));
@@ -194,12 +190,11 @@ class Tiling {
   DimRef dim(const Coef& coef, const Launch& launch) const {
     return coef.literal ? dim_(coef.value) : launch.vals[static_cast<size_t>(coef.value)];
   }
-  DType dtype(int slot) const { return program_.slots[static_cast<size_t>(slot)].dtype; }
+  const Slot& slot_of(int slot) const { return program_.slots[static_cast<size_t>(slot)]; }
 
   static void add_origin(OriginRef& origin, const StepOrigin& more) {
     StepOrigin all = origin ? *origin : StepOrigin{};
     all.name += (origin ? "+" : "") + more.name;
-    all.weights.resize(all.sources.size(), 1);
     all.sources.insert(all.sources.end(), more.sources.begin(), more.sources.end());
     all.weights.insert(all.weights.end(), more.weights.begin(), more.weights.end());
     all.weights.resize(all.sources.size(), 1);

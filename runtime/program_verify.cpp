@@ -63,6 +63,10 @@ class Verifier {
     require(view.shape.size() == view.strides.size(), "a view has one stride per axis");
   }
   DType dtype(int slot) const { return program_.slots[static_cast<size_t>(slot)].dtype; }
+  bool same_shape(int a, int b) const {
+    const Slot &one = program_.slots[static_cast<size_t>(a)], &other = program_.slots[static_cast<size_t>(b)];
+    return one.dtype == other.dtype && one.shape == other.shape;
+  }
   void define(int slot) { defined_[static_cast<size_t>(slot)] = true; }
   void undefine(int slot) { defined_[static_cast<size_t>(slot)] = false; }
 
@@ -276,8 +280,16 @@ class Verifier {
       for (const int slot : {array.old, array.made}) check_temporary(slot);
       const auto is_old = [&](const auto& pair) { return pair.first == array.old; };
       require(std::ranges::any_of(loop.carried, is_old), "arrays are carried");
+      require(!array.names.empty(), "a new array has a name");
       known.insert(known.end(), {array.old, array.made});
       for (const int slot : array.names) check_temporary(slot), known.push_back(slot);
+      const auto is_first = [&](const Step& step) {
+        const auto* allocate = std::get_if<Allocate>(&step.op);
+        return allocate && allocate->slot == array.names.front();
+      };
+      require(std::ranges::any_of(loop.body, is_first), "the first name of a new array is allocated");
+      for (const int slot : array.names) require(same_shape(slot, array.old), "both buffers of an array are alike");
+      require(same_shape(array.made, array.old), "both buffers of an array are alike");
     }
     size_t launches = 0;
     for (const Step& step : std::span(loop.body).first(static_cast<size_t>(op.others))) {
@@ -286,6 +298,9 @@ class Verifier {
                          std::holds_alternative<Release>(step.op);
       require(launch || moves, "arrays are made by launches and copies");
       if (launch) ++launches;
+      if (const auto* copy = std::get_if<Copy>(&step.op))
+        for (const int slot : {copy->from.slot, copy->to.slot})
+          require(std::ranges::count(known, slot) > 0, "copies are of the arrays");
     }
     require(launches == op.launches.size() && launches > 0, "it is known what launches touch");
     for (const TimeTiling::Touches& launch : op.launches) {

@@ -66,8 +66,10 @@ class TiledLoop {
       for (const TimeTiling::Array& array : op.tiling->arrays) begin(array);
       for (const size_t step : rows.once) machine.execute(std::get<Copy>(op.body[step].op));
       for (auto& turn : turns_) {
-        for (const auto& stage : rows.stages)
-          for (const TiledPart& part : stage) turn.emplace_back(machine, op.body[part.step]);
+        for (const auto& stage : rows.stages) {
+          auto& pieces = turn.emplace_back();
+          for (const TiledPart& part : stage) pieces.emplace_back(machine, op.body[part.step]);
+        }
         for (const TimeTiling::Array& array : op.tiling->arrays) {
           std::swap(machine.at(array.old), machine.at(array.made));
           name(array);
@@ -95,8 +97,9 @@ class TiledLoop {
       };
       run_tiled(tiles_, rounds * stages, rows, this);
       done_ += rounds;
-      for (Piece& piece : turns_[0])
-        if (piece.launch) machine_.count(*piece.launch, profile, rounds);
+      for (const auto& stage : turns_[0])
+        for (const Piece& piece : stage)
+          if (piece.launch) machine_.count(*piece.launch, profile, rounds);
     }
 
    private:
@@ -147,11 +150,10 @@ class TiledLoop {
     void run(int64_t step, int64_t begin, int64_t end) {
       const auto stages = static_cast<int64_t>(rows_.stages.size());
       const auto stage = static_cast<size_t>(step % stages);
-      size_t number = 0;
-      for (size_t before = 0; before < stage; ++before) number += rows_.stages[before].size();
-      std::deque<Piece>& pieces = turns_[(done_ + step / stages) % 2];
-      for (const TiledPart& part : rows_.stages[stage]) {
-        Piece& piece = pieces[number++];
+      std::deque<Piece>& pieces = turns_[(done_ + step / stages) % 2][stage];
+      for (size_t i = 0; i < pieces.size(); ++i) {
+        const TiledPart& part = rows_.stages[stage][i];
+        Piece& piece = pieces[i];
         const int64_t first = std::max(begin - part.first, int64_t{0}), last = std::min(end - part.first, part.rows);
         if (first >= last) continue;
         if (piece.copy) {
@@ -180,7 +182,7 @@ class TiledLoop {
     const Loop& op_;
     const TiledRows& rows_;
     const TimeTiles& tiles_;
-    std::deque<Piece> turns_[2];  // one by one, of all stages; in every second round, the buffers have changed places
+    std::vector<std::deque<Piece>> turns_[2];  // by stage; in every second round, the buffers have changed places
     int64_t done_ = 0;
   };
 
