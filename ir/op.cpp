@@ -110,9 +110,10 @@ struct Registry {
   std::unordered_map<std::string_view, const OpDef*> by_name;
 
   Registry() {
-    for (auto family : {creation_ops, arithmetic_ops, comparison_ops, elementary_ops, exponential_ops, special_ops,
-                        reduction_ops, view_ops, indexing_ops, scatter_ops, nn_ops, linalg_ops, convolution_ops,
-                        pooling_ops, fourier_ops, sorting_ops, random_ops, control_ops, complex_ops})
+    for (auto family : {creation_ops,    arithmetic_ops, extreme_ops,   rounding_ops,    comparison_ops, elementary_ops,
+                        exponential_ops, special_ops,    reduction_ops, view_ops,        part_ops,       indexing_ops,
+                        scatter_ops,     nn_ops,         linalg_ops,    convolution_ops, pooling_ops,    fourier_ops,
+                        sorting_ops,     random_ops,     control_ops,   complex_ops})
       for (OpDef& row : family()) rows.push_back(std::move(row));
     for (const OpDef& row : rows) {
       all.push_back(&row);

@@ -220,27 +220,6 @@ ComposeRule formula_of(const OpDef& op, std::span<const DType> inputs, const Att
 // Whether inputs may be complex.
 bool takes_complex(const OpDef& op);
 
-// Families, each in ir/ops_<family>.cpp.
-std::vector<OpDef> creation_ops();
-std::vector<OpDef> arithmetic_ops();
-std::vector<OpDef> comparison_ops();
-std::vector<OpDef> elementary_ops();
-std::vector<OpDef> exponential_ops();
-std::vector<OpDef> special_ops();
-std::vector<OpDef> reduction_ops();
-std::vector<OpDef> view_ops();
-std::vector<OpDef> indexing_ops();
-std::vector<OpDef> scatter_ops();
-std::vector<OpDef> nn_ops();
-std::vector<OpDef> linalg_ops();
-std::vector<OpDef> convolution_ops();
-std::vector<OpDef> pooling_ops();
-std::vector<OpDef> fourier_ops();
-std::vector<OpDef> sorting_ops();
-std::vector<OpDef> random_ops();
-std::vector<OpDef> control_ops();
-std::vector<OpDef> complex_ops();
-
 template <class T>
 const T& attr_as(const OpDef& op, const Attrs& attrs, std::string_view name) {
   const T* value = std::get_if<T>(&attrs[static_cast<size_t>(op.attr_index(name))]);

@@ -1,4 +1,4 @@
-// Pointwise arithmetic, rounding and bit operations.
+// Pointwise arithmetic and bit operations.
 #include <limits>
 
 #include "ir/math_parts.h"
@@ -18,12 +18,6 @@ Scalar sign_of(Scalar x) {
   if (!info(x.dtype).is_signed) return select(x == zero, zero, one);
   Scalar y = select(x < zero, -one, select(zero < x, one, zero));
   return is_floating(x.dtype) ? select(x != x, x, y) : y;
-}
-
-// Rounding functions leave integers alone.
-template <Scalar (*F)(Scalar)>
-Scalar rounded(std::span<const Scalar> x, const OpDef&, const Attrs&) {
-  return is_floating(x[0].dtype) ? F(x[0]) : x[0];
 }
 
 // By repeated squaring for integers: all 63 possible bits of the exponent, negative exponents as 0 (or +-1 for bases
@@ -70,14 +64,14 @@ Division floor_divided(Scalar a, Scalar b) {
     return {select(down, quotient - one, quotient), select(down, exact + b, exact)};
   }
   const Scalar down = (rest != zero) & ((b < zero) != (rest < zero));
-  const Scalar near = (a - rest) / b;
+  const Scalar by_zero = b == zero, near = select(by_zero, a, a - rest) / b;
   const Scalar quotient = select(down, near - one, near);
   const Scalar low = floor(quotient);
   const Scalar snapped = select(a.constant(0.5) < quotient - low, low + one, low);
-  const auto signed_zero = [&](Scalar like) { return math::flip_sign(zero, math::sign_of(like)); };
-  const Scalar whole = select(quotient != zero, snapped, signed_zero(a / b));
-  const Scalar left = select(rest != zero, select(down, rest + b, rest), signed_zero(b));
-  return {select(b == zero, a / b, whole), select(b == zero, rest, left)};
+  const auto signed_zero = [&](Scalar sign) { return math::flip_sign(zero, sign); };
+  const Scalar whole = select(quotient != zero, snapped, signed_zero(math::sign_of(a) ^ math::sign_of(b)));
+  const Scalar left = select(rest != zero, select(down, rest + b, rest), signed_zero(math::sign_of(b)));
+  return {select(by_zero, near, whole), select(by_zero, rest, left)};
 }
 
 TensorType shifted_type(InferContext& c) {
@@ -134,43 +128,6 @@ Scalar neighbour(std::span<const Scalar> inputs, const OpDef&, const Attrs&) {
   const Scalar next = select(a == zero, from_zero, stepped).bitcast(dtype);
   const Scalar value = select(a == b, y, next);
   return select((a != a) | (b != b), (a + b).cast(dtype), value);
-}
-
-Scalar clipped(std::span<const Scalar> x, const OpDef&, const Attrs&) {
-  const Scalar raised = x.size() > 1 ? max(x[0], x[1]) : x[0];
-  return x.size() > 2 ? min(raised, x[2]) : raised;
-}
-
-// As min(max(x, low), high): the limits get it where they are the result, the higher one if they are in the wrong order.
-Grads clipped_grad(const GradContext& c) {
-  Grads grads(c.inputs.size());
-  const Value x = c.inputs[0];
-  const auto where_holds = [&](std::string_view comparison, Value a, Value b) {
-    return cast(binary(comparison, a, b), c.upstream.dtype());
-  };
-  Value gradient = c.upstream;
-  if (c.inputs.size() > 1) gradient = gradient * where_holds("less_equal", c.inputs[1], x);
-  if (c.inputs.size() > 2) gradient = gradient * where_holds("less_equal", x, c.inputs[2]);
-  grads[0] = unbroadcast(gradient, x);
-  if (c.inputs.size() > 1) {
-    Value below = c.upstream * where_holds("less", x, c.inputs[1]);
-    if (c.inputs.size() > 2) below = below * where_holds("less", c.inputs[1], c.inputs[2]);
-    grads[1] = unbroadcast(below, c.inputs[1]);
-  }
-  if (c.inputs.size() > 2) {
-    const Value above = binary("maximum", x, c.inputs[1]);
-    grads[2] = unbroadcast(c.upstream * where_holds("less", c.inputs[2], above), c.inputs[2]);
-  }
-  return grads;
-}
-
-// Ties share the gradient equally, as in PyTorch.
-Grads extreme_grad(const GradContext& c, std::string_view wins) {
-  const Value a = c.inputs[0], b = c.inputs[1];
-  const DType dtype = c.output.dtype();
-  const Value tie = cast(binary("equal", a, b), dtype) * 0.5;
-  const Value first = cast(binary(wins, a, b), dtype), second = cast(binary(wins, b, a), dtype);
-  return {unbroadcast(c.upstream * (first + tie), a), unbroadcast(c.upstream * (second + tie), b)};
 }
 
 // The sign of a complex number turns with it: what is along it changes nothing.
@@ -338,35 +295,7 @@ std::vector<OpDef> arithmetic_ops() {
         .doc = "Raise x1 to the power x2 element by element. Integers wrap; a negative integer power is "
                "rounded to 0. The power 2 is x1 * x1.",
         .example = "td.pow(td.asarray([2, 3]), 2)  # tensor([4, 9])",
-        .samples = {"(3, 5):positive (3, 5)", "(3, 1):positive (4,)", "(7,):positive ()", "(0,) (0,)"}},
-       {.name = "minimum",
-        .traits = Trait::commutative | Trait::exact,
-        .lower = [](std::span<const Scalar> x, const OpDef&,
-                    const Attrs&) { return x[0].dtype == DType::boolean ? x[0] & x[1] : min(x[0], x[1]); },
-        .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "less"); },
-        .onnx = "Min",
-        .doc = "Return the smaller of two elements; NaN where either is NaN.",
-        .example = "td.minimum(td.asarray([1, 5]), 3)  # tensor([1, 3])"},
-       {.name = "maximum",
-        .traits = Trait::commutative | Trait::exact,
-        .lower = [](std::span<const Scalar> x, const OpDef&,
-                    const Attrs&) { return x[0].dtype == DType::boolean ? x[0] | x[1] : max(x[0], x[1]); },
-        .grad = [](const GradContext& c) -> Grads { return extreme_grad(c, "greater"); },
-        .onnx = "Max",
-        .doc = "Return the larger of two elements; NaN where either is NaN.",
-        .example = "td.maximum(td.asarray([1, 5]), 3)  # tensor([3, 5])"},
-       {.name = "clip",
-        .inputs = {"x", "min", "max"},
-        .optional_inputs = 2,
-        .traits = exact | static_cast<uint32_t>(Trait::method),
-        .accepts = Accepts::numeric,
-        .lower = clipped,
-        .grad = clipped_grad,
-        .onnx = "rule: Clip",
-        .doc = "Limit every element to [min, max]; a limit that is left out is none.",
-        .example = "td.clip(td.asarray([1, 5, 9]), 2, 6)  # tensor([2, 5, 6])",
-        .samples = {"(3, 5) ():negative ():positive", "(4,):any (4,):negative (4,):positive", "(3, 5) ():negative",
-                    "(3, 5)"}}});
+        .samples = {"(3, 5):positive (3, 5)", "(3, 1):positive (4,)", "(7,):positive ()", "(0,) (0,)"}}});
 
   for (OpDef& row : with(
            unary_row,
@@ -431,38 +360,7 @@ std::vector<OpDef> arithmetic_ops() {
              .grad = holomorphic<[](const GradContext& c) -> Grads { return {-(c.upstream * (c.output * c.output))}; }>,
              .onnx = "Reciprocal",
              .doc = "Return 1 / x.",
-             .example = "td.reciprocal(td.asarray([4., 2.]))  # tensor([0.25, 0.5 ], dtype=float32)"},
-            {.name = "floor",
-             .traits = exact,
-             .lower = rounded<floor>,
-             .grad = zero_gradients,
-             .onnx = "rule: Floor",
-             .doc = "Round toward minus infinity.",
-             .example = "td.floor(td.asarray([1.5, -1.5]))  # tensor([ 1., -2.], dtype=float32)"},
-            {.name = "ceil",
-             .traits = exact,
-             .lower = rounded<ceil>,
-             .grad = zero_gradients,
-             .onnx = "rule: Ceil",
-             .doc = "Round toward plus infinity.",
-             .example = "td.ceil(td.asarray([1.5, -1.5]))  # tensor([ 2., -1.], dtype=float32)"},
-            {.name = "round",
-             .traits = Trait::exact | Trait::method,
-             .lower = rounded<round>,
-             .on_complex = [](std::span<const Complex> x, const OpDef&, const Attrs&) -> Complex {
-               return {round(x[0].re), round(x[0].im)};
-             },
-             .grad = zero_gradients,
-             .onnx = "rule: Round",
-             .doc = "Round to the nearest integer, halves to the even one; of complex numbers both parts.",
-             .example = "td.round(td.asarray([1.5, 2.5]))  # tensor([2., 2.], dtype=float32)"},
-            {.name = "trunc",
-             .traits = exact,
-             .lower = rounded<trunc>,
-             .grad = zero_gradients,
-             .onnx = "rule: Floor, Ceil",
-             .doc = "Round toward zero.",
-             .example = "td.trunc(td.asarray([1.5, -1.5]))  # tensor([ 1., -1.], dtype=float32)"}}))
+             .example = "td.reciprocal(td.asarray([4., 2.]))  # tensor([0.25, 0.5 ], dtype=float32)"}}))
     rows.push_back(std::move(row));
 
   for (OpDef& row : with(bits_row, {{.name = "bitwise_and",

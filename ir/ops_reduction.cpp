@@ -175,6 +175,21 @@ Value moment_grad_scale(const GradContext& c, Value& centered, Value& up) {
   return count - attr_as<double>(c.op, c.attrs, "correction");
 }
 
+// The product of the other elements: where there is a zero, only its own is not zero.
+Grads product_grad(const GradContext& c) {
+  const auto axes = axes_of(c.op, c.attrs);
+  const DType dtype = c.output.dtype();
+  const Value x = cast(c.inputs[0], dtype), zero = c.b.scalar(dtype, 0);
+  const Value is_zero = binary("equal", x, zero), zeros = sum(cast(is_zero, DType::i64), axes, true);
+  const auto there_are = [&](int64_t count) { return binary("equal", zeros, c.b.scalar(DType::i64, count)); };
+  const Value others = where(is_zero, c.b.scalar(dtype, 1), x);
+  const Value product = c.b.emit("prod", {others}, {axes, dtype, true});
+  const Value of_zeros = where(binary("logical_and", is_zero, there_are(1)), product, zero);
+  const Value slope = where(there_are(0), product / others, of_zeros);
+  const Value up = restore_axes(c.upstream, x, axes, attr_as<bool>(c.op, c.attrs, "keepdims"));
+  return {cast(up * slope, c.inputs[0].dtype())};
+}
+
 }  // namespace
 
 std::vector<OpDef> reduction_ops() {
@@ -214,15 +229,9 @@ std::vector<OpDef> reduction_ops() {
         .infer = reduced_sum,
         .lower = ReduceRule{ReduceKind::prod},
         .complex_formula = complex_product,
-        .grad = holomorphic<[](const GradContext& c) -> Grads {
-          const auto axes = axes_of(c.op, c.attrs);
-          const bool kept = attr_as<bool>(c.op, c.attrs, "keepdims");
-          const Value x = c.inputs[0];
-          return {restore_axes(c.upstream, x, axes, kept) * restore_axes(c.output, x, axes, kept) / x};
-        }>,
+        .grad = holomorphic<product_grad>,
         .onnx = "rule: ReduceProd",
-        .doc = "Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN "
-               "there).",
+        .doc = "Multiply over axes; complex numbers in order. Second derivatives are wrong where elements are 0.",
         .example = "td.prod(td.asarray([2, 3, 4]))  # tensor(24)",
         .samples = {"(3, 5):unit", "(3, 5):unit | axis=0", "(3, 4):unit | axis=1, keepdims=True", "(0,)"}},
        {.name = "max",

@@ -142,7 +142,35 @@ TensorType running_type(InferContext& c, bool widened) {
   return {c.get<DType>("dtype"), x.shape, x.device};
 }
 
-constexpr NoGrad kNeedsScatter{"it needs scatter_add, which is not an operation yet"};
+// To the element that is the extreme so far, of equal ones the last, as in PyTorch.
+Grads running_extreme_grad(const GradContext& c) {
+  const Value x = c.inputs[0];
+  const int64_t axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+  Value is_new = binary("equal", x, c.output);
+  if (is_floating(x.dtype())) is_new = binary("logical_or", is_new, unary("isnan", x));
+  const Value places = c.b.emit("iota", {}, {x.shape(), axis, DType::i64});
+  const Value source = c.b.emit("cummax", {where(is_new, places, c.b.scalar(DType::i64, 0))}, {axis});
+  return {c.b.emit("scatter_add", {c.b.full(x.shape(), x.dtype(), 0), source, c.upstream}, {axis})};
+}
+
+// Before the first zero along the axis, what depends on an element is divided by it; the first zero is left out of the
+// products that follow it, up to the next zero; behind it there is nothing but zeros.
+Grads running_product_grad(const GradContext& c) {
+  const int64_t axis = attr_as<int64_t>(c.op, c.attrs, "axis");
+  const DType dtype = c.output.dtype();
+  const std::vector<Dim> axes{Dim(axis)};
+  const auto running = [&](std::string_view of, const Value& x) { return c.b.emit(of, {x}, {axis, Attr{}}); };
+  const auto flipped = [&](const Value& x) { return c.b.emit("flip", {x}, {axes}); };
+  const auto from_here = [&](const Value& x) { return flipped(running("cumsum", flipped(x))); };
+  const Value x = cast(c.inputs[0], dtype), zero = c.b.scalar(dtype, 0), one = c.b.scalar(dtype, 1);
+  const Value is_zero = binary("equal", x, zero), zeros = running("cumsum", cast(is_zero, DType::i64));
+  const auto after = [&](int64_t count) { return binary("equal", zeros, c.b.scalar(DType::i64, count)); };
+  const Value is_first = binary("logical_and", is_zero, after(1));
+  const Value without = where(is_first, one, x);
+  const Value at_first = from_here(c.upstream * running("cumprod", without));
+  const Value before = from_here(c.upstream * c.output) / where(is_zero, one, x);
+  return {cast(where(is_first, at_first, where(after(0), before, zero)), c.inputs[0].dtype())};
+}
 
 std::vector<OpDef> running_ops() {
   const AttrSpec axis{"axis", AttrKind::axis, Attr{}, "may be left out of a vector"};
@@ -152,7 +180,7 @@ std::vector<OpDef> running_ops() {
                       .attrs = {axis},
                       .traits = Trait::method | Trait::exact,
                       .infer = [](InferContext& c) { return running_type(c, false); },
-                      .grad = kNeedsScatter,
+                      .grad = running_extreme_grad,
                       .onnx = "rule: Scan",
                       .samples = samples};
   auto rows = with(extreme, {{.name = "cummax",
@@ -169,17 +197,11 @@ std::vector<OpDef> running_ops() {
                   .traits = static_cast<uint32_t>(Trait::method),
                   .infer = [](InferContext& c) { return running_type(c, true); },
                   .lower = ScanRule{ReduceKind::prod},
-                  .grad = holomorphic<[](const GradContext& c) -> Grads {
-                    const Attr place = attr_as<int64_t>(c.op, c.attrs, "axis");
-                    const Attr axes = std::vector<Dim>{Dim(std::get<int64_t>(place))};
-                    const Value turned = c.b.emit("flip", {c.upstream * c.output}, {axes});
-                    const Value later = c.b.emit("flip", {c.b.emit("cumsum", {turned}, {place, Attr{}})}, {axes});
-                    return {later / c.inputs[0]};
-                  }>,
+                  .grad = holomorphic<running_product_grad>,
                   .onnx = "rule: Scan",
                   .doc =
                       "Return running products along an axis, multiplied in order; 16-bit floats are rounded once per "
-                      "result. The gradient is wrong where an element is 0 (it is NaN there).",
+                      "result.",
                   .example = "td.cumprod(td.asarray([1, 2, 3]))  # tensor([1, 2, 6])",
                   .samples = {"(7,):unit", "(3, 5):unit | axis=0", "(3, 5):unit | axis=-1", "(2, 0) | axis=1",
                               "(2, 3, 9):unit | axis=1"}});

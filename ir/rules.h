@@ -1,4 +1,4 @@
-// Shape and dtype rules and column defaults shared by the families of the operation table.
+// Shape and dtype rules and column defaults shared by the families of the operation table, and these families.
 #pragma once
 #include <utility>
 
@@ -73,3 +73,31 @@ std::vector<Dim> axes_of(const OpDef& op, const Attrs& attrs);
 Value restore_axes(Value reduced, const Value& input, const std::vector<Dim>& axes, bool kept);
 
 }  // namespace tandem::rules
+
+namespace tandem {
+
+// Families, each in ir/ops_<family>.cpp.
+std::vector<OpDef> creation_ops();
+std::vector<OpDef> arithmetic_ops();
+std::vector<OpDef> extreme_ops();
+std::vector<OpDef> rounding_ops();
+std::vector<OpDef> comparison_ops();
+std::vector<OpDef> elementary_ops();
+std::vector<OpDef> exponential_ops();
+std::vector<OpDef> special_ops();
+std::vector<OpDef> reduction_ops();
+std::vector<OpDef> view_ops();
+std::vector<OpDef> part_ops();
+std::vector<OpDef> indexing_ops();
+std::vector<OpDef> scatter_ops();
+std::vector<OpDef> nn_ops();
+std::vector<OpDef> linalg_ops();
+std::vector<OpDef> convolution_ops();
+std::vector<OpDef> pooling_ops();
+std::vector<OpDef> fourier_ops();
+std::vector<OpDef> sorting_ops();
+std::vector<OpDef> random_ops();
+std::vector<OpDef> control_ops();
+std::vector<OpDef> complex_ops();
+
+}  // namespace tandem

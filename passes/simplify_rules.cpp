@@ -60,6 +60,12 @@ bool has_reciprocal(const Match& m) {
 }
 bool both_constant(const Match& m) { return m.bits[1].has_value() && m.bits[2].has_value(); }
 
+// ---- rounding ----
+
+int64_t decimals(const Attrs& attrs) { return std::get<int64_t>(attrs[0]); }
+bool keeps_ones(const Match& m) { return decimals(m.attrs) >= 0; }
+bool both_to_integers(const Match& m) { return decimals(m.attrs) == 0 && decimals(m.inner[0]->attrs) == 0; }
+
 // ---- casts ----
 
 // From x through the inner dtype to the result. Floats saturate where integers wrap, so an integer that goes through a
@@ -158,11 +164,13 @@ constexpr Rule kRules[] = {
     {"relu of unsigned",         "relu(x)",                              "x",                          kUnsigned},
     {"floor of integer",         "floor(x)",                             "x",                          kInt},
     {"ceil of integer",          "ceil(x)",                              "x",                          kInt},
-    {"round of integer",         "round(x)",                             "x",                          kInt},
+    {"round of integer",         "round(x)",                             "x",                          kInt,
+     keeps_ones},
     {"trunc of integer",         "trunc(x)",                             "x",                          kInt},
     {"floor of floor",           "floor(floor(x))",                      "floor(x)",                   kFloat},
     {"ceil of ceil",             "ceil(ceil(x))",                        "ceil(x)",                    kFloat},
-    {"round of round",           "round(round(x))",                      "round(x)",                   kFloat},
+    {"round of round",           "round(round(x))",                      "round(x)",                   kFloat,
+     both_to_integers},
     {"trunc of trunc",           "trunc(trunc(x))",                      "trunc(x)",                   kFloat},
     {"trunc of floor",           "trunc(floor(x))",                      "floor(x)",                   kFloat},
     {"and itself",               "bitwise_and(x, x)",                    "x",                          kInt | kBool},

@@ -109,8 +109,8 @@ Value Ops::divide(DType dtype, int width, const Value& a, const Value& b, bool s
   return t_.def("select {} {}, {} {}, {} {}", mask, by_zero, type, zero, type, signed_quotient);
 }
 
-// The remainder of a division is exact, whatever the quotient: a is reduced by multiples of b that are scaled up by powers
-// of 2, 48 bits of the quotient at a time; nearly always once. Lanes that are done stay as they are.
+// The remainder of a division is exact, whatever the quotient: a is reduced by multiples of b, where the quotient has more
+// than 48 bits in a loop, by those that are scaled up by powers of 2. Lanes that are done stay as they are.
 Value Ops::remainder(DType dtype, int width, const Value& a, const Value& b) {
   if (dtype != DType::f64) {
     const auto wide = [&](const Value& x) {
@@ -153,13 +153,22 @@ Value Ops::remainder(DType dtype, int width, const Value& a, const Value& b) {
   const Value whole_range = is("oeq", magnitude(divisor), infinity);
   const Value special = t_.def("or {} {}, {}", mask, t_.def("or {} {}, {}", mask, is_nan, invalid), whole_range);
   const Value step = choose(special, number(1), magnitude(divisor));
-  const Value step_exponent = exponent(step);
-  Loop loop(t_, {{real, choose(special, number(0), magnitude(dividend))}});
+  const auto divided = [&](const Value& x, const Value& y) { return t_.def("fdiv {} {}, {}", real, x, y); };
+  const auto reduced = [&](const Value& x, const Value& quotient, const Value& y) {
+    const Value times_y = call("trunc", DType::f64, width, fmt::format("{} {}", real, quotient));
+    const Value less = call("fma", DType::f64, width,
+                            fmt::format("{0} {1}, {0} {2}, {0} {3}", real, t_.def("fneg {} {}", real, times_y), y, x));
+    // The rounded quotient may be 1 too large.
+    return choose(is("olt", less, number(0)), t_.def("fadd {} {}, {}", real, less, y), less);
+  };
+  const Value first = choose(special, number(0), magnitude(dividend)), first_quotient = divided(first, step);
+  const Value once = is("olt", first_quotient, number(0x1p48));
+  Loop loop(t_, {{real, choose(once, reduced(first, first_quotient, step), first)}});
   const Value rest = loop[0];
   Value more = is("oge", rest, step);
   if (width > 1) more = t_.def("icmp ne i{0} {1}, 0", width, t_.def("bitcast {} {} to i{}", mask, more, width));
   loop.enter(more);
-  const Value apart = t_.def("sub {} {}, {}", whole, exponent(rest), step_exponent);
+  const Value apart = t_.def("sub {} {}, {}", whole, exponent(rest), exponent(step));
   Value scale = t_.def("sub {} {}, {}", whole, apart, integer(48));
   scale = call("smax", DType::i64, width, fmt::format("{0} {1}, {0} {2}", whole, scale, integer(0)));
   Value scaled = step;
@@ -170,13 +179,7 @@ Value Ops::remainder(DType dtype, int width, const Value& a, const Value& b) {
     scaled = times(scaled, t_.def("bitcast {} {} to {}", whole, bits, real));
     scale = t_.def("sub {} {}, {}", whole, scale, by);
   }
-  const Value quotient =
-      call("trunc", DType::f64, width, fmt::format("{} {}", real, t_.def("fdiv {} {}, {}", real, rest, scaled)));
-  const Value less =
-      call("fma", DType::f64, width,
-           fmt::format("{0} {1}, {0} {2}, {0} {3}", real, t_.def("fneg {} {}", real, quotient), scaled, rest));
-  // The rounded quotient may be 1 too large.
-  loop.close({choose(is("olt", less, number(0)), t_.def("fadd {} {}, {}", real, less, scaled), less)});
+  loop.close({reduced(rest, divided(rest, scaled), scaled)});
   Value result = call("copysign", DType::f64, width, fmt::format("{0} {1}, {0} {2}", real, loop[0], dividend));
   result = choose(whole_range, dividend, result);
   // The sign of a NaN is that of x86's, as from C's fmod.

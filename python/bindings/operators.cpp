@@ -56,14 +56,13 @@ constexpr Comparison kComparisons[] = {
 struct UnaryOperator {
   std::string_view op;
   const char* name;
-  unaryfunc PyNumberMethods::* slot;  // null: no slot
+  unaryfunc PyNumberMethods::* slot;
 };
 constexpr UnaryOperator kUnary[] = {
     {"negative", "__neg__", &PyNumberMethods::nb_negative},
     {"positive", "__pos__", &PyNumberMethods::nb_positive},
     {"abs", "__abs__", &PyNumberMethods::nb_absolute},
     {"bitwise_invert", "__invert__", &PyNumberMethods::nb_invert},
-    {"round", "__round__", nullptr},
 };
 
 template <const auto& table, size_t n>
@@ -178,7 +177,7 @@ void set_binary_slots(PyNumberMethods& number) {
 
 template <size_t n>
 void set_unary_slot(PyNumberMethods& number) {
-  if constexpr (kUnary[n].slot != nullptr) number.*kUnary[n].slot = unary_slot<n>;
+  number.*kUnary[n].slot = unary_slot<n>;
 }
 
 // ---- methods ----
@@ -207,6 +206,11 @@ void set_methods(py::handle type) {
   };
   set_method(type, "__divmod__", divided);
   set_method(type, "__rdivmod__", [divided](py::handle a, py::handle b) { return divided(b, a); });
+  py::setattr(
+      type, "__round__",
+      py::cpp_function([](const TensorRef& x,
+                          std::optional<int64_t> decimals) { return wrap(call("round", {x}, {decimals.value_or(0)})); },
+                       py::name("__round__"), py::is_method(type), py::arg("ndigits") = py::none()));
   set_method(type, "__hash__", [](py::handle self) { return reinterpret_cast<intptr_t>(self.ptr()) >> 4; });
 }
 

@@ -52,6 +52,20 @@ TensorRef copy_of(const TensorRef& x) {
   return x->recorded || Recorder::current() || is_tracked(*x) ? call("copy", {x}) : contiguous_copy(x);
 }
 
+// x.real = value, x.imag = value.
+void set_part(const TensorRef& x, std::string_view part, py::handle value) {
+  const bool is_real = part == "real";
+  if (!is_complex(x->dtype)) {
+    if (!is_real)
+      throw_error(ErrorKind::dtype, "imag: got a {} tensor to write to; need a complex one; try x.astype(td.complex64)",
+                  info(x->dtype).name);
+    return set_item(x, py::ellipsis(), value);
+  }
+  const TensorRef written = call(part, {x}), kept = call(is_real ? "imag" : "real", {x});
+  set_item(written, py::ellipsis(), value);
+  set_item(x, py::ellipsis(), wrap(call("complex", {is_real ? written : kept, is_real ? kept : written})));
+}
+
 }  // namespace
 
 py::object item_of(const Tensor& x) {
@@ -226,10 +240,14 @@ void bind_tensor(py::module_& m) {
              single(x, "complex");
              return py::module_::import("builtins").attr("complex")(item_of(x));
            })
-      .def_property_readonly(
-          "real", [](const TensorRef& x) { return call("real", {x}); }, "The real parts; see td.real.")
-      .def_property_readonly(
-          "imag", [](const TensorRef& x) { return call("imag", {x}); }, "The imaginary parts; see td.imag.")
+      .def_property(
+          "real", [](const TensorRef& x) { return call("real", {x}); },
+          [](const TensorRef& x, py::handle value) { set_part(x, "real", value); },
+          "A copy of the real parts; see td.real. What is assigned to it is written.")
+      .def_property(
+          "imag", [](const TensorRef& x) { return call("imag", {x}); },
+          [](const TensorRef& x, py::handle value) { set_part(x, "imag", value); },
+          "A copy of the imaginary parts; see td.imag. What is assigned to it is written.")
       .def("__index__",
            [](const Tensor& x) {
              single(x, "index");

@@ -120,6 +120,8 @@ from tandem._core import (
     float64,
     floor,
     floor_divide,
+    fmax,
+    fmin,
     fmod,
     from_dlpack,
     full,
@@ -286,7 +288,6 @@ from tandem._numpy.joining import (
     vstack,
 )
 from tandem._numpy.mathematics import (
-    around,
     bitwise_count,
     cbrt,
     deg2rad,
@@ -294,8 +295,6 @@ from tandem._numpy.mathematics import (
     fabs,
     fix,
     float_power,
-    fmax,
-    fmin,
     gcd,
     heaviside,
     lcm,
@@ -465,6 +464,7 @@ arcsinh = asinh
 arctan = atan
 arctan2 = atan2
 arctanh = atanh
+around = round
 asanyarray = asarray
 bitwise_not = bitwise_invert
 bool_ = bool

@@ -151,10 +151,14 @@ class Tensor:
         """The axes in reverse order."""
     @property
     def real(self) -> Tensor:
-        """The real parts; see td.real."""
+        """A copy of the real parts; see td.real. What is assigned to it is written."""
+    @real.setter
+    def real(self, value: Tensor) -> None: ...
     @property
     def imag(self) -> Tensor:
-        """The imaginary parts; see td.imag."""
+        """A copy of the imaginary parts; see td.imag. What is assigned to it is written."""
+    @imag.setter
+    def imag(self, value: Tensor) -> None: ...
     @property
     def mT(self) -> Tensor:
         """The last two axes swapped."""
@@ -216,12 +220,14 @@ class Tensor:
         """Set every element to one number."""
     def reshape(self, *sizes: _Shape, shape: _Shape = ..., copy: _bool | None = None) -> Tensor:
         """Return the same elements under another shape; see td.reshape."""
-    def clip(self, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
-        """Limit every element to [min, max]; a limit that is left out is none."""
     def abs(self) -> Tensor:
         """Return the absolute value."""
-    def round(self) -> Tensor:
-        """Round to the nearest integer, halves to the even one; of complex numbers both parts."""
+    def clip(self, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
+        """Limit every element to [min, max]; a limit that is left out is none."""
+    def round(self, decimals: SupportsIndex = 0) -> Tensor:
+        """Round to so many decimals, halves to the even digit, as NumPy does: x * 10 ** decimals is rounded and
+        divided again. Of complex numbers both parts.
+        """
     def exp(self) -> Tensor:
         """Return e to the power x."""
     def exp2(self) -> Tensor:
@@ -271,9 +277,7 @@ class Tensor:
     def sum(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
         """Sum over axes, blockwise and pairwise; 16-bit floats accumulate in float32, small integers in int64."""
     def prod(self, axis: _Shape | None = None, dtype: _DTypeLike | None = None, keepdims: _bool = False) -> Tensor:
-        """Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN
-        there).
-        """
+        """Multiply over axes; complex numbers in order. Second derivatives are wrong where elements are 0."""
     def max(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
         """Return the largest element over axes; NaN if there is one."""
     def min(self, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
@@ -333,9 +337,7 @@ class Tensor:
     def cummin(self, axis: SupportsIndex | None = None) -> Tensor:
         """Return the smallest element so far along an axis; NaN from the first NaN on."""
     def cumprod(self, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
-        """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result.
-        The gradient is wrong where an element is 0 (it is NaN there).
-        """
+        """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result."""
     def conj(self) -> Tensor:
         """Return the complex conjugate; of real numbers, the numbers."""
     def argpartition(self, /, kth: int | Sequence[int], axis: int | None = -1) -> Tensor:
@@ -438,7 +440,7 @@ class Tensor:
     def __pos__(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
-    def __round__(self) -> Tensor: ...
+    def __round__(self, ndigits: int | None = None) -> Tensor: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
     def __complex__(self) -> _complex: ...
@@ -914,15 +916,6 @@ def pow(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     power 2 is x1 * x1.
     """
 
-def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
-    """Return the smaller of two elements; NaN where either is NaN."""
-
-def maximum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
-    """Return the larger of two elements; NaN where either is NaN."""
-
-def clip(x: _TensorLike, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
-    """Limit every element to [min, max]; a limit that is left out is none."""
-
 def negative(x: _TensorLike) -> Tensor:
     """Negate element by element."""
 
@@ -944,18 +937,6 @@ def square(x: _TensorLike) -> Tensor:
 def reciprocal(x: _TensorLike) -> Tensor:
     """Return 1 / x."""
 
-def floor(x: _TensorLike) -> Tensor:
-    """Round toward minus infinity."""
-
-def ceil(x: _TensorLike) -> Tensor:
-    """Round toward plus infinity."""
-
-def round(x: _TensorLike) -> Tensor:
-    """Round to the nearest integer, halves to the even one; of complex numbers both parts."""
-
-def trunc(x: _TensorLike) -> Tensor:
-    """Round toward zero."""
-
 def bitwise_and(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """And of the bits."""
 
@@ -973,6 +954,35 @@ def bitwise_left_shift(x1: _TensorLike, x2: _TensorLike) -> Tensor:
 
 def bitwise_right_shift(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Shift x1 right by x2 bits, keeping the sign."""
+
+def minimum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the smaller of two elements; NaN where either is NaN."""
+
+def maximum(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the larger of two elements; NaN where either is NaN."""
+
+def fmin(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the smaller of two elements, or the other one where one is NaN."""
+
+def fmax(x1: _TensorLike, x2: _TensorLike) -> Tensor:
+    """Return the larger of two elements, or the other one where one is NaN."""
+
+def clip(x: _TensorLike, min: _TensorLike | None = None, max: _TensorLike | None = None) -> Tensor:
+    """Limit every element to [min, max]; a limit that is left out is none."""
+
+def floor(x: _TensorLike) -> Tensor:
+    """Round toward minus infinity."""
+
+def ceil(x: _TensorLike) -> Tensor:
+    """Round toward plus infinity."""
+
+def round(x: _TensorLike, decimals: SupportsIndex = 0) -> Tensor:
+    """Round to so many decimals, halves to the even digit, as NumPy does: x * 10 ** decimals is rounded and divided
+    again. Of complex numbers both parts.
+    """
+
+def trunc(x: _TensorLike) -> Tensor:
+    """Round toward zero."""
 
 def equal(x1: _TensorLike, x2: _TensorLike) -> Tensor:
     """Return whether x1 == x2, element by element; NaN equals nothing."""
@@ -1133,7 +1143,7 @@ def prod(
     dtype: _DTypeLike | None = None,
     keepdims: _bool = False,
 ) -> Tensor:
-    """Multiply over axes; complex numbers in order. The gradient is wrong where an element is 0 (it is NaN there)."""
+    """Multiply over axes; complex numbers in order. Second derivatives are wrong where elements are 0."""
 
 def max(x: _TensorLike, axis: _Shape | None = None, keepdims: _bool = False) -> Tensor:
     """Return the largest element over axes; NaN if there is one."""
@@ -1301,9 +1311,7 @@ def cummin(x: _TensorLike, axis: SupportsIndex | None = None) -> Tensor:
     """Return the smallest element so far along an axis; NaN from the first NaN on."""
 
 def cumprod(x: _TensorLike, axis: SupportsIndex | None = None, dtype: _DTypeLike | None = None) -> Tensor:
-    """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result. The
-    gradient is wrong where an element is 0 (it is NaN there).
-    """
+    """Return running products along an axis, multiplied in order; 16-bit floats are rounded once per result."""
 
 def real(x: _TensorLike) -> Tensor:
     """Return the real part; of real numbers, the numbers."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from tandem import _core
 from tandem._boundary import public
+from tandem._compiled import Compiled
 from tandem.autograd import no_grad
-from tandem.jit import Compiled
 from tandem.optim import LBFGS, Optimizer
 
 __all__ = ["GradScaler", "autocast"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import math
 import os
 import random as python_random
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 
 from tandem import _checkpoints, _core, pytree, random
 from tandem._boundary import public
+from tandem._progress import Progress
 from tandem.amp import GradScaler, autocast
 from tandem.autograd import no_grad
 from tandem.jit import outside_of_capture, script
@@ -187,7 +186,7 @@ def fit(
     saved = _checkpoints.load(file) if file is not None and resume else None
     if saved is not None:
         _restore(run, listeners, saved)
-    show = _Progress(run, data, progress)
+    show = Progress(run, data, progress)
     for each in listeners:
         each.begin(run)
     while run.epoch < epochs and not run.stop:
@@ -443,48 +442,6 @@ def _start_epoch(run: Run, data: Any, saved: dict[str, Any] | None) -> Iterator[
     if run.batch:
         _set_random_state(saved["random"])
     return batches
-
-
-# Progress
-
-
-class _Progress:
-    """Bars of tqdm, lines of text, or nothing."""
-
-    def __init__(self, run: Run, data: Any, kind: bool | str) -> None:
-        self._run, self._kind = run, kind
-        self._total = len(data) if hasattr(data, "__len__") else None
-        self._tqdm: Any = None
-        if kind is True:
-            try:
-                self._tqdm = importlib.import_module("tqdm.auto").tqdm
-            except ImportError:
-                self._kind = "text"
-
-    def over(self, batches: Iterator[Any]) -> Iterator[Any]:
-        if self._tqdm is None:
-            yield from batches
-            return
-        run = self._run
-        name = f"epoch {run.epoch + 1}/{run.epochs}"
-        with self._tqdm(total=self._total, initial=run.batch, desc=name, leave=False) as bar:
-            for batch in batches:
-                yield batch
-                bar.set_postfix_str(_numbers(run.logs), refresh=False)
-                bar.update()
-
-    def epoch(self) -> None:
-        if not self._kind:
-            return
-        line = f"epoch {self._run.epoch}/{self._run.epochs}  {_numbers(self._run.logs)}"
-        if self._tqdm is None:
-            print(line, file=sys.stderr, flush=True)
-        else:
-            self._tqdm.write(line, file=sys.stderr)
-
-
-def _numbers(logs: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
 
 
 def _check_precision(dtype: Any, scaler: Any) -> None:

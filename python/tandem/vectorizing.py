@@ -7,8 +7,9 @@ import itertools
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, overload
 
-from tandem import _core, jit, pytree
+from tandem import _core, pytree
 from tandem._boundary import public
+from tandem._compiled import Compiled, check_function
 
 __all__ = ["vectorize"]
 
@@ -265,25 +266,25 @@ def _excluded(function: Callable[..., Any], excluded: Collection[int | str]) -> 
 def _annotate(function: Any, excluded: Any, otypes: Any, options: dict[str, Any]) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(_annotate(function.__func__, excluded, otypes, options))
-    while isinstance(function, jit.Compiled):
+    while isinstance(function, Compiled):
         function = function.__wrapped__
-    jit._check_function(function, "vectorize")
+    check_function(function, "vectorize")
     if otypes is not None:
         otypes = (
             tuple(map(_core._as_dtype, otypes)) if isinstance(otypes, (list, tuple)) else (_core._as_dtype(otypes),)
         )
     elementwise = Elementwise(function, _excluded(function, excluded), otypes)
-    return jit.Compiled(elementwise, rewriting=False, **options)
+    return Compiled(elementwise, rewriting=False, **options)
 
 
 @overload
 def vectorize(
     function: Callable[..., Any], /, *, excluded: Collection[int | str] = (), otypes: Any = None, **options: Any
-) -> jit.Compiled: ...
+) -> Compiled: ...
 @overload
 def vectorize(
     *, excluded: Collection[int | str] = (), otypes: Any = None, **options: Any
-) -> Callable[[Callable[..., Any]], jit.Compiled]: ...
+) -> Callable[[Callable[..., Any]], Compiled]: ...
 @public
 def vectorize(
     function: Callable[..., Any] | None = None,

@@ -96,6 +96,33 @@ def test_cube_roots_are_within_an_ulp(dtype):
     assert np.array_equal(np.asarray(td.cbrt(td.asarray(whole**3))), whole)
 
 
+def test_a_number_of_decimals_by_method_function_and_builtin():
+    x = td.asarray([1.234, -2.567, 145.0])
+    for decimals in (1, 2, 0, -1):
+        expected = np.round(np.asarray(x), decimals)
+        assert np.array_equal(np.round(x, decimals), expected)
+        for run in (lambda x, n: x.round(n), lambda x, n: td.round(x, decimals=n), lambda x, n: round(x, n)):
+            assert np.array_equal(np.asarray(run(x, decimals)), expected)
+            assert np.array_equal(np.asarray(td.script(run)(x, decimals)), expected)
+    assert np.array_equal(np.asarray(round(x)), np.round(np.asarray(x)))
+    assert np.array_equal(np.asarray(td.round(x + 0.126j, 2)), np.round(np.asarray(x) + np.complex64(0.126j), 2))
+
+
+@pytest.mark.parametrize("name", INTS)
+def test_integers_round_to_powers_of_ten_as_python_s_do(name):
+    limits = np.iinfo(name)
+    near = [n * 10**k + by for k in range(1, 20) for n in (-25, -15, -5, 5, 15, 25) for by in (-1, 0, 1)]
+    numbers = [
+        n for n in [limits.min, limits.min + 1, limits.max, limits.max - 1, 0, *near] if limits.min <= n <= limits.max
+    ]
+    x = td.asarray(np.array(numbers, dtype=name))
+    for digits in range(1, 21):
+        meant = [round(n, -digits) for n in numbers]
+        got = np.asarray(td.round(x, -digits)).tolist()
+        held = [limits.min <= n <= limits.max for n in meant]
+        assert [g for g, h in zip(got, held, strict=True) if h] == [m for m, h in zip(meant, held, strict=True) if h]
+
+
 @pytest.mark.parametrize("dtype", [td.float16, td.float32, td.float64])
 def test_slopes_of_cube_roots_where_they_are_steep_and_flat(dtype):
     x = td.asarray([0.0, -0.0, td.inf, -td.inf, td.nan, 1.0], dtype=dtype)
@@ -112,6 +139,8 @@ def test_gradients():
     assert np.allclose(slope(td.cbrt), 1 / (3 * np.cbrt(np.asarray(x)) ** 2))
     assert np.allclose(slope(lambda x: td.logaddexp2(x, 0.0)), 1 / (1 + 2 ** -np.asarray(x)))
     assert np.allclose(slope(lambda x: td.fmax(x, td.asarray([td.nan, 1.0, td.nan]))), [1, 0, 1])
+    assert np.allclose(slope(lambda x: td.fmin(x, td.asarray([td.nan, -27.0, 0.25]))), [1, 0.5, 0])
+    assert np.allclose(slope(lambda x: td.fmin(td.asarray([td.nan, -27.0, 0.25]), x)), [1, 0.5, 0])
     assert np.allclose(slope(td.deg2rad), np.pi / 180)
 
 

@@ -59,6 +59,17 @@ def _keep_integers(function):
     return lambda x: function(x) if _is_float(x) else x
 
 
+def _wide(x):
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _round(x, decimals=0):
+    """Of integers exact; the formula of float16 is carried out in float32 and rounded once."""
+    if _is_float(x):
+        return np.around(_wide(x), decimals).astype(x.dtype)
+    return np.array([round(int(n), decimals) for n in x.ravel()], object).astype(x.dtype).reshape(x.shape)
+
+
 def _limited(x, limit, function):
     return x if limit is None else function(x, limit)
 
@@ -80,6 +91,8 @@ _exact(
     signbit=np.signbit,
     minimum=np.minimum,
     maximum=np.maximum,
+    fmin=lambda x, y: np.fmin(_wide(x), _wide(y)),  # NumPy's of float16 takes another zero of two
+    fmax=lambda x, y: np.fmax(_wide(x), _wide(y)),
     clip=lambda x, low=None, high=None: _limited(_limited(x, low, np.maximum), high, np.minimum),
     negative=np.negative,
     positive=np.positive,
@@ -93,7 +106,7 @@ _exact(
     reciprocal=lambda x: np.ones((), x.dtype) / x,
     floor=_keep_integers(np.floor),
     ceil=_keep_integers(np.ceil),
-    round=_keep_integers(np.rint),
+    round=_round,
     trunc=_keep_integers(np.trunc),
     bitwise_and=np.bitwise_and,
     bitwise_or=np.bitwise_or,

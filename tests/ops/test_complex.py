@@ -290,3 +290,30 @@ def test_what_has_no_order_of_complex_numbers_says_so(name):
         getattr(td, name)(td.asarray([1j, 2]))
     with pytest.raises(td.DTypeError, match="need a real dtype"):
         td.nn.functional.max_pool1d(td.ones((1, 1, 4), dtype=td.complex64), 2)
+
+
+def test_parts_are_written_by_assignment():
+    def written(x):
+        x = x.copy()
+        x.real = 7
+        x.imag += x.real[0]
+        x[1:].imag *= 2
+        x.T.real = td.arange(3)
+        return x
+
+    a = np.array([1 + 2j, 3 - 4j, 5j], np.complex64)
+    meant = np.arange(3) + np.array([9, 3 * 2, 12 * 2], np.float32) * np.complex64(1j)
+    for run in (written, td.script(written)):
+        got = np.asarray(run(td.asarray(a)))
+        assert got.dtype == np.complex64
+        np.testing.assert_array_equal(got, meant)
+    real = td.ones((2,))
+    real.real = 3.0
+    assert real.tolist() == [3, 3]
+    with pytest.raises(td.DTypeError, match="imag: got a float32 tensor to write to; need a complex one"):
+        real.imag = 1.0
+    x = td.asarray(a).requires_grad_()
+    y = x * 2
+    y.imag = 0.0
+    y.real.sum().backward()
+    assert x.grad.tolist() == [2, 2, 2]

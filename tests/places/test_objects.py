@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tandem as td
+from tandem import _compiled
 
 
 @td.script
@@ -96,6 +97,7 @@ def test_what_cannot_be_pickled_says_so():
 POOL = """
 import multiprocessing
 import tandem as td
+from tandem import _compiled
 
 @td.script
 def scripted(x):
@@ -194,11 +196,11 @@ def test_programs_die_with_their_function():
 def test_annotations_in_a_loop_do_not_pile_up():
     for _ in range(3):
         gc.collect()
-        before = len(td.jit._latest)
+        before = len(_compiled.latest)
         for _ in range(100):
             td.script(lambda x: x + 2)(x())
         gc.collect()
-        assert len(td.jit._latest) <= before + 1
+        assert len(_compiled.latest) <= before + 1
 
 
 def test_an_annotation_kept_by_what_it_guards_is_collected():

@@ -196,7 +196,7 @@ def test_cprofile(annotate):
     assert compiled.stats()["captures"] == 2
     text = io.StringIO()
     pstats.Stats(profile, stream=text).print_stats()
-    assert "jit.py" in text.getvalue() and sys.getprofile() is None
+    assert "_compiled.py" in text.getvalue() and sys.getprofile() is None
 
 
 def test_cprofile_and_a_debugger(no_tracing):

@@ -15,7 +15,7 @@ THEMES = {
     "indices": "diag_indices diag_indices_from indices ix_ mask_indices ravel_multi_index tri tril_indices"
     " tril_indices_from triu_indices triu_indices_from unravel_index",
     "joining": "append array_split block column_stack delete dsplit dstack hsplit hstack insert split vsplit vstack",
-    "mathematics": "around bitwise_count cbrt deg2rad divmod fabs fix float_power fmax fmin gcd heaviside lcm"
+    "mathematics": "bitwise_count cbrt deg2rad divmod fabs fix float_power gcd heaviside lcm"
     " logaddexp2 modf packbits rad2deg real_if_close rint spacing unpackbits",
     "nans": "nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod"
     " nanquantile nanstd nansum nanvar",
@@ -43,6 +43,7 @@ ALIASES = {
     "arcsinh": "asinh",
     "arctan": "atan",
     "arctan2": "atan2",
+    "around": "round",
     "arctanh": "atanh",
     "asanyarray": "asarray",
     "bitwise_not": "bitwise_invert",

@@ -25,37 +25,6 @@ def _real_floating(what: str, x: Any) -> Tensor:
     return floating(_real(what, x))
 
 
-def _without_nan(choose: Any, x1: Any, x2: Any) -> Tensor:
-    x1, x2 = common(x1, x2)
-    if x1.dtype.kind not in ("float", "complex"):
-        return choose(x1, x2)
-
-    def chosen(x1: Tensor, x2: Tensor) -> Tensor:
-        return _core.where(_core.isnan(x1), x2, _core.where(_core.isnan(x2), x1, choose(x1, x2)))
-
-    return in_blocks(chosen, x1, x2, most=1 << 15)
-
-
-@public
-def fmax(x1: Any, x2: Any, /) -> Tensor:
-    """Return the larger of two elements, or the other one where one is NaN.
-
-    >>> td.fmax(td.asarray([1.0, td.nan]), 0.0)
-    tensor([1., 0.], dtype=float32)
-    """
-    return _without_nan(_core.maximum, x1, x2)
-
-
-@public
-def fmin(x1: Any, x2: Any, /) -> Tensor:
-    """Return the lesser of two elements, or the other one where one is NaN.
-
-    >>> td.fmin(td.asarray([1.0, td.nan]), 0.0)
-    tensor([0., 0.], dtype=float32)
-    """
-    return _without_nan(_core.minimum, x1, x2)
-
-
 @public
 def fabs(x: Any, /) -> Tensor:
     """Return magnitudes of real numbers as floats.
@@ -84,32 +53,6 @@ def fix(x: Any, /) -> Tensor:
     tensor([-1.,  1.], dtype=float32)
     """
     return _core.trunc(_real("fix", x))
-
-
-@public
-def around(x: Any, /, decimals: int = 0) -> Tensor:
-    """Round to a number of decimals, ties to even; see td.round.
-
-    As in NumPy, x * 10 ** decimals is rounded and divided again: the last digit of a result may be off.
-
-    >>> td.around(td.asarray([1.234, 5.678]), 1)
-    tensor([1.2, 5.7], dtype=float32)
-    """
-    x = tensor(x)
-    if decimals == 0 or (x.dtype.kind not in ("float", "complex") and decimals > 0):
-        return _core.round(x)
-    scale = 10.0 ** abs(decimals)
-    if x.dtype.kind == "int":
-        step = int(scale)
-        down = _core.floor_divide(x, step)
-        rest = _core.subtract(x, _core.multiply(down, step))
-        twice = _core.multiply(rest, 2)
-        odd = _core.equal(_core.remainder(down, 2), 1)
-        up = _core.logical_or(_core.greater(twice, step), _core.logical_and(_core.equal(twice, step), odd))
-        return _core.multiply(_core.add(down, up.astype(x.dtype)), step)
-    if decimals > 0:
-        return in_blocks(lambda x: _core.divide(_core.round(_core.multiply(x, scale)), scale), x, most=1 << 15)
-    return in_blocks(lambda x: _core.multiply(_core.round(_core.divide(x, scale)), scale), x, most=1 << 15)
 
 
 @public

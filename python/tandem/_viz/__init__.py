@@ -11,7 +11,7 @@ from tandem._viz.page import render
 from tandem._viz.report import gather
 
 if TYPE_CHECKING:
-    from tandem.jit import Compiled
+    from tandem._compiled import Compiled
     from tandem.profiling import Profiler
 
 __all__ = ["called", "write"]
@@ -20,7 +20,7 @@ __all__ = ["called", "write"]
 def called(function: Any, what: str) -> Compiled:
     """Return a compiled function, or that of a method, after its first call; others are an error of `what`."""
     from tandem import _core
-    from tandem.jit import Compiled
+    from tandem._compiled import Compiled
 
     compiled = getattr(function, "__func__", function)  # that of a method
     if not isinstance(compiled, Compiled):

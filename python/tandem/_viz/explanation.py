@@ -8,7 +8,7 @@ from tandem._viz.report import Report, Specialization, gather
 from tandem._viz.sources import places
 
 if TYPE_CHECKING:
-    from tandem.jit import Compiled
+    from tandem._compiled import Compiled
     from tandem.profiling import Profiler
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tandem._viz.sources import Line, unwrapped
 
 if TYPE_CHECKING:
-    from tandem.jit import Compiled
+    from tandem._compiled import Compiled
 
 STAGES = ("captured", "optimized", "kernels", "program", "llvm", "asm")
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from tandem import _core
+from tandem._dtypes import iinfo
 from tandem.onnx.captured import Node, Shape, Type
 from tandem.onnx.emission import Scope, Value, type_proto
 from tandem.onnx.rules import is_float, rule
@@ -17,10 +18,40 @@ def same(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     return x[0]
 
 
-@rule("floor", "ceil", "round")
+@rule("floor", "ceil")
 def rounded(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
     """Integers stay as they are."""
     return s.op(node.op.capitalize(), x[0]) if is_float(x[0]) else x[0]
+
+
+@rule("round")
+def rounded_to_decimals(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    decimals = node.attrs["decimals"]
+    if not is_float(x[0]):
+        return x[0] if decimals >= 0 or x[0].dtype == _core.bool else _to_multiple(s, x[0], 10**-decimals)
+    if decimals == 0:
+        return s.op("Round", x[0])
+    wide = s.cast(x[0], _core.float32) if x[0].dtype.itemsize == 2 else x[0]
+    scale = s.scalar(10.0 ** abs(decimals), wide.dtype)
+    before, behind = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
+    return s.cast(s.op(behind, s.op("Round", s.op(before, wide, scale)), scale), x[0].dtype)
+
+
+def _to_multiple(s: Scope, x: Value, step: int) -> Value:
+    """The multiple of a step nearest to an integer, halves to the even one."""
+    limits = iinfo(x.dtype)
+    zero, one = s.scalar(0, x.dtype), s.scalar(1, x.dtype)
+    if step > limits.max:
+        return s.op("Mul", x, zero)
+    whole = s.scalar(step, x.dtype)
+    quotient = s.op("Div", x, whole)
+    rest = s.op("Sub", x, s.op("Mul", quotient, whole))
+    size = s.op("Abs", rest) if limits.min else rest
+    missing = s.op("Sub", whole, size)
+    odd = s.op("Equal", s.op("Mod", quotient, s.scalar(2, x.dtype)), one)
+    away = s.op("Or", s.op("Less", missing, size), s.op("And", s.op("Equal", missing, size), odd))
+    outward = s.op("Where", s.op("Less", x, zero), s.scalar(-1, x.dtype), one) if limits.min else one
+    return s.op("Mul", s.op("Where", away, s.op("Add", quotient, outward), quotient), whole)
 
 
 @rule("trunc")
@@ -29,6 +60,17 @@ def trunc(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
         return x[0]
     negative = s.op("Less", x[0], s.scalar(0, x[0].dtype))
     return s.op("Where", negative, s.op("Ceil", x[0]), s.op("Floor", x[0]))
+
+
+@rule("fmax", "fmin")
+def among_numbers(s: Scope, node: Node, x: list[Value], out: Type) -> Value:
+    a, b = s.promoted(*x)
+    if a.dtype == _core.bool:
+        return s.op("Or" if node.op == "fmax" else "And", a, b)
+    chosen = s.op("Max" if node.op == "fmax" else "Min", a, b)
+    if not is_float(a):
+        return chosen
+    return s.op("Where", s.op("IsNaN", a), b, s.op("Where", s.op("IsNaN", b), a, chosen))
 
 
 @rule("square")

@@ -112,7 +112,7 @@ def capture(
 
 def _callable_of(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function that has the parameters: of a module, `forward`."""
-    from tandem.jit import Compiled
+    from tandem._compiled import Compiled
 
     while isinstance(function, Compiled):
         function = function.__wrapped__

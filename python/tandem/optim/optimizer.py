@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from tandem import _core
 from tandem._boundary import public
+from tandem._compiled import Compiled
 from tandem.autograd import enable_grad, no_grad
-from tandem.jit import Compiled
 from tandem.optim._groups import ParamGroup
 
 Tensor = _core.Tensor

@@ -25,7 +25,7 @@ from tandem.scripting.guards import Collector, current
 from tandem.scripting.rewriter import missing, rewrite
 
 if TYPE_CHECKING:
-    from tandem.jit import Compiled
+    from tandem._compiled import Compiled
 
 
 # Captures of one function come one after another, those of different functions mostly side by side. These come after

@@ -19,7 +19,7 @@ from tandem.scripting.errors import PACKAGE
 
 @dataclass
 class Capture:
-    """One capture: created by jit.py, reached by the rewriter's run-time parts through `current()`."""
+    """One capture: created by _compiled.py, reached by the rewriter's run-time parts through `current()`."""
 
     name: str
     rewriting: bool  # calls are rewritten in turn (@script), or run as they are (@trace)

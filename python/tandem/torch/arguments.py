@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from tandem import _core, pytree
-from tandem.jit import Compiled
+from tandem._compiled import Compiled
 from tandem.torch.backend import check_version
 from tandem.torch.dtypes import FROM_TORCH
 

@@ -18,8 +18,8 @@ _UNARY: dict[str, Any] = {
     "cos": td.cos, "tan": td.tan, "asin": td.asin, "acos": td.acos, "atan": td.atan, "asinh": td.asinh,
     "acosh": td.acosh, "atanh": td.atanh, "sinh": td.sinh, "cosh": td.cosh, "tanh": td.tanh, "sigmoid": td.sigmoid,
     "erf": td.erf, "erfc": td.erfc, "erfinv": td.erfinv, "special_erfcx": None, "floor": td.floor, "ceil": td.ceil,
-    "trunc": td.trunc, "round": td.round, "sign": td.sign, "reciprocal": td.reciprocal, "lgamma": td.lgamma,
-    "digamma": td.digamma, "square": td.square, "sinc": td.sinc, "special_i0": td.i0, "i0": td.i0,
+    "trunc": td.trunc, "round": td.round, "round.decimals": td.round, "sign": td.sign, "reciprocal": td.reciprocal,
+    "lgamma": td.lgamma, "digamma": td.digamma, "square": td.square, "sinc": td.sinc, "special_i0": td.i0, "i0": td.i0,
     "special_i0e": td.i0e, "special_i1": td.i1, "special_i1e": td.i1e, "relu": td.relu, "isnan": td.isnan,
     "isinf": td.isinf, "isfinite": td.isfinite, "logical_not": td.logical_not, "signbit": td.signbit,
 }  # fmt: skip
@@ -31,6 +31,7 @@ _BINARY: dict[str, Any] = {
     "mul.Tensor": td.multiply, "mul.Scalar": td.multiply, "div.Tensor": td.divide, "div.Scalar": td.divide,
     "fmod.Tensor": td.fmod, "fmod.Scalar": td.fmod, "remainder.Tensor": td.remainder, "remainder.Scalar": td.remainder,
     "remainder.Scalar_Tensor": td.remainder, "maximum.default": td.maximum, "minimum.default": td.minimum,
+    "fmax.default": td.fmax, "fmin.default": td.fmin,
     "atan2.default": td.atan2, "hypot.default": td.hypot, "copysign.Tensor": td.copysign,
     "copysign.Scalar": td.copysign, "nextafter.default": td.nextafter, "logaddexp.default": td.logaddexp,
     "bitwise_and.Tensor": td.bitwise_and,
@@ -126,16 +127,6 @@ def power(x: Any, y: Any) -> Any:
     return td.pow(x, y)
 
 
-@aten("fmax", promote=True)
-def fmax(x: Tensor, y: Tensor) -> Tensor:
-    return td.where(td.isnan(x), y, td.where(td.isnan(y), x, td.maximum(x, y)))
-
-
-@aten("fmin", promote=True)
-def fmin(x: Tensor, y: Tensor) -> Tensor:
-    return td.where(td.isnan(x), y, td.where(td.isnan(y), x, td.minimum(x, y)))
-
-
 @aten("clamp clamp.Tensor", promote=True)
 def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     out = x
@@ -226,11 +217,6 @@ def convert_like(source: Tensor, x: Tensor) -> Tensor:
     if source.dtype == x.dtype:
         return source
     return td.not_equal(source, 0) if x.dtype == _core.bool else source.astype(x.dtype)
-
-
-@aten("round.decimals", promote=True)
-def round_decimals(x: Tensor, decimals: int = 0) -> Tensor:
-    return td.round(x * 10.0**decimals) / 10.0**decimals
 
 
 @aten("polygamma", promote=True)
