@@ -1,4 +1,4 @@
-"""Resampling under torch.compile(backend="tandem") is a routine, forwards and backwards, also where sizes are symbols."""
+"""Resampling under torch.compile(backend="tandem") is one routine each way, also of sizes that are symbols."""
 
 import pytest
 
