@@ -201,9 +201,9 @@ class Pool {
   std::vector<std::unique_ptr<Helper>> helpers_;
 };
 
-Pool& pool() noexcept;
+Pool& pool();
 
-Pool& pool() noexcept {
+Pool& pool() {
   // Its threads may run until the very end of the process.
   static Pool* const instance = [] {
     pthread_atfork(nullptr, nullptr, [] { pool().forget_threads(); });
