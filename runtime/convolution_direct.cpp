@@ -25,6 +25,8 @@ namespace {
 constexpr int64_t kUnitFloats = 64 << 10;  // of what a unit sees
 constexpr int64_t kPackedPanels = 1;       // of DerivedKey
 constexpr int64_t kMostPlaces = PanelTiles::kMostPlaces;
+constexpr int64_t kTurned = 8 * kMostPlaces;  // places of the result that are turned back together, and lines of it
+static_assert(kTurned % kLanes == 0);
 constexpr double kNanosecondsPerStep = 0.008;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -215,40 +217,44 @@ class Direct {
     const int64_t channels = std::min(kPanel, args_.out - panel * kPanel);
     for (int64_t lane = 0; lane < channels; lane += tiles_.lanes) {
       const int64_t blocks = ceil_div(std::min<int64_t>(channels - lane, tiles_.lanes), kLanes);
-      const int64_t pieces = ceil_div(length, tiles_.places);
       for (int64_t y = 0; y < runs; ++y)
-        for (int64_t piece = 0, x = 0; piece < pieces; ++piece) {
-          const int64_t places = length / pieces + (piece < length % pieces ? 1 : 0);
-          TileArgs tile{seen + y * row_floats_ + x * pitch_,
-                        block_floats_,
-                        args_.in,
-                        taps_.data(),
-                        static_cast<int64_t>(taps_.size()),
-                        packed_ + panel * kPanel * depth_ + lane,
-                        kPanel,
-                        bias_.empty() ? nullptr : bias_.data() + panel * kPanel + lane,
-                        false,
-                        nullptr,
-                        kLanes,
-                        0};
+        for (int64_t x = 0; x < length; x += kTurned) {
           const int64_t place = (unit.row + y) * wide_.window.result + unit.column + x;
-          store(tile, tiles_.of[places][blocks - 1][pitch_ == kFewLanes], unit.image, panel * kPanel + lane, blocks,
-                place, places);
-          x += places;
+          compute_places(seen + y * row_floats_ + x * pitch_, panel * kPanel + lane, blocks,
+                         std::min(length - x, kTurned), unit.image, place);
         }
     }
   }
 
-  void store(TileArgs& tile, PanelTiles::Function run, int64_t image, int64_t channel, int64_t blocks, int64_t place,
-             int64_t places) const {
-    auto* result = static_cast<float*>(args_.result) + image * args_.out * result_plane_;
-    alignas(64) float lanes[kPanel * kMostPlaces];
-    tile.out = lanes;
-    tile.out_block = places * kLanes;
-    run(tile);
-    for (int64_t b = 0; b < blocks; ++b)
-      turn_to_places(lanes + b * tile.out_block, places, std::min(kLanes, args_.out - channel - b * kLanes),
-                     result + (channel + b * kLanes) * result_plane_ + place, result_plane_);
+  // Some places of one row, of a few blocks of channels. Tiles leave channels next to each other; whole lines of places are
+  // turned back at once, since those of many channels, often a power of two apart, would not stay in the first-level cache
+  // from one tile to the next.
+  void compute_places(const float* seen, int64_t channel, int64_t blocks, int64_t count, int64_t image,
+                      int64_t place) const {
+    alignas(64) float lanes[kPanel * kTurned];
+    const int64_t pieces = ceil_div(count, tiles_.places);
+    TileArgs tile{seen,
+                  block_floats_,
+                  args_.in,
+                  taps_.data(),
+                  static_cast<int64_t>(taps_.size()),
+                  packed_ + channel / kPanel * kPanel * depth_ + channel % kPanel,
+                  kPanel,
+                  bias_.empty() ? nullptr : bias_.data() + channel,
+                  false,
+                  lanes,
+                  kLanes,
+                  count * kLanes};
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      const int64_t places = count / pieces + (piece < count % pieces ? 1 : 0);
+      tiles_.of[places][blocks - 1][pitch_ == kFewLanes](tile);
+      tile.source += places * pitch_;
+      tile.out += places * kLanes;
+    }
+    float* const result = static_cast<float*>(args_.result) + image * args_.out * result_plane_ + place;
+    for (int64_t b = 0; b < blocks; ++b, channel += kLanes)
+      turn_to_places(lanes + b * count * kLanes, count, std::min(kLanes, args_.out - channel),
+                     result + channel * result_plane_, result_plane_);
   }
 
   const ConvolutionArgs args_;

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -99,21 +100,54 @@ class BriefLoops {
   bool shared_ = false;
 };
 
+// The pieces of a loop, shared among seats (pool.h): each has a run of neighbouring pieces, takes them one by one, and then
+// helps where there are some left. So a thread finds what it made in the loop before, of the same rows, in its own caches,
+// where the pieces of another core would have to be fetched from there.
+class Pieces {
+ public:
+  Pieces(int64_t count, int64_t seats) : count_(count), seats_(std::min(seats, kMostSeats)) {
+    for (int64_t seat = 0; seat < seats_; ++seat) first(seat).store(start(seat), std::memory_order_relaxed);
+  }
+
+  // The number of a piece, or -1. `seat` becomes that of the run it is taken from.
+  int64_t take(int64_t& seat) {
+    for (int64_t tried = 0; tried < seats_; ++tried, seat = (seat + 1) % seats_) {
+      const int64_t piece = first(seat).fetch_add(1, std::memory_order_relaxed);
+      if (piece < start(seat + 1)) return piece;
+    }
+    return -1;
+  }
+  int64_t seats() const { return seats_; }
+
+ private:
+  static constexpr int64_t kMostSeats = 16;
+  struct alignas(64) Run {
+    std::atomic<int64_t> next;
+  };
+  int64_t start(int64_t seat) const { return seat * count_ / seats_; }
+  std::atomic<int64_t>& first(int64_t seat) { return runs_[static_cast<size_t>(seat)].next; }
+
+  int64_t count_, seats_;
+  std::array<Run, kMostSeats> runs_;
+};
+
 struct Shared {
+  Pieces pieces;
   int64_t count, piece;
   LoopBody body;
   void* context;
-  std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr error;
 };
 
-void work(void* loop) {
+void work(void* loop, int seat) {
   Shared& shared = *static_cast<Shared*>(loop);
   const SerialScope mark;
+  int64_t run = seat % shared.pieces.seats();
   while (!shared.failed.load(std::memory_order_relaxed)) {
-    const int64_t begin = shared.next.fetch_add(shared.piece, std::memory_order_relaxed);
-    if (begin >= shared.count) return;
+    const int64_t number = shared.pieces.take(run);
+    if (number < 0) return;
+    const int64_t begin = number * shared.piece;
     try {
       shared.body(shared.context, begin, std::min(shared.count, begin + shared.piece));
     } catch (...) {
@@ -166,7 +200,12 @@ void parallel_for(int64_t count, int64_t grain, double cost, LoopBody body, void
   // Rounded up to whole rounds of pieces, or the last thread would be left with one piece more than the others.
   const int64_t even_pieces = std::min(grains, (pieces + threads - 1) / threads * threads);
   const int64_t piece = ((grains - 1) / even_pieces + 1) * grain;
-  Shared shared{.count = count, .piece = piece, .body = body, .context = context, .error = nullptr};
+  Shared shared{.pieces = {(count - 1) / piece + 1, threads},
+                .count = count,
+                .piece = piece,
+                .body = body,
+                .context = context,
+                .error = nullptr};
   const auto share = [&](bool wake) { return share_work(static_cast<int>(threads) - 1, wake, work, &shared); };
   const auto share_brief = [&] {
     BriefLoops brief(total);

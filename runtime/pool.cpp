@@ -119,7 +119,7 @@ class Pool {
       for (const auto& helper : helpers_) helper->will_be_woken(core);
       number_.notify_all();
     }
-    work(context);
+    work(context, 0);
     state_.fetch_and(~State::kOpen, std::memory_order_acq_rel);
     const auto alone = [this] { return State::helpers(state_.load(std::memory_order_acquire)) == 0; };
     if (!spin(alone)) {
@@ -145,24 +145,26 @@ class Pool {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = true;
+    bool has_started = true;
     try {
       helpers_.reserve(helpers_.size() + 1);
       auto helper = std::make_unique<Helper>();
-      std::thread thread([this, self = helper.get(), seen = State::number(state_.load())] { serve(*self, seen); });
+      std::thread thread([this, self = helper.get(), seat = started() + 1, seen = State::number(state_.load())] {
+        serve(*self, seat, seen);
+      });
       helper->started(thread.native_handle());
       thread.detach();
       helpers_.push_back(std::move(helper));
     } catch (const std::system_error&) {
-      started = false;  // the loop then has fewer threads
+      has_started = false;  // the loop then has fewer threads
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return started;
+    return has_started;
   }
 
   int started() const { return static_cast<int>(helpers_.size()); }
 
-  void serve(Helper& self, uint32_t seen) {
+  void serve(Helper& self, int seat, uint32_t seen) {
     pthread_setname_np(pthread_self(), "tandem");
     for (;;) {
       self.awake();
@@ -182,7 +184,7 @@ class Pool {
       while (!joined && State::open(s) && State::number(s) == seen && State::helpers(s) < most_)
         joined = state_.compare_exchange_weak(s, s + 1, std::memory_order_acq_rel, std::memory_order_acquire);
       if (!joined) continue;
-      work_(context_);
+      work_(context_, seat);
       if (State::helpers(state_.fetch_sub(1, std::memory_order_acq_rel)) == 1) state_.notify_one();
     }
   }

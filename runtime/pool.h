@@ -9,9 +9,10 @@
 
 namespace tandem {
 
-using PoolWork = void (*)(void* context);
+// `seat`: 0 for the thread that runs the loop, else always the same number for the same helper.
+using PoolWork = void (*)(void* context, int seat);
 
-// Calls work(context) on this thread and, if they come in time, on up to `helpers` others at once; returns when all that
+// Calls work(context, seat) on this thread and, if they come in time, on up to `helpers` others at once; returns when all that
 // began have ended. `wake`: whether sleeping threads are worth waking, and missing ones worth starting. `work` must not
 // throw. False, and nothing was called, when the pool is taken, or nobody is awake who need not be woken.
 bool share_work(int helpers, bool wake, PoolWork work, void* context);

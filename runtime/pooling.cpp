@@ -115,9 +115,10 @@ TANDEM_POOL_INLINE void pool_rows(const PoolProblem& p, const E* source, E* resu
   const Window& w = wide.window;
   const int64_t width = wide.adaptive ? w.size : std::max((w.result - 1) * w.stride + w.span(), w.before + w.size);
   const int64_t inside = wide.adaptive ? 0 : w.before;
-  const StorageRef memory = allocate(static_cast<size_t>(width + w.result) * sizeof(T));
+  const StorageRef memory = allocate(static_cast<size_t>(width + 2 * w.result) * sizeof(T));
   T* const row = static_cast<T*>(memory->data);
-  T* const out = row + width;
+  T *const out = row + width, *const counts = out + w.result;
+  int64_t counted_rows = -1;  // that `counts` is for
   std::fill_n(row, width, Join::start());
   // Where the border is not seen, one row of a window need not be copied.
   const bool direct = std::is_same_v<E, T> && inside == 0 && width <= w.size;
@@ -142,10 +143,11 @@ TANDEM_POOL_INLINE void pool_rows(const PoolProblem& p, const E* source, E* resu
     E* to = result + r * w.result;
     if constexpr (std::is_same_v<Join, Total<T>>) {
       const int64_t rows = seen_d.counted * seen_h.counted;
-      for (int64_t j = 0; j < w.result; ++j) {
-        const int64_t count = p.divisor > 0 ? p.divisor : rows * wide.seen[static_cast<size_t>(j)].counted;
-        out[j] = out[j] / static_cast<T>(count);
-      }
+      if (rows != counted_rows)
+        for (int64_t j = 0; j < w.result; ++j)
+          counts[j] = static_cast<T>(p.divisor > 0 ? p.divisor : rows * wide.seen[static_cast<size_t>(j)].counted);
+      counted_rows = rows;
+      for (int64_t j = 0; j < w.result; ++j) out[j] = out[j] / counts[j];
     }
     for (int64_t j = 0; j < w.result; ++j) to[j] = Element<E>::store(out[j]);
     if (++h == high.window.result) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -66,6 +67,30 @@ TEST_CASE("small loops stay on the calling thread, large ones are shared") {
   CHECK(pieces(1000, kExpensive) == 32);
   set_num_threads(1);
   CHECK(pieces(1000, kExpensive) == 1);
+}
+
+TEST_CASE("every thread has a run of neighbouring pieces, and then helps others") {
+  const Threads threads(2);
+  const auto first_pieces = [] {
+    std::mutex mutex;
+    std::map<std::thread::id, int64_t> first;
+    parallel_for(32, 1, kExpensive, [&](int64_t begin, int64_t) {
+      {
+        const std::lock_guard lock(mutex);
+        first.emplace(std::this_thread::get_id(), begin);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+    return first;
+  };
+  for (int tries = 0; tries < 20; ++tries) {
+    const auto first = first_pieces();
+    if (first.size() < 2) continue;  // the helper did not come in time: all pieces are done nevertheless
+    CHECK(first.at(std::this_thread::get_id()) == 0);
+    for (const auto& [thread, piece] : first) CHECK((thread == std::this_thread::get_id() || piece >= 16));
+    return;
+  }
+  FAIL("no helper came in twenty loops of 32 ms");
 }
 
 TEST_CASE("several threads take part") {

@@ -76,8 +76,11 @@ def _nearest(x: Tensor, axis: int, out: Any, ratio: Any, shift: float) -> Tensor
     # Of two numbers only, or the sums of the gradient would have another order than those of indices.
     if isinstance(ratio, float) and ratio == 0.5 and out == 2 * size:
         return _twice(x, axis)
-    places = _core.arange(out, dtype=_core.float64, device=x._place) + shift
-    source = _core.minimum(_core.floor(places * ratio), x.shape[axis] - 1).astype(_core.int64)
+    # Rounded as PyTorch does it: where a place is next to a border, rounding decides which element it is.
+    wide = _core.float64 if x.dtype == _core.float64 else _core.float32
+    places = _core.arange(out, dtype=wide, device=x._place) + shift
+    places = (places * _core.asarray(ratio, dtype=wide, device=x._place)).astype(_core.float32)
+    source = _core.minimum(_core.floor(places).astype(_core.int64), x.shape[axis] - 1)
     return _core.take(x, source, axis=axis)
 
 

@@ -249,21 +249,8 @@ def upsample_linear(x: Tensor, output_size: Numbers, align_corners: bool, *scale
     return _resized(x, output_size, _SMOOTH[x.ndim], align_corners, scales)
 
 
-_LONGEST = 256  # of an axis: with more places, adding each number to where it came from takes less time
-
-
-def _linear_weights(before: int, after: int, corners: bool, scale: Any, dtype: Any) -> Tensor:
-    """Return the matrix [before, after] of resampling one axis."""
-    return _resized(td.expand_dims(td.eye(before, dtype=dtype), axis=0), (after,), "linear", corners, (scale,))[0]
-
-
 @aten("upsample_linear1d_backward upsample_bilinear2d_backward upsample_trilinear3d_backward", wide=True)
 def upsample_linear_backward(grad: Tensor, size: Numbers, input_size: Numbers, corners: bool, *scales: Any) -> Tensor:
-    lengths = [*size, *tuple(input_size)[2:]]
-    if grad.ndim == 4 and all(isinstance(n, int) and n <= _LONGEST for n in lengths):
-        given = scales if len(scales) == 2 else (None, None)
-        rows, columns = (_linear_weights(input_size[k + 2], size[k], corners, given[k], grad.dtype) for k in range(2))
-        return td.matmul(rows, td.matmul(grad, td.matrix_transpose(columns)))
     return _transpose_of(lambda x: _resized(x, size, _SMOOTH[grad.ndim], corners, scales), grad, input_size)
 
 

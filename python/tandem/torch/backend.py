@@ -13,6 +13,7 @@ from torch._functorch.partitioners import min_cut_rematerialization_partition
 
 from tandem import _core
 from tandem.torch.graph import CompiledGraph
+from tandem.torch.resampling import kept_whole
 from tandem.torch.table import EXPORTED, RANDOM, rows
 
 OPTIONS: dict[str, Any] = {"fallback": True, "numerics": "strict", "freeze": False}
@@ -48,7 +49,6 @@ _ALSO = [
     "mse_loss",
     "smooth_l1_loss",
     "huber_loss",
-    "upsample_bicubic2d",
     "im2col",
     "col2im",
     "max_pool3d_with_indices",
@@ -158,11 +158,12 @@ def tandem(
     def inference(graph: torch.fx.GraphModule, inputs: list[Any]) -> CompiledGraph:
         return CompiledGraph(graph, "inference", settings, 1 << 30, _static() if settings["freeze"] else ())
 
-    return aot_autograd(
-        fw_compiler=forward,
-        bw_compiler=backward,
-        inference_compiler=inference,
-        decompositions=decompositions(),
-        partition_fn=min_cut_rematerialization_partition,
-        keep_inference_input_mutations=True,
-    )(module, example_inputs)
+    with kept_whole():
+        return aot_autograd(
+            fw_compiler=forward,
+            bw_compiler=backward,
+            inference_compiler=inference,
+            decompositions=decompositions(),
+            partition_fn=min_cut_rematerialization_partition,
+            keep_inference_input_mutations=True,
+        )(module, example_inputs)

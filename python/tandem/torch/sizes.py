@@ -44,7 +44,15 @@ def evaluated(value: Any, symbols: Symbols) -> Any:
         return value
     if isinstance(expr, sympy.Symbol):
         return symbols[expr]
-    return sympy_interp(PythonReferenceAnalysis, symbols, expr)
+    out = sympy_interp(PythonReferenceAnalysis, symbols, expr)
+    return _plain(out) if isinstance(out, sympy.Basic) else out
+
+
+def _plain(number: Any) -> Any:
+    """Return a number of sympy, which some of torch's functions of numbers return, as one of Python."""
+    if number.is_Boolean:
+        return bool(number)
+    return int(number) if number.is_Integer else float(number)
 
 
 def places_of(metas: list[Any]) -> dict[Any, tuple[int, int | None]]:
