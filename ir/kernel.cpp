@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "ir/loops.h"
+
 namespace tandem {
 
 namespace {
@@ -191,12 +193,19 @@ class Verifier {
   void loops(const Stage& stage) {
     const auto size = static_cast<int>(stage.body.size());
     const auto node = [&](int id) -> const ScalarNode& { return stage.body[static_cast<size_t>(id)]; };
+    std::vector<size_t> around;  // the present loop, from the outermost on
     int done = 0;
     size_t carries = 0;
     for (size_t number = 0; number < stage.loops.size(); ++number) {
       const ScalarLoop& loop = stage.loops[number];
       const auto count = static_cast<int>(loop.init.size());
-      require(done <= loop.first && loop.first + count <= loop.last && loop.last <= size, "loops follow one another");
+      while (!around.empty() && stage.loops[around.back()].last <= loop.first) {
+        done = stage.loops[around.back()].last;
+        around.pop_back();
+      }
+      const int end = around.empty() ? size : stage.loops[around.back()].last;
+      require(done <= loop.first && loop.first + count <= loop.last && loop.last <= end,
+              "loops follow one another or lie within one another");
       require(loop.next.size() == loop.init.size() && count > 0, "a loop carries something");
       const auto within = [&](int id) { return 0 <= id && id < loop.last; };
       require(within(loop.condition) && node(loop.condition).dtype == DType::boolean, "a condition is a bool");
@@ -212,22 +221,36 @@ class Verifier {
       }
       for (node_ = loop.first; node_ < loop.last; ++node_)
         require(node(node_).op != ScalarOp::result, "a loop reads no results");
-      for (node_ = loop.last; node_ < size; ++node_)
-        for (const int id : {node(node_).a, node(node_).b, node(node_).c})
-          require(id < loop.first + count || id >= loop.last, "what is behind a loop sees its carries only");
-      node_ = -1;
-      const auto behind = [&](int id) {
-        require(id < loop.first + count || id >= loop.last, "what is behind a loop sees its carries only");
-      };
-      for (const Store& store : stage.stores) behind(store.value);
-      for (const Reduction& r : stage.reductions) behind(r.value);
-      for (const Scan& scan : stage.scans) behind(scan.next);
-      done = loop.last;
+      behind(stage, loop);
+      done = loop.first + count;
+      around.push_back(number);
       carries += loop.init.size();
     }
     const auto found = std::count_if(stage.body.begin(), stage.body.end(),
                                      [](const ScalarNode& n) { return n.op == ScalarOp::carry; });
     require(static_cast<size_t>(found) == carries, "a carry belongs to a loop");
+  }
+
+  void behind(const Stage& stage, const ScalarLoop& loop) {
+    const auto see = [&](int id) {
+      require(id < loop.first + static_cast<int>(loop.init.size()) || id >= loop.last,
+              "what is behind a loop sees its carries only");
+    };
+    const auto see_places = [&](int64_t access) {
+      for (const Gather& gather : kernel_.accesses[static_cast<size_t>(access)].gathers) see(gather.value);
+    };
+    for (node_ = loop.last; node_ < static_cast<int>(stage.body.size()); ++node_) {
+      const ScalarNode& node = stage.body[static_cast<size_t>(node_)];
+      for (const int id : {node.a, node.b, node.c}) see(id);
+      if (node.op == ScalarOp::load) see_places(node.imm);
+    }
+    node_ = -1;
+    for (const ScalarLoop& other : stage.loops)
+      if (!lies_within(other, loop))
+        for (const int id : needs_of(other)) see(id);
+    for (const Store& store : stage.stores) see(store.value), see_places(store.access);
+    for (const Reduction& r : stage.reductions) see(r.value);
+    for (const Scan& scan : stage.scans) see(scan.next);
   }
 
   void scalar(const Stage& stage, const ScalarNode& node, const std::vector<DType>& results) const {

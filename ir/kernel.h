@@ -146,13 +146,13 @@ struct Scan {
 
 // A loop within a body. Nodes [first, last) belong to it; the first ones are its carries, one for each of `init`, in that
 // order. For every point: the carries begin as the nodes `init`; while `condition` is true, `next` become the carries, all
-// at once. Nodes behind the loop see of it the carries only, as they are at its end. Loops follow one another and read no
-// memory. `rounds`: roughly how many there are, for the cost.
+// at once. Nodes behind the loop see of it the carries only, as they are at its end. Loops follow one another or lie within
+// one another, in the order of `first`, and read no results. What a round reads from memory, it reads if it happens.
 struct ScalarLoop {
-  int first, last;
-  int condition;
+  int first, last;  // a gather of the stage whose check has failed ends the loop, too
+  int condition;  // with what it needs, loops within this one included, it is evaluated once more than there are rounds
   std::vector<int> init, next;
-  int rounds = 1;
+  int rounds = 1;  // roughly how many there are, for the cost
   bool operator==(const ScalarLoop&) const = default;
 };
 

@@ -1,4 +1,5 @@
 // Pointwise arithmetic and bit operations.
+#include <bit>
 #include <limits>
 
 #include "ir/math_parts.h"
@@ -55,14 +56,21 @@ struct Division {
 
 Division floor_divided(Scalar a, Scalar b) {
   const Scalar zero = a.constant(0), one = a.constant(1);
-  const Scalar rest = rem(a, b);
   const bool is_signed = info(a.dtype).is_signed || is_floating(a.dtype);
   if (!is_floating(a.dtype)) {
-    const Scalar quotient = a / b, exact = select(b == zero, zero, rest);
+    const ScalarNode divisor = b.builder->body()[static_cast<size_t>(b.id)];
+    const auto bits = static_cast<uint64_t>(divisor.imm);
+    if (divisor.op == ScalarOp::constant && is_integer(a.dtype) && (divisor.imm > 0 || !is_signed) &&
+        std::has_single_bit(bits))
+      return {is_signed ? a >> a.constant_bits(std::countr_zero(bits))
+                        : shr_logical(a, a.constant_bits(std::countr_zero(bits))),
+              a & (b - one)};
+    const Scalar quotient = a / b, exact = select(b == zero, zero, rem(a, b));
     if (!is_signed) return {quotient, exact};
     const Scalar down = (exact != zero) & ((exact < zero) != (b < zero));
     return {select(down, quotient - one, quotient), select(down, exact + b, exact)};
   }
+  const Scalar rest = rem(a, b);
   const Scalar down = (rest != zero) & ((b < zero) != (rest < zero));
   const Scalar by_zero = b == zero, near = select(by_zero, a, a - rest) / b;
   const Scalar quotient = select(down, near - one, near);

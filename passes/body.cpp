@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "passes/rounds.h"
+
 namespace tandem {
 
 namespace {
@@ -260,8 +262,10 @@ Complex BodyBuilder::compute(ValueId value, const IndexMap& map) {
   const Evaluate evaluate_here = [this](ValueId input, const IndexMap& at) { return evaluate(input, at); };
   if (is_take(*node.op)) return take(c_.graph, node, map, evaluate_here, c_.place(node.inputs[0]));
   if (is(*node.op, Structure::control)) {
-    // All that the loop carries is known with it.
-    std::map<ValueId, Complex> carried = rounds(node, map);
+    // All that the loop carries is known with it. One whose elements do not end by themselves is alone in its kernel.
+    const bool ends = mask_of(c_.graph, node).has_value();
+    const Shape& shape = ends ? element_shape(c_.graph, node) : g_.axes;
+    std::map<ValueId, Complex> carried = rounds(nullptr, node, carried_along(c_.graph, node, shape), shape, map, !ends);
     const auto stage = static_cast<int>(nest_.stages.size());
     for (const auto& [other, x] : carried)
       if (other != value) known_.emplace(other, Evaluated{map, stage, x.re.id, x.im.id, kScratchCost, -1});

@@ -89,7 +89,11 @@ class BodyBuilder {
   struct Region;
   Complex evaluate_in(Region& region, ValueId value, const IndexMap& map);
   Complex compute_in(Region& region, ValueId value, const IndexMap& map);
-  std::map<ValueId, Complex> rounds(const Node& loop, const IndexMap& map);
+  class OpenLoop;
+  std::map<ValueId, Complex> rounds(Region* around, const Node& loop, const std::vector<bool>& wanted,
+                                    const Shape& shape, const IndexMap& map, bool in_portions);
+  std::map<ValueId, Complex> branch(Region& around, const Node& node, const std::vector<bool>& wanted,
+                                    const IndexMap& map);
   void note_source(const Node& node);
   bool note_work(const Node& node, int primitives);
 

@@ -13,11 +13,48 @@ constexpr int kLikelyRounds = 16;
 
 }  // namespace
 
-// A region of the loop, whose parameters have values.
+// A loop that is being written. Loops are numbered in the order in which they begin.
+class BodyBuilder::OpenLoop {
+ public:
+  OpenLoop(BodyBuilder& body, int rounds) : body_(body), number_(body.stage_.loops.size()) {
+    loop_.first = static_cast<int>(body_.builder_.body().size());
+    loop_.rounds = rounds;
+    body_.stage_.loops.emplace_back();
+  }
+  Scalar carry(const Scalar& from) {
+    loop_.init.push_back(from.id);
+    return body_.builder_.carry(from.dtype, static_cast<int64_t>(number_));
+  }
+  Complex carry(const Complex& from) {
+    Complex x = carry(from.re);
+    if (from.has_imaginary()) x.im = carry(from.im);
+    return x;
+  }
+  void begin() { behind_ = static_cast<int>(body_.builder_.body().size()); }
+  void next(const Complex& x) {
+    loop_.next.push_back(x.re.id);
+    if (x.has_imaginary()) loop_.next.push_back(x.im.id);
+  }
+  void end(const Scalar& condition) {
+    loop_.condition = condition.id;
+    loop_.last = static_cast<int>(body_.builder_.body().size());
+    body_.builder_.forget(behind_);  // what is behind the loop sees its carries only
+    body_.stage_.loops[number_] = std::move(loop_);
+  }
+
+ private:
+  BodyBuilder& body_;
+  size_t number_;
+  ScalarLoop loop_;
+  int behind_ = 0;
+};
+
+// A region of a loop or a branch, whose parameters have values.
 struct BodyBuilder::Region {
   const Graph& graph;
+  const Node& node;      // that has it
+  const Region* around;  // in which region the node stands; null: in none
   const std::vector<std::pair<ParamRead, Complex>>& params;
-  const Node& loop;
   std::vector<int> producers = graph.producers();
   std::unordered_multimap<ValueId, std::pair<IndexMap, Complex>> known = {};
 
@@ -27,7 +64,8 @@ struct BodyBuilder::Region {
     if (made_by < 0) {
       size_t param = 0;
       while (graph.params[param].value != value) ++param;
-      return outside.place(loop.inputs[param]);
+      const ValueId from = node.inputs[first_param(node) + param];
+      return around ? around->place(from, outside) : outside.place(from);
     }
     const Node& view = graph.nodes[static_cast<size_t>(made_by)];
     const Place from = place(view.inputs[0], outside);
@@ -63,77 +101,116 @@ Complex BodyBuilder::compute_in(Region& region, ValueId value, const IndexMap& m
   if (is_source(*node.op)) return source(region.graph, node, map);
   const Evaluate evaluate = [&](ValueId input, const IndexMap& at) { return evaluate_in(region, input, at); };
   if (is_take(*node.op)) return take(region.graph, node, map, evaluate, region.place(node.inputs[0], c_));
-  return pointwise(region.graph, node, map, evaluate);
+  if (node.regions.empty()) return pointwise(region.graph, node, map, evaluate);
+  const Shape& shape = region.graph.type(value).shape;
+  const std::vector<bool> wanted = together(region.graph, node, shape);
+  std::map<ValueId, Complex> made =
+      node.op->name == "if" ? branch(region, node, wanted, map) : rounds(&region, node, wanted, shape, map, false);
+  const Complex out = made.at(value);
+  for (const auto& [other, x] : made)
+    if (other != value) region.known.emplace(other, std::pair(map_of(region.graph, other, map), x));
+  return out;
 }
 
-// What the loop carries, as it is at the end: where each element stops by itself all of it, else what is of the group's
-// shape, after some rounds. `map`: of the elements.
-std::map<ValueId, Complex> BodyBuilder::rounds(const Node& node, const IndexMap& map) {
+// What is wanted of what the loop carries, of a shape or none, as it is at the end or after a portion of its rounds.
+std::map<ValueId, Complex> BodyBuilder::rounds(Region* around, const Node& node, const std::vector<bool>& wanted,
+                                               const Shape& shape, const IndexMap& map, bool in_portions) {
+  const Graph& graph = around ? around->graph : c_.graph;
   const Graph &condition = *node.regions[0], &body = *node.regions[1];
   const size_t carried = node.outputs.size();
-  const std::optional<size_t> mask =
-      runs_by_element(c_.graph, node) ? mask_of(c_.graph, node) : std::optional<size_t>();
-  const std::vector<bool> needed = mask ? std::vector<bool>(carried, true) : *carries_of(c_.graph, node, g_.axes);
-  const auto map_of = [&](size_t k) { return c_.graph.type(node.outputs[k]).shape.empty() ? IndexMap{} : map; };
+  const auto found = rounds_of(graph, node, wanted, shape, map, g_.axes.size());
+  check_internal(found.has_value(), "a loop in a kernel is none that runs there");
+  const auto at = [&](size_t k) { return map_of(graph, node.outputs[k], map); };
+  const auto outside = [&](ValueId value, const IndexMap& map) {
+    return around ? evaluate_in(*around, value, map) : evaluate(value, map);
+  };
 
   // What does not change comes before the loop.
   std::vector<std::pair<ParamRead, Complex>> params;
-  const auto read = [&](const Graph& region, ValueId value, const IndexMap& map) {
-    const std::vector<ParamRead> reads = *reads_of(region, value, map, g_.axes.size(), carried);
-    for (const ParamRead& found : reads) {
-      const bool known = std::any_of(params.begin(), params.end(), [&](const auto& p) { return p.first == found; });
-      if (found.param < carried || known) continue;
-      params.emplace_back(found, evaluate(node.inputs[found.param], found.map));
-    }
-  };
-  if (!mask) read(condition, condition.results[0], {});
-  for (size_t k = 0; k < carried; ++k)
-    if (needed[k]) read(body, body.results[k], map_of(k));
+  for (const ParamRead& read : found->reads.params)
+    params.emplace_back(read, outside(node.inputs[read.param], read.map));
   std::vector<Complex> init;
   for (size_t k = 0; k < carried; ++k)
-    if (needed[k]) init.push_back(evaluate(node.inputs[k], map_of(k)));
+    if (found->needed[k]) init.push_back(outside(node.inputs[k], at(k)));
   std::optional<Scalar> none;
-  if (!mask) none = builder_.constant_bits(DType::i64, 0);
+  if (in_portions) none = builder_.constant_bits(DType::i64, 0);
 
-  ScalarLoop loop;
-  loop.first = static_cast<int>(builder_.body().size());
-  loop.rounds = kLikelyRounds;
-  const auto number = static_cast<int64_t>(stage_.loops.size());
-  const auto carry = [&](Scalar from) {
-    loop.init.push_back(from.id);
-    return builder_.carry(from.dtype, number);
-  };
+  OpenLoop loop(*this, kLikelyRounds);
   std::map<ValueId, Complex> out;
   size_t next_init = 0;
   for (size_t k = 0; k < carried; ++k) {
-    if (!needed[k]) continue;
-    const Complex& from = init[next_init++];
-    Complex x = carry(from.re);
-    if (from.has_imaginary()) x.im = carry(from.im);
+    if (!found->needed[k]) continue;
+    const Complex x = loop.carry(init[next_init++]);
     out.emplace(node.outputs[k], x);
-    params.emplace_back(ParamRead{k, map_of(k)}, x);
+    params.emplace_back(ParamRead{k, at(k)}, x);
   }
   std::optional<Scalar> count;
-  if (!mask) count = carry(*none);
-  const auto behind = static_cast<int>(builder_.body().size());
+  if (in_portions) count = loop.carry(*none);
+  loop.begin();
 
-  Region test{condition, params, node}, step{body, params, node};
-  if (mask) {
-    loop.condition = out.at(node.outputs[*mask]).re.id;
-  } else {
-    const Scalar more = *count < builder_.constant_bits(DType::i64, kRounds);
-    loop.condition = (evaluate_in(test, condition.results[0], {}).re & more).id;
-  }
+  Region test{condition, node, around, params}, step{body, node, around, params};
+  Scalar more = found->mask ? out.at(node.outputs[*found->mask]).re : evaluate_in(test, condition.results[0], {}).re;
+  if (count) more = more & (*count < builder_.constant_bits(DType::i64, portion_of(graph, node)));
   for (size_t k = 0; k < carried; ++k) {
-    if (!needed[k]) continue;
-    const Complex x = evaluate_in(step, mask && k != *mask ? next_of(node, k) : body.results[k], map_of(k));
-    loop.next.push_back(x.re.id);
-    if (x.has_imaginary()) loop.next.push_back(x.im.id);
+    if (!found->needed[k]) continue;
+    loop.next(evaluate_in(step, found->mask && k != *found->mask ? next_of(node, k) : body.results[k], at(k)));
   }
-  if (count) loop.next.push_back((*count + builder_.constant_bits(DType::i64, 1)).id);
-  loop.last = static_cast<int>(builder_.body().size());
-  builder_.forget(behind);  // what is behind the loop sees its carries only
-  stage_.loops.push_back(std::move(loop));
+  if (count) loop.next(*count + builder_.constant_bits(DType::i64, 1));
+  loop.end(more);
+  return out;
+}
+
+// The wanted results of a branch: where both sides are light, what is chosen of both. Else each side that is not is a loop of
+// one round at most, so that what it reads is read only if it is taken.
+std::map<ValueId, Complex> BodyBuilder::branch(Region& around, const Node& node, const std::vector<bool>& wanted,
+                                               const IndexMap& map) {
+  const Graph& graph = around.graph;
+  const Scalar taken = evaluate_in(around, node.inputs[0], {}).re;
+  std::vector<std::pair<ParamRead, Complex>> params[2];
+  for (size_t side = 0; side < 2; ++side) {
+    const std::optional<Reads> reads = side_reads(node, side, wanted, map, g_.axes.size());
+    check_internal(reads.has_value(), "a branch in a kernel is none that runs there");
+    for (const ParamRead& read : reads->params)
+      params[side].emplace_back(read, evaluate_in(around, node.inputs[1 + read.param], read.map));
+  }
+  const bool light[2] = {is_light(*node.regions[0]), is_light(*node.regions[1])};
+  const auto values = [&](size_t side) {
+    Region region{*node.regions[side], node, &around, params[side]};
+    std::vector<Complex> out;
+    for (size_t k = 0; k < wanted.size(); ++k)
+      if (wanted[k]) out.push_back(evaluate_in(region, region.graph.results[k], map_of(graph, node.outputs[k], map)));
+    return out;
+  };
+  std::vector<Complex> now;
+  if (light[0] && light[1]) {
+    now = values(0);
+    const std::vector<Complex> other = values(1);
+    for (size_t k = 0; k < now.size(); ++k)
+      now[k] = now[k].has_imaginary() ? select(taken, now[k], other[k]) : select(taken, now[k].re, other[k].re);
+  } else {
+    if (light[0] || light[1]) {
+      now = values(light[0] ? 0 : 1);
+    } else {
+      for (size_t k = 0; k < wanted.size(); ++k)
+        if (wanted[k])
+          now.push_back(Complex(builder_.constant_bits(DType::i64, 0)).cast(graph.type(node.outputs[k]).dtype));
+    }
+    for (size_t side = 0; side < 2; ++side) {
+      if (light[side]) continue;
+      const Scalar enters = side == 0 ? taken : ~taken, never = builder_.constant_bits(DType::boolean, 0);
+      OpenLoop loop(*this, 1);
+      const Scalar goes = loop.carry(enters);
+      for (Complex& x : now) x = loop.carry(x);
+      loop.begin();
+      loop.next(never);
+      for (const Complex& x : values(side)) loop.next(x);
+      loop.end(goes);
+    }
+  }
+  std::map<ValueId, Complex> out;
+  size_t next = 0;
+  for (size_t k = 0; k < wanted.size(); ++k)
+    if (wanted[k]) out.emplace(node.outputs[k], now[next++]);
   return out;
 }
 

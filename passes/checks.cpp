@@ -5,6 +5,7 @@
 
 #include "passes/fold.h"
 #include "passes/index_map.h"
+#include "passes/ranges.h"
 #include "passes/rewrite.h"
 
 namespace tandem {
@@ -42,7 +43,8 @@ std::vector<bool> complete_values(const Graph& graph) {
 
 class Dropper : public Rewriter {
  public:
-  Dropper(const Graph& source, const ShapeEnv& env) : Rewriter(source, env), complete_(complete_values(source)) {
+  Dropper(const Graph& source, const ShapeEnv& env, std::vector<IndexRange> params = {})
+      : Rewriter(source, env), complete_(complete_values(source)), ranges_(source, std::move(params)) {
     for (const Node& node : source.nodes)
       if (node.op->checks) readers_.emplace(node.inputs[static_cast<size_t>(node.op->checks->indices)], &node);
   }
@@ -54,11 +56,14 @@ class Dropper : public Rewriter {
     else
       copy(node);
   }
-  Graph rewrite_region(const Node& node, size_t index) override { return Dropper(*node.regions[index], env_).run(); }
+  Graph rewrite_region(const Node& node, size_t index) override {
+    return Dropper(*node.regions[index], env_, ranges_.params_of(node, index)).run();
+  }
 
   bool within(const Node& node) {
     const Node* made_by = maker(mapped(node.inputs[0]));
     const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
+    if (is_index_of(ranges_.of(node.inputs[0]), size)) return true;
     if (made_by == nullptr || !is(*made_by, Structure::full) || !size.is_constant()) return false;
     const int64_t index = fill_bits(made_by->attrs);
     return -size.constant() <= index && index < size.constant();
@@ -96,6 +101,7 @@ class Dropper : public Rewriter {
   }
 
   std::vector<bool> complete_;
+  Ranges ranges_;
   std::unordered_multimap<ValueId, const Node*> readers_;  // of indices, by which they check them
 };
 

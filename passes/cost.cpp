@@ -47,15 +47,16 @@ double of_access(const Kernel& k, const Access& access) {
 
 double nanoseconds_per_point(const Kernel& kernel) {
   double total = kPoint;
-  std::vector<int> used(kernel.accesses.size(), 0);  // how often
-  const auto use = [&](int64_t access, int times = 1) {
+  std::vector<double> used(kernel.accesses.size(), 0);  // how often
+  const auto use = [&](int64_t access, double times = 1) {
     used[static_cast<size_t>(access)] = std::max(used[static_cast<size_t>(access)], times);
   };
   for (const Stage& stage : kernel.stages) {
     if (!stage.inner) continue;
-    std::vector<int> rounds(stage.body.size(), 1);
+    std::vector<double> rounds(stage.body.size(), 1);
     for (const ScalarLoop& loop : stage.loops)
-      std::fill(rounds.begin() + loop.first, rounds.begin() + loop.last, loop.rounds);
+      std::for_each(rounds.begin() + loop.first, rounds.begin() + loop.last,
+                    [&](double& times) { times *= loop.rounds; });
     for (size_t n = 0; n < stage.body.size(); ++n) {
       total += rounds[n] * of_node(stage.body[n]);
       if (stage.body[n].op == ScalarOp::load) use(stage.body[n].imm, rounds[n]);
@@ -65,7 +66,7 @@ double nanoseconds_per_point(const Kernel& kernel) {
     if (!stage.scans.empty() && !is_column_mode(kernel)) total += kStep;
   }
   for (size_t a = 0; a < used.size(); ++a)
-    if (used[a]) total += used[a] * of_access(kernel, kernel.accesses[a]);
+    if (used[a] > 0) total += used[a] * of_access(kernel, kernel.accesses[a]);
   return total;
 }
 

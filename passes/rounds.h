@@ -2,9 +2,10 @@
 // element.
 //
 // A `while` is one if what it carries has one shape, or none at all (0-d), if its condition reads 0-d values only, and if
-// both regions consist of pointwise operations whose values lie in that shape as they are, none of which may fail. It is run in portions of
-// `kRounds` rounds, one launch for each shape that it carries; between portions the program sees the condition, and can be
-// interrupted. Tests: tests/frontend/test_rounds.py, tests/kernels/test_rounds.cpp.
+// both regions consist of pointwise operations whose values lie in that shape as they are, none of which may fail; of
+// branches; and of other loops of this kind. It is run in portions of some rounds, one launch for each shape that it carries;
+// between portions the program sees the condition, and can be interrupted. Loops within it run to their ends.
+// Tests: tests/frontend/test_rounds.py, tests/frontend/test_nested_rounds.py, tests/kernels/test_rounds.cpp.
 #pragma once
 #include <optional>
 #include <vector>
@@ -13,8 +14,6 @@
 
 namespace tandem {
 
-inline constexpr int kRounds = 64;
-
 // A parameter of a region, as it is read.
 struct ParamRead {
   size_t param;
@@ -22,20 +21,44 @@ struct ParamRead {
   bool operator==(const ParamRead&) const = default;
 };
 
-// What evaluating `value` at `map` reads, each once, but for what is read by address. Nothing where something is not computed
-// element by element, or one of the first `carried` params is read by address.
-std::optional<std::vector<ParamRead>> reads_of(const Graph& region, ValueId value, const IndexMap& map,
-                                               size_t axis_count, size_t carried);
-// Whether a param of a loop is read by address: at indices that a round computes.
-bool is_table(const Node& loop, size_t param);
+// What evaluating something reads, each once, but for the params that are read by address: at indices that it computes.
+struct Reads {
+  std::vector<ParamRead> params;
+  std::vector<size_t> tables;
+};
+// Whether a param of a loop, or of a branch, is read by address.
+bool is_table(const Node& node, size_t param);
 
 // Where a value lies in axes of its own shape.
 IndexMap identity_map(const Shape& shape);
 
-// The carried values that those of the shape `axes` depend on, with the condition; nothing where a kernel over these axes
-// cannot run the loop for them.
-std::optional<std::vector<bool>> carries_of(const Graph& graph, const Node& loop, const Shape& axes);
+// Where it lies if others lie at `map`, which values without axes do not.
+IndexMap map_of(const Graph& graph, ValueId value, const IndexMap& map);
+// The first input of a loop or a branch that is a param of its regions.
+size_t first_param(const Node& node);
 
+// Which results of a loop or a branch in `graph` are computed together with one of the shape `shape`.
+std::vector<bool> together(const Graph& graph, const Node& node, const Shape& shape);
+
+// How a kernel runs a loop for those of its results that are `wanted`, whose elements lie at `map` of its axes.
+struct Rounds {
+  std::optional<size_t>
+      mask;  // the carried value by which elements end by themselves; none: by a condition that they share
+  std::vector<bool> needed;  // carried values that the wanted ones and the condition depend on
+  Reads reads;               // of params that are not carried
+};
+std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std::vector<bool>& wanted,
+                                const Shape& shape, const IndexMap& map, size_t axis_count);
+// What the wanted results of a branch read of one of its sides.
+std::optional<Reads> side_reads(const Node& node, size_t side, const std::vector<bool>& wanted, const IndexMap& map,
+                                size_t axis_count);
+// Whether both sides of a branch may as well be computed: they are cheap, and read nothing at indices that are checked.
+bool is_light(const Graph& side);
+
+// Of the shape `axes`: the carried values that a kernel over these axes computes.
+std::vector<bool> carried_along(const Graph& graph, const Node& loop, const Shape& axes);
+// How many rounds a launch does.
+int portion_of(const Graph& graph, const Node& loop);
 bool runs_in_kernel(const Graph& graph, const Node& loop);
 
 // A `while` that goes on while any element of a mask that it carries is true, and in which the others keep what they have:

@@ -4,10 +4,14 @@
 
 namespace tandem::cuda {
 
+// Where the place is checked: within a loop of the body in its rounds, though it may be known before.
+bool Emitter::is_inside(int access, const Gather& gather) const {
+  return s_.in_loop[static_cast<size_t>(access)] || s_.inner[static_cast<size_t>(gather.value)] != 0;
+}
+
 bool Emitter::gathers_inside(int access) const {
   const std::vector<Gather>& gathers = access_of(access).gathers;
-  return std::any_of(gathers.begin(), gathers.end(),
-                     [&](const Gather& g) { return s_.inner[static_cast<size_t>(g.value)] != 0; });
+  return std::any_of(gathers.begin(), gathers.end(), [&](const Gather& g) { return is_inside(access, g); });
 }
 
 bool Emitter::is_inner_access(int number) const {
@@ -21,8 +25,9 @@ bool Emitter::is_inner_access(int number) const {
 namespace {
 
 // Its part of an offset, checked even where it moves nothing.
-std::string gathered(const Gather& g, int access, const std::string& extent, const std::string& stride) {
-  const std::string value = fmt::format("gathered(v{}, {}, {}, status)", g.value, extent, access + 1);
+std::string gathered(const Gather& g, int access, const std::string& extent, const std::string& stride, bool loops) {
+  const std::string value = fmt::format("gathered{}(v{}, {}, {}, status{})", loops ? "_in_loops" : "", g.value, extent,
+                                        access + 1, loops ? ", failed" : "");
   return g.stride.is(1) ? value : fmt::format("{} * {}", value, stride);
 }
 
@@ -38,8 +43,7 @@ const std::string& Emitter::pointer(int number) {
   for (size_t axis = 0; axis < access.strides.size(); ++axis)
     if (!on_inner_axis(axis)) offset = plus(offset, times(coef(access.strides[axis]), fmt::format("i{}", axis)));
   for (const Gather& g : access.gathers)
-    if (!s_.inner[static_cast<size_t>(g.value)])
-      offset = plus(offset, gathered(g, number, coef(g.extent), coef(g.stride)));
+    if (!is_inside(number, g)) offset = plus(offset, gathered(g, number, coef(g.extent), coef(g.stride), s_.may_fail));
   name = fmt::format("p{}", number);
   t_.line("{}* const p{} = b{} + ({});", memory_type(dtype_of(number)), number, access.buffer, offset);
   return name;
@@ -53,8 +57,7 @@ std::string Emitter::place(int number) {
   for (size_t axis = 0; axis < access.strides.size(); ++axis)
     if (on_inner_axis(axis)) offset = plus(offset, times(coef(access.strides[axis]), fmt::format("i{}", axis)));
   for (const Gather& g : access.gathers)
-    if (s_.inner[static_cast<size_t>(g.value)])
-      offset = plus(offset, gathered(g, number, coef(g.extent), coef(g.stride)));
+    if (is_inside(number, g)) offset = plus(offset, gathered(g, number, coef(g.extent), coef(g.stride), s_.may_fail));
   return fmt::format("{}[{}]", base, offset);
 }
 

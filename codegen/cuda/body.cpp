@@ -36,6 +36,11 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.used_access.assign(accesses, 0);
   s_.reach.assign(accesses, Reach::element);
   s_.pointer.assign(accesses, {});
+  s_.loop = loops_of(stage, k_.accesses);
+  s_.around = loops_around(stage);
+  s_.in_loop.assign(accesses, 0);
+  for (size_t n = 0; n < count && stage.inner; ++n)
+    if (stage.body[n].op == ScalarOp::load && s_.loop[n] >= 0) s_.in_loop[static_cast<size_t>(stage.body[n].imm)] = 1;
   for (size_t n = 0; n < count; ++n) {
     const ScalarNode& node = stage.body[n];
     bool inner = false;
@@ -61,7 +66,6 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   for (const Store& store : stage.stores) use(store.value), use_access(store.access);
   for (const Reduction& r : stage.reductions) use(r.value);
   for (const Scan& scan : stage.scans) use(scan.next);
-  s_.loop = loops_of(stage, k_.accesses);
   for (const ScalarLoop& loop : stage.loops)
     for (const int node : needs_of(loop)) use(node);
   for (size_t n = count; n-- > 0;) {
@@ -70,6 +74,8 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
     if (computes(node.op)) use(node.a), use(node.b), use(node.c);
     if (node.op == ScalarOp::load) use_access(static_cast<int>(node.imm));
   }
+  for (size_t a = 0; a < accesses && !stage.loops.empty(); ++a)
+    s_.may_fail = s_.may_fail || (s_.used_access[a] && !access_of(static_cast<int>(a)).gathers.empty());
   find_rare();
 }
 
@@ -108,6 +114,7 @@ int Emitter::weight() const {
 void Emitter::nodes(bool inner) {
   size_t done = 0;
   for (size_t k = 0; k < s_.stage->loops.size(); ++k) {
+    if (s_.around[k] >= 0) continue;
     const auto last = static_cast<size_t>(s_.stage->loops[k].last);
     nodes_between(done, last, -1, inner);  // of a loop, what does not change in it
     if (inner == s_.stage->inner) loop(static_cast<int>(k));
@@ -129,7 +136,7 @@ void Emitter::loop(int number) {
   };
   for (int k = 0; k < count; ++k)
     t_.line("{} v{} = {};", type(k), loop.first + k, operand(loop.init[static_cast<size_t>(k)]));
-  const std::vector<char> early = before_condition(*s_.stage, k_.accesses);
+  const std::vector<char> early = before_condition(*s_.stage, k_.accesses, static_cast<size_t>(number));
   const auto first = static_cast<size_t>(loop.first) + loop.init.size(), last = static_cast<size_t>(loop.last);
   const auto loads = [&](const auto& each) {
     for (size_t n = first; n < last; ++n)
@@ -139,11 +146,21 @@ void Emitter::loop(int number) {
   if (s_.stage->inner) loads([&](int access) { pointer(access); });
   t_.open("while (true)");
   const auto part = [&](bool before) {
-    for (size_t n = first; n < last; ++n)
-      if ((early[n] != 0) == before) nodes_between(n, n + 1, number, s_.stage->inner);
+    size_t n = first;
+    const auto nodes = [&](size_t end) {
+      for (; n < end; ++n)
+        if ((early[n] != 0) == before) nodes_between(n, n + 1, number, s_.stage->inner);
+    };
+    for (size_t k = 0; k < s_.stage->loops.size(); ++k) {
+      if (s_.around[k] != number) continue;
+      const ScalarLoop& inner = s_.stage->loops[k];
+      nodes(static_cast<size_t>(inner.last));  // of an inner loop, what does not change in it
+      if (needs_loop(early, inner) == before) this->loop(static_cast<int>(k));
+    }
+    nodes(last);
   };
   part(true);
-  t_.line("if (!{}) break;", operand(loop.condition));
+  t_.line("if (!{}{}) break;", operand(loop.condition), s_.may_fail ? " || failed" : "");
   part(false);
   for (int k = 0; k < count; ++k)
     t_.line("const {} next{} = {};", type(k), k, operand(loop.next[static_cast<size_t>(k)]));

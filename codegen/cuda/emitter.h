@@ -49,7 +49,10 @@ struct StageState {
   const Stage* stage = nullptr;
   size_t first_result = 0, number = 0;
   std::vector<char> used, inner, rare;  // per node; inner: differs between the points that the loop visits
-  std::vector<int> loop;                // per node: the loop whose carries it depends on within that loop, or -1
+  std::vector<int> loop;                // per node: the loop that computes it in every round, or -1
+  bool may_fail = false;                // a place is checked, and loops end where that fails
+  std::vector<int> around;              // per loop: the one around it, or -1
+  std::vector<char> in_loop;            // per access: its place is checked in the rounds of a loop
   std::vector<char> used_access;
   std::vector<Reach> reach;          // per access
   std::vector<std::string> pointer;  // per access: its name, once it is there
@@ -102,6 +105,7 @@ class Emitter {
       analyse(stage, first);
       s_.number = number++;
       t_.open("");
+      if (s_.may_fail) t_.line("bool failed = false;");
       each();
       t_.close();
       first += stage.reductions.size() + stage.scans.size();
@@ -128,6 +132,7 @@ class Emitter {
     return k_.buffers[static_cast<size_t>(access_of(access).buffer)].role == BufferRole::scratch;
   }
   bool is_inner_access(int access) const;
+  bool is_inside(int access, const Gather& gather) const;
   bool gathers_inside(int access) const;
   const std::string& pointer(int access);
   std::string place(int access);

@@ -75,6 +75,12 @@ __device__ __forceinline__ i64 gathered(i64 value, i64 extent, i64 access, i64* 
   return 0;
 }
 )"},
+    {"gathered_in_loops", R"(__device__ __forceinline__ i64 gathered_in_loops(i64 value, i64 extent, i64 access,
+                                                         i64* status, bool& failed) {
+  failed = failed || (u64)value >= (u64)extent;
+  return gathered(value, extent, access, status);
+}
+)"},
     {"half_to_float", R"(__device__ __forceinline__ f32 half_to_float(f16 h) {
 #ifdef __CUDA_ARCH__
   f32 out;

@@ -105,12 +105,20 @@ class Accumulator {
   bool any_ = false;
 };
 
-// Per stage and node: whether a store, reduction or scan needs it. Other nodes are not evaluated, which shows when a
-// gather of theirs is out of range.
-std::vector<std::vector<char>> used_nodes(const Kernel& kernel) {
-  std::vector<std::vector<char>> all;
+struct StageFacts {
+  // Per node: whether a store, reduction, scan or loop needs it. Other nodes are not evaluated, which shows when a gather
+  // of theirs is out of range.
+  std::vector<char> used;
+  std::vector<int> around;                // per loop, see loops_around
+  std::vector<std::vector<char>> before;  // per loop, see before_condition
+};
+
+std::vector<StageFacts> facts_of(const Kernel& kernel) {
+  std::vector<StageFacts> all;
   for (const Stage& stage : kernel.stages) {
-    std::vector<char>& used = all.emplace_back(stage.body.size());
+    StageFacts& facts = all.emplace_back();
+    std::vector<char>& used = facts.used;
+    used.resize(stage.body.size());
     const auto use = [&used](int node) {
       if (node >= 0) used[static_cast<size_t>(node)] = 1;
     };
@@ -128,15 +136,17 @@ std::vector<std::vector<char>> used_nodes(const Kernel& kernel) {
       use(node.a), use(node.b), use(node.c);
       if (node.op == ScalarOp::load) use_access(node.imm);
     }
+    facts.around = loops_around(stage);
+    for (size_t k = 0; k < stage.loops.size(); ++k) facts.before.push_back(before_condition(stage, kernel.accesses, k));
   }
   return all;
 }
 
 class Run {
  public:
-  Run(const Kernel& kernel, const std::vector<std::vector<char>>& used, void* const* ptrs, const int64_t* vals,
-      void* scratch, int64_t* status)
-      : k_(kernel), used_(used), vals_(vals), status_(status), index_(kernel.axes.size()) {
+  Run(const Kernel& kernel, const std::vector<StageFacts>& facts, void* const* ptrs, const int64_t* vals, void* scratch,
+      int64_t* status)
+      : k_(kernel), facts_(facts), vals_(vals), status_(status), index_(kernel.axes.size()) {
     for (const Axis& axis : k_.axes) extents_.push_back(value_of(axis.extent, vals));
     int64_t points = 1;
     for (size_t axis = inner_begin(); axis < extents_.size(); ++axis) points *= extents_[axis];
@@ -233,50 +243,56 @@ class Run {
   int64_t value(int node) const { return node < 0 ? 0 : values_[static_cast<size_t>(node)]; }
 
   void evaluate_body(const Stage& stage) {
-    int done = 0;
-    for (const ScalarLoop& loop : stage.loops) {
-      evaluate_nodes(stage, done, loop.first);
-      run_loop(stage, loop);
-      done = loop.last;
-    }
-    evaluate_nodes(stage, done, static_cast<int>(stage.body.size()));
+    evaluate_part(stage, -1, 0, false);
     for (const Store& store : stage.stores)
       write_element(stage.body[static_cast<size_t>(store.value)].dtype, address(store.access), value(store.value));
   }
 
-  void run_loop(const Stage& stage, const ScalarLoop& loop) {
-    const auto count = static_cast<int>(loop.init.size());
+  // The nodes from `first` to the end of loop `number`, or of the body, and the loops there: what its condition needs, or
+  // all else.
+  void evaluate_part(const Stage& stage, int number, int first, bool before) {
+    const StageFacts& facts = facts_[stage_];
+    const auto* early = number < 0 ? nullptr : &facts.before[static_cast<size_t>(number)];
+    const auto nodes = [&](int last) {
+      for (auto n = static_cast<size_t>(first); n < static_cast<size_t>(last); ++n)
+        if (facts.used[n] && (early == nullptr || ((*early)[n] != 0) == before)) evaluate_node(stage, n);
+    };
+    for (size_t k = 0; k < stage.loops.size(); ++k) {
+      if (facts.around[k] != number) continue;
+      const ScalarLoop& loop = stage.loops[k];
+      nodes(loop.first);
+      if (early == nullptr || needs_loop(*early, loop) == before) run_loop(stage, k);
+      first = loop.last;
+    }
+    nodes(number < 0 ? static_cast<int>(stage.body.size()) : stage.loops[static_cast<size_t>(number)].last);
+  }
+
+  void run_loop(const Stage& stage, size_t number) {
+    const ScalarLoop& loop = stage.loops[number];
+    const int first = loop.first + static_cast<int>(loop.init.size());
     std::vector<int64_t> now;
     now.reserve(loop.init.size());
     for (const int node : loop.init) now.push_back(value(node));
-    const std::vector<char> before = before_condition(stage, k_.accesses);
     while (true) {
       std::copy(now.begin(), now.end(), values_.begin() + loop.first);
-      evaluate_nodes(stage, loop.first + count, loop.last, [&](size_t n) { return before[n] != 0; });
-      if (value(loop.condition) == 0) return;
-      evaluate_nodes(stage, loop.first + count, loop.last, [&](size_t n) { return before[n] == 0; });
+      evaluate_part(stage, static_cast<int>(number), first, true);
+      if (value(loop.condition) == 0 || status_[0] != 0) return;
+      evaluate_part(stage, static_cast<int>(number), first, false);
       for (size_t k = 0; k < now.size(); ++k) now[k] = value(loop.next[k]);
     }
   }
 
-  void evaluate_nodes(const Stage& stage, int first, int last) {
-    evaluate_nodes(stage, first, last, [](size_t) { return true; });
-  }
-  template <class Wanted>
-  void evaluate_nodes(const Stage& stage, int first, int last, const Wanted& wanted) {
-    for (auto n = static_cast<size_t>(first); n < static_cast<size_t>(last); ++n) {
-      if (!used_[stage_][n] || !wanted(n)) continue;
-      const ScalarNode& node = stage.body[n];
-      switch (node.op) {
-        case ScalarOp::constant: values_[n] = evaluate(ScalarOp::constant, node.dtype, node.dtype, node.imm); break;
-        case ScalarOp::index: values_[n] = index_[static_cast<size_t>(node.imm)]; break;
-        case ScalarOp::extent: values_[n] = vals_[node.imm]; break;
-        case ScalarOp::load: values_[n] = read_element(node.dtype, address(static_cast<int>(node.imm))); break;
-        case ScalarOp::result: values_[n] = results_[static_cast<size_t>(node.imm)]; break;
-        default:
-          values_[n] = evaluate(node.op, node.dtype, stage.body[static_cast<size_t>(node.a)].dtype, value(node.a),
-                                value(node.b), value(node.c));
-      }
+  void evaluate_node(const Stage& stage, size_t n) {
+    const ScalarNode& node = stage.body[n];
+    switch (node.op) {
+      case ScalarOp::constant: values_[n] = evaluate(ScalarOp::constant, node.dtype, node.dtype, node.imm); break;
+      case ScalarOp::index: values_[n] = index_[static_cast<size_t>(node.imm)]; break;
+      case ScalarOp::extent: values_[n] = vals_[node.imm]; break;
+      case ScalarOp::load: values_[n] = read_element(node.dtype, address(static_cast<int>(node.imm))); break;
+      case ScalarOp::result: values_[n] = results_[static_cast<size_t>(node.imm)]; break;
+      default:
+        values_[n] = evaluate(node.op, node.dtype, stage.body[static_cast<size_t>(node.a)].dtype, value(node.a),
+                              value(node.b), value(node.c));
     }
   }
 
@@ -291,8 +307,8 @@ class Run {
     for (const Gather& g : access.gathers) {
       int64_t at = value(g.value);
       if (at < 0 || at >= value_of(g.extent, vals_)) {
-        status_[0] = number + 1;
-        status_[1] = at;
+        if (status_[0] == 0) status_[1] = at;
+        if (status_[0] == 0) status_[0] = number + 1;
         at = 0;
       }
       offset += at * value_of(g.stride, vals_);
@@ -301,7 +317,7 @@ class Run {
   }
 
   const Kernel& k_;
-  const std::vector<std::vector<char>>& used_;
+  const std::vector<StageFacts>& facts_;
   const int64_t* vals_;
   int64_t* status_;
   std::vector<char*> bases_;
@@ -313,15 +329,15 @@ class Run {
 
 class InterpretedKernel final : public CompiledKernel {
  public:
-  explicit InterpretedKernel(const Kernel& kernel) : kernel_(kernel), used_(used_nodes(kernel)) {}
+  explicit InterpretedKernel(const Kernel& kernel) : kernel_(kernel), facts_(facts_of(kernel)) {}
   void run(int64_t begin, int64_t end, void* const* ptrs, const int64_t* vals, void* scratch,
            int64_t* status) const override {
-    Run(kernel_, used_, ptrs, vals, scratch, status).range(begin, end);
+    Run(kernel_, facts_, ptrs, vals, scratch, status).range(begin, end);
   }
 
  private:
   Kernel kernel_;
-  std::vector<std::vector<char>> used_;
+  std::vector<StageFacts> facts_;
 };
 
 class Interpreter final : public Backend {

@@ -43,13 +43,19 @@ bool Emitter::is_contiguous(int number) const {
   return vector_stride(access) == 1 && !gathers_lanes(access);
 }
 
-int Emitter::access_level(const Access& access) const {
+int Emitter::access_level(int number) const {
+  const Access& access = access_of(number);
   if (k_.buffers[static_cast<size_t>(access.buffer)].role == BufferRole::scratch) return s_.levels;
   int level = 0;
   for (int inner = 1; inner <= s_.levels; ++inner)
     if (!access.strides[static_cast<size_t>(k_.outer_rank + inner - 1)].is(0)) level = inner;
-  for (const Gather& g : access.gathers) level = std::max(level, s_.level[static_cast<size_t>(g.value)]);
+  for (const Gather& g : access.gathers) level = std::max(level, gather_level(number, g));
   return level;
+}
+
+// Where the place is checked: within a loop in its rounds, though it may be known before.
+int Emitter::gather_level(int access, const Gather& gather) const {
+  return s_.in_loop[static_cast<size_t>(access)] ? s_.levels : s_.level[static_cast<size_t>(gather.value)];
 }
 
 Value Emitter::element(std::string_view type, const Value& pointer, const Value& index) {
@@ -95,13 +101,14 @@ void Emitter::step_pointer(int number, int level) {
   for (size_t k = 0; k < access.gathers.size(); ++k) {
     const Gather& g = access.gathers[k];
     const auto node = static_cast<size_t>(g.value);
-    if (s_.level[node] != level) continue;
+    if (gather_level(number, g) != level) continue;
     const bool lanes = s_.varying[node] && shape_.width > 1;
     const int width = lanes ? shape_.width : 1;
     const Value extent = ops_.splat("i64", width, coef(g.extent));
     s_.gather_offsets[at][k].clear();
     for (int chunk = 0; chunk < (lanes ? shape_.count : 1); ++chunk) {
-      const Value mask = lanes && !shape_.masks.empty() ? shape_.masks[static_cast<size_t>(chunk)] : Value();
+      const std::vector<Value>& real = s_.active.empty() ? shape_.masks : s_.active;
+      const Value mask = lanes && !real.empty() ? real[static_cast<size_t>(chunk)] : Value();
       const Value checked = check_gather(number, s_.values[node][static_cast<size_t>(chunk)], extent, width, mask);
       if (!lanes) {
         offset = plus(offset, times(checked, coef(g.stride)));
@@ -118,7 +125,7 @@ void Emitter::step_pointer(int number, int level) {
   pointer = element(memory_type(k_.buffers[static_cast<size_t>(access.buffer)].dtype), before, offset);
 }
 
-// Clamps indices outside [0, extent) to 0 and reports one of them.
+// Clamps indices outside [0, extent) to 0 and reports one of them; of rounds of a loop, of the first.
 Value Emitter::check_gather(int access, const Value& value, const Value& extent, int width, const Value& mask) {
   const std::string i64 = vector_of("i64", width);
   const std::string i1 = vector_of("i1", width);
@@ -140,8 +147,11 @@ Value Emitter::check_gather(int access, const Value& value, const Value& extent,
     const Value lane = t_.def("call i{0} @llvm.cttz.i{0}(i{0} {1}, i1 true)", width, lanes);
     culprit = t_.def("extractelement {} {}, i{} {}", i64, value, width, lane);
   }
-  t_.op("store i64 {}, ptr %status", access + 1);
-  t_.op("store i64 {}, ptr {}", culprit, t_.def("getelementptr i64, ptr %status, i64 1"));
+  const Value known = t_.def("load i64, ptr %status"), place = t_.def("getelementptr i64, ptr %status, i64 1");
+  const Value is_first = t_.def("icmp eq i64 {}, 0", known);
+  t_.op("store i64 {}, ptr %status", t_.def("select i1 {}, i64 {}, i64 {}", is_first, access + 1, known));
+  t_.op("store i64 {}, ptr {}",
+        t_.def("select i1 {}, i64 {}, i64 {}", is_first, culprit, t_.def("load i64, ptr {}", place)), place);
   t_.jump(next);
   t_.begin_block(next);
   return clamped;

@@ -32,9 +32,13 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   s_.lane_offsets.resize(accesses);
   s_.gather_offsets.resize(accesses);
   s_.read_behind = read_behind(stage, k_.accesses);
+  s_.loop = loops_of(stage, k_.accesses);
+  s_.around = loops_around(stage);
+  s_.in_loop.assign(accesses, 0);
+  for (size_t n = 0; n < count; ++n)
+    if (stage.body[n].op == ScalarOp::load && s_.loop[n] >= 0) s_.in_loop[static_cast<size_t>(stage.body[n].imm)] = 1;
   do analyse_nodes();
   while (vary_carries());
-  s_.loop = loops_of(stage, k_.accesses);
   const auto use_access = [&](int access) {
     s_.used_access[static_cast<size_t>(access)] = 1;
     for (const Gather& g : k_.accesses[static_cast<size_t>(access)].gathers) s_.used[static_cast<size_t>(g.value)] = 1;
@@ -62,7 +66,7 @@ void Emitter::analyse(const Stage& stage, size_t first_result) {
   }
   for (size_t a = 0; a < accesses; ++a)
     if (s_.used_access[a])
-      for (const Gather& g : k_.accesses[a].gathers) roots.push_back(g.value);
+      for (const Gather& g : k_.accesses[a].gathers) roots.push_back(g.value), s_.may_fail = true;
   find_rare(roots);
   find_partners();
   for (size_t k = 0; k < stage.reductions.size(); ++k) {
@@ -93,7 +97,7 @@ void Emitter::analyse_nodes() {
         break;
       case ScalarOp::load: {
         const Access& access = k_.accesses[static_cast<size_t>(node.imm)];
-        level = access_level(access);
+        level = access_level(static_cast<int>(node.imm));
         varying = varying_access(access);
         break;
       }
@@ -138,6 +142,7 @@ void Emitter::emit_level(int level, Nodes which) {
   };
   size_t done = 0;
   for (size_t k = 0; level == s_.levels && k < s_.stage->loops.size(); ++k) {
+    if (s_.around[k] >= 0) continue;
     const auto last = static_cast<size_t>(s_.stage->loops[k].last);
     emit(done, last);
     emit_loop(k);
@@ -146,7 +151,8 @@ void Emitter::emit_level(int level, Nodes which) {
   emit(done, s_.used.size());
   if (which == Nodes::uniform) return;
   for (size_t a = 0; a < s_.used_access.size(); ++a)
-    if (s_.used_access[a] && s_.pointers[a][at].empty()) step_pointer(static_cast<int>(a), level);
+    if (s_.used_access[a] && s_.pointers[a][at].empty() && (level < s_.levels || !s_.in_loop[a]))
+      step_pointer(static_cast<int>(a), level);
 }
 
 int Emitter::varying_nodes() const {

@@ -54,13 +54,17 @@ struct StageState {
   std::vector<int> level;                     // per node
   std::vector<char> varying, used, in_lanes;  // per node; in_lanes: uniform, but needed in all lanes of a vector
   std::vector<char> rare;                     // per node: left to the block of a select (rare.cpp)
-  std::vector<int> loop;                      // per node: the loop whose carries it depends on within that loop, or -1
+  std::vector<int> loop;                      // per node: the loop that computes it in every round, or -1
+  bool may_fail = false;                      // a place is checked, and loops end where that fails
+  std::vector<int> around;                    // per loop: the one around it, or -1
+  std::vector<Value> active;                  // per vector: lanes that are left in the present loop; or none: all
   std::vector<char> read_behind;              // per node: a carry that somebody reads behind its loop
   std::vector<std::vector<Value>> values;     // per node: one, or one per vector
   std::vector<Value> splats;                  // per node: a uniform value in all lanes, made where it is defined
   int width = 1;                              // of the vectors that the stage uses
   std::vector<Part> parts;
   std::vector<char> used_access;
+  std::vector<char> in_loop;                     // per access: its place is checked in the rounds of a loop
   std::vector<int> partner;                      // per access: the other part of the complex numbers, or -1
   std::vector<std::vector<Value>> parts_loaded;  // per access: by the load of its partner
   std::vector<std::vector<Value>> pointers;      // per access and level: base address with all indices known there
@@ -126,7 +130,8 @@ class Emitter {
   // access.cpp
   bool varying_access(const Access& access) const;
   bool gathers_lanes(const Access& access) const;  // by indices that differ from lane to lane
-  int access_level(const Access& access) const;
+  int access_level(int access) const;
+  int gather_level(int access, const Gather& gather) const;
   void step_pointer(int access, int level);
   Value check_gather(int access, const Value& value, const Value& extent, int width, const Value& mask);
   std::vector<Value> load(int access, DType dtype, int level);

@@ -117,7 +117,7 @@ int Emitter::pick_streamed(bool masked) const {
     const KernelBuffer& buffer = k_.buffers[static_cast<size_t>(k_.accesses[static_cast<size_t>(store.access)].buffer)];
     if (buffer.streaming && buffer.role == BufferRole::output &&
         (is_contiguous(store.access) || (!masked && is_pair(store.access) && is_first(store.access))) &&
-        access_level(k_.accesses[static_cast<size_t>(store.access)]) == s_.levels)
+        access_level(store.access) == s_.levels)
       return store.access;
   }
   return -1;
@@ -126,9 +126,7 @@ int Emitter::pick_streamed(bool masked) const {
 // A stencil loads several vectors around the one that it stores: each that lies across two lines takes twice the time. Where
 // rows are whole lines, those above and below are aligned with the one that is stored.
 int Emitter::pick_aligned() const {
-  const auto walks = [this](int access) {
-    return is_contiguous(access) && access_level(k_.accesses[static_cast<size_t>(access)]) == s_.levels;
-  };
+  const auto walks = [this](int access) { return is_contiguous(access) && access_level(access) == s_.levels; };
   if (s_.stage->stores.size() != 1 || !walks(s_.stage->stores[0].access)) return -1;
   for (size_t buffer = 0; buffer < k_.buffers.size(); ++buffer) {
     int loads = 0;

@@ -1,5 +1,6 @@
 // Loops within a body: all lanes walk together, and those whose condition has become false keep what they have.
 #include <algorithm>
+#include <utility>
 
 #include "codegen/llvm/emitter.h"
 #include "ir/loops.h"
@@ -26,13 +27,14 @@ bool Emitter::vary_carries() {
 
 // In a loop whose rounds are counted, a node that, where it is false in all lanes, says that no further round changes what
 // varies: `z = where(inside, z * z + c, z)` keeps what it has. One that is false stays false, and what is added to where it
-// is true gets zeros. -1 when there is none, or when something else is read of the loop than what varies.
+// is true gets zeros. -1 when there is none, when something else is read of the loop than what varies, or when loops lie within it.
 int Emitter::freezing_condition(size_t number) const {
   const Stage& stage = *s_.stage;
   const ScalarLoop& loop = stage.loops[number];
   const auto node = [&](int n) -> const ScalarNode& { return stage.body[static_cast<size_t>(n)]; };
   const auto varies = [&](int n) { return s_.varying[static_cast<size_t>(n)] != 0; };
   const int count = static_cast<int>(loop.init.size());
+  if (std::find(s_.around.begin(), s_.around.end(), static_cast<int>(number)) != s_.around.end()) return -1;
   const auto is_carry = [&](int n) { return n >= loop.first && n < loop.first + count; };
   const auto next_of = [&](int carry) { return loop.next[static_cast<size_t>(carry - loop.first)]; };
 
@@ -46,9 +48,9 @@ int Emitter::freezing_condition(size_t number) const {
     if (is_counter(r.value)) return -1;
   for (const Scan& scan : stage.scans)
     if (is_counter(scan.next)) return -1;
-  for (size_t k = number + 1; k < stage.loops.size(); ++k)
+  for (size_t k = 0; k < stage.loops.size(); ++k)
     for (const int need : needs_of(stage.loops[k]))
-      if (is_counter(need)) return -1;
+      if (k != number && is_counter(need)) return -1;
 
   const auto keeps = [&](int carry, int condition) {
     const int next = next_of(carry);
@@ -106,9 +108,10 @@ void Emitter::emit_loop(size_t number) {
           {type_of(s_.stage->body[static_cast<size_t>(carry_of(k))].dtype, varies(carry_of(k)) ? shape_.width : 1),
            operand(loop.init[k], chunk, varies(carry_of(k)))});
   const size_t first_active = state.size();
+  // Of a loop within one whose lanes end by themselves, only those that are left there.
+  const std::vector<Value>& real = s_.active.empty() ? shape_.masks : s_.active;
   for (int chunk = 0; apart && chunk < shape_.count; ++chunk)
-    state.push_back({mask, shape_.masks.empty() ? literal(DType::boolean, 1, shape_.width)
-                                                : shape_.masks[static_cast<size_t>(chunk)]});
+    state.push_back({mask, real.empty() ? literal(DType::boolean, 1, shape_.width) : real[static_cast<size_t>(chunk)]});
   const int freezing = apart ? -1 : freezing_condition(number);
   if (freezing >= 0) state.push_back({"i1", "true"});
   Loop rounds(t_, state);
@@ -121,13 +124,24 @@ void Emitter::emit_loop(size_t number) {
   }
 
   // What the condition needs comes before it, the rest behind it.
-  const std::vector<char> early = before_condition(*s_.stage, k_.accesses);
+  const std::vector<char> early = before_condition(*s_.stage, k_.accesses, number);
   const auto emit = [&](bool before) {
-    for (int n = carry_of(loop.init.size()); n < loop.last; ++n) {
-      const auto node = static_cast<size_t>(n);
-      if (s_.used[node] && !s_.rare[node] && s_.loop[node] == static_cast<int>(number) && (early[node] != 0) == before)
-        define(node, emit_node(n));
+    int n = carry_of(loop.init.size());
+    const auto nodes = [&](int last) {
+      for (; n < last; ++n) {
+        const auto node = static_cast<size_t>(n);
+        if (s_.used[node] && !s_.rare[node] && s_.loop[node] == static_cast<int>(number) &&
+            (early[node] != 0) == before)
+          define(node, emit_node(n));
+      }
+    };
+    for (size_t k = number + 1; k < s_.stage->loops.size(); ++k) {
+      if (s_.around[k] != static_cast<int>(number)) continue;
+      const ScalarLoop& inner = s_.stage->loops[k];
+      nodes(inner.last);  // of an inner loop, what does not change in it
+      if (needs_loop(early, inner) == before) emit_loop(k);
     }
+    nodes(loop.last);
   };
   // Places that a round reads are its own.
   const auto forget_places = [&] {
@@ -150,8 +164,12 @@ void Emitter::emit_loop(size_t number) {
   }
   if (apart) go = any_lane(go);
   if (freezing >= 0) go = t_.def("and i1 {}, {}", go, rounds[first_active]);
+  // What a wrong place says may go on for ever.
+  if (s_.may_fail) go = t_.def("and i1 {}, {}", go, t_.def("icmp eq i64 {}, 0", t_.def("load i64, ptr %status")));
   rounds.enter(go);
+  const std::vector<Value> outside = apart ? std::exchange(s_.active, active) : s_.active;
   emit(false);
+  s_.active = outside;
   std::vector<Value> next;
   for (size_t k = 0; k < loop.init.size(); ++k)
     for (int chunk = 0; chunk < chunks(k); ++chunk) {
@@ -173,6 +191,7 @@ void Emitter::emit_loop(size_t number) {
     next.push_back(any_lane(moving));
   }
   rounds.close(next);
+  forget_places();
 }
 
 }  // namespace tandem::llvm

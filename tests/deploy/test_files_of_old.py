@@ -59,6 +59,18 @@ def write(version: str) -> None:
         """Sums along the rows of all pairs, which are not kept either (version 6)."""
         return td.value_and_grad(lambda q, k: (attention(q, k) ** 3).sum(), argnums=(0, 1))(q, k)
 
+    def collatz(n):
+        """A loop within a loop, and a branch, in one kernel (version 7)."""
+        total = 0
+        for k in range(1, n):
+            while k > 1:
+                if k % 2 == 0:
+                    k = k // 2
+                else:
+                    k = 3 * k + 1
+                total += 1
+        return total
+
     x, y = td.arange(24, dtype=td.float32).reshape((4, 6)) / 10, td.asarray([0, 2, 1, 1])
     q = td.sin(td.arange(2 * 200 * 16, dtype=td.float32)).reshape((2, 200, 16))
     step(x, y)
@@ -72,6 +84,7 @@ def write(version: str) -> None:
             "attention": (td.script(attention), q, q * 2),
             "heat": (heat, td.sin(td.arange(20_000, dtype=td.float32)), td.asarray(20)),
             "gradients": (td.script(gradients), q, q * 2),
+            "collatz": (td.script(collatz), td.asarray(300)),
         },
         dynamic={"input": {0: "rows"}},
     )
@@ -82,8 +95,8 @@ def write(version: str) -> None:
 def test_a_file_of_old_gives_what_it_gave(file, target):
     model = archive.load(file, target)
     version = int(file.stem.removeprefix("version"))
-    newer = [*["attention"] * (version >= 4), *["heat"] * (version >= 5), *["gradients"] * (version >= 6)]
-    for name in ("forward", "control", *newer):
+    newer = {"attention": 4, "heat": 5, "gradients": 6, "collatz": 7}
+    for name in ("forward", "control", *(name for name, since in newer.items() if version >= since)):
         arguments, results = archive.sample(file, name)
         found = getattr(model, name)(*arguments)
         assert _trees.encode(found)[1] == _trees.encode(results)[1]
@@ -95,7 +108,7 @@ def test_a_file_of_old_gives_what_it_gave(file, target):
 
 
 def test_there_is_a_file_of_every_version():
-    assert [file.stem for file in FILES] == ["version1", "version2", "version3", "version4", "version5", "version6"]
+    assert [file.stem for file in FILES] == [f"version{version}" for version in range(1, 8)]
 
 
 if __name__ == "__main__":

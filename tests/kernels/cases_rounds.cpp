@@ -79,6 +79,57 @@ Case walking(bool several, int64_t n, int64_t limit, Ending ending, Random& rand
   return c;
 }
 
+// A loop within a loop, which ends by what each element carries or by a count that all share, and reads a table at a place
+// that the outer one carries: only in rounds that happen. `asked`: the condition of the outer one needs it.
+Case nested(bool several, int64_t n, int64_t limit, Ending outer, Ending inner, bool asked, Random& random) {
+  Case c;
+  if (several) c.axis(3);
+  c.axis(n);
+  c.kernel.outer_rank = c.kernel.vector_axis = several ? 1 : 0;
+  const auto strides = [&](int64_t row, int64_t column) {
+    return several ? std::vector<int64_t>{row, column} : std::vector<int64_t>{column};
+  };
+  const int in = c.access(c.buffer(DType::f32, BufferRole::input), strides(n, 1));
+  const int table = c.access(c.buffer(DType::f32, BufferRole::input), strides(0, 0));
+  const int out = c.access(c.buffer(DType::f32, BufferRole::output), strides(n, 1));
+  const int counts = c.access(c.buffer(DType::i64, BufferRole::output), strides(n, 1));
+  Body body;
+  Stage stage;
+  const auto whole = [&](int64_t value) { return body.b.constant_bits(DType::i64, value); };
+  const auto size = [&] { return static_cast<int>(body.b.body().size()); };
+  const Scalar x = body.load(in, DType::f32), zero = whole(0), one = whole(1);
+  ScalarLoop around{size(), 0, 0, {x.id, zero.id, zero.id}, {}};
+  const Scalar now = body.b.carry(DType::f32, 0), k = body.b.carry(DType::i64, 0), total = body.b.carry(DType::i64, 0);
+  const int behind = size();
+  Scalar go = k < whole(limit);
+  if (outer == Ending::apart) go = go & (now * now < now.constant(4));
+  const Scalar start = now * now.constant(1.25), rounds = k & whole(3);
+
+  ScalarLoop within{size(), 0, 0, {start.id, zero.id}, {}};
+  const Scalar y = body.b.carry(DType::f32, 1), j = body.b.carry(DType::i64, 1);
+  const int behind_inner = size();
+  Scalar more = j < rounds;
+  if (inner == Ending::apart) more = more & (y * y < y.constant(2));
+  within.condition = more.id;
+  const Scalar element = body.load(table, DType::f32);
+  c.gather(table, k.id, 1, limit + 1);  // a condition is asked once more
+  within.next = {(y * y.constant(0.5) + element * x).id, (j + one).id};
+  within.last = size();
+  body.b.forget(behind_inner);
+
+  if (asked) go = go & (y < y.constant(3));
+  around.condition = go.id;
+  around.next = {(y - x * x.constant(0.5)).id, (k + one).id, (total + j).id};
+  around.last = size();
+  body.b.forget(behind);
+  stage.loops = {around, within};
+  stage.stores = {{out, now.id}, {counts, total.id}};
+  stage.body = body.b.take();
+  c.kernel.stages = {stage};
+  c.fill(random, false);
+  return c;
+}
+
 }  // namespace
 
 void rounds(const Sink& sink) {
@@ -96,6 +147,12 @@ void rounds(const Sink& sink) {
     for (const Ending ending : {Ending::together, Ending::apart})
       for (const int64_t limit : {0, 1, 9})
         for (const int64_t n : {1, 15, 16, 33, 300}) sink(walking(several, n, limit, ending, random));
+  for (const bool several : {false, true})
+    for (const Ending outer : {Ending::together, Ending::apart})
+      for (const Ending inner : {Ending::together, Ending::apart})
+        for (const bool asked : {false, true})
+          for (const int64_t limit : {0, 1, 9})
+            for (const int64_t n : {1, 16, 33}) sink(nested(several, n, limit, outer, inner, asked, random));
   for (const bool column : {false, true})
     for (const int64_t n : {1, 31, 32, 100, 5000}) sink(summed(column, 37, n, random));
 }

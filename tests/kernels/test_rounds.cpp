@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "codegen/llvm/emit.h"
+#include "ir/loops.h"
 #include "samples.h"
 
 namespace tandem::test {
@@ -25,6 +26,50 @@ TEST_CASE("counted rounds end where no lane changes any more") {
   CHECK(looks(Still::inside));
   CHECK(looks(Still::alive));
   CHECK_FALSE(looks(Still::counted));
+}
+
+TEST_CASE("loops within loops must be well formed") {
+  // Carries 0 and 1 of the outer loop, 2 of the inner one, which goes on while it is below the outer count.
+  Case good;
+  good.axis(8);
+  good.kernel.vector_axis = 0;
+  const int out = good.access(good.buffer(DType::i64, BufferRole::output), {1});
+  Body body;
+  const Scalar zero = body.b.constant_bits(DType::i64, 0), one = body.b.constant_bits(DType::i64, 1);
+  ScalarLoop outer{2, 0, 0, {zero.id, zero.id}, {}}, inner{0, 0, 0, {zero.id}, {}};
+  const Scalar k = body.b.carry(DType::i64, 0), total = body.b.carry(DType::i64, 0);
+  outer.condition = (k < body.b.constant_bits(DType::i64, 5)).id;
+  inner.first = static_cast<int>(body.b.body().size());
+  const Scalar j = body.b.carry(DType::i64, 1);
+  inner.condition = (j < k).id;
+  inner.next = {(j + one).id};
+  inner.last = static_cast<int>(body.b.body().size());
+  body.b.forget(inner.first + 1);
+  outer.next = {(k + one).id, (total + j).id};
+  outer.last = static_cast<int>(body.b.body().size());
+  Stage stage;
+  stage.loops = {outer, inner};
+  stage.stores = {{out, total.id}};
+  stage.body = body.b.take();
+  good.kernel.stages = {stage};
+  REQUIRE_NOTHROW(verify(good.kernel));
+  CHECK(loops_around(stage) == std::vector<int>{-1, 0});
+  CHECK(loops_of(stage, good.kernel.accesses)[static_cast<size_t>(inner.next[0])] == 1);
+  CHECK(loops_of(stage, good.kernel.accesses)[static_cast<size_t>(outer.next[1])] == 0);
+  const auto broken = [&](auto change) {
+    Kernel kernel = good.kernel;
+    change(kernel.stages[0].loops[0], kernel.stages[0].loops[1], kernel.stages[0]);
+    CHECK_THROWS_AS(verify(kernel), InternalError);
+  };
+  broken([](ScalarLoop& around, ScalarLoop& within, Stage&) { std::swap(around, within); });
+  broken([](ScalarLoop& around, ScalarLoop& within, Stage&) { around.last = within.last - 1; });
+  broken([](ScalarLoop& around, ScalarLoop& within, Stage&) { around.next[1] = within.next[0]; });
+  broken([](ScalarLoop& around, ScalarLoop& within, Stage&) { around.condition = within.condition; });
+  broken([](ScalarLoop& around, ScalarLoop& within, Stage& changed) {
+    changed.body[static_cast<size_t>(around.last) - 1].a = within.next[0];
+  });
+  broken([](ScalarLoop& around, ScalarLoop&, Stage& changed) { changed.stores[0].value = around.next[0]; });
+  broken([](ScalarLoop& around, ScalarLoop&, Stage& changed) { changed.loops = {around}; });
 }
 
 TEST_CASE("a loop must be well formed") {
