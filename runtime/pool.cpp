@@ -213,7 +213,7 @@ Pool& pool() {
 }
 
 // Made when the library is loaded: a child that is forked while another thread makes it would wait for that thread.
-[[maybe_unused]] const Pool& made_at_load = pool();
+[[gnu::constructor]] void make_at_load() { pool(); }
 
 }  // namespace
 
