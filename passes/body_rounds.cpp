@@ -45,7 +45,7 @@ class BodyBuilder::OpenLoop {
  private:
   BodyBuilder& body_;
   size_t number_;
-  ScalarLoop loop_;
+  ScalarLoop loop_{0, 0, 0, {}, {}};
   int behind_ = 0;
 };
 

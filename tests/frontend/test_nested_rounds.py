@@ -319,7 +319,8 @@ def test_loops_end_where_a_place_was_out_of_bounds(tmp_path):
     scripted = td.script(walk)
     assert bits(scripted(table, td.asarray(1))) == bits(td.asarray(1))
     td.save(scripted, file, (table, td.asarray(1)))
-    for function in (scripted, *(td.archive.load(file, target) for target in ("interpreter", td._core.cpu_levels()[-1]))):
+    targets = ("interpreter", td._core.cpu_levels()[-1])
+    for function in (scripted, *(td.archive.load(file, target) for target in targets)):
         with pytest.raises(IndexError, match="got 5 for axis 0 of size 4"):
             function(table, td.asarray(0))
     mapped = td.vectorize(lambda i: walk(table, i))
