@@ -158,6 +158,7 @@ IndexMap identity_map(const Shape& shape) {
 
 std::vector<bool> carried_along(const Graph& graph, const Node& loop, const Shape& axes) {
   std::vector<bool> out;
+  out.reserve(loop.outputs.size());
   for (const ValueId value : loop.outputs) out.push_back(graph.type(value).shape == axes);
   return out;
 }

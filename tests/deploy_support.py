@@ -37,4 +37,5 @@ def installed_runtime(folder: Path) -> Path:
 def bare_environment(folder: Path) -> dict[str, str]:
     """Neither Python nor LLVM nor anything of the user can be found."""
     (folder / "empty").mkdir(exist_ok=True)
-    return {"PATH": str(folder / "empty"), "HOME": str(folder / "empty"), "TANDEM_CACHE_DIR": ""}
+    kept = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
+    return {"PATH": str(folder / "empty"), "HOME": str(folder / "empty"), "TANDEM_CACHE_DIR": "", **kept}

@@ -11,7 +11,7 @@ import pytest
 
 import tandem as td
 from conftest import ROOT
-from deploy_support import BUILD, CMAKE, bare_environment, installed_runtime, run
+from deploy_support import BUILD, CMAKE, SANITIZERS, bare_environment, installed_runtime, run
 from tandem import runtime
 
 WHEELS = sorted((ROOT / "build/wheels").glob("tandem_jit-*.whl"), key=lambda path: path.stat().st_mtime)
@@ -53,7 +53,7 @@ def test_programs_are_built_with_what_the_package_brings(here, tmp_path):
 def test_a_compiler_alone_is_enough(here, tmp_path):
     program = tmp_path / "describe"
     flags = [f"-I{runtime.get_include()}", f"-L{runtime.get_library_dir()}", f"-Wl,-rpath,{runtime.get_library_dir()}"]
-    run("cc", ROOT / "examples/deploy/describe.c", "-o", program, *flags, "-ltandem_runtime")
+    run("cc", ROOT / "examples/deploy/describe.c", "-o", program, *flags, "-ltandem_runtime", *SANITIZERS)
     td.save(td.nn.Linear(4, 3), tmp_path / "m.tdm", (td.ones((2, 4)),))
     assert "tensor weight" in run(program, tmp_path / "m.tdm", env=bare_environment(tmp_path)).stdout
 

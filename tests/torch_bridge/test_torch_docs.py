@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy_support import BUILD, bare_environment, installed_runtime, run
+from deploy_support import BUILD, SANITIZERS, bare_environment, installed_runtime, run
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import tandem as td  # noqa: E402
@@ -50,7 +50,7 @@ def test_the_program_of_the_page(page, tmp_path):
     (tmp_path / "program.cpp").write_text(source, encoding="utf-8")
     installed = installed_runtime(tmp_path)
     library = next(installed.rglob("libtandem_runtime.so")).parent
-    where = ("-I", installed / "include", "-L", library, "-ltandem_runtime", "-o", tmp_path / "program")
+    where = ("-I", installed / "include", "-L", library, "-ltandem_runtime", "-o", tmp_path / "program", *SANITIZERS)
     run("c++", "-std=c++17", tmp_path / "program.cpp", *where)
     environment = {**bare_environment(tmp_path), "LD_LIBRARY_PATH": str(library)}
     shown = run(tmp_path / "program", env=environment, cwd=page).stdout
