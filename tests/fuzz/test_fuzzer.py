@@ -60,7 +60,9 @@ def test_finds_and_shrinks_a_planted_bug(modes: Modes, monkeypatch: pytest.Monke
     wrong = plant(right)
     monkeypatch.setattr(td, operation, lambda x: wrong(x) if td._core.recording() else right(x))
     for seed in range(1000):
-        if f"td.{operation}(" not in modes.generate(seed).source:
+        source = modes.generate(seed).source
+        # Functions of numbers are captured in eager code, too, which is then what is wrong.
+        if f"td.{operation}(" not in source or "td.vectorize" in source:
             continue
         finding, _ = find(modes, seed)
         if finding is not None:
