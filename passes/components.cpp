@@ -181,8 +181,9 @@ class Components : public Rewriter {
       front.pop_back();
       for (const int n : readers_[at(now)]) {
         const Node& reader = source_.nodes[at(n)];
+        if (!is_view(*reader.op) && !computes(reader)) continue;  // a branch may have no results at all
         const ValueId out = reader.outputs[0];
-        if (apart_.contains(out) || !(is_view(*reader.op) || computes(reader)) || !seen.insert(out).second) continue;
+        if (apart_.contains(out) || !seen.insert(out).second) continue;
         if (!(element_count(shape(out)) == count)) return true;
         front.push_back(out);
       }

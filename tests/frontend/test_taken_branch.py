@@ -113,3 +113,16 @@ def test_the_loop_ends_when_it_is_left():
     compiled(tensor(-50.0))
     many = td.stats()["launches"] - before - few
     assert 6 <= few < many < 1000
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_a_sum_along_a_short_axis_that_only_an_empty_branch_reads(dtype):
+    def program(x):
+        if td.mean(x):
+            pass
+        if td.var(x) > 1:
+            pass
+        return x + 1
+
+    x = td.asarray([3, -5]).astype(dtype)
+    assert td.script(program)(x).tolist() == program(x).tolist()
