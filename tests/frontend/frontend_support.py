@@ -24,6 +24,16 @@ def bits(value):
     return value
 
 
+def exact_bits(value):
+    """A value, or a sequence of them, with dtypes and shapes; a Python number is no tensor."""
+    if isinstance(value, (tuple, list)):
+        return [exact_bits(part) for part in value]
+    if not isinstance(value, td.Tensor):
+        return value
+    wide = value.astype(td.float32) if value.dtype == td.bfloat16 else value
+    return value.dtype, value.shape, np.asarray(wide).tobytes()
+
+
 def assert_same(expected, got):
     """The same structure, and the same bits in every tensor."""
     wanted, one = pytree.flatten(expected)

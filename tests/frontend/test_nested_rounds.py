@@ -4,21 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
+from frontend_support import exact_bits as bits
 
 import tandem as td
 
 rng = np.random.default_rng(11)
 TABLE = td.asarray(rng.standard_normal((7, 9)).astype(np.float32))
 ROW = td.asarray(rng.standard_normal(40).astype(np.float32))
-
-
-def bits(value):
-    if isinstance(value, (tuple, list)):
-        return [bits(part) for part in value]
-    if not isinstance(value, td.Tensor):
-        return value
-    wide = value.astype(td.float32) if value.dtype == td.bfloat16 else value
-    return value.dtype, value.shape, np.asarray(wide).tobytes()
 
 
 def loops_of(scripted):

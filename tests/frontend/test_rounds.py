@@ -2,20 +2,12 @@
 
 import numpy as np
 import pytest
+from frontend_support import exact_bits as bits
 
 import tandem as td
 
 rng = np.random.default_rng(3)
 MATRIX = rng.standard_normal((37, 50)).astype(np.float32)
-
-
-def bits(value):
-    if isinstance(value, (tuple, list)):
-        return [bits(part) for part in value]
-    if not isinstance(value, td.Tensor):
-        return value
-    wide = value.astype(td.float32) if value.dtype == td.bfloat16 else value
-    return value.dtype, value.shape, np.asarray(wide).tobytes()
 
 
 def check(function, *arguments, loops=True):
