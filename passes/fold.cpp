@@ -11,11 +11,6 @@ namespace tandem {
 
 namespace {
 
-bool is_full(const OpDef& op) {
-  const auto* structure = std::get_if<Structure>(&op.lower);
-  return structure != nullptr && *structure == Structure::full;
-}
-
 // The number that result 0 of a graph is filled with.
 std::optional<int64_t> result_bits(const Graph& graph) {
   for (const Node& node : graph.nodes)
@@ -24,6 +19,11 @@ std::optional<int64_t> result_bits(const Graph& graph) {
 }
 
 }  // namespace
+
+bool is_full(const OpDef& op) {
+  const auto* structure = std::get_if<Structure>(&op.lower);
+  return structure != nullptr && *structure == Structure::full;
+}
 
 int64_t fill_bits(const Attrs& full) {
   const DType dtype = std::get<DType>(full[2]);

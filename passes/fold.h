@@ -19,6 +19,7 @@ namespace tandem {
 
 Graph fold(const Graph& graph);
 
+bool is_full(const OpDef& op);
 // Bit pattern (as ScalarOp::constant holds it) of the number in a `full`, in its dtype.
 int64_t fill_bits(const Attrs& full);
 // The attribute that stands for exactly these bits; nothing for a NaN with a payload.

@@ -31,7 +31,8 @@ struct Use {
 
 class Fuser {
  public:
-  Fuser(const Graph& graph, std::span<const int64_t> hints) : graph_(graph), hints_(hints) {
+  Fuser(const Graph& graph, std::span<const int64_t> hints)
+      : graph_(graph), hints_(hints), producers_(graph.producers()) {
     fusion_.group_of.assign(graph.nodes.size(), -1);
     fusion_.inlined.assign(graph.nodes.size(), false);
     consumers_.resize(graph.types.size());
@@ -128,7 +129,10 @@ class Fuser {
       return;
     }
     const std::vector<int> groups = groups_of(reads);
-    const bool inlinable = !external && is_pointwise(*me.op) && reads.size() <= kMostReads && me.inputs.size() <= 2;
+    // What joins several values that nobody else reads is stored in their place: one value instead of several.
+    const bool joins = groups.size() > 1 && dear_values(me) > 1;
+    const bool inlinable =
+        !external && !joins && is_pointwise(*me.op) && reads.size() <= kMostReads && me.inputs.size() <= 2;
     if (groups.size() > 1 && inlinable && scalar_cost(*me.op, input_dtype(me)) <= 1) {
       fusion_.inlined[static_cast<size_t>(n)] = true;
       return;
@@ -164,6 +168,22 @@ class Fuser {
     return dtype;
   }
   bool cheap(const Node& n) const { return scalar_cost(*n.op, input_dtype(n)) <= kCheap && n.inputs.size() <= 2; }
+
+  // How many values would be stored for the sake of this node alone, were it evaluated wherever it is read.
+  int dear_values(const Node& n) const {
+    int count = 0;
+    for (const ValueId input : n.inputs) {
+      const int made_by = producers_[static_cast<size_t>(input)];
+      if (made_by < 0 || consumers_[static_cast<size_t>(input)].size() > 1 || is_result_[static_cast<size_t>(input)])
+        continue;
+      const Node& maker = node(made_by);
+      if (is_view(*maker.op) || (is_pointwise(*maker.op) && cheap(maker)))
+        count += dear_values(maker);
+      else if (is_pointwise(*maker.op))
+        ++count;
+    }
+    return count;
+  }
 
   void start_group(int n, const std::vector<ValueId>& stored) {
     const Node& me = node(n);
@@ -419,6 +439,7 @@ class Fuser {
 
   const Graph& graph_;
   std::span<const int64_t> hints_;
+  std::vector<int> producers_;
   Fusion fusion_;
   std::vector<bool> scan_group_;
   std::vector<std::vector<std::pair<int, size_t>>> consumers_;

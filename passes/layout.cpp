@@ -1,6 +1,9 @@
 #include "passes/layout.h"
 
 #include <algorithm>
+#include <unordered_set>
+
+#include "passes/fold.h"
 
 namespace tandem {
 
@@ -51,6 +54,14 @@ class Normalizer {
     return type(value).dtype == dtype ? add("copy", {value}, {}, out) : add("cast", {value}, {dtype}, out);
   }
 
+  // A constant that is to be written to: another one if this has been asked for before, whose memory is then written to
+  // without a copy.
+  ValueId unread_constant(ValueId value) {
+    const int made = producers()[static_cast<size_t>(value)];
+    if (made < 0 || !is_full(*out_.nodes[static_cast<size_t>(made)].op) || written_.insert(value).second) return value;
+    return add("full", {}, Attrs(out_.nodes[static_cast<size_t>(made)].attrs), TensorType(type(value)));
+  }
+
   void visit(const Node& node) {
     loc_ = node.loc;
     std::vector<ValueId> inputs;
@@ -71,6 +82,7 @@ class Normalizer {
         }
         case Structure::view_update: {
           const TensorType& out = in_.type(node.outputs[0]);
+          inputs[0] = unread_constant(inputs[0]);
           inputs[1] = part(inputs[1], out.dtype, attr_as<Dims>(*node.op, node.attrs, "sizes"));
           break;
         }
@@ -160,6 +172,7 @@ class Normalizer {
   const Graph& in_;
   Graph out_;
   std::vector<ValueId> map_;
+  std::unordered_set<ValueId> written_;  // constants that were asked for to be written to
   std::vector<int> made_by_;
   size_t seen_ = 0;
   SourceLoc loc_;

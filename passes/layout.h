@@ -1,8 +1,8 @@
 // Makes explicit what the loop level needs.
 //
-// Effect: operands of `matmul` get one dtype and at least two axes; parts of `concat` and values of `slice_update` and `strided_update`
-// become pointwise copies (in the dtype and shape of their place), so that what computes them is fused with the write;
-// a `reshape` that no strides can express reads from a contiguous copy; inputs of sub-graphs are contiguous.
+// Effect: operands of `matmul` get one dtype and at least two axes; parts of `concat` and values of `slice_update` and
+// `strided_update` become pointwise copies (in the dtype and shape of their place), so that what computes them is fused
+// with the write; each of these updates that is of a constant has a constant of its own, which needs no copy; a `reshape` that no strides can express reads from a contiguous copy; inputs of sub-graphs are contiguous.
 // Precondition: `expand` has run. Guarantee: types of the results are unchanged. Test: tests/passes/test_layout.cpp.
 #pragma once
 #include <optional>

@@ -14,11 +14,6 @@ namespace {
 
 using Dims = std::vector<Dim>;
 
-bool has_structure(const Node& node, Structure wanted) {
-  const auto* structure = std::get_if<Structure>(&node.op->lower);
-  return structure != nullptr && *structure == wanted;
-}
-
 struct Part {
   Dims starts, sizes;
   ValueId value;
@@ -78,7 +73,7 @@ class Joiner : public Rewriter {
   std::optional<Part> part_of(const Node& node) {
     const TensorType& type = source_type(node.outputs[0]);
     const Node* base = maker(mapped(node.inputs[0]));
-    if (!is_floating(type.dtype) || !base || !has_structure(*base, Structure::full) || fill_bits(base->attrs) != 0)
+    if (!is_floating(type.dtype) || !base || !is_full(*base->op) || fill_bits(base->attrs) != 0)
       return std::nullopt;
     const auto& steps = attr_as<Dims>(*node.op, node.attrs, "steps");
     if (!std::all_of(steps.begin(), steps.end(), [](const Dim& step) { return step.is(1); })) return std::nullopt;

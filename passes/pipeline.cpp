@@ -9,6 +9,7 @@
 #include "passes/dce.h"
 #include "passes/expand.h"
 #include "passes/fold.h"
+#include "passes/insets.h"
 #include "passes/parts.h"
 #include "passes/simplify.h"
 
@@ -38,8 +39,15 @@ void verify_after(std::string_view pass, const Graph& graph) {
 
 const std::vector<GraphPass>& graph_passes() {
   static const std::vector<GraphPass> passes = {
-      {"expand", expand},         {"fold", fold},   {"simplify", simplify}, {"reassociate", reassociate, true},
-      {"components", components}, {"parts", parts}, {"cse", cse},           {"dce", dce},
+      {"expand", expand},
+      {"fold", fold},
+      {"simplify", simplify},
+      {"reassociate", reassociate, true},
+      {"components", components},
+      {"parts", parts},
+      {"insets", insets},
+      {"cse", cse},
+      {"dce", dce},
       {"checks", checks},
   };
   return passes;

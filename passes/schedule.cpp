@@ -158,6 +158,12 @@ class Scheduler {
     return found;
   }
 
+  // Whether vectors along the axis are put together of elements that lie apart, for every point.
+  bool is_picked(const NestAccess& access, int axis) const {
+    if (access.slot < 0 || access.strides[static_cast<size_t>(axis)].is(0) || access.reads_vectors(axis)) return false;
+    return std::ranges::any_of(inner_, [&](int inner) { return !access.strides[static_cast<size_t>(inner)].is(0); });
+  }
+
   // Vectors run over an outer axis where memory is contiguous along that axis rather than along the inner one. Along
   // rows that are not short, what is done once per row (the update of a parameter after the sum that is its gradient,
   // say) only decides between equals.
@@ -167,8 +173,13 @@ class Scheduler {
     const int weight = hint(extent(inner_.back())) < kShortRow ? 1 : static_cast<int>(nest_.accesses.size()) + 1;
     const auto score = [&](int axis) {
       int count = 0;
-      for (size_t k = 0; k < nest_.accesses.size(); ++k)
-        if (nest_.accesses[k].slot >= 0 && nest_.accesses[k].reads_vectors(axis)) count += inside[k] ? weight : 1;
+      for (size_t k = 0; k < nest_.accesses.size(); ++k) {
+        const NestAccess& access = nest_.accesses[k];
+        if (access.slot >= 0 && access.reads_vectors(axis))
+          count += inside[k] ? weight : 1;
+        else if (inside[k] && is_picked(access, axis))
+          count -= weight;
+      }
       return count;
     };
     const int row = nest_.is_scan && score(inner_.back()) > 0 ? 0 : score(inner_.back());
@@ -191,12 +202,7 @@ class Scheduler {
     const auto gathers = [&](int axis) {
       for (size_t k = 0; k < nest_.accesses.size(); ++k) {
         const NestAccess& access = nest_.accesses[k];
-        if (!inside[k] || access.slot < 0) continue;
-        const Dim& stride = access.strides[static_cast<size_t>(axis)];
-        const bool apart = !stride.is(0) && !access.reads_vectors(axis);
-        const bool once = std::all_of(inner_.begin(), inner_.end(),
-                                      [&](int inner) { return access.strides[static_cast<size_t>(inner)].is(0); });
-        if (!access.gathers.empty() || (apart && !once)) return true;
+        if (inside[k] && access.slot >= 0 && (!access.gathers.empty() || is_picked(access, axis))) return true;
       }
       return false;
     };

@@ -22,7 +22,8 @@ constexpr int64_t kArranged = 64 << 10;  // elements of the left-hand side: they
 constexpr int64_t kGrouped = 64 << 10;   // elements of panels that each tile meets before the next one does
 constexpr int64_t kBlock = 64 << 10;     // elements of whole rows of the result: they stay there, too
 constexpr int64_t kAsItLies = 8 << 10;   // elements of a right-hand matrix that stays in the first-level cache
-constexpr int64_t kTaskColumns = 256;    // at least
+constexpr int64_t kTaskColumns = 256;    // at least, unless some threads would have no task
+constexpr int64_t kFewColumns = 64;      // at least
 constexpr int64_t kTasks = 3;            // at least, for each thread
 constexpr int64_t kSums = 128 << 10;     // elements of the sums of a task: they stay there, too
 constexpr int64_t kWidened = kDepth;     // 16-bit floats that become float32 at once
@@ -109,13 +110,14 @@ class Product {
     int64_t rows = ceil_div(all_rows_, most_rows_), columns = 1;
     const auto narrow = [&](int64_t least) { return whole_rows_ || run_ / (2 * columns) * parts_ * kPanel < least; };
     while (rows * columns < wanted) {
-      if (!narrow(passes_ ? kTaskColumns : 2 * kTaskColumns))
+      const int64_t least = rows * columns < threads ? kFewColumns : kTaskColumns;
+      if (!narrow(passes_ ? least : 2 * kTaskColumns))
         columns *= 2;
       else if (passes_)
         break;
       else if (all_rows_ / (2 * rows) >= 2 * PanelTiles::kMostPlaces)
         rows *= 2;
-      else if (!narrow(kTaskColumns))
+      else if (!narrow(least))
         columns *= 2;
       else
         break;

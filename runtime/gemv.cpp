@@ -18,6 +18,7 @@ constexpr int64_t kColumns = 1024;             // of the result, which stay in t
 constexpr int64_t kLaneColumns = 512;          // of it, if there are as many for every lane
 constexpr int64_t kTurned = 2048;              // elements of a part of the matrix that is turned first: as well
 constexpr int64_t kTurnedColumns = 32;         // of it
+constexpr int64_t kShort = 16;                 // elements of a column that is worth turning
 constexpr int64_t kCopied = 4096;              // elements of a part of the matrix that is copied first
 constexpr int64_t kTaskColumns = 128;          // of a thread, at least
 constexpr double kNsPerByte = 0.03;            // roughly: decides only when threads are worth it
@@ -41,6 +42,10 @@ class Gemv {
     const bool along_columns = std::abs(args_.b_row) <= std::abs(args_.b_col);
     if (!along_columns) {
       for_columns([this](int64_t batch, int64_t begin, int64_t end) { lanes_of_rows(batch, begin, end); });
+      return;
+    }
+    if (args_.k <= kShort) {
+      for_columns([this](int64_t batch, int64_t begin, int64_t end) { lanes_of_short_columns(batch, begin, end); });
       return;
     }
     if (args_.a_col == 1) {
@@ -136,6 +141,23 @@ class Gemv {
       for (int64_t lane = 0; lane < std::min<int64_t>(kLanes, args_.k); ++lane)
         add_lane(columns, (args_.k - lane - 1) / kLanes + 1, vector + lane * args_.a_col, matrix + lane * args_.b_row,
                  lanes + lane * columns);
+      loops_.combine_rows(columns, lanes, columns, out(batch) + j);
+    }
+  }
+
+  // Columns of less than a round of lanes or little more, turned into rows of few lanes.
+  void lanes_of_short_columns(int64_t batch, int64_t begin, int64_t end) const {
+    alignas(64) T turned[kTurned], lanes[kLanes * kTurned / kShort];
+    const int64_t most = kTurned / kShort;
+    for (int64_t j = begin; j < end; j += most) {
+      const int64_t columns = std::min(most, end - j);
+      const T *vector = a(batch), *matrix = b(batch) + j * args_.b_col;
+      copy_turned(reinterpret_cast<const Bits*>(matrix), args_.b_row, args_.b_col, reinterpret_cast<Bits*>(turned),
+                  columns, args_.k, columns);
+      std::fill_n(lanes, kLanes * columns, T{});
+      for (int64_t lane = 0; lane < std::min<int64_t>(kLanes, args_.k); ++lane)
+        loops_.add_rows(columns, (args_.k - lane - 1) / kLanes + 1, vector + lane * args_.a_col, kLanes * args_.a_col,
+                        turned + lane * columns, kLanes * columns, lanes + lane * columns);
       loops_.combine_rows(columns, lanes, columns, out(batch) + j);
     }
   }

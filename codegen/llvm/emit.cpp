@@ -246,28 +246,39 @@ void Emitter::column_tile(int tiles) {
     stages(tile);
     return;
   }
+  const Value whole = t_.fresh("tile"), few = t_.fresh("columns"), done = t_.fresh("done");
   if (target_.masked) {
-    shape_ = tile;
-    set_masks(count);
-    if (std::any_of(k_.accesses.begin(), k_.accesses.end(), [axis](const Access& access) {
-          return axis < access.strides.size() && access.strides[axis].is(2);
-        }))
-      find_half_masks();
-    stages(shape_);
-    half_masks_.clear();
+    t_.branch(t_.def("icmp sgt i64 {}, {}", count, kVectorWidth), whole, few);
+    t_.begin_block(whole);
+    masked_tile(tile, count);
+    t_.jump(done);
+    t_.begin_block(few);
+    masked_tile(Shape{kVectorWidth, 1, {}, {}}, count);
+    t_.jump(done);
+    t_.begin_block(done);
     return;
   }
   // Without masks an incomplete tile is done column by column.
   const Value full = t_.def("icmp eq i64 {}, {}", count, kColumnTile);
-  const Value vectors = t_.fresh("tile"), columns = t_.fresh("columns"), done = t_.fresh("done");
-  t_.branch(full, vectors, columns);
-  t_.begin_block(vectors);
+  t_.branch(full, whole, few);
+  t_.begin_block(whole);
   stages(tile);
   t_.jump(done);
-  t_.begin_block(columns);
+  t_.begin_block(few);
   column_rounds(start, "0", count, Shape{});
   t_.jump(done);
   t_.begin_block(done);
+}
+
+void Emitter::masked_tile(const Shape& shape, const Value& count) {
+  const auto axis = static_cast<size_t>(k_.vector_axis);
+  shape_ = shape;
+  set_masks(count);
+  if (std::any_of(k_.accesses.begin(), k_.accesses.end(),
+                  [axis](const Access& access) { return axis < access.strides.size() && access.strides[axis].is(2); }))
+    find_half_masks();
+  stages(shape_);
+  half_masks_.clear();
 }
 
 // Whether a tile is of rows that are far apart, which a scan walks side by side: it would wait for its own last step.

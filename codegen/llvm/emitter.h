@@ -88,6 +88,7 @@ class Emitter {
   bool tiles_side_by_side() const;
   Value wide_or_one(const std::vector<Value>& index, const Value& left);
   void column_tile(int tiles);
+  void masked_tile(const Shape& shape, const Value& count);
   bool rows_side_by_side() const;
   Value column_rounds(const Value& start, const Value& from, const Value& count, const Shape& shape);
   void stages(const Shape& shape);

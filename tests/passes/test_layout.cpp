@@ -205,3 +205,21 @@ TEST_CASE("layout: views are resolved to what is stored") {
   CHECK(nearer->root == graph.nodes[0].outputs[0]);
   CHECK(nearer->layout.strides == Shape{1, 3});
 }
+
+TEST_CASE("layout: every update of a constant has one of its own") {
+  check_pass(normalize_layout, R"(graph @f(%x: f32[2], %y: f32[2]) -> f32[4], f32[4] {
+    %0 = full shape=[4] fill_value=0.0 : f32[4]
+    %1 = slice_update %0, %x starts=[0] sizes=[2] steps=[1] : f32[4]
+    %2 = slice_update %0, %y starts=[1] sizes=[2] steps=[1] : f32[4]
+    return %1, %2
+  })",
+             R"(graph @f(%x: f32[2], %y: f32[2]) -> f32[4], f32[4] {
+    %0 = full shape=[4] fill_value=0.0 : f32[4]
+    %1 = copy %x : f32[2]
+    %2 = slice_update %0, %1 starts=[0] sizes=[2] steps=[1] : f32[4]
+    %3 = full shape=[4] fill_value=0.0 : f32[4]
+    %4 = copy %y : f32[2]
+    %5 = slice_update %3, %4 starts=[1] sizes=[2] steps=[1] : f32[4]
+    return %2, %5
+  })");
+}

@@ -454,3 +454,11 @@ def test_recurrent_layers(kind, train):
             y[0].square().mean().backward()
         for mine, theirs in zip(other.parameters(), layer.parameters()):
             torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_stages_of_the_programs_are_dumped(tmp_path, monkeypatch):
+    monkeypatch.setenv("TANDEM_DUMP_DIR", str(tmp_path))
+    net = torch.compile(nn.Linear(3, 2), backend="tandem")
+    net(torch.ones(4, 3)).sum().backward()
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["backward.2", "forward.1"]
+    assert all((folder / "00-captured.txt").exists() for folder in tmp_path.iterdir())

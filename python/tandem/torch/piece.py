@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from tandem import _core
+from tandem import _core, dump
 from tandem.scripting import context, regions
 from tandem.torch import counters, sizes
 from tandem.torch.dtypes import FROM_TORCH
@@ -255,6 +255,7 @@ class Piece:
         self.programs.insert(0, program)
         del self.programs[self.MOST :]
         counters.counts["programs"] += 1
+        dump.executable(self.name, counters.counts["programs"], program.executable)
         counters.counts["kernels"] += len(program.executable.kernels())
         counters.seconds["compile"] += time.perf_counter() - start
         counters.log.debug("%s: %d nodes in %.1f ms", self.name, len(self.nodes), (time.perf_counter() - start) * 1e3)
