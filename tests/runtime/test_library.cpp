@@ -325,8 +325,8 @@ TEST_CASE("a product of the library does not depend on the number of threads") {
     std::vector<int64_t> batch;
   };
   // Cut along rows, along columns, along the batch, with remainders.
-  for (const auto& [m, n, k, batch] :
-       {Sizes{333, 200, 300, {}}, Sizes{20, 1111, 400, {}}, Sizes{70, 60, 50, {37}}, Sizes{160, 130, 700, {3, 2}}}) {
+  for (const auto& [m, n, k, batch] : {Sizes{333, 200, 300, {}}, Sizes{20, 1111, 400, {}}, Sizes{64, 250, 300, {}},
+                                       Sizes{70, 60, 50, {37}}, Sizes{160, 130, 700, {3, 2}}}) {
     Problem problem(DType::f32, m, n, k, batch, random, false);
     std::vector<char> first;
     for (const int threads : {1, 2, 3}) {
@@ -356,7 +356,7 @@ TEST_CASE("our own product does not depend on the number of threads") {
 TEST_CASE("products with a vector have defined bits, for any size, layout and number of threads") {
   std::mt19937 random(8);
   const int before = num_threads();
-  const int64_t columns[] = {1, 7, 64, 65, 200, 1030, 2100}, depths[] = {1, 7, 8, 31, 300, 700};
+  const int64_t columns[] = {1, 7, 64, 65, 200, 1030, 2100}, depths[] = {1, 7, 8, 16, 17, 31, 300, 700};
   for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::i64}) {
     for (int trial = 0; trial < 40; ++trial) {
       std::vector<int64_t> batch;

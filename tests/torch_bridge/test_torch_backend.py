@@ -325,6 +325,40 @@ def test_complex_and_data_dependent_operations_still_work():
     compiled_equals(lambda x: x * 2 if x.sum().item() > 0 else x - 1, torch.randn(8))
 
 
+class Plain(torch.Tensor):
+    pass
+
+
+class Overriding(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+@pytest.mark.parametrize("kind", [Plain, Overriding])
+def test_subclasses(kind):
+    x = torch.randn(5)
+    found = torch.compile(lambda v: torch.sin(v) * 2 + 1, backend="tandem")(x.as_subclass(kind))
+    torch.testing.assert_close(found.as_subclass(torch.Tensor), torch.sin(x) * 2 + 1)
+    assert td.torch.stats()["fallback_ops"] == {}
+
+
+def test_layouts_that_torch_keeps_to_itself():
+    x = torch.randn(4, 4)
+    compiled_equals(lambda a, b: torch.sparse.mm(a, b) + 1, x.to_sparse(), x)
+    compiled_equals(lambda a, b: a @ b + 1, x.to_sparse_csr(), x)
+    compiled_equals(lambda q: q.dequantize() * 2, torch.quantize_per_tensor(x, 0.1, 0, torch.quint8))
+
+
+def test_hooks_of_tensors():
+    seen = []
+    x = torch.randn(4, requires_grad=True)
+    x.register_hook(lambda g: seen.append(g) or g * 10)
+    torch.compile(lambda v: (v * 2).sin().sum(), backend="tandem")(x).backward()
+    assert len(seen) == 1
+    torch.testing.assert_close(x.grad, 20 * torch.cos(2 * x.detach()))
+
+
 def test_hooks_and_double_backward():
     layer = nn.Linear(3, 3)
     seen = []

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch.fx import Node
+from torch.utils._python_dispatch import _disable_current_modes
 
 from tandem import _core, dump
 from tandem.scripting import context, regions
@@ -181,6 +182,12 @@ def sizes_hint(n: Any) -> int:
     return n if isinstance(n, int) else n.node.hint if n.node.hint is not None else 2
 
 
+def plain(x: torch.Tensor) -> torch.Tensor:
+    """Return the same memory as a torch.Tensor without a gradient, also that of a subclass that overrides functions."""
+    with _disable_current_modes(), torch._C.DisableTorchFunctionSubclass():
+        return x.detach()
+
+
 def _run(run: Interpreter, node: Node) -> None:
     try:
         run.run(node)
@@ -263,7 +270,7 @@ class Piece:
 
     def _capture(self, args: list[Any]) -> Any:
         recorder = _core.Capture(self.name, fast=self.fast)
-        frozen = {i: (args[i], args[i].detach()) for i, node in enumerate(self.inputs) if self._stays(node, args[i])}
+        frozen = {i: (args[i], plain(args[i])) for i, node in enumerate(self.inputs) if self._stays(node, args[i])}
         run = Interpreter({})
         fixed = self._constants(run, {self.inputs[i]: alias for i, (_, alias) in frozen.items()})
         outer, stack = context.enter(context.Capture(self.name, False)), regions.swap([])
@@ -318,7 +325,7 @@ class Piece:
                 continue
             arguments[i] = -1
             dynamic = [not isinstance(n, int) for n in meta.shape]
-            run.env[node] = recorder.input(_core.from_dlpack(args[i].detach()), dynamic, node.name)
+            run.env[node] = recorder.input(_core.from_dlpack(plain(args[i])), dynamic, node.name)
         for symbol, (i, axis) in self.places.items():
             if axis is not None:
                 symbols[symbol] = run.env[self.inputs[i]].shape[axis]
