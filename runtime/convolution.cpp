@@ -160,6 +160,7 @@ void convolve(const ConvolutionArgs& args) {
   const int64_t bytes = computed_bytes(args);
   if (bytes == 0) return;
   const double steps = args.steps();
+  if (steps > 0 && convolve_depthwise(args)) return;
   if (steps >= kWorthACall && (convolve_direct(args) || dnnl_convolve(args))) return;
   if (steps > 0) return convolve_columns(args);
   std::memset(computed_data(args), 0, static_cast<size_t>(bytes));

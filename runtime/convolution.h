@@ -48,13 +48,17 @@ struct RoutineArray;
 ConvolutionArgs convolution_of(const RoutineArgs& call, const RoutineArray& source, const RoutineArray& weights,
                                const RoutineArray& result);
 
-// The result in float32 is computed by our own loops (one group, one or two axes); what else there is in float32 and
+// Groups of few channels, and the result in float32 of one group, are computed by our own loops (one or two axes); what else there is in float32 and
 // bfloat16 by oneDNN where there is one and the problem is worth a call; everything else through columns and our own
 // product (gemm.h). Results do not depend on the number of threads.
 void convolve(const ConvolutionArgs& args);
 
 // Result in float32 of one group along one or two axes, with the bits of columns. False where there is no loop for it.
 bool convolve_direct(const ConvolutionArgs& args, Isa isa = best_isa());
+
+// Many groups of few channels, in float32 and float64, with a stride of one along one or two axes. False where there is no
+// loop for it.
+bool convolve_depthwise(const ConvolutionArgs& args, Isa isa = best_isa());
 
 // By columns: the elements each place of the window sees, some places of the result at a time, times a matrix of
 // weights. The memory of a thread's columns is bounded. 16-bit floats are summed in f32 and rounded once.
