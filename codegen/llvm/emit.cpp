@@ -13,7 +13,8 @@ constexpr int kRowsAtOnce = 8;  // of a scan: additions that do not wait for one
 // Tiles of columns side by side, where rows come from memory: pieces of a row that are longer than 256 bytes are read
 // faster. Their lanes still fit a core's first cache.
 constexpr int kTilesAtOnce = 4;
-constexpr size_t kLight = 6;  // nodes of such stages
+constexpr int64_t kFewColumns = kColumnTile / 2;  // one vector after the other, rather than a tile that is mostly idle
+constexpr size_t kLight = 6;                      // nodes of such stages
 
 }  // namespace
 
@@ -248,24 +249,30 @@ void Emitter::column_tile(int tiles) {
   }
   const Value whole = t_.fresh("tile"), few = t_.fresh("columns"), done = t_.fresh("done");
   if (target_.masked) {
-    t_.branch(t_.def("icmp sgt i64 {}, {}", count, kVectorWidth), whole, few);
+    t_.branch(t_.def("icmp sgt i64 {}, {}", count, kFewColumns), whole, few);
     t_.begin_block(whole);
     masked_tile(tile, count);
     t_.jump(done);
     t_.begin_block(few);
-    masked_tile(Shape{kVectorWidth, 1, {}, {}}, count);
+    Loop loop(t_, {{"i64", "0"}});
+    loop.enter(t_.def("icmp slt i64 {}, {}", loop[0], count));
+    index_[axis] = plus(start, loop[0]);
+    masked_tile(Shape{kVectorWidth, 1, {}, {}}, t_.def("sub i64 {}, {}", count, loop[0]));
+    loop.close({t_.def("add i64 {}, {}", loop[0], kVectorWidth)});
     t_.jump(done);
     t_.begin_block(done);
     return;
   }
-  // Without masks an incomplete tile is done column by column.
+  // Without masks an incomplete tile is done by single vectors, and what they leave column by column.
   const Value full = t_.def("icmp eq i64 {}, {}", count, kColumnTile);
   t_.branch(full, whole, few);
   t_.begin_block(whole);
   stages(tile);
   t_.jump(done);
   t_.begin_block(few);
-  column_rounds(start, "0", count, Shape{});
+  Value done_columns = "0";
+  for (const int width : {kVectorWidth, 4, 1})
+    done_columns = column_rounds(start, done_columns, count, Shape{width, 1, {}, {}});
   t_.jump(done);
   t_.begin_block(done);
 }

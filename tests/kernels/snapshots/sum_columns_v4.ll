@@ -4,9 +4,9 @@ entry:
   %lanes33 = alloca [2048 x float], align 64
   %stack34 = alloca [3072 x float], align 64
   %blocks35 = alloca [1 x i64], align 64
-  %lanes350 = alloca [512 x float], align 64
-  %stack351 = alloca [768 x float], align 64
-  %blocks352 = alloca [1 x i64], align 64
+  %lanes357 = alloca [512 x float], align 64
+  %stack358 = alloca [768 x float], align 64
+  %blocks359 = alloca [1 x i64], align 64
   %s0.p = getelementptr i64, ptr %vals, i64 0
   %s0 = load i64, ptr %s0.p
   %s1.p = getelementptr i64, ptr %vals, i64 1
@@ -24,14 +24,14 @@ entry:
   %v7 = ashr i64 %v6, 6
   br label %head8
 head8:
-  %p10 = phi i64 [ %begin, %entry ], [ %v525, %done18 ]
+  %p10 = phi i64 [ %begin, %entry ], [ %v533, %done18 ]
   %v11 = icmp slt i64 %p10, %end
   br i1 %v11, label %body12, label %exit9
 body12:
   %v13 = shl i64 %p10, 6
   %v14 = sub i64 %s0, %v13
   %v15 = call i64 @llvm.smin.i64(i64 %v14, i64 64)
-  %v19 = icmp sgt i64 %v15, 16
+  %v19 = icmp sgt i64 %v15, 32
   br i1 %v19, label %tile16, label %columns17
 tile16:
   %v20 = trunc i64 %v15 to i32
@@ -442,241 +442,252 @@ end31:
   call void @llvm.masked.store.v16f32.p0(<16 x float> %v338, ptr %v342, i32 4, <16 x i1> %v26)
   br label %done18
 columns17:
-  %v343 = trunc i64 %v15 to i32
-  %v344 = insertelement <16 x i32> poison, i32 %v343, i32 0
-  %v345 = shufflevector <16 x i32> %v344, <16 x i32> poison, <16 x i32> zeroinitializer
-  %v346 = icmp ult <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v345
+  br label %head343
+head343:
+  %p345 = phi i64 [ 0, %columns17 ], [ %v532, %end355 ]
+  %v346 = icmp slt i64 %p345, %v15
+  br i1 %v346, label %body347, label %exit344
+body347:
+  %v348 = add i64 %v13, %p345
+  %v349 = sub i64 %v15, %p345
+  %v350 = trunc i64 %v349 to i32
+  %v351 = insertelement <16 x i32> poison, i32 %v350, i32 0
+  %v352 = shufflevector <16 x i32> %v351, <16 x i32> poison, <16 x i32> zeroinitializer
+  %v353 = icmp ult <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %v352
   store <16 x float> splat (float 0x0000000000000000), ptr %result5, align 4
-  %v347 = icmp sgt i64 %s1, 0
-  br i1 %v347, label %then349, label %end348
-then349:
-  store i64 0, ptr %blocks352
-  %v353 = sub i64 %s1, 0
-  %v354 = call i64 @llvm.smin.i64(i64 %v353, i64 32)
-  br label %head355
-head355:
-  %p357 = phi i64 [ 0, %then349 ], [ %v362, %body359 ]
-  %v358 = icmp slt i64 %p357, %v354
-  br i1 %v358, label %body359, label %exit356
-body359:
-  %v360 = mul i64 %p357, 16
-  %v361 = getelementptr float, ptr %lanes350, i64 %v360
-  store <16 x float> splat (float 0x0000000000000000), ptr %v361, align 4
-  %v362 = add i64 %p357, 1
-  br label %head355
-exit356:
-  %v363 = add i64 %s2, %v13
-  %v364 = getelementptr float, ptr %v1, i64 %v363
-  br label %head365
-head365:
-  %p367 = phi i64 [ 0, %exit356 ], [ %v443, %end383 ]
-  %v368 = icmp slt i64 %p367, %s1
-  br i1 %v368, label %body369, label %exit366
-body369:
-  %v370 = mul i64 %s3, %p367
-  %v371 = getelementptr float, ptr %v364, i64 %v370
-  %v372 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr %v371, i32 4, <16 x i1> %v346, <16 x float> zeroinitializer)
-  %v373 = and i64 %p367, 31
-  %v374 = mul i64 %v373, 16
-  %v375 = getelementptr float, ptr %lanes350, i64 %v374
-  %v376 = load <16 x float>, ptr %v375, align 4
-  %v377 = fadd <16 x float> %v376, %v372
-  %v378 = mul i64 %v373, 16
-  %v379 = getelementptr float, ptr %lanes350, i64 %v378
-  store <16 x float> %v377, ptr %v379, align 4
-  %v380 = add i64 %p367, 1
-  %v381 = urem i64 %v380, 4096
-  %v382 = icmp eq i64 %v381, 0
-  br i1 %v382, label %then384, label %end383
-then384:
-  %v385 = sub i64 %v380, 4096
-  %v386 = call i64 @llvm.smin.i64(i64 4096, i64 32)
-  br label %head387
-head387:
-  %p389 = phi i64 [ 16, %then384 ], [ %v410, %exit395 ]
-  %p390 = phi i64 [ %v386, %then384 ], [ %v411, %exit395 ]
-  %v391 = icmp sgt i64 %p389, 0
-  br i1 %v391, label %body392, label %exit388
-body392:
-  %v393 = sub i64 %p390, %p389
+  %v354 = icmp sgt i64 %s1, 0
+  br i1 %v354, label %then356, label %end355
+then356:
+  store i64 0, ptr %blocks359
+  %v360 = sub i64 %s1, 0
+  %v361 = call i64 @llvm.smin.i64(i64 %v360, i64 32)
+  br label %head362
+head362:
+  %p364 = phi i64 [ 0, %then356 ], [ %v369, %body366 ]
+  %v365 = icmp slt i64 %p364, %v361
+  br i1 %v365, label %body366, label %exit363
+body366:
+  %v367 = mul i64 %p364, 16
+  %v368 = getelementptr float, ptr %lanes357, i64 %v367
+  store <16 x float> splat (float 0x0000000000000000), ptr %v368, align 4
+  %v369 = add i64 %p364, 1
+  br label %head362
+exit363:
+  %v370 = add i64 %s2, %v348
+  %v371 = getelementptr float, ptr %v1, i64 %v370
+  br label %head372
+head372:
+  %p374 = phi i64 [ 0, %exit363 ], [ %v450, %end390 ]
+  %v375 = icmp slt i64 %p374, %s1
+  br i1 %v375, label %body376, label %exit373
+body376:
+  %v377 = mul i64 %s3, %p374
+  %v378 = getelementptr float, ptr %v371, i64 %v377
+  %v379 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr %v378, i32 4, <16 x i1> %v353, <16 x float> zeroinitializer)
+  %v380 = and i64 %p374, 31
+  %v381 = mul i64 %v380, 16
+  %v382 = getelementptr float, ptr %lanes357, i64 %v381
+  %v383 = load <16 x float>, ptr %v382, align 4
+  %v384 = fadd <16 x float> %v383, %v379
+  %v385 = mul i64 %v380, 16
+  %v386 = getelementptr float, ptr %lanes357, i64 %v385
+  store <16 x float> %v384, ptr %v386, align 4
+  %v387 = add i64 %p374, 1
+  %v388 = urem i64 %v387, 4096
+  %v389 = icmp eq i64 %v388, 0
+  br i1 %v389, label %then391, label %end390
+then391:
+  %v392 = sub i64 %v387, 4096
+  %v393 = call i64 @llvm.smin.i64(i64 4096, i64 32)
   br label %head394
 head394:
-  %p396 = phi i64 [ 0, %body392 ], [ %v409, %body398 ]
-  %v397 = icmp slt i64 %p396, %v393
-  br i1 %v397, label %body398, label %exit395
-body398:
-  %v399 = add i64 %p396, %p389
-  %v400 = mul i64 %p396, 16
-  %v401 = getelementptr float, ptr %lanes350, i64 %v400
-  %v402 = load <16 x float>, ptr %v401, align 4
-  %v403 = mul i64 %v399, 16
-  %v404 = getelementptr float, ptr %lanes350, i64 %v403
-  %v405 = load <16 x float>, ptr %v404, align 4
-  %v406 = fadd <16 x float> %v402, %v405
-  %v407 = mul i64 %p396, 16
-  %v408 = getelementptr float, ptr %lanes350, i64 %v407
-  store <16 x float> %v406, ptr %v408, align 4
-  %v409 = add i64 %p396, 1
+  %p396 = phi i64 [ 16, %then391 ], [ %v417, %exit402 ]
+  %p397 = phi i64 [ %v393, %then391 ], [ %v418, %exit402 ]
+  %v398 = icmp sgt i64 %p396, 0
+  br i1 %v398, label %body399, label %exit395
+body399:
+  %v400 = sub i64 %p397, %p396
+  br label %head401
+head401:
+  %p403 = phi i64 [ 0, %body399 ], [ %v416, %body405 ]
+  %v404 = icmp slt i64 %p403, %v400
+  br i1 %v404, label %body405, label %exit402
+body405:
+  %v406 = add i64 %p403, %p396
+  %v407 = mul i64 %p403, 16
+  %v408 = getelementptr float, ptr %lanes357, i64 %v407
+  %v409 = load <16 x float>, ptr %v408, align 4
+  %v410 = mul i64 %v406, 16
+  %v411 = getelementptr float, ptr %lanes357, i64 %v410
+  %v412 = load <16 x float>, ptr %v411, align 4
+  %v413 = fadd <16 x float> %v409, %v412
+  %v414 = mul i64 %p403, 16
+  %v415 = getelementptr float, ptr %lanes357, i64 %v414
+  store <16 x float> %v413, ptr %v415, align 4
+  %v416 = add i64 %p403, 1
+  br label %head401
+exit402:
+  %v417 = lshr i64 %p396, 1
+  %v418 = call i64 @llvm.smin.i64(i64 %p397, i64 %p396)
   br label %head394
 exit395:
-  %v410 = lshr i64 %p389, 1
-  %v411 = call i64 @llvm.smin.i64(i64 %p390, i64 %p389)
-  br label %head387
-exit388:
-  %v412 = load <16 x float>, ptr %lanes350, align 4
-  %v413 = load i64, ptr %blocks352
-  %v414 = call i64 @llvm.ctpop.i64(i64 %v413)
-  br label %head415
-head415:
-  %p417 = phi i64 [ %v413, %exit388 ], [ %v427, %body421 ]
-  %p418 = phi i64 [ %v414, %exit388 ], [ %v422, %body421 ]
-  %p419 = phi <16 x float> [ %v412, %exit388 ], [ %v426, %body421 ]
-  %v420 = trunc i64 %p417 to i1
-  br i1 %v420, label %body421, label %exit416
-body421:
-  %v422 = add i64 %p418, -1
-  %v423 = mul i64 %v422, 16
-  %v424 = getelementptr float, ptr %stack351, i64 %v423
-  %v425 = load <16 x float>, ptr %v424, align 4
-  %v426 = fadd <16 x float> %v425, %p419
-  %v427 = lshr i64 %p417, 1
-  br label %head415
-exit416:
-  %v428 = mul i64 %p418, 16
-  %v429 = getelementptr float, ptr %stack351, i64 %v428
-  store <16 x float> %p419, ptr %v429, align 4
-  %v430 = add i64 %v413, 1
-  store i64 %v430, ptr %blocks352
-  %v431 = add i64 %v385, 4096
-  %v432 = sub i64 %s1, %v431
-  %v433 = call i64 @llvm.smin.i64(i64 %v432, i64 32)
-  br label %head434
-head434:
-  %p436 = phi i64 [ 0, %exit416 ], [ %v442, %body438 ]
-  %v437 = icmp slt i64 %p436, %v433
-  br i1 %v437, label %body438, label %exit435
-body438:
-  %v439 = add i64 %v431, %p436
-  %v440 = mul i64 %p436, 16
-  %v441 = getelementptr float, ptr %lanes350, i64 %v440
-  store <16 x float> splat (float 0x0000000000000000), ptr %v441, align 4
-  %v442 = add i64 %p436, 1
-  br label %head434
-exit435:
-  br label %end383
-end383:
-  %v443 = add i64 %p367, 1
-  br label %head365
-exit366:
-  %v444 = urem i64 %s1, 4096
-  %v445 = icmp ne i64 %v444, 0
-  br i1 %v445, label %then447, label %end446
-then447:
-  %v448 = sub i64 %s1, %v444
-  %v449 = call i64 @llvm.smin.i64(i64 %v444, i64 32)
-  br label %head450
-head450:
-  %p452 = phi i64 [ 16, %then447 ], [ %v473, %exit458 ]
-  %p453 = phi i64 [ %v449, %then447 ], [ %v474, %exit458 ]
-  %v454 = icmp sgt i64 %p452, 0
-  br i1 %v454, label %body455, label %exit451
-body455:
-  %v456 = sub i64 %p453, %p452
+  %v419 = load <16 x float>, ptr %lanes357, align 4
+  %v420 = load i64, ptr %blocks359
+  %v421 = call i64 @llvm.ctpop.i64(i64 %v420)
+  br label %head422
+head422:
+  %p424 = phi i64 [ %v420, %exit395 ], [ %v434, %body428 ]
+  %p425 = phi i64 [ %v421, %exit395 ], [ %v429, %body428 ]
+  %p426 = phi <16 x float> [ %v419, %exit395 ], [ %v433, %body428 ]
+  %v427 = trunc i64 %p424 to i1
+  br i1 %v427, label %body428, label %exit423
+body428:
+  %v429 = add i64 %p425, -1
+  %v430 = mul i64 %v429, 16
+  %v431 = getelementptr float, ptr %stack358, i64 %v430
+  %v432 = load <16 x float>, ptr %v431, align 4
+  %v433 = fadd <16 x float> %v432, %p426
+  %v434 = lshr i64 %p424, 1
+  br label %head422
+exit423:
+  %v435 = mul i64 %p425, 16
+  %v436 = getelementptr float, ptr %stack358, i64 %v435
+  store <16 x float> %p426, ptr %v436, align 4
+  %v437 = add i64 %v420, 1
+  store i64 %v437, ptr %blocks359
+  %v438 = add i64 %v392, 4096
+  %v439 = sub i64 %s1, %v438
+  %v440 = call i64 @llvm.smin.i64(i64 %v439, i64 32)
+  br label %head441
+head441:
+  %p443 = phi i64 [ 0, %exit423 ], [ %v449, %body445 ]
+  %v444 = icmp slt i64 %p443, %v440
+  br i1 %v444, label %body445, label %exit442
+body445:
+  %v446 = add i64 %v438, %p443
+  %v447 = mul i64 %p443, 16
+  %v448 = getelementptr float, ptr %lanes357, i64 %v447
+  store <16 x float> splat (float 0x0000000000000000), ptr %v448, align 4
+  %v449 = add i64 %p443, 1
+  br label %head441
+exit442:
+  br label %end390
+end390:
+  %v450 = add i64 %p374, 1
+  br label %head372
+exit373:
+  %v451 = urem i64 %s1, 4096
+  %v452 = icmp ne i64 %v451, 0
+  br i1 %v452, label %then454, label %end453
+then454:
+  %v455 = sub i64 %s1, %v451
+  %v456 = call i64 @llvm.smin.i64(i64 %v451, i64 32)
   br label %head457
 head457:
-  %p459 = phi i64 [ 0, %body455 ], [ %v472, %body461 ]
-  %v460 = icmp slt i64 %p459, %v456
-  br i1 %v460, label %body461, label %exit458
-body461:
-  %v462 = add i64 %p459, %p452
-  %v463 = mul i64 %p459, 16
-  %v464 = getelementptr float, ptr %lanes350, i64 %v463
-  %v465 = load <16 x float>, ptr %v464, align 4
-  %v466 = mul i64 %v462, 16
-  %v467 = getelementptr float, ptr %lanes350, i64 %v466
-  %v468 = load <16 x float>, ptr %v467, align 4
-  %v469 = fadd <16 x float> %v465, %v468
-  %v470 = mul i64 %p459, 16
-  %v471 = getelementptr float, ptr %lanes350, i64 %v470
-  store <16 x float> %v469, ptr %v471, align 4
-  %v472 = add i64 %p459, 1
+  %p459 = phi i64 [ 16, %then454 ], [ %v480, %exit465 ]
+  %p460 = phi i64 [ %v456, %then454 ], [ %v481, %exit465 ]
+  %v461 = icmp sgt i64 %p459, 0
+  br i1 %v461, label %body462, label %exit458
+body462:
+  %v463 = sub i64 %p460, %p459
+  br label %head464
+head464:
+  %p466 = phi i64 [ 0, %body462 ], [ %v479, %body468 ]
+  %v467 = icmp slt i64 %p466, %v463
+  br i1 %v467, label %body468, label %exit465
+body468:
+  %v469 = add i64 %p466, %p459
+  %v470 = mul i64 %p466, 16
+  %v471 = getelementptr float, ptr %lanes357, i64 %v470
+  %v472 = load <16 x float>, ptr %v471, align 4
+  %v473 = mul i64 %v469, 16
+  %v474 = getelementptr float, ptr %lanes357, i64 %v473
+  %v475 = load <16 x float>, ptr %v474, align 4
+  %v476 = fadd <16 x float> %v472, %v475
+  %v477 = mul i64 %p466, 16
+  %v478 = getelementptr float, ptr %lanes357, i64 %v477
+  store <16 x float> %v476, ptr %v478, align 4
+  %v479 = add i64 %p466, 1
+  br label %head464
+exit465:
+  %v480 = lshr i64 %p459, 1
+  %v481 = call i64 @llvm.smin.i64(i64 %p460, i64 %p459)
   br label %head457
 exit458:
-  %v473 = lshr i64 %p452, 1
-  %v474 = call i64 @llvm.smin.i64(i64 %p453, i64 %p452)
-  br label %head450
-exit451:
-  %v475 = load <16 x float>, ptr %lanes350, align 4
-  %v476 = load i64, ptr %blocks352
-  %v477 = call i64 @llvm.ctpop.i64(i64 %v476)
-  br label %head478
-head478:
-  %p480 = phi i64 [ %v476, %exit451 ], [ %v490, %body484 ]
-  %p481 = phi i64 [ %v477, %exit451 ], [ %v485, %body484 ]
-  %p482 = phi <16 x float> [ %v475, %exit451 ], [ %v489, %body484 ]
-  %v483 = trunc i64 %p480 to i1
-  br i1 %v483, label %body484, label %exit479
-body484:
-  %v485 = add i64 %p481, -1
-  %v486 = mul i64 %v485, 16
-  %v487 = getelementptr float, ptr %stack351, i64 %v486
-  %v488 = load <16 x float>, ptr %v487, align 4
-  %v489 = fadd <16 x float> %v488, %p482
-  %v490 = lshr i64 %p480, 1
-  br label %head478
-exit479:
-  %v491 = mul i64 %p481, 16
-  %v492 = getelementptr float, ptr %stack351, i64 %v491
-  store <16 x float> %p482, ptr %v492, align 4
-  %v493 = add i64 %v476, 1
-  store i64 %v493, ptr %blocks352
-  %v494 = add i64 %v448, %v444
-  %v495 = sub i64 %s1, %v494
-  %v496 = call i64 @llvm.smin.i64(i64 %v495, i64 32)
-  br label %head497
-head497:
-  %p499 = phi i64 [ 0, %exit479 ], [ %v505, %body501 ]
-  %v500 = icmp slt i64 %p499, %v496
-  br i1 %v500, label %body501, label %exit498
-body501:
-  %v502 = add i64 %v494, %p499
-  %v503 = mul i64 %p499, 16
-  %v504 = getelementptr float, ptr %lanes350, i64 %v503
-  store <16 x float> splat (float 0x0000000000000000), ptr %v504, align 4
-  %v505 = add i64 %p499, 1
-  br label %head497
-exit498:
-  br label %end446
-end446:
-  %v506 = load i64, ptr %blocks352
-  %v507 = call i64 @llvm.ctpop.i64(i64 %v506)
-  %v508 = add i64 %v507, -1
-  %v509 = mul i64 %v508, 16
-  %v510 = getelementptr float, ptr %stack351, i64 %v509
-  %v511 = load <16 x float>, ptr %v510, align 4
-  br label %head512
-head512:
-  %p514 = phi i64 [ %v508, %end446 ], [ %v518, %body517 ]
-  %p515 = phi <16 x float> [ %v511, %end446 ], [ %v522, %body517 ]
-  %v516 = icmp sgt i64 %p514, 0
-  br i1 %v516, label %body517, label %exit513
-body517:
-  %v518 = add i64 %p514, -1
-  %v519 = mul i64 %v518, 16
-  %v520 = getelementptr float, ptr %stack351, i64 %v519
-  %v521 = load <16 x float>, ptr %v520, align 4
-  %v522 = fadd <16 x float> %v521, %p515
-  br label %head512
-exit513:
-  store <16 x float> %p515, ptr %result5, align 4
-  br label %end348
-end348:
-  %v523 = load <16 x float>, ptr %result5, align 4
-  %v524 = getelementptr float, ptr %v3, i64 %v13
-  call void @llvm.masked.store.v16f32.p0(<16 x float> %v523, ptr %v524, i32 4, <16 x i1> %v346)
+  %v482 = load <16 x float>, ptr %lanes357, align 4
+  %v483 = load i64, ptr %blocks359
+  %v484 = call i64 @llvm.ctpop.i64(i64 %v483)
+  br label %head485
+head485:
+  %p487 = phi i64 [ %v483, %exit458 ], [ %v497, %body491 ]
+  %p488 = phi i64 [ %v484, %exit458 ], [ %v492, %body491 ]
+  %p489 = phi <16 x float> [ %v482, %exit458 ], [ %v496, %body491 ]
+  %v490 = trunc i64 %p487 to i1
+  br i1 %v490, label %body491, label %exit486
+body491:
+  %v492 = add i64 %p488, -1
+  %v493 = mul i64 %v492, 16
+  %v494 = getelementptr float, ptr %stack358, i64 %v493
+  %v495 = load <16 x float>, ptr %v494, align 4
+  %v496 = fadd <16 x float> %v495, %p489
+  %v497 = lshr i64 %p487, 1
+  br label %head485
+exit486:
+  %v498 = mul i64 %p488, 16
+  %v499 = getelementptr float, ptr %stack358, i64 %v498
+  store <16 x float> %p489, ptr %v499, align 4
+  %v500 = add i64 %v483, 1
+  store i64 %v500, ptr %blocks359
+  %v501 = add i64 %v455, %v451
+  %v502 = sub i64 %s1, %v501
+  %v503 = call i64 @llvm.smin.i64(i64 %v502, i64 32)
+  br label %head504
+head504:
+  %p506 = phi i64 [ 0, %exit486 ], [ %v512, %body508 ]
+  %v507 = icmp slt i64 %p506, %v503
+  br i1 %v507, label %body508, label %exit505
+body508:
+  %v509 = add i64 %v501, %p506
+  %v510 = mul i64 %p506, 16
+  %v511 = getelementptr float, ptr %lanes357, i64 %v510
+  store <16 x float> splat (float 0x0000000000000000), ptr %v511, align 4
+  %v512 = add i64 %p506, 1
+  br label %head504
+exit505:
+  br label %end453
+end453:
+  %v513 = load i64, ptr %blocks359
+  %v514 = call i64 @llvm.ctpop.i64(i64 %v513)
+  %v515 = add i64 %v514, -1
+  %v516 = mul i64 %v515, 16
+  %v517 = getelementptr float, ptr %stack358, i64 %v516
+  %v518 = load <16 x float>, ptr %v517, align 4
+  br label %head519
+head519:
+  %p521 = phi i64 [ %v515, %end453 ], [ %v525, %body524 ]
+  %p522 = phi <16 x float> [ %v518, %end453 ], [ %v529, %body524 ]
+  %v523 = icmp sgt i64 %p521, 0
+  br i1 %v523, label %body524, label %exit520
+body524:
+  %v525 = add i64 %p521, -1
+  %v526 = mul i64 %v525, 16
+  %v527 = getelementptr float, ptr %stack358, i64 %v526
+  %v528 = load <16 x float>, ptr %v527, align 4
+  %v529 = fadd <16 x float> %v528, %p522
+  br label %head519
+exit520:
+  store <16 x float> %p522, ptr %result5, align 4
+  br label %end355
+end355:
+  %v530 = load <16 x float>, ptr %result5, align 4
+  %v531 = getelementptr float, ptr %v3, i64 %v348
+  call void @llvm.masked.store.v16f32.p0(<16 x float> %v530, ptr %v531, i32 4, <16 x i1> %v353)
+  %v532 = add i64 %p345, 16
+  br label %head343
+exit344:
   br label %done18
 done18:
-  %v525 = add i64 %p10, 1
+  %v533 = add i64 %p10, 1
   br label %head8
 exit9:
   ret void
