@@ -197,6 +197,17 @@ std::vector<OpDef> arithmetic_ops() {
         .onnx = "Mul",
         .doc = "Multiply element by element; on bool, logical and.",
         .example = "td.multiply(td.asarray([4, 5]), 3)  # tensor([12, 15])"},
+       {.name = "single_product",
+        .traits = Trait::internal | Trait::commutative,
+        .accepts = Accepts::floating,
+        .lower = [](std::span<const Scalar> x, const OpDef&,
+                    const Attrs&) { return fma(x[0], x[1], x[0].constant(0)); },
+        .grad = [](const GradContext& c) -> Grads {
+          return {unbroadcast(c.upstream * c.inputs[1], c.inputs[0]),
+                  unbroadcast(c.upstream * c.inputs[0], c.inputs[1])};
+        },
+        .onnx = "none: passes make it of a product of matrices, which is what is exported",
+        .doc = "Multiply and add 0.0, rounded once: an element of a product of matrices over one column and one row."},
        {.name = "divide",
         .traits = exact,
         .accepts = Accepts::promote_to_float,

@@ -28,6 +28,7 @@ constexpr uint32_t kUnsigned = dtypes_where(is_unsigned);
 constexpr uint32_t kSigned = dtypes_where(is_signed_integer);
 constexpr uint32_t kInt = kSigned | kUnsigned;
 constexpr uint32_t kFloat = dtypes_where(is_floating);
+constexpr uint32_t kWide = dtype_bit(DType::f32) | dtype_bit(DType::f64);
 constexpr uint32_t kNumber = kInt | kFloat;
 constexpr uint32_t kAll = kBool | kNumber;
 constexpr uint32_t kAny = kAll | dtypes_where(is_complex);  // of rules that look at no number
@@ -59,6 +60,13 @@ bool has_reciprocal(const Match& m) {
   return std::abs(reciprocal) >= smallest && std::abs(reciprocal) <= largest;
 }
 bool both_constant(const Match& m) { return m.bits[1].has_value() && m.bits[2].has_value(); }
+
+// One column times one row, each of several elements: products with a vector are summed in lanes, from zeros.
+bool over_one(const Match& m) {
+  const Shape& shape = m.type.shape;
+  return m['x'].rank() >= 2 && m['y'].rank() >= 2 && m['x'].shape.back().is(1) && !shape.back().is(1) &&
+         !shape[shape.size() - 2].is(1);
+}
 
 // ---- rounding ----
 
@@ -142,6 +150,8 @@ constexpr Rule kRules[] = {
     {"divide by one",            "divide(x, 1)",                         "x",                          kFloat},
     {"divide by power of two",   "divide(x, y)",                         "multiply(x, reciprocal(y))", kFloat,
      has_exact_reciprocal},
+    {"product over one",         "matmul(x, y)",                         "single_product(x, y)",       kWide,
+     over_one},
     {"power zero",               "pow(x, 0)",                            "1",                          kInt},
     {"power one",                "pow(x, 1)",                            "x",                          kInt},
     {"power two",                "pow(x, 2)",                            "square(x)",                  kNumber},
@@ -255,7 +265,6 @@ constexpr Rule kRules[] = {
 };
 
 // What `numerics="fast"` allows besides: the results differ in the last bits, or where a step in between overflows.
-constexpr uint32_t kWide = dtype_bit(DType::f32) | dtype_bit(DType::f64);
 constexpr Rule kFastRules[] = {
     {"divide by constant",       "divide(x, y)",                         "multiply(x, reciprocal(y))", kWide,
      has_reciprocal},

@@ -260,7 +260,8 @@ bool matmul(const MatmulArgs& given) {
     own_calls.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
-  const bool library_type = (args.dtype == DType::f32 && args.m != 1) || args.dtype == DType::bf16;
+  // Over one column and row, passes make a multiplication of it, with the bits of gemm().
+  const bool library_type = (args.dtype == DType::f32 && args.m != 1 && args.k != 1) || args.dtype == DType::bf16;
   const bool large = static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k) >=
                      static_cast<double>(kWorthACall);
   // Our own loops give the bits of gemm(). With one matrix on the right they pack it once; a batch of 16-bit ones goes to

@@ -28,6 +28,8 @@ constexpr Example kExamples[] = {
     {"divide by power of two",
      "(%x: D[5]) -> D[5] { %0 = full shape=[] fill_value=4.0 dtype=D : D[] %1 = divide %x, %0 : D[5] return %1 }",
      "(%x: D[5]) -> D[5] { %0 = full shape=[] fill_value=0.25 dtype=D : D[] %1 = multiply %x, %0 : D[5] return %1 }"},
+    {"product over one", "(%x: D[5, 1], %y: D[1, 4]) -> D[5, 4] { %0 = matmul %x, %y : D[5, 4] return %0 }",
+     "(%x: D[5, 1], %y: D[1, 4]) -> D[5, 4] { %0 = single_product %x, %y : D[5, 4] return %0 }"},
     {"round of integer", "(%x: D[5]) -> D[5] { %0 = round %x decimals=2 : D[5] return %0 }",
      "(%x: D[5]) -> D[5] { return %x }"},
     {"round of round", "(%x: D[5]) -> D[5] { %0 = round %x : D[5] %1 = round %0 : D[5] return %1 }",
