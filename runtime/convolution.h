@@ -56,8 +56,8 @@ void convolve(const ConvolutionArgs& args);
 // Result in float32 of one group along one or two axes, with the bits of columns. False where there is no loop for it.
 bool convolve_direct(const ConvolutionArgs& args, Isa isa = best_isa());
 
-// Many groups of few channels, in float32 and float64, with a stride of one along one or two axes. False where there is no
-// loop for it.
+// Many groups of few channels, in float32 and float64, along one or two axes: the result with strides up to two, and the
+// gradients with strides of one. False where there is no loop for it.
 bool convolve_depthwise(const ConvolutionArgs& args, Isa isa = best_isa());
 
 // By columns: the elements each place of the window sees, some places of the result at a time, times a matrix of

@@ -1,12 +1,13 @@
-// Convolutions of many groups of few channels with a stride of one, as in depthwise layers, by our own loops.
+// Convolutions of many groups of few channels, as in depthwise layers, by our own loops.
 //
-// What a band of rows of the result sees of one plane of the source is copied with borders as zeros. Rows then follow one
-// another with the same gap in the result and in what is seen, so both loops run over a whole band as over one row; what
-// lies in the gaps is left out of a result and zero in a sum.
+// What a band of rows of the result sees of one plane of the source is copied with borders as zeros and, for a stride,
+// columns next to each other that one place of the kernel sees. Rows then follow one another with the same gap in the
+// result and in what is seen, so both loops run over a whole band as over one row; what lies in the gaps, rows that a
+// stride skips among it, is left out of a result and zero in a sum.
 //
 // An element of a result is one chain of fused multiply-adds over channels and places of the kernel, the bias last: the
-// bits of the columns (convolution_columns.cpp). So is an element of the gradient of the source, which is the convolution
-// with a turned kernel. An element of the gradient of the weights is summed in the lanes of DepthwiseLoops through bands
+// bits of the columns (convolution_columns.cpp). With a stride of one, so is an element of the gradient of the source,
+// which is the convolution with a turned kernel. An element of the gradient of the weights is summed in the lanes of DepthwiseLoops through bands
 // and images, which are combined as a tree. How work is cut depends on sizes only.
 #include <algorithm>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "runtime/convolution.h"
+#include "runtime/copy_rows.h"
 #include "runtime/depthwise_loops.h"
 #include "runtime/parallel.h"
 
@@ -27,19 +29,26 @@ constexpr double kNanosecondsPerStep = 0.02, kNanosecondsArranged = 0.3;
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
+template <class T>
+using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+
 // How a plane of a source is copied for bands of rows of a result.
 class Band {
  public:
   Band(const Window& high, const Window& wide, int64_t element) : high_(high), wide_(wide) {
-    const int64_t above = high.span() - 1;
-    pitch_ = wide.result + wide.span() - 1;
+    columns_ = round_up((wide.result - 1) * wide.stride + wide.span(), wide.stride);
     rows_ = high.result;
-    while (rows_ > 1 && (rows_ + above) * pitch_ * element > kBandBytes) rows_ = (rows_ + 1) / 2;
-    plane_ = (rows_ + above) * pitch_;
+    while (rows_ > 1 && seen_rows(rows_) * columns_ * element > kBandBytes) rows_ = (rows_ + 1) / 2;
+    plane_ = seen_rows(rows_) * columns_;
+    const int64_t row = columns_ / wide.stride;
+    pitch_ = row * high.stride;
     for (int64_t h = 0; h < high.kernel; ++h)
-      for (int64_t w = 0; w < wide.kernel; ++w) taps_.push_back(h * high.dilation * pitch_ + w * wide.dilation);
-    low_ = std::clamp<int64_t>(wide.before, 0, pitch_);
-    top_ = std::clamp(wide.size + wide.before, low_, pitch_);
+      for (int64_t w = 0; w < wide.kernel; ++w) {
+        const int64_t ahead = w * wide.dilation;
+        taps_.push_back(ahead % wide.stride * (plane_ / wide.stride) + h * high.dilation * row + ahead / wide.stride);
+      }
+    low_ = std::clamp<int64_t>(wide.before, 0, columns_);
+    top_ = std::clamp(wide.size + wide.before, low_, columns_);
   }
 
   int64_t count() const { return (high_.result - 1) / rows_ + 1; }
@@ -53,23 +62,38 @@ class Band {
   int64_t length(int64_t band) const { return (rows(band) - 1) * pitch_ + columns(); }
   const std::vector<int64_t>& taps() const { return taps_; }
 
+  // `padded`: memory of a plane, for a stride.
   template <class T>
-  void arrange(const T* source, int64_t band, T* seen) const {
-    const int64_t first = row(band) - high_.before, last = first + rows(band) + high_.span() - 1;
-    for (int64_t y = first; y < last; ++y, seen += pitch_) {
-      if (y < 0 || y >= high_.size) {
-        std::fill_n(seen, pitch_, T{});
-        continue;
-      }
-      for (int64_t i = 0; i < low_; ++i) seen[i] = T{};
-      std::copy_n(source + y * wide_.size - wide_.before + low_, top_ - low_, seen + low_);
-      for (int64_t i = top_; i < pitch_; ++i) seen[i] = T{};
-    }
+  void arrange(const T* source, int64_t band, T* seen, T* padded) const {
+    if (wide_.stride == 1) return pad(source, band, seen);
+    pad(source, band, padded);
+    const int64_t count = seen_rows(rows(band)) * columns_ / wide_.stride;
+    for (int64_t phase = 0; phase < wide_.stride; ++phase, seen += plane_ / wide_.stride)
+      copy_row(reinterpret_cast<const Bits<T>*>(padded + phase), wide_.stride, reinterpret_cast<Bits<T>*>(seen), 1,
+               count);
   }
 
  private:
+  int64_t seen_rows(int64_t rows) const { return (rows - 1) * high_.stride + high_.span(); }
+
+  template <class T>
+  void pad(const T* source, int64_t band, T* to) const {
+    const int64_t first = row(band) * high_.stride - high_.before, last = first + seen_rows(rows(band));
+    for (int64_t y = first; y < last; ++y, to += columns_) {
+      if (y < 0 || y >= high_.size) {
+        std::fill_n(to, columns_, T{});
+        continue;
+      }
+      for (int64_t i = 0; i < low_; ++i) to[i] = T{};
+      std::copy_n(source + y * wide_.size - wide_.before + low_, top_ - low_, to + low_);
+      for (int64_t i = top_; i < columns_; ++i) to[i] = T{};
+    }
+  }
+
   const Window high_, wide_;
-  int64_t pitch_, rows_, plane_;
+  int64_t columns_;            // that are seen in a row
+  int64_t rows_, plane_;       // of the result; what they see
+  int64_t pitch_;              // from a row of the result to the next, also in what is seen
   int64_t low_, top_;          // of the columns that are seen, those inside of the source
   std::vector<int64_t> taps_;  // where each place of the kernel sees the first element of the result
 };
@@ -125,15 +149,16 @@ class Depthwise {
         : plane(of.band_.plane()),
           flat(round_up(of.band_.most(), kLanes)),
           seen(static_cast<size_t>(channels * plane + kLanes)),
-          result(static_cast<size_t>(results * flat)) {}
+          result(static_cast<size_t>(results * flat)),
+          padded(static_cast<size_t>(plane)) {}
     int64_t plane, flat;
-    std::vector<T> seen, result;
+    std::vector<T> seen, result, padded;
   };
 
   // What the band sees of the group of channels of an image that begins at `source`.
   void arrange(const T* source, int64_t channels, int64_t plane, int64_t band, Planes& planes) const {
     for (int64_t c = 0; c < channels; ++c)
-      band_.arrange(source + c * plane, band, planes.seen.data() + c * planes.plane);
+      band_.arrange(source + c * plane, band, planes.seen.data() + c * planes.plane, planes.padded.data());
   }
 
   // `from`: channels of a group that are seen, `to`: that are computed.
@@ -237,7 +262,7 @@ void run(const ConvolutionArgs& args, Isa isa) {
 bool convolve_depthwise(const ConvolutionArgs& args, Isa isa) {
   if (args.groups == 1 || args.in * args.out > kMostChannels || args.axes > 2) return false;
   for (int i = 0; i < args.axes; ++i)
-    if (args.window[i].stride != 1) return false;
+    if (args.window[i].stride > (args.computed == ConvolutionOf::result ? 2 : 1)) return false;
   if (args.dtype == DType::f32)
     run<float>(args, isa);
   else if (args.dtype == DType::f64)
