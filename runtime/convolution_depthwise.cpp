@@ -260,7 +260,7 @@ void run(const ConvolutionArgs& args, Isa isa) {
 }  // namespace
 
 bool convolve_depthwise(const ConvolutionArgs& args, Isa isa) {
-  if (args.groups == 1 || args.in * args.out > kMostChannels || args.axes > 2) return false;
+  if (args.groups == 1 || args.in * args.out > kMostChannels || args.axes < 1 || args.axes > 2) return false;
   for (int i = 0; i < args.axes; ++i)
     if (args.window[i].stride > (args.computed == ConvolutionOf::result ? 2 : 1)) return false;
   if (args.dtype == DType::f32)
