@@ -22,8 +22,10 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         axes.barh(place, ratio - 1, left=1, color=FASTER if ratio <= 1 else SLOWER, height=0.7)
         words = f"{ratio:.2f} × {row.best_peer}"
         right = ratio > 1
+        # Nothing is written across the line of a goal.
+        end = ratio if right or row.goal_ratio is None else min(ratio, row.goal_ratio)
         axes.annotate(
-            words, (ratio, place), (4 if right else -4, 0), textcoords="offset points", fontsize=7,
+            words, (end, place), (4 if right else -4, 0), textcoords="offset points", fontsize=7,
             ha="left" if right else "right", va="center",
         )  # fmt: skip
         if row.goal_ratio is not None:
