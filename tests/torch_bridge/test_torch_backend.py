@@ -401,6 +401,7 @@ OPS = {
     "scatter": lambda x: torch.zeros(4, 6).scatter_add(1, torch.tensor([[0, 0, 5, 1]] * 4), x),
     "index_put": lambda x: x.index_put((torch.tensor([0, 0, 3]),), torch.ones(4), accumulate=True),
     "roll": lambda x: torch.roll(x, 1, 0) + torch.flip(x, [1]),
+    "masked_scatter": lambda x: x.masked_scatter(x[:, :1] > 0, x.flip(0) * 2),
     "pad": lambda x: F.pad(x, (1, 2), value=3) + F.pad(x[None], (1, 2), "reflect")[0],
     "einsum": lambda x: torch.einsum("ij,kj->ik", x, x),
     "tril": lambda x: torch.tril(x) + torch.triu(x, 1),
@@ -419,6 +420,14 @@ OPS = {
 @pytest.mark.parametrize("name", OPS)
 def test_operations(name):
     compiled_equals(OPS[name], torch.randn(4, 4))
+
+
+def test_numbers_for_masked_places():
+    x, mask = torch.randn(3, 4), torch.rand(3, 4) > 0.5
+    compiled_equals(lambda x, m, s: x.masked_scatter(m, s) * 2, x, mask, torch.randn(20))
+    compiled_equals(lambda x, m: x.masked_scatter(m, torch.empty(0)), x, mask & False)
+    with pytest.raises(Exception, match="index|number of elements"):
+        torch.compile(lambda x, m, s: x.masked_scatter(m, s), backend="tandem")(x, mask | True, torch.randn(5))
 
 
 GRADIENTS = {

@@ -188,3 +188,13 @@ def index_copy(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     out = x.copy()
     out[at(axis_of(dim, x.ndim), index.reshape((-1,)))] = source
     return out
+
+
+@aten("masked_scatter")
+def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    if any(isinstance(n, int) and n == 0 for n in source.shape):
+        raise Uncovered("masked_scatter from a tensor without elements")
+    x, mask = td.broadcast_arrays(x, mask)
+    is_set = mask.reshape((-1,))
+    place = td.where(is_set, td.cumsum(is_set.astype(_core.int64), axis=0) - 1, 0)
+    return td.where(mask, td.take(source.reshape((-1,)), place, axis=0).reshape(x.shape), x)
