@@ -420,6 +420,22 @@ OPS = {
 @pytest.mark.parametrize("name", OPS)
 def test_operations(name):
     compiled_equals(OPS[name], torch.randn(4, 4))
+    assert td.torch.stats()["fallback_ops"] == {}
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("options", [{}, {"include_last_offset": True}, {"padding_idx": 2}])
+def test_bags_of_embeddings(mode, options):
+    weight, indices = torch.randn(6, 3), torch.tensor([0, 2, 2, 5, 1, 2, 2])
+    offsets = torch.tensor([0, 3, 3, 5, 7] if options.get("include_last_offset") else [0, 3, 3, 5])
+    with torch.no_grad():
+        compiled_equals(lambda w, i, o: F.embedding_bag(i, w, o, mode=mode, **options) * 2, weight, indices, offsets)
+        if mode == "sum":
+            compiled_equals(
+                lambda w, i, o, f: F.embedding_bag(i, w, o, mode="sum", per_sample_weights=f, **options),
+                *(weight, indices, offsets, torch.randn(7)),
+            )
+    assert bool(td.torch.stats()["fallback_ops"]) == (mode == "max")
 
 
 def test_numbers_for_masked_places():

@@ -25,6 +25,36 @@ def embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1, *_: Any) -
     return td.embedding(indices, weight)
 
 
+@aten("_embedding_bag_forward_only")
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    factors: Tensor | None = None,
+    include_last: bool = False,
+    padding_idx: int = -1,
+) -> list[Tensor]:
+    """Return sums or means of bags, the bag of each index, and how many of each bag count."""
+    if mode not in (0, 1):
+        raise Uncovered("the largest of a bag")
+    bags = int(offsets.shape[0]) - include_last
+    bag = td.searchsorted(offsets[:bags], td.arange(indices.shape[0], dtype=offsets.dtype), side="right") - 1
+    rows, counted = td.take(weight, indices, axis=0), td.ones(indices.shape, dtype=_core.int64)
+    if factors is not None:
+        rows = rows * td.expand_dims(factors, axis=1)
+    if padding_idx >= 0:
+        counts = td.not_equal(indices, padding_idx)
+        rows, counted = td.where(td.expand_dims(counts, axis=1), rows, 0), counts.astype(_core.int64)
+    sizes = td.segment_sum(counted, bag, bags)
+    out = td.segment_sum(rows, bag, bags)
+    if mode == 1:
+        out = out / td.expand_dims(td.maximum(sizes, 1), axis=1).astype(out.dtype)
+    return [out, bag, sizes, td.zeros((0,), dtype=_core.int64)]
+
+
 @aten("embedding_dense_backward")
 def embedding_dense_backward(grad: Tensor, indices: Tensor, count: Any, padding_idx: int, by_freq: bool) -> Tensor:
     if by_freq:
