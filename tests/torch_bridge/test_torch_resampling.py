@@ -4,19 +4,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import torch.nn.functional as F  # noqa: E402
+from bridge_support import fresh  # noqa: E402, F401
 
 import tandem as td  # noqa: E402
 import tandem.torch  # noqa: E402
 
 MODES = [("nearest", None), ("bilinear", False), ("bilinear", True), ("bicubic", False)]
 HOW = [{"scale_factor": 2}, {"scale_factor": 1.7}, {"size": (13, 9)}]
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    torch._dynamo.reset()
-    td.torch.reset_stats()
-    torch.manual_seed(0)
 
 
 def routines(function):
