@@ -73,8 +73,7 @@ class Joiner : public Rewriter {
   std::optional<Part> part_of(const Node& node) {
     const TensorType& type = source_type(node.outputs[0]);
     const Node* base = maker(mapped(node.inputs[0]));
-    if (!is_floating(type.dtype) || !base || !is_full(*base->op) || fill_bits(base->attrs) != 0)
-      return std::nullopt;
+    if (!is_floating(type.dtype) || !base || !is_full(*base->op) || fill_bits(base->attrs) != 0) return std::nullopt;
     const auto& steps = attr_as<Dims>(*node.op, node.attrs, "steps");
     if (!std::all_of(steps.begin(), steps.end(), [](const Dim& step) { return step.is(1); })) return std::nullopt;
     const auto& sizes = attr_as<Dims>(*node.op, node.attrs, "sizes");

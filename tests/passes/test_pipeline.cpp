@@ -88,7 +88,8 @@ TEST_CASE("pipeline: the observer sees every pass, in order, and whether it chan
     CHECK(seconds >= 0);
     seen.push_back(fmt::format("{}{}", pass, changed ? "!" : ""));
   });
-  CHECK(seen == std::vector<std::string>{"expand", "fold", "simplify", "components", "parts", "insets", "cse", "dce!", "checks"});
+  CHECK(seen == std::vector<std::string>{"expand", "fold", "simplify", "components", "parts", "insets", "cse", "dce!",
+                                         "checks"});
   CHECK(made.nodes.size() == 1);
 }
 
