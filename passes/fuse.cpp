@@ -32,7 +32,7 @@ struct Use {
 class Fuser {
  public:
   Fuser(const Graph& graph, std::span<const int64_t> hints)
-      : graph_(graph), hints_(hints), producers_(graph.producers()) {
+      : graph_(graph), hints_(hints), producers_(graph.producers()), dear_values_(graph.nodes.size(), -1) {
     fusion_.group_of.assign(graph.nodes.size(), -1);
     fusion_.inlined.assign(graph.nodes.size(), false);
     consumers_.resize(graph.types.size());
@@ -130,7 +130,7 @@ class Fuser {
     }
     const std::vector<int> groups = groups_of(reads);
     // What joins several values that nobody else reads is stored in their place: one value instead of several.
-    const bool joins = groups.size() > 1 && dear_values(me) > 1;
+    const bool joins = groups.size() > 1 && dear_values(n) > 1;
     const bool inlinable =
         !external && !joins && is_pointwise(*me.op) && reads.size() <= kMostReads && me.inputs.size() <= 2;
     if (groups.size() > 1 && inlinable && scalar_cost(*me.op, input_dtype(me)) <= 1) {
@@ -170,15 +170,17 @@ class Fuser {
   bool cheap(const Node& n) const { return scalar_cost(*n.op, input_dtype(n)) <= kCheap && n.inputs.size() <= 2; }
 
   // How many values would be stored for the sake of this node alone, were it evaluated wherever it is read.
-  int dear_values(const Node& n) const {
-    int count = 0;
-    for (const ValueId input : n.inputs) {
+  int dear_values(int n) {
+    int& count = dear_values_[static_cast<size_t>(n)];
+    if (count >= 0) return count;
+    count = 0;
+    for (const ValueId input : node(n).inputs) {
       const int made_by = producers_[static_cast<size_t>(input)];
       if (made_by < 0 || consumers_[static_cast<size_t>(input)].size() > 1 || is_result_[static_cast<size_t>(input)])
         continue;
       const Node& maker = node(made_by);
       if (is_view(*maker.op) || (is_pointwise(*maker.op) && cheap(maker)))
-        count += dear_values(maker);
+        count += dear_values(made_by);
       else if (is_pointwise(*maker.op))
         ++count;
     }
@@ -440,6 +442,7 @@ class Fuser {
   const Graph& graph_;
   std::span<const int64_t> hints_;
   std::vector<int> producers_;
+  std::vector<int> dear_values_;  // per node; -1: not asked for yet
   Fusion fusion_;
   std::vector<bool> scan_group_;
   std::vector<std::vector<std::pair<int, size_t>>> consumers_;

@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "ir/error.h"
 #include "runtime/vector_fma.h"
 
 namespace tandem {
@@ -83,17 +82,7 @@ TANDEM_DEPTHWISE_LOOPS(avx512, Avx512Vectors, TANDEM_AVX512)
 
 template <class T>
 const DepthwiseLoops<T>& depthwise_loops(Isa isa) {
-  switch (isa) {
-    case Isa::generic: return generic<T>;
-#if defined(__x86_64__)
-    case Isa::avx2: return avx2<T>;
-    case Isa::avx512: return avx512<T>;
-#else
-    case Isa::avx2:
-    case Isa::avx512: break;
-#endif
-  }
-  throw InternalError("depthwise convolution: an instruction set this machine does not have");
+  return TANDEM_LOOPS_OF(isa, T);
 }
 
 template const DepthwiseLoops<float>& depthwise_loops(Isa isa);

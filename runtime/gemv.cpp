@@ -134,15 +134,9 @@ class Gemv {
   // Rows of one lane after the other, each lane with sums of its own for all columns.
   void lanes_of_rows(int64_t batch, int64_t begin, int64_t end) const {
     alignas(64) T lanes[kLanes * kLaneColumns];
-    for (int64_t j = begin; j < end; j += kLaneColumns) {
-      const int64_t columns = std::min(kLaneColumns, end - j);
-      const T *vector = a(batch), *matrix = b(batch) + j * args_.b_col;
-      std::fill_n(lanes, kLanes * columns, T{});
-      for (int64_t lane = 0; lane < std::min<int64_t>(kLanes, args_.k); ++lane)
-        add_lane(columns, (args_.k - lane - 1) / kLanes + 1, vector + lane * args_.a_col, matrix + lane * args_.b_row,
-                 lanes + lane * columns);
-      loops_.combine_rows(columns, lanes, columns, out(batch) + j);
-    }
+    for (int64_t j = begin; j < end; j += kLaneColumns)
+      sum_in_lanes(std::min(kLaneColumns, end - j), a(batch), b(batch) + j * args_.b_col, args_.b_row, args_.b_col,
+                   lanes, out(batch) + j);
   }
 
   // Columns of less than a round of lanes or little more, turned into rows of few lanes.
@@ -151,25 +145,31 @@ class Gemv {
     const int64_t most = kTurned / kShort;
     for (int64_t j = begin; j < end; j += most) {
       const int64_t columns = std::min(most, end - j);
-      const T *vector = a(batch), *matrix = b(batch) + j * args_.b_col;
-      copy_turned(reinterpret_cast<const Bits*>(matrix), args_.b_row, args_.b_col, reinterpret_cast<Bits*>(turned),
-                  columns, args_.k, columns);
-      std::fill_n(lanes, kLanes * columns, T{});
-      for (int64_t lane = 0; lane < std::min<int64_t>(kLanes, args_.k); ++lane)
-        loops_.add_rows(columns, (args_.k - lane - 1) / kLanes + 1, vector + lane * args_.a_col, kLanes * args_.a_col,
-                        turned + lane * columns, kLanes * columns, lanes + lane * columns);
-      loops_.combine_rows(columns, lanes, columns, out(batch) + j);
+      copy_turned(reinterpret_cast<const Bits*>(b(batch) + j * args_.b_col), args_.b_row, args_.b_col,
+                  reinterpret_cast<Bits*>(turned), columns, args_.k, columns);
+      sum_in_lanes(columns, a(batch), turned, columns, 1, lanes, out(batch) + j);
     }
   }
 
-  void add_lane(int64_t columns, int64_t depth, const T* vector, const T* matrix, T* sums) const {
-    const int64_t a_step = kLanes * args_.a_col, b_row = kLanes * args_.b_row;
-    if (args_.b_col == 1) return loops_.add_rows(columns, depth, vector, a_step, matrix, b_row, sums);
+  // The elements of the matrix are `row` and `column` apart.
+  void sum_in_lanes(int64_t columns, const T* vector, const T* matrix, int64_t row, int64_t column, T* lanes,
+                    T* result) const {
+    std::fill_n(lanes, kLanes * columns, T{});
+    for (int64_t lane = 0; lane < std::min<int64_t>(kLanes, args_.k); ++lane)
+      add_lane(columns, (args_.k - lane - 1) / kLanes + 1, vector + lane * args_.a_col, matrix + lane * row,
+               kLanes * row, column, lanes + lane * columns);
+    loops_.combine_rows(columns, lanes, columns, result);
+  }
+
+  void add_lane(int64_t columns, int64_t depth, const T* vector, const T* matrix, int64_t row, int64_t column,
+                T* sums) const {
+    const int64_t a_step = kLanes * args_.a_col;
+    if (column == 1) return loops_.add_rows(columns, depth, vector, a_step, matrix, row, sums);
     alignas(64) T copied[kCopied];
     const int64_t most = kCopied / columns;
     for (int64_t p = 0; p < depth; p += most) {
       const int64_t rows = std::min(most, depth - p);
-      for (int64_t i = 0; i < rows; ++i) copy(matrix + (p + i) * b_row, args_.b_col, copied + i * columns, columns);
+      for (int64_t i = 0; i < rows; ++i) copy(matrix + (p + i) * row, column, copied + i * columns, columns);
       loops_.add_rows(columns, rows, vector + p * a_step, a_step, copied, columns, sums);
     }
   }

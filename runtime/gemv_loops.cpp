@@ -4,7 +4,6 @@
 #include <cstring>
 #include <type_traits>
 
-#include "ir/error.h"
 #include "runtime/vector_fma.h"
 
 namespace tandem {
@@ -107,17 +106,7 @@ TANDEM_GEMV_LOOPS(avx512, Avx512Vectors, TANDEM_AVX512)
 
 template <class T>
 const GemvLoops<T>& gemv_loops(Isa isa) {
-  switch (isa) {
-    case Isa::generic: return generic<T>;
-#if defined(__x86_64__)
-    case Isa::avx2: return avx2<T>;
-    case Isa::avx512: return avx512<T>;
-#else
-    case Isa::avx2:
-    case Isa::avx512: break;
-#endif
-  }
-  throw InternalError("gemv: an instruction set this machine does not have");
+  return TANDEM_LOOPS_OF(isa, T);
 }
 
 template const GemvLoops<uint32_t>& gemv_loops(Isa isa);

@@ -1,8 +1,11 @@
-// Vectors of each instruction set, as their loops use them: how wide they are, and multiply-adds that round once.
+// Vectors of each instruction set, as their loops use them: how wide they are, and multiply-adds that round once; and the
+// choice among tables of such loops.
 #pragma once
 #include <cmath>
 #include <type_traits>
 
+#include "ir/error.h"
+#include "runtime/gemm.h"
 #include "runtime/vector_width.h"
 
 #if defined(__x86_64__)
@@ -52,6 +55,19 @@ struct Avx512Vectors {
       sum += a * b;
   }
 };
+#endif
+
+// Of tables that are named after instruction sets, the one that is asked for.
+template <class Loops>
+const Loops& loops_of(Isa isa, const Loops& generic, const Loops* avx2 = nullptr, const Loops* avx512 = nullptr) {
+  const Loops* const found = isa == Isa::generic ? &generic : isa == Isa::avx2 ? avx2 : avx512;
+  check_internal(found != nullptr, "loops for an instruction set this machine does not have");
+  return *found;
+}
+#if defined(__x86_64__)
+#define TANDEM_LOOPS_OF(isa, T) loops_of(isa, generic<T>, &avx2<T>, &avx512<T>)
+#else
+#define TANDEM_LOOPS_OF(isa, T) loops_of(isa, generic<T>)
 #endif
 
 }  // namespace tandem

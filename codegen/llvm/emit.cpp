@@ -263,7 +263,7 @@ void Emitter::column_tile(int tiles) {
     t_.begin_block(done);
     return;
   }
-  // Without masks an incomplete tile is done by single vectors, and what they leave column by column.
+  // Without masks an incomplete tile is done by single vectors, then four columns at once, then column by column.
   const Value full = t_.def("icmp eq i64 {}, {}", count, kColumnTile);
   t_.branch(full, whole, few);
   t_.begin_block(whole);

@@ -262,10 +262,10 @@ class Piece:
         self.programs.insert(0, program)
         del self.programs[self.MOST :]
         counters.counts["programs"] += 1
-        dump.executable(self.name, counters.counts["programs"], program.executable)
         counters.counts["kernels"] += len(program.executable.kernels())
         counters.seconds["compile"] += time.perf_counter() - start
         counters.log.debug("%s: %d nodes in %.1f ms", self.name, len(self.nodes), (time.perf_counter() - start) * 1e3)
+        dump.executable(self.name, counters.counts["programs"], program.executable)
         return program
 
     def _capture(self, args: list[Any]) -> Any:
