@@ -143,7 +143,9 @@ struct Shared {
 void work(void* loop, int seat) {
   Shared& shared = *static_cast<Shared*>(loop);
   const SerialScope mark;
-  int64_t run = seat % shared.pieces.seats();
+  // A helper from a larger loop may come to a smaller one, but not to the run of the caller.
+  const int64_t seats = shared.pieces.seats();
+  int64_t run = seat < seats ? seat : seats > 1 ? 1 + (seat - 1) % (seats - 1) : 0;
   while (!shared.failed.load(std::memory_order_relaxed)) {
     const int64_t number = shared.pieces.take(run);
     if (number < 0) return;
