@@ -240,6 +240,7 @@ class Direct {
                   static_cast<int64_t>(taps_.size()),
                   packed_ + channel / kPanel * kPanel * depth_ + channel % kPanel,
                   kPanel,
+                  0,
                   bias_.empty() ? nullptr : bias_.data() + channel,
                   false,
                   lanes,

@@ -27,8 +27,10 @@ constexpr int64_t kFewColumns = 64;      // at least
 constexpr int64_t kTasks = 3;            // at least, for each thread
 constexpr int64_t kSums = 128 << 10;     // elements of the sums of a task: they stay there, too
 constexpr int64_t kWidened = kDepth;     // 16-bit floats that become float32 at once
-constexpr int64_t kPassedRows = 256;     // at most, of products whose panels are packed in passing
-constexpr double kNanosecondsPerStep = 0.008, kNanosecondsPacked = 0.2;  // an element
+constexpr int64_t kPassedRows = 256;     // at most, of products that pack one panel at a time in passing
+constexpr int64_t kMostPassed = 2048;    // at most, of those that pack some panels at a time
+constexpr int64_t kPassedColumns = 128;  // at least of these, for each thread
+constexpr double kNanosecondsPerStep = 0.008, kNanosecondsPacked = 0.2, kNanosecondsArranged = 0.1;  // an element
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t padded(int64_t depth) { return ceil_div(depth, kLanes) * kLanes; }
@@ -43,7 +45,7 @@ class Product {
     // A few rows read the right-hand matrix as it lies, if they can. For more it is packed, once for all, if it is kept or
     // there are many of them; else each task packs a block of it, which all rows meet at once, in the first-level cache.
     direct_ = !is_narrow() && args.b_col == 1 && all_rows_ <= 2 * PanelTiles::kMostPlaces;
-    passes_ = !is_narrow() && !direct_ && !whole_rows_ && all_rows_ <= std::min(most_rows_, kPassedRows) && !is_kept();
+    passes_ = !is_narrow() && !direct_ && !whole_rows_ && !is_kept() && may_pass();
     cut();
     while (is_narrow() && columns_ > 1 && rows_ * columns_ * kPanel > kSums) columns_ = ceil_div(columns_, 2);
   }
@@ -82,13 +84,19 @@ class Product {
     const int64_t row_tasks = ceil_div(all_rows_, rows_), column_tasks = ceil_div(run_, columns_);
     const double cost = static_cast<double>(std::min(columns_ * parts_ * kPanel, args_.n) * args_.k) *
                         (static_cast<double>(rows_) * kNanosecondsPerStep + (passes_ ? kNanosecondsPacked : 0));
+    const StorageRef all_rows = passes_ && many_rows() ? arrange_all() : StorageRef();
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
-      const int64_t arranged = rows_ * padded(std::min(args_.k, kDepth));
-      const int64_t more = is_narrow() ? rows_ * columns_ * kPanel : passes_ ? kDepth * kPanel : 0;
+      const int64_t arranged = all_rows ? 0 : rows_ * padded(std::min(args_.k, kDepth));
+      const int64_t more = is_narrow() ? rows_ * columns_ * kPanel
+                           : all_rows  ? kGrouped
+                           : passes_   ? kDepth * kPanel
+                                       : 0;
       const StorageRef memory = allocate(static_cast<size_t>(arranged + more) * sizeof(float));
       auto* const place = static_cast<float*>(memory->data);
       for (int64_t task = begin; task < end; ++task)
-        if (passes_)
+        if (all_rows)
+          run_passing(task * columns_, static_cast<const float*>(all_rows->data), place);
+        else if (passes_)
           run_passing(task * columns_, place, place + arranged);
         else
           run_task(task % row_tasks * rows_, task / row_tasks * columns_, place, place + arranged);
@@ -103,11 +111,18 @@ class Product {
   bool is_kept() const { return args_.b_copies || has_versions(); }
   bool has_versions() const { return args_.b_memory && !args_.b_memory->lent; }
 
+  // Many rows are arranged before all else, once for all tasks.
+  bool many_rows() const { return all_rows_ > std::min(most_rows_, kPassedRows); }
+  bool may_pass() const {
+    return !many_rows() ||
+           (all_rows_ <= kMostPassed && args_.n >= 2 * all_rows_ && run_ * kPanel >= kPassedColumns * num_threads());
+  }
+
   // Tasks of equal size, as many for every thread. Where rows make few of them, columns are cut first: each task then
   // arranges the rows again, which is little for that many columns.
   void cut() {
     const int64_t threads = num_threads(), wanted = threads > 1 ? kTasks * threads : 1;
-    int64_t rows = ceil_div(all_rows_, most_rows_), columns = 1;
+    int64_t rows = passes_ ? 1 : ceil_div(all_rows_, most_rows_), columns = 1;
     const auto narrow = [&](int64_t least) { return whole_rows_ || run_ / (2 * columns) * parts_ * kPanel < least; };
     while (rows * columns < wanted) {
       const int64_t least = rows * columns < threads ? kFewColumns : kTaskColumns;
@@ -214,9 +229,16 @@ class Product {
         for_each_tile(rows, [&](int64_t begin, int64_t count) {
           float* const left = arranged + (tile_by_tile ? 0 : begin * padded(depth));
           if (tile_by_tile) arrange(row + begin, count, p, depth, left);
+          // While the last rows meet a panel, the one that comes next in its place, of the next group or block of k, is
+          // fetched.
+          int64_t ahead = 0;
+          if (begin + count == rows && end < last)
+            ahead = distance(group, 0);
+          else if (begin + count == rows && p + depth < args_.k)
+            ahead = distance(column - first, depth);
           for (int64_t part = 0; part < parts_; ++part)
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
-              run_panel(left, count, p, depth, panel, nullptr, out + begin * out_row + panel * kPanel, out_row);
+              run_panel(left, count, p, depth, panel, nullptr, ahead, out + begin * out_row + panel * kPanel, out_row);
           if (ends && !at_once) finish(row + begin, count, first * kPanel, std::min(end * kPanel, width_));
         });
       }
@@ -227,26 +249,77 @@ class Product {
              static_cast<uint16_t*>(args_.out) + (row + i) * args_.n + first_column);
   }
 
+  // From weights to those so many panels and rows further on.
+  int64_t distance(int64_t panels, int64_t rows) const {
+    return direct_ ? panels * kPanel + rows * args_.b_row : panels * kPanel * args_.k + rows * kPanel;
+  }
+
   // All rows, packing a block of the right-hand matrix after the other. `column` in panels, of each part.
   void run_passing(int64_t column, float* arranged, float* block) const {
     const int64_t last = std::min(column + columns_, run_);
     for (int64_t p = 0; p < args_.k; p += kDepth) {
       const int64_t depth = std::min(kDepth, args_.k - p);
-      for_each_tile(all_rows_, [&](int64_t begin, int64_t count) {
-        arrange(begin, count, p, depth, arranged + begin * padded(depth));
-      });
+      arrange_block(p, depth, arranged);
       for (int64_t part = 0; part < parts_; ++part)
         for (int64_t panel = part * run_ + column; panel < part * run_ + last; ++panel) {
-          const int64_t first = panel * kPanel;
-          pack_panel(static_cast<const float*>(args_.b) + first * args_.b_col + p * args_.b_row, args_.b_row,
-                     args_.b_col, depth, std::min(kPanel, args_.n - first), block);
-          for_each_tile(all_rows_, [&](int64_t begin, int64_t count) {
-            run_panel(arranged + begin * padded(depth), count, p, depth, panel, block,
-                      static_cast<float*>(args_.out) + begin * args_.n + first, args_.n);
-          });
+          pack_block(panel, p, depth, block);
+          for_each_tile(all_rows_,
+                        [&](int64_t begin, int64_t count) { pass(arranged, begin, count, p, depth, panel, block); });
         }
     }
     if (after()) finish(0, all_rows_, column * kPanel, std::min(last * kPanel, width_));
+  }
+
+  // The same for many rows, which `arrange_all` has arranged: some panels at a time, in the second-level cache.
+  void run_passing(int64_t column, const float* arranged, float* blocks) const {
+    const int64_t last = std::min(column + columns_, run_);
+    for (int64_t p = 0; p < args_.k; p += kDepth) {
+      const int64_t depth = std::min(kDepth, args_.k - p), block = depth * kPanel;
+      const int64_t group = std::max<int64_t>(kGrouped / (block * parts_), 1);
+      for (int64_t first = column; first < last; first += group) {
+        const int64_t end = std::min(first + group, last);
+        for (int64_t part = 0; part < parts_; ++part)
+          for (int64_t panel = first; panel < end; ++panel)
+            pack_block(part * run_ + panel, p, depth, blocks + (part * group + panel - first) * block);
+        for_each_tile(all_rows_, [&](int64_t begin, int64_t count) {
+          for (int64_t part = 0; part < parts_; ++part)
+            for (int64_t panel = first; panel < end; ++panel)
+              pass(arranged + p * all_rows_, begin, count, p, depth, part * run_ + panel,
+                   blocks + (part * group + panel - first) * block);
+          if (after() && p + depth == args_.k) finish(begin, count, first * kPanel, std::min(end * kPanel, width_));
+        });
+      }
+    }
+  }
+
+  void pass(const float* arranged, int64_t row, int64_t rows, int64_t p, int64_t depth, int64_t panel,
+            const float* block) const {
+    run_panel(arranged + row * padded(depth), rows, p, depth, panel, block, 0,
+              static_cast<float*>(args_.out) + row * args_.n + panel * kPanel, args_.n);
+  }
+
+  void pack_block(int64_t panel, int64_t p, int64_t depth, float* block) const {
+    const int64_t first = panel * kPanel;
+    pack_panel(static_cast<const float*>(args_.b) + first * args_.b_col + p * args_.b_row, args_.b_row, args_.b_col,
+               depth, std::min(kPanel, args_.n - first), block);
+  }
+
+  // All rows, some columns.
+  void arrange_block(int64_t p, int64_t depth, float* arranged) const {
+    for_each_tile(all_rows_, [&](int64_t begin, int64_t count) {
+      arrange(begin, count, p, depth, arranged + begin * padded(depth));
+    });
+  }
+
+  StorageRef arrange_all() const {
+    StorageRef memory = allocate(static_cast<size_t>(all_rows_ * padded(args_.k)) * sizeof(float));
+    auto* const arranged = static_cast<float*>(memory->data);
+    const double cost = kNanosecondsArranged * static_cast<double>(all_rows_ * kDepth);
+    parallel_for(ceil_div(args_.k, kDepth), 1, cost, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin * kDepth; p < std::min(end * kDepth, args_.k); p += kDepth)
+        arrange_block(p, std::min(kDepth, args_.k - p), arranged + p * all_rows_);
+    });
+    return memory;
   }
 
   void finish(int64_t row, int64_t rows, int64_t column, int64_t end) const {
@@ -308,7 +381,7 @@ class Product {
   // A tile by a panel, from column p of the left-hand matrix on. `packed`: what meets these columns; null: it is among all
   // that is packed, or lies in the matrix.
   void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, const float* packed,
-                 float* out, int64_t out_row) const {
+                 int64_t ahead, float* out, int64_t out_row) const {
     static constexpr int64_t kNoTap = 0;
     const int64_t columns = std::min(kPanel, args_.n - panel * kPanel);
     const bool as_it_lies = direct_ && columns == kPanel;
@@ -319,6 +392,7 @@ class Product {
     tile.taps = &kNoTap;
     tile.tap_count = 1;
     tile.weights_row = as_it_lies ? args_.b_row : kPanel;
+    tile.ahead = ahead;
     if (packed)
       tile.weights = packed;
     else if (as_it_lies)
@@ -329,10 +403,13 @@ class Product {
     tile.out = out;
     tile.out_place = out_row;
     tile.out_block = kLanes;
+    for (int64_t i = 0; i < rows && tile.more; ++i)
+      for (int64_t line = kPanel; line < 2 * kPanel; line += kLanes) __builtin_prefetch(out + i * out_row + line, 0, 2);
     for (int64_t lane = 0; lane < columns;
          lane += tiles_.lanes, tile.weights += tiles_.lanes, tile.out += tiles_.lanes) {
       const int64_t width = std::min<int64_t>(columns - lane, tiles_.lanes), blocks = ceil_div(width, kLanes);
-      const PanelTiles::Function run = tiles_.of[rows][blocks - 1][0];
+      const bool fetches = ahead != 0 && width == tiles_.lanes;
+      const PanelTiles::Function run = fetches ? tiles_.fetching[rows] : tiles_.of[rows][blocks - 1][0];
       if (width == blocks * kLanes)
         run(tile);
       else

@@ -15,7 +15,7 @@ namespace {
 
 // Every element is one chain over channels and taps, in order. A macro for the same reason as TANDEM_TILE.
 #define TANDEM_PANEL_TILE(name, Ops, attribute)                                                                   \
-  template <int Places, int Vectors, int Pitch>                                                                   \
+  template <int Places, int Vectors, int Pitch, bool Fetches = false>                                             \
   attribute void name(const TileArgs& args) {                                                                     \
     typedef float V __attribute__((vector_size(Ops::kBytes)));                                                    \
     constexpr int lanes = Ops::kBytes / 4;                                                                        \
@@ -34,7 +34,7 @@ namespace {
     }                                                                                                             \
     const float* weights = args.weights;                                                                          \
     const int64_t *const taps = args.taps, *const last_tap = taps + args.tap_count;                               \
-    const int64_t weights_row = args.weights_row;                                                                 \
+    const int64_t weights_row = args.weights_row, ahead = args.ahead;                                             \
     const float* block = args.source;                                                                             \
     for (int64_t left = args.channels; left > 0; left -= Pitch, block += args.block) {                            \
       const float* const end = block + (left < Pitch ? left : Pitch);                                             \
@@ -42,8 +42,10 @@ namespace {
         for (const int64_t* tap = taps; tap < last_tap; ++tap, weights += weights_row) {                          \
           const float* const seen = channel + *tap;                                                               \
           V weight[Vectors];                                                                                      \
-          _Pragma("GCC unroll 2") for (int v = 0; v < Vectors; ++v)                                               \
-              std::memcpy(&weight[v], weights + v * lanes, sizeof(V));                                            \
+          _Pragma("GCC unroll 2") for (int v = 0; v < Vectors; ++v) {                                             \
+            std::memcpy(&weight[v], weights + v * lanes, sizeof(V));                                              \
+            if (Fetches && v % per_block == 0) _mm_prefetch(weights + ahead + v * lanes, _MM_HINT_T1);            \
+          }                                                                                                       \
           _Pragma("GCC unroll 16") for (int p = 0; p < Places; ++p) {                                             \
             _Pragma("GCC unroll 2") for (int v = 0; v < Vectors; ++v) sum[p][v] =                                 \
                 Ops::madd(seen[p * Pitch], weight[v], sum[p][v]);                                                 \
@@ -67,11 +69,12 @@ namespace {
   PanelTiles name##_table(std::integer_sequence<int, Places...>) {                                                \
     constexpr int per_block = kLanes * 4 / Ops::kBytes;                                                           \
     constexpr int most = 2 / per_block;                                                                           \
-    PanelTiles tiles{sizeof...(Places), most * kLanes, {}};                                                       \
+    PanelTiles tiles{sizeof...(Places), most * kLanes, {}, {}};                                                   \
     ((tiles.of[Places + 1][0][0] = name<Places + 1, per_block, kLanes>,                                           \
       tiles.of[Places + 1][0][1] = name<Places + 1, per_block, kFewLanes>,                                        \
       tiles.of[Places + 1][1][0] = name<Places + 1, 2, kLanes>,                                                   \
-      tiles.of[Places + 1][1][1] = name<Places + 1, 2, kFewLanes>),                                               \
+      tiles.of[Places + 1][1][1] = name<Places + 1, 2, kFewLanes>,                                                \
+      tiles.fetching[Places + 1] = name<Places + 1, 2, kLanes, true>),                                            \
      ...);                                                                                                        \
     return tiles;                                                                                                 \
   }

@@ -20,6 +20,7 @@ struct TileArgs {
   int64_t tap_count;
   const float* weights;  // a row for each channel and tap, in this order
   int64_t weights_row;
+  int64_t ahead;      // from a row of weights to what will be wanted in the second-level cache, where that is fetched
   const float* bias;  // null: none
   bool more;          // what is there in `out` is added to; else it starts from zero
   float* out;         // kLanes channels of each place
@@ -34,6 +35,7 @@ struct PanelTiles {
   int lanes;   // of the result's channels in a tile: 32, or 16 where there are few registers
   // [number of places][blocks of kLanes - 1][1 where the source has blocks of kFewLanes]
   Function of[kMostPlaces + 1][2][2];
+  Function fetching[kMostPlaces + 1];  // of the widest tile, kLanes; fetches what lies ahead
 };
 
 // Null for an instruction set that has none.

@@ -117,6 +117,20 @@ def test_bits(formula, threads):
         td.set_num_threads(before)
 
 
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.__name__)
+def test_weights_that_somebody_else_may_write_to(formula):
+    """They are packed for every product: in passing, where the matrix is wider than the rows are many."""
+    compiled = td.script(formula)
+    for m, k, n in ((320, 300, 768), (290, 520, 1000), (40, 300, 512)):
+        x, w, b = inputs(m, k, n)
+        lent = td.asarray(np.array(w), copy=False)
+        with td.no_grad():
+            wanted = formula(x, w, b)
+            same(compiled(x, lent, b), wanted)
+            lent *= 2
+            same(compiled(x, lent, b), formula(x, w * 2, b))
+
+
 @pytest.mark.parametrize("formula", [gelu, gates, normalised, summed], ids=lambda formula: formula.__name__)
 def test_gradients(formula):
     def loss(x, w, b):
