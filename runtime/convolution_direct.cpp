@@ -105,7 +105,10 @@ class Direct {
         arrange(i / blocks_, i % blocks_, i % blocks_ + 1, seen + i / blocks_ * unit_floats_);
     });
     parallel_for(units() * panels_, 1, unit_cost / static_cast<double>(panels_), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) compute(i % units(), i / units(), seen + i % units() * unit_floats_);
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t unit = i % units(), panel = i / units();
+        compute(unit, panel, seen + unit * unit_floats_, unit + 1 == units() && panel + 1 < panels_);
+      }
     });
   }
 
@@ -209,19 +212,25 @@ class Direct {
       for (int64_t i = 0; i < count; ++i) to[i * kFewLanes + c] = from[i * step];
   }
 
-  void compute(int64_t index, int64_t panel, const float* seen) const {
+  // With `fetches`, tiles fetch the next panel, of which each has an equal part.
+  void compute(int64_t index, int64_t panel, const float* seen, bool fetches = false) const {
     const Unit unit = unit_at(index);
     // Rows that lie one behind the other are one.
     const bool joined = strips_ == 1 && unit_columns_ == unit.columns && wide_.count() == 1;
     const int64_t runs = joined ? 1 : unit.rows, length = joined ? unit.rows * unit.columns : unit.columns;
     const int64_t channels = std::min(kPanel, args_.out - panel * kPanel);
+    Later later;
+    if (fetches) {
+      const int64_t tiles = runs * ceil_div(length, tiles_.places) * ceil_div(channels, tiles_.lanes);
+      later = {packed_ + (panel + 1) * kPanel * depth_, ceil_div(kPanel, tiles)};
+    }
     for (int64_t lane = 0; lane < channels; lane += tiles_.lanes) {
       const int64_t blocks = ceil_div(std::min<int64_t>(channels - lane, tiles_.lanes), kLanes);
       for (int64_t y = 0; y < runs; ++y)
         for (int64_t x = 0; x < length; x += kTurned) {
           const int64_t place = (unit.row + y) * wide_.window.result + unit.column + x;
           compute_places(seen + y * row_floats_ + x * pitch_, panel * kPanel + lane, blocks,
-                         std::min(length - x, kTurned), unit.image, place);
+                         std::min(length - x, kTurned), unit.image, place, later);
         }
     }
   }
@@ -229,8 +238,8 @@ class Direct {
   // Some places of one row, of a few blocks of channels. Tiles leave channels next to each other; whole lines of places are
   // turned back at once, since those of many channels, often a power of two apart, would not stay in the first-level cache
   // from one tile to the next.
-  void compute_places(const float* seen, int64_t channel, int64_t blocks, int64_t count, int64_t image,
-                      int64_t place) const {
+  void compute_places(const float* seen, int64_t channel, int64_t blocks, int64_t count, int64_t image, int64_t place,
+                      Later& later) const {
     alignas(64) float lanes[kPanel * kTurned];
     const int64_t pieces = ceil_div(count, tiles_.places);
     TileArgs tile{seen,
@@ -240,18 +249,21 @@ class Direct {
                   static_cast<int64_t>(taps_.size()),
                   packed_ + channel / kPanel * kPanel * depth_ + channel % kPanel,
                   kPanel,
-                  0,
                   bias_.empty() ? nullptr : bias_.data() + channel,
                   false,
                   lanes,
                   kLanes,
-                  count * kLanes};
+                  count * kLanes,
+                  later};
+    const bool fetches = later.step != 0 && pitch_ == kLanes && blocks * kLanes == tiles_.lanes;
     for (int64_t piece = 0; piece < pieces; ++piece) {
       const int64_t places = count / pieces + (piece < count % pieces ? 1 : 0);
-      tiles_.of[places][blocks - 1][pitch_ == kFewLanes](tile);
+      (fetches ? tiles_.fetching[places] : tiles_.of[places][blocks - 1][pitch_ == kFewLanes])(tile);
+      tile.later.from += depth_ * tile.later.step;
       tile.source += places * pitch_;
       tile.out += places * kLanes;
     }
+    later = tile.later;
     float* const result = static_cast<float*>(args_.result) + image * args_.out * result_plane_ + place;
     for (int64_t b = 0; b < blocks; ++b, channel += kLanes)
       turn_to_places(lanes + b * count * kLanes, count, std::min(kLanes, args_.out - channel),

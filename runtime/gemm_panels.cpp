@@ -229,16 +229,16 @@ class Product {
         for_each_tile(rows, [&](int64_t begin, int64_t count) {
           float* const left = arranged + (tile_by_tile ? 0 : begin * padded(depth));
           if (tile_by_tile) arrange(row + begin, count, p, depth, left);
-          // While the last rows meet a panel, the one that comes next in its place, of the next group or block of k, is
-          // fetched.
-          int64_t ahead = 0;
-          if (begin + count == rows && end < last)
-            ahead = distance(group, 0);
-          else if (begin + count == rows && p + depth < args_.k)
-            ahead = distance(column - first, depth);
+          const int64_t rows_left = rows - begin - count;
+          const auto later = [&](int64_t panel) -> Later {
+            if (end < last) return later_panel(panel + group, p, depth, count, rows_left);
+            if (p + depth < args_.k) return later_panel(panel - first + column, p + depth, depth, count, rows_left);
+            return {};
+          };
           for (int64_t part = 0; part < parts_; ++part)
             for (int64_t panel = part * run_ + first; panel < part * run_ + end; ++panel)
-              run_panel(left, count, p, depth, panel, nullptr, ahead, out + begin * out_row + panel * kPanel, out_row);
+              run_panel(left, count, p, depth, panel, nullptr, later(panel), out + begin * out_row + panel * kPanel,
+                        out_row);
           if (ends && !at_once) finish(row + begin, count, first * kPanel, std::min(end * kPanel, width_));
         });
       }
@@ -249,9 +249,10 @@ class Product {
              static_cast<uint16_t*>(args_.out) + (row + i) * args_.n + first_column);
   }
 
-  // From weights to those so many panels and rows further on.
-  int64_t distance(int64_t panels, int64_t rows) const {
-    return direct_ ? panels * kPanel + rows * args_.b_row : panels * kPanel * args_.k + rows * kPanel;
+  // What a tile fetches of the panel that will lie where the present one does: the last two of a block's rows a half each.
+  Later later_panel(int64_t panel, int64_t p, int64_t depth, int64_t rows, int64_t rows_left) const {
+    if (direct_ || rows_left > rows) return {};
+    return {packed_ + panel * kPanel * args_.k + p * kPanel + (rows_left == 0 ? 0 : depth * kPanel / 2), kPanel / 2};
   }
 
   // All rows, packing a block of the right-hand matrix after the other. `column` in panels, of each part.
@@ -294,7 +295,7 @@ class Product {
 
   void pass(const float* arranged, int64_t row, int64_t rows, int64_t p, int64_t depth, int64_t panel,
             const float* block) const {
-    run_panel(arranged + row * padded(depth), rows, p, depth, panel, block, 0,
+    run_panel(arranged + row * padded(depth), rows, p, depth, panel, block, {},
               static_cast<float*>(args_.out) + row * args_.n + panel * kPanel, args_.n);
   }
 
@@ -381,7 +382,7 @@ class Product {
   // A tile by a panel, from column p of the left-hand matrix on. `packed`: what meets these columns; null: it is among all
   // that is packed, or lies in the matrix.
   void run_panel(const float* arranged, int64_t rows, int64_t p, int64_t depth, int64_t panel, const float* packed,
-                 int64_t ahead, float* out, int64_t out_row) const {
+                 Later later, float* out, int64_t out_row) const {
     static constexpr int64_t kNoTap = 0;
     const int64_t columns = std::min(kPanel, args_.n - panel * kPanel);
     const bool as_it_lies = direct_ && columns == kPanel;
@@ -392,13 +393,13 @@ class Product {
     tile.taps = &kNoTap;
     tile.tap_count = 1;
     tile.weights_row = as_it_lies ? args_.b_row : kPanel;
-    tile.ahead = ahead;
     if (packed)
       tile.weights = packed;
     else if (as_it_lies)
       tile.weights = static_cast<const float*>(args_.b) + panel * kPanel + p * args_.b_row;
     else
       tile.weights = packed_ + (direct_ ? 0 : panel * kPanel * args_.k) + p * kPanel;
+    tile.later = later;
     tile.more = more_ || p > 0;
     tile.out = out;
     tile.out_place = out_row;
@@ -408,7 +409,7 @@ class Product {
     for (int64_t lane = 0; lane < columns;
          lane += tiles_.lanes, tile.weights += tiles_.lanes, tile.out += tiles_.lanes) {
       const int64_t width = std::min<int64_t>(columns - lane, tiles_.lanes), blocks = ceil_div(width, kLanes);
-      const bool fetches = ahead != 0 && width == tiles_.lanes;
+      const bool fetches = later.step != 0 && width == tiles_.lanes;
       const PanelTiles::Function run = fetches ? tiles_.fetching[rows] : tiles_.of[rows][blocks - 1][0];
       if (width == blocks * kLanes)
         run(tile);

@@ -34,17 +34,20 @@ namespace {
     }                                                                                                             \
     const float* weights = args.weights;                                                                          \
     const int64_t *const taps = args.taps, *const last_tap = taps + args.tap_count;                               \
-    const int64_t weights_row = args.weights_row, ahead = args.ahead;                                             \
+    const int64_t weights_row = args.weights_row, later_step = args.later.step;                                   \
     const float* block = args.source;                                                                             \
+    [[maybe_unused]] const float* later = args.later.from;                                                        \
     for (int64_t left = args.channels; left > 0; left -= Pitch, block += args.block) {                            \
       const float* const end = block + (left < Pitch ? left : Pitch);                                             \
       for (const float* channel = block; channel < end; ++channel)                                                \
         for (const int64_t* tap = taps; tap < last_tap; ++tap, weights += weights_row) {                          \
           const float* const seen = channel + *tap;                                                               \
           V weight[Vectors];                                                                                      \
-          _Pragma("GCC unroll 2") for (int v = 0; v < Vectors; ++v) {                                             \
-            std::memcpy(&weight[v], weights + v * lanes, sizeof(V));                                              \
-            if (Fetches && v % per_block == 0) _mm_prefetch(weights + ahead + v * lanes, _MM_HINT_T1);            \
+          _Pragma("GCC unroll 2") for (int v = 0; v < Vectors; ++v)                                               \
+              std::memcpy(&weight[v], weights + v * lanes, sizeof(V));                                            \
+          if constexpr (Fetches) {                                                                                \
+            _mm_prefetch(later, _MM_HINT_T1);                                                                     \
+            later += later_step;                                                                                  \
           }                                                                                                       \
           _Pragma("GCC unroll 16") for (int p = 0; p < Places; ++p) {                                             \
             _Pragma("GCC unroll 2") for (int v = 0; v < Vectors; ++v) sum[p][v] =                                 \

@@ -11,6 +11,12 @@ namespace tandem {
 inline constexpr int64_t kLanes = 16, kFewLanes = 4;
 inline constexpr int64_t kPanel = 32;
 
+// What will be wanted in the second-level cache. So much of it is fetched with every row of weights, where that is done.
+struct Later {
+  const float* from = nullptr;
+  int64_t step = 0;
+};
+
 struct TileArgs {
   // What the first place sees at the first place of the kernel; neighbours in the result are neighbours here, too.
   const float* source;
@@ -20,12 +26,12 @@ struct TileArgs {
   int64_t tap_count;
   const float* weights;  // a row for each channel and tap, in this order
   int64_t weights_row;
-  int64_t ahead;      // from a row of weights to what will be wanted in the second-level cache, where that is fetched
   const float* bias;  // null: none
   bool more;          // what is there in `out` is added to; else it starts from zero
   float* out;         // kLanes channels of each place
   int64_t out_place;  // from one place to the next
   int64_t out_block;  // from kLanes channels of the result to the next
+  Later later;
 };
 
 struct PanelTiles {
@@ -35,7 +41,7 @@ struct PanelTiles {
   int lanes;   // of the result's channels in a tile: 32, or 16 where there are few registers
   // [number of places][blocks of kLanes - 1][1 where the source has blocks of kFewLanes]
   Function of[kMostPlaces + 1][2][2];
-  Function fetching[kMostPlaces + 1];  // of the widest tile, kLanes; fetches what lies ahead
+  Function fetching[kMostPlaces + 1];  // of the widest tile, kLanes; fetches what is wanted later
 };
 
 // Null for an instruction set that has none.
