@@ -40,6 +40,7 @@ class Lifetimes {
         for (int slot : *slots)
           if (dies(slot)) dead.insert(slot);
       nested(block[i], kept, last, i);
+      if (const auto* allocate = std::get_if<Allocate>(&block[i].op)) counts_[allocate->slot] = allocate->count;
       if (const Launch* launch = launch_of(block[i])) reuse(*launch, out, without_operands(dead, block[i]));
       if (const auto* copy = std::get_if<Copy>(&block[i].op)) {
         // What comes in between copies more of the same.
@@ -127,7 +128,7 @@ class Lifetimes {
 
   bool take_over(Block& out, int to, int from) {
     const auto& slots = program_.slots;
-    if (to == from || from < program_.input_count || slots[index(to)].shape != slots[index(from)].shape ||
+    if (to == from || from < program_.input_count || !as_many(to, from) ||
         size_of(slots[index(to)].dtype) != size_of(slots[index(from)].dtype))
       return false;
     for (size_t k = out.size(); k-- > 0;) {
@@ -140,9 +141,17 @@ class Lifetimes {
     }
     return false;
   }
+  // Whether the slots have as many elements, though maybe in other shapes.
+  bool as_many(int a, int b) const {
+    const auto& slots = program_.slots;
+    if (slots[index(a)].shape == slots[index(b)].shape) return true;
+    const auto one = counts_.find(a), other = counts_.find(b);
+    return one != counts_.end() && other != counts_.end() && one->second == other->second;
+  }
   static size_t index(int i) { return static_cast<size_t>(i); }
 
   Program& program_;
+  std::unordered_map<int, DimRef> counts_;  // of elements, by slot
   std::unordered_map<int, std::vector<SharePair>> shareable_;
 };
 

@@ -15,10 +15,14 @@ BlockBuilder::BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vec
       producers_(graph.producers()),
       places_(graph.types.size()),
       emitted_(graph.nodes.size(), false),
+      within_(graph.nodes.size(), false),
       stored_(graph.types.size(), false) {
   for (size_t i = 0; i < params.size(); ++i) places_[index(graph.params[i].value)] = std::move(params[i]);
   for (const Group& group : fusion_.groups)
     for (ValueId value : group.outputs) stored_[index(value)] = true;
+  for (const Node& node : graph.nodes)
+    if (const Structure* structure = structure_of(*node.op); structure && *structure == Structure::view_update)
+      if (const Node* update = update_within(node)) within_[index(producers_[index(update->outputs[0])])] = true;
 }
 
 Block BlockBuilder::run(std::vector<Place>& results) {
@@ -30,7 +34,8 @@ Block BlockBuilder::run(std::vector<Place>& results) {
     if (!needed[n]) continue;
     const int group = fusion_.group_of[n];
     if (group >= 0 && turns[index(group)] == static_cast<int>(n)) emit_group(group);
-    if (group < 0 && !fusion_.inlined[n] && !is_view(*graph_.nodes[n].op)) require_node(static_cast<int>(n));
+    if (group < 0 && !fusion_.inlined[n] && !within_[n] && !is_view(*graph_.nodes[n].op))
+      require_node(static_cast<int>(n));
   }
   for (ValueId result : graph_.results) require(result);
   for (ValueId result : graph_.results) results.push_back(place(result));

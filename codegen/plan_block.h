@@ -1,5 +1,6 @@
 // The steps of one graph, the function or a region of control flow, in one block.
 #pragma once
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -67,6 +68,24 @@ class BlockBuilder {
   void write_part(const Node& whole, ValueId part, const Place& target);
   void emit_view_update(const Node& node);
 
+  // The update at indices of just the part that `node` replaces, where nothing else reads its result: it can be done in
+  // the whole tensor, and nobody need copy the part.
+  const Node* update_within(const Node& node) const;
+  bool emit_update_within(const Node& node, const Node& update);
+  const Node* maker(ValueId value) const;  // null: a parameter
+  // What the value is a view of that keeps the order of elements: in another shape, the same ones.
+  ValueId beyond_shapes(ValueId value) const;
+  // The place of a value that begins as a copy of another one: of what that is a view of in another shape, which then may
+  // be the copy itself.
+  struct Changed {
+    Place place;
+    ValueId base;
+  };
+  Changed to_be_changed(ValueId value);
+  void copy_base(const Changed& whole, const Node& node);
+  // Where a view of `whole` lies if that has the layout.
+  std::optional<Layout> layout_in(ValueId value, ValueId whole, const Layout& layout) const;
+
   // The group that will compute a value which has no place yet, or -1.
   int writer(ValueId value) const;
   bool makes_only(int group, std::span<const ValueId> values) const;
@@ -80,6 +99,7 @@ class BlockBuilder {
 
   // The value is computed first: it may read the base, which the copy then takes over where it can.
   void emit_index_update(const Node& node);
+  void put(const Node& node);  // writes at indices where the node's result lies
   std::vector<Place> region_inputs(const Node& node, size_t first);
   void emit_host_call(const Node& node);
 
@@ -103,7 +123,7 @@ class BlockBuilder {
   Fusion fusion_;
   std::vector<int> producers_;
   std::vector<Place> places_;
-  std::vector<bool> emitted_;
+  std::vector<bool> emitted_, within_;  // by node; within_: by the update of the whole of which it updates a part
   std::vector<bool> stored_;
   std::vector<ProductPlace> products_;
   std::unordered_map<ValueId, std::pair<int, OnFailure>>

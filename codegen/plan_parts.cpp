@@ -76,20 +76,89 @@ void BlockBuilder::write_part(const Node& whole, ValueId part, const Place& targ
       {Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape), origin("copy", whole)}});
 }
 
+const Node* BlockBuilder::maker(ValueId value) const {
+  const int made_by = producers_[index(value)];
+  return made_by < 0 ? nullptr : &graph_.nodes[index(made_by)];
+}
+
+ValueId BlockBuilder::beyond_shapes(ValueId value) const {
+  const Node* made = maker(value);
+  while (made && (made->op->name == "reshape" || made->op->name == "expand_dims" || made->op->name == "squeeze"))
+    made = maker(value = made->inputs[0]);
+  return value;
+}
+
+const Node* BlockBuilder::update_within(const Node& node) const {
+  const auto readers = [this](ValueId value) {
+    int64_t count = std::ranges::count(graph_.results, value);
+    for (const Node& other : graph_.nodes) count += std::ranges::count(other.inputs, value);
+    return count;
+  };
+  const Node* update = nullptr;
+  for (ValueId value = node.inputs[1]; !update; value = maker(value)->inputs[0]) {
+    const Node* made = maker(value);
+    if (!made || readers(value) != 1) return nullptr;
+    if (const Structure* structure = structure_of(*made->op); structure && *structure == Structure::index_update)
+      update = made;
+    else if (made->op->name != "copy" && beyond_shapes(value) == value)
+      return nullptr;
+  }
+  const Node* base = maker(beyond_shapes(update->inputs[0]));
+  const bool same_part = base && base->op == &view_of_update(*node.op) && base->inputs[0] == node.inputs[0] &&
+                         identical(base->attrs, node.attrs);
+  return same_part ? update : nullptr;
+}
+
+std::optional<Layout> BlockBuilder::layout_in(ValueId value, ValueId whole, const Layout& layout) const {
+  if (value == whole) return layout;
+  const Node& view = *maker(value);
+  const auto from = layout_in(view.inputs[0], whole, layout);
+  if (!from) return std::nullopt;
+  return std::get<ViewRule>(view.op->lower)(type(view.inputs[0]), *from, *view.op, view.attrs, type(value));
+}
+
 void BlockBuilder::emit_view_update(const Node& node) {
+  if (const Node* update = update_within(node); update && emit_update_within(node, *update)) return;
   require(node.inputs[0]);
   const ValueId out = node.outputs[0];
-  const Place whole = fresh(type(out));
-  places_[index(out)] = whole;
-  if (reads_around(node)) {
-    copy_around(node, whole);
-  } else {
-    block_.push_back(
-        {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
-  }
+  const Changed whole = to_be_changed(node.inputs[0]);
+  places_[index(out)] = whole.place;
+  if (reads_around(node))
+    copy_around(node, whole.place);
+  else
+    copy_base(whole, node);
   const OpDef& view = view_of_update(*node.op);
-  const auto target = std::get<ViewRule>(view.lower)(type(out), whole.layout, view, node.attrs, type(node.inputs[1]));
-  write_part(node, node.inputs[1], {whole.slot, *target});
+  const auto target =
+      std::get<ViewRule>(view.lower)(type(out), whole.place.layout, view, node.attrs, type(node.inputs[1]));
+  write_part(node, node.inputs[1], {whole.place.slot, *target});
+}
+
+bool BlockBuilder::emit_update_within(const Node& node, const Node& update) {
+  const ValueId out = node.outputs[0];
+  const auto layout = layout_in(update.inputs[0], node.inputs[0], {0, contiguous_strides(type(out).shape)});
+  if (!layout) return false;
+  for (const ValueId input : {update.inputs[1], update.inputs[2], node.inputs[0]}) require(input);
+  const Changed whole = to_be_changed(node.inputs[0]);
+  places_[index(out)] = whole.place;
+  places_[index(update.outputs[0])] = {whole.place.slot, *layout};
+  emitted_[index(producers_[index(update.outputs[0])])] = true;
+  copy_base(whole, update);
+  put(update);
+  return true;
+}
+
+BlockBuilder::Changed BlockBuilder::to_be_changed(ValueId value) {
+  const ValueId base = beyond_shapes(value);
+  const Place whole = fresh(type(base));
+  if (const auto layout = layout_in(value, base, whole.layout)) return {{whole.slot, *layout}, base};
+  return {fresh(type(value)), value};
+}
+
+void BlockBuilder::copy_base(const Changed& whole, const Node& node) {
+  const TensorType& base = type(whole.base);
+  block_.push_back(
+      {Copy{p_.view(place(whole.base), base.shape),
+            p_.view({whole.place.slot, {0, contiguous_strides(base.shape)}}, base.shape), origin("copy", node)}});
 }
 
 bool BlockBuilder::reads_around(const Node& node) const {

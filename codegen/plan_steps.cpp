@@ -102,18 +102,22 @@ void BlockBuilder::append_param(const Attr& attr, std::vector<DimRef>& params) {
 
 void BlockBuilder::emit_index_update(const Node& node) {
   for (ValueId input : node.inputs) require(input);
+  const Changed whole = to_be_changed(node.inputs[0]);
+  places_[index(node.outputs[0])] = whole.place;
+  copy_base(whole, node);
+  put(node);
+}
+
+void BlockBuilder::put(const Node& node) {
   const TensorType& index_type = type(node.inputs[1]);
   const int indices = contiguous(p_, block_, place(node.inputs[1]), index_type, node);
-  const ValueId out = node.outputs[0];
-  const Place whole = fresh(type(out));
-  places_[index(out)] = whole;
-  block_.push_back(
-      {Copy{p_.view(place(node.inputs[0]), type(out).shape), p_.view(whole, type(out).shape), origin("copy", node)}});
   const auto axis = static_cast<int>(attr_as<int64_t>(*node.op, node.attrs, "axis"));
-  block_.push_back({Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(whole, type(out).shape),
-                        axis, p_.view({indices, {0, contiguous_strides(index_type.shape)}}, index_type.shape),
-                        static_cast<PutMode>(attr_as<int64_t>(*node.op, node.attrs, "mode")), origin("put", node),
-                        attr_as<bool>(*node.op, node.attrs, "checked") || is_checked(node.inputs[1])}});
+  const ValueId out = node.outputs[0];
+  block_.push_back(
+      {Put{p_.view(place(node.inputs[2]), type(node.inputs[2]).shape), p_.view(place(out), type(out).shape), axis,
+           p_.view({indices, {0, contiguous_strides(index_type.shape)}}, index_type.shape),
+           static_cast<PutMode>(attr_as<int64_t>(*node.op, node.attrs, "mode")), origin("put", node),
+           attr_as<bool>(*node.op, node.attrs, "checked") || is_checked(node.inputs[1])}});
 }
 
 std::vector<Place> BlockBuilder::region_inputs(const Node& node, size_t first) {

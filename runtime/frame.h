@@ -212,10 +212,15 @@ class Frame {
     if (op.tiling && machine().rounds_together(op)) return;
     [[maybe_unused]] const auto& scope = machine().loop_scope();
     ++loops_;
+    Scratch<bool, 16> is_of_body(op.carried.size());
+    for (size_t i = 0; i < op.carried.size(); ++i) is_of_body[i] = !at(op.carried[i].second).storage;
     for (run_block(op.condition); machine().truth(op.predicate); run_block(op.condition)) {
       if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
       run_block(op.body);
       take_over(op.carried, [](size_t) { return false; });
+      // Else a buffer that is updated several times a round would have two names, and not be taken over in the next one.
+      for (size_t i = 0; i < op.carried.size(); ++i)
+        if (is_of_body[i]) clear(at(op.carried[i].second));
     }
     --loops_;
   }

@@ -167,7 +167,7 @@ struct TimeTiling {
 };
 
 // condition; while predicate: { body; the first slots of `carried` take the buffers of the second ones, all at once;
-// condition }. The second slots keep their reference until they are defined again or released.
+// condition }. Second slots that the loop found undefined are so again after each round.
 struct Loop {
   Block condition;
   int predicate;
