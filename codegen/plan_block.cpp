@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "passes/dce.h"
+#include "passes/part_updates.h"
 
 namespace tandem {
 
@@ -22,7 +23,8 @@ BlockBuilder::BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vec
     for (ValueId value : group.outputs) stored_[index(value)] = true;
   for (const Node& node : graph.nodes)
     if (const Structure* structure = structure_of(*node.op); structure && *structure == Structure::view_update)
-      if (const Node* update = update_within(node)) within_[index(producers_[index(update->outputs[0])])] = true;
+      if (const Node* update = update_within(graph, producers_, node))
+        within_[index(producers_[index(update->outputs[0])])] = true;
 }
 
 Block BlockBuilder::run(std::vector<Place>& results) {

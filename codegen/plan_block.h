@@ -1,6 +1,5 @@
 // The steps of one graph, the function or a region of control flow, in one block.
 #pragma once
-#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -9,6 +8,7 @@
 
 #include "codegen/plan_program.h"
 #include "passes/fuse.h"
+#include "passes/recorded.h"
 
 namespace tandem {
 
@@ -68,13 +68,8 @@ class BlockBuilder {
   void write_part(const Node& whole, ValueId part, const Place& target);
   void emit_view_update(const Node& node);
 
-  // The update at indices of just the part that `node` replaces, where nothing else reads its result: it can be done in
-  // the whole tensor, and nobody need copy the part.
-  const Node* update_within(const Node& node) const;
+  // Both in the whole tensor; nobody need copy the part.
   bool emit_update_within(const Node& node, const Node& update);
-  const Node* maker(ValueId value) const;  // null: a parameter
-  // What the value is a view of that keeps the order of elements: in another shape, the same ones.
-  ValueId beyond_shapes(ValueId value) const;
   // The place of a value that begins as a copy of another one: of what that is a view of in another shape, which then may
   // be the copy itself.
   struct Changed {
@@ -83,8 +78,6 @@ class BlockBuilder {
   };
   Changed to_be_changed(ValueId value);
   void copy_base(const Changed& whole, const Node& node);
-  // Where a view of `whole` lies if that has the layout.
-  std::optional<Layout> layout_in(ValueId value, ValueId whole, const Layout& layout) const;
 
   // The group that will compute a value which has no place yet, or -1.
   int writer(ValueId value) const;
@@ -110,6 +103,7 @@ class BlockBuilder {
   bool is_checked(ValueId index_value) const;
   void emit_if(const Node& node);
   void emit_while(const Node& node);
+  void emit_recorded(const Node& loop, const Recorded& recorded);
 
   // The loop alone, from its parameters to what it carries.
   Graph portion_of(const Node& loop);

@@ -3,6 +3,7 @@
 
 #include "codegen/plan_block.h"
 #include "ir/text.h"
+#include "passes/part_updates.h"
 
 namespace tandem {
 
@@ -76,49 +77,8 @@ void BlockBuilder::write_part(const Node& whole, ValueId part, const Place& targ
       {Copy{p_.view(place(part), type(part).shape), p_.view(target, type(part).shape), origin("copy", whole)}});
 }
 
-const Node* BlockBuilder::maker(ValueId value) const {
-  const int made_by = producers_[index(value)];
-  return made_by < 0 ? nullptr : &graph_.nodes[index(made_by)];
-}
-
-ValueId BlockBuilder::beyond_shapes(ValueId value) const {
-  const Node* made = maker(value);
-  while (made && (made->op->name == "reshape" || made->op->name == "expand_dims" || made->op->name == "squeeze"))
-    made = maker(value = made->inputs[0]);
-  return value;
-}
-
-const Node* BlockBuilder::update_within(const Node& node) const {
-  const auto readers = [this](ValueId value) {
-    int64_t count = std::ranges::count(graph_.results, value);
-    for (const Node& other : graph_.nodes) count += std::ranges::count(other.inputs, value);
-    return count;
-  };
-  const Node* update = nullptr;
-  for (ValueId value = node.inputs[1]; !update; value = maker(value)->inputs[0]) {
-    const Node* made = maker(value);
-    if (!made || readers(value) != 1) return nullptr;
-    if (const Structure* structure = structure_of(*made->op); structure && *structure == Structure::index_update)
-      update = made;
-    else if (made->op->name != "copy" && beyond_shapes(value) == value)
-      return nullptr;
-  }
-  const Node* base = maker(beyond_shapes(update->inputs[0]));
-  const bool same_part = base && base->op == &view_of_update(*node.op) && base->inputs[0] == node.inputs[0] &&
-                         identical(base->attrs, node.attrs);
-  return same_part ? update : nullptr;
-}
-
-std::optional<Layout> BlockBuilder::layout_in(ValueId value, ValueId whole, const Layout& layout) const {
-  if (value == whole) return layout;
-  const Node& view = *maker(value);
-  const auto from = layout_in(view.inputs[0], whole, layout);
-  if (!from) return std::nullopt;
-  return std::get<ViewRule>(view.op->lower)(type(view.inputs[0]), *from, *view.op, view.attrs, type(value));
-}
-
 void BlockBuilder::emit_view_update(const Node& node) {
-  if (const Node* update = update_within(node); update && emit_update_within(node, *update)) return;
+  if (const Node* update = update_within(graph_, producers_, node); update && emit_update_within(node, *update)) return;
   require(node.inputs[0]);
   const ValueId out = node.outputs[0];
   const Changed whole = to_be_changed(node.inputs[0]);
@@ -135,7 +95,8 @@ void BlockBuilder::emit_view_update(const Node& node) {
 
 bool BlockBuilder::emit_update_within(const Node& node, const Node& update) {
   const ValueId out = node.outputs[0];
-  const auto layout = layout_in(update.inputs[0], node.inputs[0], {0, contiguous_strides(type(out).shape)});
+  const auto layout =
+      layout_in(graph_, producers_, update.inputs[0], node.inputs[0], {0, contiguous_strides(type(out).shape)});
   if (!layout) return false;
   for (const ValueId input : {update.inputs[1], update.inputs[2], node.inputs[0]}) require(input);
   const Changed whole = to_be_changed(node.inputs[0]);
@@ -148,9 +109,10 @@ bool BlockBuilder::emit_update_within(const Node& node, const Node& update) {
 }
 
 BlockBuilder::Changed BlockBuilder::to_be_changed(ValueId value) {
-  const ValueId base = beyond_shapes(value);
+  const ValueId base = beyond_shapes(graph_, producers_, value);
   const Place whole = fresh(type(base));
-  if (const auto layout = layout_in(value, base, whole.layout)) return {{whole.slot, *layout}, base};
+  if (const auto layout = layout_in(graph_, producers_, value, base, whole.layout))
+    return {{whole.slot, *layout}, base};
   return {fresh(type(value)), value};
 }
 

@@ -203,6 +203,7 @@ void BlockBuilder::emit_if(const Node& node) {
 }
 
 void BlockBuilder::emit_while(const Node& node) {
+  if (const auto recorded = recorded_of(graph_, node)) return emit_recorded(node, *recorded);
   const size_t carried = node.outputs.size();
   std::vector<Place> params = region_inputs(node, 0);
   for (size_t i = 0; i < carried; ++i) {
@@ -225,6 +226,40 @@ void BlockBuilder::emit_while(const Node& node) {
     loop.carried.emplace_back(params[i].slot, slot);
   }
   block_.push_back({std::move(loop)});
+}
+
+// A kernel for each shape of what is used of it; that of what is written first.
+void BlockBuilder::emit_recorded(const Node& loop, const Recorded& recorded) {
+  for (const ValueId input : loop.inputs) require(input);
+  std::vector<Shape> shapes{recorded.shape};
+  const std::vector<int> uses = graph_.use_counts();
+  for (size_t k = 0; k < loop.outputs.size(); ++k) {
+    const ValueId out = loop.outputs[k];
+    if (recorded.is_array[k]) {
+      const Changed whole = to_be_changed(loop.inputs[k]);
+      places_[index(out)] = whole.place;
+      copy_base(whole, loop);
+    } else if (uses[index(out)] > 0 && std::ranges::find(shapes, type(out).shape) == shapes.end()) {
+      shapes.push_back(type(out).shape);
+    }
+  }
+  const auto n = static_cast<int>(&loop - graph_.nodes.data());
+  for (const Shape& shape : shapes) {
+    Fusion alone{{}, std::vector<int>(graph_.nodes.size(), -1), fusion_.inlined};
+    alone.group_of[index(n)] = 0;
+    Group& group = alone.groups.emplace_back();
+    group.records = true;
+    group.axes = shape;
+    group.axes.insert(group.axes.begin(), recorded.rounds);
+    group.reduced.assign(group.axes.size(), false);
+    group.reduced[0] = true;
+    group.members = {n};
+    group.maps[n] = recorded_map(shape);
+    for (size_t k = 0; k < loop.outputs.size(); ++k)
+      if (!recorded.is_array[k] && uses[index(loop.outputs[k])] > 0 && type(loop.outputs[k]).shape == shape)
+        group.outputs.push_back(loop.outputs[k]);
+    launch_group(alone, 0);
+  }
 }
 
 Graph BlockBuilder::portion_of(const Node& loop) {

@@ -42,7 +42,7 @@ struct LoopNest {
   std::vector<Dim> vals;       // run-time values bodies refer to by ScalarOp::extent
   std::vector<SourceLoc> sources;
   std::vector<int> weights;  // of the sources: scalar primitives
-  bool is_scan = false;
+  bool is_scan = false, is_recorded = false;
 };
 
 class BodyBuilder {
@@ -55,6 +55,7 @@ class BodyBuilder {
   void store(ValueId value, const IndexMap& map);
   void reduce(int node);
   void scan(int node);
+  void record(int loop);  // all rounds, and the group's outputs at their end
 
   int producer(ValueId value) const { return c_.producers[static_cast<size_t>(value)]; }
   bool is_scan(int node) const;

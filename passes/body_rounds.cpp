@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "passes/body.h"
+#include "passes/part_updates.h"
+#include "passes/recorded.h"
 #include "passes/rounds.h"
 
 namespace tandem {
@@ -158,6 +160,84 @@ std::map<ValueId, Complex> BodyBuilder::rounds(Region* around, const Node& node,
   if (count) loop.next(*count + builder_.constant_bits(DType::i64, 1));
   loop.end(more);
   return out;
+}
+
+// What is carried are scans over the rounds, which number the first axis: nothing of it is stored but what a round writes.
+void BodyBuilder::record(int n) {
+  const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
+  const Graph& body = *node.regions[1];
+  const Recorded recorded = *recorded_of(c_.graph, node);
+  const Shape shape(g_.axes.begin() + 1, g_.axes.end());
+  std::vector<bool> wanted;
+  for (const ValueId value : node.outputs) wanted.push_back(std::ranges::find(g_.outputs, value) != g_.outputs.end());
+  const auto found = recorded_rounds(c_.graph, node, recorded, wanted, shape);
+  check_internal(found.has_value(), "a loop that records is none that runs in a kernel");
+  const IndexMap map = recorded_map(shape);
+  const auto at = [&](size_t k) { return map_of(c_.graph, node.outputs[k], map); };
+  Linear rounds{0, std::vector<Dim>(g_.axes.size(), Dim(0))};
+  rounds.coefficients[0] = 1;
+
+  begin_stage(true);
+  const Scalar round = linear(rounds);
+  std::vector<std::pair<ParamRead, Complex>> params;
+  for (const ParamRead& read : found->reads.params)
+    params.emplace_back(read, evaluate(node.inputs[read.param], read.map));
+  params.emplace_back(ParamRead{recorded.counter, {}}, round);
+  std::vector<size_t> states;
+  std::vector<int> first_result(node.outputs.size());
+  const auto result = [&](size_t k, DType dtype) -> Complex {
+    const auto part = [&](int which) {
+      return builder_.emit(ScalarOp::result, real_type(dtype), -1, -1, -1, first_result[k] + which);
+    };
+    if (!is_complex(dtype)) return part(0);
+    const Scalar re = part(0);
+    return {re, part(1)};
+  };
+  const auto chosen = [&](const Scalar& condition, const Complex& a, const Complex& b) {
+    return a.has_imaginary() ? select(condition, a, b) : Complex(select(condition, a.re, b.re));
+  };
+  int results = results_;
+  for (size_t k = 0; k < node.outputs.size(); ++k) {
+    if (!found->needed[k] || k == recorded.counter) continue;
+    states.push_back(k);
+    first_result[k] = results;
+    const Complex init = evaluate(node.inputs[k], at(k));
+    results += init.has_imaginary() ? 2 : 1;
+    const Complex now = chosen(round == round.constant(0), init, result(k, c_.graph.type(node.outputs[k]).dtype));
+    params.emplace_back(ParamRead{k, at(k)}, now);
+  }
+  Region step{body, node, nullptr, params};
+  for (const size_t k : states) {
+    const Complex next = evaluate_in(step, body.results[k], at(k));
+    for (const Scalar& part : {next.re, next.im})
+      if (part.id >= 0) stage_.scans.push_back({part.id, 0, part.dtype});
+  }
+  results_ = results;
+  nest_.is_scan = nest_.is_recorded = true;
+  if (shape == recorded.shape)
+    for (const Recorded::Write& write : recorded.writes) {
+      const ValueId array = node.outputs[write.array];
+      const Place whole = c_.place(array);
+      const auto layout = layout_in(body, step.producers, write.part, write.version, whole.layout);
+      IndexMap place = map;
+      Linear axis = rounds;
+      axis.offset = write.at.offset;
+      axis.coefficients[0] = write.at.coefficients[0];
+      place.insert(place.begin() + static_cast<ptrdiff_t>(write.axis), axis);
+      const Complex value = evaluate_in(step, write.value, map_of(body, write.value, map));
+      this->write(address({whole.slot, *layout}, body.type(write.value).dtype, place), value);
+    }
+  end_stage();
+
+  begin_stage(false);
+  const Scalar any = builder_.constant_bits(DType::i64, 0) < run_time_value(g_.axes[0]);
+  for (const size_t k : states) {
+    if (!wanted[k]) continue;
+    const DType dtype = c_.graph.type(node.outputs[k]).dtype;
+    const Complex last = chosen(any, result(k, dtype), evaluate(node.inputs[k], at(k)));
+    write(address(c_.place(node.outputs[k]), dtype, at(k)), last);
+  }
+  end_stage();
 }
 
 // The wanted results of a branch: where both sides are light, what is chosen of both. Else each side that is not is a loop of

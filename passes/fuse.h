@@ -21,6 +21,7 @@ struct Group {
   std::vector<int> members;                // nodes, in no particular order
   std::unordered_map<int, IndexMap> maps;  // where each member's result lies in the axes
   std::vector<ValueId> outputs;            // values that must be stored
+  bool records = false;                    // the only member is a loop (passes/recorded.h), the first axis its rounds
   bool has_reduction() const;
 };
 

@@ -15,6 +15,12 @@ class GroupLowering {
   GroupLowering(const LowerContext& context, const Group& group) : c_(context), g_(group), body_(context, group) {}
 
   LoopNest run() {
+    if (g_.records) {
+      nest().axes = g_.axes;
+      nest().reduced = g_.reduced;
+      body_.record(g_.members[0]);
+      return std::move(body_.nest());
+    }
     for (int n : g_.members) depth(n);
     int deepest = 0;
     for (const auto& [n, d] : depth_) deepest = std::max(deepest, d);

@@ -190,7 +190,8 @@ bool is_light(const Graph& side) {
 }
 
 std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std::vector<bool>& wanted,
-                                const Shape& shape, const IndexMap& map, size_t axis_count) {
+                                const Shape& shape, const IndexMap& map, size_t axis_count,
+                                const std::vector<ValueId>& values) {
   const Graph &condition = *loop.regions[0], &body = *loop.regions[1];
   const size_t carried = loop.outputs.size();
   Rounds out{mask_of(graph, loop), wanted, {}};
@@ -219,6 +220,10 @@ std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std:
   };
   Reader test(condition, axis_count), step(body, axis_count);
   if (!out.mask && (!test.walk(condition.results[0], {}) || !take_in(test, 0, true))) return std::nullopt;
+  for (const ValueId value : values)
+    if (const size_t known = step.reads.params.size();
+        !step.walk(value, map_of(body, value, map)) || !take_in(step, known, false))
+      return std::nullopt;
   for (size_t n = 0; n < open.size(); ++n) {
     const size_t k = open[n], known = step.reads.params.size();
     if (!step.walk(body.results[k], map_of(graph, loop.outputs[k], map)) || !take_in(step, known, false))

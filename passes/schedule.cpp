@@ -40,7 +40,8 @@ class Scheduler {
     }
     if (reduces() && pick_column()) return {finish(true)};
     if (splittable()) return split();
-    const bool column = nest_.is_scan && (pick_column() || walks_side_by_side());
+    const bool column =
+        nest_.is_scan && (pick_column() || walks_side_by_side() || (nest_.is_recorded && !outer_.empty()));
     if (reduces() && inner_.size() == 1) walk_in_order_of_rows();
     return {finish(column)};
   }

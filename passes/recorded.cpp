@@ -1,0 +1,210 @@
+#include "passes/recorded.h"
+
+#include <algorithm>
+
+#include "ir/put_mode.h"
+#include "passes/fold.h"
+#include "passes/part_updates.h"
+
+namespace tandem {
+
+namespace {
+
+bool is(const OpDef& op, Structure structure) {
+  const auto* own = std::get_if<Structure>(&op.lower);
+  return own && *own == structure;
+}
+
+bool at_most(const Dim& a, const Dim& b) {
+  const Dim difference = b - a;
+  return difference.is_constant() && difference.constant() >= 0;
+}
+
+// A loop that a kernel can run step by step: no loops within it, and no branch of which but one side may be computed.
+bool is_plain(const Graph& region) {
+  return std::ranges::all_of(region.nodes, [](const Node& node) {
+    if (node.op->name == "if")
+      return std::ranges::all_of(node.regions, [](const auto& side) { return is_light(*side) && is_plain(*side); });
+    return node.regions.empty();
+  });
+}
+
+class Finder {
+ public:
+  Finder(const Graph& graph, const Node& loop)
+      : graph_(graph), loop_(loop), body_(*loop.regions[1]), producers_(body_.producers()) {}
+
+  std::optional<Recorded> run() {
+    if (!find_counter()) return std::nullopt;
+    const size_t carried = loop_.outputs.size();
+    out_.is_array.assign(carried, false);
+    for (size_t k = 0; k < carried; ++k)
+      if (k != out_.counter && !find_writes(k)) return std::nullopt;
+    if (out_.writes.empty() || !are_apart()) return std::nullopt;
+    return fits() ? std::optional(std::move(out_)) : std::nullopt;
+  }
+
+ private:
+  const Node* maker(ValueId value) const {
+    const int made_by = producers_[static_cast<size_t>(value)];
+    return made_by < 0 ? nullptr : &body_.nodes[static_cast<size_t>(made_by)];
+  }
+
+  static std::optional<Dim> known(const Node& node) {
+    if (is_full(*node.op)) return Dim(fill_bits(node.attrs));
+    if (is(*node.op, Structure::from_dim)) return attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
+    return std::nullopt;
+  }
+
+  // The condition compares a value that begins at 0 and goes up by one with a number that is known.
+  bool find_counter() {
+    const Graph& condition = *loop_.regions[0];
+    const std::vector<int> makers = condition.producers(), outside = graph_.producers();
+    const auto made = [](const Graph& graph, const std::vector<int>& by, ValueId value) {
+      const int n = by[static_cast<size_t>(value)];
+      return n < 0 ? nullptr : &graph.nodes[static_cast<size_t>(n)];
+    };
+    const Node* less = made(condition, makers, condition.results[0]);
+    if (!less || less->op->name != "less") return false;
+    const Node* bound = made(condition, makers, less->inputs[1]);
+    const auto rounds = bound ? known(*bound) : std::nullopt;
+    const size_t carried = loop_.outputs.size();
+    size_t k = 0;
+    while (k < carried && condition.params[k].value != less->inputs[0]) ++k;
+    if (!rounds || k == carried || graph_.type(loop_.outputs[k]) != scalar_index()) return false;
+    const Node* first = made(graph_, outside, loop_.inputs[k]);
+    if (!first || known(*first) != Dim(0)) return false;
+    out_.counter = k;
+    out_.rounds = *rounds;
+    const auto next = linear(body_.results[k]);
+    return next && next->coefficients[0].is(1) && next->offset.is(1);
+  }
+  TensorType scalar_index() const { return {DType::i64, {}, graph_.type(loop_.outputs[0]).device}; }
+
+  // A value of the body as a linear function of the number of rounds before.
+  std::optional<Linear> linear(ValueId value) const {
+    if (value == body_.params[out_.counter].value) return Linear{0, {Dim(1)}};
+    const Node* node = maker(value);
+    if (!node || body_.type(value).dtype != DType::i64 || !body_.type(value).shape.empty()) return std::nullopt;
+    if (const auto number = known(*node)) return Linear{*number, {Dim(0)}};
+    if (node->op->name == "copy" || node->op->name == "check_index") return linear(node->inputs[0]);
+    const bool minus = node->op->name == "subtract";
+    if (!minus && node->op->name != "add") return std::nullopt;
+    const auto a = linear(node->inputs[0]), b = linear(node->inputs[1]);
+    if (!a || !b) return std::nullopt;
+    const Dim sign = minus ? -1 : 1;
+    return Linear{a->offset + sign * b->offset, {a->coefficients[0] + sign * b->coefficients[0]}};
+  }
+
+  // From what becomes of the carried value back to what it is. False: that is more than writes.
+  bool find_writes(size_t k) {
+    const ValueId param = body_.params[k].value;
+    std::vector<Recorded::Write> writes;
+    for (ValueId value = body_.results[k]; value != param;) {
+      const Node* node = maker(beyond_shapes(body_, producers_, value));
+      const bool whole = node && is(*node->op, Structure::view_update);
+      const Node* update = whole ? update_within(body_, producers_, *node) : node;
+      if (!update || !is(*update->op, Structure::index_update)) return writes.empty();
+      const ValueId version = beyond_shapes(body_, producers_, whole ? node->inputs[0] : update->inputs[0]);
+      auto write = write_of(k, *update, version);
+      if (!write || uses(version) != (whole ? 2 : 1)) return false;
+      writes.push_back(std::move(*write));
+      value = version;
+    }
+    out_.is_array[k] = !writes.empty();
+    out_.writes.insert(out_.writes.end(), std::make_move_iterator(writes.rbegin()),
+                       std::make_move_iterator(writes.rend()));
+    return true;
+  }
+  int64_t uses(ValueId value) const { return body_.use_counts()[static_cast<size_t>(value)]; }
+
+  std::optional<Recorded::Write> write_of(size_t array, const Node& update, ValueId version) const {
+    const auto axis = static_cast<size_t>(attr_as<int64_t>(*update.op, update.attrs, "axis"));
+    const auto mode = static_cast<PutMode>(attr_as<int64_t>(*update.op, update.attrs, "mode"));
+    const TensorType& part = body_.type(update.inputs[0]);
+    const auto at = linear(update.inputs[1]);
+    if (mode != PutMode::set || !at || body_.type(version) != graph_.type(loop_.outputs[array])) return std::nullopt;
+    // Up or down by one, within the axis.
+    const Dim last = at->offset + at->coefficients[0] * (out_.rounds - Dim(1)), size = part.shape[axis];
+    const bool up = at->coefficients[0].is(1), down = at->coefficients[0].is(-1);
+    if ((!up && !down) || !at_most(0, up ? at->offset : last) || !at_most(up ? last : at->offset, size - Dim(1)))
+      return std::nullopt;
+    Shape element = part.shape;
+    element.erase(element.begin() + static_cast<ptrdiff_t>(axis));
+    if (body_.type(update.inputs[2]).shape != element || body_.type(update.inputs[2]).dtype != part.dtype)
+      return std::nullopt;
+    if (!layout_of(update.inputs[0], version)) return std::nullopt;
+    return Recorded::Write{array, version, update.inputs[0], axis, *at, update.inputs[2]};
+  }
+  std::optional<Layout> layout_of(ValueId part, ValueId version) const {
+    return layout_in(body_, producers_, part, version, {0, contiguous_strides(body_.type(version).shape)});
+  }
+
+  // All write elements of one shape. What one writes no other writes in another round, or at another element.
+  bool are_apart() {
+    for (const Recorded::Write& write : out_.writes) {
+      Shape shape = body_.type(write.part).shape;
+      shape.erase(shape.begin() + static_cast<ptrdiff_t>(write.axis));
+      if (&write == &out_.writes.front()) out_.shape = shape;
+      if (shape != out_.shape) return false;
+      const auto several = std::ranges::count(out_.writes, write.array, &Recorded::Write::array) > 1;
+      if (!several) continue;
+      const auto same = std::ranges::find(out_.writes, write.array, &Recorded::Write::array);
+      const Shape strides = contiguous_strides(body_.type(write.version).shape);
+      if (!shape.empty() || write.axis != 0 || !(write.at == same->at) ||
+          layout_of(write.part, write.version)->strides[0] != strides[0] ||
+          body_.type(write.part).shape[0] != body_.type(write.version).shape[0])
+        return false;
+    }
+    return true;
+  }
+
+  // Whether kernels can do the rest, one for every shape of what is used.
+  bool fits() const {
+    if (has_effects(loop_) || !is_plain(body_)) return false;
+    const std::vector<int> uses = graph_.use_counts();
+    if (uses[static_cast<size_t>(loop_.outputs[out_.counter])] > 0) return false;
+    const auto fits_in = [&](const Shape& shape) {
+      return recorded_rounds(graph_, loop_, out_, together(graph_, loop_, shape), shape).has_value();
+    };
+    if (!fits_in(out_.shape)) return false;
+    for (size_t k = 0; k < loop_.outputs.size(); ++k) {
+      const ValueId value = loop_.outputs[k];
+      if (k != out_.counter && !out_.is_array[k] && uses[static_cast<size_t>(value)] > 0 &&
+          !fits_in(graph_.type(value).shape))
+        return false;
+    }
+    return true;
+  }
+
+  const Graph& graph_;
+  const Node& loop_;
+  const Graph& body_;
+  std::vector<int> producers_;
+  Recorded out_{};
+};
+
+}  // namespace
+
+IndexMap recorded_map(const Shape& shape) {
+  IndexMap map = identity_map(shape);
+  for (Linear& coordinate : map) coordinate.coefficients.insert(coordinate.coefficients.begin(), Dim(0));
+  return map;
+}
+
+std::optional<Rounds> recorded_rounds(const Graph& graph, const Node& loop, const Recorded& recorded,
+                                      const std::vector<bool>& wanted, const Shape& shape) {
+  std::vector<bool> states = wanted;
+  for (size_t k = 0; k < states.size(); ++k)
+    states[k] = states[k] && !recorded.is_array[k] && graph.type(loop.outputs[k]).shape == shape;
+  std::vector<ValueId> values;
+  if (shape == recorded.shape)
+    for (const Recorded::Write& write : recorded.writes) values.push_back(write.value);
+  return rounds_of(graph, loop, states, shape, recorded_map(shape), shape.size() + 1, values);
+}
+
+std::optional<Recorded> recorded_of(const Graph& graph, const Node& loop) {
+  return loop.op->name == "while" ? Finder(graph, loop).run() : std::nullopt;
+}
+
+}  // namespace tandem
