@@ -44,6 +44,31 @@ def test_compiled_functions() -> None:
     )
 
 
+def test_loops_that_record() -> None:
+    run(
+        """
+        @td.script
+        def f(x, w):
+            out, parts, s, k = td.zeros((x.shape[0], x.shape[1])), td.zeros((x.shape[0], 2)), x[0], td.asarray(0.5)
+            for t in range(x.shape[0]):
+                k = k * 0.5 + x[t, 1]
+                s = td.where(s > 1.0, s * 0.25, s + w) + x[t]
+                out[t] = s
+            for t in range(x.shape[0]):
+                k = k + 0.5 * x[t, 0]
+                parts[t, 1] = k
+                parts[t, 0] = -k
+            return out, parts, s, k
+        rng = np.random.default_rng(0)
+        for n, width in ((9, 3), (9, 70), (1, 3)):
+            x = td.asarray(rng.standard_normal((n, width)).astype(np.float32))
+            w = td.asarray(rng.standard_normal(width).astype(np.float32))
+            for a, b, c in zip(f(x, w), f(x.to("cuda"), w.to("cuda")), f.eager(x, w)):
+                assert b.device == "cuda:0" and a.tolist() == b.cpu().tolist() == c.tolist()
+        """
+    )
+
+
 def test_products() -> None:
     run(
         """

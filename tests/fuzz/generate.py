@@ -150,9 +150,11 @@ class Writer:
     def _for(self, scope: Scope, depth: int, in_loop: bool) -> list[str]:
         rng = self.rng
         sized = scope.names(lambda v: is_tensor(v) and rank(v) > 0 and all(0 < x.shape[0] < 12 for x in v))
-        kind = rng.choice(["range", "range", "range", "size", "rows", "enumerate", "collect"])
+        kind = rng.choice(["range", "range", "range", "size", "rows", "enumerate", "collect", "record", "record"])
         rows = rng.choice(sized) if sized else ""
         header = f"range({rng.choice(['2', '3', '4', '9', '1, 4', '5, 0, -2', '0'])})"
+        like = rng.choice(scope.names(is_tensor)) if kind == "record" else ""
+        buffer = self._bind(scope, f"td.stack([{like}] * 12)") if like else []
         with scope.loop() as inner:
             item = inner.new_name("i")
             target, first = item, "0"
@@ -171,10 +173,12 @@ class Writer:
             inner[item] = values
             inner.pinned |= {item: type_of(inner[item])}
             body, jumped = self.block(inner, depth, True)
+            if buffer:
+                body = [*body, *self._records(inner, buffer[0].split()[0], item, type_of(inner[like]))]
             collected = self.expressions.tensor(inner, 1) if kind == "collect" and not jumped else ""
             values = inner.evaluate(collected) if collected else None
         if values is None or "range(0)" in header:
-            return [f"for {target} in {header}:", *(INDENT + x for x in body)]
+            return [*buffer, f"for {target} in {header}:", *(INDENT + x for x in body)]
         parts, count = scope.new_name("p"), len(eval(header))
         stacked = scope.new_name()
         if not _jumps(body):
@@ -187,6 +191,19 @@ class Writer:
             # A `continue` or `break` may leave fewer parts: stack copes with any number but none.
             *([f"{stacked} = td.stack({parts})"] if not _jumps(body) else []),
         ]
+
+    def _records(self, scope: Scope, buffer: str, item: str, like: tuple[Any, ...]) -> list[str]:
+        """Writes to the next place of a buffer of twelve."""
+        lines = []
+        for _ in range(self.rng.choice([1, 1, 2])):
+            value = self.expressions.tensor(scope, 1, lambda v: type_of(v) == like)
+            at = self.rng.choice([item, item, f"{item} + 1", f"9 - {item}"])
+            parts = ["", "", ", ..., :1", ", ..., ::2"] if rank(scope[buffer]) > 1 else [""]
+            part = self.rng.choice(parts)
+            line = f"{buffer}[{at}{part}] = {f'({value})[{part[2:]}]' if part else value}"
+            if value and scope.evaluate(value) is not None and scope.execute(line):
+                lines.append(line)
+        return lines
 
     def _while(self, scope: Scope, depth: int, in_loop: bool) -> list[str]:
         fuel = scope.new_name("f")
