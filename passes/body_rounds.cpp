@@ -185,9 +185,9 @@ void BodyBuilder::record(int n) {
   params.emplace_back(ParamRead{recorded.counter, {}}, round);
   std::vector<size_t> states;
   std::vector<int> first_result(node.outputs.size());
-  const auto result = [&](size_t k, DType dtype) -> Complex {
+  const auto result = [&](int number, DType dtype) -> Complex {
     const auto part = [&](int which) {
-      return builder_.emit(ScalarOp::result, real_type(dtype), -1, -1, -1, first_result[k] + which);
+      return builder_.emit(ScalarOp::result, real_type(dtype), -1, -1, -1, number + which);
     };
     if (!is_complex(dtype)) return part(0);
     const Scalar re = part(0);
@@ -203,30 +203,67 @@ void BodyBuilder::record(int n) {
     first_result[k] = results;
     const Complex init = evaluate(node.inputs[k], at(k));
     results += init.has_imaginary() ? 2 : 1;
-    const Complex now = chosen(round == round.constant(0), init, result(k, c_.graph.type(node.outputs[k]).dtype));
+    const Complex now =
+        chosen(round == round.constant(0), init, result(first_result[k], c_.graph.type(node.outputs[k]).dtype));
     params.emplace_back(ParamRead{k, at(k)}, now);
   }
   Region step{body, node, nullptr, params};
-  for (const size_t k : states) {
-    const Complex next = evaluate_in(step, body.results[k], at(k));
+  // Of the array that write `k` writes to: the place `offset` rounds before or after.
+  const auto written = [&](const Recorded::Write& write, const Linear& at) {
+    const Place whole = c_.place(node.outputs[write.array]);
+    IndexMap place = map;
+    place.insert(place.begin() + static_cast<ptrdiff_t>(write.axis), at);
+    const auto layout = layout_in(body, step.producers, write.part, write.version, whole.layout);
+    return address({whole.slot, *layout}, body.type(write.value).dtype, place);
+  };
+  const auto place_in = [&](const Recorded::Write& write) {
+    Linear at = rounds;
+    at.offset = write.at.offset;
+    at.coefficients[0] = write.at.coefficients[0];
+    return written(write, at);
+  };
+  using enum Recorded::Read::Of;
+  const bool writes = shape == recorded.shape;
+  std::vector<std::pair<size_t, int>> before;  // writes whose last value is carried, and the number of its result
+  const auto last_of = [&](size_t write, DType dtype) {
+    auto known = std::ranges::find(before, write, &std::pair<size_t, int>::first);
+    if (known != before.end()) return known->second;
+    before.emplace_back(write, results);
+    results += is_complex(dtype) ? 2 : 1;
+    return before.back().second;
+  };
+  for (const Recorded::Read& read : recorded.reads) {
+    if (read.of == this_round || !writes) continue;
+    const Recorded::Write& write = recorded.writes[read.write];
+    const DType dtype = body.type(read.value).dtype;
+    Complex x;
+    if (read.of == old) {
+      x = load(place_in(write), dtype);
+    } else {
+      const Dim first = write.at.offset - write.at.coefficients[0], size = body.type(write.part).shape[write.axis];
+      const Linear at{first.is(-1) ? size + first : first, std::vector<Dim>(g_.axes.size(), Dim(0))};
+      const Complex init = load(written(write, at), dtype);
+      x = chosen(round == round.constant(0), init, result(last_of(read.write, dtype), dtype));
+    }
+    step.known.emplace(read.value, std::pair(map_of(body, read.value, map), x));
+  }
+  std::vector<Complex> values;
+  for (size_t k = 0; k < recorded.writes.size() && writes; ++k) {
+    const Recorded::Write& write = recorded.writes[k];
+    const IndexMap place = map_of(body, write.value, map);
+    values.push_back(evaluate_in(step, write.value, place));
+    this->write(place_in(write), values.back());
+    for (const Recorded::Read& read : recorded.reads)
+      if (read.of == this_round && read.write == k) step.known.emplace(read.value, std::pair(place, values.back()));
+  }
+  const auto carry = [&](const Complex& next) {
     for (const Scalar& part : {next.re, next.im})
       if (part.id >= 0) stage_.scans.push_back({part.id, 0, part.dtype});
-  }
+  };
+  for (const size_t k : states) carry(evaluate_in(step, body.results[k], at(k)));
+  for (const auto& [write, number] : before) carry(values[write]);
   results_ = results;
   nest_.is_scan = nest_.is_recorded = true;
-  if (shape == recorded.shape)
-    for (const Recorded::Write& write : recorded.writes) {
-      const ValueId array = node.outputs[write.array];
-      const Place whole = c_.place(array);
-      const auto layout = layout_in(body, step.producers, write.part, write.version, whole.layout);
-      IndexMap place = map;
-      Linear axis = rounds;
-      axis.offset = write.at.offset;
-      axis.coefficients[0] = write.at.coefficients[0];
-      place.insert(place.begin() + static_cast<ptrdiff_t>(write.axis), axis);
-      const Complex value = evaluate_in(step, write.value, map_of(body, write.value, map));
-      this->write(address({whole.slot, *layout}, body.type(write.value).dtype, place), value);
-    }
   end_stage();
 
   begin_stage(false);
@@ -234,7 +271,7 @@ void BodyBuilder::record(int n) {
   for (const size_t k : states) {
     if (!wanted[k]) continue;
     const DType dtype = c_.graph.type(node.outputs[k]).dtype;
-    const Complex last = chosen(any, result(k, dtype), evaluate(node.inputs[k], at(k)));
+    const Complex last = chosen(any, result(first_result[k], dtype), evaluate(node.inputs[k], at(k)));
     write(address(c_.place(node.outputs[k]), dtype, at(k)), last);
   }
   end_stage();

@@ -1,6 +1,7 @@
 #include "passes/recorded.h"
 
 #include <algorithm>
+#include <set>
 
 #include "ir/put_mode.h"
 #include "passes/fold.h"
@@ -41,6 +42,8 @@ class Finder {
     for (size_t k = 0; k < carried; ++k)
       if (k != out_.counter && !find_writes(k)) return std::nullopt;
     if (out_.writes.empty() || !are_apart()) return std::nullopt;
+    for (size_t n = 0; n < out_.writes.size(); ++n)
+      if (!reads_are_known(out_.writes[n].version, n)) return std::nullopt;
     return fits() ? std::optional(std::move(out_)) : std::nullopt;
   }
 
@@ -107,8 +110,9 @@ class Finder {
       if (!update || !is(*update->op, Structure::index_update)) return writes.empty();
       const ValueId version = beyond_shapes(body_, producers_, whole ? node->inputs[0] : update->inputs[0]);
       auto write = write_of(k, *update, version);
-      if (!write || uses(version) != (whole ? 2 : 1)) return false;
+      if (!write) return false;
       writes.push_back(std::move(*write));
+      for (const Node* made : {node, update}) makers_.insert(made);
       value = version;
     }
     out_.is_array[k] = !writes.empty();
@@ -116,7 +120,45 @@ class Finder {
                        std::make_move_iterator(writes.rend()));
     return true;
   }
-  int64_t uses(ValueId value) const { return body_.use_counts()[static_cast<size_t>(value)]; }
+
+  // Of an array as it is before write `n`, whatever reads `value`, a view of it.
+  bool reads_are_known(ValueId value, size_t n) {
+    if (std::ranges::find(body_.results, value) != body_.results.end()) return false;
+    return std::ranges::all_of(body_.nodes, [&](const Node& node) {
+      if (std::ranges::find(node.inputs, value) == node.inputs.end() || makers_.contains(&node)) return true;
+      if (is_view(*node.op)) return reads_are_known(node.outputs[0], n);
+      return node.op->name == "take" && node.inputs[0] == value && find_read(node, n);
+    });
+  }
+
+  bool find_read(const Node& take, size_t n) {
+    const auto axis = static_cast<size_t>(attr_as<int64_t>(*take.op, take.attrs, "axis"));
+    const Recorded::Write& version = out_.writes[n];
+    const auto at = linear(take.inputs[1]);
+    const auto layout = layout_of(take.inputs[0], version.version);
+    if (!at || !layout) return false;
+    std::optional<size_t> now, last;  // the write of this place before this version, and the last one
+    for (size_t k = 0; k < out_.writes.size(); ++k) {
+      const Recorded::Write& write = out_.writes[k];
+      if (write.array != version.array || write.axis != axis || !same_layout(*layout, layout_of(write)) ||
+          body_.type(take.inputs[0]).shape != body_.type(write.part).shape)
+        continue;
+      if (k < n) now = k;
+      last = k;
+    }
+    if (!last) return false;
+    using enum Recorded::Read::Of;
+    const Linear& place = out_.writes[*last].at;
+    const Dim step = place.coefficients[0], size = body_.type(take.inputs[0]).shape[axis];
+    if (*at == place)
+      out_.reads.push_back({now ? this_round : old, take.outputs[0], now.value_or(*last)});
+    else if (*at == Linear{place.offset - step, {step}} &&
+             (step.is(1) || at_most(at->offset, size - Dim(1))))  // -1 is the last one
+      out_.reads.push_back({round_before, take.outputs[0], *last});
+    else
+      return false;
+    return true;
+  }
 
   std::optional<Recorded::Write> write_of(size_t array, const Node& update, ValueId version) const {
     const auto axis = static_cast<size_t>(attr_as<int64_t>(*update.op, update.attrs, "axis"));
@@ -140,6 +182,8 @@ class Finder {
     return layout_in(body_, producers_, part, version, {0, contiguous_strides(body_.type(version).shape)});
   }
 
+  Layout layout_of(const Recorded::Write& write) const { return *layout_of(write.part, write.version); }
+
   // All write elements of one shape. What one writes no other writes in another round, or at another element.
   bool are_apart() {
     for (const Recorded::Write& write : out_.writes) {
@@ -147,16 +191,19 @@ class Finder {
       shape.erase(shape.begin() + static_cast<ptrdiff_t>(write.axis));
       if (&write == &out_.writes.front()) out_.shape = shape;
       if (shape != out_.shape) return false;
-      const auto several = std::ranges::count(out_.writes, write.array, &Recorded::Write::array) > 1;
-      if (!several) continue;
-      const auto same = std::ranges::find(out_.writes, write.array, &Recorded::Write::array);
-      const Shape strides = contiguous_strides(body_.type(write.version).shape);
-      if (!shape.empty() || write.axis != 0 || !(write.at == same->at) ||
-          layout_of(write.part, write.version)->strides[0] != strides[0] ||
-          body_.type(write.part).shape[0] != body_.type(write.version).shape[0])
-        return false;
+      const auto first = std::ranges::find(out_.writes, write.array, &Recorded::Write::array);
+      if (&*first == &write) continue;
+      if (write.axis != first->axis || !(write.at == first->at)) return false;
+      if (!same_layout(layout_of(write), layout_of(*first)) && !(is_in_row(write) && is_in_row(*first))) return false;
     }
     return true;
+  }
+
+  static bool same_layout(const Layout& a, const Layout& b) { return a.offset == b.offset && a.strides == b.strides; }
+  // Whether it is a single element of a row of the array.
+  bool is_in_row(const Recorded::Write& write) const {
+    const Shape &whole = body_.type(write.version).shape, part = body_.type(write.part).shape;
+    return part.size() == 1 && part[0] == whole[0] && layout_of(write).strides[0] == contiguous_strides(whole)[0];
   }
 
   // Whether kernels can do the rest, one for every shape of what is used.
@@ -181,6 +228,7 @@ class Finder {
   const Node& loop_;
   const Graph& body_;
   std::vector<int> producers_;
+  std::set<const Node*> makers_;  // of the arrays
   Recorded out_{};
 };
 
@@ -200,7 +248,9 @@ std::optional<Rounds> recorded_rounds(const Graph& graph, const Node& loop, cons
   std::vector<ValueId> values;
   if (shape == recorded.shape)
     for (const Recorded::Write& write : recorded.writes) values.push_back(write.value);
-  return rounds_of(graph, loop, states, shape, recorded_map(shape), shape.size() + 1, values);
+  std::vector<ValueId> known;
+  for (const Recorded::Read& read : recorded.reads) known.push_back(read.value);
+  return rounds_of(graph, loop, states, shape, recorded_map(shape), shape.size() + 1, {values, known});
 }
 
 std::optional<Recorded> recorded_of(const Graph& graph, const Node& loop) {

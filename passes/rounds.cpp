@@ -39,6 +39,7 @@ class Reader {
       : region_(region), producers_(region.producers()), axis_count_(axis_count) {}
 
   bool walk(ValueId value, const IndexMap& map) {
+    if (const auto known = known_.find(value); known != known_.end()) return known->second == map;
     const auto [first, last] = seen_.equal_range(value);
     if (std::any_of(first, last, [&](const auto& entry) { return entry.second == map; })) return true;
     seen_.emplace(value, map);
@@ -59,6 +60,9 @@ class Reader {
     }
     return true;
   }
+
+  // There is no need to walk further, but it is there at `map` only.
+  void know(ValueId value, const IndexMap& map) { known_.emplace(value, map); }
 
   Reads reads;
 
@@ -102,6 +106,7 @@ class Reader {
   std::vector<int> producers_;
   size_t axis_count_;
   std::unordered_multimap<ValueId, IndexMap> seen_;
+  std::unordered_map<ValueId, IndexMap> known_;
 };
 
 bool holds_loop(const Graph& region) {
@@ -190,8 +195,7 @@ bool is_light(const Graph& side) {
 }
 
 std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std::vector<bool>& wanted,
-                                const Shape& shape, const IndexMap& map, size_t axis_count,
-                                const std::vector<ValueId>& values) {
+                                const Shape& shape, const IndexMap& map, size_t axis_count, const OfRound& values) {
   const Graph &condition = *loop.regions[0], &body = *loop.regions[1];
   const size_t carried = loop.outputs.size();
   Rounds out{mask_of(graph, loop), wanted, {}};
@@ -219,8 +223,9 @@ std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std:
     return true;
   };
   Reader test(condition, axis_count), step(body, axis_count);
+  for (const ValueId value : values.known) step.know(value, map_of(body, value, map));
   if (!out.mask && (!test.walk(condition.results[0], {}) || !take_in(test, 0, true))) return std::nullopt;
-  for (const ValueId value : values)
+  for (const ValueId value : values.wanted)
     if (const size_t known = step.reads.params.size();
         !step.walk(value, map_of(body, value, map)) || !take_in(step, known, false))
       return std::nullopt;

@@ -40,8 +40,11 @@ size_t first_param(const Node& node);
 // Which results of a loop or a branch in `graph` are computed together with one of the shape `shape`.
 std::vector<bool> together(const Graph& graph, const Node& node, const Shape& shape);
 
-// How a kernel runs a loop for those of its results that are `wanted`, whose elements lie at `map` of its axes. `values`: of
-// the body, wanted in every round.
+// Values of the body that are wanted in every round, and those that are there already, at `map`.
+struct OfRound {
+  std::vector<ValueId> wanted, known;
+};
+// How a kernel runs a loop for those of its results that are `wanted`, whose elements lie at `map` of its axes.
 struct Rounds {
   std::optional<size_t>
       mask;  // the carried value by which elements end by themselves; none: by a condition that they share
@@ -49,8 +52,7 @@ struct Rounds {
   Reads reads;               // of params that are not carried
 };
 std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std::vector<bool>& wanted,
-                                const Shape& shape, const IndexMap& map, size_t axis_count,
-                                const std::vector<ValueId>& values = {});
+                                const Shape& shape, const IndexMap& map, size_t axis_count, const OfRound& values = {});
 // What the wanted results of a branch read of one of its sides.
 std::optional<Reads> side_reads(const Node& node, size_t side, const std::vector<bool>& wanted, const IndexMap& map,
                                 size_t axis_count);

@@ -123,6 +123,54 @@ def written_twice(x):
     return a, b
 
 
+def from_the_row_before(x):
+    v = td.ones(x.shape) * 0.25
+    for t in range(1, x.shape[0]):
+        v[t] = v[t - 1] + 0.1 * (x[t] - v[t - 1])
+    return v
+
+
+def from_the_last_row_on(x):
+    v = x * 1.0
+    for t in range(x.shape[0]):
+        v[t] = v[t - 1] * 0.5 + 1
+    return v
+
+
+def backwards(x):
+    n = x.shape[0]
+    v = td.zeros(x.shape)
+    for t in range(1, n):
+        v[n - 1 - t] = v[n - t] * 0.9 + x[t]
+    return v
+
+
+def where_it_lies(x):
+    v, total = x * 2.0, x[0] * 0
+    for t in range(x.shape[0]):
+        v[t] += 1.5
+        total = total * 0.5 + v[t]
+        v[t] *= total
+    return v, total
+
+
+def coupled_elements(x):
+    n = x.shape[0]
+    out = td.full((n, 3), 0.5)
+    for t in range(1, n):
+        out[t, 0] = out[t - 1, 0] * 0.9 + out[t - 1, 1]
+        out[t, 1] = out[t, 0] * 0.5 + x[t] - out[t - 1, 1]
+        out[t, 2] += out[t, 1] + out[t, 0]
+    return out
+
+
+def complex_rows(x):
+    z = td.zeros((x.shape[0],), dtype=td.complex128) + 1j
+    for t in range(1, x.shape[0]):
+        z[t] = z[t - 1] * (0.6 + 0.7j) + x[t]
+    return z
+
+
 def nested(x):
     out = td.zeros((4, 10))
     for i in range(4):
@@ -135,8 +183,14 @@ def nested(x):
     return out
 
 
-ROWS = [neurons, columns, a_part, sixteen, carried_without_axes]
-SINGLE = [neuron, elements, complex_and_integers, written_twice, nested]
+ROWS = [
+    neurons, columns, a_part, sixteen, carried_without_axes, from_the_row_before, from_the_last_row_on, backwards,
+    where_it_lies,
+]  # fmt: skip
+SINGLE = [
+    neuron, elements, complex_and_integers, written_twice, from_the_row_before, from_the_last_row_on, backwards,
+    where_it_lies, coupled_elements, complex_rows, nested,
+]  # fmt: skip
 
 
 def same(program, x):
@@ -204,18 +258,19 @@ def test_an_array_of_the_caller():
 
 
 def test_what_is_no_recording():
-    """Reads of the array, places that are no next ones, and writes that meet."""
+    """Reads of other places, places that are no next ones, and writes that meet."""
 
-    def reads(x):
-        out = td.zeros(x.shape)
-        for t in range(1, x.shape[0]):
-            out[t] = out[t - 1] * 0.5 + x[t]
+    def two_before(x):
+        out = td.ones(x.shape)
+        for t in range(2, x.shape[0]):
+            out[t] = out[t - 1] * 0.5 + out[t - 2]
         return out
 
-    def own_place(x):
-        out = td.ones(x.shape)
+    def the_whole(x):
+        out, s = td.zeros(x.shape), x[0]
         for t in range(x.shape[0]):
-            out[t] += x[t]
+            s = s * 0.5 + out.sum(axis=0)
+            out[t] = s + 1
         return out
 
     def every_second(x):
@@ -261,7 +316,7 @@ def test_what_is_no_recording():
                 break
         return out, s
 
-    for program in (reads, own_place, every_second, the_same, meeting, crossing, counted_down, until):
+    for program in (two_before, the_whole, every_second, the_same, meeting, crossing, counted_down, until):
         same(program, current(12, 70))
 
 

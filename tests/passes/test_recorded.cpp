@@ -60,9 +60,23 @@ TEST_CASE("recorded: not beyond the axis") {
   CHECK_FALSE(recorded("%3 = index_update %a, %i, %2 : f32[N, 4]\n", "%2, %3", "N+1"));
 }
 
-TEST_CASE("recorded: what is added to or read is no record") {
+TEST_CASE("recorded: what is there, or was made a round before, may be read") {
+  const auto found = recorded(R"(%3 = take %a, %i axis=0 : f32[4]
+    %4 = subtract %i, %0 : i64[]
+    %5 = take %a, %4 axis=0 : f32[4]
+    %6 = add %5, %3 : f32[4]
+    %7 = index_update %a, %i, %6 : f32[N, 4]
+)",
+                              "%2, %7");
+  REQUIRE(found);
+  CHECK(found->reads.size() == 2);
+  CHECK(found->reads[0].of == Recorded::Read::Of::old);
+  CHECK(found->reads[1].of == Recorded::Read::Of::round_before);
+}
+
+TEST_CASE("recorded: what is added to, or read elsewhere, is no record") {
   CHECK_FALSE(recorded("%3 = index_update %a, %i, %2 mode=1 : f32[N, 4]\n", "%2, %3"));
-  CHECK_FALSE(recorded(R"(%3 = take %a, %i axis=0 : f32[4]
+  CHECK_FALSE(recorded(R"(%3 = take %a, %0 axis=0 : f32[4]
     %4 = add %2, %3 : f32[4]
     %5 = index_update %a, %i, %4 : f32[N, 4]
 )",
@@ -70,11 +84,20 @@ TEST_CASE("recorded: what is added to or read is no record") {
   CHECK_FALSE(recorded("%3 = exp %a : f32[N, 4]\n", "%2, %3"));
 }
 
-TEST_CASE("recorded: two writes of rows may meet") {
-  CHECK_FALSE(recorded(R"(%3 = index_update %a, %i, %x : f32[N, 4]
-    %4 = index_update %3, %i, %2 : f32[N, 4]
+TEST_CASE("recorded: a row may be written to again, and be read in between") {
+  const auto found = recorded(R"(%3 = index_update %a, %i, %x : f32[N, 4]
+    %4 = take %3, %i axis=0 : f32[4]
+    %5 = add %4, %2 : f32[4]
+    %6 = index_update %3, %i, %5 : f32[N, 4]
 )",
-                       "%2, %4"));
+                              "%2, %6");
+  REQUIRE(found);
+  CHECK(found->writes.size() == 2);
+  CHECK(found->reads[0].of == Recorded::Read::Of::this_round);
+  CHECK_FALSE(recorded(R"(%3 = index_update %a, %i, %x : f32[N, 4]
+    %4 = index_update %3, %1, %2 : f32[N, 4]
+)",
+                       "%2, %4", "N-1"));
 }
 
 TEST_CASE("recorded: parts of a row") {
