@@ -16,11 +16,6 @@ constexpr int kScratchCost = 8;
 // A scratch row with more elements would leave the caches.
 constexpr int64_t kScratchElements = 1 << 16;
 
-bool is(const OpDef& op, Structure structure) {
-  const Structure* s = std::get_if<Structure>(&op.lower);
-  return s && *s == structure;
-}
-
 // The access to one part of complex elements, whose buffer is seen as one of real numbers.
 NestAccess part_of(NestAccess access, DType dtype, int part) {
   if (!is_complex(dtype)) return access;

@@ -12,11 +12,6 @@ namespace tandem {
 
 namespace {
 
-bool is(const Node& node, Structure wanted) {
-  const auto* structure = std::get_if<Structure>(&node.op->lower);
-  return structure != nullptr && *structure == wanted;
-}
-
 bool has_elements(const TensorType& type) {
   return std::none_of(type.shape.begin(), type.shape.end(), [](const Dim& size) { return size.is(0); });
 }
@@ -51,7 +46,7 @@ class Dropper : public Rewriter {
 
  private:
   void visit(const Node& node) override {
-    if (is(node, Structure::check_index) && (within(node) || checked_before(node) || checked_by_readers(node)))
+    if (is(*node.op, Structure::check_index) && (within(node) || checked_before(node) || checked_by_readers(node)))
       map(node.outputs[0], mapped(node.inputs[0]));
     else
       copy(node);
@@ -64,14 +59,14 @@ class Dropper : public Rewriter {
     const Node* made_by = maker(mapped(node.inputs[0]));
     const Dim size = attr_as<std::vector<Dim>>(*node.op, node.attrs, "size")[0];
     if (is_index_of(ranges_.of(node.inputs[0]), size)) return true;
-    if (made_by == nullptr || !is(*made_by, Structure::full) || !size.is_constant()) return false;
+    if (made_by == nullptr || !is(*made_by->op, Structure::full) || !size.is_constant()) return false;
     const int64_t index = fill_bits(made_by->attrs);
     return -size.constant() <= index && index < size.constant();
   }
 
   bool checked_before(const Node& node) {
     const Node* made_by = maker(mapped(node.inputs[0]));
-    return made_by != nullptr && is(*made_by, Structure::check_index) && node.inputs.size() == 1 &&
+    return made_by != nullptr && is(*made_by->op, Structure::check_index) && node.inputs.size() == 1 &&
            attr_as<std::vector<Dim>>(*node.op, node.attrs, "size") ==
                attr_as<std::vector<Dim>>(*made_by->op, made_by->attrs, "size");
   }
@@ -95,8 +90,8 @@ class Dropper : public Rewriter {
       // The message is to name the axis of what the user's program indexes.
       if (looked_at.size != size || looked_at.axis != attr_as<int64_t>(*node.op, node.attrs, "axis")) return false;
       return has_elements(result) &&
-             (is(reader, Structure::index_update) ? checks_itself(reader)
-                                                  : complete_[static_cast<size_t>(reader.outputs[0])]);
+             (is(*reader.op, Structure::index_update) ? checks_itself(reader)
+                                                      : complete_[static_cast<size_t>(reader.outputs[0])]);
     });
   }
 

@@ -18,6 +18,11 @@ const Structure* structure_of(const OpDef& op) { return std::get_if<Structure>(&
 
 }  // namespace
 
+bool is(const OpDef& op, Structure structure) {
+  const auto* own = std::get_if<Structure>(&op.lower);
+  return own && *own == structure;
+}
+
 bool is_scan(const OpDef& op) { return std::holds_alternative<ScanRule>(op.lower); }
 
 bool is_source(const OpDef& op) {

@@ -20,6 +20,7 @@ using IndexMap = std::vector<Linear>;  // one per dimension of a value
 std::optional<IndexMap> input_map(const Graph& graph, const Node& node, size_t k, const IndexMap& map,
                                   const std::vector<int>& reduced_axes, size_t axis_count);
 
+bool is(const OpDef& op, Structure structure);
 bool is_view(const OpDef& op);
 bool is_pointwise(const OpDef& op);  // including `take`, `iota` ... : one element of the result at a time
 bool is_reduction(const OpDef& op);

@@ -10,11 +10,6 @@ namespace tandem {
 
 namespace {
 
-bool is(const Node& node, Structure wanted) {
-  const auto* structure = std::get_if<Structure>(&node.op->lower);
-  return structure != nullptr && *structure == wanted;
-}
-
 [[noreturn]] void refuse(const Node& node, std::string_view got, std::string_view need, std::string_view hint) {
   std::string text = fmt::format("vectorize: got {}; need {}; try {}", got, need, hint);
   if (node.loc.known()) text += fmt::format(" (at {}:{})", node.loc.file, node.loc.line);
@@ -82,7 +77,7 @@ Flags flags_of(const Graph& region, const Flags& params, bool masked) {
       for (size_t k = 0; k < either.size(); ++k) set(k, either[k]);
     } else {
       const bool any = std::find(in.begin(), in.end(), true) != in.end();
-      for (size_t k = 0; k < node.outputs.size(); ++k) set(k, any || (masked && is(node, Structure::check_index)));
+      for (size_t k = 0; k < node.outputs.size(); ++k) set(k, any || (masked && is(*node.op, Structure::check_index)));
     }
   }
   Flags out;
@@ -176,16 +171,16 @@ class LaneWriter {
   std::vector<Lane> write(const Graph& scalars, const Node& node, const std::vector<Lane>& inputs) {
     if (node.op->name == "if") return write_if(node, inputs);
     if (node.op->name == "while") return write_while(scalars, node, inputs);
-    if (is(node, Structure::host_call))
+    if (is(*node.op, Structure::host_call))
       refuse(node, "a print, an assert or a raise in the function",
              "one without effects, of which all elements are "
              "computed at once",
              "doing that with the arrays, outside of it");
-    if (is(node, Structure::check_index)) return {checked(node, inputs)};
+    if (is(*node.op, Structure::check_index)) return {checked(node, inputs)};
     if (node.op->name == "take" && (inputs[0].is_part() || inputs[1].varies)) return {part(scalars, node, inputs)};
     const bool varies = std::any_of(inputs.begin(), inputs.end(), [](const Lane& lane) { return lane.varies; });
     if (!varies) {
-      if (is(node, Structure::failure_point) || node.op->has(Trait::may_fail))
+      if (is(*node.op, Structure::failure_point) || node.op->has(Trait::may_fail))
         refuse(node, fmt::format("'{}', which may fail,", node.op->name), "operations on one element",
                "calling it outside of the function");
       return {emit(node, inputs)};

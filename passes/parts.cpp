@@ -6,6 +6,7 @@
 
 #include "ir/symbols.h"
 #include "passes/fold.h"
+#include "passes/ranges.h"
 #include "passes/rewrite.h"
 
 namespace tandem {
@@ -20,11 +21,6 @@ struct Part {
   bool summed = false;  // +0.0 has been added
 };
 using Parts = std::vector<Part>;
-
-bool at_most(const Dim& a, const Dim& b) {
-  const Dim difference = b - a;
-  return difference.is_constant() && difference.constant() >= 0;
-}
 
 bool are_apart(const Part& a, const Part& b) {
   for (size_t k = 0; k < a.starts.size(); ++k)

@@ -12,11 +12,6 @@ namespace {
 // What is added is so small that no sum of it with a size leaves the integers.
 constexpr int64_t kMostAdded = int64_t{1} << 31, kMostNumber = int64_t{1} << 40;
 
-bool at_most(Dim a, Dim b) {
-  const Dim left = b - a;
-  return left.is_constant() && left.constant() >= 0;
-}
-
 std::optional<Dim> smaller(const std::optional<Dim>& a, const std::optional<Dim>& b) {
   if (!a || !b) return a ? a : b;
   return at_most(*b, *a) ? b : a;
@@ -43,6 +38,11 @@ std::optional<int64_t> number_of(const IndexRange& range) {
 }
 
 }  // namespace
+
+bool at_most(const Dim& a, const Dim& b) {
+  const Dim left = b - a;
+  return left.is_constant() && left.constant() >= 0;
+}
 
 bool is_index_of(const IndexRange& range, Dim size) {
   if (!range.low || !range.high) return false;

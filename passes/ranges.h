@@ -41,6 +41,8 @@ class Ranges {
   std::unordered_map<ValueId, IndexRange> known_;
 };
 
+// Whether a <= b, as far as can be said without knowing the sizes.
+bool at_most(const Dim& a, const Dim& b);
 // Whether such an index is one of an axis of that size, counted from its start or its end.
 bool is_index_of(const IndexRange& range, Dim size);
 

@@ -6,20 +6,11 @@
 #include "ir/put_mode.h"
 #include "passes/fold.h"
 #include "passes/part_updates.h"
+#include "passes/ranges.h"
 
 namespace tandem {
 
 namespace {
-
-bool is(const OpDef& op, Structure structure) {
-  const auto* own = std::get_if<Structure>(&op.lower);
-  return own && *own == structure;
-}
-
-bool at_most(const Dim& a, const Dim& b) {
-  const Dim difference = b - a;
-  return difference.is_constant() && difference.constant() >= 0;
-}
 
 // A loop that a kernel can run step by step: no loops within it, and no branch of which but one side may be computed.
 bool is_plain(const Graph& region) {
