@@ -266,9 +266,9 @@ TEST_CASE("products by panels have the bits of gemm") {
   struct Sizes {
     int64_t m, n, k;
   };
-  for (const Sizes& s : {Sizes{1, 40, 300}, Sizes{5, 64, 700}, Sizes{29, 33, 17}, Sizes{500, 100, 257},
-                         Sizes{64, 64, 64}, Sizes{300, 1000, 31}, Sizes{20, 70, 600}, Sizes{290, 1000, 600},
-                         Sizes{400, 700, 600}})
+  for (const Sizes& s :
+       {Sizes{1, 40, 300}, Sizes{5, 64, 700}, Sizes{29, 33, 17}, Sizes{500, 100, 257}, Sizes{64, 64, 64},
+        Sizes{300, 1000, 31}, Sizes{20, 70, 600}, Sizes{290, 1000, 600}, Sizes{400, 700, 600}})
     for (const bool turned_a : {false, true})
       for (const bool turned_b : {false, true}) {
         const std::vector<float> a = numbers(s.m * s.k, 4), b = numbers(s.k * s.n, 5);
