@@ -88,7 +88,7 @@ class Product {
     parallel_for(row_tasks * column_tasks, 1, cost, [&](int64_t begin, int64_t end) {
       const int64_t arranged = all_rows ? 0 : rows_ * padded(std::min(args_.k, kDepth));
       const int64_t more = is_narrow() ? rows_ * columns_ * kPanel
-                           : all_rows  ? kGrouped
+                           : all_rows  ? std::max(kGrouped, parts_ * kDepth * kPanel)
                            : passes_   ? kDepth * kPanel
                                        : 0;
       const StorageRef memory = allocate(static_cast<size_t>(arranged + more) * sizeof(float));
@@ -111,7 +111,8 @@ class Product {
   bool is_kept() const { return args_.b_copies || has_versions(); }
   bool has_versions() const { return args_.b_memory && !args_.b_memory->lent; }
 
-  // Many rows are arranged before all else, once for all tasks.
+  // Many rows are arranged before all else, once for all tasks. Of a matrix that is not much wider, packing is less of the
+  // time than what fewer tasks cost.
   bool many_rows() const { return all_rows_ > std::min(most_rows_, kPassedRows); }
   bool may_pass() const {
     return !many_rows() ||

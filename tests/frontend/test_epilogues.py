@@ -60,6 +60,14 @@ def gates(x, w, b):
     return td.sigmoid(i) * td.tanh(g) + td.sigmoid(f), td.sigmoid(o)
 
 
+def twelve_parts(x, w, b):
+    parts = td.split((x @ w)[:, : w.shape[1] // 384 * 384], 12, axis=1) if w.shape[1] >= 384 else [x @ w, b]
+    y = parts[0]
+    for part in parts[1:]:
+        y = td.tanh(y) + part
+    return y
+
+
 def halves(x, w, b):
     a, c = td.split(x @ w + b, 2, axis=1)
     return a * td.sigmoid(c)
@@ -84,7 +92,7 @@ def other_order(x, w, b):
 
 
 FORMULAS = [
-    bias, gelu, residual, narrow, two_results, dropped, numbered, normalised, softmax, summed, gates, halves, heads,
+    bias, gelu, residual, narrow, two_results, dropped, numbered, normalised, softmax, summed, gates, twelve_parts, halves, heads,
     two_products, batched, other_order,
 ]  # fmt: skip
 
