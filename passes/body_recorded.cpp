@@ -1,5 +1,6 @@
 // Loops that record what they compute: all rounds in one kernel.
 #include <algorithm>
+#include <map>
 
 #include "passes/body_region.h"
 #include "passes/part_updates.h"
@@ -69,27 +70,31 @@ void BodyBuilder::record(int n) {
   };
   using enum Recorded::Read::Of;
   const bool writes = shape == recorded.shape;
-  std::vector<std::pair<size_t, int>> before;  // writes whose last value is carried, and the number of its result
-  const auto last_of = [&](size_t write, DType dtype) {
-    auto known = std::ranges::find(before, write, &std::pair<size_t, int>::first);
-    if (known != before.end()) return known->second;
-    before.emplace_back(write, results);
-    results += is_complex(dtype) ? 2 : 1;
-    return before.back().second;
-  };
+  // Of writes whose last values are read later: each of them, one round old, two, and so on.
+  std::map<size_t, std::vector<Complex>> last;
+  std::vector<std::pair<size_t, int>>
+      carried;  // the same in the order of results: which write, and how old before this round ends
+  for (const Recorded::Read& read : recorded.reads) {
+    if (read.of != earlier || !writes) continue;
+    const Recorded::Write& write = recorded.writes[read.write];
+    const DType dtype = body.type(read.value).dtype;
+    std::vector<Complex>& known = last[read.write];
+    while (static_cast<int64_t>(known.size()) < read.ago) {
+      const Dim before = Dim(static_cast<int64_t>(known.size()) + 1) * write.at.coefficients[0];
+      const Dim first = write.at.offset - before, size = body.type(write.part).shape[write.axis];
+      const bool from_end = first.is_constant() && first.constant() < 0;
+      const Linear at{from_end ? size + first : first, std::vector<Dim>(g_.axes.size(), Dim(0))};
+      const Complex init = load(written(write, at), dtype);
+      known.push_back(chosen(round == round.constant(0), init, result(results, dtype)));
+      carried.emplace_back(read.write, static_cast<int>(known.size()) - 1);
+      results += is_complex(dtype) ? 2 : 1;
+    }
+  }
   for (const Recorded::Read& read : recorded.reads) {
     if (read.of == this_round || !writes) continue;
     const Recorded::Write& write = recorded.writes[read.write];
-    const DType dtype = body.type(read.value).dtype;
-    Complex x;
-    if (read.of == old) {
-      x = load(place_in(write), dtype);
-    } else {
-      const Dim first = write.at.offset - write.at.coefficients[0], size = body.type(write.part).shape[write.axis];
-      const Linear at{first.is(-1) ? size + first : first, std::vector<Dim>(g_.axes.size(), Dim(0))};
-      const Complex init = load(written(write, at), dtype);
-      x = chosen(round == round.constant(0), init, result(last_of(read.write, dtype), dtype));
-    }
+    const Complex x = read.of == old ? load(place_in(write), body.type(read.value).dtype)
+                                     : last.at(read.write)[static_cast<size_t>(read.ago) - 1];
     step.known.emplace(read.value, std::pair(map_of(body, read.value, map), x));
   }
   std::vector<Complex> values;
@@ -106,7 +111,8 @@ void BodyBuilder::record(int n) {
       if (part.id >= 0) stage_.scans.push_back({part.id, 0, part.dtype});
   };
   for (const size_t k : states) carry(evaluate_in(step, body.results[k], at(k)));
-  for (const auto& [write, number] : before) carry(values[write]);
+  for (const auto& [write, rounds_ago] : carried)
+    carry(rounds_ago == 0 ? values[write] : last.at(write)[static_cast<size_t>(rounds_ago) - 1]);
   results_ = results;
   nest_.is_scan = nest_.is_recorded = true;
   end_stage();

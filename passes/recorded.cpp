@@ -82,10 +82,15 @@ class Finder {
     if (!node || body_.type(value).dtype != DType::i64 || !body_.type(value).shape.empty()) return std::nullopt;
     if (const auto number = known(*node)) return Linear{*number, {Dim(0)}};
     if (node->op->name == "copy" || node->op->name == "check_index") return linear(node->inputs[0]);
-    const bool minus = node->op->name == "subtract";
-    if (!minus && node->op->name != "add") return std::nullopt;
-    const auto a = linear(node->inputs[0]), b = linear(node->inputs[1]);
+    const bool minus = node->op->name == "subtract", times = node->op->name == "multiply";
+    if (!minus && !times && node->op->name != "add") return std::nullopt;
+    auto a = linear(node->inputs[0]), b = linear(node->inputs[1]);
     if (!a || !b) return std::nullopt;
+    if (times) {
+      if (!b->coefficients[0].is(0)) std::swap(a, b);
+      if (!b->coefficients[0].is(0) || !b->offset.is_constant()) return std::nullopt;
+      return Linear{a->offset * b->offset, {a->coefficients[0] * b->offset}};
+    }
     const Dim sign = minus ? -1 : 1;
     return Linear{a->offset + sign * b->offset, {a->coefficients[0] + sign * b->coefficients[0]}};
   }
@@ -140,14 +145,21 @@ class Finder {
     if (!last) return false;
     using enum Recorded::Read::Of;
     const Linear& place = out_.writes[*last].at;
-    const Dim step = place.coefficients[0], size = body_.type(take.inputs[0]).shape[axis];
-    if (*at == place)
+    if (*at == place) {
       out_.reads.push_back({now ? this_round : old, take.outputs[0], now.value_or(*last)});
-    else if (*at == Linear{place.offset - step, {step}} &&
-             (step.is(1) || at_most(at->offset, size - Dim(1))))  // -1 is the last one
-      out_.reads.push_back({round_before, take.outputs[0], *last});
-    else
+      return true;
+    }
+    // What was written so many rounds ago; in the first rounds it is read within the axis, or from its end on.
+    const int64_t step = place.coefficients[0].constant();
+    const Dim distance = place.offset - at->offset, size = body_.type(take.inputs[0]).shape[axis];
+    if (at->coefficients != place.coefficients || !distance.is_constant() || distance.constant() % step != 0)
       return false;
+    const int64_t ago = distance.constant() / step;
+    const bool from_start = at_most(0, at->offset);
+    const bool from_end = at->offset.is(-1) || (at->offset.is_constant() && at_most(-1 * at->offset, size));
+    const bool within = step > 0 ? from_start || from_end : at_most(at->offset, size - Dim(1));
+    if (ago < 1 || ago > Recorded::kMostAgo || !within) return false;
+    out_.reads.push_back({earlier, take.outputs[0], *last, ago});
     return true;
   }
 
@@ -157,11 +169,11 @@ class Finder {
     const TensorType& part = body_.type(update.inputs[0]);
     const auto at = linear(update.inputs[1]);
     if (mode != PutMode::set || !at || body_.type(version) != graph_.type(loop_.outputs[array])) return std::nullopt;
-    // Up or down by one, within the axis.
-    const Dim last = at->offset + at->coefficients[0] * (out_.rounds - Dim(1)), size = part.shape[axis];
-    const bool up = at->coefficients[0].is(1), down = at->coefficients[0].is(-1);
-    if ((!up && !down) || !at_most(0, up ? at->offset : last) || !at_most(up ? last : at->offset, size - Dim(1)))
-      return std::nullopt;
+    // Up or down, within the axis.
+    const Dim step = at->coefficients[0], last = at->offset + step * (out_.rounds - Dim(1)), size = part.shape[axis];
+    if (!step.is_constant() || step.is(0)) return std::nullopt;
+    const bool up = step.constant() > 0;
+    if (!at_most(0, up ? at->offset : last) || !at_most(up ? last : at->offset, size - Dim(1))) return std::nullopt;
     Shape element = part.shape;
     element.erase(element.begin() + static_cast<ptrdiff_t>(axis));
     if (body_.type(update.inputs[2]).shape != element || body_.type(update.inputs[2]).dtype != part.dtype)

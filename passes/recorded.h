@@ -2,8 +2,8 @@
 // simulation. A kernel runs all rounds, one after the other, as the steps of a scan: what is carried stays in registers.
 //
 // A `while` is one if it ends after a number of rounds that is known before, if each array is written to at an index that
-// goes up or down by one in every round and is one of its axis, and if all else is as in other loops that kernels run
-// (passes/rounds.h). Of an array it may read, too, what lies where it writes, and what the round before wrote, which then is
+// goes up or down by some number in every round and is one of its axis, and if all else is as in other loops that kernels run
+// (passes/rounds.h). Of an array it may read, too, what lies where it writes, and what the last rounds wrote, which then is
 // carried.
 // Tests: tests/frontend/test_recorded.py, tests/passes/test_recorded.cpp.
 #pragma once
@@ -24,13 +24,15 @@ struct Recorded {
     Linear at;  // of the rounds, numbered from 0
     ValueId value;
   };
-  // `value` of the body is what a write wrote in this round; what the one before wrote, or, in the first, what was there; or
-  // what is there until this round writes.
+  // `value` of the body is what a write wrote in this round; what it wrote some rounds `ago`, or, in the first ones, what was
+  // there; or what is there until this round writes.
   struct Read {
-    enum class Of : uint8_t { this_round, round_before, old } of;
+    enum class Of : uint8_t { this_round, earlier, old } of;
     ValueId value;
     size_t write;
+    int64_t ago = 0;
   };
+  static constexpr int64_t kMostAgo = 8;
   size_t counter;  // of the rounds: a carried value, from 0
   Dim rounds;
   std::vector<bool> is_array;  // per carried value

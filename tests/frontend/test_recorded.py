@@ -171,6 +171,38 @@ def complex_rows(x):
     return z
 
 
+def verlet(x):
+    n = x.shape[0]
+    q = td.zeros(x.shape) + 0.5
+    for t in range(1, n - 1):
+        q[t + 1] = 2.0 * q[t] - q[t - 1] - 0.01 * (q[t] - x[t])
+    return q
+
+
+def delayed(x):
+    n = x.shape[0]
+    v = x * 0.5
+    for t in range(n - 2):
+        v[t + 2] = 0.5 * v[t - 1] + v[t] * 0.25 + x[t] + v[t + 2]
+    return v
+
+
+def down_to_the_first(x):
+    n = x.shape[0]
+    v = x * 1.0
+    for t in range(n - 2, -1, -1):
+        v[t] = v[t + 1] * 0.5 + x[t]
+    return v
+
+
+def in_steps_of_two(x):
+    v = x[:20] * 1.0
+    for t in range(2, 20, 2):
+        v[t] = v[t - 2] * 0.5 + v[t - 4]
+        v[t] += 1.0
+    return v
+
+
 def nested(x):
     out = td.zeros((4, 10))
     for i in range(4):
@@ -185,11 +217,12 @@ def nested(x):
 
 ROWS = [
     neurons, columns, a_part, sixteen, carried_without_axes, from_the_row_before, from_the_last_row_on, backwards,
-    where_it_lies,
+    where_it_lies, verlet, delayed, in_steps_of_two, down_to_the_first,
 ]  # fmt: skip
 SINGLE = [
     neuron, elements, complex_and_integers, written_twice, from_the_row_before, from_the_last_row_on, backwards,
-    where_it_lies, coupled_elements, complex_rows, nested,
+    where_it_lies, coupled_elements, complex_rows, verlet, delayed, down_to_the_first,
+    nested,
 ]  # fmt: skip
 
 
@@ -260,12 +293,6 @@ def test_an_array_of_the_caller():
 def test_what_is_no_recording():
     """Reads of other places, places that are no next ones, and writes that meet."""
 
-    def two_before(x):
-        out = td.ones(x.shape)
-        for t in range(2, x.shape[0]):
-            out[t] = out[t - 1] * 0.5 + out[t - 2]
-        return out
-
     def the_whole(x):
         out, s = td.zeros(x.shape), x[0]
         for t in range(x.shape[0]):
@@ -316,7 +343,7 @@ def test_what_is_no_recording():
                 break
         return out, s
 
-    for program in (two_before, the_whole, every_second, the_same, meeting, crossing, counted_down, until):
+    for program in (the_whole, every_second, the_same, meeting, crossing, counted_down, until):
         same(program, current(12, 70))
 
 

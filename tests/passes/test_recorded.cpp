@@ -71,7 +71,8 @@ TEST_CASE("recorded: what is there, or was made a round before, may be read") {
   REQUIRE(found);
   CHECK(found->reads.size() == 2);
   CHECK(found->reads[0].of == Recorded::Read::Of::old);
-  CHECK(found->reads[1].of == Recorded::Read::Of::round_before);
+  CHECK(found->reads[1].of == Recorded::Read::Of::earlier);
+  CHECK(found->reads[1].ago == 1);
 }
 
 TEST_CASE("recorded: what is added to, or read elsewhere, is no record") {
