@@ -92,8 +92,8 @@ def other_order(x, w, b):
 
 
 FORMULAS = [
-    bias, gelu, residual, narrow, two_results, dropped, numbered, normalised, softmax, summed, gates, twelve_parts, halves, heads,
-    two_products, batched, other_order,
+    bias, gelu, residual, narrow, two_results, dropped, numbered, normalised, softmax, summed, gates, halves, heads,
+    two_products, batched, other_order, twelve_parts,
 ]  # fmt: skip
 
 

@@ -200,6 +200,8 @@ class Writer:
             at = self.rng.choice([item, item, f"{item} + 1", f"9 - {item}"])
             parts = ["", "", ", ..., :1", ", ..., ::2"] if rank(scope[buffer]) > 1 else [""]
             part = self.rng.choice(parts)
+            before = self.rng.choice(["", "", f" + {buffer}[{at} - 1]", f" * {buffer}[{at} - 2]", f" - {buffer}[{at}]"])
+            value = f"({value}){before}" if value and before else value
             line = f"{buffer}[{at}{part}] = {f'({value})[{part[2:]}]' if part else value}"
             if value and scope.evaluate(value) is not None and scope.execute(line):
                 lines.append(line)
