@@ -91,6 +91,7 @@ class BodyBuilder {
   Complex evaluate_in(Region& region, ValueId value, const IndexMap& map);
   Complex compute_in(Region& region, ValueId value, const IndexMap& map);
   class OpenLoop;
+  class Recording;
   std::map<ValueId, Complex> rounds(Region* around, const Node& loop, const std::vector<bool>& wanted,
                                     const Shape& shape, const IndexMap& map, bool in_portions);
   std::map<ValueId, Complex> branch(Region& around, const Node& node, const std::vector<bool>& wanted,

@@ -8,123 +8,167 @@
 
 namespace tandem {
 
-// What is carried are scans over the rounds, which number the first axis: nothing of it is stored but what a round writes.
-void BodyBuilder::record(int n) {
-  const Node& node = c_.graph.nodes[static_cast<size_t>(n)];
-  const Graph& body = *node.regions[1];
-  const Recorded recorded = *recorded_of(c_.graph, node);
-  const Shape shape(g_.axes.begin() + 1, g_.axes.end());
-  std::vector<bool> wanted;
-  for (const ValueId value : node.outputs) wanted.push_back(std::ranges::find(g_.outputs, value) != g_.outputs.end());
-  const auto found = recorded_rounds(c_.graph, node, recorded, wanted, shape);
-  check_internal(found.has_value(), "a loop that records is none that runs in a kernel");
-  const IndexMap map = recorded_map(shape);
-  const auto at = [&](size_t k) { return map_of(c_.graph, node.outputs[k], map); };
-  Linear rounds{0, std::vector<Dim>(g_.axes.size(), Dim(0))};
-  rounds.coefficients[0] = 1;
+namespace {
 
-  begin_stage(true);
-  const Scalar round = linear(rounds);
-  std::vector<std::pair<ParamRead, Complex>> params;
-  for (const ParamRead& read : found->reads.params)
-    params.emplace_back(read, evaluate(node.inputs[read.param], read.map));
-  params.emplace_back(ParamRead{recorded.counter, {}}, round);
-  std::vector<size_t> states;
-  std::vector<int> first_result(node.outputs.size());
-  const auto result = [&](int number, DType dtype) -> Complex {
+Complex chosen(const Scalar& condition, const Complex& a, const Complex& b) {
+  return a.has_imaginary() ? select(condition, a, b) : Complex(select(condition, a.re, b.re));
+}
+
+}  // namespace
+
+// What is carried are scans over the rounds, which number the first axis: nothing of it is stored but what a round writes.
+class BodyBuilder::Recording {
+ public:
+  Recording(BodyBuilder& body, int n)
+      : b_(body),
+        node_(body.c_.graph.nodes[static_cast<size_t>(n)]),
+        recorded_(*recorded_of(body.c_.graph, node_)),
+        shape_(body.g_.axes.begin() + 1, body.g_.axes.end()),
+        map_(recorded_map(shape_)),
+        writes_(shape_ == recorded_.shape),
+        first_result_(node_.outputs.size()) {
+    for (const ValueId value : node_.outputs)
+      wanted_.push_back(std::ranges::find(b_.g_.outputs, value) != b_.g_.outputs.end());
+    auto found = recorded_rounds(b_.c_.graph, node_, recorded_, wanted_, shape_);
+    check_internal(found.has_value(), "a loop that records is none that runs in a kernel");
+    found_ = std::move(*found);
+  }
+
+  void rounds() {
+    const Scalar round = b_.linear(number_of({0, {Dim(1)}}));
+    first_ = round == round.constant(0);
+    for (const ParamRead& read : found_.reads.params)
+      params_.emplace_back(read, b_.evaluate(node_.inputs[read.param], read.map));
+    params_.emplace_back(ParamRead{recorded_.counter, {}}, round);
+    for (size_t k = 0; k < node_.outputs.size(); ++k)
+      if (found_.needed[k] && k != recorded_.counter) begin_state(k);
+    if (writes_) read_before();
+    std::vector<Complex> written;
+    for (size_t k = 0; k < recorded_.writes.size() && writes_; ++k) written.push_back(write(k));
+    for (const size_t k : states_) carry(b_.evaluate_in(step_, body_.results[k], at(k)));
+    for (const auto& [write, ago] : aged_) carry(ago == 0 ? written[write] : earlier_.at(write)[ago - 1]);
+    b_.nest_.is_scan = b_.nest_.is_recorded = true;
+  }
+
+  void ends() {
+    const Scalar any = b_.builder_.constant_bits(DType::i64, 0) < b_.run_time_value(b_.g_.axes[0]);
+    for (const size_t k : states_) {
+      if (!wanted_[k]) continue;
+      const DType dtype = b_.c_.graph.type(node_.outputs[k]).dtype;
+      const Complex end = chosen(any, result(first_result_[k], dtype), b_.evaluate(node_.inputs[k], at(k)));
+      b_.write(b_.address(b_.c_.place(node_.outputs[k]), dtype, at(k)), end);
+    }
+  }
+
+ private:
+  IndexMap at(size_t k) const { return map_of(b_.c_.graph, node_.outputs[k], map_); }
+
+  // A function of the number of rounds as one of the axes.
+  Linear number_of(const Linear& of) const {
+    Linear out{of.offset, std::vector<Dim>(b_.g_.axes.size(), Dim(0))};
+    out.coefficients[0] = of.coefficients[0];
+    return out;
+  }
+
+  Complex result(int number, DType dtype) const {
     const auto part = [&](int which) {
-      return builder_.emit(ScalarOp::result, real_type(dtype), -1, -1, -1, number + which);
+      return b_.builder_.emit(ScalarOp::result, real_type(dtype), -1, -1, -1, number + which);
     };
     if (!is_complex(dtype)) return part(0);
     const Scalar re = part(0);
     return {re, part(1)};
-  };
-  const auto chosen = [&](const Scalar& condition, const Complex& a, const Complex& b) {
-    return a.has_imaginary() ? select(condition, a, b) : Complex(select(condition, a.re, b.re));
-  };
-  int results = results_;
-  for (size_t k = 0; k < node.outputs.size(); ++k) {
-    if (!found->needed[k] || k == recorded.counter) continue;
-    states.push_back(k);
-    first_result[k] = results;
-    const Complex init = evaluate(node.inputs[k], at(k));
-    results += init.has_imaginary() ? 2 : 1;
-    const Complex now =
-        chosen(round == round.constant(0), init, result(first_result[k], c_.graph.type(node.outputs[k]).dtype));
-    params.emplace_back(ParamRead{k, at(k)}, now);
   }
-  Region step{body, node, nullptr, params};
-  // Of the array that write `k` writes to: the place `offset` rounds before or after.
-  const auto written = [&](const Recorded::Write& write, const Linear& at) {
-    const Place whole = c_.place(node.outputs[write.array]);
-    IndexMap place = map;
-    place.insert(place.begin() + static_cast<ptrdiff_t>(write.axis), at);
-    const auto layout = layout_in(body, step.producers, write.part, write.version, whole.layout);
-    return address({whole.slot, *layout}, body.type(write.value).dtype, place);
-  };
-  const auto place_in = [&](const Recorded::Write& write) {
-    Linear at = rounds;
-    at.offset = write.at.offset;
-    at.coefficients[0] = write.at.coefficients[0];
-    return written(write, at);
-  };
-  using enum Recorded::Read::Of;
-  const bool writes = shape == recorded.shape;
-  // Of writes whose last values are read later: each of them, one round old, two, and so on.
-  std::map<size_t, std::vector<Complex>> last;
-  std::vector<std::pair<size_t, int>>
-      carried;  // the same in the order of results: which write, and how old before this round ends
-  for (const Recorded::Read& read : recorded.reads) {
-    if (read.of != earlier || !writes) continue;
-    const Recorded::Write& write = recorded.writes[read.write];
-    const DType dtype = body.type(read.value).dtype;
-    std::vector<Complex>& known = last[read.write];
-    while (static_cast<int64_t>(known.size()) < read.ago) {
-      const Dim before = Dim(static_cast<int64_t>(known.size()) + 1) * write.at.coefficients[0];
-      const Dim first = write.at.offset - before, size = body.type(write.part).shape[write.axis];
-      const bool from_end = first.is_constant() && first.constant() < 0;
-      const Linear at{from_end ? size + first : first, std::vector<Dim>(g_.axes.size(), Dim(0))};
-      const Complex init = load(written(write, at), dtype);
-      known.push_back(chosen(round == round.constant(0), init, result(results, dtype)));
-      carried.emplace_back(read.write, static_cast<int>(known.size()) - 1);
-      results += is_complex(dtype) ? 2 : 1;
+
+  // A value that is carried, from `init` on.
+  Complex begin(const Complex& init, DType dtype) {
+    const Complex now = chosen(first_, init, result(b_.results_, dtype));
+    b_.results_ += is_complex(dtype) ? 2 : 1;
+    return now;
+  }
+  void carry(const Complex& next) {
+    for (const Scalar& part : {next.re, next.im})
+      if (part.id >= 0) b_.stage_.scans.push_back({part.id, 0, part.dtype});
+  }
+
+  void begin_state(size_t k) {
+    states_.push_back(k);
+    first_result_[k] = b_.results_;
+    const Complex init = b_.evaluate(node_.inputs[k], at(k));
+    params_.emplace_back(ParamRead{k, at(k)}, begin(init, b_.c_.graph.type(node_.outputs[k]).dtype));
+  }
+
+  // Of the array that is written to, place `number` of the axis.
+  NestAccess place(const Recorded::Write& write, const Linear& number) const {
+    const Place whole = b_.c_.place(node_.outputs[write.array]);
+    IndexMap map = map_;
+    map.insert(map.begin() + static_cast<ptrdiff_t>(write.axis), number_of(number));
+    const auto layout = layout_in(body_, step_.producers, write.part, write.version, whole.layout);
+    return b_.address({whole.slot, *layout}, body_.type(write.value).dtype, map);
+  }
+
+  // What is read of arrays that this round has not written.
+  void read_before() {
+    using enum Recorded::Read::Of;
+    for (const Recorded::Read& read : recorded_.reads) {
+      if (read.of == this_round) continue;
+      const Recorded::Write& write = recorded_.writes[read.write];
+      const Complex x = read.of == old ? b_.load(place(write, write.at), body_.type(read.value).dtype)
+                                       : written_ago(read.write, static_cast<size_t>(read.ago));
+      step_.known.emplace(read.value, std::pair(map_of(body_, read.value, map_), x));
     }
   }
-  for (const Recorded::Read& read : recorded.reads) {
-    if (read.of == this_round || !writes) continue;
-    const Recorded::Write& write = recorded.writes[read.write];
-    const Complex x = read.of == old ? load(place_in(write), body.type(read.value).dtype)
-                                     : last.at(read.write)[static_cast<size_t>(read.ago) - 1];
-    step.known.emplace(read.value, std::pair(map_of(body, read.value, map), x));
-  }
-  std::vector<Complex> values;
-  for (size_t k = 0; k < recorded.writes.size() && writes; ++k) {
-    const Recorded::Write& write = recorded.writes[k];
-    const IndexMap place = map_of(body, write.value, map);
-    values.push_back(evaluate_in(step, write.value, place));
-    this->write(place_in(write), values.back());
-    for (const Recorded::Read& read : recorded.reads)
-      if (read.of == this_round && read.write == k) step.known.emplace(read.value, std::pair(place, values.back()));
-  }
-  const auto carry = [&](const Complex& next) {
-    for (const Scalar& part : {next.re, next.im})
-      if (part.id >= 0) stage_.scans.push_back({part.id, 0, part.dtype});
-  };
-  for (const size_t k : states) carry(evaluate_in(step, body.results[k], at(k)));
-  for (const auto& [write, rounds_ago] : carried)
-    carry(rounds_ago == 0 ? values[write] : last.at(write)[static_cast<size_t>(rounds_ago) - 1]);
-  results_ = results;
-  nest_.is_scan = nest_.is_recorded = true;
-  end_stage();
 
-  begin_stage(false);
-  const Scalar any = builder_.constant_bits(DType::i64, 0) < run_time_value(g_.axes[0]);
-  for (const size_t k : states) {
-    if (!wanted[k]) continue;
-    const DType dtype = c_.graph.type(node.outputs[k]).dtype;
-    const Complex last = chosen(any, result(first_result[k], dtype), evaluate(node.inputs[k], at(k)));
-    write(address(c_.place(node.outputs[k]), dtype, at(k)), last);
+  // What write `k` wrote so many rounds ago: each round hands on what it has of the ones before.
+  Complex written_ago(size_t k, size_t ago) {
+    const Recorded::Write& write = recorded_.writes[k];
+    std::vector<Complex>& known = earlier_[k];
+    while (known.size() < ago) {
+      const Dim before = Dim(static_cast<int64_t>(known.size()) + 1) * write.at.coefficients[0];
+      const Dim first = write.at.offset - before, size = body_.type(write.part).shape[write.axis];
+      const bool from_end = first.is_constant() && first.constant() < 0;
+      const DType dtype = body_.type(write.value).dtype;
+      aged_.emplace_back(k, known.size());
+      known.push_back(begin(b_.load(place(write, {from_end ? size + first : first, {Dim(0)}}), dtype), dtype));
+    }
+    return known[ago - 1];
   }
+
+  Complex write(size_t k) {
+    const Recorded::Write& write = recorded_.writes[k];
+    const IndexMap map = map_of(body_, write.value, map_);
+    const Complex value = b_.evaluate_in(step_, write.value, map);
+    b_.write(place(write, write.at), value);
+    for (const Recorded::Read& read : recorded_.reads)
+      if (read.of == Recorded::Read::Of::this_round && read.write == k)
+        step_.known.emplace(read.value, std::pair(map, value));
+    return value;
+  }
+
+  BodyBuilder& b_;
+  const Node& node_;
+  const Recorded recorded_;
+  const Shape shape_;
+  const IndexMap map_;
+  const bool writes_;  // this kernel, of the arrays' shape
+  const Graph& body_ = *node_.regions[1];
+  std::vector<bool> wanted_;
+  Rounds found_;
+  Scalar first_;  // whether the round is the first
+  std::vector<std::pair<ParamRead, Complex>> params_;
+  Region step_{body_, node_, nullptr, params_};
+  std::vector<size_t> states_;  // carried values, in the order of their results
+  std::vector<int> first_result_;
+  std::map<size_t, std::vector<Complex>> earlier_;  // by write: what it wrote one round ago, two, and so on
+  std::vector<std::pair<size_t, size_t>> aged_;     // the same in the order of results: of which write, rounds ago - 1
+};
+
+void BodyBuilder::record(int n) {
+  Recording recording(*this, n);
+  begin_stage(true);
+  recording.rounds();
+  end_stage();
+  begin_stage(false);
+  recording.ends();
   end_stage();
 }
 

@@ -211,7 +211,7 @@ class Finder {
 
   // Whether kernels can do the rest, one for every shape of what is used.
   bool fits() const {
-    if (has_effects(loop_) || !is_plain(body_)) return false;
+    if (has_effects(loop_) || !is_plain(body_) || !is_small(body_)) return false;
     const std::vector<int> uses = graph_.use_counts();
     if (uses[static_cast<size_t>(loop_.outputs[out_.counter])] > 0) return false;
     const auto fits_in = [&](const Shape& shape) {
@@ -248,12 +248,12 @@ std::optional<Rounds> recorded_rounds(const Graph& graph, const Node& loop, cons
   std::vector<bool> states = wanted;
   for (size_t k = 0; k < states.size(); ++k)
     states[k] = states[k] && !recorded.is_array[k] && graph.type(loop.outputs[k]).shape == shape;
-  std::vector<ValueId> values;
-  if (shape == recorded.shape)
-    for (const Recorded::Write& write : recorded.writes) values.push_back(write.value);
-  std::vector<ValueId> known;
-  for (const Recorded::Read& read : recorded.reads) known.push_back(read.value);
-  return rounds_of(graph, loop, states, shape, recorded_map(shape), shape.size() + 1, {values, known});
+  OfRound values;
+  if (shape == recorded.shape) {
+    for (const Recorded::Write& write : recorded.writes) values.wanted.push_back(write.value);
+    for (const Recorded::Read& read : recorded.reads) values.known.push_back(read.value);
+  }
+  return rounds_of(graph, loop, states, shape, recorded_map(shape), shape.size() + 1, values);
 }
 
 std::optional<Recorded> recorded_of(const Graph& graph, const Node& loop) {

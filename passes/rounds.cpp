@@ -185,6 +185,8 @@ std::optional<Reads> side_reads(const Node& node, size_t side, const std::vector
   return std::move(reader.reads);
 }
 
+bool is_small(const Graph& region) { return primitives(region) <= kMostPrimitives; }
+
 bool is_light(const Graph& side) {
   return primitives(side) <= kLightPrimitives &&
          std::all_of(side.nodes.begin(), side.nodes.end(), [](const Node& node) {

@@ -56,6 +56,8 @@ std::optional<Rounds> rounds_of(const Graph& graph, const Node& loop, const std:
 // What the wanted results of a branch read of one of its sides.
 std::optional<Reads> side_reads(const Node& node, size_t side, const std::vector<bool>& wanted, const IndexMap& map,
                                 size_t axis_count);
+// Whether it has few enough primitives for a kernel that is compiled in no time.
+bool is_small(const Graph& region);
 // Whether both sides of a branch may as well be computed: they are cheap, and read nothing at indices that are checked.
 bool is_light(const Graph& side);
 

@@ -343,7 +343,15 @@ def test_what_is_no_recording():
                 break
         return out, s
 
-    for program in (the_whole, every_second, the_same, meeting, crossing, counted_down, until):
+    def read_in_another_shape(x):
+        a, s, v = td.zeros((x.shape[0],)), x[0, 0], x[0] * 0.0
+        for t in range(1, x.shape[0]):
+            s = s * 0.5 + x[t, 0]
+            a[t] = s
+            v = v * 0.5 + a[t - 1]
+        return a, v
+
+    for program in (read_in_another_shape, the_whole, every_second, the_same, meeting, crossing, counted_down, until):
         same(program, current(12, 70))
 
 
