@@ -267,6 +267,7 @@ Graph BlockBuilder::portion_of(const Node& loop) {
   out.name = graph_.name;
   std::vector<TensorType> types;
   std::vector<ValueId> inputs;
+  types.reserve(loop.outputs.size());
   inputs.reserve(loop.regions[1]->params.size());
   for (const Param& param : loop.regions[1]->params)
     inputs.push_back(out.add_param(loop.regions[1]->type(param.value), param.name));

@@ -150,7 +150,7 @@ class Writer:
     def _for(self, scope: Scope, depth: int, in_loop: bool) -> list[str]:
         rng = self.rng
         sized = scope.names(lambda v: is_tensor(v) and rank(v) > 0 and all(0 < x.shape[0] < 12 for x in v))
-        kind = rng.choice(["range", "range", "range", "size", "rows", "enumerate", "collect", "record", "record"])
+        kind = rng.choice(["range", "range", "range", "size", "rows", "enumerate", "collect", "collect", "record"])
         rows = rng.choice(sized) if sized else ""
         header = f"range({rng.choice(['2', '3', '4', '9', '1, 4', '5, 0, -2', '0'])})"
         like = rng.choice(scope.names(is_tensor)) if kind == "record" else ""
