@@ -22,7 +22,7 @@ BlockBuilder::BlockBuilder(ProgramBuilder& program, const Graph& graph, std::vec
   for (const Group& group : fusion_.groups)
     for (ValueId value : group.outputs) stored_[index(value)] = true;
   for (const Node& node : graph.nodes)
-    if (const Structure* structure = structure_of(*node.op); structure && *structure == Structure::view_update)
+    if (is(*node.op, Structure::view_update))
       if (const Node* update = update_within(graph, producers_, node))
         within_[index(producers_[index(update->outputs[0])])] = true;
 }

@@ -1,6 +1,7 @@
 #include "passes/part_updates.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "ir/text.h"
 #include "passes/index_map.h"
@@ -30,20 +31,19 @@ ValueId beyond_shapes(const Graph& graph, std::span<const int> producers, ValueI
 }
 
 const Node* update_within(const Graph& graph, std::span<const int> producers, const Node& node) {
-  const Node* update = nullptr;
-  for (ValueId value = node.inputs[1]; !update; value = maker(graph, producers, value)->inputs[0]) {
-    const Node* made = maker(graph, producers, value);
-    if (!made || readers(graph, value) != 1) return nullptr;
-    if (const auto* structure = std::get_if<Structure>(&made->op->lower);
-        structure && *structure == Structure::index_update)
-      update = made;
-    else if (made->op->name != "copy" && beyond_shapes(graph, producers, value) == value)
-      return nullptr;
+  std::vector<ValueId> chain{node.inputs[1]};  // from the part back to the update
+  const Node* update = maker(graph, producers, chain.back());
+  while (update && !is(*update->op, Structure::index_update)) {
+    if (update->op->name != "copy" && beyond_shapes(graph, producers, chain.back()) == chain.back()) return nullptr;
+    chain.push_back(update->inputs[0]);
+    update = maker(graph, producers, chain.back());
   }
+  if (!update) return nullptr;
   const Node* base = maker(graph, producers, beyond_shapes(graph, producers, update->inputs[0]));
   const bool same_part = base && base->op == &view_of_update(*node.op) && base->inputs[0] == node.inputs[0] &&
                          identical(base->attrs, node.attrs);
-  return same_part ? update : nullptr;
+  const auto one_reader = [&](ValueId value) { return readers(graph, value) == 1; };
+  return same_part && std::ranges::all_of(chain, one_reader) ? update : nullptr;
 }
 
 std::optional<Layout> layout_in(const Graph& graph, std::span<const int> producers, ValueId value, ValueId whole,

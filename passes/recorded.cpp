@@ -156,7 +156,8 @@ class Finder {
       return false;
     const int64_t ago = distance.constant() / step;
     const bool from_start = at_most(0, at->offset);
-    const bool from_end = at->offset.is(-1) || (at->offset.is_constant() && at_most(-1 * at->offset, size));
+    const bool from_end =
+        at->offset.is(-1) || (at->offset.is_constant() && at_most(distance, size));  // not yet written
     const bool within = step > 0 ? from_start || from_end : at_most(at->offset, size - Dim(1));
     if (ago < 1 || ago > Recorded::kMostAgo || !within) return false;
     out_.reads.push_back({earlier, take.outputs[0], *last, ago});

@@ -351,7 +351,23 @@ def test_what_is_no_recording():
             v = v * 0.5 + a[t - 1]
         return a, v
 
-    for program in (read_in_another_shape, the_whole, every_second, the_same, meeting, crossing, counted_down, until):
+    def from_the_end_when_it_is_written(x):
+        v = x[:7] * 1.0
+        for t in range(1, 7):
+            v[t] = v[t - 8] + 1
+        return v
+
+    for program in (
+        from_the_end_when_it_is_written,
+        read_in_another_shape,
+        the_whole,
+        every_second,
+        the_same,
+        meeting,
+        crossing,
+        counted_down,
+        until,
+    ):
         same(program, current(12, 70))
 
 

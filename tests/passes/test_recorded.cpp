@@ -9,12 +9,14 @@ using namespace tandem::testing;
 namespace {
 
 // Of a loop over `rounds` whose body has the lines `body` and gives `results` for x: f32[4] and a: f32[N, 4].
-std::optional<Recorded> recorded(const std::string& body, const std::string& results, const std::string& rounds = "N") {
-  const Graph graph = normalize_layout(parse_graph(R"(graph @f(%x: f32[4], %a: f32[N, 4]) -> f32[N, 4], f32[4] {
+std::optional<Recorded> recorded(const std::string& body, const std::string& results, const std::string& rounds = "N",
+                                 const std::string& size = "N") {
+  std::string text = R"(graph @f(%x: f32[4], %a: f32[N, 4]) -> f32[N, 4], f32[4] {
     %0 = full shape=[] fill_value=0 dtype=i64 : i64[]
     %1, %2, %3 = while %0, %x, %a : i64[], f32[4], f32[N, 4] {
       cond(%i: i64[], %x: f32[4], %a: f32[N, 4]) -> bool[] {
-        %0 = from_dim size=[)" + rounds + R"(] dtype=i64 : i64[]
+        %0 = from_dim size=[)" +
+                     rounds + R"(] dtype=i64 : i64[]
         %1 = less %i, %0 : bool[]
         return %1
       }
@@ -22,11 +24,15 @@ std::optional<Recorded> recorded(const std::string& body, const std::string& res
         %0 = full shape=[] fill_value=1 dtype=i64 : i64[]
         %1 = add %i, %0 : i64[]
         %2 = exp %x : f32[4]
-)" + body + "return %1, " + results + R"(
+)" + body + "return %1, " +
+                     results + R"(
       }
     }
     return %3, %2
-  })"));
+  })";
+  for (size_t at; size != "N" && (at = text.find("[N, 4]")) != std::string::npos;)
+    text.replace(at, 6, "[" + size + ", 4]");
+  const Graph graph = normalize_layout(parse_graph(text));
   for (const Node& node : graph.nodes)
     if (node.op->name == "while") return recorded_of(graph, node);
   return std::nullopt;
@@ -73,6 +79,19 @@ TEST_CASE("recorded: what is there, or was made a round before, may be read") {
   CHECK(found->reads[0].of == Recorded::Read::Of::old);
   CHECK(found->reads[1].of == Recorded::Read::Of::earlier);
   CHECK(found->reads[1].ago == 1);
+}
+
+TEST_CASE("recorded: what is read from the end on must not be written yet") {
+  const auto four_before = [](int64_t size) {
+    std::string body = R"(%3 = full shape=[] fill_value=4 dtype=i64 : i64[]
+    %4 = subtract %1, %3 : i64[]
+    %5 = take %a, %4 axis=0 : f32[4]
+    %6 = index_update %a, %1, %5 : f32[N, 4]
+)";
+    return recorded(body, "%2, %6", std::to_string(size - 1), std::to_string(size)).has_value();
+  };
+  CHECK(four_before(4));
+  CHECK_FALSE(four_before(3));  // the second round reads what the first one wrote
 }
 
 TEST_CASE("recorded: what is added to, or read elsewhere, is no record") {
