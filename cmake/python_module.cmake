@@ -18,6 +18,20 @@ if(bindings)
   target_link_options(_core PRIVATE -Wl,--version-script,${exports} -Wl,--gc-sections)
   set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${TANDEM_PACKAGE_DIR} LINK_DEPENDS ${exports})
   install(TARGETS _core LIBRARY DESTINATION tandem)
+
+  # The extension for another Python than the one at hand, of which its headers are enough (`./dev wheel --headers`).
+  set(TANDEM_OTHER_PYTHON "" CACHE STRING "Version of another Python to build the extension for, as in 3.12")
+  set(TANDEM_OTHER_PYTHON_HEADERS "" CACHE STRING "Folders of its headers, one with Python.h among them")
+  if(TANDEM_OTHER_PYTHON)
+    add_library(_core_other MODULE EXCLUDE_FROM_ALL ${bindings})
+    target_include_directories(_core_other SYSTEM PRIVATE ${TANDEM_OTHER_PYTHON_HEADERS})
+    target_link_libraries(_core_other PRIVATE pybind11::headers tandem_frontend)
+    target_link_options(_core_other PRIVATE -Wl,--version-script,${exports} -Wl,--gc-sections)
+    string(REPLACE . "" digits ${TANDEM_OTHER_PYTHON})
+    set_target_properties(_core_other PROPERTIES PREFIX "" OUTPUT_NAME _core LINK_DEPENDS ${exports}
+      SUFFIX .cpython-${digits}-${CMAKE_SYSTEM_PROCESSOR}-linux-gnu.so
+      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/other)
+  endif()
 endif()
 
 # The pure Python files are linked into the build tree at every build, so that edits need no build.
