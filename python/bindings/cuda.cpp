@@ -3,6 +3,8 @@
 #include "codegen/gpu_pack.h"
 #include "python/bindings/bindings.h"
 #include "runtime/cuda/copy.h"
+#include "runtime/cuda/cudnn.h"
+#include "runtime/cuda/cudnn_convolution.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/execute.h"
 #include "runtime/cuda/graph.h"
@@ -94,6 +96,7 @@ py::dict statistics() {
   out["launches"] = launches.launches;
   out["modules"] = launches.modules;
   out["products"] = products.calls;
+  out["convolutions"] = cuda::cudnn_calls();
   out["product_copies"] = products.copies;
   out["copies_to_device"] = copies.to_device;
   out["copies_to_host"] = copies.to_host;
@@ -144,6 +147,7 @@ void bind_cuda(py::module_& m) {
   cuda.def("allow_tf32", &cuda::allow_tf32);
   cuda.def("tf32_allowed", &cuda::tf32_allowed);
   cuda.def("cublaslt_version", &cuda::cublaslt_version);
+  cuda.def("cudnn_version", &cuda::cudnn::version);
   cuda.def("note_kernels", &note_gpu_kernels);
   cuda.def("compile_noted", &compile_noted_kernels, py::call_guard<py::gil_scoped_release>());
   py::class_<Event>(cuda, "Event")

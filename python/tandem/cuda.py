@@ -160,12 +160,12 @@ def use_graphs(use: bool = True) -> bool:
 
 @public
 def versions() -> dict[str, str]:
-    """Return the versions of the driver and of cuBLASLt, or why they cannot be used."""
+    """Return the versions of the driver, of cuBLASLt and of cuDNN, or why they cannot be used."""
     driver = _cuda.problem()
     if not driver:
         number = _cuda.driver_version()
         driver = f"CUDA {number // 1000}.{number % 1000 // 10}"
-    return {"driver": driver, "cublaslt": _cuda.cublaslt_version()}
+    return {"driver": driver, "cublaslt": _cuda.cublaslt_version(), "cudnn": _cuda.cudnn_version()}
 
 
 class Stream:

@@ -1,11 +1,12 @@
-// Convolution and its two transposes on a GPU, by columns and products of matrices (runtime/convolution.h): what each
-// place of the kernel sees of the source, for some of the batch at a time. Sums are cuBLASLt's.
+// Convolution and its two transposes on a GPU (runtime/convolution.h): by cuDNN, or, where it is missing or cannot, by
+// columns and products of matrices: what each place of the kernel sees of the source, for some of the batch at a time.
 #include "runtime/convolution.h"
 
 #include <algorithm>
 #include <array>
 #include <optional>
 
+#include "runtime/cuda/cudnn_convolution.h"
 #include "runtime/cuda/element_text.h"
 #include "runtime/cuda/execute.h"
 #include "runtime/cuda/matmul.h"
@@ -123,18 +124,11 @@ class Convolution {
 
   bool run() const {
     if (!has_matmul(args_.dtype) || is_complex(args_.dtype) || args_.steps() == 0) return false;
-    const int64_t images = std::clamp<int64_t>(kMostColumns / (args_.groups * rows() * results()), 1, args_.batch);
-    switch (args_.computed) {
-      case ConvolutionOf::result:
-        for (int64_t first = 0; first < args_.batch; first += images) add_result(first, count(first, images));
-        add_bias(args_.result, args_.groups * args_.out, results());
-        break;
-      case ConvolutionOf::source:
-        for (int64_t first = 0; first < args_.batch; first += images) add_source(first, count(first, images));
-        add_bias(args_.source, args_.groups * args_.in, args_.source_size());
-        break;
-      case ConvolutionOf::weights: compute_weights(images); break;
-    }
+    if (is_plain() || !cudnn_convolve(launch_.gpu, args_)) by_columns();
+    if (args_.computed == ConvolutionOf::result)
+      add_bias(args_.result, args_.groups * args_.out, results());
+    else if (args_.computed == ConvolutionOf::source)
+      add_bias(args_.source, args_.groups * args_.in, args_.source_size());
     return true;
   }
 
@@ -204,6 +198,14 @@ class Convolution {
                          .a = a.data,
                          .b = b.data,
                          .out = out});
+  }
+
+  void by_columns() const {
+    const int64_t images = std::clamp<int64_t>(kMostColumns / (args_.groups * rows() * results()), 1, args_.batch);
+    if (args_.computed == ConvolutionOf::weights) return compute_weights(images);
+    for (int64_t first = 0; first < args_.batch; first += images)
+      args_.computed == ConvolutionOf::result ? add_result(first, count(first, images))
+                                              : add_source(first, count(first, images));
   }
 
   void add_result(int64_t first, int64_t images) const {

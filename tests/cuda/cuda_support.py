@@ -16,6 +16,7 @@ SETTINGS = {
     "TANDEM_CUDA_DRIVER": str(STUBS / "libcuda_stub.so"),
     "TANDEM_NVRTC": str(STUBS / "nvrtc_stub" / "libnvrtc_stub.so"),
     "TANDEM_CUBLASLT": str(STUBS / "libcublaslt_stub.so"),
+    "TANDEM_CUDNN": str(STUBS / "libcudnn_stub.so"),
 }
 
 PRELUDE = """

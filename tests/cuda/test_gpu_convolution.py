@@ -1,4 +1,4 @@
-"""Convolutions on a GPU, on the stub: columns and products of matrices, and no step of the host."""
+"""Convolutions on a GPU, on the stub: cuDNN, or columns and products of matrices, and no step of the host."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ CASES = {
 }
 
 
+LIBRARY = {"cudnn": {}, "columns": {"TANDEM_CUDNN": "/nowhere/libcudnn.so"}}
+
+
+@pytest.mark.parametrize("by", LIBRARY)
 @pytest.mark.parametrize("name", CASES)
-def test_convolutions_and_their_gradients(name: str) -> None:
+def test_convolutions_and_their_gradients(name: str, by: str) -> None:
     source, weights, options = CASES[name]
     run(
         f"""
@@ -31,8 +35,11 @@ def test_convolutions_and_their_gradients(name: str) -> None:
         for dtype, tolerance in ((td.float32, 1e-4), (td.bfloat16, 6e-2)):
             for got, wanted in zip(results("cuda", dtype), results("cpu", dtype)):
                 np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance * np.abs(wanted).max())
-        assert td.cuda.stats()["host_steps"] == 0, td.cuda.stats()
-        """
+        stats = td.cuda.stats()
+        assert stats["host_steps"] == 0, stats
+        assert stats["convolutions"] == (6 if {by == "cudnn" and name != "one by one"} else 0), stats
+        """,
+        **LIBRARY[by],
     )
 
 
@@ -47,3 +54,31 @@ def test_transposed() -> None:
         assert td.cuda.stats()["host_steps"] == 0
         """
     )
+
+
+def test_padding_on_one_side_is_done_by_columns() -> None:
+    run(
+        """
+        rng = np.random.default_rng(0)
+        x, w = (td.asarray(rng.standard_normal(s).astype(np.float32)) for s in ((2, 4, 5, 6), (3, 4, 2, 3)))
+        f = lambda x, w: td.nn.functional.conv2d(x, w, padding="same")  # a row of zeros behind, none before
+        np.testing.assert_allclose(f(x.to("cuda"), w.to("cuda")).cpu().numpy(), f(x, w).numpy(), rtol=1e-4, atol=1e-4)
+        stats = td.cuda.stats()
+        assert stats["convolutions"] == 0 and stats["products"] == 1 and stats["host_steps"] == 0, stats
+        """
+    )
+
+
+def test_errors_of_cudnn() -> None:
+    out = run(
+        """
+        x, w = td.ones((1, 1, 4, 4), device="cuda"), td.ones((1, 1, 3, 3), device="cuda")
+        _library = ctypes.CDLL(os.environ["TANDEM_CUDNN"])
+        _library.stub_refuse(1)
+        print(error(td.BackendError, lambda: td.nn.functional.conv2d(x, w)))
+        _library.stub_refuse(0)
+        assert td.nn.functional.conv2d(x, w).cpu().tolist() == [[[[9.0, 9.0], [9.0, 9.0]]]]
+        print(td.cuda.versions()["cudnn"])
+        """
+    )
+    assert "got CUDNN_STATUS_NOT_SUPPORTED from cuDNN 9.19.0" in out

@@ -280,6 +280,7 @@ def bare_run(*command: object, **settings: str) -> subprocess.CompletedProcess[s
         "PATH": "/nowhere",
         "TANDEM_CUDA_DRIVER": str(STUBS / "libcuda_stub.so"),
         "TANDEM_CUBLASLT": str(STUBS / "libcublaslt_stub.so"),
+        "TANDEM_CUDNN": str(STUBS / "libcudnn_stub.so"),
     }
     words = [str(word) for word in command]
     return subprocess.run(words, env=environment | settings, capture_output=True, text=True, timeout=300, check=False)

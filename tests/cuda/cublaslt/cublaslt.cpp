@@ -1,16 +1,10 @@
 // cuBLASLt for tests: products of real and complex numbers on the memory of the stub driver, in the order of its stream.
-#include <dlfcn.h>
-
-#include <complex>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <mutex>
 
-#include "ir/dtype.h"
+#include "tests/cuda/stub/library.h"
 
-#define EXPORT extern "C" __attribute__((visibility("default")))
+using namespace stub;
 
 namespace {
 
@@ -32,51 +26,6 @@ struct Work {
   Layout a, b, d;
   uint64_t a_data, b_data, d_data;
 };
-
-void* driver(const char* function) {
-  static void* library = dlopen(std::getenv("TANDEM_CUDA_DRIVER"), RTLD_NOW | RTLD_NOLOAD);
-  return dlsym(library, function);
-}
-
-char* shadow(uint64_t address) { return reinterpret_cast<char* (*)(uint64_t)>(driver("stub_shadow"))(address); }
-
-// Of cudaDataType.
-constexpr int kF32 = 0, kF64 = 1, kF16 = 2, kC64 = 4, kC128 = 5, kBF16 = 14;
-
-using Number = std::complex<double>;
-
-template <class T>
-T at(const char* data, int64_t place) {
-  T value;
-  std::memcpy(&value, data + place * static_cast<int64_t>(sizeof value), sizeof value);
-  return value;
-}
-template <class T>
-void put(char* data, int64_t place, T value) {
-  std::memcpy(data + place * static_cast<int64_t>(sizeof value), &value, sizeof value);
-}
-
-Number get(const char* data, int type, int64_t place) {
-  switch (type) {
-    case kF32: return static_cast<double>(at<float>(data, place));
-    case kF64: return at<double>(data, place);
-    case kF16: return static_cast<double>(tandem::half_to_float(at<uint16_t>(data, place)));
-    case kBF16: return static_cast<double>(tandem::bfloat_to_float(at<uint16_t>(data, place)));
-    case kC64: return Number(at<std::complex<float>>(data, place));
-    default: return at<Number>(data, place);
-  }
-}
-void set(char* data, int type, int64_t place, Number value) {
-  const auto narrow = static_cast<float>(value.real());
-  switch (type) {
-    case kF32: return put(data, place, narrow);
-    case kF64: return put(data, place, value.real());
-    case kF16: return put(data, place, tandem::float_to_half(narrow));
-    case kBF16: return put(data, place, tandem::float_to_bfloat(narrow));
-    case kC64: return put(data, place, std::complex<float>(value));
-    default: return put(data, place, value);
-  }
-}
 
 void run(void* context) {
   const auto* const work = static_cast<const Work*>(context);
@@ -174,6 +123,6 @@ EXPORT int cublasLtMatmul(void*, void* product, const void*, uint64_t a, void* a
   const std::lock_guard lock(mutex);
   all.push_back({*static_cast<Product*>(product), *static_cast<Layout*>(a_layout), *static_cast<Layout*>(b_layout),
                  *static_cast<Layout*>(d_layout), a, b, d});
-  reinterpret_cast<void (*)(void*, void (*)(void*), void*)>(driver("stub_enqueue"))(stream, run, &all.back());
+  enqueue(stream, run, &all.back());
   return 0;
 }
