@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codegen/plan_block.h"
+#include "passes/gradient_parts.h"
 #include "passes/rounds.h"
 
 namespace tandem {
@@ -225,6 +226,7 @@ void BlockBuilder::emit_while(const Node& node) {
     const int slot = contiguous(p_, loop.body, next[i], type(node.outputs[i]), node);
     loop.carried.emplace_back(params[i].slot, slot);
   }
+  if (const Trips trips = trips_of(graph_, node); trips.exact) loop.rounds = p_.dim(*trips.most);
   block_.push_back({std::move(loop)});
 }
 

@@ -183,6 +183,7 @@ template <class Wire>
 void describe(Wire& wire, Loop& s) {
   wire(s.condition, s.predicate, s.body, s.carried);
   if (wire.version() >= 5) wire(s.tiling);
+  if (wire.version() >= 8) wire(s.rounds);
 }
 template <class Wire>
 void describe(Wire& wire, HostCall& s) {

@@ -15,8 +15,8 @@
 namespace tandem::deploy {
 
 // Of the files that are written; earlier ones can be read. 2: loops in bodies of kernels. 6: steps on rows.
-// 7: loops within loops.
-inline constexpr int64_t kVersion = 7;
+// 7: loops within loops. 8: loops whose rounds are known.
+inline constexpr int64_t kVersion = 8;
 
 struct MethodInput : InputSpec {
   std::string name;    // of the argument, or of the state; none for a state that is not used

@@ -214,7 +214,13 @@ class Frame {
     ++loops_;
     Scratch<bool, 16> is_of_body(op.carried.size());
     for (size_t i = 0; i < op.carried.size(); ++i) is_of_body[i] = !at(op.carried[i].second).storage;
-    for (run_block(op.condition); machine().truth(op.predicate); run_block(op.condition)) {
+    const int64_t rounds = op.rounds < 0 ? 0 : dim(op.rounds);
+    const auto goes_on = [&](int64_t round) {
+      if (op.rounds >= 0) return round < rounds;
+      run_block(op.condition);
+      return machine().truth(op.predicate);
+    };
+    for (int64_t round = 0; goes_on(round); ++round) {
       if (const LoopHook hook = loop_hook.load(std::memory_order_relaxed)) hook();
       run_block(op.body);
       take_over(op.carried, [](size_t) { return false; });

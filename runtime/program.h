@@ -174,6 +174,7 @@ struct Loop {
   Block body;
   std::vector<std::pair<int, int>> carried;
   std::optional<TimeTiling> tiling = {};
+  DimRef rounds = -1;  // how often the body runs, where sizes say it: then nobody asks the condition
 };
 
 // What a step that fails leaves behind: arguments as they are written to so far, and what host[function].failed does

@@ -120,7 +120,7 @@ class Printer {
     line("}}");
   }
   void print(const Loop& op) {
-    line("while {{");
+    op.rounds < 0 ? line("while {{") : line("while d{} {{", op.rounds);
     nested(op.condition);
     line("}} s{} {{", op.predicate);
     nested(op.body);

@@ -250,6 +250,7 @@ class Verifier {
   // The body may not run at all, and the condition runs before and after it.
   void check(const Loop& op) {
     step_ = "while";
+    if (op.rounds >= 0) check_dim(op.rounds);
     check_block(op.condition);
     step_ = "while";
     check_bool(op.predicate);

@@ -283,7 +283,8 @@ std::string need_of(const Program& program, const Step& step) {
       [&]<class Op>(const Op& op) -> std::string {
         if constexpr (std::is_same_v<Op, Rows>) return need_of(program, op.steps);
         if constexpr (std::is_same_v<Op, Branch>) return "a branch that depends on a value";
-        if constexpr (std::is_same_v<Op, Loop>) return "a loop whose end depends on a value";
+        if constexpr (std::is_same_v<Op, Loop>)
+          return op.rounds < 0 ? "a loop whose end depends on a value" : need_of(program, op.body);
         if constexpr (std::is_same_v<Op, HostCall>) return "a function of the host";
         if constexpr (std::is_same_v<Op, CheckIndex> || std::is_same_v<Op, Put>)
           if (!compiles_texts()) return "a check of indices or a write at them, for which NVRTC is missing";

@@ -44,6 +44,28 @@ def test_compiled_functions() -> None:
     )
 
 
+def test_loops_whose_rounds_are_known() -> None:
+    """Nobody asks the GPU whether they go on, and they can be recorded as graphs."""
+    run(
+        """
+        def powers(a, b):
+            for _ in range(a.shape[0]):
+                b = td.tanh(a @ b)
+            return b
+        f = td.script(powers)
+        a, b = (td.asarray(np.random.default_rng(k).standard_normal((40, 40)).astype(np.float32) / 8) for k in (0, 1))
+        wanted, there = powers(a, b).numpy(), (a.to("cuda"), b.to("cuda"))
+        np.testing.assert_allclose(f(*there).cpu().numpy(), wanted, rtol=1e-4, atol=1e-5)
+        assert td.cuda.stats()["predicates"] == 0 and "while d" in f.ir("program")
+        td.cuda.use_graphs(True)
+        for _ in range(3):
+            np.testing.assert_allclose(f(*there).cpu().numpy(), wanted, rtol=1e-4, atol=1e-5)
+        stats = td.cuda.stats()
+        assert stats["graph_refusals"] == 0 and stats["graph_launches"] >= 1 and stats["predicates"] == 0, stats
+        """
+    )
+
+
 def test_loops_that_record() -> None:
     run(
         """
@@ -94,7 +116,7 @@ def test_products() -> None:
         np.testing.assert_allclose(got, x.numpy()[::2, ::2] @ y.numpy(), rtol=1e-5, atol=1e-5)
         stats = td.cuda.stats()
         assert stats["products"] >= 7 and stats["product_copies"] >= 1 and stats["host_steps"] == 1
-        assert td.cuda.versions() == {"driver": "CUDA 12.8", "cublaslt": "13.0.0"}
+        assert td.cuda.versions() == {"driver": "CUDA 12.8", "cublaslt": "13.0.0", "cudnn": "9.19.0"}
         assert td.cuda.allow_tf32(True) is False and td.cuda.allow_tf32(False) is True
         """
     )

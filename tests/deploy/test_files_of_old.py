@@ -71,6 +71,13 @@ def write(version: str) -> None:
                 total += 1
         return total
 
+    def powers(a):
+        """A loop whose steps run as often as sizes say (version 8)."""
+        b = a
+        for _ in range(a.shape[0]):
+            b = td.tanh(a @ b)
+        return b
+
     x, y = td.arange(24, dtype=td.float32).reshape((4, 6)) / 10, td.asarray([0, 2, 1, 1])
     q = td.sin(td.arange(2 * 200 * 16, dtype=td.float32)).reshape((2, 200, 16))
     step(x, y)
@@ -85,6 +92,7 @@ def write(version: str) -> None:
             "heat": (heat, td.sin(td.arange(20_000, dtype=td.float32)), td.asarray(20)),
             "gradients": (td.script(gradients), q, q * 2),
             "collatz": (td.script(collatz), td.asarray(300)),
+            "powers": (td.script(powers), td.eye(40) / 2 + 0.01),
         },
         dynamic={"input": {0: "rows"}},
     )
@@ -95,7 +103,7 @@ def write(version: str) -> None:
 def test_a_file_of_old_gives_what_it_gave(file, target):
     model = archive.load(file, target)
     version = int(file.stem.removeprefix("version"))
-    newer = {"attention": 4, "heat": 5, "gradients": 6, "collatz": 7}
+    newer = {"attention": 4, "heat": 5, "gradients": 6, "collatz": 7, "powers": 8}
     for name in ("forward", "control", *(name for name, since in newer.items() if version >= since)):
         arguments, results = archive.sample(file, name)
         found = getattr(model, name)(*arguments)
@@ -108,7 +116,7 @@ def test_a_file_of_old_gives_what_it_gave(file, target):
 
 
 def test_there_is_a_file_of_every_version():
-    assert [file.stem for file in FILES] == [f"version{version}" for version in range(1, 8)]
+    assert [file.stem for file in FILES] == [f"version{version}" for version in range(1, 9)]
 
 
 if __name__ == "__main__":
