@@ -226,8 +226,27 @@ class Scheduler {
                        [](const NestAccess& access) { return access.gathers.empty(); });
   }
 
+  // Where whole blocks of the order of reductions are made of the last inner axes and a part of the one before: that
+  // one's place among the inner axes, and the extent of the part.
+  struct WholeBlocks {
+    size_t at;
+    int64_t part;
+  };
+  std::optional<WholeBlocks> whole_blocks() const {
+    int64_t rest = 1;
+    for (size_t k = inner_.size(); k-- > 0 && kBlockOrder.block % rest == 0;) {
+      const Dim size = extent(inner_[k]);
+      if (!size.is_constant() || indexed(inner_[k])) return std::nullopt;
+      const int64_t part = kBlockOrder.block / rest;
+      if (size.constant() >= part)
+        return size.constant() % part == 0 ? std::optional(WholeBlocks{k, part}) : std::nullopt;
+      rest *= std::max<int64_t>(size.constant(), 1);
+    }
+    return std::nullopt;
+  }
+
   bool splittable() const {
-    if (nest_.is_scan || !reduces() || inner_.size() != 1) return false;
+    if (nest_.is_scan || !reduces() || (inner_.size() != 1 && !whole_blocks())) return false;
     int reducing = 0;
     for (const Stage& stage : nest_.stages) {
       if (stage.inner && stage.reductions.empty()) return false;
@@ -235,18 +254,39 @@ class Scheduler {
       for (const Reduction& r : stage.reductions)
         if (r.kind == ReduceKind::argmax || r.kind == ReduceKind::argmin) return false;
     }
-    return reducing == 1 && hint(product(outer_)) < kFewRows && hint(extent(inner_[0])) >= kLongRow;
+    return reducing == 1 && hint(product(outer_)) < kFewRows && hint(product(inner_)) >= kLongRow;
+  }
+
+  // Blocks become outer points; returns their axes. Those of a single inner axis are parts of it, and the last one may be
+  // shorter; else an axis is cut in two.
+  std::vector<int> make_blocks() {
+    const auto block_axis = static_cast<int>(nest_.axes.size());
+    if (inner_.size() == 1) {
+      nest_.axes.push_back(ceil_div(extent(inner_[0]), kBlockOrder.block));
+      for (NestAccess& access : nest_.accesses) access.strides.emplace_back(0);
+      nest_.reduced.push_back(false);
+      return {block_axis};
+    }
+    const auto [at, part] = *whole_blocks();
+    const auto cut = static_cast<size_t>(inner_[at]);
+    nest_.axes.emplace_back(nest_.axes[cut].constant() / part);
+    nest_.axes[cut] = part;
+    for (NestAccess& access : nest_.accesses) access.strides.push_back(access.strides[cut] * Dim(part));
+    nest_.reduced.push_back(false);
+    std::vector<int> blocks(inner_.begin(), inner_.begin() + static_cast<long>(at));
+    blocks.push_back(block_axis);
+    inner_.erase(inner_.begin(), inner_.begin() + static_cast<long>(at));
+    return blocks;
   }
 
   // Block partials first, threads sharing the blocks; then their pairwise combination and what follows.
   std::vector<LoweredKernel> split() {
-    const Dim blocks = ceil_div(extent(inner_[0]), kBlockOrder.block);
+    const Dim blocks = ceil_div(product(inner_), kBlockOrder.block);
+    const bool parts_of_axis = inner_.size() == 1;
+    const int combined = inner_[0];  // the axis of the blocks in the second kernel
     LoopNest combine = nest_;
+    const std::vector<int> block_axes = make_blocks();
     const auto stage = std::find_if(nest_.stages.begin(), nest_.stages.end(), [](const Stage& s) { return s.inner; });
-    const int block_axis = static_cast<int>(nest_.axes.size());
-    nest_.axes.push_back(blocks);
-    nest_.reduced.push_back(false);
-    for (NestAccess& access : nest_.accesses) access.strides.emplace_back(0);
 
     Shape partial_shape;
     for (int a : outer_) partial_shape.push_back(extent(a));
@@ -264,11 +304,13 @@ class Scheduler {
       partial.dtype = dtype;
       partial.strides.assign(nest_.axes.size(), Dim(0));
       for (size_t i = 0; i < outer_.size(); ++i) partial.strides[static_cast<size_t>(outer_[i])] = strides[i];
-      // In the first kernel blocks are the last outer axis, in the second one the inner axis.
+      // In the first kernel blocks are the last outer axes, in the second one the inner axis.
       NestAccess loaded = partial;
-      partial.strides[static_cast<size_t>(block_axis)] = 1;
+      Dim step = 1;
+      for (size_t b = block_axes.size(); b-- > 0; step = step * extent(block_axes[b]))
+        partial.strides[static_cast<size_t>(block_axes[b])] = step;
       partial.output = true;
-      loaded.strides[static_cast<size_t>(inner_[0])] = 1;
+      loaded.strides[static_cast<size_t>(combined)] = 1;
       loaded.strides.pop_back();
       write.body.push_back({ScalarOp::result, dtype, -1, -1, -1, static_cast<int64_t>(k)});
       write.stores.push_back({static_cast<int>(nest_.accesses.size()), static_cast<int>(k)});
@@ -297,17 +339,17 @@ class Scheduler {
     }
     combine.stages = {read};
     combine.stages.insert(combine.stages.end(), rest.begin(), rest.end());
-    combine.axes[static_cast<size_t>(inner_[0])] = blocks;
+    combine.axes[static_cast<size_t>(combined)] = blocks;
     combine.name += "_combine";
 
     nest_.stages = {*stage, write};
     drop_unused_accesses(nest_);
     Scheduler second(c_, std::move(combine));
     second.outer_ = outer_;
-    second.inner_ = inner_;
-    outer_.push_back(block_axis);
-    LoweredKernel first = finish(false, true);
-    first.kernel.split = true;
+    second.inner_ = {combined};
+    outer_.insert(outer_.end(), block_axes.begin(), block_axes.end());
+    LoweredKernel first = finish(false, parts_of_axis);
+    first.kernel.split = parts_of_axis;
     LoweredKernel last = second.finish(false);
     last.kernel.order = kTreeOrder;
     last.kernel.single_block = false;

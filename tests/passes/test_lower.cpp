@@ -260,6 +260,22 @@ TEST_CASE("lower: a long reduction over few rows is split into blocks and their 
   CHECK(split.kernels[0].points.evaluate(std::vector<int64_t>{2, 1 << 20}.data()) == 2 << 20);
   CHECK(count(split.kernels[0], ScalarOp::sqrt) == 0);
   CHECK(count(split.kernels[1], ScalarOp::sqrt) == 1);
+  // Axes that do not become one are cut where whole blocks begin.
+  const char* axes = R"(graph @f(%x: f32[6, 64, 512], %w: f32[64, 1]) -> f32[] {
+    %0 = multiply %x, %w : f32[6, 64, 512]
+    %1 = sum %0 axis=[0, 1, 2] : f32[]
+    return %1
+  })";
+  const Lowered cut(axes, {});
+  REQUIRE(cut.kernels.size() == 2);
+  CHECK(outline(cut.kernels[0]) == "6, 8 | 8, 512: sum; once out, single block");
+  CHECK(outline(cut.kernels[1]) == "| 48: sum; once out, tree");
+  CHECK(outline(R"(graph @f(%x: f32[6, 64, 500], %w: f32[64, 1]) -> f32[] {
+    %0 = multiply %x, %w : f32[6, 64, 500]
+    %1 = sum %0 axis=[0, 1, 2] : f32[]
+    return %1
+  })",
+                {}) == "| 6, 64, 500: sum; once out");
   // Their order of combination is not that of blocks.
   CHECK(outline(R"(graph @f(%x: f32[N]) -> i64[] {
     %0 = argmax %x : i64[]

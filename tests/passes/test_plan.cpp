@@ -239,6 +239,21 @@ TEST_CASE("plan: split reductions add in the same order as whole ones") {
                 {{1, 20000}, {2, 4096}, {3, 8193}}, 1e-5);
 }
 
+TEST_CASE("plan: reductions whose axes are cut into blocks add in the same order as whole ones") {
+  const char* text = R"(graph @f(%x: f32[5, 4, 16, 1024], %w: f32[16, 1]) -> f32[4] {
+    %0 = multiply %x, %w : f32[5, 4, 16, 1024]
+    %1 = sum %0 axis=[0, 2, 3] : f32[4]
+    return %1
+  })";
+  check_program(text, {{}}, 1e-4);
+  const char* two = R"(graph @f(%x: f32[2, 48, 1024], %w: f32[48, 1]) -> f32[] {
+    %0 = multiply %x, %w : f32[2, 48, 1024]
+    %1 = sum %0 axis=[0, 1, 2] : f32[]
+    return %1
+  })";
+  check_program(two, {{}}, 1e-4);
+}
+
 TEST_CASE("plan: gathers, concat, library calls") {
   const std::vector<Sizes> sizes{{5, 8}, {1, 16}, {0, 9}};
   check_program(R"(graph @f(%t: f32[M, 3], %i: i32[N]) -> f32[N, 3] {
