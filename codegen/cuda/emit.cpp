@@ -8,6 +8,12 @@
 
 namespace tandem::cuda {
 
+namespace {
+
+constexpr size_t kLongBody = 96;  // nodes
+
+}  // namespace
+
 std::string Source::text() const { return prelude_for(body) + body; }
 
 Source emit(const Kernel& kernel) {
@@ -39,6 +45,15 @@ std::string Emitter::product(const std::vector<size_t>& axes) {
   return out;
 }
 
+// Of a multiprocessor, which bounds the registers of a thread: what waits for memory wants company, long bodies want
+// registers.
+int Emitter::least_blocks() const {
+  size_t body = 0;
+  for (const Stage& stage : k_.stages) body = std::max(body, stage.body.size());
+  if (body >= kLongBody) return 1;
+  return rule_.schedule == DeviceSchedule::tiles ? 4 : rule_.schedule == DeviceSchedule::map ? 6 : 2;
+}
+
 Source Emitter::run() {
   for (const Stage& stage : k_.stages) {
     for (const Reduction& r : stage.reductions) {
@@ -54,8 +69,8 @@ Source Emitter::run() {
   out.vals = static_cast<int>(values_of(k_));
   t_.line("struct Args {{ void* ptrs[{}]; i64 vals[{}]; void* scratch; i64* status; }};", std::max(1, out.buffers),
           std::max(1, out.vals));
-  t_.open("extern \"C\" __global__ void __launch_bounds__({}) {}(const Args args)", most_threads(rule_.schedule),
-          kEntryPoint);
+  t_.open("extern \"C\" __global__ void __launch_bounds__({}, {}) {}(const Args args)", most_threads(rule_.schedule),
+          least_blocks(), kEntryPoint);
   for (int k = 0; k < out.vals; ++k) t_.line("const i64 s{0} = args.vals[{0}];", k);
   int argument = 0;
   for (size_t k = 0; k < k_.buffers.size(); ++k)
@@ -94,9 +109,30 @@ void Emitter::find_kept() {
       if (stages.empty() || stages.back() != static_cast<int>(number)) stages.push_back(static_cast<int>(number));
     }
   }
+  // The scratch row that is first written where something is read for the last time has its place.
+  std::vector<int> taken;
+  const auto heir = [&](size_t a) {
+    for (size_t buffer = 0; buffer < k_.buffers.size(); ++buffer) {
+      const auto id = static_cast<int>(buffer);
+      if (k_.buffers[buffer].role != BufferRole::scratch || std::find(taken.begin(), taken.end(), id) != taken.end() ||
+          size_of(k_.buffers[buffer].dtype) != size_of(dtype_of(static_cast<int>(a))))
+        continue;
+      const auto writes = std::find_if(k_.stages.begin(), k_.stages.end(), [&](const Stage& stage) {
+        return std::any_of(stage.stores.begin(), stage.stores.end(),
+                           [&](const Store& store) { return access_of(store.access).buffer == id; });
+      });
+      if (writes - k_.stages.begin() >= read[a].back()) return id;
+    }
+    return -1;
+  };
+  shares_.assign(k_.accesses.size(), -1);
   for (size_t a = 0; a < read.size(); ++a) {
     if (read[a].size() < 2) continue;
-    rule_.kept.push_back(size_of(dtype_of(static_cast<int>(a))));
+    shares_[a] = heir(a);
+    if (shares_[a] >= 0)
+      taken.push_back(shares_[a]);
+    else
+      rule_.kept.push_back(size_of(dtype_of(static_cast<int>(a))));
     for (size_t b = a; b < read.size(); ++b) {
       if (!(k_.accesses[b] == k_.accesses[a])) continue;
       kept_[b] = static_cast<int>(a);
@@ -110,6 +146,10 @@ void Emitter::kept_pointers(const std::string& points) {
   for (size_t a = 0; a < kept_.size(); ++a) {
     if (kept_[a] != static_cast<int>(a)) continue;
     const DType dtype = dtype_of(static_cast<int>(a));
+    if (shares_[a] >= 0) {
+      t_.line("{0}* const k{1} = ({0}*)q{2};", memory_type(dtype), a, shares_[a]);
+      continue;
+    }
     t_.line("{0}* const k{1} = ({0}*)(scratch + {2});", memory_type(dtype), a, begin);
     begin = plus(begin, fmt::format("({} * {} + 63) / 64 * 64", points, size_of(dtype)));
   }
@@ -190,16 +230,17 @@ void Emitter::rows_kernel() {
   t_.line("const int width = team < 32 ? team : 32;");
   t_.line("const i64 rows = {};", product(outer));
   t_.line("const i64 whole = {};", product(inner));
-  const bool keeps = !rule_.kept.empty();
+  const bool keeps = std::any_of(kept_.begin(), kept_.end(), [](int access) { return access >= 0; });
   const std::string points = unit_points();
   if (keeps || !rule_.scratch.empty()) {
     t_.line("extern __shared__ u64 dynamic_shared[];");
     t_.line("const i64 unit = {};", bytes_of(rule_.scratch, points));
     std::string stride = "unit";
     if (keeps) {
+      // Whoever launched it decided, and gave the memory.
       t_.line("const i64 kept = unit + {};", bytes_of(rule_.kept, points));
-      t_.line("const bool keeps = kept <= {} * (team < 32 ? 1 : warps) && kept <= {};", kKeptBytes, kSharedScratch);
-      stride = "(keeps ? kept : unit)";
+      t_.line("const bool keeps = args.scratch == nullptr && kept * blockDim.y <= dynamic_shared_bytes();");
+      stride = rule_.kept.empty() ? "unit" : "(keeps ? kept : unit)";
     }
     t_.line("char* const scratch = args.scratch != nullptr");
     t_.line("    ? (char*)args.scratch + ((i64)blockIdx.x * blockDim.y + threadIdx.y) * unit");

@@ -22,7 +22,8 @@ LaunchRule schedule(const Kernel& kernel);
 // Of a map: the axis that neighbouring threads write along, and, or -1, one that something is read along instead.
 size_t last_axis(const Kernel& kernel);
 int crossing_axis(const Kernel& kernel);
-bool is_crossing(const Kernel& kernel, const Access& access);  // and is read through a tile in shared memory
+// Whether it crosses and is read through a tile of so many elements in shared memory.
+bool is_crossing(const Kernel& kernel, const Access& access, int elements);
 Source emit(const Kernel& kernel);
 
 }  // namespace tandem::cuda

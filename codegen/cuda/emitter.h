@@ -9,7 +9,7 @@
 //
 // Names in the text. s: run-time values; b: buffers; q: scratch buffers; i: indices along axes; v: nodes of the stage; p:
 // addresses with all that is known outside of the loop; l: what was loaded ahead; o: what is stored at the end; a:
-// accumulators; r: results.
+// accumulators; r: results; k: what is kept of a row, n: that or where it lies in memory.
 #pragma once
 #include <functional>
 #include <string>
@@ -81,7 +81,7 @@ class Emitter {
 
  private:
   // emit.cpp
-  void head();
+  int least_blocks() const;
   std::string coef(const Coef& c);
   static std::string times(const std::string& a, const std::string& b);
   static std::string plus(const std::string& a, const std::string& b);
@@ -155,6 +155,7 @@ class Emitter {
   // The points start, start + step ... below `end`, some at a time with their loads ahead; `each` has them numbered as u.
   void points(const std::string& start, const std::string& step, const std::string& end,
               const std::function<void()>& each);
+  std::string kept_or_not(int access);
   int unrolled() const;
   void enter_point();  // indices of point r
 
@@ -172,13 +173,17 @@ class Emitter {
   void set_result(const Part& part, const Place& place);
   void rows_reduce();
   void rows_block(const std::vector<Part>& list, const std::string& from, const std::string& to);
-  void rows_pairwise(const std::vector<Part>& list);
+  using GetValue = std::function<void(const char* at, const char* stem)>;
+  void rows_pairwise(const std::vector<Part>& list, const std::string& count, const GetValue& get);
+  void rows_groups(const std::vector<Part>& list);
+  void publish(const std::vector<Part>& list, const char* at);
   void columns_reduce();
   void walk_flush(const std::vector<Part>& list);
 
   const Kernel& k_;
   LaunchRule rule_;
-  std::vector<int> kept_;  // per access: the first one of the same elements if these are kept in shared memory, or -1
+  std::vector<int> kept_;    // per access: the first one of the same elements if these are kept in shared memory, or -1
+  std::vector<int> shares_;  // per access that is kept: the scratch buffer in whose place it is, or -1
   std::vector<size_t> keeper_;  // per access: number of the stage that reads it first, which keeps it
   Text t_;
   std::vector<char> vals_;

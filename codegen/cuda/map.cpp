@@ -1,5 +1,6 @@
 // Maps: every thread has some neighbours along the last axis, moved by whole packs where they are aligned. A group of
-// threads, a power of two, has a piece of a row, so that short rows do not waste threads.
+// threads, a power of two, has a piece of a row, so that short rows do not waste threads, or, where there is more to do
+// than all threads can begin with, some pieces: what is computed once for all of them takes a time that counts.
 #include <algorithm>
 #include <bit>
 #include <numeric>
@@ -17,18 +18,19 @@ void Emitter::map_kernel() {
   const int shift = std::countr_zero(static_cast<unsigned>(rule_.elements));
   t_.line("const i64 n = {};", rank == 0 ? "1" : extent(last));
   t_.line("i64* const status = args.status;");
-  t_.line("int width = 0;");
-  t_.line("while (width < 5 && ((i64){} << width) < n) ++width;", rule_.elements);
-  t_.line("const i64 piece = (i64){} << width, pieces = (n + piece - 1) >> (width + {});", rule_.elements, shift);
-  t_.line("const i64 items = ({} * pieces) << width;", product(rows));
+  t_.line("const int width = bits_for((n + {}) >> {}, 5);", rule_.elements - 1, shift);
+  t_.line("const i64 piece = (i64){} << width, all = (n + piece - 1) >> (width + {});", rule_.elements, shift);
+  t_.line("const int more = all >= {} && ({} * all) << width >= {} ? {} : 0;", 1 << kMorePieces, product(rows),
+          kManyItems, kMorePieces);
+  t_.line("const i64 pieces = (all + (1 << more) - 1) >> more, items = ({} * pieces) << width;", product(rows));
   t_.open("for (i64 item = (i64)blockIdx.x * {0} + threadIdx.x; item < items; item += (i64)gridDim.x * {0})",
           kMapThreads);
   t_.line("const int lane = (int)item & ((1 << width) - 1);");
   if (rows.empty()) {
-    t_.line("const i64 start = (item >> width) * piece;");
+    t_.line("const i64 first = ((item >> width) * piece) << more;");
   } else {
     t_.line("i64 number = item >> width;");
-    t_.line("const i64 start = take(number, pieces) * piece;");
+    t_.line("const i64 first = (take(number, pieces) * piece) << more;");
     decode(rows, "number");
   }
   each_stage([&] { map_stage(); });
@@ -48,6 +50,8 @@ void Emitter::map_stage() {
   for (size_t a = 0; a < s_.used_access.size() && rule_.elements > 1; ++a)
     if (s_.used_access[a] && k_.accesses[a].strides[last].is(1) && !gathers_inside(static_cast<int>(a)))
       packed.push_back(static_cast<int>(a));
+  t_.line("const i64 stop = smaller(n, first + (piece << more));");
+  t_.open("for (i64 start = first; start < stop; start += piece)");
   if (!packed.empty()) pack_stage(packed);
   // Neighbouring threads take neighbouring elements.
   t_.open("for (int e = 0; e < {}; ++e)", rule_.elements);
@@ -57,6 +61,7 @@ void Emitter::map_stage() {
   stores();
   t_.close();
   if (!packed.empty()) t_.close();
+  t_.close();
 }
 
 // Leaves the branch for what is not aligned, or not a whole piece, open.

@@ -31,47 +31,72 @@ void Emitter::enter_point() {
 }
 
 int Emitter::unrolled() const {
-  const int operations = weight();
-  return operations < kLight ? kMostAhead : operations < kHeavy ? kMostAhead / 2 : kMostAhead / 8;
+  const int operations = weight(), loads = static_cast<int>(loads_ahead().size());
+  const int count = operations < kLight ? kMostAhead : operations < kHeavy ? kMostAhead / 2 : kMostAhead / 8;
+  return loads > 2 ? std::min(count, kMostAhead / 4) : loads > 1 ? std::min(count, kMostAhead / 2) : count;
+}
+
+// Where the elements of an access begin that were kept in shared memory, or, where they are not, in memory: as those of
+// consecutive points lie side by side in both.
+std::string Emitter::kept_or_not(int access) {
+  const size_t axis = inner_begin();
+  if (k_.split || k_.axes.size() != axis + 1 || !access_of(access).strides[axis].is(1)) return {};
+  const std::string name = fmt::format("n{}", access);
+  t_.line("const {}* const {} = keeps ? k{} : {};", memory_type(dtype_of(access)), name,
+          kept_[static_cast<size_t>(access)], pointer(access));
+  return name;
 }
 
 void Emitter::points(const std::string& start, const std::string& step, const std::string& end,
                      const std::function<void()>& each) {
-  const int count = unrolled();
+  // Where the distance of points is known, so is that of their addresses; others are kept in registers.
+  const bool steady = rule_.schedule == DeviceSchedule::rows && step != "team";
+  const int count = std::min(unrolled(), steady ? kMostAhead : kMostAhead / 2);
   const std::vector<int> ahead = loads_ahead();
-  t_.open("for (i64 from = {}; from < {}; from += {} * {})", start, end, count, step);
-  for (const int access : ahead) t_.line("{} l{}[{}];", memory_type(dtype_of(access)), access, count);
-  const auto round = [&](const std::function<void()>& inside) {
-    t_.raw("#pragma unroll");
-    t_.open("for (int u = 0; u < {}; ++u)", count);
-    t_.line("const i64 r = from + u * {};", step);
-    t_.line("if (r >= {}) continue;", end);
-    enter_point();
-    inside();
-    t_.close();
-  };
-  if (!ahead.empty())
+  std::vector<std::string> kept(k_.accesses.size());
+  const auto keeps_now = [&](int access) { return keeper_[static_cast<size_t>(access)] == s_.number; };
+  for (const int access : ahead)
+    if (kept_[static_cast<size_t>(access)] >= 0 && !keeps_now(access))
+      kept[static_cast<size_t>(access)] = kept_or_not(access);
+  // Groups of points need no checks within, which take NVRTC longer than anything else does; smaller groups do the rest.
+  t_.line("i64 from = {};", start);
+  for (int group = count; group > 0; group = group == 1 ? 0 : std::max(group / 4, 1)) {
+    t_.open("for (; from + {} * {} < {}; from += {} * {})", group - 1, step, end, group, step);
+    for (const int access : ahead) t_.line("{} l{}[{}];", memory_type(dtype_of(access)), access, group);
+    const auto round = [&](const std::function<void()>& inside) {
+      t_.raw("#pragma unroll");
+      t_.open("for (int u = 0; u < {}; ++u)", group);
+      t_.line("const i64 r = from + u * {};", step);
+      enter_point();
+      inside();
+      t_.close();
+    };
+    if (!ahead.empty())
+      round([&] {
+        for (const int access : ahead) {
+          const int first = kept_[static_cast<size_t>(access)];
+          const std::string& name = kept[static_cast<size_t>(access)];
+          if (first < 0 || keeps_now(access))
+            t_.line("l{}[u] = {};", access, place(access));
+          else if (!name.empty())
+            t_.line("l{}[u] = {}[r];", access, name);
+          else
+            t_.line("l{}[u] = keeps ? k{}[r] : {};", access, first, place(access));
+        }
+      });
+    for (const int access : ahead) s_.reach[static_cast<size_t>(access)] = Reach::ahead;
+    // What is read ahead is not what the stage itself stores there.
     round([&] {
-      for (const int access : ahead) {
-        const int kept = kept_[static_cast<size_t>(access)];
-        if (kept < 0 || keeper_[static_cast<size_t>(access)] == s_.number)
-          t_.line("l{}[u] = {};", access, place(access));
-        else
-          t_.line("l{}[u] = keeps ? k{}[r] : {};", access, kept, place(access));
-      }
+      for (const int access : ahead)
+        if (kept_[static_cast<size_t>(access)] >= 0 && keeps_now(access))
+          t_.line("if (keeps) k{}[r] = l{}[u];", kept_[static_cast<size_t>(access)], access);
+      nodes(true);
+      stores();
+      each();
     });
-  for (const int access : ahead) s_.reach[static_cast<size_t>(access)] = Reach::ahead;
-  // What is read ahead is not what the stage itself stores there.
-  round([&] {
-    for (const int access : ahead)
-      if (kept_[static_cast<size_t>(access)] >= 0 && keeper_[static_cast<size_t>(access)] == s_.number)
-        t_.line("if (keeps) k{}[r] = l{}[u];", kept_[static_cast<size_t>(access)], access);
-    nodes(true);
-    stores();
-    each();
-  });
-  for (const int access : ahead) s_.reach[static_cast<size_t>(access)] = Reach::element;
-  t_.close();
+    for (const int access : ahead) s_.reach[static_cast<size_t>(access)] = Reach::element;
+    t_.close();
+  }
 }
 
 void Emitter::team_stage(const std::string& chosen) {

@@ -43,6 +43,12 @@ constexpr Piece kPieces[] = {
 )"},
     {"smaller", R"(__device__ __forceinline__ i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
 )"},
+    // Of the least power of two that is not below the extent, but not above 2^most.
+    {"bits_for", R"(__device__ __forceinline__ int bits_for(i64 extent, int most) {
+  const int bits = extent > 1 ? 64 - __clzll(extent - 1) : 0;
+  return bits < most ? bits : most;
+}
+)"},
     {"aligned",
      R"(__device__ __forceinline__ bool aligned(const void* p, u64 bytes) { return ((u64)p & (bytes - 1)) == 0; }
 )"},
@@ -171,6 +177,16 @@ __device__ __forceinline__ i64 gathered(i64 value, i64 extent, i64 access, i64* 
   __device__ __forceinline__ T from_lane(T x, int lane, int width) { return __shfl_sync(~0u, x, lane, width); }
 FROM_LANE(u32) FROM_LANE(i64) FROM_LANE(u64) FROM_LANE(f32) FROM_LANE(f64)
 #undef FROM_LANE
+)"},
+    {"dynamic_shared_bytes", R"(__device__ __forceinline__ i64 dynamic_shared_bytes() {
+#ifdef __CUDA_ARCH__
+  u32 bytes;
+  asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
+  return bytes;
+#else
+  return emulation::dynamic_bytes;
+#endif
+}
 )"},
     {"sync_team", R"(__device__ __forceinline__ void sync_team(int threads) {
   if (threads <= 32) __syncwarp(); else __syncthreads();

@@ -6,8 +6,7 @@ namespace tandem::cuda {
 
 namespace {
 
-constexpr int kGroup =
-    64;  // block partials that are combined as a tree before the counter gets them: two for every lane
+constexpr int kGroup = 64;   // values that are combined as a tree before others get the result: two for every lane
 constexpr int kLevels = 48;  // of the counter
 constexpr std::string_view kNoIndex = "0x7fffffffffffffffll";
 
@@ -145,16 +144,18 @@ void Emitter::rows_block(const std::vector<Part>& list, const std::string& from,
   t_.close();
 }
 
-// The `count` partials in shared memory become one, in lane 0 of the first warp; an odd last one passes up unchanged.
-void Emitter::rows_pairwise(const std::vector<Part>& list) {
-  t_.line("const int left = 2 * lane, right = left + 1;");
-  t_.open("if (left < count)");
-  for (const Part& part : list) assign(part, numbered("a", part), numbered("shared", part, "[left]"));
+// `count` values, two for every lane, become one, in lane 0; an odd last one passes up unchanged. `get` puts value number
+// `at` into accumulators of that stem.
+void Emitter::rows_pairwise(const std::vector<Part>& list, const std::string& count, const GetValue& get) {
+  t_.open("if (left < {})", count);
+  get("left", "a");
   t_.close();
-  t_.open("if (right < count)");
-  for (const Part& part : list) combine(part, numbered("a", part), numbered("shared", part, "[right]"));
+  t_.open("if (right < {})", count);
+  for (const Part& part : list) declare(part, numbered("w", part));
+  get("right", "w");
+  for (const Part& part : list) combine(part, numbered("a", part), numbered("w", part));
   t_.close();
-  t_.open("for (int rest = (count + 1) / 2; rest > 1; rest = (rest + 1) / 2)");
+  t_.open("for (int rest = ({} + 1) / 2; rest > 1; rest = (rest + 1) / 2)", count);
   for (const Part& part : list) {
     fetch(part, numbered("w", part), numbered("a", part), "left & 31");
     fetch(part, numbered("x", part), numbered("a", part), "right & 31");
@@ -166,6 +167,44 @@ void Emitter::rows_pairwise(const std::vector<Part>& list) {
   t_.close();
 }
 
+// The groups of a tree that a warp has, each in `shared` afterwards. Points of some groups are read at once.
+void Emitter::rows_groups(const std::vector<Part>& list) {
+  const int together = std::max(1, unrolled() / 4);
+  t_.open("for (int b = warp; b < count; b += {} * warps)", together);
+  for (const Part& part : list) declare(part, numbered("y", part, fmt::format("[{}]", 2 * together)));
+  t_.raw("#pragma unroll");
+  t_.open("for (int u = 0; u < {}; ++u)", 2 * together);
+  t_.line("const i64 r = (first + b + u / 2 * warps) * {} + 2 * lane + u % 2;", kGroup);
+  t_.line("if (b + u / 2 * warps >= count || r >= total) continue;");
+  enter_point();
+  nodes(true);
+  stores();
+  for (const Part& part : list) {
+    reset(part, numbered("y", part, "[u]"));
+    contribute(part, numbered("y", part, "[u]"));
+  }
+  t_.close();
+  t_.raw("#pragma unroll");
+  t_.open("for (int u = 0; u < {}; ++u)", together);
+  t_.line("const int group = b + u * warps;");
+  t_.line("if (group >= count) break;");
+  t_.line("const int own = (int)smaller({0}, total - (first + group) * {0});", kGroup);
+  rows_pairwise(list, "own", [&](const char* at, const char* stem) {
+    const std::string from = at == std::string_view("left") ? "[2 * u]" : "[2 * u + 1]";
+    for (const Part& part : list) assign(part, numbered(stem, part), numbered("y", part, from));
+  });
+  publish(list, "[group]");
+  t_.close();
+  t_.close();
+}
+
+// In lane 0.
+void Emitter::publish(const std::vector<Part>& list, const char* at) {
+  t_.open("if (lane == 0)");
+  for (const Part& part : list) assign(part, numbered("shared", part, at), numbered("a", part));
+  t_.close();
+}
+
 void Emitter::rows_reduce() {
   const std::vector<Part> list = parts();
   for (const Part& part : list) declare(part, numbered("a", part));
@@ -173,11 +212,6 @@ void Emitter::rows_reduce() {
     t_.line("__syncthreads();");
     for (const Part& part : list) set_result(part, numbered("shared", part, "[0]"));
     t_.line("__syncthreads();");
-  };
-  const auto publish = [&](const char* at) {
-    t_.open("if (lane == 0)");
-    for (const Part& part : list) assign(part, numbered("shared", part, at), numbered("a", part));
-    t_.close();
   };
   const auto from_first_lane = [&] {
     for (const Part& part : list) {
@@ -199,52 +233,50 @@ void Emitter::rows_reduce() {
     t_.close();
     return;
   }
+  // The partials of so many points each become one, some at a time. A warp, or a part of one, has a single block.
   const bool tree = k_.order == kTreeOrder;
-  const std::string blocks = tree ? "total" : fmt::format("(total + {}) / {}", k_.order.block - 1, k_.order.block);
-  if (!tree) {
-    t_.open("if (team <= 32)");
-    rows_block(list, "0", "own");
-    from_first_lane();
-    t_.other();
-  }
-  t_.line("const i64 blocks = {};", blocks);
+  const int points = tree ? kGroup : static_cast<int>(k_.order.block);
+  const auto for_warps = [&](const auto& inside) {
+    if (!tree) t_.open("if (team > 32)");
+    inside();
+    if (!tree) t_.close();
+  };
+  t_.line("const int left = 2 * lane, right = left + 1;");
+  t_.line("const i64 blocks = (total + {}) / {};", points - 1, points);
   t_.line("int top = 0;");
   t_.open("for (i64 first = 0; first < blocks; first += {})", kGroup);
   t_.line("const int count = (int)smaller({}, blocks - first);", kGroup);
   if (tree) {
-    t_.open("for (int b = tid; b < count; b += team)");
-    t_.line("const i64 r = first + b;");
-    enter_point();
-    nodes(true);
-    stores();
-    for (const Part& part : list) {
-      reset(part, numbered("a", part));
-      contribute(part, numbered("a", part));
-      assign(part, numbered("shared", part, "[b]"), numbered("a", part));
-    }
-    t_.close();
+    rows_groups(list);
   } else {
-    t_.open("for (int b = warp; b < count; b += warps)");
-    t_.line("const i64 begin = (first + b) * {0}, end = smaller(total, begin + {0});", k_.order.block);
+    t_.open("for (int b = warp; b < count; b += (team + 31) >> 5)");
+    t_.line("const i64 begin = (first + b) * {0}, end = smaller(own, begin + {0});", points);
     rows_block(list, "begin", "end");
-    publish("[b]");
+    for_warps([&] { publish(list, "[b]"); });
     t_.close();
   }
-  t_.line("__syncthreads();");
-  t_.open("if (warp == 0)");
-  rows_pairwise(list);
-  t_.open("if (lane == 0)");
-  push(list, fmt::format("first / {}", kGroup));
-  t_.open("if (first + count == blocks)");
-  pop_all(list);
-  for (const Part& part : list) assign(part, numbered("shared", part, "[0]"), numbered("kept", part, "[0]"));
+  for_warps([&] {
+    t_.line("__syncthreads();");
+    t_.open("if (warp == 0)");
+    rows_pairwise(list, "count", [&](const char* at, const char* stem) {
+      for (const Part& part : list)
+        assign(part, numbered(stem, part), numbered("shared", part, fmt::format("[{}]", at)));
+    });
+    t_.open("if (lane == 0)");
+    push(list, fmt::format("first / {}", kGroup));
+    t_.open("if (first + count == blocks)");
+    pop_all(list);
+    for (const Part& part : list) assign(part, numbered("shared", part, "[0]"), numbered("kept", part, "[0]"));
+    t_.close();
+    t_.close();
+    t_.close();
+    t_.line("__syncthreads();");
+  });
   t_.close();
-  t_.close();
-  t_.close();
-  t_.line("__syncthreads();");
-  t_.close();
-  for (const Part& part : list) set_result(part, numbered("shared", part, "[0]"));
-  if (!tree) t_.close();
+  for_warps([&] {
+    for (const Part& part : list) set_result(part, numbered("shared", part, "[0]"));
+    if (!tree) t_.other(), from_first_lane();
+  });
 }
 
 // ---- columns ----

@@ -42,7 +42,8 @@ int elements_of(const Kernel& kernel) {
   return std::min(kPackBytes / size, body < kLongBody ? kPackBytes : body < kVeryLongBody ? 4 : 2);
 }
 
-constexpr int kTileBytes = 32 << 10;  // of shared memory for all tiles
+constexpr int kTileBytes = 48 << 10;                       // of shared memory for all tiles
+constexpr int kSmallTile = 1 << 10, kLargeTile = 1 << 12;  // elements
 
 bool lies_across(const Kernel& kernel, const Access& access, size_t last) {
   const Coef& stride = access.strides[last];
@@ -66,14 +67,35 @@ int crossing_axis(const Kernel& kernel) {
   return -1;
 }
 
-bool is_crossing(const Kernel& kernel, const Access& wanted) {
-  const size_t last = last_axis(kernel);
+namespace {
+
+bool crosses(const Kernel& kernel, const Access& access) {
   const auto axis = static_cast<size_t>(crossing_axis(kernel));
+  return access.strides[axis].is(1) && lies_across(kernel, access, last_axis(kernel));
+}
+
+int bytes_of_tile(const Kernel& kernel, const Access& access, int elements) {
+  return size_of(kernel.buffers[static_cast<size_t>(access.buffer)].dtype) * elements * 3 / 2;
+}
+
+// As large as all that lies across fits; the smallest where it does not even then.
+int elements_of_tile(const Kernel& kernel) {
+  int bytes = 0;
+  for (const Access& access : kernel.accesses)
+    if (crosses(kernel, access)) bytes += bytes_of_tile(kernel, access, 1 << 8);
+  int elements = kLargeTile;
+  while (elements > kSmallTile && (bytes >> 8) * elements > kTileBytes) elements /= 2;
+  return elements;
+}
+
+}  // namespace
+
+bool is_crossing(const Kernel& kernel, const Access& wanted, int elements) {
   int bytes = 0;
   for (const Access& access : kernel.accesses) {
-    const bool crosses = access.strides[axis].is(1) && lies_across(kernel, access, last);
-    if (crosses) bytes += 2 * size_of(kernel.buffers[static_cast<size_t>(access.buffer)].dtype) << kTileBits;
-    if (&access == &wanted) return crosses && bytes <= kTileBytes;
+    const bool is = crosses(kernel, access);
+    if (is) bytes += bytes_of_tile(kernel, access, elements);
+    if (&access == &wanted) return is && bytes <= kTileBytes;
   }
   return false;
 }
@@ -88,10 +110,8 @@ LaunchRule schedule(const Kernel& kernel) {
         rule.outer.push_back(kernel.axes[axis].extent);
     if (crossing >= 0) rule.outer.push_back(kernel.axes[static_cast<size_t>(crossing)].extent);
     if (rank > 0) rule.outer.push_back(kernel.axes[last_axis(kernel)].extent);
-    if (crossing >= 0)
-      rule.schedule = DeviceSchedule::tiles;
-    else
-      rule.elements = elements_of(kernel);
+    if (crossing >= 0) rule.schedule = DeviceSchedule::tiles;
+    rule.elements = crossing >= 0 ? elements_of_tile(kernel) : elements_of(kernel);
     return rule;
   }
   rule.outer = extents(kernel, 0, outer);

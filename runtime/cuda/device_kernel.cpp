@@ -44,8 +44,8 @@ DeviceLaunch launch(int64_t blocks, int64_t width, int64_t depth = 1) {
   return out;
 }
 
-void place_scratch(DeviceLaunch& out, int64_t bytes_of_block) {
-  if (bytes_of_block <= kSharedScratch)
+void place_scratch(DeviceLaunch& out, int64_t bytes_of_block, int64_t most_shared) {
+  if (bytes_of_block <= most_shared)
     out.shared_bytes = static_cast<unsigned>(bytes_of_block);
   else
     out.scratch_bytes = bytes_of_block * out.grid[0];
@@ -58,7 +58,9 @@ DeviceLaunch launch_map(const LaunchRule& rule, const int64_t* vals) {
   if (n <= 0 || rows <= 0) return {};
   // As the kernel has it: a group of threads, a power of two, has a piece of one row.
   const int64_t group = std::min<int64_t>(kWarp, power_of_two(ceil_div(n, rule.elements)));
-  const int64_t items = rows * ceil_div(n, group * rule.elements) * group;
+  const int64_t all = ceil_div(n, group * rule.elements);
+  const int64_t pieces = all >= (1 << kMorePieces) && rows * all * group >= kManyItems ? 1 << kMorePieces : 1;
+  const int64_t items = rows * ceil_div(all, pieces) * group;
   return launch(ceil_div(items, kMapThreads), kMapThreads);
 }
 
@@ -68,36 +70,43 @@ DeviceLaunch launch_tiles(const LaunchRule& rule, const int64_t* vals) {
   const int64_t others = product(rule.outer, 0, rank - 2, vals);
   if (n <= 0 || m <= 0 || others <= 0) return {};
   // As the kernel has it: square, unless an axis is shorter than that.
-  int across = 0, along = 0;
-  while (across < kTileBits / 2 && (int64_t{1} << across) < n) ++across;
-  while (along < kTileBits - across && (int64_t{1} << along) < m) ++along;
-  while (across < kTileBits - along && (int64_t{1} << across) < n) ++across;
+  const int bits = std::countr_zero(static_cast<unsigned>(rule.elements));
+  const auto bits_for = [](int64_t extent, int most) {
+    return std::min(most, static_cast<int>(std::bit_width(static_cast<uint64_t>(extent - 1))));
+  };
+  int across = bits_for(n, bits / 2);
+  const int along = bits_for(m, std::min(bits - across, kMostTileBits));
+  across = bits_for(n, std::min(bits - along, kMostTileBits));
   return launch(others * ceil_div(n, int64_t{1} << across) * ceil_div(m, int64_t{1} << along), kMapThreads);
 }
 
-DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals) {
+DeviceLaunch launch_rows(const LaunchRule& rule, const int64_t* vals, int64_t most_shared) {
   const int64_t rows = product(rule.outer, 0, rule.outer.size(), vals);
   if (rows <= 0) return {};
   const int64_t points = inner_points(rule, vals);
-  int64_t team = rule.tree ? 2 * kWarp : ceil_div(points, kBlockOrder.block) * kWarp;
+  // A warp for every block; of a tree for every group, and never alone.
+  int64_t team = rule.tree ? std::max<int64_t>(ceil_div(points, 2 * kWarp), 2) * kWarp
+                           : ceil_div(points, kBlockOrder.block) * kWarp;
   if (rule.spreads && !rule.tree && rows < kFewTeams)
     team = std::max(team, std::min<int64_t>(points / kPointsPerThread, kRowThreads));
+  int64_t bytes = bytes_of(rule.scratch, points);
+  // A block that has most of the shared memory has all threads, too.
+  if (rule.spreads && !rule.tree && bytes > kSharedScratch / 2 && bytes <= most_shared) team = kMaxTeam;
   team = std::clamp<int64_t>(power_of_two(team), kWarp, kMaxTeam);
   // Where every point meets a lane of its own, lanes beyond the last one are not needed.
   if (team == kWarp && points <= kWarp / 2) team = power_of_two(std::max<int64_t>(points, 1));
-  int64_t bytes = bytes_of(rule.scratch, points);
-  const int64_t kept = bytes + bytes_of(rule.kept, points);  // decided as in the kernel
+  const int64_t kept = bytes + bytes_of(rule.kept, points);
   if (kept <= kKeptBytes * std::max<int64_t>(team / kWarp, 1) && kept <= kSharedScratch) bytes = kept;
   int64_t teams = team <= kWarp ? kRowThreads / team : 1;
   // Few rows are spread over the multiprocessors, and what a block has in shared memory is kept small.
   while (teams > 1 && teams * team > kWarp && (rows < kFewTeams / 8 * teams || bytes * teams > kSharedScratch / 3))
     teams /= 2;
   DeviceLaunch out = launch(ceil_div(rows, teams), team, teams);
-  place_scratch(out, bytes * teams);
+  place_scratch(out, bytes * teams, most_shared);
   return out;
 }
 
-DeviceLaunch launch_columns(const LaunchRule& rule, const int64_t* vals) {
+DeviceLaunch launch_columns(const LaunchRule& rule, const int64_t* vals, int64_t most_shared) {
   const size_t rank = rule.outer.size();
   const int64_t columns = value_of(rule.outer.back(), vals);
   const int64_t others = product(rule.outer, 0, rank - 1, vals);
@@ -105,7 +114,7 @@ DeviceLaunch launch_columns(const LaunchRule& rule, const int64_t* vals) {
   int64_t width = kTile;
   while (width > rule.elements && others * ceil_div(columns, width) < kFewTiles) width /= 2;
   DeviceLaunch out = launch(others * ceil_div(columns, width), width, kColumnDepth);
-  place_scratch(out, bytes_of(rule.scratch, product(rule.inner, 0, rule.inner.size(), vals) * width));
+  place_scratch(out, bytes_of(rule.scratch, product(rule.inner, 0, rule.inner.size(), vals) * width), most_shared);
   return out;
 }
 
@@ -131,12 +140,12 @@ unsigned most_threads(DeviceSchedule schedule) {
   return 0;
 }
 
-DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals) {
+DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals, int64_t most_shared) {
   switch (rule.schedule) {
     case DeviceSchedule::map: return launch_map(rule, vals);
     case DeviceSchedule::tiles: return launch_tiles(rule, vals);
-    case DeviceSchedule::rows: return launch_rows(rule, vals);
-    case DeviceSchedule::columns: return launch_columns(rule, vals);
+    case DeviceSchedule::rows: return launch_rows(rule, vals, most_shared);
+    case DeviceSchedule::columns: return launch_columns(rule, vals, most_shared);
     case DeviceSchedule::walk: return launch_walk(rule, vals);
   }
   return {};

@@ -28,14 +28,17 @@ enum class DeviceSchedule : uint8_t {
 };
 
 inline constexpr unsigned kMapThreads = 256;
-inline constexpr int kTileBits = 10;  // a tile has up to 2^10 elements
+inline constexpr int kMorePieces = 2;  // of a row: 2^2 for a group of threads, from so many items on
+inline constexpr int64_t kManyItems = 1 << 20;
+inline constexpr int kMostTileBits = 8;  // of an axis of a tile: a thread for every place at most
 inline constexpr unsigned kWalkThreads = 128;
 inline constexpr unsigned kRowThreads = 256;  // of a block whose teams are a warp or less
 inline constexpr unsigned kMaxTeam = 512;
 inline constexpr unsigned kWarp = 32;
-inline constexpr unsigned kTile = 32;                // most columns of a block
-inline constexpr unsigned kColumnDepth = 32;         // threads of a column: the lanes of kBlockOrder
-inline constexpr int64_t kSharedScratch = 96 << 10;  // bytes of scratch in shared memory; with more it is in memory
+inline constexpr unsigned kTile = 32;         // most columns of a block
+inline constexpr unsigned kColumnDepth = 32;  // threads of a column: the lanes of kBlockOrder
+// Bytes of scratch in shared memory that several blocks of a multiprocessor, or one alone, may have; more is in memory.
+inline constexpr int64_t kSharedScratch = 96 << 10, kMostShared = 200 << 10;
 
 inline constexpr int64_t kKeptBytes = 16 << 10;  // of shared memory for a warp, where more rows would be better
 
@@ -43,7 +46,7 @@ inline constexpr int64_t kKeptBytes = 16 << 10;  // of shared memory for a warp,
 struct LaunchRule {
   DeviceSchedule schedule = DeviceSchedule::map;
   std::vector<Coef> outer, inner;  // extents; of a map and tiles `outer` is all axes in the order they are walked
-  int elements = 1;                // map: neighbours of a thread; columns: that are loaded as a whole at least
+  int elements = 1;                // map: neighbours of a thread; tiles: of a tile; columns: loaded as a whole at least
   bool split = false, tree = false;
   bool spreads = false;           // rows: there is work other than reductions that more threads than lanes can share
   std::vector<int> scratch = {};  // element sizes of the scratch buffers
@@ -59,8 +62,9 @@ struct DeviceLaunch {
 
 unsigned most_threads(DeviceSchedule schedule);  // of a block
 
-// For these sizes. grid[0] == 0: there is nothing to do, and the kernel must not be launched. Pure.
-DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals);
+// For these sizes. grid[0] == 0: there is nothing to do, and the kernel must not be launched. `most_shared`: bytes of
+// dynamic shared memory that a block may have. Pure.
+DeviceLaunch launch_of(const LaunchRule& rule, const int64_t* vals, int64_t most_shared = kSharedScratch);
 
 struct DeviceKernel {
   std::string entry;  // name of the __global__ function

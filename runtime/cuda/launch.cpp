@@ -12,7 +12,13 @@ namespace {
 constexpr unsigned kSharedWithoutAsking = 48u << 10;
 constexpr size_t kMostWords = 512;  // of parameters: 4 KB, what every driver takes
 
+constexpr int64_t kOfReductions = 8 << 10;  // at most, of shared memory that kernels have themselves
+
 std::atomic<int64_t> launches{0}, modules{0};
+
+int64_t most_shared(const Gpu& gpu) {
+  return std::clamp<int64_t>(gpu.properties.max_shared_memory - kOfReductions, kSharedScratch, kMostShared);
+}
 
 }  // namespace
 
@@ -63,7 +69,7 @@ void launch(Gpu& gpu, const std::shared_ptr<const KernelCode>& code, void* const
             std::span<const int64_t> dims, std::vector<Address>* keep) {
   const auto* device_code = dynamic_cast<const DeviceCode*>(code->code.get());
   check_internal(device_code != nullptr, "the kernel {} of a program for a GPU is not for one", code->name);
-  const DeviceLaunch how = launch_of(device_code->kernel.rule, vals);
+  const DeviceLaunch how = launch_of(device_code->kernel.rule, vals, most_shared(gpu));
   if (how.grid[0] == 0) return;
   std::optional<Checked> checked;
   if (device_code->checks)

@@ -21,7 +21,7 @@ enum class State : char { ready, at_block, at_warp, done };
 
 constexpr unsigned kMaxThreads = 1024, kWarp = 32;
 constexpr size_t kStack = 64 << 10;
-constexpr size_t kDynamic = 100 << 10, kGuard = 1 << 10;
+constexpr size_t kDynamic = 200 << 10, kGuard = 1 << 10;
 constexpr char kPoison = 0x55;
 
 struct Block {
@@ -35,6 +35,7 @@ struct Block {
 };
 
 inline thread_local Block* block = nullptr;
+inline thread_local long long dynamic_bytes = 0;  // of shared memory, that the launch gave
 
 }  // namespace emulation
 
@@ -105,6 +106,7 @@ inline const char* launch(void (*kernel)(const void*), const unsigned* grid, con
     return "a block of an odd size";
   if (grid[0] == 0 || grid[1] != 1 || grid[2] != 1) return "a grid of an odd size";
   if (shared > kDynamic) return "too much shared memory";
+  dynamic_bytes = shared;
   block->kernel = kernel;
   block->args = args;
   for (unsigned x = 0; x < grid[0]; ++x) {
@@ -173,6 +175,7 @@ template <class T>
 T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
   return emulation::shuffle(mask, value, lane, width);
 }
+inline int __clzll(long long x) { return x == 0 ? 64 : __builtin_clzll(static_cast<unsigned long long>(x)); }
 inline unsigned __ballot_sync(unsigned mask, bool vote) { return emulation::ballot(mask, vote); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline unsigned atomicAdd(unsigned* place, unsigned value) { return std::exchange(*place, *place + value); }
@@ -192,4 +195,4 @@ inline unsigned long long atomicCAS(unsigned long long* place, unsigned long lon
 #define __device__
 #define __forceinline__ inline
 #define __noinline__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)

@@ -23,7 +23,7 @@ __device__ __forceinline__ void sync_team(int threads) {
   if (threads <= 32) __syncwarp(); else __syncthreads();
 }
 struct Args { void* ptrs[2]; i64 vals[4]; void* scratch; i64* status; };
-extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args) {
+extern "C" __global__ void __launch_bounds__(512, 2) tandem_kernel(const Args args) {
   const i64 s0 = args.vals[0];
   const i64 s1 = args.vals[1];
   const i64 s2 = args.vals[2];
@@ -51,99 +51,105 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
         f32* const p0 = b0 + (s2 + s3 * i0);
         f32 a0;
         i64 a0i;
-        if (team <= 32) {
-          a0 = __int_as_float(0xff800000);
-          a0i = 0x7fffffffffffffffll;
-          for (i64 from = 0 + lane; from < own; from += 16 * 32) {
-            f32 l0[16];
-            #pragma unroll
-            for (int u = 0; u < 16; ++u) {
-              const i64 r = from + u * 32;
-              if (r >= own) continue;
-              const i64 i1 = r;
-              l0[u] = p0[i1];
-            }
-            #pragma unroll
-            for (int u = 0; u < 16; ++u) {
-              const i64 r = from + u * 32;
-              if (r >= own) continue;
-              const i64 i1 = r;
-              const f32 v0 = l0[u];
-              if (beats_max(v0, a0) || (!beats_max(a0, v0) && r < a0i)) {
-                a0 = v0;
-                a0i = r;
-              }
-            }
-          }
-          #pragma unroll
-          for (int half = 16; half > 0; half >>= 1) {
-            if (half >= width) continue;
-            const f32 w0 = from_lane(a0, lane + half, width);
-            const i64 w0i = from_lane(a0i, lane + half, width);
-            if (beats_max(w0, a0) || (!beats_max(a0, w0) && w0i < a0i)) {
-              a0 = w0;
-              a0i = w0i;
-            }
-          }
-          const f32 w0 = from_lane(a0, 0, width);
-          const i64 w0i = from_lane(a0i, 0, width);
-          r0 = w0i == 0x7fffffffffffffffll ? 0 : w0i;
-        } else {
-          const i64 blocks = (total + 4095) / 4096;
-          int top = 0;
-          for (i64 first = 0; first < blocks; first += 64) {
-            const int count = (int)smaller(64, blocks - first);
-            for (int b = warp; b < count; b += warps) {
-              const i64 begin = (first + b) * 4096, end = smaller(total, begin + 4096);
-              a0 = __int_as_float(0xff800000);
-              a0i = 0x7fffffffffffffffll;
-              for (i64 from = begin + lane; from < end; from += 16 * 32) {
-                f32 l0[16];
-                #pragma unroll
-                for (int u = 0; u < 16; ++u) {
-                  const i64 r = from + u * 32;
-                  if (r >= end) continue;
-                  const i64 i1 = r;
-                  l0[u] = p0[i1];
-                }
-                #pragma unroll
-                for (int u = 0; u < 16; ++u) {
-                  const i64 r = from + u * 32;
-                  if (r >= end) continue;
-                  const i64 i1 = r;
-                  const f32 v0 = l0[u];
-                  if (beats_max(v0, a0) || (!beats_max(a0, v0) && r < a0i)) {
-                    a0 = v0;
-                    a0i = r;
-                  }
-                }
+        const int left = 2 * lane, right = left + 1;
+        const i64 blocks = (total + 4095) / 4096;
+        int top = 0;
+        for (i64 first = 0; first < blocks; first += 64) {
+          const int count = (int)smaller(64, blocks - first);
+          for (int b = warp; b < count; b += (team + 31) >> 5) {
+            const i64 begin = (first + b) * 4096, end = smaller(own, begin + 4096);
+            a0 = __int_as_float(0xff800000);
+            a0i = 0x7fffffffffffffffll;
+            i64 from = begin + lane;
+            for (; from + 15 * 32 < end; from += 16 * 32) {
+              f32 l0[16];
+              #pragma unroll
+              for (int u = 0; u < 16; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = p0[i1];
               }
               #pragma unroll
-              for (int half = 16; half > 0; half >>= 1) {
-                if (half >= width) continue;
-                const f32 w0 = from_lane(a0, lane + half, width);
-                const i64 w0i = from_lane(a0i, lane + half, width);
-                if (beats_max(w0, a0) || (!beats_max(a0, w0) && w0i < a0i)) {
-                  a0 = w0;
-                  a0i = w0i;
+              for (int u = 0; u < 16; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                const f32 v0 = l0[u];
+                if (beats_max(v0, a0) || (!beats_max(a0, v0) && r < a0i)) {
+                  a0 = v0;
+                  a0i = r;
                 }
               }
+            }
+            for (; from + 3 * 32 < end; from += 4 * 32) {
+              f32 l0[4];
+              #pragma unroll
+              for (int u = 0; u < 4; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = p0[i1];
+              }
+              #pragma unroll
+              for (int u = 0; u < 4; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                const f32 v0 = l0[u];
+                if (beats_max(v0, a0) || (!beats_max(a0, v0) && r < a0i)) {
+                  a0 = v0;
+                  a0i = r;
+                }
+              }
+            }
+            for (; from + 0 * 32 < end; from += 1 * 32) {
+              f32 l0[1];
+              #pragma unroll
+              for (int u = 0; u < 1; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = p0[i1];
+              }
+              #pragma unroll
+              for (int u = 0; u < 1; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                const f32 v0 = l0[u];
+                if (beats_max(v0, a0) || (!beats_max(a0, v0) && r < a0i)) {
+                  a0 = v0;
+                  a0i = r;
+                }
+              }
+            }
+            #pragma unroll
+            for (int half = 16; half > 0; half >>= 1) {
+              if (half >= width) continue;
+              const f32 w0 = from_lane(a0, lane + half, width);
+              const i64 w0i = from_lane(a0i, lane + half, width);
+              if (beats_max(w0, a0) || (!beats_max(a0, w0) && w0i < a0i)) {
+                a0 = w0;
+                a0i = w0i;
+              }
+            }
+            if (team > 32) {
               if (lane == 0) {
                 shared0[b] = a0;
                 shared0i[b] = a0i;
               }
             }
+          }
+          if (team > 32) {
             __syncthreads();
             if (warp == 0) {
-              const int left = 2 * lane, right = left + 1;
               if (left < count) {
                 a0 = shared0[left];
                 a0i = shared0i[left];
               }
               if (right < count) {
-                if (beats_max(shared0[right], a0) || (!beats_max(a0, shared0[right]) && shared0i[right] < a0i)) {
-                  a0 = shared0[right];
-                  a0i = shared0i[right];
+                f32 w0;
+                i64 w0i;
+                w0 = shared0[right];
+                w0i = shared0i[right];
+                if (beats_max(w0, a0) || (!beats_max(a0, w0) && w0i < a0i)) {
+                  a0 = w0;
+                  a0i = w0i;
                 }
               }
               for (int rest = (count + 1) / 2; rest > 1; rest = (rest + 1) / 2) {
@@ -187,7 +193,13 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
             }
             __syncthreads();
           }
+        }
+        if (team > 32) {
           r0 = shared0i[0] == 0x7fffffffffffffffll ? 0 : shared0i[0];
+        } else {
+          const f32 w0 = from_lane(a0, 0, width);
+          const i64 w0i = from_lane(a0i, 0, width);
+          r0 = w0i == 0x7fffffffffffffffll ? 0 : w0i;
         }
       }
       sync_team(team);

@@ -18,11 +18,20 @@ template <class T> __device__ __forceinline__ T from_lane(T x, int lane, int wid
   __device__ __forceinline__ T from_lane(T x, int lane, int width) { return __shfl_sync(~0u, x, lane, width); }
 FROM_LANE(u32) FROM_LANE(i64) FROM_LANE(u64) FROM_LANE(f32) FROM_LANE(f64)
 #undef FROM_LANE
+__device__ __forceinline__ i64 dynamic_shared_bytes() {
+#ifdef __CUDA_ARCH__
+  u32 bytes;
+  asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
+  return bytes;
+#else
+  return emulation::dynamic_bytes;
+#endif
+}
 __device__ __forceinline__ void sync_team(int threads) {
   if (threads <= 32) __syncwarp(); else __syncthreads();
 }
 struct Args { void* ptrs[2]; i64 vals[6]; void* scratch; i64* status; };
-extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args) {
+extern "C" __global__ void __launch_bounds__(512, 2) tandem_kernel(const Args args) {
   const i64 s0 = args.vals[0];
   const i64 s1 = args.vals[1];
   const i64 s2 = args.vals[2];
@@ -37,13 +46,13 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
   const i64 whole = (i64)1 * s1;
   extern __shared__ u64 dynamic_shared[];
   const i64 unit = (whole * 4 + 63) / 64 * 64;
-  const i64 kept = unit + (whole * 4 + 63) / 64 * 64;
-  const bool keeps = kept <= 16384 * (team < 32 ? 1 : warps) && kept <= 98304;
+  const i64 kept = unit + 0;
+  const bool keeps = args.scratch == nullptr && kept * blockDim.y <= dynamic_shared_bytes();
   char* const scratch = args.scratch != nullptr
       ? (char*)args.scratch + ((i64)blockIdx.x * blockDim.y + threadIdx.y) * unit
-      : (char*)dynamic_shared + threadIdx.y * (keeps ? kept : unit);
+      : (char*)dynamic_shared + threadIdx.y * unit;
   f32* const q1 = (f32*)(scratch + 0);
-  f32* const k0 = (f32*)(scratch + unit);
+  f32* const k0 = (f32*)q1;
   __shared__ f32 shared0[64];
   __shared__ f32 kept0[48];
   __shared__ f32 shared1[64];
@@ -61,80 +70,88 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
       if (total > 0) {
         f32* const p0 = b0 + (s2 + s3 * i0);
         f32 a0;
-        if (team <= 32) {
-          a0 = __int_as_float(0xff800000);
-          for (i64 from = 0 + lane; from < own; from += 16 * 32) {
-            f32 l0[16];
-            #pragma unroll
-            for (int u = 0; u < 16; ++u) {
-              const i64 r = from + u * 32;
-              if (r >= own) continue;
-              const i64 i1 = r;
-              l0[u] = p0[i1];
-            }
-            #pragma unroll
-            for (int u = 0; u < 16; ++u) {
-              const i64 r = from + u * 32;
-              if (r >= own) continue;
-              const i64 i1 = r;
-              if (keeps) k0[r] = l0[u];
-              const f32 v0 = l0[u];
-              a0 = v0 != v0 || v0 > a0 ? v0 : a0;
-            }
-          }
-          #pragma unroll
-          for (int half = 16; half > 0; half >>= 1) {
-            if (half >= width) continue;
-            const f32 w0 = from_lane(a0, lane + half, width);
-            a0 = w0 != w0 || w0 > a0 ? w0 : a0;
-          }
-          const f32 w0 = from_lane(a0, 0, width);
-          r0 = w0;
-        } else {
-          const i64 blocks = (total + 4095) / 4096;
-          int top = 0;
-          for (i64 first = 0; first < blocks; first += 64) {
-            const int count = (int)smaller(64, blocks - first);
-            for (int b = warp; b < count; b += warps) {
-              const i64 begin = (first + b) * 4096, end = smaller(total, begin + 4096);
-              a0 = __int_as_float(0xff800000);
-              for (i64 from = begin + lane; from < end; from += 16 * 32) {
-                f32 l0[16];
-                #pragma unroll
-                for (int u = 0; u < 16; ++u) {
-                  const i64 r = from + u * 32;
-                  if (r >= end) continue;
-                  const i64 i1 = r;
-                  l0[u] = p0[i1];
-                }
-                #pragma unroll
-                for (int u = 0; u < 16; ++u) {
-                  const i64 r = from + u * 32;
-                  if (r >= end) continue;
-                  const i64 i1 = r;
-                  if (keeps) k0[r] = l0[u];
-                  const f32 v0 = l0[u];
-                  a0 = v0 != v0 || v0 > a0 ? v0 : a0;
-                }
+        const int left = 2 * lane, right = left + 1;
+        const i64 blocks = (total + 4095) / 4096;
+        int top = 0;
+        for (i64 first = 0; first < blocks; first += 64) {
+          const int count = (int)smaller(64, blocks - first);
+          for (int b = warp; b < count; b += (team + 31) >> 5) {
+            const i64 begin = (first + b) * 4096, end = smaller(own, begin + 4096);
+            a0 = __int_as_float(0xff800000);
+            i64 from = begin + lane;
+            for (; from + 15 * 32 < end; from += 16 * 32) {
+              f32 l0[16];
+              #pragma unroll
+              for (int u = 0; u < 16; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = p0[i1];
               }
               #pragma unroll
-              for (int half = 16; half > 0; half >>= 1) {
-                if (half >= width) continue;
-                const f32 w0 = from_lane(a0, lane + half, width);
-                a0 = w0 != w0 || w0 > a0 ? w0 : a0;
+              for (int u = 0; u < 16; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                if (keeps) k0[r] = l0[u];
+                const f32 v0 = l0[u];
+                a0 = v0 != v0 || v0 > a0 ? v0 : a0;
               }
+            }
+            for (; from + 3 * 32 < end; from += 4 * 32) {
+              f32 l0[4];
+              #pragma unroll
+              for (int u = 0; u < 4; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = p0[i1];
+              }
+              #pragma unroll
+              for (int u = 0; u < 4; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                if (keeps) k0[r] = l0[u];
+                const f32 v0 = l0[u];
+                a0 = v0 != v0 || v0 > a0 ? v0 : a0;
+              }
+            }
+            for (; from + 0 * 32 < end; from += 1 * 32) {
+              f32 l0[1];
+              #pragma unroll
+              for (int u = 0; u < 1; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = p0[i1];
+              }
+              #pragma unroll
+              for (int u = 0; u < 1; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                if (keeps) k0[r] = l0[u];
+                const f32 v0 = l0[u];
+                a0 = v0 != v0 || v0 > a0 ? v0 : a0;
+              }
+            }
+            #pragma unroll
+            for (int half = 16; half > 0; half >>= 1) {
+              if (half >= width) continue;
+              const f32 w0 = from_lane(a0, lane + half, width);
+              a0 = w0 != w0 || w0 > a0 ? w0 : a0;
+            }
+            if (team > 32) {
               if (lane == 0) {
                 shared0[b] = a0;
               }
             }
+          }
+          if (team > 32) {
             __syncthreads();
             if (warp == 0) {
-              const int left = 2 * lane, right = left + 1;
               if (left < count) {
                 a0 = shared0[left];
               }
               if (right < count) {
-                a0 = shared0[right] != shared0[right] || shared0[right] > a0 ? shared0[right] : a0;
+                f32 w0;
+                w0 = shared0[right];
+                a0 = w0 != w0 || w0 > a0 ? w0 : a0;
               }
               for (int rest = (count + 1) / 2; rest > 1; rest = (rest + 1) / 2) {
                 const f32 w0 = from_lane(a0, left & 31, width);
@@ -162,7 +179,12 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
             }
             __syncthreads();
           }
+        }
+        if (team > 32) {
           r0 = shared0[0];
+        } else {
+          const f32 w0 = from_lane(a0, 0, width);
+          r0 = w0;
         }
       }
       sync_team(team);
@@ -174,88 +196,101 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
         const f32 v4 = 0.5f;
         f32* const p0 = b0 + (s2 + s3 * i0);
         f32 a1;
-        if (team <= 32) {
-          a1 = 0.0f;
-          for (i64 from = 0 + lane; from < own; from += 16 * 32) {
-            f32 l0[16];
-            #pragma unroll
-            for (int u = 0; u < 16; ++u) {
-              const i64 r = from + u * 32;
-              if (r >= own) continue;
-              const i64 i1 = r;
-              l0[u] = keeps ? k0[r] : p0[i1];
-            }
-            #pragma unroll
-            for (int u = 0; u < 16; ++u) {
-              const i64 r = from + u * 32;
-              if (r >= own) continue;
-              const i64 i1 = r;
-              const f32 v1 = l0[u];
-              const f32 v2 = v1 - v0;
-              const f32 v5 = v2 * v4;
-              const f32 v6 = v5 + v3;
-              const f32 v7 = __fmaf_rn(v2, v6, v3);
-              q1[r] = v7;
-              a1 = a1 + v7;
-            }
-          }
-          #pragma unroll
-          for (int half = 16; half > 0; half >>= 1) {
-            if (half >= width) continue;
-            const f32 w1 = from_lane(a1, lane + half, width);
-            a1 = a1 + w1;
-          }
-          const f32 w1 = from_lane(a1, 0, width);
-          r1 = w1;
-        } else {
-          const i64 blocks = (total + 4095) / 4096;
-          int top = 0;
-          for (i64 first = 0; first < blocks; first += 64) {
-            const int count = (int)smaller(64, blocks - first);
-            for (int b = warp; b < count; b += warps) {
-              const i64 begin = (first + b) * 4096, end = smaller(total, begin + 4096);
-              a1 = 0.0f;
-              for (i64 from = begin + lane; from < end; from += 16 * 32) {
-                f32 l0[16];
-                #pragma unroll
-                for (int u = 0; u < 16; ++u) {
-                  const i64 r = from + u * 32;
-                  if (r >= end) continue;
-                  const i64 i1 = r;
-                  l0[u] = keeps ? k0[r] : p0[i1];
-                }
-                #pragma unroll
-                for (int u = 0; u < 16; ++u) {
-                  const i64 r = from + u * 32;
-                  if (r >= end) continue;
-                  const i64 i1 = r;
-                  const f32 v1 = l0[u];
-                  const f32 v2 = v1 - v0;
-                  const f32 v5 = v2 * v4;
-                  const f32 v6 = v5 + v3;
-                  const f32 v7 = __fmaf_rn(v2, v6, v3);
-                  q1[r] = v7;
-                  a1 = a1 + v7;
-                }
+        const int left = 2 * lane, right = left + 1;
+        const i64 blocks = (total + 4095) / 4096;
+        int top = 0;
+        for (i64 first = 0; first < blocks; first += 64) {
+          const int count = (int)smaller(64, blocks - first);
+          for (int b = warp; b < count; b += (team + 31) >> 5) {
+            const i64 begin = (first + b) * 4096, end = smaller(own, begin + 4096);
+            a1 = 0.0f;
+            const f32* const n0 = keeps ? k0 : p0;
+            i64 from = begin + lane;
+            for (; from + 15 * 32 < end; from += 16 * 32) {
+              f32 l0[16];
+              #pragma unroll
+              for (int u = 0; u < 16; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = n0[r];
               }
               #pragma unroll
-              for (int half = 16; half > 0; half >>= 1) {
-                if (half >= width) continue;
-                const f32 w1 = from_lane(a1, lane + half, width);
-                a1 = a1 + w1;
+              for (int u = 0; u < 16; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                const f32 v1 = l0[u];
+                const f32 v2 = v1 - v0;
+                const f32 v5 = v2 * v4;
+                const f32 v6 = v5 + v3;
+                const f32 v7 = __fmaf_rn(v2, v6, v3);
+                q1[r] = v7;
+                a1 = a1 + v7;
               }
+            }
+            for (; from + 3 * 32 < end; from += 4 * 32) {
+              f32 l0[4];
+              #pragma unroll
+              for (int u = 0; u < 4; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = n0[r];
+              }
+              #pragma unroll
+              for (int u = 0; u < 4; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                const f32 v1 = l0[u];
+                const f32 v2 = v1 - v0;
+                const f32 v5 = v2 * v4;
+                const f32 v6 = v5 + v3;
+                const f32 v7 = __fmaf_rn(v2, v6, v3);
+                q1[r] = v7;
+                a1 = a1 + v7;
+              }
+            }
+            for (; from + 0 * 32 < end; from += 1 * 32) {
+              f32 l0[1];
+              #pragma unroll
+              for (int u = 0; u < 1; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                l0[u] = n0[r];
+              }
+              #pragma unroll
+              for (int u = 0; u < 1; ++u) {
+                const i64 r = from + u * 32;
+                const i64 i1 = r;
+                const f32 v1 = l0[u];
+                const f32 v2 = v1 - v0;
+                const f32 v5 = v2 * v4;
+                const f32 v6 = v5 + v3;
+                const f32 v7 = __fmaf_rn(v2, v6, v3);
+                q1[r] = v7;
+                a1 = a1 + v7;
+              }
+            }
+            #pragma unroll
+            for (int half = 16; half > 0; half >>= 1) {
+              if (half >= width) continue;
+              const f32 w1 = from_lane(a1, lane + half, width);
+              a1 = a1 + w1;
+            }
+            if (team > 32) {
               if (lane == 0) {
                 shared1[b] = a1;
               }
             }
+          }
+          if (team > 32) {
             __syncthreads();
             if (warp == 0) {
-              const int left = 2 * lane, right = left + 1;
               if (left < count) {
                 a1 = shared1[left];
               }
               if (right < count) {
-                a1 = a1 + shared1[right];
+                f32 w1;
+                w1 = shared1[right];
+                a1 = a1 + w1;
               }
               for (int rest = (count + 1) / 2; rest > 1; rest = (rest + 1) / 2) {
                 const f32 w1 = from_lane(a1, left & 31, width);
@@ -283,7 +318,12 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
             }
             __syncthreads();
           }
+        }
+        if (team > 32) {
           r1 = shared1[0];
+        } else {
+          const f32 w1 = from_lane(a1, 0, width);
+          r1 = w1;
         }
       }
       sync_team(team);
@@ -292,19 +332,52 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
       if (total > 0) {
         const f32 v0 = r1;
         f32* const p2 = b2 + (s4 + s5 * i0);
-        for (i64 from = tid; from < own; from += 16 * team) {
-          f32 l1[16];
+        i64 from = tid;
+        for (; from + 7 * team < own; from += 8 * team) {
+          f32 l1[8];
           #pragma unroll
-          for (int u = 0; u < 16; ++u) {
+          for (int u = 0; u < 8; ++u) {
             const i64 r = from + u * team;
-            if (r >= own) continue;
             const i64 i1 = r;
             l1[u] = q1[r];
           }
           #pragma unroll
-          for (int u = 0; u < 16; ++u) {
+          for (int u = 0; u < 8; ++u) {
             const i64 r = from + u * team;
-            if (r >= own) continue;
+            const i64 i1 = r;
+            const f32 v1 = l1[u];
+            const f32 v2 = v1 / v0;
+            p2[i1] = v2;
+          }
+        }
+        for (; from + 1 * team < own; from += 2 * team) {
+          f32 l1[2];
+          #pragma unroll
+          for (int u = 0; u < 2; ++u) {
+            const i64 r = from + u * team;
+            const i64 i1 = r;
+            l1[u] = q1[r];
+          }
+          #pragma unroll
+          for (int u = 0; u < 2; ++u) {
+            const i64 r = from + u * team;
+            const i64 i1 = r;
+            const f32 v1 = l1[u];
+            const f32 v2 = v1 / v0;
+            p2[i1] = v2;
+          }
+        }
+        for (; from + 0 * team < own; from += 1 * team) {
+          f32 l1[1];
+          #pragma unroll
+          for (int u = 0; u < 1; ++u) {
+            const i64 r = from + u * team;
+            const i64 i1 = r;
+            l1[u] = q1[r];
+          }
+          #pragma unroll
+          for (int u = 0; u < 1; ++u) {
+            const i64 r = from + u * team;
             const i64 i1 = r;
             const f32 v1 = l1[u];
             const f32 v2 = v1 / v0;

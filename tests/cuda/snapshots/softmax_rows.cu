@@ -17,11 +17,20 @@ template <class T> __device__ __forceinline__ T from_lane(T x, int lane, int wid
   __device__ __forceinline__ T from_lane(T x, int lane, int width) { return __shfl_sync(~0u, x, lane, width); }
 FROM_LANE(u32) FROM_LANE(i64) FROM_LANE(u64) FROM_LANE(f32) FROM_LANE(f64)
 #undef FROM_LANE
+__device__ __forceinline__ i64 dynamic_shared_bytes() {
+#ifdef __CUDA_ARCH__
+  u32 bytes;
+  asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
+  return bytes;
+#else
+  return emulation::dynamic_bytes;
+#endif
+}
 __device__ __forceinline__ void sync_team(int threads) {
   if (threads <= 32) __syncwarp(); else __syncthreads();
 }
 struct Args { void* ptrs[2]; i64 vals[6]; void* scratch; i64* status; };
-extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args) {
+extern "C" __global__ void __launch_bounds__(512, 2) tandem_kernel(const Args args) {
   const i64 s0 = args.vals[0];
   const i64 s1 = args.vals[1];
   const i64 s2 = args.vals[2];
@@ -36,13 +45,13 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
   const i64 whole = (i64)1 * s1;
   extern __shared__ u64 dynamic_shared[];
   const i64 unit = (whole * 4 + 63) / 64 * 64;
-  const i64 kept = unit + (whole * 4 + 63) / 64 * 64;
-  const bool keeps = kept <= 16384 * (team < 32 ? 1 : warps) && kept <= 98304;
+  const i64 kept = unit + 0;
+  const bool keeps = args.scratch == nullptr && kept * blockDim.y <= dynamic_shared_bytes();
   char* const scratch = args.scratch != nullptr
       ? (char*)args.scratch + ((i64)blockIdx.x * blockDim.y + threadIdx.y) * unit
-      : (char*)dynamic_shared + threadIdx.y * (keeps ? kept : unit);
+      : (char*)dynamic_shared + threadIdx.y * unit;
   f32* const q1 = (f32*)(scratch + 0);
-  f32* const k0 = (f32*)(scratch + unit);
+  f32* const k0 = (f32*)q1;
   __shared__ f32 shared0[64];
   __shared__ f32 shared1[64];
   for (i64 first = (i64)blockIdx.x * blockDim.y; first < rows; first += (i64)gridDim.x * blockDim.y) {
@@ -60,19 +69,52 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
         f32 a0;
         if (warp == 0) {
           a0 = __int_as_float(0xff800000);
-          for (i64 from = 0 + lane; from < own; from += 16 * 32) {
+          i64 from = 0 + lane;
+          for (; from + 15 * 32 < own; from += 16 * 32) {
             f32 l0[16];
             #pragma unroll
             for (int u = 0; u < 16; ++u) {
               const i64 r = from + u * 32;
-              if (r >= own) continue;
               const i64 i1 = r;
               l0[u] = p0[i1];
             }
             #pragma unroll
             for (int u = 0; u < 16; ++u) {
               const i64 r = from + u * 32;
-              if (r >= own) continue;
+              const i64 i1 = r;
+              if (keeps) k0[r] = l0[u];
+              const f32 v0 = l0[u];
+              a0 = v0 != v0 || v0 > a0 ? v0 : a0;
+            }
+          }
+          for (; from + 3 * 32 < own; from += 4 * 32) {
+            f32 l0[4];
+            #pragma unroll
+            for (int u = 0; u < 4; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              l0[u] = p0[i1];
+            }
+            #pragma unroll
+            for (int u = 0; u < 4; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              if (keeps) k0[r] = l0[u];
+              const f32 v0 = l0[u];
+              a0 = v0 != v0 || v0 > a0 ? v0 : a0;
+            }
+          }
+          for (; from + 0 * 32 < own; from += 1 * 32) {
+            f32 l0[1];
+            #pragma unroll
+            for (int u = 0; u < 1; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              l0[u] = p0[i1];
+            }
+            #pragma unroll
+            for (int u = 0; u < 1; ++u) {
+              const i64 r = from + u * 32;
               const i64 i1 = r;
               if (keeps) k0[r] = l0[u];
               const f32 v0 = l0[u];
@@ -109,19 +151,61 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
         f32 a1;
         if (warp == 0) {
           a1 = 0.0f;
-          for (i64 from = 0 + lane; from < own; from += 16 * 32) {
+          const f32* const n0 = keeps ? k0 : p0;
+          i64 from = 0 + lane;
+          for (; from + 15 * 32 < own; from += 16 * 32) {
             f32 l0[16];
             #pragma unroll
             for (int u = 0; u < 16; ++u) {
               const i64 r = from + u * 32;
-              if (r >= own) continue;
               const i64 i1 = r;
-              l0[u] = keeps ? k0[r] : p0[i1];
+              l0[u] = n0[r];
             }
             #pragma unroll
             for (int u = 0; u < 16; ++u) {
               const i64 r = from + u * 32;
-              if (r >= own) continue;
+              const i64 i1 = r;
+              const f32 v1 = l0[u];
+              const f32 v2 = v1 - v0;
+              const f32 v5 = v2 * v4;
+              const f32 v6 = v5 + v3;
+              const f32 v7 = __fmaf_rn(v2, v6, v3);
+              q1[r] = v7;
+              a1 = a1 + v7;
+            }
+          }
+          for (; from + 3 * 32 < own; from += 4 * 32) {
+            f32 l0[4];
+            #pragma unroll
+            for (int u = 0; u < 4; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              l0[u] = n0[r];
+            }
+            #pragma unroll
+            for (int u = 0; u < 4; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              const f32 v1 = l0[u];
+              const f32 v2 = v1 - v0;
+              const f32 v5 = v2 * v4;
+              const f32 v6 = v5 + v3;
+              const f32 v7 = __fmaf_rn(v2, v6, v3);
+              q1[r] = v7;
+              a1 = a1 + v7;
+            }
+          }
+          for (; from + 0 * 32 < own; from += 1 * 32) {
+            f32 l0[1];
+            #pragma unroll
+            for (int u = 0; u < 1; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              l0[u] = n0[r];
+            }
+            #pragma unroll
+            for (int u = 0; u < 1; ++u) {
+              const i64 r = from + u * 32;
               const i64 i1 = r;
               const f32 v1 = l0[u];
               const f32 v2 = v1 - v0;
@@ -157,19 +241,52 @@ extern "C" __global__ void __launch_bounds__(512) tandem_kernel(const Args args)
       if (total > 0) {
         const f32 v0 = r1;
         f32* const p2 = b2 + (s4 + s5 * i0);
-        for (i64 from = tid; from < own; from += 16 * team) {
-          f32 l1[16];
+        i64 from = tid;
+        for (; from + 7 * team < own; from += 8 * team) {
+          f32 l1[8];
           #pragma unroll
-          for (int u = 0; u < 16; ++u) {
+          for (int u = 0; u < 8; ++u) {
             const i64 r = from + u * team;
-            if (r >= own) continue;
             const i64 i1 = r;
             l1[u] = q1[r];
           }
           #pragma unroll
-          for (int u = 0; u < 16; ++u) {
+          for (int u = 0; u < 8; ++u) {
             const i64 r = from + u * team;
-            if (r >= own) continue;
+            const i64 i1 = r;
+            const f32 v1 = l1[u];
+            const f32 v2 = v1 / v0;
+            p2[i1] = v2;
+          }
+        }
+        for (; from + 1 * team < own; from += 2 * team) {
+          f32 l1[2];
+          #pragma unroll
+          for (int u = 0; u < 2; ++u) {
+            const i64 r = from + u * team;
+            const i64 i1 = r;
+            l1[u] = q1[r];
+          }
+          #pragma unroll
+          for (int u = 0; u < 2; ++u) {
+            const i64 r = from + u * team;
+            const i64 i1 = r;
+            const f32 v1 = l1[u];
+            const f32 v2 = v1 / v0;
+            p2[i1] = v2;
+          }
+        }
+        for (; from + 0 * team < own; from += 1 * team) {
+          f32 l1[1];
+          #pragma unroll
+          for (int u = 0; u < 1; ++u) {
+            const i64 r = from + u * team;
+            const i64 i1 = r;
+            l1[u] = q1[r];
+          }
+          #pragma unroll
+          for (int u = 0; u < 1; ++u) {
+            const i64 r = from + u * team;
             const i64 i1 = r;
             const f32 v1 = l1[u];
             const f32 v2 = v1 / v0;

@@ -22,7 +22,7 @@ __device__ __forceinline__ i64 take(i64& rest, i64 extent) {
 }
 __device__ __forceinline__ i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
 struct Args { void* ptrs[2]; i64 vals[4]; void* scratch; i64* status; };
-extern "C" __global__ void __launch_bounds__(1024) tandem_kernel(const Args args) {
+extern "C" __global__ void __launch_bounds__(1024, 2) tandem_kernel(const Args args) {
   const i64 s0 = args.vals[0];
   const i64 s1 = args.vals[1];
   const i64 s2 = args.vals[2];
@@ -50,19 +50,50 @@ extern "C" __global__ void __launch_bounds__(1024) tandem_kernel(const Args args
         for (i64 block = 0, begin = 0; begin < total; ++block, begin += 4096) {
           const i64 end = smaller(own, begin + 4096);
           a0 = 0.0f;
-          for (i64 from = begin + y; from < end; from += 16 * 32) {
-            f32 l0[16];
+          i64 from = begin + y;
+          for (; from + 7 * 32 < end; from += 8 * 32) {
+            f32 l0[8];
             #pragma unroll
-            for (int u = 0; u < 16; ++u) {
+            for (int u = 0; u < 8; ++u) {
               const i64 r = from + u * 32;
-              if (r >= end) continue;
               const i64 i1 = r;
               l0[u] = p0[s3 * i1];
             }
             #pragma unroll
-            for (int u = 0; u < 16; ++u) {
+            for (int u = 0; u < 8; ++u) {
               const i64 r = from + u * 32;
-              if (r >= end) continue;
+              const i64 i1 = r;
+              const f32 v0 = l0[u];
+              a0 = a0 + v0;
+            }
+          }
+          for (; from + 1 * 32 < end; from += 2 * 32) {
+            f32 l0[2];
+            #pragma unroll
+            for (int u = 0; u < 2; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              l0[u] = p0[s3 * i1];
+            }
+            #pragma unroll
+            for (int u = 0; u < 2; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              const f32 v0 = l0[u];
+              a0 = a0 + v0;
+            }
+          }
+          for (; from + 0 * 32 < end; from += 1 * 32) {
+            f32 l0[1];
+            #pragma unroll
+            for (int u = 0; u < 1; ++u) {
+              const i64 r = from + u * 32;
+              const i64 i1 = r;
+              l0[u] = p0[s3 * i1];
+            }
+            #pragma unroll
+            for (int u = 0; u < 1; ++u) {
+              const i64 r = from + u * 32;
               const i64 i1 = r;
               const f32 v0 = l0[u];
               a0 = a0 + v0;
