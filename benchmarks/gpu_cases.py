@@ -206,7 +206,11 @@ class GpuTorch(Torch, OnGpu):
 
 class GpuInductor(GpuTorch):
     name = "torch.compile"
-    compiled = Inductor.compiled
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        # All cases are called through one function, which is compiled a few times only and runs eagerly from then on.
+        self.library._dynamo.reset()
+        return Inductor.compiled(self, function)
 
 
 class GpuJax(Jax, OnGpu):
