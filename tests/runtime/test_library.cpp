@@ -482,11 +482,13 @@ TEST_CASE("large bf16 products use oneDNN where it is") {
   Problem plain(DType::bf16, 64, 64, 64, {}, random, false);
   const LibraryStats before = library_stats();
   matmul(plain.args);
-  CHECK(library_stats().dnnl_calls == before.dnnl_calls + 1);
+  // It has no quick kernels of this dtype for older processors.
+  const bool has_kernels = best_isa() == Isa::avx512;
+  CHECK(library_stats().dnnl_calls == before.dnnl_calls + has_kernels);
   CHECK(plain.worst_error() <= 1.0);
   Problem small(DType::bf16, 8, 8, 8, {}, random, false);
   matmul(small.args);
-  CHECK(library_stats().own_calls == before.own_calls + 1);
+  CHECK(library_stats().own_calls == before.own_calls + (has_kernels ? 1 : 2));
   CHECK(small.exact_mismatches() == 0);
 }
 
