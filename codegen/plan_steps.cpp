@@ -226,7 +226,8 @@ void BlockBuilder::emit_while(const Node& node) {
     const int slot = contiguous(p_, loop.body, next[i], type(node.outputs[i]), node);
     loop.carried.emplace_back(params[i].slot, slot);
   }
-  if (const Trips trips = trips_of(graph_, node); trips.exact) loop.rounds = p_.dim(*trips.most);
+  if (const Trips trips = trips_of(graph_, node); trips.exact)
+    loop.rounds = p_.dim(ceil_div(*trips.most, in_kernel ? tandem::portion_of(graph_, node) : 1));
   block_.push_back({std::move(loop)});
 }
 

@@ -415,7 +415,7 @@ def test_every_byte_of_a_program_may_be_wrong(file):
         (lambda e: e.pop("methods/forward.bin"), "is missing"),
         (lambda e: e.update({"../evil": b"x"}), "leads outside"),
         (lambda e: e.update({"/etc/passwd": b"x"}), "leads outside"),
-        (lambda e: replace(e, b'"version": 7', b'"version": 8'), "version 8"),
+        (lambda e: replace(e, b'"version": 8', b'"version": 9'), "version 9"),
         (lambda e: e.update({"manifest.json": b'{"format": "other"}'}), "no model of Tandem"),
         (lambda e: e.update({"weights.safetensors": struct.pack("<Q", 1 << 60)}), "cut short"),
         (lambda e: e.update({"kernels.bin": b"\xff" * 20}), "damaged"),
