@@ -72,10 +72,9 @@ struct Problem {
   DType dtype;
   Compute compute;
   int64_t m, n, k, count;
-  Operand a, b;
-  Address out;
+  Operand a, b, out;
 
-  using Key = std::array<int64_t, 14>;
+  using Key = std::array<int64_t, 16>;
   Key key() const {
     return {static_cast<int64_t>(dtype),
             static_cast<int64_t>(compute),
@@ -89,8 +88,10 @@ struct Problem {
             b.leading,
             b.batch_stride,
             b.rows,
+            out.leading,
+            out.batch_stride,
             a.alignment() | b.alignment() << 10,
-            Operand{out, 0, 0, true}.alignment()};
+            out.alignment()};
   }
 };
 
@@ -123,14 +124,14 @@ struct Product {
     };
     layout(b, p.b.rows ? p.n : p.k, p.b.rows ? p.k : p.n, p.b.leading, p.b.batch_stride);
     layout(a, p.a.rows ? p.k : p.m, p.a.rows ? p.m : p.k, p.a.leading, p.a.batch_stride);
-    layout(out, p.n, p.m, p.n, p.m * p.n);
+    layout(out, p.n, p.m, p.out.leading, p.out.batch_stride);
     Handle preference = nullptr;
     must(api.preference_create(&preference), "cublasLtMatmulPreferenceCreate");
     const auto prefer = [&](Preference which, const auto& value) {
       must(api.preference_set(preference, which, &value, sizeof(value)), "cublasLtMatmulPreferenceSetAttribute");
     };
     prefer(Preference::workspace, kWorkspace);
-    const uint32_t of_out = Operand{p.out, 0, 0, true}.alignment();
+    const uint32_t of_out = p.out.alignment();
     prefer(Preference::alignment_a, uint32_t{p.b.alignment()});
     prefer(Preference::alignment_b, uint32_t{p.a.alignment()});
     prefer(Preference::alignment_c, of_out);
@@ -191,7 +192,7 @@ void run(Gpu& gpu, const Problem& problem) {
   const bool is_double = problem.dtype == DType::f64 || problem.dtype == DType::c128;
   const void* one = is_double ? static_cast<const void*>(one64) : one32;
   must(cublaslt::api().matmul(products.library, product->product, one, problem.b.data, product->b, problem.a.data,
-                              product->a, zero, problem.out, product->out, problem.out, product->out,
+                              product->a, zero, problem.out.data, product->out, problem.out.data, product->out,
                               &product->chosen.algorithm, workspace ? reinterpret_cast<Address>(workspace->data) : 0,
                               product->chosen.workspace, gpu.stream),
        "cublasLtMatmul");
@@ -235,7 +236,51 @@ std::string cublaslt_version() {
   }
 }
 
-void matmul(Gpu& gpu, const MatmulArgs& args) {
+namespace {
+
+// A batch whose matrices are all multiplied by one is fewer, larger products: rows that go on with a uniform step from
+// matrix to matrix are rows of one, and the longer of two axes is that of the rows.
+struct Arranged {
+  MatmulArgs args;  // whose batch axes are the ones here
+  int64_t batch[kMostBatchAxes], a_batch[kMostBatchAxes], b_batch[kMostBatchAxes], out_batch[kMostBatchAxes];
+  int64_t out_row;
+
+  explicit Arranged(const MatmulArgs& given) : args(given), out_row(given.n) {
+    std::copy_n(given.batch, given.batch_rank, batch);
+    std::copy_n(given.a_batch, given.batch_rank, a_batch);
+    std::copy_n(given.b_batch, given.batch_rank, b_batch);
+    args.batch = batch;
+    args.a_batch = a_batch;
+    args.b_batch = b_batch;
+    int64_t matrix = args.m * args.n;
+    bool one_right = args.a_col == 1;
+    for (int k = args.batch_rank; k-- > 0;) {
+      out_batch[k] = std::exchange(matrix, matrix * batch[k]);
+      one_right = one_right && (batch[k] == 1 || b_batch[k] == 0);
+    }
+    if (!one_right) return;
+    for (int& rank = args.batch_rank; rank > 0; --rank) {
+      const int64_t step = a_batch[rank - 1];
+      const bool goes_on = args.m == 1 ? step >= args.k : step == args.m * args.a_row;
+      if (batch[rank - 1] != 1 && !goes_on) break;
+      if (args.m == 1) args.a_row = step;
+      args.m *= batch[rank - 1];
+    }
+    const int last = args.batch_rank - 1;
+    if (last < 0 || batch[last] <= args.m || a_batch[last] < args.k) return;
+    std::swap(args.m, batch[last]);
+    std::swap(args.a_row, a_batch[last]);
+    std::swap(out_row, out_batch[last]);
+  }
+  Arranged(const Arranged&) = delete;
+  Arranged& operator=(const Arranged&) = delete;
+};
+
+}  // namespace
+
+void matmul(Gpu& gpu, const MatmulArgs& given) {
+  const Arranged arranged(given);
+  const MatmulArgs& args = arranged.args;
   const int64_t size = size_of(args.dtype);
   int64_t count = 1;
   for (int k = 0; k < args.batch_rank; ++k) count *= args.batch[k];
@@ -245,7 +290,7 @@ void matmul(Gpu& gpu, const MatmulArgs& args) {
     return gpu.check(
         driver().fill_bytes(reinterpret_cast<Address>(args.out), 0, static_cast<size_t>(elements * size), gpu.stream),
         "cuMemsetD8Async");
-  Problem problem{args.dtype, Compute::f32, args.m, args.n, args.k, 1, {}, {}, 0};
+  Problem problem{args.dtype, Compute::f32, args.m, args.n, args.k, 1, {}, {}, {}};
   if (args.dtype == DType::f64 || args.dtype == DType::c128) problem.compute = Compute::f64;
   if (args.dtype == DType::f32 && tf32) problem.compute = Compute::f32_as_tf32;
   int64_t a_batch[kMostBatchAxes], b_batch[kMostBatchAxes];
@@ -269,6 +314,7 @@ void matmul(Gpu& gpu, const MatmulArgs& args) {
   }
   problem.a = *a;
   problem.b = *b;
+  problem.out = {reinterpret_cast<Address>(args.out), arranged.out_row, args.m * args.n, true};
   // As many inner batch axes as are walked with one step make one call; the others are a loop here.
   int joined = args.batch_rank;
   int64_t batch = 1;
@@ -278,11 +324,14 @@ void matmul(Gpu& gpu, const MatmulArgs& args) {
   while (joined > 0) {
     const int axis = joined - 1;
     if (args.batch[axis] != 1) {
-      if (!joins(axis, a_batch, problem.a.batch_stride) || !joins(axis, b_batch, problem.b.batch_stride)) break;
+      if (!joins(axis, a_batch, problem.a.batch_stride) || !joins(axis, b_batch, problem.b.batch_stride) ||
+          !joins(axis, arranged.out_batch, problem.out.batch_stride))
+        break;
       if (a_batch[axis] < 0 || b_batch[axis] < 0) break;
       if (batch == 1) {
         problem.a.batch_stride = a_batch[axis];
         problem.b.batch_stride = b_batch[axis];
+        problem.out.batch_stride = arranged.out_batch[axis];
       }
       batch *= args.batch[axis];
     }
@@ -291,17 +340,18 @@ void matmul(Gpu& gpu, const MatmulArgs& args) {
   problem.count = batch;
   const int64_t outer = count / batch;
   for (int64_t i = 0; i < outer; ++i) {
-    int64_t rest = i, a_offset = 0, b_offset = 0;
+    int64_t rest = i, a_offset = 0, b_offset = 0, out_offset = 0;
     for (int axis = joined; axis-- > 0;) {
       const int64_t at = rest % args.batch[axis];
       rest /= args.batch[axis];
       a_offset += at * a_batch[axis];
       b_offset += at * b_batch[axis];
+      out_offset += at * arranged.out_batch[axis];
     }
     Problem part = problem;
     part.a.data += static_cast<Address>(a_offset * size);
     part.b.data += static_cast<Address>(b_offset * size);
-    part.out = reinterpret_cast<Address>(args.out) + static_cast<Address>(i * batch * args.m * args.n * size);
+    part.out.data += static_cast<Address>(out_offset * size);
     run(gpu, part);
   }
 }

@@ -114,6 +114,18 @@ def test_products() -> None:
         x, y = td.asarray(r((6, 8)).astype(np.float32)), td.asarray(r((4, 5)).astype(np.float32))
         got = (x.to("cuda")[::2, ::2] @ y.to("cuda")).cpu().numpy()  # neither rows nor columns lie side by side
         np.testing.assert_allclose(got, x.numpy()[::2, ::2] @ y.numpy(), rtol=1e-5, atol=1e-5)
+        one = td.asarray(r((3, 5)).astype(np.float32))  # the same matrix for all
+        for shape, view, products in (
+            ((2, 6, 3), lambda x: x, 1), ((6, 2, 3), lambda x: x.swapaxes(0, 1), 1),
+            ((2, 6, 3), lambda x: x.swapaxes(0, 1), 1), ((4, 1, 3), lambda x: x, 1), ((4, 2, 6, 3), lambda x: x, 1),
+            ((2, 4, 6, 3), lambda x: x.swapaxes(0, 1), 4), ((4, 6, 2, 3), lambda x: x.swapaxes(1, 2), 4),
+            ((1, 3), lambda x: td.broadcast_to(x, (5, 1, 3)), 1), ((2, 3), lambda x: td.broadcast_to(x, (5, 2, 3)), 1),
+            ((6, 2, 3), lambda x: x[::-1], 6), ((2, 3, 6), lambda x: x.swapaxes(1, 2), 1),
+        ):
+            x, before = td.asarray(r(shape).astype(np.float32)), td.cuda.stats()["products"]
+            got = (view(x.to("cuda")) @ one.to("cuda")).cpu().numpy()
+            np.testing.assert_allclose(got, view(x).numpy() @ one.numpy(), rtol=1e-5, atol=1e-5)
+            assert td.cuda.stats()["products"] - before == products, shape
         stats = td.cuda.stats()
         assert stats["products"] >= 7 and stats["product_copies"] >= 1 and stats["host_steps"] == 1
         assert td.cuda.versions() == {"driver": "CUDA 12.8", "cublaslt": "13.0.0", "cudnn": "9.19.0"}
