@@ -8,12 +8,6 @@
 
 namespace tandem::cuda {
 
-namespace {
-
-constexpr size_t kLongBody = 96;  // nodes
-
-}  // namespace
-
 std::string Source::text() const { return prelude_for(body) + body; }
 
 Source emit(const Kernel& kernel) {
@@ -45,15 +39,6 @@ std::string Emitter::product(const std::vector<size_t>& axes) {
   return out;
 }
 
-// Of a multiprocessor, which bounds the registers of a thread: what waits for memory wants company, long bodies want
-// registers.
-int Emitter::least_blocks() const {
-  size_t body = 0;
-  for (const Stage& stage : k_.stages) body = std::max(body, stage.body.size());
-  if (body >= kLongBody) return 1;
-  return rule_.schedule == DeviceSchedule::tiles ? 4 : rule_.schedule == DeviceSchedule::map ? 6 : 2;
-}
-
 Source Emitter::run() {
   for (const Stage& stage : k_.stages) {
     for (const Reduction& r : stage.reductions) {
@@ -70,7 +55,7 @@ Source Emitter::run() {
   t_.line("struct Args {{ void* ptrs[{}]; i64 vals[{}]; void* scratch; i64* status; }};", std::max(1, out.buffers),
           std::max(1, out.vals));
   t_.open("extern \"C\" __global__ void __launch_bounds__({}, {}) {}(const Args args)", most_threads(rule_.schedule),
-          least_blocks(), kEntryPoint);
+          least_blocks(k_, rule_.schedule), kEntryPoint);
   for (int k = 0; k < out.vals; ++k) t_.line("const i64 s{0} = args.vals[{0}];", k);
   int argument = 0;
   for (size_t k = 0; k < k_.buffers.size(); ++k)

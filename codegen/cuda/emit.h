@@ -19,6 +19,9 @@ struct Source {
 };
 
 LaunchRule schedule(const Kernel& kernel);
+// Of a multiprocessor, which bounds the registers of a thread: what waits for memory wants company, long bodies want
+// registers.
+int least_blocks(const Kernel& kernel, DeviceSchedule schedule);
 // Of a map: the axis that neighbouring threads write along, and, or -1, one that something is read along instead.
 size_t last_axis(const Kernel& kernel);
 int crossing_axis(const Kernel& kernel);

@@ -81,7 +81,6 @@ class Emitter {
 
  private:
   // emit.cpp
-  int least_blocks() const;
   std::string coef(const Coef& c);
   static std::string times(const std::string& a, const std::string& b);
   static std::string plus(const std::string& a, const std::string& b);

@@ -28,6 +28,12 @@ std::vector<Coef> extents(const Kernel& kernel, size_t first, size_t last) {
   return out;
 }
 
+size_t longest_body(const Kernel& kernel) {
+  size_t body = 0;
+  for (const Stage& stage : kernel.stages) body = std::max(body, stage.body.size());
+  return body;
+}
+
 // As many neighbours as the widest element of those that lie side by side allows.
 int elements_of(const Kernel& kernel) {
   if (kernel.axes.empty()) return 1;
@@ -37,8 +43,7 @@ int elements_of(const Kernel& kernel) {
     if (access.strides[axis].is(1))
       size = std::max(size, size_of(kernel.buffers[static_cast<size_t>(access.buffer)].dtype));
   if (size == 0) return 1;
-  size_t body = 0;
-  for (const Stage& stage : kernel.stages) body = std::max(body, stage.body.size());
+  const size_t body = longest_body(kernel);
   return std::min(kPackBytes / size, body < kLongBody ? kPackBytes : body < kVeryLongBody ? 4 : 2);
 }
 
@@ -98,6 +103,18 @@ bool is_crossing(const Kernel& kernel, const Access& wanted, int elements) {
     if (&access == &wanted) return is && bytes <= kTileBytes;
   }
   return false;
+}
+
+int least_blocks(const Kernel& kernel, DeviceSchedule schedule) {
+  if (longest_body(kernel) >= kVeryLongBody) return 1;
+  switch (schedule) {
+    case DeviceSchedule::map: return 6;
+    case DeviceSchedule::tiles: return 4;
+    case DeviceSchedule::rows:
+    case DeviceSchedule::columns:
+    case DeviceSchedule::walk: return 2;
+  }
+  return 1;
 }
 
 LaunchRule schedule(const Kernel& kernel) {

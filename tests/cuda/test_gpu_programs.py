@@ -91,6 +91,21 @@ def test_loops_that_record() -> None:
     )
 
 
+def test_long_rows() -> None:
+    """They lie in shared memory that a block has to itself, or, longer than that, in memory."""
+    run(
+        """
+        softmax = lambda x: td.softmax(x, axis=-1)
+        norm = lambda x: td.layer_norm(x * 2, td.ones_like(x[0]), td.zeros_like(x[0]))
+        for n in (20_000, 30_000, 60_000):
+            x = td.asarray(np.random.default_rng(n).standard_normal((2, n)).astype(np.float32))
+            for f in (softmax, norm):
+                for g in (f, td.trace(f)):
+                    assert np.array_equal(g(x.to("cuda")).cpu().numpy(), f(x).numpy())
+        """
+    )
+
+
 def test_products() -> None:
     run(
         """

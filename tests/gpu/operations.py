@@ -129,7 +129,7 @@ def operations(report: Report) -> None:
 
 # ---- sizes, layouts, values ----
 
-ROW_LENGTHS = (1, 2, 3, 7, 31, 32, 33, 64, 100, 255, 257, 1000, 1024, 4095, 4096, 4097, 9000)
+ROW_LENGTHS = (1, 2, 3, 7, 31, 32, 33, 64, 100, 255, 257, 1000, 1024, 4095, 4096, 4097, 9000, 30000, 70000)
 PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "map": lambda x: td.tanh(x * 0.5 + 1) * x,
     "sum of rows": lambda x: (x * x).sum(axis=-1),
