@@ -4,6 +4,7 @@ NumPy's figure is what tracemalloc sees: results and temporaries, not the worksp
 transforms. So products, decompositions and transforms are not compared.
 """
 
+import re
 import tracemalloc
 import warnings
 
@@ -310,6 +311,17 @@ ABOVE = {
 }
 
 
+# Without AVX-512 there is no sort in place (runtime/sort_parts.cpp).
+SORTS = re.compile(r"sort|median|quantile|percentile|partition|unique|setxor1d")
+SORTS_BY_DIGITS = not np._core._multiarray_umath.__cpu_features__["AVX512F"]
+
+
+def times_of(text):
+    """How many times as much as NumPy a program may take."""
+    times, _ = ABOVE.get(text, (1, ""))
+    return max(times, 5) if SORTS_BY_DIGITS and SORTS.search(text) else times
+
+
 def arrays():
     rng = np.random.default_rng(3)
     out = {
@@ -371,8 +383,7 @@ def test_statements(text):
 @pytest.mark.parametrize("text", VALUES.split("\n")[1:-1])
 def test_values(text, operands):
     taken, allowed = compare(compile(text, "value", "eval"), operands)
-    times, _ = ABOVE.get(text, (1, ""))
-    assert taken <= 1.05 * times * allowed + SLACK
+    assert taken <= 1.05 * times_of(text) * allowed + SLACK
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper
-from onnx_support import exported, operators
+from onnx_support import exported, operators, sums_bytes_exactly
 
 import tandem as td
 from tandem import nn
@@ -33,6 +33,7 @@ def network() -> Any:
     ).eval()
 
 
+@sums_bytes_exactly
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_export_and_back(calibrated: bool, tmp_path: Path) -> None:
     x = td.random.Generator(3).normal((4, 1, 8, 8))
@@ -69,6 +70,7 @@ def test_attention_and_leading_axes(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(back(x)), np.asarray(made(x)), atol=0.02)
 
 
+@sums_bytes_exactly
 def test_loops_and_transposed_convolutions(tmp_path: Path) -> None:
     td.manual_seed(2)
     x = td.random.Generator(2).normal((4, 3, 5))

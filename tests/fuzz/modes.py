@@ -19,7 +19,7 @@ from fuzz.program import RUNNERS, Outcome, Program, difference, known, refusal
 
 TESTS = Path(__file__).resolve().parent.parent
 # Of the processor: a program that takes longer is in a loop without end, which a shrunk one can be.
-SECONDS = 60.0 if os.environ.get("TANDEM_SANITIZED") == "1" else 10.0
+SECONDS = 60.0 if os.environ.get("TANDEM_SANITIZED") == "1" else 25.0
 WAITING = 180.0  # seconds in all, even on a busy machine: it waits for something that does not come
 
 
