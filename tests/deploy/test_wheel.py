@@ -93,7 +93,7 @@ def test_the_wheel_has_its_programs_and_no_more_than_it_needs(tmp_path):
         (program,) = [name for name in names if name.endswith(".data/scripts/tandem-run")]
         assert wheel.getinfo(program).external_attr >> 16 & 0o111, "tandem-run cannot be executed"
         wheel.extract(program, tmp_path)
-    assert WHEELS[-1].stat().st_size < 40_000_000
+    assert WHEELS[-1].stat().st_size < 45_000_000
     (tmp_path / program).chmod(0o755)
     model, x = td.nn.Linear(4, 3), np.ones((2, 4), np.float32)
     td.save(model, tmp_path / "m.tdm", (td.asarray(x),))
