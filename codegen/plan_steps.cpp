@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "codegen/plan_block.h"
-#include "passes/gradient_parts.h"
 #include "passes/rounds.h"
+#include "passes/trips.h"
 
 namespace tandem {
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "passes/gradient_parts.h"
+#include "passes/trips.h"
 
 namespace tandem {
 

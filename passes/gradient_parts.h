@@ -33,14 +33,6 @@ inline Value size_value(Builder& builder, Dim size) {
                             : builder.emit("from_dim", {}, {std::vector<Dim>{size}, DType::i64});
 }
 
-struct Trips {
-  std::optional<Dim> most;
-  bool exact = false;  // that often
-};
-
-// Of loops over an index that counts from 0 up to a bound.
-Trips trips_of(const Graph& graph, const Node& node);
-
 struct Saved {
   std::vector<ValueId> stacks;  // by carried value
   ValueId count;                // of the iterations

@@ -15,9 +15,9 @@ void Emitter::tiles_kernel() {
   t_.line("i64* const status = args.status;");
   t_.line("const i64 n = {}, m = {};", extent(last), extent(other));
   const int bits = std::countr_zero(static_cast<unsigned>(rule_.elements));
-  t_.line("int n_bits = bits_for(n, {}), m_bits = bits_for(m, {} - n_bits < {} ? {} - n_bits : {});", bits / 2, bits,
-          kMostTileBits, bits, kMostTileBits);
-  t_.line("n_bits = bits_for(n, {} - m_bits < {} ? {} - m_bits : {});", bits, kMostTileBits, bits, kMostTileBits);
+  t_.line("int n_bits = bits_for(n, {}), m_bits = bits_for(m, (int)smaller({} - n_bits, {}));", bits / 2, bits,
+          kMostTileBits);
+  t_.line("n_bits = bits_for(n, (int)smaller({} - m_bits, {}));", bits, kMostTileBits);
   t_.line("const int width = 1 << n_bits, height = 1 << m_bits, pitch = height | 1;");
   t_.line("const i64 strips = (n + width - 1) >> n_bits, bands = (m + height - 1) >> m_bits;");
   t_.line("const i64 tiles = {} * bands * strips;", product(outer));

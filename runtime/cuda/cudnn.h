@@ -22,10 +22,11 @@ struct Algorithm {
   int number;
   Status status;
   float time;
+  int gap;
   size_t workspace;
   int determinism;
   Math math;
-  int reserved[3];
+  int reserved[4];  // the last one is a gap, too
 };
 static_assert(sizeof(Algorithm) == 48);
 

@@ -5,13 +5,12 @@
 #include <atomic>
 #include <climits>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 
 #include "runtime/cuda/cudnn.h"
-#include "runtime/cuda/device.h"
 #include "runtime/cuda/matmul.h"
+#include "runtime/cuda/of_gpu.h"
 
 namespace tandem::cuda {
 
@@ -174,15 +173,16 @@ class Plan {
 struct Plans {
   std::mutex mutex;
   Handle library = nullptr;
-  std::map<Key, std::shared_ptr<const Plan>> known;
-};
+  std::map<Key, Plan> known;
 
-Plans& plans_of(const Gpu& gpu) {
-  static auto* all = new std::map<int, Plans>;
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  return (*all)[gpu.index];
-}
+  const Plan& of(const cudnn::Api& api, const ConvolutionArgs& args) {
+    const Key key = key_of(args);
+    const auto found = known.find(key);
+    if (found != known.end()) return found->second;
+    if (known.size() >= kKept) known.clear();
+    return known.try_emplace(key, api, library, args).first->second;
+  }
+};
 
 }  // namespace
 
@@ -192,17 +192,15 @@ bool cudnn_convolve(Gpu& gpu, const ConvolutionArgs& args) {
   if (!type_of(args.dtype) || !fits(args)) return false;
   const cudnn::Api* const api = cudnn::api();
   if (!api) return false;
-  Plans& plans = plans_of(gpu);
+  auto& plans = of_gpu<Plans>(gpu);
   const std::lock_guard lock(plans.mutex);  // its handle is of one thread at a time
   if (!plans.library && (api->create(&plans.library) != 0 || api->set_stream(plans.library, gpu.stream) != 0))
     return false;
-  if (plans.known.size() >= kKept) plans.known.clear();
-  std::shared_ptr<const Plan>& plan = plans.known[key_of(args)];
-  if (!plan) plan = std::make_shared<const Plan>(*api, plans.library, args);
-  if (!plan->exists()) return false;
+  const Plan& plan = plans.of(*api, args);
+  if (!plan.exists()) return false;
   StorageRef workspace;
-  if (plan->workspace() > 0) workspace = gpu.memory.allocate(plan->workspace());
-  const Status status = plan->run(plans.library, args, workspace ? workspace->data : nullptr);
+  if (plan.workspace() > 0) workspace = gpu.memory.allocate(plan.workspace());
+  const Status status = plan.run(plans.library, args, workspace ? workspace->data : nullptr);
   if (status != 0)
     throw_error(ErrorKind::backend, "convolution: got {} from cuDNN {}; need success; try other sizes, or x.cpu()",
                 api->status_text(status), cudnn::version());

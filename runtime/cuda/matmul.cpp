@@ -13,7 +13,7 @@
 
 #include "runtime/cuda/copy.h"
 #include "runtime/cuda/cublaslt.h"
-#include "runtime/cuda/device.h"
+#include "runtime/cuda/of_gpu.h"
 #include "runtime/cuda/strided_copy.h"
 
 namespace tandem::cuda {
@@ -174,15 +174,8 @@ struct Products {
   }
 };
 
-Products& products_of(const Gpu& gpu) {
-  static auto* all = new std::map<int, Products>;
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  return (*all)[gpu.index];
-}
-
 void run(Gpu& gpu, const Problem& problem) {
-  Products& products = products_of(gpu);
+  auto& products = of_gpu<Products>(gpu);
   const std::shared_ptr<const Product> product = products.of(problem);
   StorageRef workspace;
   if (product->chosen.workspace > 0) workspace = gpu.memory.allocate(product->chosen.workspace);
@@ -246,6 +239,7 @@ struct Arranged {
   int64_t out_row;
 
   explicit Arranged(const MatmulArgs& given) : args(given), out_row(given.n) {
+    check_internal(given.batch_rank <= kMostBatchAxes, "a product has {} batch axes", given.batch_rank);
     std::copy_n(given.batch, given.batch_rank, batch);
     std::copy_n(given.a_batch, given.batch_rank, a_batch);
     std::copy_n(given.b_batch, given.batch_rank, b_batch);
@@ -259,18 +253,21 @@ struct Arranged {
       one_right = one_right && (batch[k] == 1 || b_batch[k] == 0);
     }
     if (!one_right) return;
-    for (int& rank = args.batch_rank; rank > 0; --rank) {
+    int rank = args.batch_rank;
+    for (; rank > 0; --rank) {
       const int64_t step = a_batch[rank - 1];
       const bool goes_on = args.m == 1 ? step >= args.k : step == args.m * args.a_row;
       if (batch[rank - 1] != 1 && !goes_on) break;
       if (args.m == 1) args.a_row = step;
       args.m *= batch[rank - 1];
     }
-    const int last = args.batch_rank - 1;
-    if (last < 0 || batch[last] <= args.m || a_batch[last] < args.k) return;
-    std::swap(args.m, batch[last]);
-    std::swap(args.a_row, a_batch[last]);
-    std::swap(out_row, out_batch[last]);
+    args.batch_rank = rank;
+    if (rank <= 0) return;
+    int64_t &matrices = batch[rank - 1], &step = a_batch[rank - 1];
+    if (matrices <= args.m || step < args.k) return;
+    std::swap(args.m, matrices);
+    std::swap(args.a_row, step);
+    std::swap(out_row, out_batch[rank - 1]);
   }
   Arranged(const Arranged&) = delete;
   Arranged& operator=(const Arranged&) = delete;
